@@ -1,0 +1,112 @@
+"""What landing must know of each form of bill: required columns, types, where the money is.
+
+Put here: one BillForm per source format. Keep out: how bills become charges (focus).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from finops_pipeline.contracts import cur
+from finops_pipeline.contracts.columns import MONEY, TEXT, TIME
+from finops_pipeline.contracts.focus import FOCUS_1_2
+from finops_pipeline.tenants.model import SourceFormat
+
+
+@dataclass(frozen=True)
+class BillForm:
+    """How to read one form of bill. Column names are canonical (see `canonical`)."""
+
+    canonical: Callable[[str], str]
+    types: dict[str, str]
+    required: tuple[str, ...]
+    account: str
+    line_type: str
+    total: str
+    currency: str
+    period_start: str
+    null_words: tuple[str, ...]
+
+    def typed(self, columns: dict[str, str]) -> dict[str, tuple[str, str]]:
+        """Of a file's columns, those that must be readable as number or time.
+
+        Args:
+            columns: column name in the file -> its DuckDB type.
+
+        Returns:
+            canonical name -> (column name in the file, promised type).
+        """
+        found = self.find(columns)
+        return {
+            name: (column, self.types[name])
+            for name, column in found.items()
+            if self.types[name] in (MONEY, TIME)
+        }
+
+    def find(self, columns: dict[str, str]) -> dict[str, str]:
+        """Canonical name -> column of the file, for the columns we know.
+
+        The exact name wins over an alias when a file has both.
+        """
+        found: dict[str, str] = {}
+        for column in columns:
+            name = self.canonical(column)
+            exact = name.replace("_", "") == "".join(filter(str.isalnum, column.lower()))
+            if name in self.types and (name not in found or exact):
+                found[name] = column
+        return found
+
+
+_FOCUS_NAMES = {column.name.lower(): column.name for column in FOCUS_1_2}
+_FOCUS_TYPES = {column.name: column.type for column in FOCUS_1_2} | {
+    "x_CostCategories": TEXT,
+    "x_Discounts": TEXT,
+    "x_Operation": TEXT,
+    "x_ServiceCode": TEXT,
+    "x_UsageType": TEXT,
+}
+
+
+def focus_name(header: str) -> str:
+    """A FOCUS column id in the standard's own capitals, whatever the file's."""
+    names = _FOCUS_NAMES | {name.lower(): name for name in _FOCUS_TYPES}
+    return names.get(header.strip().lower(), header.strip())
+
+
+CUR = BillForm(
+    canonical=cur.canonical,
+    types=cur.COLUMNS,
+    required=cur.REQUIRED,
+    account=cur.ACCOUNT,
+    line_type=cur.LINE_TYPE,
+    total=cur.TOTAL,
+    currency=cur.CURRENCY,
+    period_start=cur.PERIOD_START,
+    null_words=("",),
+)
+
+FOCUS = BillForm(
+    canonical=focus_name,
+    types=_FOCUS_TYPES,
+    required=(
+        "BilledCost",
+        "EffectiveCost",
+        "BillingCurrency",
+        "BillingPeriodStart",
+        "ChargeCategory",
+        "ChargePeriodStart",
+    ),
+    account="SubAccountId",
+    line_type="ChargeCategory",
+    total="BilledCost",
+    currency="BillingCurrency",
+    period_start="BillingPeriodStart",
+    null_words=("", "NULL"),
+)
+
+FORMS = {
+    SourceFormat.LEGACY_CUR: CUR,
+    SourceFormat.CUR_2: CUR,
+    SourceFormat.FOCUS: FOCUS,
+}

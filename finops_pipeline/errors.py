@@ -1,0 +1,95 @@
+"""Every way finops_pipeline refuses, as one drawn tree.
+
+Put here: exceptions that cross a room's border. Keep out: handling, logging, wording of a
+particular case (the raiser knows what it found).
+
+    FinopsError
+    ├── Transient                 trying again later may help
+    │   ├── TenantBusy            another process holds this tenant's write lock
+    │   └── DeliveryMoving        files changed while they were read
+    └── Terminal                  someone has to change something first
+        ├── SettingError          an environment variable that cannot be used
+        ├── RegistryError         a tenant, source or project declared wrongly
+        │   └── Unknown           a name that is not there (or not yours: same words)
+        ├── DeliveryRefused       an export that cannot be taken as it stands
+        │   ├── ManifestProblem   missing, unreadable or ambiguous manifest
+        │   ├── FileProblem       a file that is missing, damaged or lacks a column
+        │   └── EmptyDelivery     no rows, where a good month already stands
+        ├── NotTrue               a truth check failed: nothing was published
+        └── QueryRefused          SQL that the tenant's file cannot or may not answer
+"""
+
+from __future__ import annotations
+
+
+class FinopsError(Exception):
+    """Root of the tree. The text names what was found, what was expected and the cure.
+
+    Args:
+        found: what is wrong, with the offending value and where it stands.
+        expected: what would have been right; may be empty.
+        cure: what the reader can do now; may be empty.
+    """
+
+    def __init__(self, found: str, expected: str = "", cure: str = "") -> None:
+        self.found = found
+        self.expected = expected
+        self.cure = cure
+        parts = [found.rstrip(".") + "."]
+        if expected:
+            parts.append(f"Expected {expected.rstrip('.')}.")
+        if cure:
+            parts.append(f"{cure.rstrip('.')}.")
+        super().__init__(" ".join(parts))
+
+
+class Transient(FinopsError):
+    """Trying again later may help."""
+
+
+class TenantBusy(Transient):
+    """Another process is writing this tenant's folder."""
+
+
+class DeliveryMoving(Transient):
+    """The delivery changed while it was being read."""
+
+
+class Terminal(FinopsError):
+    """Someone has to change something before trying again can help."""
+
+
+class SettingError(Terminal):
+    """A setting of the environment that cannot be used."""
+
+
+class RegistryError(Terminal):
+    """A tenant, source or project that is declared wrongly."""
+
+
+class Unknown(RegistryError):
+    """A tenant, source or project that is not there."""
+
+
+class DeliveryRefused(Terminal):
+    """An export that cannot be taken as it stands; what was published stays."""
+
+
+class ManifestProblem(DeliveryRefused):
+    """A manifest that is missing, unreadable, ambiguous or of another month."""
+
+
+class FileProblem(DeliveryRefused):
+    """A file of a delivery that is missing, damaged or lacks a required column."""
+
+
+class EmptyDelivery(DeliveryRefused):
+    """A delivery without rows where a good month already stands."""
+
+
+class NotTrue(Terminal):
+    """A truth check failed, so nothing was published."""
+
+
+class QueryRefused(Terminal):
+    """SQL that the tenant's file cannot or may not answer."""

@@ -1,0 +1,79 @@
+"""The door to DuckDB: how a connection is opened, and how names and texts are quoted.
+
+Put here: connections for the pipeline's own work. Keep out: which SQL is run; the tenant's
+file (warehouse.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+Connection = duckdb.DuckDBPyConnection
+DuckDBError = duckdb.Error
+
+PARQUET = "format parquet, compression zstd, compression_level 1, row_group_size 122880"
+"""How every Parquet file of the lake is written."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one piece of work may use: DuckDB memory limit, and threads (0: every core)."""
+
+    memory_limit: str = "1GB"
+    threads: int = 0
+
+
+@contextmanager
+def scratch_connection(spill: Path, limits: Limits) -> Iterator[Connection]:
+    """An in-memory DuckDB for one tenant's piece of work, closed at the end.
+
+    Args:
+        spill: a private folder of this tenant for what does not fit in memory; a shared one
+            would mix tenants' rows on disk.
+        limits: memory and threads.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": limits.memory_limit,
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "allow_community_extensions": "false",
+        "allow_persistent_secrets": "false",
+        "python_enable_replacements": "false",
+        "preserve_insertion_order": "true",
+    }
+    if limits.threads:
+        config["threads"] = limits.threads
+    connection = duckdb.connect(":memory:", config=config)
+    try:
+        # Bills are UTC; the machine's own zone must not shift a day.
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def ident(name: str) -> str:
+    """A column or table name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A value as a quoted SQL string."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def texts(values: list[str]) -> str:
+    """Values as a SQL list of strings."""
+    return "[" + ", ".join(text(value) for value in values) + "]"
+
+
+def columns_of(connection: Connection, relation: str) -> dict[str, str]:
+    """Column names and DuckDB types of a relation, in order."""
+    rows = connection.execute(f"describe select * from {relation}").fetchall()
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,74 @@
+"""The only place that spells a path of the lake.
+
+Put here: where a tenant's things lie. Keep out: reading and writing them.
+
+    <data>/lake/tenant=acme/
+      landing/source=payer/billing_period=2026-10/delivery.parquet
+      costs/project=prod/billing_period=2026-10/charges.parquet
+      quarantine/source=payer/billing_period=2026-10/rows.parquet
+      acme.duckdb        what analysts open
+      ledger.sqlite      what landed, and what each partition was built from
+      .lock  .staging/   one writer at a time; what is not published yet
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from finops_pipeline.tenants.model import check_name
+from finops_pipeline.tenants.months import check_month
+
+LANDING, COSTS, QUARANTINE = "landing", "costs", "quarantine"
+
+_FILE = {LANDING: "delivery.parquet", COSTS: "charges.parquet", QUARANTINE: "rows.parquet"}
+_KEY = {LANDING: "source", COSTS: "project", QUARANTINE: "source"}
+
+
+class TenantFolder:
+    """Paths of one tenant. Every segment is checked, so none can lead out of the folder.
+
+    Args:
+        data: the data folder of the installation (absolute).
+        tenant: a tenant's name.
+    """
+
+    def __init__(self, data: Path, tenant: str) -> None:
+        self.tenant = check_name("tenant", tenant)
+        self.root = data / "lake" / f"tenant={self.tenant}"
+
+    @property
+    def warehouse(self) -> Path:
+        """The tenant's DuckDB file."""
+        return self.root / f"{self.tenant}.duckdb"
+
+    @property
+    def ledger(self) -> Path:
+        """The tenant's ledger."""
+        return self.root / "ledger.sqlite"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock makes one process the writer."""
+        return self.root / ".lock"
+
+    @property
+    def staging(self) -> Path:
+        """Where things lie until they are published."""
+        return self.root / ".staging"
+
+    def partition(self, table: str, key: str, month: str) -> Path:
+        """The one file of a partition: of a source (landing, quarantine) or project (costs)."""
+        kind = _KEY[table]
+        folder = self.root / table / f"{kind}={check_name(kind, key)}"
+        return folder / f"billing_period={check_month(month)}" / _FILE[table]
+
+    def relative(self, path: Path) -> str:
+        """A path of this tenant as POSIX text relative to its folder."""
+        return path.relative_to(self.root).as_posix()
+
+
+def partition_glob(table: str, key: str = "*") -> str:
+    """Glob over the files of a table, relative to the tenant's folder."""
+    if key != "*":
+        check_name(_KEY[table], key)
+    return f"{table}/{_KEY[table]}={key}/billing_period=*/{_FILE[table]}"

@@ -1,0 +1,247 @@
+"""Land one delivery: its files become one Parquet file of its source and month.
+
+Put here: the order of steps, what makes a delivery acceptable, its record in the ledger. Keep
+out: reading (read.py), judging (judge.py), keeping bad rows (quarantine.py).
+
+Reads: the delivery's files   Writes: landing, quarantine, ledger
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from finops_pipeline import clock
+from finops_pipeline.contracts.bills import FORMS, BillForm
+from finops_pipeline.errors import DeliveryMoving, DeliveryRefused, EmptyDelivery
+from finops_pipeline.lake import files, ledger
+from finops_pipeline.lake.duck import (
+    PARQUET,
+    Connection,
+    Limits,
+    columns_of,
+    ident,
+    scratch_connection,
+    text,
+)
+from finops_pipeline.lake.layout import LANDING, QUARANTINE
+from finops_pipeline.lake.ledger import DeliveryRecord, FileRecord
+from finops_pipeline.lake.publish import Publication, Writer
+from finops_pipeline.landing.judge import Judgement, Tally, judgement, rows_by_file, tally, totals
+from finops_pipeline.landing.quarantine import Row, bad_rows, rejected_records, write_rows
+from finops_pipeline.landing.read import ReadableFile, open_file, relation_of, run
+from finops_pipeline.sources.data_exports import Delivery
+from finops_pipeline.tenants.model import Source
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which rows of the files a delivery holds: a SQL condition, and whether records that
+    have no readable fields count as its own (files of several months have them once)."""
+
+    condition: str = "true"
+    with_rejects: bool = True
+
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What landing did with a delivery: `landed`, `unchanged` or `empty`, and its record."""
+
+    outcome: str
+    record: DeliveryRecord
+
+
+def land(
+    writer: Writer, source: Source, delivery: Delivery, limits: Limits, share: Share = Share()
+) -> Landed:
+    """Land a delivery, unless the same bytes are landed already.
+
+    Args:
+        writer: the tenant's writer.
+        share: which rows of the files belong to it (files that hold several months).
+
+    Raises:
+        DeliveryRefused: it cannot be taken; says why. What was published stays.
+        DeliveryMoving: a file changed while it was read.
+    """
+    before = writer.ledger.delivery(source.name, delivery.billing_period)
+    if before and before.quick_mark == delivery.quick_mark and _is_there(writer, before):
+        return Landed("unchanged", before)
+    paths = [delivery.location.fetch(file.name) for file in delivery.files]
+    sums = [files.checksum(path) for path in paths]
+    delivery_id = _identity(source, delivery, sums)
+    if before and before.delivery_id == delivery_id and _is_there(writer, before):
+        writer.ledger.write(ledger.seen_again(delivery_id, delivery.quick_mark))
+        return Landed("unchanged", before)
+    with writer.publication() as publication:
+        work = _Landing(publication, source, delivery, share)
+        with scratch_connection(publication.spill, limits) as connection:
+            record = work.stage(connection, paths, sums, delivery_id)
+        _check_still_there(delivery)
+        if record.rows_read == 0 and before and before.rows_kept:
+            raise EmptyDelivery(
+                f"{delivery.manifest} delivers no rows for {delivery.billing_period}, where"
+                f" {before.rows_kept} rows are published",
+                "a delivery with rows",
+                "If the month is really empty, remove its landing folder first",
+            )
+        work.publish(writer, record)
+    return Landed("landed" if record.rows_read else "empty", record)
+
+
+def _is_there(writer: Writer, record: DeliveryRecord) -> bool:
+    path = writer.folder.partition(LANDING, record.source, record.billing_period)
+    return path.exists() or record.rows_kept == 0
+
+
+def _identity(source: Source, delivery: Delivery, sums: list[str]) -> str:
+    """The same bytes for the same source and month are the same delivery."""
+    said = [source.name, source.format.value, delivery.billing_period, *sorted(sums)]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+def _check_still_there(delivery: Delivery) -> None:
+    for file in delivery.files:
+        if delivery.location.describe(file.name) != file:
+            raise DeliveryMoving(
+                f"{file.name} changed while it was read",
+                "files that stay as the manifest describes them",
+                "Run again when the delivery has finished",
+            )
+
+
+class _Landing:
+    """The staging of one delivery."""
+
+    def __init__(
+        self, publication: Publication, source: Source, delivery: Delivery, share: Share
+    ) -> None:
+        self._publication = publication
+        self._source = source
+        self._delivery = delivery
+        self._share = share
+        self._form: BillForm = FORMS[source.format]
+        self._staged = publication.scratch("landing.parquet")
+        self._bad: list[Row] = []
+
+    def stage(
+        self, connection: Connection, paths: list[Path], sums: list[str], delivery_id: str
+    ) -> DeliveryRecord:
+        """Write the kept rows beside, keep the bad ones in mind, and tell what there was."""
+        names = _short_names([file.name for file in self._delivery.files])
+        readable = [
+            open_file(connection, name, path, self._form, self._publication.scratch(f"{n}.csv"))
+            for n, (name, path) in enumerate(zip(names, paths, strict=True))
+        ]
+        judged, found, rejects = self._copy(connection, readable)
+        if found.problems or rejects:
+            self._set_aside(connection, readable, judged, found, rejects)
+        kept = found.rows - found.problems
+        landed = f"read_parquet({text(str(self._staged))})"
+        per_file = rows_by_file(connection, landed) if kept else {}
+        return DeliveryRecord(
+            delivery_id=delivery_id,
+            source=self._source.name,
+            billing_period=self._delivery.billing_period,
+            format=self._source.format.value,
+            execution_id=self._delivery.execution_id,
+            manifest=self._delivery.manifest,
+            quick_mark=self._delivery.quick_mark,
+            landed_at=clock.now().isoformat(),
+            size_bytes=sum(file.size_bytes for file in self._delivery.files),
+            rows_read=found.rows + rejects,
+            rows_kept=kept,
+            rows_quarantined=len(self._bad),
+            values_rounded=found.values_rounded,
+            files=tuple(
+                FileRecord(file.name, file.size_bytes, digest, per_file.get(name, 0))
+                for file, name, digest in zip(self._delivery.files, names, sums, strict=True)
+            ),
+            totals=totals(connection, landed, self._form) if kept else (),
+        )
+
+    def _copy(
+        self, connection: Connection, readable: list[ReadableFile]
+    ) -> tuple[Judgement, Tally, int]:
+        relation = f"({relation_of(readable)})"
+        name = self._delivery.manifest
+        account = self._form.find(dict.fromkeys(columns_of(connection, relation), "")).get(
+            self._form.account
+        )
+        # Clustered, so that a project among many reads its own row groups only.
+        order = f" order by {ident(account)}" if account else ""
+        run(
+            connection,
+            f"copy (select * from {relation} where {self._share.condition}{order})"
+            f" to {text(str(self._staged))} ({PARQUET})",
+            name,
+        )
+        staged = f"read_parquet({text(str(self._staged))})"
+        columns = columns_of(connection, staged)
+        judged = judgement(self._form, columns, self._delivery.billing_period)
+        found = tally(connection, staged, judged)
+        rejects = 0
+        if self._share.with_rejects:
+            rejects = sum(len(rejected_records(connection, file)) for file in readable)
+        return judged, found, rejects
+
+    def _set_aside(
+        self,
+        connection: Connection,
+        readable: list[ReadableFile],
+        judged: Judgement,
+        found: Tally,
+        rejects: int,
+    ) -> None:
+        if found.problems == found.rows:
+            reason = found.first_problem or "records without the header's number of fields"
+            raise DeliveryRefused(
+                f"{self._delivery.manifest}: none of {found.rows + rejects} rows can be read"
+                f" (for example {reason})",
+                f"a bill of {self._delivery.billing_period}",
+                "Check the export's month and format; the previous delivery stays published",
+            )
+        for file in readable:
+            self._bad += bad_rows(connection, file, judged, self._share.condition, self._share.with_rejects)
+        if len(self._bad) != found.problems + rejects:
+            raise DeliveryRefused(
+                f"{self._delivery.manifest}: {found.problems + rejects} rows cannot be read but"
+                f" {len(self._bad)} were found again",
+                "every row either kept or quarantined",
+            )
+        whole = self._publication.scratch("whole.parquet")
+        self._staged.rename(whole)
+        connection.execute(
+            f"copy (select * from read_parquet({text(str(whole))}) where ({judged.problem}) is"
+            f" null) to {text(str(self._staged))} ({PARQUET})"
+        )
+        write_rows(
+            connection,
+            self._bad,
+            self._publication.scratch("bad.csv"),
+            self._publication.scratch("bad.parquet"),
+        )
+
+    def publish(self, writer: Writer, record: DeliveryRecord) -> None:
+        """Make the landing visible together with its quarantine and record."""
+        place = writer.folder.partition
+        landing = place(LANDING, record.source, record.billing_period)
+        quarantine = place(QUARANTINE, record.source, record.billing_period)
+        if record.rows_kept:
+            self._staged.rename(self._publication.stage(landing))
+        else:
+            self._publication.drop(landing)
+        if self._bad:
+            self._publication.scratch("bad.parquet").rename(self._publication.stage(quarantine))
+        else:
+            self._publication.drop(quarantine)
+        self._publication.record(ledger.landed(record))
+        self._publication.commit()
+
+
+def _short_names(names: list[str]) -> list[str]:
+    """File names without the folders they share; their own when they are then the same."""
+    short = [name.rsplit("/", 1)[-1] for name in names]
+    return short if len(set(short)) == len(short) else names

@@ -1,0 +1,106 @@
+"""Rows that could not be read or typed: kept with reason, file, line and raw text.
+
+Put here: finding those rows again in their file and writing them. Keep out: deciding what is
+wrong (judge.py). Runs only for deliveries that have such rows, so it may be slow.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from finops_pipeline.lake import files
+from finops_pipeline.lake.duck import PARQUET, Connection, text
+from finops_pipeline.landing.judge import Judgement
+from finops_pipeline.landing.read import ReadableFile
+
+Row = tuple[str, int, str, str]
+"""(source_file, line, reason, raw_text); line counts from 1 with the header (CSV) or is the
+row's number from 1 (Parquet)."""
+
+
+def rejected_records(connection: Connection, file: ReadableFile) -> dict[int, tuple[str, str]]:
+    """Records of a scanned CSV without readable fields: record number -> (reason, raw text)."""
+    if not file.is_csv:
+        return {}
+    rows = connection.execute(
+        "select e.line, min(e.error_message), min(e.csv_line) from reject_errors e"
+        " join reject_scans s using (scan_id, file_id) where s.file_path = ? group by e.line",
+        [str(file.path)],
+    ).fetchall()
+    return {line: (_plain(reason), raw or "") for line, reason, raw in rows}
+
+
+def _plain(reason: str) -> str:
+    return " ".join(reason.split())
+
+
+def bad_rows(
+    connection: Connection,
+    file: ReadableFile,
+    judged: Judgement,
+    condition: str,
+    with_rejects: bool,
+) -> Iterator[Row]:
+    """The rows of one file that were not kept, in file order.
+
+    Args:
+        condition: SQL condition on which rows of the file belong to the delivery at all.
+        with_rejects: whether records without readable fields belong to it.
+    """
+    if not file.is_csv:
+        yield from _bad_parquet_rows(connection, file, judged, condition)
+        return
+    # Every column is read, though few are needed: a record with bad bytes in any of them is
+    # rejected only when that column is read, and the count of records must be the same.
+    connection.execute(
+        "create or replace temp table x_in_order as"
+        f" select row_number() over () as x_n, * from ({file.scan(serial=True)})"
+    )
+    rejected = rejected_records(connection, file)
+    rows = connection.execute(
+        f"select x_n, {judged.problem} as x_problem from x_in_order"
+        f" where x_problem is not null and {condition} order by x_n"
+    ).fetchall()
+    connection.execute("drop table x_in_order")
+    wanted = {_record_number(position, rejected): problem for position, problem in rows}
+    for record, line, raw in files.raw_records(file.path):
+        if record in wanted:
+            yield file.name, line, wanted[record], raw
+        elif record in rejected and with_rejects:
+            reason, seen = rejected[record]
+            yield file.name, line, reason, seen or raw
+
+
+def _record_number(position: int, rejected: dict[int, tuple[str, str]]) -> int:
+    """The record number (header = 1) of the n-th record that was accepted."""
+    number = position + 1
+    for record in sorted(rejected):
+        if record <= number:
+            number += 1
+    return number
+
+
+def _bad_parquet_rows(
+    connection: Connection, file: ReadableFile, judged: Judgement, condition: str
+) -> Iterator[Row]:
+    rows = connection.execute(
+        f"select file_row_number + 1, {judged.problem} as x_problem, to_json(t)"
+        f" from read_parquet({text(str(file.path))}, file_row_number = true,"
+        f" hive_partitioning = false) t where x_problem is not null and {condition} order by 1"
+    ).fetchall()
+    for line, problem, raw in rows:
+        yield file.name, line, problem, raw
+
+
+def write_rows(connection: Connection, rows: list[Row], scratch: Path, target: Path) -> None:
+    """Write quarantined rows as Parquet, by way of a CSV so that any amount streams."""
+    with scratch.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, quoting=csv.QUOTE_ALL).writerows(rows)
+    connection.execute(
+        f"copy (select * from read_csv({text(str(scratch))}, auto_detect = false, header = false,"
+        " delim = ',', quote = '\"', escape = '\"', max_line_size = 67108864, columns ="
+        " {'source_file': 'VARCHAR', 'line': 'BIGINT', 'reason': 'VARCHAR', 'raw_text': 'VARCHAR'}"
+        f")) to {text(str(target))} ({PARQUET})"
+    )

@@ -1,0 +1,84 @@
+"""The only reader of the environment: typed, frozen, documented.
+
+Put here: what an installation may set, with a default and one sentence each (docs/settings.md
+is generated from them). Keep out: anything that belongs to one tenant (that is registry data).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from finops_pipeline.errors import SettingError
+
+
+class Settings(BaseSettings):
+    """One installation's settings; every field is read from `FINOPS_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="FINOPS_", frozen=True, extra="ignore")
+
+    data: Path = Field(
+        default=Path("data"),
+        description="Folder that holds all data: the registry and one folder per tenant.",
+    )
+    registry_url: str = Field(
+        default="",
+        description="SQLAlchemy URL of the registry; empty means registry.sqlite in the data folder.",
+    )
+    first_month: str = Field(
+        default="2020-01",
+        pattern=r"^\d{4}-(0[1-9]|1[0-2])$",
+        description="First billing period (YYYY-MM) that Dagster offers as a partition.",
+    )
+    memory_limit: str = Field(
+        default="1GB",
+        pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
+        description="Memory that DuckDB may use for one piece of work; beyond it spills to disk.",
+    )
+    threads: int = Field(
+        default=0,
+        ge=0,
+        description="Threads that DuckDB may use for one piece of work; 0 means every core.",
+    )
+    lock_wait_seconds: float = Field(
+        default=600.0,
+        ge=0,
+        description="How long an ingest waits for another one of the same tenant to finish.",
+    )
+
+    @property
+    def data_folder(self) -> Path:
+        """The data folder as an absolute path."""
+        return self.data.expanduser().absolute()
+
+    @property
+    def registry(self) -> str:
+        """SQLAlchemy URL of the registry."""
+        return self.registry_url or f"sqlite:///{self.data_folder / 'registry.sqlite'}"
+
+
+def load_settings() -> Settings:
+    """Read the environment once.
+
+    Raises:
+        SettingError: a variable has a value that cannot be used; names variable and value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "FINOPS_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingError(
+            f"{name} is {first['input']!r}", first["msg"], f"Change or unset {name}"
+        ) from error
+
+
+def quiet_environment(home: Path | None = None) -> dict[str, str]:
+    """The environment for a child process: ours, Dagster's telemetry off, DAGSTER_HOME set."""
+    child = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    if home is not None:
+        child["DAGSTER_HOME"] = str(home)
+    return child

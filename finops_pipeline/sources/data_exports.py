@@ -1,0 +1,212 @@
+"""What AWS delivers: the manifest of a billing period, and exactly the files it names.
+
+Put here: finding periods and reading manifests of legacy CUR, CUR 2.0 and FOCUS exports. Keep
+out: reading the bills themselves (landing) and where the bytes lie (location.py).
+
+Sources: AWS "Understanding your report versions" (legacy CUR: `assemblyId`, `reportKeys`) and
+"Understanding export delivery" (Data Exports: `metadata/`, `dataFiles`). Never a glob: files
+that no manifest names are another version's, or still arriving.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from finops_pipeline.errors import FileProblem, ManifestProblem
+from finops_pipeline.sources.location import ExportFile, Location
+from finops_pipeline.tenants.model import Source, SourceFormat
+
+_RANGE = re.compile(r"(\d{4})(\d{2})01-\d{8}")
+_BILLING_PERIOD = re.compile(r"billing_period=(\d{4}-\d{2})", re.IGNORECASE)
+_ANCHOR = re.compile(r"\d{8}-\d{8}|year=\d{4}|billing_period=\d{4}-\d{2}", re.IGNORECASE)
+_MANIFEST = "-manifest.json"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One complete version of one billing period of one source, as its manifest describes it.
+
+    `quick_mark` changes whenever manifest, names, sizes or times of the files change; it only
+    says that a closer look is needed. What the delivery *is* is decided by checksums.
+    """
+
+    billing_period: str
+    execution_id: str
+    manifest: str
+    files: tuple[ExportFile, ...]
+    columns: tuple[str, ...]
+    location: Location
+    quick_mark: str
+
+
+def billing_periods(source: Source, location: Location) -> list[str]:
+    """Billing periods (`YYYY-MM`) that the location has folders of, sorted.
+
+    Raises:
+        ManifestProblem: no folder of the location looks like a period of this format.
+    """
+    if source.format is SourceFormat.LEGACY_CUR:
+        matches = [_RANGE.fullmatch(name) for name in location.folders()]
+        months = {f"{m.group(1)}-{m.group(2)}" for m in matches if m}
+        expected = "folders such as 20261001-20261101 (legacy CUR)"
+    else:
+        names = location.folders("metadata") + location.folders("data")
+        months = {m.group(1) for m in map(_BILLING_PERIOD.fullmatch, names) if m}
+        expected = "metadata/BILLING_PERIOD=2026-10 and data/BILLING_PERIOD=2026-10 folders"
+    if not months:
+        there = ", ".join(location.folders()[:8]) or "nothing"
+        raise ManifestProblem(
+            f"{location.spell()} holds no billing period (it holds: {there})",
+            expected,
+            f"Point the source's location at the report's own folder; its format is"
+            f" {source.format.value}",
+        )
+    return sorted(months)
+
+
+def read_delivery(source: Source, location: Location, month: str) -> Delivery:
+    """The current delivery of a billing period.
+
+    Raises:
+        ManifestProblem: the manifest is missing, ambiguous, unreadable or of another month.
+        FileProblem: a file that it names is not there.
+    """
+    manifest = _find_manifest(source, location, month)
+    raw = location.read(manifest)
+    where = location.spell(manifest)
+    facts = _parse(raw, where)
+    _check_period(facts, month, where)
+    keys = _keys(facts, where)
+    files = tuple(_locate(location, key, where) for key in keys)
+    marks = [hashlib.sha256(raw).hexdigest()]
+    marks += [f"{file.name}|{file.size_bytes}|{file.mark}" for file in files]
+    return Delivery(
+        billing_period=month,
+        execution_id=_execution_id(facts, files),
+        manifest=manifest,
+        files=files,
+        columns=_columns(facts),
+        location=location,
+        quick_mark=hashlib.sha256("\n".join(marks).encode()).hexdigest(),
+    )
+
+
+def _find_manifest(source: Source, location: Location, month: str) -> str:
+    folders = _manifest_folders(source, location, month)
+    for candidates in (folders, [f"{f}/{sub}" for f in folders for sub in location.folders(f)]):
+        found = [
+            f"{folder}/{name}"
+            for folder in candidates
+            for name in location.files(folder)
+            if name.lower().endswith(_MANIFEST)
+        ]
+        if len(found) == 1:
+            return found[0]
+        if found and candidates is not folders and source.format is not SourceFormat.LEGACY_CUR:
+            # Copies kept per execution: their folders begin with the delivery's timestamp.
+            return max(found)
+        if found:
+            raise ManifestProblem(
+                f"{month} has {len(found)} manifests: {', '.join(map(location.spell, found))}",
+                "one manifest for a month",
+                "Keep the current one, or give each report a source of its own",
+            )
+    raise ManifestProblem(
+        f"{month} has no manifest in {', '.join(map(location.spell, folders)) or location.spell()}",
+        "<report>-Manifest.json, which AWS writes after the last file",
+        "Wait for the delivery to finish, or copy the manifest too; files without one come in by"
+        " finops ingest-file",
+    )
+
+
+def _manifest_folders(source: Source, location: Location, month: str) -> list[str]:
+    if source.format is SourceFormat.LEGACY_CUR:
+        start = month.replace("-", "") + "01-"
+        return [name for name in location.folders() if name.startswith(start)]
+    return [
+        f"metadata/{name}"
+        for name in location.folders("metadata")
+        if (match := _BILLING_PERIOD.fullmatch(name)) and match.group(1) == month
+    ]
+
+
+def _parse(raw: bytes, where: str) -> dict[str, Any]:
+    try:
+        facts = json.loads(raw.decode("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ManifestProblem(f"{where} is not readable JSON ({error})", "a manifest") from error
+    if not isinstance(facts, dict):
+        raise ManifestProblem(f"{where} is a {type(facts).__name__}", "a JSON object")
+    return facts
+
+
+def _check_period(facts: dict[str, Any], month: str, where: str) -> None:
+    period = facts.get("billingPeriod")
+    start = period.get("start") if isinstance(period, dict) else None
+    digits = re.sub(r"\D", "", str(start or ""))[:6]
+    if digits and digits != month.replace("-", ""):
+        raise ManifestProblem(
+            f"{where} says its billing period starts {start}", f"the folder's month {month}"
+        )
+
+
+def _keys(facts: dict[str, Any], where: str) -> list[str]:
+    for word in ("reportKeys", "dataFiles"):
+        if word in facts:
+            keys = facts[word]
+            break
+    else:
+        raise ManifestProblem(f"{where} has neither reportKeys nor dataFiles", "one of the two")
+    if not isinstance(keys, list) or not keys or not all(isinstance(k, str) and k for k in keys):
+        raise ManifestProblem(f"{where} lists files {str(keys)[:80]}", "a list of file names")
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ManifestProblem(f"{where} names {key} {keys.count(key)} times", "each file once")
+    return keys
+
+
+def _locate(location: Location, key: str, where: str) -> ExportFile:
+    """The file of a key: the longest end of the key that lies below the location.
+
+    Keys are spelled from the bucket (`finops/cur/20261001-20261101/…`), the location is the
+    report's folder, so the key's beginning is cut until a file is there, but never past the
+    period's folder: another month's file of the same name must not be taken.
+    """
+    parts = PurePosixPath(key.split("://", 1)[-1].lstrip("/")).parts
+    if ".." in parts:
+        raise FileProblem(f"{where} names {key!r}, which leads elsewhere", "a plain key")
+    anchors = [index for index, part in enumerate(parts) if _ANCHOR.fullmatch(part)]
+    last = anchors[0] if anchors else len(parts) - 1
+    for start in range(last + 1):
+        file = location.describe("/".join(parts[start:]))
+        if file is not None:
+            return file
+    raise FileProblem(
+        f"{where} names {key}, and {location.spell('/'.join(parts[last:]))} is not there",
+        "every file that the manifest names",
+        "Wait for the delivery to finish or copy the file too",
+    )
+
+
+def _columns(facts: dict[str, Any]) -> tuple[str, ...]:
+    names = []
+    for column in facts.get("columns") or []:
+        if isinstance(column, str):
+            names.append(column)
+        elif isinstance(column, dict) and column.get("name"):
+            group = column.get("category")
+            names.append(f"{group}/{column['name']}" if group else str(column["name"]))
+    return tuple(names)
+
+
+def _execution_id(facts: dict[str, Any], files: tuple[ExportFile, ...]) -> str:
+    for word in ("assemblyId", "executionId", "execution_id"):
+        if facts.get(word):
+            return str(facts[word])
+    folder = PurePosixPath(files[0].name).parent.name
+    return "" if _ANCHOR.fullmatch(folder) else folder

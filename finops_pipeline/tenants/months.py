@@ -1,0 +1,57 @@
+"""Billing periods as text: `YYYY-MM`, a safe path segment and partition key.
+
+Put here: arithmetic on billing periods. Keep out: what the present month is (clock.py).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from finops_pipeline.errors import RegistryError
+
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
+
+def check_month(text: str) -> str:
+    """Return `text` when it is a billing period `YYYY-MM`.
+
+    Raises:
+        RegistryError: it is not.
+    """
+    if not _MONTH.fullmatch(text):
+        raise RegistryError(f"Month {text!r} is not a billing period", "YYYY-MM such as 2026-10")
+    return text
+
+
+def first_day(month: str) -> date:
+    """First day of a billing period."""
+    return date.fromisoformat(f"{check_month(month)}-01")
+
+
+def shift(month: str, by: int) -> str:
+    """The billing period `by` months later (earlier when negative)."""
+    start = first_day(month)
+    index = start.year * 12 + start.month - 1 + by
+    return f"{index // 12:04d}-{index % 12 + 1:02d}"
+
+
+def end_day(month: str) -> date:
+    """First day after a billing period (period ends are exclusive, as in FOCUS)."""
+    return first_day(shift(month, 1))
+
+
+def months_between(first: str, last: str) -> list[str]:
+    """Billing periods from `first` to `last`, both included; empty when last is earlier."""
+    months = []
+    month = check_month(first)
+    check_month(last)
+    while month <= last:
+        months.append(month)
+        month = shift(month, 1)
+    return months
+
+
+def month_of(day: date) -> str:
+    """The billing period that holds a day."""
+    return f"{day.year:04d}-{day.month:02d}"
