@@ -24,6 +24,7 @@ ACCOUNT = "line_item_usage_account_id"
 LINE_TYPE = "line_item_line_item_type"
 TOTAL = "line_item_unblended_cost"
 CURRENCY = "line_item_currency_code"
+USAGE_START = "line_item_usage_start_date"
 PERIOD_START = "bill_billing_period_start_date"
 
 COLUMNS: dict[str, str] = {
@@ -74,6 +75,7 @@ COLUMNS: dict[str, str] = {
     "pricing_term": TEXT,
     "pricing_unit": TEXT,
     "reservation_reservation_a_r_n": TEXT,
+    "reservation_amortized_upfront_fee_for_billing_period": MONEY,
     "reservation_effective_cost": MONEY,
     "reservation_net_effective_cost": MONEY,
     "reservation_total_reserved_units": MONEY,
@@ -84,6 +86,7 @@ COLUMNS: dict[str, str] = {
     "reservation_net_unused_recurring_fee": MONEY,
     "savings_plan_savings_plan_a_r_n": TEXT,
     "savings_plan_offering_type": TEXT,
+    "savings_plan_amortized_upfront_commitment_for_billing_period": MONEY,
     "savings_plan_savings_plan_effective_cost": MONEY,
     "savings_plan_net_savings_plan_effective_cost": MONEY,
     "savings_plan_total_commitment_to_date": MONEY,

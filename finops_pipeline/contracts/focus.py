@@ -124,6 +124,11 @@ OWN = (
     Column("x_UnblendedCost", MONEY, "AWS unblended cost of the row (gross basis)."),
     Column("x_NetUnblendedCost", MONEY, "Unblended cost after private discounts, where given."),
     Column("x_NetEffectiveCost", MONEY, "Amortized cost after private discounts, where given."),
+    Column(
+        "x_AmortizedUpfrontCost",
+        MONEY,
+        "On commitment fees: the share of an upfront payment that falls in the row's period.",
+    ),
     Column("x_PublicOnDemandCost", MONEY, "On-demand cost as AWS states it."),
     Column("x_CostCategories", JSON, "AWS cost categories, a JSON object as text."),
     Column("x_Discounts", JSON, "Discounts that the net columns contain, a JSON object as text."),

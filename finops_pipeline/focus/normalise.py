@@ -1,0 +1,151 @@
+"""A source's own columns under canonical names and promised types: what the conversions read.
+
+Put here: one expression per canonical column for whatever columns a month has (they come and
+go), typed nulls for the absent, maps and tag columns as JSON text. Keep out: what a row means
+(sql/), which rows are asked for (conform.py).
+"""
+
+from __future__ import annotations
+
+import re
+
+from finops_pipeline.contracts import cur
+from finops_pipeline.contracts.bills import CUR, FOCUS
+from finops_pipeline.contracts.columns import MONEY, TIME
+from finops_pipeline.lake.duck import ident, text
+
+_LEGACY_TAG = re.compile(r"resourceTags/(?:user:)?(.+)", re.IGNORECASE)
+_LEGACY_CATEGORY = re.compile(r"costCategory/(.+)", re.IGNORECASE)
+_SNAKE_TAG = re.compile(r"resource_tags?_(?:user_)?(.+)", re.IGNORECASE)
+_SNAKE_CATEGORY = re.compile(r"cost_category_(.+)", re.IGNORECASE)
+_SNAKE_DISCOUNT = re.compile(r"discount_(.+)", re.IGNORECASE)
+_NEVER = re.compile(r"(?!)")
+
+
+def line_items(columns: dict[str, str], relation: str, source: str, month: str, where: str) -> str:
+    """SQL for the `line_items` of a CUR landing: every column of contracts/cur.py, typed.
+
+    Args:
+        columns: the landing's columns and DuckDB types.
+        relation: SQL of the landing relation.
+        source: the source's name, for x_source.
+        month: billing period; stands in where the bill's own dates are absent.
+        where: SQL condition on the landing's rows.
+    """
+    lower = {name.lower(): name for name in columns}
+    found = CUR.find(columns)
+    parts = []
+    for name, kind in cur.COLUMNS.items():
+        if name in found:
+            parts.append(f"{typed(found[name], columns[found[name]], kind)} as {name}")
+        elif name.startswith("product_") and "product" in lower:
+            value = _map_value(lower["product"], columns[lower["product"]], name[8:])
+            parts.append(f"{value} as {name}")
+        else:
+            parts.append(f"null::{kind} as {name}")
+    start = f"timestamp {text(month + '-01')}"
+    defaults = (
+        f"coalesce(bill_billing_period_start_date, {start}) as bill_billing_period_start_date,"
+        f" coalesce(bill_billing_period_end_date, {start} + interval 1 month)"
+        " as bill_billing_period_end_date,"
+        " coalesce(line_item_usage_end_date, line_item_usage_start_date + interval 1 hour)"
+        " as line_item_usage_end_date"
+    )
+    extra = [
+        f"{_json(columns, 'resource_tags', _LEGACY_TAG, _SNAKE_TAG)} as tags",
+        f"{_json(columns, 'cost_category', _LEGACY_CATEGORY, _SNAKE_CATEGORY)} as cost_categories",
+        f"{_json(columns, 'discount', _NEVER, _SNAKE_DISCOUNT)} as discounts",
+        f"{text(source)} as x_source",
+        'x_SourceFile as x_source_file',
+    ]
+    return (
+        f"select * replace ({defaults}) from"
+        f" (select {', '.join(parts + extra)} from {relation} where {where})"
+    )
+
+
+def focus_rows(columns: dict[str, str], relation: str, source: str, month: str, where: str) -> str:
+    """SQL for the `focus_rows` of a FOCUS landing; see `line_items` for the arguments."""
+    found = FOCUS.find(columns)
+    parts = []
+    for name, kind in FOCUS.types.items():
+        column = found.get(name)
+        if column is None:
+            parts.append(f"null::{kind} as {name}")
+        elif columns[column].startswith("MAP"):
+            parts.append(f"to_json({ident(column)})::varchar as {name}")
+        else:
+            parts.append(f"{typed(column, columns[column], kind)} as {name}")
+    parts += [f"{text(source)} as x_Source", "x_SourceFile"]
+    return f"select {', '.join(parts)} from {relation} where {where}"
+
+
+def typed(column: str, kind: str, promised: str) -> str:
+    """SQL: a landed column in its promised type. Landing has judged that it can be read.
+
+    A float goes through its shortest text: 0.1 is 0.1 again, not 0.1000000000000000055.
+    """
+    if promised == TIME and kind.startswith("TIMESTAMP"):
+        utc = " at time zone 'UTC'" if "TIME ZONE" in kind else ""
+        return f"({ident(column)}{utc})::timestamp"
+    raw = (
+        f"nullif(trim({ident(column)}), '')" if kind == "VARCHAR" else f"{ident(column)}::varchar"
+    )
+    return f"cast({raw} as {promised})" if promised in (MONEY, TIME) else raw
+
+
+def usage_day(form_column: str, columns: dict[str, str]) -> str:
+    """SQL: the UTC day of a landed time column."""
+    return f"({typed(form_column, columns[form_column], TIME)})::date"
+
+
+def _map_value(column: str, kind: str, key: str) -> str:
+    """One value of a map column: a Parquet MAP, or a JSON object in a CSV cell."""
+    if kind.startswith("MAP"):
+        return f"nullif(trim({ident(column)}[{text(key)}]::varchar), '')"
+    if kind.startswith("STRUCT"):
+        return f"nullif(trim(json_extract_string(to_json({ident(column)}), {text('$.' + key)})), '')"
+    return f"nullif(trim(json_extract_string({ident(column)}, {text('$.' + key)})), '')"
+
+
+def _json(
+    columns: dict[str, str], map_name: str, legacy: re.Pattern[str], snake: re.Pattern[str]
+) -> str:
+    """Tags (or categories, discounts) of a row as JSON text: from a map, or from flat columns.
+
+    Null when the source has no such column; `{}` when it has and the row has no value.
+    """
+    lower = {name.lower(): name for name in columns}
+    if map_name in lower:
+        return _json_of_map(lower[map_name], columns[lower[map_name]])
+    pairs = {}
+    for column in columns:
+        match = legacy.fullmatch(column) or snake.fullmatch(column)
+        if match:
+            key = re.sub(r"^aws_", "aws:", match.group(1)) if snake is _SNAKE_TAG else match.group(1)
+            pairs[key if key not in pairs else column] = column
+    if not pairs:
+        return "null::varchar"
+    # A null value means "remove the key" to a JSON merge patch (RFC 7396).
+    fields = ", ".join(
+        f"{text(key)}, nullif({ident(column)}::varchar, '')" for key, column in pairs.items()
+    )
+    return f"json_merge_patch('{{}}', json_object({fields}))::varchar"
+
+
+def _json_of_map(column: str, kind: str) -> str:
+    """A map as JSON text, keys without CUR 2.0's `user_` and with `aws:` for `aws_`.
+
+    Should two keys become the same by that, the map's own keys stay.
+    """
+    name = ident(column)
+    if not kind.startswith("MAP"):
+        return f"nullif(trim({name}), '')" if kind == "VARCHAR" else f"to_json({name})::varchar"
+    plain = (
+        f"list_transform(map_keys({name}), lambda k: regexp_replace(regexp_replace(k,"
+        " '^user[_:]', ''), '^aws_', 'aws:'))"
+    )
+    return (
+        f"to_json(case when len(list_distinct({plain})) = len(map_keys({name}))"
+        f" then map_from_entries(list_zip({plain}, map_values({name}))) else {name} end)::varchar"
+    )

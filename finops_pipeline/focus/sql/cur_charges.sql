@@ -1,0 +1,429 @@
+-- cur_charges: line items of a Cost and Usage Report (legacy or 2.0) as FOCUS 1.2 charges.
+-- grain: one charge: a line item, the unused part of a commitment fee, or a residual
+-- money: BilledCost (unblended), EffectiveCost (amortized), ListCost, ContractedCost (gross basis)
+-- check: charges_equal_bill
+--
+-- Reads line_items (a source's columns under CUR 2.0 names, typed), services, regions.
+-- Rules by line item type: FOCUS 1.2 CommitmentDiscount and DiscountHandling; AWS "Understanding
+-- your Savings Plans / reservation line items". Covered usage bills nothing (its commitment
+-- was billed), negations fall away against it, commitment fees cost nothing effectively, and
+-- what they leave unused becomes a row of its own.
+
+with
+
+by_name as (
+    select distinct service_name, service_category, service_subcategory from services
+),
+
+line_item as (
+    select
+        *,
+        line_item_line_item_type as line_type,
+        line_item_unblended_cost as unblended,
+        coalesce(savings_plan_savings_plan_a_r_n, reservation_reservation_a_r_n) as arn,
+        savings_plan_savings_plan_a_r_n is not null as is_savings_plan,
+        line_item_usage_start_date as period_start,
+        exclusive_end(line_item_usage_end_date) as stated_end,
+        exclusive_end(bill_billing_period_end_date) as bill_end
+    from line_items
+),
+
+-- what each type is; everything below only asks these words
+typed as (
+    select
+        *,
+        case
+            when line_type in ('Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage') then 'Usage'
+            when line_type in ('SavingsPlanRecurringFee', 'SavingsPlanUpfrontFee', 'RIFee', 'Fee')
+            then 'Purchase'
+            when line_type = 'Tax' then 'Tax'
+            when line_type = 'Credit' then 'Credit'
+            when line_type = 'Refund' and line_item_tax_type is not null then 'Tax'
+            when line_type = 'Refund' and arn is not null then 'Purchase'
+            when line_type = 'Refund' then 'Usage'
+            else 'Adjustment'
+        end as category,
+        line_type = 'Refund' as is_refund,
+        line_type = 'Refund' and (
+            coalesce(bill_bill_type = 'Refund', false)
+            or coalesce(stated_end <= bill_billing_period_start_date, false)
+        ) as is_correction,
+        line_type in ('DiscountedUsage', 'SavingsPlanCoveredUsage') as is_covered,
+        line_type in ('SavingsPlanRecurringFee', 'SavingsPlanUpfrontFee', 'RIFee')
+        or (line_type = 'Fee' and reservation_reservation_a_r_n is not null) as is_commitment_fee,
+        case
+            when line_type in (
+                'DiscountedUsage', 'SavingsPlanCoveredUsage', 'SavingsPlanRecurringFee',
+                'SavingsPlanUpfrontFee', 'RIFee', 'Fee', 'Refund'
+            )
+            then arn
+        end as commitment_id,
+        coalesce(pricing_purchase_option = 'Spot', false)
+        or coalesce(contains(line_item_usage_type, 'SpotUsage'), false) as is_spot
+    from line_item
+),
+
+line as (
+    select
+        *,
+        'line' as row_kind,
+        case when line_type = 'SavingsPlanCoveredUsage' then 0 else unblended end as billed,
+        case
+            when line_type = 'SavingsPlanCoveredUsage'
+            then coalesce(savings_plan_savings_plan_effective_cost, 0)
+            when line_type = 'DiscountedUsage' then coalesce(reservation_effective_cost, unblended)
+            when is_commitment_fee then 0
+            else unblended
+        end as effective,
+        case
+            when line_type = 'SavingsPlanCoveredUsage'
+            then savings_plan_net_savings_plan_effective_cost
+            when line_type = 'DiscountedUsage' then reservation_net_effective_cost
+            when is_commitment_fee then 0
+            else line_item_net_unblended_cost
+        end as net_effective,
+        case
+            when category = 'Usage' and not is_refund
+            then coalesce(pricing_public_on_demand_cost, unblended)
+            else unblended
+        end as list,
+        case
+            when line_type = 'DiscountedUsage'
+            then coalesce(pricing_public_on_demand_cost, reservation_effective_cost, unblended)
+            else unblended
+        end as contracted,
+        case
+            when is_correction or category not in ('Usage', 'Purchase') then null
+            -- a refund inside the period takes back: prices stay positive, the quantity turns
+            when is_refund then -coalesce(nullif(abs(line_item_usage_amount), 0), 1)
+            when category = 'Purchase' then coalesce(nullif(line_item_usage_amount, 0), 1)
+            else coalesce(line_item_usage_amount, 0)
+        end as quantity,
+        line_item_usage_amount as used_quantity,
+        case when category = 'Usage' and is_covered then 'Used' end as commitment_status,
+        case
+            when commitment_id is null or category not in ('Usage', 'Purchase') then null
+            when line_type = 'SavingsPlanCoveredUsage' then effective
+            when line_type = 'SavingsPlanRecurringFee'
+            then coalesce(savings_plan_total_commitment_to_date, unblended)
+            when is_savings_plan then unblended
+            when line_type = 'RIFee'
+            then coalesce(reservation_total_reserved_units, line_item_usage_amount, 0)
+            else coalesce(line_item_usage_amount, 0)
+        end as commitment_quantity,
+        case
+            when line_type = 'SavingsPlanRecurringFee'
+            then coalesce(savings_plan_amortized_upfront_commitment_for_billing_period, 0)
+            when line_type = 'RIFee'
+            then coalesce(reservation_amortized_upfront_fee_for_billing_period, 0)
+        end as amortized_upfront
+    from typed
+    where line_type <> 'SavingsPlanNegation'
+),
+
+-- the part of a fee's commitment that nothing used
+unused_amount as (
+    select
+        *,
+        case
+            when line_type = 'SavingsPlanRecurringFee'
+            then savings_plan_total_commitment_to_date - savings_plan_used_commitment
+            when line_type = 'RIFee'
+            then coalesce(reservation_unused_amortized_upfront_fee_for_billing_period, 0)
+                + coalesce(reservation_unused_recurring_fee, 0)
+        end as amount,
+        case
+            when line_type = 'RIFee'
+            then coalesce(reservation_net_unused_amortized_upfront_fee_for_billing_period, 0)
+                + coalesce(reservation_net_unused_recurring_fee, 0)
+        end as net_amount
+    from typed
+    where line_type in ('SavingsPlanRecurringFee', 'RIFee')
+),
+
+unused as (
+    select
+        * exclude (amount, net_amount)
+        replace ('Usage' as category),
+        'unused' as row_kind,
+        0 as billed,
+        amount as effective,
+        nullif(net_amount, 0) as net_effective,
+        0 as list,
+        0 as contracted,
+        case
+            when is_savings_plan then amount else coalesce(reservation_unused_quantity, 0)
+        end as quantity,
+        null as used_quantity,
+        'Unused' as commitment_status,
+        quantity as commitment_quantity,
+        null as amortized_upfront
+    from unused_amount
+    where amount <> 0
+),
+
+-- what negations did not cancel, to the last decimal (usually nothing): an adjustment, so
+-- that every account's charges still add up to its bill
+residual_amount as (
+    select
+        line_item_usage_account_id as account,
+        coalesce(savings_plan_savings_plan_a_r_n, '') as plan,
+        line_item_currency_code as currency,
+        sum(line_item_unblended_cost) as amount
+    from line_items
+    where line_item_line_item_type in ('SavingsPlanCoveredUsage', 'SavingsPlanNegation')
+    group by all
+),
+
+residual as (
+    select
+        first_line.* replace (
+            'Adjustment' as category,
+            null as commitment_id,
+            false as is_commitment_fee,
+            false as is_covered,
+            'Rest of Savings Plan negations' as line_item_line_item_description,
+            'SavingsPlanNegation' as line_type,
+            null as line_item_resource_id,
+            null as identity_line_item_id
+        ),
+        'residual' as row_kind,
+        amount as billed,
+        amount as effective,
+        null as net_effective,
+        amount as list,
+        amount as contracted,
+        null as quantity,
+        null as used_quantity,
+        null as commitment_status,
+        null as commitment_quantity,
+        null as amortized_upfront
+    from residual_amount
+    inner join (
+        select *
+        from typed
+        where line_type in ('SavingsPlanCoveredUsage', 'SavingsPlanNegation')
+        qualify row_number() over (
+            partition by line_item_usage_account_id, savings_plan_savings_plan_a_r_n,
+            line_item_currency_code
+            order by period_start, identity_line_item_id
+        ) = 1
+    ) as first_line
+        on first_line.line_item_usage_account_id = account
+        and coalesce(first_line.savings_plan_savings_plan_a_r_n, '') = plan
+        and first_line.line_item_currency_code = currency
+    where amount <> 0
+),
+
+charge as (
+    select * from line
+    union all by name
+    select * from unused
+    union all by name
+    select * from residual
+),
+
+named as (
+    select
+        charge.*,
+        coalesce(
+            product_product_name, by_code.service_name, line_item_product_code, 'AWS'
+        ) as service,
+        nullif(
+            coalesce(
+                product_region_code,
+                product_region,
+                nullif(
+                    regexp_extract(line_item_availability_zone, '^[a-z]{2}(-[a-z]+)+-[0-9]+'), ''
+                )
+            ),
+            'global'
+        ) as region,
+        case
+            when row_kind = 'unused' or is_commitment_fee
+            then coalesce(commitment_id, line_item_resource_id)
+            else line_item_resource_id
+        end as resource,
+        case
+            when is_commitment_fee and category = 'Purchase' then 'Standard'
+            when commitment_status is not null then 'Committed'
+            when is_spot then 'Dynamic'
+            else 'Standard'
+        end as pricing_model,
+        case
+            when commitment_id is null then null
+            when is_savings_plan then 'Savings Plan'
+            else 'Reserved Instance'
+        end as commitment_type,
+        case
+            when is_savings_plan and (row_kind = 'unused' or is_commitment_fee)
+            then line_item_currency_code
+            else coalesce(pricing_unit, 'Units')
+        end as unit
+    from charge
+    left join services as by_code on by_code.service_code = line_item_product_code
+),
+
+final as (
+    select
+        line_item_availability_zone as AvailabilityZone,
+        billed as BilledCost,
+        coalesce(bill_payer_account_id, line_item_usage_account_id) as BillingAccountId,
+        coalesce(bill_payer_account_name, BillingAccountId) as BillingAccountName,
+        'Management Account' as BillingAccountType,
+        line_item_currency_code as BillingCurrency,
+        bill_end as BillingPeriodEnd,
+        bill_billing_period_start_date as BillingPeriodStart,
+        case
+            when category = 'Usage' then coalesce(
+                capacity_reservation_capacity_reservation_arn,
+                case
+                    when regexp_matches(line_item_usage_type, 'Unused(Box|Ded)|Reservation:')
+                    then line_item_resource_id
+                end
+            )
+        end as CapacityReservationId,
+        case
+            when CapacityReservationId is null then null
+            when contains(lower(capacity_reservation_capacity_reservation_status), 'unused')
+            or regexp_matches(line_item_usage_type, 'Unused(Box|Ded)')
+            then 'Unused'
+            else 'Used'
+        end as CapacityReservationStatus,
+        category as ChargeCategory,
+        case when is_correction then 'Correction' end as ChargeClass,
+        case
+            when row_kind = 'unused' then 'Unused portion of ' || coalesce(commitment_id, '')
+            else line_item_line_item_description
+        end as ChargeDescription,
+        case
+            when category = 'Usage' and not is_refund then 'Usage-Based'
+            when line_type in ('SavingsPlanRecurringFee', 'RIFee', 'Tax') then 'Recurring'
+            when line_type = 'Fee' and not is_commitment_fee and bill_bill_type = 'Anniversary'
+            then 'Recurring'
+            else 'One-Time'
+        end as ChargeFrequency,
+        case
+            when stated_end > period_start then stated_end else period_start + interval 1 hour
+        end as ChargePeriodEnd,
+        period_start as ChargePeriodStart,
+        case
+            when commitment_id is null then null when is_savings_plan then 'Spend' else 'Usage'
+        end as CommitmentDiscountCategory,
+        commitment_id as CommitmentDiscountId,
+        null as CommitmentDiscountName,
+        commitment_quantity as CommitmentDiscountQuantity,
+        coalesce(
+            commitment_status,
+            case when commitment_id is not null and category = 'Usage' then 'Used' end
+        ) as CommitmentDiscountStatus,
+        commitment_type as CommitmentDiscountType,
+        case
+            when commitment_quantity is null then null
+            when is_savings_plan then line_item_currency_code
+            else 'Hours'
+        end as CommitmentDiscountUnit,
+        case
+            when category = 'Usage' and row_kind = 'line' and not is_refund
+            then coalesce(used_quantity, 0)
+        end as ConsumedQuantity,
+        case when ConsumedQuantity is not null then unit end as ConsumedUnit,
+        contracted as ContractedCost,
+        case
+            when row_kind = 'unused' then 0
+            else unit_price(line_item_unblended_rate, quantity, contracted)
+        end as ContractedUnitPrice,
+        effective as EffectiveCost,
+        bill_invoice_id as InvoiceId,
+        coalesce(bill_invoicing_entity, bill_billing_entity, 'Amazon Web Services, Inc.')
+            as InvoiceIssuerName,
+        list as ListCost,
+        case
+            when row_kind = 'unused' then 0
+            else unit_price(pricing_public_on_demand_rate, quantity, list)
+        end as ListUnitPrice,
+        case when quantity is not null then pricing_model end as PricingCategory,
+        coalesce(pricing_currency, line_item_currency_code) as PricingCurrency,
+        case when PricingCurrency = line_item_currency_code then ContractedUnitPrice end
+            as PricingCurrencyContractedUnitPrice,
+        case when PricingCurrency = line_item_currency_code then effective end
+            as PricingCurrencyEffectiveCost,
+        case when PricingCurrency = line_item_currency_code then ListUnitPrice end
+            as PricingCurrencyListUnitPrice,
+        quantity as PricingQuantity,
+        case when quantity is not null then unit end as PricingUnit,
+        'AWS' as ProviderName,
+        coalesce(line_item_legal_entity, 'Amazon Web Services, Inc.') as PublisherName,
+        region as RegionId,
+        case
+            when region is not null then coalesce(regions.region_name, product_location, region)
+        end as RegionName,
+        resource as ResourceId,
+        case when resource is not null then json_extract_string(tags, '$."Name"') end
+            as ResourceName,
+        case
+            when resource is null then null
+            else coalesce(
+                commitment_type,
+                nullif(regexp_extract(resource, '^arn:[^:]*:([^:]*):[^:]*:[^:]*:([a-z-]+)[/:]', 2), ''),
+                product_product_family,
+                line_item_product_code,
+                'Resource'
+            )
+        end as ResourceType,
+        coalesce(by_name.service_category, 'Other') as ServiceCategory,
+        service as ServiceName,
+        coalesce(by_name.service_subcategory, 'Other (Other)') as ServiceSubcategory,
+        case
+            when category <> 'Tax'
+            then coalesce(
+                product_sku,
+                line_item_product_code || ':' || coalesce(line_item_usage_type, line_type)
+            )
+        end as SkuId,
+        case when SkuId is not null then line_item_usage_type end as SkuMeter,
+        case
+            when SkuId is not null and coalesce(
+                product_instance_type, product_vcpu, product_memory, product_operating_system
+            ) is not null
+            then json_merge_patch('{}', json_object(
+                'CoreCount', try_cast(product_vcpu as integer),
+                'InstanceType', product_instance_type,
+                'OperatingSystem', product_operating_system,
+                'x_Memory', product_memory
+            ))::varchar
+        end as SkuPriceDetails,
+        case when category <> 'Tax' then coalesce(pricing_rate_code, SkuId) end as SkuPriceId,
+        line_item_usage_account_id as SubAccountId,
+        coalesce(line_item_usage_account_name, line_item_usage_account_id) as SubAccountName,
+        'AWS Account' as SubAccountType,
+        tags as Tags,
+        'AWS' as ServiceProviderName,
+        'AWS' as HostProviderName,
+        x_source as x_Source,
+        row_kind as x_RowKind,
+        line_type as x_LineItemType,
+        identity_line_item_id as x_LineItemId,
+        bill_bill_type as x_BillType,
+        bill_billing_entity as x_BillingEntity,
+        line_item_tax_type as x_TaxType,
+        line_item_product_code as x_ServiceCode,
+        line_item_usage_type as x_UsageType,
+        line_item_operation as x_Operation,
+        product_instance_type as x_InstanceType,
+        case row_kind when 'line' then unblended when 'residual' then billed end
+            as x_UnblendedCost,
+        case when row_kind = 'line' then line_item_net_unblended_cost end as x_NetUnblendedCost,
+        net_effective as x_NetEffectiveCost,
+        amortized_upfront as x_AmortizedUpfrontCost,
+        case when row_kind = 'line' then pricing_public_on_demand_cost end
+            as x_PublicOnDemandCost,
+        cost_categories as x_CostCategories,
+        discounts as x_Discounts,
+        x_source_file as x_SourceFile
+    from named
+    left join by_name on by_name.service_name = named.service
+    left join regions on regions.region_id = region
+)
+
+select * from final

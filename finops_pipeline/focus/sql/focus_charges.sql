@@ -1,0 +1,61 @@
+-- focus_charges: rows of a FOCUS export (1.0 or 1.2, AWS or other) as FOCUS 1.2 charges.
+-- grain: one charge: a row of the export
+-- money: BilledCost, EffectiveCost, ListCost, ContractedCost, as the export states them
+-- check: charges_equal_bill
+--
+-- Reads focus_rows (the export's columns under their FOCUS ids, typed; absent ones null). Fills
+-- what AWS leaves null though FOCUS wants it (AWS "FOCUS 1.2 conformance gaps"), invents no cost.
+
+with
+
+focus_row as (
+    select * from focus_rows
+),
+
+final as (
+    select
+        * replace (
+            coalesce(EffectiveCost, BilledCost) as EffectiveCost,
+            coalesce(ListCost, ContractedCost, BilledCost) as ListCost,
+            coalesce(ContractedCost, BilledCost) as ContractedCost,
+            coalesce(BillingAccountId, SubAccountId, '') as BillingAccountId,
+            coalesce(
+                exclusive_end(BillingPeriodEnd), BillingPeriodStart + interval 1 month
+            ) as BillingPeriodEnd,
+            case
+                when exclusive_end(ChargePeriodEnd) > ChargePeriodStart
+                then exclusive_end(ChargePeriodEnd)
+                else ChargePeriodStart + interval 1 hour
+            end as ChargePeriodEnd,
+            coalesce(ChargeFrequency, 'Usage-Based') as ChargeFrequency,
+            coalesce(ProviderName, 'AWS') as ProviderName,
+            coalesce(PublisherName, ProviderName, 'AWS') as PublisherName,
+            coalesce(InvoiceIssuerName, ProviderName, 'AWS') as InvoiceIssuerName,
+            coalesce(PricingCurrency, BillingCurrency) as PricingCurrency,
+            case when PricingQuantity is not null then coalesce(PricingUnit, 'Units') end
+                as PricingUnit,
+            coalesce(ServiceCategory, 'Other') as ServiceCategory,
+            coalesce(ServiceName, x_ServiceCode, 'AWS') as ServiceName,
+            coalesce(SkuMeter, x_UsageType) as SkuMeter,
+            case when SubAccountId is not null then coalesce(SubAccountName, SubAccountId) end
+                as SubAccountName
+        ),
+        coalesce(ProviderName, 'AWS') as ServiceProviderName,
+        coalesce(ProviderName, 'AWS') as HostProviderName,
+        'line' as x_RowKind,
+        x_UsageType as x_UsageType,
+        null as x_LineItemType,
+        null as x_LineItemId,
+        null as x_BillType,
+        null as x_BillingEntity,
+        null as x_TaxType,
+        null as x_InstanceType,
+        null as x_UnblendedCost,
+        null as x_NetUnblendedCost,
+        null as x_NetEffectiveCost,
+        null as x_AmortizedUpfrontCost,
+        null as x_PublicOnDemandCost
+    from focus_row
+)
+
+select * from final

@@ -1,0 +1,50 @@
+-- macros: arithmetic on money that never leaves decimals.
+-- grain: none (scalar macros)
+-- money: exact_ratio, fits (DECIMAL(38,18) in, no float inside)
+-- check: prices_times_quantities
+
+-- the digits of a decimal as a whole number, without sign and point
+create or replace macro digits(x) as replace(abs(x)::varchar, '.', '')::hugeint;
+
+-- c / q to 18 decimals by long division, six digits at a time (a decimal divided
+-- by a decimal would become a float)
+create or replace macro long_division(c, q) as (
+    (c // q)::varchar || '.'
+    || lpad(((c % q) * 1000000 // q)::varchar, 6, '0')
+    || lpad(((c % q) * 1000000 % q * 1000000 // q)::varchar, 6, '0')
+    || lpad((((c % q) * 1000000 % q * 1000000 % q) * 1000000 // q)::varchar, 6, '0')
+)::decimal(38, 18);
+
+-- |cost / quantity|, null when there is no quantity
+create or replace macro exact_ratio(cost, quantity) as
+    case
+        when quantity <> 0 and abs(quantity) < 10000000000000 and abs(cost) < 10000000000000
+        then long_division(digits(cost), digits(quantity))
+    end;
+
+-- whether price x quantity is cost within 1e-9 of it (FOCUS rule for cost columns);
+-- the bounds keep the product inside a decimal, beyond them the answer is no
+create or replace macro fits(price, quantity, cost) as
+    case
+        when price is null or quantity is null then false
+        when price < 0 then false
+        when abs(quantity) < 1000000 and price < 1000000
+        then abs(price::decimal(20, 14) * quantity::decimal(18, 12) - cost)
+            <= 0.000000001 * greatest(abs(cost)::decimal(28, 9), 1)
+        when abs(quantity) < 1000000000000 and price < 1
+        then abs(price::decimal(18, 16) * quantity::decimal(19, 7) - cost)
+            <= 0.000000001 * greatest(abs(cost)::decimal(28, 9), 1)
+        else false
+    end;
+
+-- a unit price: the one the bill states when it fits the cost, else the exact ratio
+create or replace macro unit_price(stated, quantity, cost) as
+    case
+        when quantity is null then null
+        when fits(stated, quantity, cost) then stated
+        else coalesce(exact_ratio(cost, quantity), stated, 0)
+    end;
+
+-- AWS ends some periods at :59; FOCUS ends are exclusive
+create or replace macro exclusive_end(x) as
+    case when second(x) = 59 then date_trunc('minute', x) + interval 1 minute else x end;

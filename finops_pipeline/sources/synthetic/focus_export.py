@@ -1,0 +1,84 @@
+"""Writes FOCUS rows as AWS's FOCUS 1.2 export: 57 columns and three of AWS's own, in Parquet.
+
+Put here: the table's columns and types.
+Keep out: the rows (`focus_rows`), folders and manifest (`parquet_export`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from finops_pipeline.sources.synthetic.focus_rows import FocusRow
+from finops_pipeline.sources.synthetic.parquet_export import (
+    NUMBER_MAP,
+    TEXT_MAP,
+    TIMESTAMP,
+    as_double,
+    plain_instant,
+    write_parquet_export,
+)
+from finops_pipeline.sources.synthetic.usage import Scene
+
+_NAMES = """
+AvailabilityZone BilledCost BillingAccountId BillingAccountName BillingAccountType
+BillingCurrency BillingPeriodEnd BillingPeriodStart CapacityReservationId
+CapacityReservationStatus ChargeCategory ChargeClass ChargeDescription ChargeFrequency
+ChargePeriodEnd ChargePeriodStart CommitmentDiscountCategory CommitmentDiscountId
+CommitmentDiscountName CommitmentDiscountQuantity CommitmentDiscountStatus
+CommitmentDiscountType CommitmentDiscountUnit ConsumedQuantity ConsumedUnit ContractedCost
+ContractedUnitPrice EffectiveCost InvoiceId InvoiceIssuerName ListCost ListUnitPrice
+PricingCategory PricingCurrency PricingCurrencyContractedUnitPrice
+PricingCurrencyEffectiveCost PricingCurrencyListUnitPrice PricingQuantity PricingUnit
+ProviderName PublisherName RegionId RegionName ResourceId ResourceName ResourceType
+ServiceCategory ServiceName ServiceSubcategory SkuId SkuMeter SkuPriceDetails SkuPriceId
+SubAccountId SubAccountName SubAccountType Tags x_Discounts x_Operation x_ServiceCode
+"""
+FOCUS_COLUMNS = tuple(_NAMES.split())
+
+
+def focus_schema() -> pa.Schema:
+    """Names and types as AWS documents them: doubles, millisecond timestamps, two maps."""
+    return pa.schema([pa.field(name, _type(name)) for name in FOCUS_COLUMNS])
+
+
+def write_focus_export(
+    folder: Path, scene: Scene, rows: Sequence[FocusRow], *, restatement: int = 0
+) -> Path:
+    """Writes the month below `folder` (the export's location); returns the current manifest."""
+    return write_parquet_export(
+        folder,
+        scene,
+        focus_schema(),
+        [_plain(row) for row in rows],
+        period_word="billing_period",
+        restatement=restatement,
+    )
+
+
+def _type(name: str) -> pa.DataType:
+    if name == "Tags":
+        return TEXT_MAP
+    if name == "x_Discounts":
+        return NUMBER_MAP
+    if name.endswith(("PeriodStart", "PeriodEnd")):
+        return TIMESTAMP
+    return pa.float64() if name.endswith(("Cost", "Price", "Quantity")) else pa.string()
+
+
+def _plain(row: FocusRow) -> dict[str, Any]:
+    plain: dict[str, Any] = dict.fromkeys(FOCUS_COLUMNS)
+    for name, value in row.items():
+        if isinstance(value, Decimal):
+            plain[name] = as_double(value)
+        elif isinstance(value, datetime):
+            plain[name] = plain_instant(value)
+        else:
+            plain[name] = list(value) if isinstance(value, tuple) else value
+    plain["x_Discounts"] = []
+    return plain
