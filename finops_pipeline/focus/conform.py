@@ -35,6 +35,7 @@ from finops_pipeline.lake.duck import (
 from finops_pipeline.lake.layout import COSTS, LANDING
 from finops_pipeline.lake.ledger import DeliveryRecord, PartitionRecord
 from finops_pipeline.lake.publish import Publication, Writer
+from finops_pipeline.money import exact_sum
 from finops_pipeline.tenants.model import UNASSIGNED, AccountClaim, Project, SourceFormat, Tenant
 from finops_pipeline.tenants.months import end_day, first_day
 
@@ -290,7 +291,7 @@ class _Partition:
                     if t["source"] == source and t["billing_currency"] == currency
                 ]
                 kept = sum(t["rows"] for t in mine if t["row_kind"] == "line")
-                bills = sum((t["billed_cost"] for t in mine), start=billed - billed)
+                bills = exact_sum(t["billed_cost"] for t in mine)
                 if kept != lines - negations or bills != billed:
                     raise NotTrue(
                         f"{self._tenant.name}/{self._project.name} {self._month}: {source} has"

@@ -19,6 +19,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from finops_pipeline.money import exact_sum
+
 Write = Callable[[sa.Connection], None]
 
 _meta = sa.MetaData()
@@ -116,18 +118,20 @@ class DeliveryRecord:
 
     def billed_by_currency(self) -> dict[str, Decimal]:
         """Billed cost per currency, exact."""
-        sums: dict[str, Decimal] = {}
-        for total in self.totals:
-            before = sums.get(total.billing_currency, Decimal(0))
-            sums[total.billing_currency] = before + total.billed_cost
-        return sums
+        currencies = sorted({total.billing_currency for total in self.totals})
+        return {
+            currency: exact_sum(
+                total.billed_cost for total in self.totals if total.billing_currency == currency
+            )
+            for currency in currencies
+        }
 
 
 @dataclass(frozen=True)
 class PartitionRecord:
     """A published partition: which state of its inputs it was built from, and its totals.
 
-    `totals` is a list of plain rows (see focus/conform.py), with money as text. `rows` is 0 and
+    `totals` are rows as focus/conform.py's partition_totals makes them. `rows` is 0 and
     there is no file when nothing belongs to the partition.
     """
 
@@ -314,5 +318,8 @@ def _delivery(row: dict[str, Any]) -> DeliveryRecord:
 
 def _partition(row: dict[str, Any]) -> PartitionRecord:
     inputs = json.loads(row.pop("inputs"))
-    totals = tuple(json.loads(row.pop("totals")))
+    totals = tuple(
+        {k: Decimal(v) if k.endswith("_cost") else v for k, v in total.items()}
+        for total in json.loads(row.pop("totals"))
+    )
     return PartitionRecord(**row, inputs=inputs, totals=totals)

@@ -70,7 +70,7 @@ def bad_rows(
             yield file.name, line, wanted[record], raw
         elif record in rejected and with_rejects:
             reason, seen = rejected[record]
-            yield file.name, line, reason, seen or raw
+            yield file.name, line, reason, raw or seen
 
 
 def _record_number(position: int, rejected: dict[int, tuple[str, str]]) -> int:

@@ -1,0 +1,161 @@
+"""Every table and view of a tenant's DuckDB file: kind, meaning, grain, columns.
+
+Put here: the contract of the marts, dimensions and status tables, in column order. Keep out:
+their SQL (marts/sql) and the columns of a charge (focus.py).
+"""
+
+from __future__ import annotations
+
+from finops_pipeline.contracts.columns import COUNT, DAY, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.focus import COSTS
+
+_PROJECT = (
+    Column("project", TEXT, "Project the charges belong to.", False),
+    Column("environment", TEXT, "Environment of the project (prod, staging, dev, …)."),
+    Column("business_unit", TEXT, "Business unit of the project."),
+)
+_CUT = (
+    Column("sub_account_id", TEXT, "AWS account that used the service."),
+    Column("region_id", TEXT, "AWS region code; null for global services."),
+    Column("service_name", TEXT, "AWS service.", False),
+    Column("charge_category", TEXT, "Usage, Purchase, Tax, Credit or Adjustment.", False),
+    Column("billing_currency", TEXT, "Currency of the costs; never summed across.", False),
+)
+_MONEY = (
+    Column("charges", COUNT, "Number of charges summed.", False),
+    Column("billed_cost", MONEY, "Cash basis: what the bill charges.", False),
+    Column("effective_cost", MONEY, "Amortized basis: commitments spread over use.", False),
+    Column("list_cost", MONEY, "At public list prices.", False),
+    Column("contracted_cost", MONEY, "At contracted prices, before commitments.", False),
+)
+_PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
+
+DAILY_COSTS = Table(
+    name="daily_costs",
+    kind="mart",
+    meaning="What each project cost on a day, on every cost basis.",
+    grain=(
+        "billing_period", "charge_date", "project", "sub_account_id", "region_id",
+        "service_name", "charge_category", "billing_currency",
+    ),
+    columns=(
+        _PERIOD,
+        Column("charge_date", DAY, "Day (UTC) on which the charge's period starts.", False),
+        *_PROJECT, *_CUT, *_MONEY,
+    ),
+)  # fmt: skip
+
+MONTHLY_COSTS = Table(
+    name="monthly_costs",
+    kind="mart",
+    meaning="What each project cost in a billing period, on every cost basis.",
+    grain=(
+        "billing_period", "project", "sub_account_id", "region_id", "service_name",
+        "charge_category", "billing_currency",
+    ),
+    columns=(_PERIOD, *_PROJECT, *_CUT, *_MONEY),
+)  # fmt: skip
+
+MONTHLY_BILL = Table(
+    name="monthly_bill",
+    kind="mart",
+    meaning="What AWS bills, as its invoices will state it, whatever the project.",
+    grain=(
+        "billing_period", "source", "billing_account_id", "invoice_id", "invoice_issuer_name",
+        "sub_account_id", "service_name", "charge_category", "billing_currency",
+    ),
+    columns=(
+        _PERIOD,
+        Column("source", TEXT, "Source (export) the charges came from.", False),
+        Column("billing_account_id", TEXT, "Account that pays the bill.", False),
+        Column("invoice_id", TEXT, "Invoice; null until AWS finalises it."),
+        Column("invoice_issuer_name", TEXT, "Who issues the invoice.", False),
+        *(column for column in _CUT if column.name != "region_id"),
+        Column("charges", COUNT, "Number of charges summed.", False),
+        Column("billed_cost", MONEY, "Cash basis: what the bill charges.", False),
+    ),
+)  # fmt: skip
+
+PROJECTS = Table(
+    name="projects",
+    kind="dimension",
+    meaning="Projects as the registry declares them, and the built-in `unassigned`.",
+    grain=("project",),
+    columns=(
+        Column("project", TEXT, "Name.", False),
+        Column("display_name", TEXT, "Free text."),
+        Column("environment", TEXT, "prod, staging, dev, …"),
+        Column("business_unit", TEXT, "Business unit."),
+        Column("sources", TEXT, "Sources it reads, comma separated."),
+    ),
+)
+
+ACCOUNTS = Table(
+    name="accounts",
+    kind="dimension",
+    meaning="Which project claims an AWS account on which days.",
+    grain=("sub_account_id", "project", "from_day"),
+    columns=(
+        Column("sub_account_id", TEXT, "AWS account.", False),
+        Column("project", TEXT, "Project that claims it.", False),
+        Column("from_day", DAY, "First claimed day; null: always."),
+        Column("to_day", DAY, "First day no longer claimed; null: open."),
+    ),
+)
+
+DATA_STATUS = Table(
+    name="data_status",
+    kind="status",
+    meaning="Whether a month's numbers can be trusted, and why: one row per source and currency.",
+    grain=("source", "billing_period", "billing_currency"),
+    columns=(
+        Column("source", TEXT, "Source (export).", False),
+        _PERIOD,
+        Column("billing_currency", TEXT, "Currency; null when nothing landed."),
+        Column("state", TEXT, "reconciled, differs, incomplete, empty or refused.", False),
+        Column("reason", TEXT, "Why it is not reconciled, or what to know."),
+        Column("delivery_id", TEXT, "Checksum of the delivery the numbers come from."),
+        Column("execution_id", TEXT, "AWS's own id of that delivery."),
+        Column("landed_at", TEXT, "When it landed (UTC)."),
+        Column("rows_read", COUNT, "Rows in the delivery's files (all currencies)."),
+        Column("rows_kept", COUNT, "Rows that landed (all currencies)."),
+        Column("rows_quarantined", COUNT, "Rows that could not be read (see quarantine)."),
+        Column("values_rounded", COUNT, "Numbers with more than 18 decimals, rounded there."),
+        Column("unknown_line_items", COUNT, "Line items of a type without a rule, kept as is."),
+        Column("source_cost", MONEY, "Unblended (FOCUS: billed) cost of the files."),
+        Column("billed_cost", MONEY, "Billed cost of the charges of all projects."),
+        Column("effective_cost", MONEY, "Effective cost of the charges of all projects."),
+    ),
+)
+
+QUARANTINE = Table(
+    name="quarantine",
+    kind="view",
+    meaning="Rows of deliveries that could not be read or typed.",
+    grain=("source", "billing_period", "source_file", "line"),
+    columns=(
+        Column("source", TEXT, "Source (export).", False),
+        _PERIOD,
+        Column("source_file", TEXT, "File of the delivery.", False),
+        Column("line", COUNT, "Line in the CSV (header is 1), or row in the Parquet file.", False),
+        Column("reason", TEXT, "What is wrong with the row.", False),
+        Column("raw_text", TEXT, "The row as it stood.", False),
+    ),
+)
+
+SLICES = Table(
+    name="warehouse_slices",
+    kind="status",
+    meaning="Which state of a project's month the marts were built from (for the refresh).",
+    grain=("project", "billing_period"),
+    columns=(
+        Column("project", TEXT, "Project; empty for the file as a whole.", False),
+        _PERIOD,
+        Column("fingerprint", TEXT, "Checksum of what the slice was built from.", False),
+    ),
+)
+
+MARTS = {table.name: table for table in (DAILY_COSTS, MONTHLY_COSTS, MONTHLY_BILL)}
+TABLES = (COSTS, *MARTS.values(), PROJECTS, ACCOUNTS, DATA_STATUS, QUARANTINE, SLICES)
+"""All tables of a tenant's file, but for the `landing_<source>` views, whose columns are the
+source's own."""

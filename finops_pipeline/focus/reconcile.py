@@ -1,0 +1,144 @@
+"""Reconcile: do the charges of all projects add up to the delivery they came from?
+
+Put here: the state of each source and month, from the ledger alone. Keep out: checks inside a
+partition (conform.py), how the state is shown (marts, cli).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from finops_pipeline.lake.layout import COSTS
+from finops_pipeline.lake.ledger import DeliveryRecord, Ledger, PartitionRecord, Refusal
+from finops_pipeline.money import difference, exact_sum, plain
+from finops_pipeline.tenants.model import Tenant
+
+RECONCILED, DIFFERS, INCOMPLETE, EMPTY, REFUSED = (
+    "reconciled",
+    "differs",
+    "incomplete",
+    "empty",
+    "refused",
+)
+
+
+@dataclass(frozen=True)
+class Status:
+    """One row of `data_status`; see contracts/tables.py for each field."""
+
+    source: str
+    billing_period: str
+    billing_currency: str | None
+    state: str
+    reason: str | None
+    delivery_id: str | None = None
+    execution_id: str | None = None
+    landed_at: str | None = None
+    rows_read: int | None = None
+    rows_kept: int | None = None
+    rows_quarantined: int | None = None
+    values_rounded: int | None = None
+    unknown_line_items: int | None = None
+    source_cost: Decimal | None = None
+    billed_cost: Decimal | None = None
+    effective_cost: Decimal | None = None
+
+
+def statuses(tenant: Tenant, ledger: Ledger) -> list[Status]:
+    """The state of every source, month and currency that landed or was refused, in order."""
+    refusals = ledger.refusals()
+    partitions = list(ledger.partitions(COSTS).values())
+    rows: list[Status] = []
+    for delivery in ledger.deliveries():
+        refusal = refusals.pop((delivery.source, delivery.billing_period), None)
+        rows += _of_delivery(tenant, delivery, partitions, refusal)
+    rows += [
+        Status(r.source, r.billing_period, None, REFUSED, r.reason) for r in refusals.values()
+    ]
+    return sorted(rows, key=lambda s: (s.source, s.billing_period, s.billing_currency or ""))
+
+
+def _of_delivery(
+    tenant: Tenant,
+    delivery: DeliveryRecord,
+    partitions: list[PartitionRecord],
+    refusal: Refusal | None,
+) -> list[Status]:
+    said = {
+        "delivery_id": delivery.delivery_id,
+        "execution_id": delivery.execution_id,
+        "landed_at": delivery.landed_at,
+        "rows_read": delivery.rows_read,
+        "rows_kept": delivery.rows_kept,
+        "rows_quarantined": delivery.rows_quarantined,
+        "values_rounded": delivery.values_rounded,
+    }
+    key = (delivery.source, delivery.billing_period)
+    if not delivery.rows_kept:
+        note = _notes(delivery, 0, refusal) or "the delivery has a header and no rows"
+        return [Status(*key, None, EMPTY, note, **said)]  # type: ignore[arg-type]
+    mine = [p for p in partitions if p.billing_period == delivery.billing_period]
+    missing = _not_built(tenant, delivery, mine)
+    rows = []
+    for currency, billed_by_files in delivery.billed_by_currency().items():
+        totals = [
+            total
+            for partition in mine
+            for total in partition.totals
+            if total["source"] == delivery.source and total["billing_currency"] == currency
+        ]
+        billed = exact_sum(total["billed_cost"] for total in totals)
+        unknown = sum(total["unknown_line_items"] for total in totals)
+        state, reason = _state(missing, billed_by_files, billed, currency)
+        rows.append(
+            Status(
+                *key,
+                currency,
+                state,
+                "; ".join(filter(None, [reason, _notes(delivery, unknown, refusal)])) or None,
+                **said,  # type: ignore[arg-type]
+                unknown_line_items=unknown,
+                source_cost=billed_by_files,
+                billed_cost=billed,
+                effective_cost=exact_sum(total["effective_cost"] for total in totals),
+            )
+        )
+    return rows
+
+
+def _not_built(
+    tenant: Tenant, delivery: DeliveryRecord, partitions: list[PartitionRecord]
+) -> list[str]:
+    """Projects whose charges of this month do not come from this delivery (yet)."""
+    built = {p.key for p in partitions if p.inputs.get(delivery.source) == delivery.delivery_id}
+    return [
+        project.name
+        for project in tenant.all_projects
+        if delivery.source in tenant.sources_of(project) and project.name not in built
+    ]
+
+
+def _state(
+    missing: list[str], of_files: Decimal, of_charges: Decimal, currency: str
+) -> tuple[str, str]:
+    if missing:
+        return INCOMPLETE, f"charges of {', '.join(missing)} are not built from this delivery yet"
+    if of_files != of_charges:
+        off = plain(difference(of_charges, of_files))
+        return DIFFERS, f"charges differ from the files by {off} {currency}"
+    return RECONCILED, ""
+
+
+def _notes(delivery: DeliveryRecord, unknown: int, refusal: Refusal | None) -> str:
+    notes: list[Any] = []
+    if delivery.rows_quarantined:
+        notes.append(f"{delivery.rows_quarantined} rows quarantined")
+    if delivery.values_rounded:
+        notes.append(f"{delivery.values_rounded} values rounded to 18 decimals")
+    if unknown:
+        notes.append(f"{unknown} line items of an unknown type kept as Adjustment")
+    if refusal:
+        notes.append(f"a newer delivery was refused: {refusal.reason}")
+    return "; ".join(notes)

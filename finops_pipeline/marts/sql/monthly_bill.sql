@@ -1,0 +1,31 @@
+-- monthly_bill: what AWS bills, as its invoices will state it, whatever the project.
+-- grain: billing_period, source, billing_account_id, invoice_id, invoice_issuer_name,
+--        sub_account_id, service_name, charge_category, billing_currency
+-- money: billed_cost (billing currency, exact decimal; for amortized cost see monthly_costs)
+-- check: monthly_bill_equals_charges
+-- slice: billing_period
+
+with
+
+charge as (
+    select * from costs
+),
+
+final as (
+    select
+        billing_period,
+        x_Source as source,
+        BillingAccountId as billing_account_id,
+        InvoiceId as invoice_id,
+        InvoiceIssuerName as invoice_issuer_name,
+        SubAccountId as sub_account_id,
+        ServiceName as service_name,
+        ChargeCategory as charge_category,
+        BillingCurrency as billing_currency,
+        count(*) as charges,
+        sum(BilledCost) as billed_cost
+    from charge
+    group by all
+)
+
+select * from final

@@ -1,0 +1,57 @@
+"""The views of a tenant's file over its Parquet folders.
+
+Put here: `costs`, `quarantine` and `landing_<source>`, with globs relative to the tenant's
+folder. Keep out: tables (build.py), paths (lake/layout.py).
+"""
+
+from __future__ import annotations
+
+from finops_pipeline.contracts.columns import Table
+from finops_pipeline.contracts.focus import COSTS
+from finops_pipeline.contracts.tables import QUARANTINE
+from finops_pipeline.lake import layout
+from finops_pipeline.lake.duck import Connection, ident
+from finops_pipeline.lake.layout import TenantFolder, partition_glob
+from finops_pipeline.lake.warehouse import WAREHOUSE, glob_columns, glob_relation
+from finops_pipeline.tenants.model import Tenant
+
+
+def view_names() -> list[str]:
+    """Names of the views every tenant's file has."""
+    return [COSTS.name, QUARANTINE.name]
+
+
+def landing_view(source: str) -> str:
+    """Name of the view over a source's landing: `landing_payer`, with `_` for `-`."""
+    return f"landing_{source.replace('-', '_')}"
+
+
+def create_views(connection: Connection, folder: TenantFolder, tenant: Tenant) -> None:
+    """Create all views in the file that is being built.
+
+    A view whose folder has no file yet has the contract's columns and no rows; a source that
+    never landed has no landing view.
+    """
+    _contract_view(connection, folder, COSTS, partition_glob(layout.COSTS))
+    _contract_view(connection, folder, QUARANTINE, partition_glob(layout.QUARANTINE))
+    for source in tenant.sources:
+        name = landing_view(source.name)
+        glob = partition_glob(layout.LANDING, source.name)
+        columns = glob_columns(connection, folder, glob)
+        if columns:
+            _create(connection, name, glob_relation(glob, columns))
+        else:
+            connection.execute(f"drop view if exists {WAREHOUSE}.{name}")
+
+
+def _contract_view(connection: Connection, folder: TenantFolder, table: Table, glob: str) -> None:
+    names = [column.name for column in table.columns]
+    if glob_columns(connection, folder, glob):
+        _create(connection, table.name, glob_relation(glob, names))
+    else:
+        columns = ", ".join(f"null::{c.type} as {ident(c.name)}" for c in table.columns)
+        _create(connection, table.name, f"select {columns} where false")
+
+
+def _create(connection: Connection, name: str, body: str) -> None:
+    connection.execute(f"create or replace view {WAREHOUSE}.{ident(name)} as {body}")
