@@ -70,9 +70,7 @@ FOCUS_1_2 = (
         ("Standard", "Dynamic", "Committed", "Other"),
     ),
     Column("PricingCurrency", TEXT, "Currency the price list is in."),
-    Column(
-        "PricingCurrencyContractedUnitPrice", MONEY, "ContractedUnitPrice in PricingCurrency."
-    ),
+    Column("PricingCurrencyContractedUnitPrice", MONEY, "ContractedUnitPrice in PricingCurrency."),
     Column("PricingCurrencyEffectiveCost", MONEY, "EffectiveCost in PricingCurrency."),
     Column("PricingCurrencyListUnitPrice", MONEY, "ListUnitPrice in PricingCurrency."),
     Column("PricingQuantity", MONEY, "Amount that prices are multiplied with."),

@@ -196,7 +196,9 @@ class _Partition:
         size = 0
         if charges:
             staged = self._publication.scratch(f"costs-{self._project.name}.parquet")
-            names = ", ".join(f"cast({ident(c.name)} as {c.type}) as {ident(c.name)}" for c in CHARGE)
+            names = ", ".join(
+                f"cast({ident(c.name)} as {c.type}) as {ident(c.name)}" for c in CHARGE
+            )
             everything = "\nunion all by name\n".join(f"({select})" for select in charges)
             connection.execute(
                 f"copy (select {names} from ({everything}) order by SubAccountId, ServiceName,"
@@ -286,9 +288,7 @@ class _Partition:
         for source, rows in expected.items():
             for currency, lines, negations, billed in rows:
                 mine = [
-                    t
-                    for t in totals
-                    if t["source"] == source and t["billing_currency"] == currency
+                    t for t in totals if t["source"] == source and t["billing_currency"] == currency
                 ]
                 kept = sum(t["rows"] for t in mine if t["row_kind"] == "line")
                 bills = exact_sum(t["billed_cost"] for t in mine)

@@ -56,7 +56,7 @@ def line_items(columns: dict[str, str], relation: str, source: str, month: str, 
         f"{_json(columns, 'cost_category', _LEGACY_CATEGORY, _SNAKE_CATEGORY)} as cost_categories",
         f"{_json(columns, 'discount', _NEVER, _SNAKE_DISCOUNT)} as discounts",
         f"{text(source)} as x_source",
-        'x_SourceFile as x_source_file',
+        "x_SourceFile as x_source_file",
     ]
     return (
         f"select * replace ({defaults}) from"
@@ -88,9 +88,7 @@ def typed(column: str, kind: str, promised: str) -> str:
     if promised == TIME and kind.startswith("TIMESTAMP"):
         utc = " at time zone 'UTC'" if "TIME ZONE" in kind else ""
         return f"({ident(column)}{utc})::timestamp"
-    raw = (
-        f"nullif(trim({ident(column)}), '')" if kind == "VARCHAR" else f"{ident(column)}::varchar"
-    )
+    raw = f"nullif(trim({ident(column)}), '')" if kind == "VARCHAR" else f"{ident(column)}::varchar"
     return f"cast({raw} as {promised})" if promised in (MONEY, TIME) else raw
 
 
@@ -104,7 +102,9 @@ def _map_value(column: str, kind: str, key: str) -> str:
     if kind.startswith("MAP"):
         return f"nullif(trim({ident(column)}[{text(key)}]::varchar), '')"
     if kind.startswith("STRUCT"):
-        return f"nullif(trim(json_extract_string(to_json({ident(column)}), {text('$.' + key)})), '')"
+        return (
+            f"nullif(trim(json_extract_string(to_json({ident(column)}), {text('$.' + key)})), '')"
+        )
     return f"nullif(trim(json_extract_string({ident(column)}, {text('$.' + key)})), '')"
 
 
@@ -122,7 +122,9 @@ def _json(
     for column in columns:
         match = legacy.fullmatch(column) or snake.fullmatch(column)
         if match:
-            key = re.sub(r"^aws_", "aws:", match.group(1)) if snake is _SNAKE_TAG else match.group(1)
+            key = (
+                re.sub(r"^aws_", "aws:", match.group(1)) if snake is _SNAKE_TAG else match.group(1)
+            )
             pairs[key if key not in pairs else column] = column
     if not pairs:
         return "null::varchar"

@@ -54,9 +54,7 @@ def statuses(tenant: Tenant, ledger: Ledger) -> list[Status]:
     for delivery in ledger.deliveries():
         refusal = refusals.pop((delivery.source, delivery.billing_period), None)
         rows += _of_delivery(tenant, delivery, partitions, refusal)
-    rows += [
-        Status(r.source, r.billing_period, None, REFUSED, r.reason) for r in refusals.values()
-    ]
+    rows += [Status(r.source, r.billing_period, None, REFUSED, r.reason) for r in refusals.values()]
     return sorted(rows, key=lambda s: (s.source, s.billing_period, s.billing_currency or ""))
 
 

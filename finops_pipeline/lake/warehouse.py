@@ -39,10 +39,7 @@ WAREHOUSE = "warehouse"
 def _hive(path: str) -> str:
     """How the partition keys in a path are read: as text, 2026-10 is no date."""
     key = "project" if "project=" in path else "source"
-    return (
-        "hive_partitioning = true,"
-        f" hive_types = {{'{key}': varchar, 'billing_period': varchar}}"
-    )
+    return f"hive_partitioning = true, hive_types = {{'{key}': varchar, 'billing_period': varchar}}"
 
 
 @contextmanager

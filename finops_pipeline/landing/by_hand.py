@@ -21,9 +21,7 @@ from finops_pipeline.sources.location import LocalFolder
 from finops_pipeline.tenants.model import Source
 
 
-def land_files(
-    writer: Writer, source: Source, paths: list[Path], limits: Limits
-) -> list[Landed]:
+def land_files(writer: Writer, source: Source, paths: list[Path], limits: Limits) -> list[Landed]:
     """Land files that together are whole billing periods; replaces each period they hold.
 
     Args:

@@ -44,7 +44,6 @@ class Share:
     with_rejects: bool = True
 
 
-
 @dataclass(frozen=True)
 class Landed:
     """What landing did with a delivery: `landed`, `unchanged` or `empty`, and its record."""
@@ -204,7 +203,9 @@ class _Landing:
                 "Check the export's month and format; the previous delivery stays published",
             )
         for file in readable:
-            self._bad += bad_rows(connection, file, judged, self._share.condition, self._share.with_rejects)
+            self._bad += bad_rows(
+                connection, file, judged, self._share.condition, self._share.with_rejects
+            )
         if len(self._bad) != found.problems + rejects:
             raise DeliveryRefused(
                 f"{self._delivery.manifest}: {found.problems + rejects} rows cannot be read but"

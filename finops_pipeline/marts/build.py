@@ -55,7 +55,9 @@ def refresh(writer: Writer, tenant: Tenant, status: Sequence[Any], limits: Limit
     """
     wanted = _wanted(writer, tenant, status)
     present = _present(writer)
-    due = sorted(key for key in wanted.keys() | present.keys() if wanted.get(key) != present.get(key))
+    due = sorted(
+        key for key in wanted.keys() | present.keys() if wanted.get(key) != present.get(key)
+    )
     if not due:
         return Refreshed("unchanged", size_bytes=writer.folder.warehouse.stat().st_size)
     changed = [key for key in due if key != _WHOLE]
@@ -84,9 +86,7 @@ def _wanted(writer: Writer, tenant: Tenant, status: Sequence[Any]) -> Slices:
             said = [record.fingerprint, code]
             said += [project.environment, project.business_unit] if project else []
             wanted[name, month] = _mark(said)
-    landed = [
-        f"{d.source} {d.billing_period} {d.delivery_id}" for d in writer.ledger.deliveries()
-    ]
+    landed = [f"{d.source} {d.billing_period} {d.delivery_id}" for d in writer.ledger.deliveries()]
     whole = [tenant.model_dump_json(), _plain(status), *landed, *view_names(), repr(COSTS)]
     wanted[_WHOLE] = _mark(whole)
     return wanted

@@ -123,9 +123,7 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     claims_kept = tuple(_keep_claims(old, project) for project in new.projects)
     sources = _lay_over("source", new.name, old.sources, new.sources, lines)
     projects = _lay_over("project", new.name, old.projects, claims_kept, lines)
-    merged = Tenant(
-        name=new.name, display_name=display_name, sources=sources, projects=projects
-    )
+    merged = Tenant(name=new.name, display_name=display_name, sources=sources, projects=projects)
     return merged, lines
 
 

@@ -131,7 +131,9 @@ def _load(db: sa.Connection, name: str) -> Tenant:
                 business_unit=row.business_unit,
                 sources=tuple(r.source for r in reads if r.project == row.project),
                 accounts=tuple(
-                    AccountClaim.model_validate({"id": c.account_id, "from": c.from_day, "to": c.to_day})
+                    AccountClaim.model_validate(
+                        {"id": c.account_id, "from": c.from_day, "to": c.to_day}
+                    )
                     for c in claims
                     if c.project == row.project
                 ),
@@ -164,9 +166,7 @@ def _insert(db: sa.Connection, tenant: Tenant) -> None:
             db.execute(sa.insert(_project_sources), {**named, "source": source_name})
         for claim in project.accounts:
             days = {"from_day": claim.from_day, "to_day": claim.to_day}
-            db.execute(
-                sa.insert(_project_accounts), {**named, "account_id": claim.id, **days}
-            )
+            db.execute(sa.insert(_project_accounts), {**named, "account_id": claim.id, **days})
 
 
 def _check_locations(db: sa.Connection) -> None:

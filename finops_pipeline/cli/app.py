@@ -1,0 +1,65 @@
+"""`finops`: the commands together, and the one exit for errors.
+
+Put here: wiring. Keep out: commands themselves (registry.py, run.py, read.py).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from finops_pipeline import __version__
+from finops_pipeline.cli import read, registry, run
+from finops_pipeline.cli.show import complain
+from finops_pipeline.errors import FinopsError
+from finops_pipeline.settings import quiet_environment
+
+app = typer.Typer(
+    name="finops",
+    help="Every organisation's AWS costs, true to the cent, in its own folder and file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+registry.register(app)
+run.register(app)
+read.register(app)
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Seed of the made-up estate.")] = 7,
+    months: Annotated[int, typer.Option(min=1, max=36, help="Billing periods to make.")] = 7,
+) -> None:
+    """Make two organisations' bills, run the whole pipeline through Dagster, show the result."""
+    # A process of its own: Dagster takes two seconds to import, which no other command pays.
+    words = [sys.executable, "-m", "finops_pipeline.demo", str(seed), str(months)]
+    raise typer.Exit(subprocess.call(words, env=quiet_environment()))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line; errors leave as one line on stderr and a non-zero exit code.
+
+    Exit codes: 1 an error or something refused, 2 wrong usage, 130 interrupted.
+    """
+    try:
+        app()
+    except FinopsError as error:
+        complain(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        complain("Interrupted; what was published stays, running again goes on from there.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

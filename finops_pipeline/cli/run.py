@@ -1,0 +1,144 @@
+"""Commands that bring data in and tell its state.
+
+Put here: `ingest`, `ingest-file`, `status`. Keep out: the order of stages (pipeline.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from finops_pipeline.cli.show import Format, complain, house, split, table, write_csv, write_json
+from finops_pipeline.errors import RegistryError
+from finops_pipeline.pipeline import House, Months, Report, Step, ingest, ingest_files
+from finops_pipeline.tenants.model import Tenant
+from finops_pipeline.tenants.months import check_month
+
+Month = Annotated[str | None, typer.Option(metavar="YYYY-MM")]
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands under `finops`."""
+    app.command("ingest")(ingest_command)
+    app.command("ingest-file")(ingest_file_command)
+    app.command("status")(status_command)
+
+
+def ingest_command(
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="[TENANT[/PROJECT]]", help="Nothing: every tenant."),
+    ] = None,
+    month: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM", help="Only this billing period.")
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="YYYY-MM", help="From this billing period.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="YYYY-MM", help="Up to this billing period.")
+    ] = None,
+) -> None:
+    """Take in what AWS has delivered and bring charges and tables up to date."""
+    span = _span(month, first, last)
+    here = house()
+    project = None
+    if target and "/" in target:
+        target, project = split(target, "PROJECT")
+    tenants = [here.registry.tenant(target)] if target else here.registry.tenants()
+    if not tenants:
+        raise RegistryError("no tenant is declared", cure="Declare some: finops apply FILE")
+    reports = [_watched(here, tenant, project, span) for tenant in tenants]
+    _end(reports)
+
+
+def _span(month: str | None, first: str | None, last: str | None) -> Months:
+    for given in (month, first, last):
+        if given is not None:
+            check_month(given)
+    if month and (first or last):
+        raise typer.BadParameter("give --month, or --from and --to")
+    if first and last and first > last:
+        raise typer.BadParameter(f"--from {first} is after --to {last}")
+    return Months(month or first, month or last)
+
+
+def _watched(here: House, tenant: Tenant, project: str | None, span: Months) -> Report:
+    """Ingest with a bar on a terminal, with a line for every change elsewhere."""
+    if not sys.stderr.isatty():
+        return ingest(here, tenant, project, span, _line)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(tenant.name, total=None)
+
+        def on_step(step: Step) -> None:
+            progress.update(task, description=f"{step.stage} {step.what} {step.month}", advance=1)
+            if step.outcome not in ("unchanged", "empty"):
+                progress.console.print(_words(step), highlight=False, markup=False)
+
+        return ingest(here, tenant, project, span, on_step)
+
+
+def _line(step: Step) -> None:
+    if step.outcome != "unchanged":
+        typer.echo(_words(step), err=True)
+
+
+def _words(step: Step) -> str:
+    parts = [step.stage, step.what, step.month, step.outcome]
+    if step.outcome in ("landed", "built"):
+        parts.append(f"{step.rows} rows in {step.seconds:.2f} s")
+    if step.reason:
+        parts.append(f"({step.reason})")
+    return " ".join(part for part in parts if part)
+
+
+def _end(reports: list[Report]) -> None:
+    steps = [step for report in reports for step in report.steps]
+    counts = {
+        outcome: sum(step.outcome == outcome for step in steps)
+        for outcome in ("landed", "built", "unchanged", "empty", "refused")
+    }
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    typer.echo(said or "nothing to do")
+    refused = [step for report in reports for step in report.refused]
+    for step in refused:
+        complain(f"{step.stage} {step.what} {step.month} refused: {step.reason}")
+    if refused:
+        raise typer.Exit(1)
+
+
+def ingest_file_command(
+    source: Annotated[str, typer.Argument(metavar="TENANT/SOURCE")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV or Parquet files.")],
+) -> None:
+    """Take in files that have no manifest; together they are the whole of their months."""
+    tenant_name, name = split(source, "SOURCE")
+    here = house()
+    tenant = here.registry.tenant(tenant_name)
+    _end([ingest_files(here, tenant, tenant.source(name), files, _line)])
+
+
+def status_command(
+    tenant: Annotated[str | None, typer.Argument(metavar="[TENANT]")] = None,
+    format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
+) -> None:
+    """Tell for every month what was delivered, what it sums to, and whether it reconciles."""
+    here = house()
+    names = [here.registry.tenant(tenant).name] if tenant else here.registry.names()
+    rows = [{"tenant": name, **asdict(status)} for name in names for status in here.status(name)]
+    if format is Format.TABLE:
+        shown = ("tenant", "source", "billing_period", "state", "rows_read", "rows_kept",
+                 "rows_quarantined", "source_cost", "billed_cost", "effective_cost",
+                 "billing_currency", "landed_at", "reason")  # fmt: skip
+        table(shown, [[row[key] for key in shown] for row in rows])
+        return
+    keys = list(rows[0]) if rows else ["tenant"]
+    write = write_json if format is Format.JSON else write_csv
+    write(sys.stdout, keys, [[row[key] for key in keys] for row in rows])

@@ -1,0 +1,1 @@
+"""Tests: every behaviour at the doorway a user uses, with two tenants always present."""

@@ -1,0 +1,141 @@
+"""What tests share: one seeded estate, one ingested installation, and a way to call `finops`.
+
+Put here: fixtures used by several test files. Keep out: anything one file needs alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finops_pipeline.pipeline import House, ingest
+from finops_pipeline.settings import Settings
+from finops_pipeline.sources.synthetic.estate import write_estate
+from finops_pipeline.tenants.declare import apply, read_declaration
+
+SEED, LAST_MONTH, MONTHS = 7, "2026-10", 3
+"""A small estate: its open month is 2026-10; dates do not depend on today."""
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No test reads or writes a developer's own installation, or leaves the process elsewhere."""
+    for name in [name for name in os.environ if name.startswith(("FINOPS_", "DAGSTER_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FINOPS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
+    before = Path.cwd()
+    yield
+    os.chdir(before)
+
+
+@pytest.fixture(scope="session")
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the seeded exports with tenants.yaml and truth.json. Read only: copy to change."""
+    folder = tmp_path_factory.mktemp("estate")
+    write_estate(folder, seed=SEED, last_month=LAST_MONTH, months=MONTHS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def truth(estate: Path) -> dict[str, Any]:
+    """What the estate's bills sum to, known from making them."""
+    loaded: dict[str, Any] = json.loads((estate / "truth.json").read_text())
+    return loaded
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A data folder, and `finops` on it."""
+
+    data: Path
+
+    @property
+    def house(self) -> House:
+        """The installation for calls from Python."""
+        return House(Settings(data=self.data))
+
+    def folder(self, tenant: str) -> Path:
+        """A tenant's folder."""
+        return self.data / "lake" / f"tenant={tenant}"
+
+    def finops(self, *words: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command line as a user would; `ok=False` when it must fail."""
+        done = subprocess.run(
+            [sys.executable, "-m", "finops_pipeline.cli", *words],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "FINOPS_DATA": str(self.data)},
+            check=False,
+            timeout=300,
+        )
+        assert (done.returncode == 0) is ok, f"{words}: {done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def rows(self, tenant: str, sql: str) -> list[dict[str, Any]]:
+        """Answer of `finops query` as objects; numbers as text, exactly."""
+        out = self.finops("query", tenant, sql, "--format", "json").stdout
+        loaded: list[dict[str, Any]] = json.loads(out, parse_float=str, parse_int=str)
+        return loaded
+
+    def apply(self, declaration: Path) -> None:
+        """Declare tenants from a file."""
+        apply(self.house.registry, read_declaration(declaration))
+
+    def ingest(self, tenant: str) -> Any:
+        """Ingest a tenant in this process (faster than a command); returns the report."""
+        house = self.house
+        return ingest(house, house.registry.tenant(tenant))
+
+
+@pytest.fixture(scope="session")
+def built(estate: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The whole estate ingested once. Read only: use `copy_of_built` to change it."""
+    made = Installation(tmp_path_factory.mktemp("built") / "data")
+    made.apply(estate / "tenants.yaml")
+    for tenant in ("acme", "globex"):
+        assert not made.ingest(tenant).refused
+    return made
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Installation:
+    """An installation with nothing declared."""
+    return Installation(tmp_path / "data")
+
+
+@pytest.fixture
+def own_estate(estate: Path, tmp_path: Path) -> Path:
+    """A copy of the exports that a test may damage; apply its tenants.yaml."""
+    return Path(shutil.copytree(estate, tmp_path / "exports"))
+
+
+@pytest.fixture
+def fresh(empty: Installation, own_estate: Path) -> Installation:
+    """An installation that knows `own_estate` and has ingested nothing."""
+    empty.apply(own_estate / "tenants.yaml")
+    return empty
+
+
+@pytest.fixture
+def census() -> Callable[[Path], dict[str, tuple[int, int]]]:
+    """A function: folder -> {file: (bytes, modification time)} of everything below it."""
+
+    def count(folder: Path) -> dict[str, tuple[int, int]]:
+        return {
+            str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    return count
