@@ -6,7 +6,7 @@ when one of them fails. Keep out: the stages' own work; words of a doorway (cli,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,7 +192,7 @@ def land_source(
     writer: Writer,
     tenant: Tenant,
     source: Source,
-    months: Months,
+    months: Container[str],
     limits: Limits,
     on_step: OnStep = _silent,
 ) -> list[Landed]:
@@ -268,6 +268,6 @@ def refresh_warehouse(
         return None
     seconds = clock.stopwatch() - start
     reason = "; ".join(done.warnings)
-    rows = sum(done.rows.values())
+    rows = sum(total["rows"] for total in done.totals)
     on_step(Step("warehouse", tenant.name, "", done.outcome, rows, seconds, reason))
     return done

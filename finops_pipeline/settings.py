@@ -76,9 +76,12 @@ def load_settings() -> Settings:
         ) from error
 
 
-def quiet_environment(home: Path | None = None) -> dict[str, str]:
-    """The environment for a child process: ours, Dagster's telemetry off, DAGSTER_HOME set."""
+def child_environment(dagster_home: Path) -> dict[str, str]:
+    """The environment for a process that runs Dagster: ours, with telemetry off.
+
+    Args:
+        dagster_home: folder of the Dagster instance, unless DAGSTER_HOME is set already.
+    """
     child = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "yes"}
-    if home is not None:
-        child["DAGSTER_HOME"] = str(home)
+    child.setdefault("DAGSTER_HOME", str(dagster_home))
     return child

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from finops_pipeline import __version__
 from finops_pipeline.cli import read, registry, run
 from finops_pipeline.cli.show import complain
 from finops_pipeline.errors import FinopsError
-from finops_pipeline.settings import quiet_environment
+from finops_pipeline.settings import child_environment, load_settings
 
 app = typer.Typer(
     name="finops",
@@ -37,7 +38,11 @@ def demo(
     """Make two organisations' bills, run the whole pipeline through Dagster, show the result."""
     # A process of its own: Dagster takes two seconds to import, which no other command pays.
     words = [sys.executable, "-m", "finops_pipeline.demo", str(seed), str(months)]
-    raise typer.Exit(subprocess.call(words, env=quiet_environment()))
+    home = Path("dagster_home").absolute()
+    if not home.is_dir():
+        home = load_settings().data_folder / "dagster_home"
+        home.mkdir(parents=True, exist_ok=True)
+    raise typer.Exit(subprocess.call(words, env=child_environment(home)))
 
 
 @app.command()

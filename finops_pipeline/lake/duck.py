@@ -77,3 +77,9 @@ def columns_of(connection: Connection, relation: str) -> dict[str, str]:
     """Column names and DuckDB types of a relation, in order."""
     rows = connection.execute(f"describe select * from {relation}").fetchall()
     return {row[0]: row[1] for row in rows}
+
+
+def parquet_columns(path: Path) -> dict[str, str]:
+    """Column names and DuckDB types of one Parquet file, in order."""
+    with duckdb.connect(":memory:") as connection:
+        return columns_of(connection, f"read_parquet({text(str(path))}, hive_partitioning = false)")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from finops_pipeline.contracts.columns import Table
@@ -34,12 +34,16 @@ _WHOLE = ("", "")
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a refresh did: `built` or `unchanged`, the slices rebuilt, rows that checks found."""
+    """What a refresh did: `built` or `unchanged`, the slices rebuilt, rows that checks found.
+
+    `totals`: rows of billing_period, billing_currency, rows (of monthly_costs), billed_cost,
+    effective_cost, list_cost, contracted_cost (Decimal), by month.
+    """
 
     outcome: str
     slices: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
-    rows: dict[str, int] = field(default_factory=dict)
+    totals: tuple[dict[str, Any], ...] = ()
     size_bytes: int = 0
 
 
@@ -59,7 +63,9 @@ def refresh(writer: Writer, tenant: Tenant, status: Sequence[Any], limits: Limit
         key for key in wanted.keys() | present.keys() if wanted.get(key) != present.get(key)
     )
     if not due:
-        return Refreshed("unchanged", size_bytes=writer.folder.warehouse.stat().st_size)
+        size = writer.folder.warehouse.stat().st_size
+        with reading(writer.folder) as connection:
+            return Refreshed("unchanged", totals=_totals(connection, ""), size_bytes=size)
     changed = [key for key in due if key != _WHOLE]
     with writer.publication() as publication:
         with building(publication, writer.folder, limits, fresh=not present) as connection:
@@ -69,10 +75,10 @@ def refresh(writer: Writer, tenant: Tenant, status: Sequence[Any], limits: Limit
             warnings = work.check()
             work.views()
             work.note(wanted)
-            rows = work.row_counts()
+            totals = _totals(connection, f"{WAREHOUSE}.")
         publication.commit()
     size = writer.folder.warehouse.stat().st_size
-    return Refreshed("built", tuple(changed), tuple(warnings), rows, size)
+    return Refreshed("built", tuple(changed), tuple(warnings), totals, size)
 
 
 def _wanted(writer: Writer, tenant: Tenant, status: Sequence[Any]) -> Slices:
@@ -242,15 +248,6 @@ class _Build:
         """Write into the file what it is built from."""
         self._fill(SLICES, [(*key, mark) for key, mark in sorted(wanted.items())])
 
-    def row_counts(self) -> dict[str, int]:
-        """Rows of every mart."""
-        counts = {}
-        for mart in marts():
-            query = f"select count(*) from {WAREHOUSE}.{mart.name}"
-            row = self._connection.execute(query).fetchone()
-            counts[mart.name] = row[0] if row else 0
-        return counts
-
     def _fill(self, table: Table, rows: list[tuple[Any, ...]]) -> None:
         whole = f"{WAREHOUSE}.{table.name}"
         _create(self._connection, table)
@@ -258,6 +255,18 @@ class _Build:
         if rows:
             marks = ", ".join("?" for _ in table.columns)
             self._connection.executemany(f"insert into {whole} values ({marks})", rows)
+
+
+def _totals(connection: Connection, schema: str) -> tuple[dict[str, Any], ...]:
+    """Totals of monthly_costs per month and currency."""
+    query = connection.execute(
+        "select billing_period, billing_currency, count(*) as rows,"
+        " sum(billed_cost) as billed_cost, sum(effective_cost) as effective_cost,"
+        " sum(list_cost) as list_cost, sum(contracted_cost) as contracted_cost"
+        f" from {schema}monthly_costs group by all order by all"
+    )
+    names = [column[0] for column in query.description or []]
+    return tuple(dict(zip(names, row, strict=True)) for row in query.fetchall())
 
 
 def _create(connection: Connection, table: Table) -> None:

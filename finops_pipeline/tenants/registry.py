@@ -6,6 +6,8 @@ between tenants. Keep out: the declared form (declare.py), rules inside one tena
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,24 +63,38 @@ class Registry:
     """Tenants with their sources and projects, stored whole.
 
     Args:
-        url: SQLAlchemy URL; the folder of a SQLite file is made when it is missing.
+        url: SQLAlchemy URL. Reading a registry that is not there yet finds no tenants and
+            makes nothing; the first `save` makes it.
     """
 
     def __init__(self, url: str) -> None:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(parsed, poolclass=sa.NullPool)
-        _meta.create_all(self._engine)
+        self._url = sa.make_url(url)
+        self._engine = sa.create_engine(self._url, poolclass=sa.NullPool)
+
+    @property
+    def _file(self) -> Path | None:
+        """The file of a SQLite registry."""
+        is_file = self._url.get_backend_name() == "sqlite" and self._url.database
+        return Path(str(self._url.database)) if is_file else None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection | None]:
+        if self._file is not None and not self._file.exists():
+            yield None
+            return
+        with self._engine.connect() as db:
+            yield db if sa.inspect(db).has_table("tenants") else None
 
     def names(self) -> list[str]:
         """Names of all tenants, sorted."""
-        with self._engine.connect() as db:
-            return sorted(db.scalars(sa.select(_tenants.c.tenant)))
+        with self._reading() as db:
+            return [] if db is None else sorted(db.scalars(sa.select(_tenants.c.tenant)))
 
     def tenants(self) -> list[Tenant]:
         """All tenants, by name."""
-        with self._engine.connect() as db:
+        with self._reading() as db:
+            if db is None:
+                return []
             return [_load(db, name) for name in sorted(db.scalars(sa.select(_tenants.c.tenant)))]
 
     def tenant(self, name: str) -> Tenant:
@@ -88,13 +104,14 @@ class Registry:
             Unknown: there is none of that name (said alike for names of others).
         """
         check_name("tenant", name)
-        with self._engine.connect() as db:
-            if db.scalar(sa.select(_tenants.c.tenant).where(_tenants.c.tenant == name)) is None:
-                raise Unknown(
-                    f"tenant {name} is not known",
-                    cure="Declare it with finops apply FILE or finops tenant add NAME",
-                )
-            return _load(db, name)
+        with self._reading() as db:
+            same = sa.select(_tenants.c.tenant).where(_tenants.c.tenant == name)
+            if db is not None and db.scalar(same) is not None:
+                return _load(db, name)
+        raise Unknown(
+            f"tenant {name} is not known",
+            cure="Declare it with finops apply FILE or finops tenant add NAME",
+        )
 
     def save(self, *tenants: Tenant) -> None:
         """Write these tenants whole, in one transaction: all of them or none.
@@ -102,7 +119,10 @@ class Registry:
         Raises:
             RegistryError: a location is already read by another tenant.
         """
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._engine.begin() as db:
+            _meta.create_all(db)
             for tenant in tenants:
                 _delete(db, tenant.name)
                 _insert(db, tenant)

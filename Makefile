@@ -1,0 +1,44 @@
+# Verbs for everyone; the gate (.ci/run) uses the same. `make` alone lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install check test docs demo dagster lock clean
+
+help:  ## Show the verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; found " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(VENV)/.installed  ## Make the virtual environment with pinned dependencies
+
+demo: install  ## Two organisations' bills through the whole pipeline, in Dagster
+	$(BIN)/finops demo
+
+test: install  ## All tests
+	$(BIN)/python -m pytest
+
+check: install  ## Lint, format, types, import floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: install  ## Write the generated pages anew (data dictionary, settings)
+	$(BIN)/python -m finops_pipeline.cli.pages
+
+dagster: install  ## Dagster's UI for the installation in ./data
+	DAGSTER_HOME=$(CURDIR)/dagster_home $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1
+
+lock: install  ## Pin dependencies anew
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-header --allow-unsafe --upgrade -o requirements.lock pyproject.toml
+
+clean:  ## Remove the virtual environment and caches (never data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

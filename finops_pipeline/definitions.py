@@ -1,0 +1,40 @@
+"""The door that Dagster loads: `finops_pipeline.definitions`.
+
+Put here: putting assets, schedule and resources together. Keep out: everything else; nothing
+is read before `defs()` is called.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+from finops_pipeline.orchestration.assets import build_assets
+from finops_pipeline.orchestration.automation import LAND_JOB, landing_schedule
+from finops_pipeline.orchestration.partitions import partitions
+from finops_pipeline.orchestration.resources import Installation
+from finops_pipeline.pipeline import House
+from finops_pipeline.settings import Settings, load_settings
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Definitions for the tenants that the registry holds now."""
+    with warnings.catch_warnings():
+        # MultiPartitionMapping is beta in Dagster 1.13; it is the exact mapping there is.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        parts = partitions(House(settings).registry.tenants(), settings.first_month)
+    assets = build_assets(parts)
+    return dg.Definitions(
+        assets=assets,
+        jobs=[dg.define_asset_job(LAND_JOB, selection=["landing"])],
+        schedules=[landing_schedule()],
+        resources={"installation": Installation()},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster dev -w workspace.yaml` serves."""
+    return build_definitions(load_settings())

@@ -1,0 +1,129 @@
+"""The demo: two made-up organisations, real export formats, the whole pipeline through Dagster.
+
+Put here: the script of `make demo` and what it prints. Keep out: anything another use needs.
+Run as `python -m finops_pipeline.demo SEED MONTHS` with DAGSTER_HOME set.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import dagster as dg
+import typer
+
+from finops_pipeline import clock
+from finops_pipeline.cli.show import complain, table
+from finops_pipeline.errors import FinopsError, RegistryError
+from finops_pipeline.focus.reconcile import RECONCILED
+from finops_pipeline.lake.jail import jailed
+from finops_pipeline.orchestration.runs import materialize_tenant
+from finops_pipeline.pipeline import House
+from finops_pipeline.settings import load_settings
+from finops_pipeline.sources.synthetic.estate import write_estate
+from finops_pipeline.tenants.declare import apply, read_declaration
+from finops_pipeline.tenants.model import Tenant
+from finops_pipeline.tenants.months import shift
+
+BY_ENVIRONMENT = """
+select billing_period, environment, billing_currency,
+    sum(billed_cost) as billed_cost, sum(effective_cost) as effective_cost
+from monthly_costs
+group by all
+order by all
+"""
+
+
+def run(seed: int, months: int) -> None:
+    """Make the estate, declare it, run everything, show it.
+
+    Raises:
+        RegistryError: this installation has real tenants of the demo's names.
+    """
+    house = House(load_settings())
+    exports = house.settings.data_folder / "demo-exports"
+    last = clock.this_month()
+    span = [shift(last, offset) for offset in range(1 - months, 1)]
+    start = clock.stopwatch()
+    _refuse_real_tenants(house, str(exports))
+    declaration = write_estate(exports, seed=seed, last_month=last, months=months)
+    _say(f"Made the bills of two organisations, {span[0]} to {last}: {exports}", start)
+    declared = read_declaration(declaration)
+    for line in apply(house.registry, declared):
+        typer.echo(f"  {line}")
+    with dg.DagsterInstance.get() as instance:
+        for tenant in declared:
+            known = house.registry.tenant(tenant.name)
+            materialize_tenant(instance, house, known, span)
+            _say(f"Materialized landing, costs and warehouse of {tenant.name} in Dagster", start)
+    trusted = [_show(house, tenant) for tenant in declared]
+    _how_to_go_on(declared)
+    if not all(trusted):
+        raise RegistryError("not every month of the demo reconciles", "reconciled months only")
+
+
+def _refuse_real_tenants(house: House, exports: str) -> None:
+    for tenant in house.registry.tenants():
+        if tenant.name in ("acme", "globex"):
+            for source in tenant.sources:
+                if not source.location.startswith(exports):
+                    raise RegistryError(
+                        f"this installation has its own source {tenant.name}/{source.name}",
+                        "a data folder without tenants acme and globex",
+                        "Run the demo elsewhere: FINOPS_DATA=/tmp/demo make demo",
+                    )
+
+
+def _show(house: House, tenant: Tenant) -> bool:
+    typer.echo(f"\n{tenant.display_name} ({tenant.name})")
+    with jailed(house.folder(tenant.name), house.limits) as connection:
+        query = connection.execute(BY_ENVIRONMENT)
+        names = [column[0] for column in query.description or []]
+        table(names, query.fetchall(), "cost by month and environment")
+    statuses = house.status(tenant.name)
+    table(
+        ("source", "billing_period", "state", "rows_read", "rows_quarantined", "bill", "charges"),
+        [
+            (
+                status.source,
+                status.billing_period,
+                status.state,
+                status.rows_read,
+                status.rows_quarantined,
+                status.source_cost,
+                status.billed_cost,
+            )
+            for status in statuses
+        ],
+        "reconciliation: what the files bill, and what the charges of all projects bill",
+    )
+    return all(status.state == RECONCILED for status in statuses)
+
+
+def _how_to_go_on(tenants: list[Tenant]) -> None:
+    finops = f"{sys.prefix}/bin/finops"
+    typer.echo("\nGo on from here:")
+    for tenant in tenants:
+        typer.echo(f"  {finops} open {tenant.name}      # the line that opens its DuckDB file")
+    typer.echo(
+        f'  {finops} query acme "select * from monthly_costs limit 5"\n'
+        f"  {finops} status\n"
+        "  make dagster                # Dagster's UI on http://127.0.0.1:3000"
+    )
+
+
+def _say(what: str, start: float) -> None:
+    typer.echo(f"[{clock.stopwatch() - start:5.1f} s] {what}")
+
+
+def main() -> int:
+    """Entry of `python -m finops_pipeline.demo`."""
+    try:
+        run(int(sys.argv[1]), int(sys.argv[2]))
+    except FinopsError as error:
+        complain(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

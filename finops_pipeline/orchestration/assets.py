@@ -1,0 +1,232 @@
+"""The assets: landing (source x month), costs (project x month), warehouse (tenant x month).
+
+Put here: one call to the pipeline each, and what the run shows of it. Keep out: work.
+
+One run may hold many partitions (`single_run` backfills, ranges): a run costs seconds, a
+partition in it milliseconds. Metadata is added per partition; a returned one would be copied
+to all of them.
+"""
+
+# No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
+import warnings
+from typing import Any
+
+import dagster as dg
+
+from finops_pipeline.contracts.columns import Table
+from finops_pipeline.contracts.focus import COSTS
+from finops_pipeline.contracts.tables import MARTS
+from finops_pipeline.lake.duck import parquet_columns
+from finops_pipeline.lake.layout import LANDING
+from finops_pipeline.lake.ledger import DeliveryRecord, PartitionRecord
+from finops_pipeline.money import exact_sum, plain
+from finops_pipeline.orchestration.automation import follow
+from finops_pipeline.orchestration.partitions import Asked, Partitions, asked
+from finops_pipeline.orchestration.resources import Installation
+from finops_pipeline.pipeline import (
+    Step,
+    build_costs,
+    land_source,
+    refresh_warehouse,
+)
+
+COST_BASES = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
+_GROUP = "finops"
+
+
+def build_assets(parts: Partitions) -> list[dg.AssetsDefinition]:
+    """The three assets over these partitions."""
+    with warnings.catch_warnings():
+        # Beta in Dagster 1.13, and the only way to many months in one run.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return [_landing(parts), _costs(parts), _warehouse(parts)]
+
+
+def _landing(parts: Partitions) -> dg.AssetsDefinition:
+    @dg.asset(
+        partitions_def=parts.landing,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=_GROUP,
+        kinds={"parquet", "aws"},
+        description="A source's delivery of a month as Parquet, in the source's own columns.",
+    )
+    def landing(context: dg.AssetExecutionContext, installation: Installation) -> None:
+        for part in asked(context.partition_keys):
+            land_part(context, installation, part)
+
+    return landing
+
+
+def land_part(context: dg.AssetExecutionContext, installation: Installation, part: Asked) -> None:
+    """Land a tenant's part of a run.
+
+    Raises:
+        dagster.Failure: a month was refused, or has no delivery.
+    """
+    house = installation.house()
+    tenant = house.registry.tenant(part.tenant)
+    steps: list[Step] = []
+    landed: dict[tuple[str, str], DeliveryRecord] = {}
+    seconds: dict[tuple[str, str], float] = {}
+    with house.writer(part.tenant) as writer:
+        for name in part.names:
+            months = frozenset(month for _, other, month in part.keys if other == name)
+            source = tenant.source(name)
+            for one in land_source(writer, tenant, source, months, house.limits, steps.append):
+                landed[name, one.record.billing_period] = one.record
+    for step in steps:
+        seconds[step.what.split("/")[1], step.month] = step.seconds
+    for key, name, month in part.keys:
+        record = landed.get((name, month))
+        if record is None:
+            continue
+        path = house.folder(part.tenant).partition(LANDING, name, month)
+        metadata: dict[str, Any] = {
+            "dagster/row_count": record.rows_kept,
+            "rows_quarantined": record.rows_quarantined,
+            "size_bytes": path.stat().st_size if path.exists() else 0,
+            "duration_seconds": seconds.get((name, month), 0.0),
+            "delivery_id": record.delivery_id,
+        }
+        for currency, billed in record.billed_by_currency().items():
+            metadata[f"billed_cost_{currency}"] = plain(billed)
+        if path.exists():
+            metadata["dagster/column_schema"] = _schema(parquet_columns(path))
+        context.add_asset_metadata(metadata, partition_key=key)
+    _fail_on(
+        [f"{step.what} {step.month}: {step.reason}" for step in steps if step.outcome == "refused"]
+        + [
+            f"{part.tenant}/{name} {month}: no delivery of this month"
+            for _, name, month in part.keys
+            if (name, month) not in landed
+            and not any(s.outcome == "refused" and s.month in (month, "") for s in steps)
+        ]
+    )
+
+
+def _costs(parts: Partitions) -> dg.AssetsDefinition:
+    @dg.asset(
+        partitions_def=parts.costs,
+        deps=[dg.AssetDep("landing", partition_mapping=parts.landing_to_costs)],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=_GROUP,
+        kinds={"parquet", "duckdb"},
+        automation_condition=follow(),
+        description="A project's charges of a month as FOCUS 1.2 rows.",
+    )
+    def costs(context: dg.AssetExecutionContext, installation: Installation) -> None:
+        for part in asked(context.partition_keys):
+            build_part(context, installation, part)
+
+    return costs
+
+
+def build_part(context: dg.AssetExecutionContext, installation: Installation, part: Asked) -> None:
+    """Build a tenant's part of a run.
+
+    Raises:
+        dagster.Failure: a month does not add up, or nothing has landed of it.
+    """
+    house = installation.house()
+    tenant = house.registry.tenant(part.tenant)
+    steps: list[Step] = []
+    with house.writer(part.tenant) as writer:
+        names, months = list(part.names), list(part.months)
+        done = build_costs(writer, tenant, names, months, house.limits, steps.append)
+    records = {(one.record.key, one.record.billing_period): one.record for one in done}
+    seconds = {(step.what, step.month): step.seconds for step in steps}
+    for key, name, month in part.keys:
+        record = records.get((name, month))
+        if record is not None:
+            took = seconds.get((f"{part.tenant}/{name}", month), 0.0)
+            context.add_asset_metadata(_costs_metadata(record, took), partition_key=key)
+    _fail_on(
+        [f"{step.what} {step.month}: {step.reason}" for step in steps if step.outcome == "refused"]
+        + [
+            f"{part.tenant}/{name} {month}: nothing has landed; materialize landing first"
+            for _, name, month in part.keys
+            if (name, month) not in records and not steps_refused(steps, month)
+        ]
+    )
+
+
+def steps_refused(steps: list[Step], month: str) -> bool:
+    """Whether a step of this month was refused."""
+    return any(step.outcome == "refused" and step.month == month for step in steps)
+
+
+def _costs_metadata(record: PartitionRecord, seconds: float) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "dagster/row_count": record.rows,
+        "size_bytes": record.size_bytes,
+        "duration_seconds": seconds,
+        "dagster/column_schema": _schema({c.name: c.type for c in COSTS.columns}, COSTS),
+    }
+    for currency in sorted({total["billing_currency"] for total in record.totals}):
+        for basis in COST_BASES:
+            amounts = (t[basis] for t in record.totals if t["billing_currency"] == currency)
+            metadata[f"{basis}_{currency}"] = plain(exact_sum(amounts))
+    return metadata
+
+
+def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
+    @dg.asset(
+        partitions_def=parts.warehouse,
+        deps=[dg.AssetDep("costs", partition_mapping=parts.costs_to_warehouse)],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=_GROUP,
+        kinds={"duckdb", "sql"},
+        automation_condition=follow(),
+        description="The tenant's DuckDB file: views over its folders and aggregated tables.",
+    )
+    def warehouse(context: dg.AssetExecutionContext, installation: Installation) -> None:
+        for part in asked(context.partition_keys):
+            refresh_part(context, installation, part)
+
+    return warehouse
+
+
+def refresh_part(
+    context: dg.AssetExecutionContext, installation: Installation, part: Asked
+) -> None:
+    """Refresh a tenant's file once, however many months a run was asked for.
+
+    Raises:
+        dagster.Failure: a check refused the new file.
+    """
+    house = installation.house()
+    tenant = house.registry.tenant(part.tenant)
+    steps: list[Step] = []
+    with house.writer(part.tenant) as writer:
+        done = refresh_warehouse(writer, tenant, house.limits, steps.append)
+    _fail_on([f"{part.tenant}: {step.reason}" for step in steps if step.outcome == "refused"])
+    if done is None:
+        return
+    monthly = MARTS["monthly_costs"]
+    common: dict[str, Any] = {
+        "outcome": done.outcome,
+        "slices_rebuilt": len(done.slices),
+        "size_bytes": done.size_bytes,
+        "duration_seconds": steps[-1].seconds,
+        "warnings": "\n".join(done.warnings) or "none",
+        "dagster/column_schema": _schema({c.name: c.type for c in monthly.columns}, monthly),
+    }
+    for key, _, month in part.keys:
+        totals = [total for total in done.totals if total["billing_period"] == month]
+        metadata = {**common, "dagster/row_count": sum(total["rows"] for total in totals)}
+        for total in totals:
+            for basis in COST_BASES:
+                metadata[f"{basis}_{total['billing_currency']}"] = plain(total[basis])
+        context.add_asset_metadata(metadata, partition_key=key)
+
+
+def _schema(columns: dict[str, str], table: Table | None = None) -> dg.TableSchema:
+    meanings = {column.name: column.meaning for column in table.columns} if table else {}
+    return dg.TableSchema(
+        columns=[dg.TableColumn(n, t, description=meanings.get(n)) for n, t in columns.items()]
+    )
+
+
+def _fail_on(reasons: list[str]) -> None:
+    if reasons:
+        raise dg.Failure("\n".join(reasons), allow_retries=False)

@@ -1,0 +1,67 @@
+"""When runs start by themselves: landing by a daily schedule, the rest after it.
+
+Put here: schedules, jobs, automation conditions. Keep out: partitions and assets.
+
+The schedule asks each source which of the last two months it has delivered (AWS restates a
+month for two weeks after its end) and starts one run per source. Costs and warehouse follow by
+their automation condition once their inputs are new. All of it is off until switched on.
+"""
+
+# No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
+import dagster as dg
+
+from finops_pipeline import clock
+from finops_pipeline.errors import FinopsError
+from finops_pipeline.orchestration.partitions import key, range_tags
+from finops_pipeline.orchestration.resources import Installation
+from finops_pipeline.sources.data_exports import billing_periods
+from finops_pipeline.sources.location import open_location
+from finops_pipeline.tenants.months import shift
+
+LAND_JOB = "land"
+"""Name of the job that lands partitions."""
+
+
+def follow() -> dg.AutomationCondition[dg.AssetKey]:
+    """Rebuild when an input of the same tenant and month is new; any month, not the last only."""
+    return dg.AutomationCondition.eager().without(dg.AutomationCondition.in_latest_time_window())
+
+
+def landing_schedule() -> dg.ScheduleDefinition:
+    """Every six hours: land what the sources have delivered of the last two months."""
+
+    @dg.schedule(
+        job_name=LAND_JOB,
+        cron_schedule="15 */6 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    def land_deliveries(
+        context: dg.ScheduleEvaluationContext, installation: Installation
+    ) -> list[dg.RunRequest]:
+        return landing_requests(context, installation)
+
+    return land_deliveries
+
+
+def landing_requests(
+    context: dg.ScheduleEvaluationContext, installation: Installation
+) -> list[dg.RunRequest]:
+    """One run per source over those of the last two months that are there."""
+    this = clock.this_month()
+    requests = []
+    for tenant in installation.house().registry.tenants():
+        for source in tenant.sources:
+            name = f"{tenant.name}/{source.name}"
+            if not source.location:
+                continue
+            try:
+                there = billing_periods(source, open_location(source.location, name))
+            except FinopsError as error:
+                context.log.warning(f"{name}: {error}")
+                continue
+            months = [month for month in (shift(this, -1), this) if month in there]
+            if months:
+                tags = range_tags(key(months[0], name), key(months[-1], name), tenant.name)
+                requests.append(dg.RunRequest(tags=tags))
+    return requests

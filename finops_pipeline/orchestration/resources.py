@@ -1,0 +1,20 @@
+"""What assets are handed: the installation, opened when a run needs it.
+
+Put here: Dagster resources. Keep out: values of settings; a registry URL may hold a password,
+and Dagster shows resource values, so they are read where they are used.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from finops_pipeline.pipeline import House
+from finops_pipeline.settings import load_settings
+
+
+class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The installation that the environment of the run describes."""
+
+    def house(self) -> House:
+        """Open it."""
+        return House(load_settings())

@@ -1,0 +1,61 @@
+"""Runs started from Python on a Dagster instance: one per stage, over many partitions.
+
+Put here: range runs for a whole tenant. Keep out: what a run does (assets.py).
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+from finops_pipeline.errors import Terminal
+from finops_pipeline.orchestration.assets import build_assets
+from finops_pipeline.orchestration.partitions import key, partitions, range_tags
+from finops_pipeline.orchestration.resources import Installation
+from finops_pipeline.pipeline import House
+from finops_pipeline.tenants.model import Tenant
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
+
+
+def materialize_tenant(
+    instance: dg.DagsterInstance, house: House, tenant: Tenant, months: list[str]
+) -> list[str]:
+    """Materialize landing, costs and warehouse of a tenant: three runs, whatever the months.
+
+    Args:
+        instance: where runs and materializations are recorded.
+        months: billing periods, in order and without gaps.
+
+    Returns:
+        the ids of the runs.
+
+    Raises:
+        Terminal: a run failed; says which.
+    """
+    sources = sorted(f"{tenant.name}/{source.name}" for source in tenant.sources)
+    projects = sorted(f"{tenant.name}/{project.name}" for project in tenant.all_projects)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        parts = partitions(house.registry.tenants(), house.settings.first_month)
+    assets = build_assets(parts)
+    runs = []
+    for stage, names in (("landing", sources), ("costs", projects), ("warehouse", [tenant.name])):
+        first, last = key(months[0], names[0]), key(months[-1], names[-1])
+        result = dg.materialize(
+            assets,
+            instance=instance,
+            selection=[stage],
+            resources={"installation": Installation()},
+            tags=range_tags(first, last, tenant.name),
+            run_config=_QUIET,
+            raise_on_error=False,
+        )
+        if not result.success:
+            raise Terminal(
+                f"Dagster run {result.run_id} of {stage} for {tenant.name} failed",
+                cure="See why in the Dagster UI or with finops status",
+            )
+        runs.append(result.run_id)
+    return runs
