@@ -6,8 +6,6 @@ is read before `defs()` is called.
 
 from __future__ import annotations
 
-import warnings
-
 import dagster as dg
 
 from finops_pipeline.orchestration.assets import build_assets
@@ -20,10 +18,7 @@ from finops_pipeline.settings import Settings, load_settings
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Definitions for the tenants that the registry holds now."""
-    with warnings.catch_warnings():
-        # MultiPartitionMapping is beta in Dagster 1.13; it is the exact mapping there is.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        parts = partitions(House(settings).registry.tenants(), settings.first_month)
+    parts = partitions(House(settings).registry.tenants(), settings.first_month)
     assets = build_assets(parts)
     return dg.Definitions(
         assets=assets,

@@ -37,6 +37,7 @@ SERVICES: tuple[tuple[str, str, str, str], ...] = (
     ("AmazonS3", "Amazon Simple Storage Service", "Storage", "Object Storage"),
     ("AmazonS3GlacierDeepArchive", "Amazon S3 Glacier Deep Archive", "Storage", "Object Storage"),
     ("AmazonGlacier", "Amazon Glacier", "Storage", "Object Storage"),
+    ("AmazonEBS", "Amazon Elastic Block Store", "Storage", "Block Storage"),
     ("AmazonEFS", "Amazon Elastic File System", "Storage", "File Storage"),
     ("AmazonFSx", "Amazon FSx", "Storage", "File Storage"),
     ("AWSBackup", "AWS Backup", "Storage", "Backup Storage"),

@@ -74,7 +74,7 @@ def conform(
         for project in projects:
             mark = fingerprint(tenant, project, month, of_month)
             before = known.get((project.name, month))
-            if before is not None and before.fingerprint == mark:
+            if before is not None and before.fingerprint == mark and _is_there(writer, before):
                 done.append(Conformed("unchanged", before))
             elif before is not None or any(
                 d.source in tenant.sources_of(project) for d in of_month
@@ -83,6 +83,11 @@ def conform(
         if due:
             done += _build_month(writer, tenant, due, month, of_month, limits)
     return done
+
+
+def _is_there(writer: Writer, record: PartitionRecord) -> bool:
+    path = writer.folder.partition(COSTS, record.key, record.billing_period)
+    return path.exists() or record.rows == 0
 
 
 def _build_month(

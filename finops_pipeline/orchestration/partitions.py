@@ -12,6 +12,7 @@ would change.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -73,12 +74,15 @@ def partitions(tenants: list[Tenant], first_month: str) -> Partitions:
 def _mapping(
     upstream: str, downstream: str, keys: dg.StaticPartitionMapping
 ) -> dg.MultiPartitionMapping:
-    return dg.MultiPartitionMapping(
-        {
-            MONTH: dg.DimensionPartitionMapping(MONTH, dg.IdentityPartitionMapping()),
-            upstream: dg.DimensionPartitionMapping(downstream, keys),
-        }
-    )
+    with warnings.catch_warnings():
+        # Beta in Dagster 1.13, and the one exact mapping between two dimensions that there is.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.MultiPartitionMapping(
+            {
+                MONTH: dg.DimensionPartitionMapping(MONTH, dg.IdentityPartitionMapping()),
+                upstream: dg.DimensionPartitionMapping(downstream, keys),
+            }
+        )
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ Put here: range runs for a whole tenant. Keep out: what a run does (assets.py).
 
 from __future__ import annotations
 
-import warnings
-
 import dagster as dg
 
 from finops_pipeline.errors import Terminal
@@ -36,9 +34,7 @@ def materialize_tenant(
     """
     sources = sorted(f"{tenant.name}/{source.name}" for source in tenant.sources)
     projects = sorted(f"{tenant.name}/{project.name}" for project in tenant.all_projects)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        parts = partitions(house.registry.tenants(), house.settings.first_month)
+    parts = partitions(house.registry.tenants(), house.settings.first_month)
     assets = build_assets(parts)
     runs = []
     for stage, names in (("landing", sources), ("costs", projects), ("warehouse", [tenant.name])):

@@ -41,6 +41,7 @@ class Slot:
 
     @property
     def hours(self) -> int:
+        """Length of the stretch in whole hours."""
         return int((self.end - self.start) / HOUR)
 
 
@@ -73,6 +74,7 @@ class Period:
 
     @property
     def start(self) -> datetime:
+        """First moment of the billing period."""
         return month_start(self.month)
 
     @property
@@ -87,10 +89,12 @@ class Period:
 
     @property
     def metered_hours(self) -> int:
+        """Hours that have been metered so far."""
         return self.days * 24
 
     @property
     def complete(self) -> bool:
+        """Whether the whole billing period has been metered."""
         return self.metered_end == self.end
 
     def slots(self, hourly_days: int = 0) -> Iterator[Slot]:

@@ -54,6 +54,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Project:
+    """A named part of a tenant's estate: the accounts it claims, the exports it reads."""
+
     name: str
     environment: str
     business_unit: str
@@ -83,6 +85,7 @@ class Source:
 
     @property
     def prefix(self) -> str:
+        """First folder of the export inside its bucket."""
         return "finops" if self.format == "legacy-cur" else "exports"
 
 
@@ -99,6 +102,8 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
+    """An organisation of the estate: its exports, projects and planted anomalies."""
+
     name: str
     display_name: str
     seed: int

@@ -62,6 +62,7 @@ class Scene:
         return uuid_like("version", tenant.seed, *names, period.days, restatement, rows)
 
     def region(self, place: int) -> str:
+        """The tenant's region number `place`, counted round."""
         return self.tenant.regions[place % len(self.tenant.regions)]
 
     def net(self, cost: Decimal) -> Decimal | None:

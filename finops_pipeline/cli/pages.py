@@ -1,0 +1,60 @@
+"""`python -m finops_pipeline.cli.pages`: writes the generated pages of docs/ anew.
+
+Put here: the page of settings, and the list of generated pages. Keep out: the words of the
+data dictionary (contracts/dictionary.py); pages that people write.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from finops_pipeline.contracts.dictionary import data_dictionary, markdown_table
+from finops_pipeline.settings import Settings
+
+_OPENING = """\
+# Settings
+
+Every setting of an installation, read from the environment. Generated from
+`finops_pipeline/settings.py`; `make docs` writes this page anew and a test keeps it fresh.
+"""
+_CLOSING = """\
+
+What belongs to one tenant is no setting; it stands in the registry (`finops apply`).
+
+Dagster reads DAGSTER_HOME, the folder of its own storage. `make dagster` sets it to
+`dagster_home` in the checkout. `finops demo` keeps one that is set; else it takes `dagster_home`
+in the current folder, or in the data folder when there is none here.
+"""
+
+
+def settings_page() -> str:
+    """docs/settings.md as text: name, default and meaning of every setting."""
+    prefix = Settings.model_config["env_prefix"]
+    rows = [
+        (
+            f"`{prefix}{name.upper()}`",
+            f"`{field.default}`" if str(field.default) else "(empty)",
+            field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+    return f"{_OPENING}\n{markdown_table(('name', 'default', 'meaning'), rows)}\n{_CLOSING}"
+
+
+def pages() -> dict[str, str]:
+    """The generated pages: file name in docs/ -> text."""
+    return {"data_dictionary.md": data_dictionary() + "\n", "settings.md": settings_page()}
+
+
+def main() -> None:
+    """Write the generated pages into `docs` of the current folder."""
+    for name, text in pages().items():
+        page = Path("docs") / name
+        page.write_text(text, encoding="utf-8")
+        typer.echo(f"wrote {page}")
+
+
+if __name__ == "__main__":
+    main()

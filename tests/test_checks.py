@@ -1,0 +1,83 @@
+"""Checks catch what they are for: a wrong mart or charge is refused or told, by name.
+
+The refresh runs them on what changed; here charges are damaged before it reads them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from finops_pipeline.marts.library import checks, marts
+from tests.conftest import Installation
+
+MONTH = "2026-09"
+
+
+def damaged(installation: Installation, change: str) -> Path:
+    """Rewrite acme's dearest partition of a month with one column expression changed."""
+    partition = installation.folder("acme") / f"costs/project=prod/billing_period={MONTH}"
+    path = partition / "charges.parquet"
+    duckdb.sql(
+        f"copy (select * replace ({change}) from read_parquet('{path}', hive_partitioning = false))"
+        f" to '{path}.new' (format parquet)"
+    )
+    Path(f"{path}.new").replace(path)
+    (installation.folder("acme") / "acme.duckdb").unlink()
+    return path
+
+
+@pytest.fixture
+def ingested(fresh: Installation) -> Installation:
+    for tenant in ("acme", "globex"):
+        assert not fresh.ingest(tenant).refused
+    return fresh
+
+
+def warnings_of(installation: Installation) -> str:
+    report = installation.ingest("acme")
+    return next(step.reason for step in report.steps if step.stage == "warehouse")
+
+
+def test_nothing_is_told_of_true_charges(ingested: Installation) -> None:
+    (ingested.folder("acme") / "acme.duckdb").unlink()
+    assert warnings_of(ingested) == ""
+
+
+def test_an_unused_commitment_that_is_lost_is_told(ingested: Installation) -> None:
+    damaged(
+        ingested,
+        "case when x_RowKind = 'unused' then 0 else EffectiveCost end::decimal(38,18)"
+        " as EffectiveCost",
+    )
+    assert "commitments_amortize" in warnings_of(ingested)
+
+
+def test_a_list_cost_that_prices_do_not_give_is_told(ingested: Installation) -> None:
+    damaged(ingested, "(ListCost + 1)::decimal(38,18) as ListCost")
+    assert "prices_times_quantities" in warnings_of(ingested)
+
+
+def test_every_mart_names_a_check_that_is_there() -> None:
+    names = {check.name for check in checks()}
+    assert {"daily_costs_equal_charges", "monthly_costs_equal_charges"} <= names
+    assert [mart.name for mart in marts()] and len(names) >= 6
+
+
+def test_a_mart_that_loses_rows_is_refused(
+    ingested: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken mart never reaches the tenant's file: the one before stays, byte for byte."""
+    wrong = [
+        mart if mart.name != "monthly_costs" else
+        type(mart)(mart.name, mart.sql + " where billed_cost < 1", mart.by_month, mart.reads)
+        for mart in marts()
+    ]  # fmt: skip
+    monkeypatch.setattr("finops_pipeline.marts.build.marts", lambda: tuple(wrong))
+    file = ingested.folder("acme") / "acme.duckdb"
+    before = file.read_bytes()
+    refused = ingested.ingest("acme").refused
+    assert len(refused) == 1 and "monthly_costs_equal_charges" in refused[0].reason
+    assert file.read_bytes() == before

@@ -1,0 +1,290 @@
+"""Dagster for real: definitions load over gRPC, partitions materialize, a backfill runs.
+
+Each test has a Dagster instance of its own, made from the repository's dagster.yaml. The backfill
+test starts the webserver and the daemon on 127.0.0.1 and ends them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from finops_pipeline.definitions import build_definitions
+from finops_pipeline.orchestration.automation import landing_requests
+from finops_pipeline.orchestration.partitions import asked, partitions
+from finops_pipeline.orchestration.resources import Installation as Resource
+from finops_pipeline.orchestration.runs import materialize_tenant
+from finops_pipeline.settings import Settings
+from tests.conftest import LAST_MONTH, Installation
+
+REPOSITORY = Path(__file__).parent.parent
+MONTHS = ["2026-08", "2026-09", "2026-10"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: Installation) -> Path:
+    """DAGSTER_HOME of this test, and FINOPS_DATA of its installation."""
+    folder = tmp_path / "dagster_home"
+    folder.mkdir()
+    shutil.copy(REPOSITORY / "dagster_home/dagster.yaml", folder)
+    monkeypatch.setenv("DAGSTER_HOME", str(folder))
+    monkeypatch.setenv("FINOPS_DATA", str(fresh.data))
+    return folder
+
+
+def dagster(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dagster", *words],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def materialized(key: str) -> dict[str, dict[str, Any]]:
+    """Partition -> metadata values of an asset's materializations."""
+    with dg.DagsterInstance.get() as instance:
+        records = instance.fetch_materializations(dg.AssetKey(key), limit=1000).records
+    found: dict[str, dict[str, Any]] = {}
+    for record in records:
+        event = record.asset_materialization
+        assert event is not None and event.partition is not None
+        found.setdefault(event.partition, {k: v.value for k, v in event.metadata.items()})
+    return found
+
+
+def test_definitions_load_over_grpc(home: Path) -> None:
+    done = dagster("definitions", "validate", "--load-with-grpc", "-w", "workspace.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "All code locations passed validation" in done.stdout + done.stderr
+
+
+def test_definitions_load_with_an_empty_registry_and_make_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "nothing"
+    definitions = build_definitions(Settings(data=data))
+    keys = {key.to_user_string() for key in definitions.resolve_all_asset_keys()}
+    assert keys == {"landing", "costs", "warehouse"}
+    assert not data.exists()
+
+
+def test_one_partition_by_the_dagster_command(home: Path, fresh: Installation) -> None:
+    words = ("asset", "materialize", "-m", "finops_pipeline.definitions", "--select")
+    done = dagster(*words, "landing", "--partition", f"{LAST_MONTH}|globex/payer")
+    assert done.returncode == 0, done.stderr
+    landed = [p.relative_to(fresh.data) for p in fresh.data.rglob("delivery.parquet")]
+    place = f"lake/tenant=globex/landing/source=payer/billing_period={LAST_MONTH}"
+    assert landed == [Path(place) / "delivery.parquet"]
+    assert not fresh.folder("acme").exists()
+    assert list(materialized("landing")) == [f"{LAST_MONTH}|globex/payer"]
+
+
+def test_a_refused_month_fails_its_run_and_says_why(
+    home: Path, fresh: Installation, own_estate: Path
+) -> None:
+    next(own_estate.glob("globex/payer/**/BILLING_PERIOD=2026-09/*-00001.*.parquet")).unlink()
+    words = ("asset", "materialize", "-m", "finops_pipeline.definitions", "--select")
+    done = dagster(*words, "landing", "--partition", "2026-09|globex/payer")
+    assert done.returncode != 0
+    assert "is not there" in done.stderr + done.stdout
+    assert materialized("landing") == {}
+
+
+def test_a_month_without_a_delivery_is_not_marked_done(home: Path) -> None:
+    words = ("asset", "materialize", "-m", "finops_pipeline.definitions", "--select")
+    for stage, name in (("landing", "acme/payer"), ("costs", "acme/prod")):
+        done = dagster(*words, stage, "--partition", f"2025-01|{name}")
+        assert done.returncode != 0
+        assert materialized(stage) == {}
+
+
+def test_a_whole_tenant_in_three_runs(
+    home: Path, fresh: Installation, truth: dict[str, Any]
+) -> None:
+    house = fresh.house
+    for name in ("acme", "globex"):
+        with dg.DagsterInstance.get() as instance:
+            runs = materialize_tenant(instance, house, house.registry.tenant(name), MONTHS)
+            assert len(runs) == 3
+            tags = [instance.get_run_by_id(run).tags for run in runs]  # type: ignore[union-attr]
+        assert all(tag["finops/tenant"] == name for tag in tags)
+    costs = materialized("costs")
+    assert len(costs) == 3 * 5 * 2
+    for tenant in ("acme", "globex"):
+        sources = truth["tenants"][tenant]["sources"]
+        for month in MONTHS:
+            true = sum((Decimal(s[month]["billed_cost"]) for s in sources.values()), Decimal(0))
+            rows = [v for k, v in costs.items() if k.startswith(f"{month}|{tenant}/")]
+            told = sum((Decimal(row.get("billed_cost_USD", "0")) for row in rows), Decimal(0))
+            assert told == true
+            whole = materialized("warehouse")[f"{month}|{tenant}"]
+            assert Decimal(whole["billed_cost_USD"]) == true
+            assert whole["dagster/row_count"] > 0 and whole["size_bytes"] > 0
+    one = costs["2026-09|acme/prod"]
+    bases = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
+    assert all(f"{basis}_USD" in one for basis in bases)
+    assert one["dagster/row_count"] > 0 and one["duration_seconds"] > 0 and one["size_bytes"] > 0
+    assert one["dagster/column_schema"].columns[1].name == "BilledCost"
+    assert all(status.state == "reconciled" for status in house.status("acme"))
+
+
+def test_project_to_tenant_is_exact(fresh: Installation) -> None:
+    parts = partitions(fresh.house.registry.tenants(), "2026-08")
+    upstream = parts.costs_to_warehouse.get_upstream_mapped_partitions_result_for_partitions(
+        parts.warehouse.subset_with_partition_keys(["2026-09|acme"]), parts.warehouse, parts.costs
+    )
+    keys = set(upstream.partitions_subset.get_partition_keys())
+    assert keys == {
+        f"2026-09|acme/{name}"
+        for name in ("prod", "staging", "dev", "data-platform", "unassigned")
+    }
+    feeds = parts.landing_to_costs.get_downstream_partitions_for_partitions(
+        parts.landing.subset_with_partition_keys(["2026-09|globex/legacy"]),
+        parts.landing,
+        parts.costs,
+    )
+    assert set(feeds.get_partition_keys()) == {
+        f"2026-09|globex/{name}" for name in ("dev", "staging", "unassigned")
+    }
+
+
+def test_keys_are_taken_apart_by_tenant() -> None:
+    parts = asked(["2026-09|acme/prod", "2026-10|acme/dev", "2026-09|globex/prod"])
+    assert [(part.tenant, part.names, part.months) for part in parts] == [
+        ("acme", ("dev", "prod"), ("2026-09", "2026-10")),
+        ("globex", ("prod",), ("2026-09",)),
+    ]
+
+
+def test_the_schedule_asks_for_what_is_delivered(
+    home: Path, fresh: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finops_pipeline.clock.this_month", lambda: "2026-11")
+    context = dg.build_schedule_context()
+    requests = landing_requests(context, Resource())
+    ranges = {r.tags["dagster/asset_partition_range_start"] for r in requests}
+    assert ranges == {
+        f"2026-10|{name}" for name in ("acme/labs", "acme/payer", "globex/legacy", "globex/payer")
+    }
+    assert {r.tags["finops/tenant"] for r in requests} == {"acme", "globex"}
+
+
+@pytest.fixture
+def served(home: Path) -> Iterator[str]:
+    """GraphQL address of a webserver with a daemon beside it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    web = ["-m", "dagster_webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    daemon = ["-m", "dagster._daemon", "run", "-w", "workspace.yaml"]
+    started = [
+        subprocess.Popen(
+            [sys.executable, *words],
+            cwd=REPOSITORY,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for words in (web, daemon)
+    ]
+    try:
+        yield f"http://127.0.0.1:{port}/graphql"
+    finally:
+        for process in started:
+            os.killpg(process.pid, signal.SIGTERM)
+        for process in started:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(20)
+
+
+def ask(address: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+    body = json.dumps({"query": query, "variables": variables or {}}).encode()
+    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        loaded: dict[str, Any] = json.loads(answer.read())
+    assert "errors" not in loaded, loaded
+    data: dict[str, Any] = loaded["data"]
+    return data
+
+
+def until(seconds: float, condition: Any) -> Any:
+    """Wait for a condition to give something; fail after so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if found := condition():
+                return found
+        except (urllib.error.URLError, ConnectionError):
+            pass
+        time.sleep(0.5)
+    raise AssertionError(f"not within {seconds} s")
+
+
+LAUNCH = """
+mutation ($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+    ... on PartitionKeysNotFoundError { message }
+  }
+}
+"""
+STATUS = """
+query ($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill { status runs(limit: 10) { id status } }
+  }
+}
+"""
+
+
+def test_backfill_of_one_project_over_its_months(
+    served: str, fresh: Installation, truth: dict[str, Any]
+) -> None:
+    """A backfill as the UI launches it: one project's months in one run, no other tenant."""
+    house = fresh.house
+    until(60, lambda: ask(served, "{ version }"))
+    with dg.DagsterInstance.get() as instance:
+        tenant = house.registry.tenant("globex")
+        materialize_tenant(instance, house, tenant, MONTHS)
+    shutil.rmtree(fresh.folder("globex") / "costs/project=prod")
+    params = {
+        "assetSelection": [{"path": ["costs"]}],
+        "partitionNames": [f"{month}|globex/prod" for month in MONTHS],
+        "tags": [{"key": "finops/tenant", "value": "globex"}],
+    }
+    launched = ask(served, LAUNCH, {"params": params})["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+
+    def finished() -> Any:
+        told = ask(served, STATUS, {"id": launched["backfillId"]})["partitionBackfillOrError"]
+        done = told["status"] in ("COMPLETED_SUCCESS", "COMPLETED", "COMPLETED_FAILED", "FAILED")
+        return told if done else None
+
+    told = until(150, finished)
+    assert told["status"] == "COMPLETED_SUCCESS", told
+    assert [run["status"] for run in told["runs"]] == ["SUCCESS"]
+    for month in MONTHS:
+        path = fresh.folder("globex") / f"costs/project=prod/billing_period={month}"
+        assert (path / "charges.parquet").exists()
+    assert not fresh.folder("acme").exists()
