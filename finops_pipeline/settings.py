@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     )
     registry_url: str = Field(
         default="",
-        description="SQLAlchemy URL of the registry; empty means registry.sqlite in the data folder.",
+        description="SQLAlchemy URL of the registry; empty: registry.sqlite in the data folder.",
     )
     first_month: str = Field(
         default="2020-01",

@@ -25,6 +25,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+INTERRUPTED = 130
+_INTERRUPTED_WORDS = "Interrupted; what was published stays, running again goes on from there."
+
 registry.register(app)
 run.register(app)
 read.register(app)
@@ -61,9 +64,16 @@ def main() -> None:
     except FinopsError as error:
         complain(str(error))
         sys.exit(1)
-    except KeyboardInterrupt:
-        complain("Interrupted; what was published stays, running again goes on from there.")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            complain(_INTERRUPTED_WORDS)
+        raise
+    except RuntimeError as error:
+        # How a Ctrl-C inside a DuckDB query arrives.
+        if str(error) != "Query interrupted":
+            raise
+        complain(_INTERRUPTED_WORDS)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def query_command(
     tenant: Annotated[str, typer.Argument(metavar="TENANT")],
-    sql: Annotated[str | None, typer.Argument(metavar="[SQL]")] = None,
+    sql: Annotated[str | None, typer.Argument(metavar="SQL")] = None,
     file: Annotated[
         Path | None, typer.Option("-f", "--file", metavar="FILE", help="Read the SQL from here.")
     ] = None,
@@ -51,17 +51,17 @@ def query_command(
     with jailed(folder, here.limits) as connection:
         asked = guard(connection, text)
         try:
-            connection.execute(asked)
-            _answer(connection, format, target)
+            if format is Format.PARQUET:
+                _parquet(connection, asked, target)
+            else:
+                connection.execute(asked)
+                _answer(connection, format, target)
         except DuckDBError as error:
             said = str(error).replace(str(folder.root), "").splitlines()[0]
             raise QueryRefused(said, cure="SHOW TABLES lists what there is") from error
 
 
 def _answer(connection: Connection, format: Format, target: Path | None) -> None:
-    if format is Format.PARQUET:
-        _parquet(connection, target)
-        return
     names = [column[0] for column in connection.description or []]
     if format is Format.TABLE:
         rows = connection.fetchmany(SHOWN_ROWS + 1)
@@ -82,10 +82,10 @@ def _rows(connection: Connection) -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def _parquet(connection: Connection, target: Path | None) -> None:
+def _parquet(connection: Connection, asked: str, target: Path | None) -> None:
     if target is None and sys.stdout.isatty():
         raise QueryRefused("Parquet on a terminal", "a file", "Add --output FILE.parquet")
-    reader: Any = connection.to_arrow_reader(100_000)
+    reader: Any = connection.sql(asked).to_arrow_reader(100_000)
     sink: Any = target or sys.stdout.buffer
     with pq.ParquetWriter(sink, reader.schema, compression="zstd") as writer:
         for batch in reader:

@@ -20,7 +20,7 @@ source_app = typer.Typer(help="Billing exports that a tenant receives.", no_args
 project_app = typer.Typer(help="Named parts of a tenant's estate.", no_args_is_help=True)
 
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="Name of a tenant.")]
-OneTenant = Annotated[str | None, typer.Argument(metavar="[TENANT]", help="Only this tenant.")]
+OneTenant = Annotated[str | None, typer.Argument(metavar="TENANT", help="Only this tenant.")]
 
 
 def register(app: typer.Typer) -> None:

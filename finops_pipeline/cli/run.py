@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def ingest_command(
     target: Annotated[
         str | None,
-        typer.Argument(metavar="[TENANT[/PROJECT]]", help="Nothing: every tenant."),
+        typer.Argument(metavar="TENANT[/PROJECT]", help="Nothing: every tenant."),
     ] = None,
     month: Annotated[
         str | None, typer.Option(metavar="YYYY-MM", help="Only this billing period.")
@@ -126,7 +126,7 @@ def ingest_file_command(
 
 
 def status_command(
-    tenant: Annotated[str | None, typer.Argument(metavar="[TENANT]")] = None,
+    tenant: Annotated[str | None, typer.Argument(metavar="TENANT")] = None,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
     """Tell for every month what was delivered, what it sums to, and whether it reconciles."""

@@ -20,6 +20,15 @@ REQUIRED = (
 )
 """Columns without which a bill cannot be told true; every row must fill them."""
 
+SLASHED = {
+    "line_item_line_item_type": "lineItem/LineItemType",
+    "line_item_usage_account_id": "lineItem/UsageAccountId",
+    "line_item_usage_start_date": "lineItem/UsageStartDate",
+    "line_item_unblended_cost": "lineItem/UnblendedCost",
+    "line_item_currency_code": "lineItem/CurrencyCode",
+}
+"""The required columns as a legacy CSV spells them, for messages."""
+
 ACCOUNT = "line_item_usage_account_id"
 LINE_TYPE = "line_item_line_item_type"
 TOTAL = "line_item_unblended_cost"

@@ -6,9 +6,11 @@ Put here: what needs fsync, rename, checksums or decompression. Keep out: where 
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import shutil
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -107,16 +109,21 @@ def _opened(path: Path) -> IO[bytes]:
 def raw_records(path: Path) -> Iterator[tuple[int, int, str]]:
     """Records of a CSV text as (record number, line number, raw text), header included.
 
-    Numbers begin at 1. A record ends at a line end outside quotes, that is where the quotes
-    seen so far are even. Slow (Python); only run to show rows that cannot be read.
+    Numbers begin at 1; an empty line is a record whose text is empty. Slow (Python); only run
+    to show rows that cannot be read.
     """
-    record, first_line, pending, quotes = 1, 1, [], 0
-    with path.open(encoding="utf-8-sig", errors="replace", newline="\n") as text:
-        for number, line in enumerate(text, start=1):
-            pending.append(line)
-            quotes += line.count('"')
-            if quotes % 2 == 0:
-                yield record, first_line, "".join(pending).rstrip("\r\n")
-                record, first_line, pending, quotes = record + 1, number + 1, [], 0
-    if pending:
+    pending: list[str] = []
+
+    def lines() -> Iterator[str]:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="\n") as text:
+            for line in text:
+                pending.append(line)
+                yield line.rstrip("\r\n").replace("\r", " ") + "\n"
+
+    # Python's reader ends a record with stray quotes where DuckDB's does; counting them would not.
+    csv.field_size_limit(sys.maxsize)
+    first_line, reader = 1, csv.reader(lines())
+    for record, _ in enumerate(reader, start=1):
         yield record, first_line, "".join(pending).rstrip("\r\n")
+        pending.clear()
+        first_line = reader.line_num + 1

@@ -79,7 +79,8 @@ def cast(column: str, kind: str, promised: str) -> str:
         return zoned if "TIME ZONE" in kind else f"{ident(column)}::timestamp"
     raw = filled(column, kind)
     if promised != MONEY:
-        return f"try_cast({raw} as timestamp)"
+        # DuckDB also reads `epoch` and `infinity` as times; a bill's begin with a date.
+        return f"case when {raw} like '____-__-__%' then try_cast({raw} as timestamp) end"
     # DuckDB reads 1_000 as a number; in a bill an underscore is a damaged digit.
     return f"case when not contains({raw}, '_') then try_cast({raw} as {promised}) end"
 

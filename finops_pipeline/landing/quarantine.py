@@ -64,22 +64,16 @@ def bad_rows(
         f" where x_problem is not null and {condition} order by x_n"
     ).fetchall()
     connection.execute("drop table x_in_order")
-    wanted = {_record_number(position, rejected): problem for position, problem in rows}
+    wanted, accepted = dict(rows), -1
     for record, line, raw in files.raw_records(file.path):
-        if record in wanted:
-            yield file.name, line, wanted[record], raw
-        elif record in rejected and with_rejects:
+        if record in rejected:
             reason, seen = rejected[record]
-            yield file.name, line, reason, raw or seen
-
-
-def _record_number(position: int, rejected: dict[int, tuple[str, str]]) -> int:
-    """The record number (header = 1) of the n-th record that was accepted."""
-    number = position + 1
-    for record in sorted(rejected):
-        if record <= number:
-            number += 1
-    return number
+            if with_rejects:
+                yield file.name, line, reason, raw or seen
+        elif raw:  # empty lines are no rows; the header is accepted as number 0
+            accepted += 1
+            if accepted in wanted:
+                yield file.name, line, wanted[accepted], raw
 
 
 def _bad_parquet_rows(
@@ -97,10 +91,12 @@ def _bad_parquet_rows(
 def write_rows(connection: Connection, rows: list[Row], scratch: Path, target: Path) -> None:
     """Write quarantined rows as Parquet, by way of a CSV so that any amount streams."""
     with scratch.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream, quoting=csv.QUOTE_ALL).writerows(rows)
+        # DuckDB takes the first line end it meets for all others, also one inside a raw text.
+        csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
     connection.execute(
         f"copy (select * from read_csv({text(str(scratch))}, auto_detect = false, header = false,"
-        " delim = ',', quote = '\"', escape = '\"', max_line_size = 67108864, columns ="
+        " delim = ',', quote = '\"', escape = '\"', new_line = '\\n', allow_quoted_nulls = false,"
+        " max_line_size = 67108864, columns ="
         " {'source_file': 'VARCHAR', 'line': 'BIGINT', 'reason': 'VARCHAR', 'raw_text': 'VARCHAR'}"
         f")) to {text(str(target))} ({PARQUET})"
     )

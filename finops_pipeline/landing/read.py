@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline.contracts.bills import BillForm
+from finops_pipeline.contracts.cur import SLASHED
 from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import Connection, DuckDBError, columns_of, ident, text, texts
@@ -136,8 +137,9 @@ def _require(name: str, columns: tuple[str, ...], form: BillForm) -> None:
     found = form.find(dict.fromkeys(columns, ""))
     missing = [column for column in form.required if column not in found]
     if missing:
+        spelling = SLASHED if any("/" in column for column in columns) else {}
         raise FileProblem(
-            f"{name} lacks the column {', '.join(missing)}",
-            f"at least {', '.join(form.required)}",
+            f"{name} lacks the column {', '.join(spelling.get(c, c) for c in missing)}",
+            f"at least {', '.join(spelling.get(c, c) for c in form.required)}",
             "Include these columns in the export; check the source's format",
         )
