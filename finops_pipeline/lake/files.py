@@ -48,7 +48,7 @@ def move_into_place(staged: Path, final: Path) -> None:
     if not staged.exists():
         return
     final.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(staged, final)
+    staged.replace(final)
     sync(final.parent)
 
 

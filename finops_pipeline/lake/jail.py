@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -52,7 +53,7 @@ def jailed(folder: TenantFolder, limits: Limits) -> Iterator[Connection]:
             f"tenant {folder.tenant} has no warehouse yet",
             cure=f"Build it with finops ingest {folder.tenant}",
         )
-    before = os.getcwd()
+    before = Path.cwd()
     os.chdir(folder.root)
     try:
         config = {**_CONFIG, "memory_limit": limits.memory_limit}

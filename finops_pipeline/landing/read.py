@@ -19,6 +19,8 @@ from finops_pipeline.lake.duck import Connection, DuckDBError, columns_of, ident
 SOURCE_FILE = "x_SourceFile"
 """The one column landing adds: the file of the delivery a row stood in."""
 
+_AGAIN = "Copy or download it again; the previous delivery stays published"
+
 
 @dataclass(frozen=True)
 class ReadableFile:
@@ -110,7 +112,7 @@ def _damaged(name: str, error: Exception) -> FileProblem:
     return FileProblem(
         f"{name} cannot be read ({str(error).splitlines()[0]})",
         "a complete file as AWS wrote it",
-        "Copy or download it again; the previous delivery stays published",
+        _AGAIN,
     )
 
 
@@ -119,9 +121,11 @@ def _header(name: str, path: Path) -> tuple[str, ...]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             header = next(csv.reader(stream), [])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FileProblem(f"{name} has an unreadable header ({error})", "UTF-8 CSV") from error
+        raise FileProblem(
+            f"{name} has an unreadable header ({error})", "UTF-8 CSV", _AGAIN
+        ) from error
     if not header:
-        raise FileProblem(f"{name} is empty", "a CSV with a header line")
+        raise FileProblem(f"{name} is empty", "a CSV with a header line", _AGAIN)
     columns: list[str] = []
     for position, column in enumerate(header, start=1):
         base = column.strip() or f"column_{position}"

@@ -25,6 +25,7 @@ _RANGE = re.compile(r"(\d{4})(\d{2})01-\d{8}")
 _BILLING_PERIOD = re.compile(r"billing_period=(\d{4}-\d{2})", re.IGNORECASE)
 _ANCHOR = re.compile(r"\d{8}-\d{8}|year=\d{4}|billing_period=\d{4}-\d{2}", re.IGNORECASE)
 _MANIFEST = "-manifest.json"
+_AGAIN = "Copy or download the manifest again; the previous delivery stays published"
 
 
 @dataclass(frozen=True)
@@ -139,9 +140,11 @@ def _parse(raw: bytes, where: str) -> dict[str, Any]:
     try:
         facts = json.loads(raw.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ManifestProblem(f"{where} is not readable JSON ({error})", "a manifest") from error
+        raise ManifestProblem(
+            f"{where} is not readable JSON ({error})", "a manifest as AWS writes it", _AGAIN
+        ) from error
     if not isinstance(facts, dict):
-        raise ManifestProblem(f"{where} is a {type(facts).__name__}", "a JSON object")
+        raise ManifestProblem(f"{where} is a {type(facts).__name__}", "a JSON object", _AGAIN)
     return facts
 
 
@@ -151,7 +154,9 @@ def _check_period(facts: dict[str, Any], month: str, where: str) -> None:
     digits = re.sub(r"\D", "", str(start or ""))[:6]
     if digits and digits != month.replace("-", ""):
         raise ManifestProblem(
-            f"{where} says its billing period starts {start}", f"the folder's month {month}"
+            f"{where} says its billing period starts {start}",
+            f"the folder's month {month}",
+            "Put the manifest and its files into the folder of their own month",
         )
 
 
@@ -161,12 +166,18 @@ def _keys(facts: dict[str, Any], where: str) -> list[str]:
             keys = facts[word]
             break
     else:
-        raise ManifestProblem(f"{where} has neither reportKeys nor dataFiles", "one of the two")
+        raise ManifestProblem(
+            f"{where} has neither reportKeys nor dataFiles", "one of the two", _AGAIN
+        )
     if not isinstance(keys, list) or not keys or not all(isinstance(k, str) and k for k in keys):
-        raise ManifestProblem(f"{where} lists files {str(keys)[:80]}", "a list of file names")
+        raise ManifestProblem(
+            f"{where} lists files {str(keys)[:80]}", "a list of file names", _AGAIN
+        )
     for key in keys:
         if keys.count(key) > 1:
-            raise ManifestProblem(f"{where} names {key} {keys.count(key)} times", "each file once")
+            raise ManifestProblem(
+                f"{where} names {key} {keys.count(key)} times", "each file once", _AGAIN
+            )
     return keys
 
 
@@ -179,7 +190,7 @@ def _locate(location: Location, key: str, where: str) -> ExportFile:
     """
     parts = PurePosixPath(key.split("://", 1)[-1].lstrip("/")).parts
     if ".." in parts:
-        raise FileProblem(f"{where} names {key!r}, which leads elsewhere", "a plain key")
+        raise FileProblem(f"{where} names {key!r}, which leads elsewhere", "a plain key", _AGAIN)
     anchors = [index for index, part in enumerate(parts) if _ANCHOR.fullmatch(part)]
     last = anchors[0] if anchors else len(parts) - 1
     for start in range(last + 1):
