@@ -59,16 +59,43 @@ typed as (
             then arn
         end as commitment_id,
         coalesce(pricing_purchase_option = 'Spot', false)
-        or coalesce(contains(line_item_usage_type, 'SpotUsage'), false) as is_spot
+        or coalesce(contains(line_item_usage_type, 'SpotUsage'), false) as is_spot,
+        -- the part of a fee's commitment that nothing used
+        case
+            when line_type = 'SavingsPlanRecurringFee'
+            then coalesce(
+                savings_plan_total_commitment_to_date - savings_plan_used_commitment, 0
+            )
+            when line_type = 'RIFee'
+            then coalesce(reservation_unused_amortized_upfront_fee_for_billing_period, 0)
+                + coalesce(reservation_unused_recurring_fee, 0)
+            else 0
+        end as unused_cost
     from line_item
+    where line_type <> 'SavingsPlanNegation'
 ),
 
-line as (
+-- a fee that was not all used becomes two rows: the purchase and its unused part
+row as (
+    select
+        * replace (case when row_kind = 'unused' then 'Usage' else category end as category),
+        row_kind = 'unused' as is_unused
+    from (
+        select
+            *,
+            unnest(case when unused_cost <> 0 then ['line', 'unused'] else ['line'] end) as row_kind
+        from typed
+    )
+),
+
+priced_row as (
     select
         *,
-        'line' as row_kind,
-        case when line_type = 'SavingsPlanCoveredUsage' then 0 else unblended end as billed,
         case
+            when is_unused or line_type = 'SavingsPlanCoveredUsage' then 0 else unblended
+        end as billed,
+        case
+            when is_unused then unused_cost
             when line_type = 'SavingsPlanCoveredUsage'
             then coalesce(savings_plan_savings_plan_effective_cost, 0)
             when line_type = 'DiscountedUsage' then coalesce(reservation_effective_cost, unblended)
@@ -76,6 +103,10 @@ line as (
             else unblended
         end as effective,
         case
+            when is_unused and line_type = 'RIFee'
+            then reservation_net_unused_amortized_upfront_fee_for_billing_period
+                + reservation_net_unused_recurring_fee
+            when is_unused then null
             when line_type = 'SavingsPlanCoveredUsage'
             then savings_plan_net_savings_plan_effective_cost
             when line_type = 'DiscountedUsage' then reservation_net_effective_cost
@@ -83,26 +114,32 @@ line as (
             else line_item_net_unblended_cost
         end as net_effective,
         case
+            when is_unused then 0
             when category = 'Usage' and not is_refund
             then coalesce(pricing_public_on_demand_cost, unblended)
             else unblended
         end as list,
         case
+            when is_unused then 0
             when line_type = 'DiscountedUsage'
             then coalesce(pricing_public_on_demand_cost, reservation_effective_cost, unblended)
             else unblended
         end as contracted,
         case
+            when is_unused and is_savings_plan then unused_cost
+            when is_unused then coalesce(reservation_unused_quantity, 0)
             when is_correction or category not in ('Usage', 'Purchase') then null
             -- a refund inside the period takes back: prices stay positive, the quantity turns
             when is_refund then -coalesce(nullif(abs(line_item_usage_amount), 0), 1)
             when category = 'Purchase' then coalesce(nullif(line_item_usage_amount, 0), 1)
             else coalesce(line_item_usage_amount, 0)
         end as quantity,
-        line_item_usage_amount as used_quantity,
-        case when category = 'Usage' and is_covered then 'Used' end as commitment_status,
+        case
+            when is_unused then 'Unused' when category = 'Usage' and is_covered then 'Used'
+        end as commitment_status,
         case
             when commitment_id is null or category not in ('Usage', 'Purchase') then null
+            when is_unused then quantity
             when line_type = 'SavingsPlanCoveredUsage' then effective
             when line_type = 'SavingsPlanRecurringFee'
             then coalesce(savings_plan_total_commitment_to_date, unblended)
@@ -112,113 +149,61 @@ line as (
             else coalesce(line_item_usage_amount, 0)
         end as commitment_quantity,
         case
+            when is_unused then null
             when line_type = 'SavingsPlanRecurringFee'
             then coalesce(savings_plan_amortized_upfront_commitment_for_billing_period, 0)
             when line_type = 'RIFee'
             then coalesce(reservation_amortized_upfront_fee_for_billing_period, 0)
         end as amortized_upfront
-    from typed
-    where line_type <> 'SavingsPlanNegation'
-),
-
--- the part of a fee's commitment that nothing used
-unused_amount as (
-    select
-        *,
-        case
-            when line_type = 'SavingsPlanRecurringFee'
-            then savings_plan_total_commitment_to_date - savings_plan_used_commitment
-            when line_type = 'RIFee'
-            then coalesce(reservation_unused_amortized_upfront_fee_for_billing_period, 0)
-                + coalesce(reservation_unused_recurring_fee, 0)
-        end as amount,
-        case
-            when line_type = 'RIFee'
-            then coalesce(reservation_net_unused_amortized_upfront_fee_for_billing_period, 0)
-                + coalesce(reservation_net_unused_recurring_fee, 0)
-        end as net_amount
-    from typed
-    where line_type in ('SavingsPlanRecurringFee', 'RIFee')
-),
-
-unused as (
-    select
-        * exclude (amount, net_amount)
-        replace ('Usage' as category),
-        'unused' as row_kind,
-        0 as billed,
-        amount as effective,
-        nullif(net_amount, 0) as net_effective,
-        0 as list,
-        0 as contracted,
-        case
-            when is_savings_plan then amount else coalesce(reservation_unused_quantity, 0)
-        end as quantity,
-        null as used_quantity,
-        'Unused' as commitment_status,
-        quantity as commitment_quantity,
-        null as amortized_upfront
-    from unused_amount
-    where amount <> 0
+    from row
 ),
 
 -- what negations did not cancel, to the last decimal (usually nothing): an adjustment, so
 -- that every account's charges still add up to its bill
-residual_amount as (
-    select
-        line_item_usage_account_id as account,
-        coalesce(savings_plan_savings_plan_a_r_n, '') as plan,
-        line_item_currency_code as currency,
-        sum(line_item_unblended_cost) as amount
-    from line_items
-    where line_item_line_item_type in ('SavingsPlanCoveredUsage', 'SavingsPlanNegation')
-    group by all
-),
-
 residual as (
     select
-        first_line.* replace (
-            'Adjustment' as category,
-            null as commitment_id,
-            false as is_commitment_fee,
-            false as is_covered,
-            'Rest of Savings Plan negations' as line_item_line_item_description,
-            'SavingsPlanNegation' as line_type,
-            null as line_item_resource_id,
-            null as identity_line_item_id
-        ),
         'residual' as row_kind,
-        amount as billed,
-        amount as effective,
-        null as net_effective,
-        amount as list,
-        amount as contracted,
-        null as quantity,
-        null as used_quantity,
-        null as commitment_status,
-        null as commitment_quantity,
-        null as amortized_upfront
-    from residual_amount
-    inner join (
-        select *
-        from typed
-        where line_type in ('SavingsPlanCoveredUsage', 'SavingsPlanNegation')
-        qualify row_number() over (
-            partition by line_item_usage_account_id, savings_plan_savings_plan_a_r_n,
-            line_item_currency_code
-            order by period_start, identity_line_item_id
-        ) = 1
-    ) as first_line
-        on first_line.line_item_usage_account_id = account
-        and coalesce(first_line.savings_plan_savings_plan_a_r_n, '') = plan
-        and first_line.line_item_currency_code = currency
-    where amount <> 0
+        'SavingsPlanNegation' as line_type,
+        'Adjustment' as category,
+        false as is_unused,
+        false as is_refund,
+        false as is_correction,
+        false as is_commitment_fee,
+        false as is_savings_plan,
+        false as is_spot,
+        'Rest of Savings Plan negations' as line_item_line_item_description,
+        line_item_usage_account_id,
+        min(line_item_usage_account_name) as line_item_usage_account_name,
+        line_item_currency_code,
+        min(bill_payer_account_id) as bill_payer_account_id,
+        min(bill_payer_account_name) as bill_payer_account_name,
+        min(bill_invoicing_entity) as bill_invoicing_entity,
+        min(bill_billing_entity) as bill_billing_entity,
+        min(bill_invoice_id) as bill_invoice_id,
+        min(bill_bill_type) as bill_bill_type,
+        min(bill_billing_period_start_date) as bill_billing_period_start_date,
+        exclusive_end(min(bill_billing_period_end_date)) as bill_end,
+        min(line_item_usage_start_date) as period_start,
+        exclusive_end(max(line_item_usage_end_date)) as stated_end,
+        min(line_item_product_code) as line_item_product_code,
+        min(product_product_name) as product_product_name,
+        min(line_item_legal_entity) as line_item_legal_entity,
+        min(x_source) as x_source,
+        min(x_source_file) as x_source_file,
+        sum(line_item_unblended_cost) as billed,
+        billed as effective,
+        billed as list,
+        billed as contracted,
+        billed as unblended
+    from line_items
+    where line_item_line_item_type in ('SavingsPlanCoveredUsage', 'SavingsPlanNegation')
+    group by
+        line_item_usage_account_id, savings_plan_savings_plan_a_r_n, line_item_currency_code
+    having sum(line_item_unblended_cost) <> 0
 ),
 
 charge as (
-    select * from line
-    union all by name
-    select * from unused
+    select * from priced_row
     union all by name
     select * from residual
 ),
@@ -240,7 +225,7 @@ named as (
             'global'
         ) as region,
         case
-            when row_kind = 'unused' or is_commitment_fee
+            when is_unused or is_commitment_fee
             then coalesce(commitment_id, line_item_resource_id)
             else line_item_resource_id
         end as resource,
@@ -256,10 +241,18 @@ named as (
             else 'Reserved Instance'
         end as commitment_type,
         case
-            when is_savings_plan and (row_kind = 'unused' or is_commitment_fee)
+            when is_savings_plan and (is_unused or is_commitment_fee)
             then line_item_currency_code
             else coalesce(pricing_unit, 'Units')
-        end as unit
+        end as unit,
+        case
+            when is_unused then 0
+            else unit_price(line_item_unblended_rate, quantity, contracted)
+        end as contracted_price,
+        case
+            when is_unused then 0
+            else unit_price(pricing_public_on_demand_rate, quantity, list)
+        end as list_price
     from charge
     left join services as by_code on by_code.service_code = line_item_product_code
 ),
@@ -293,7 +286,7 @@ final as (
         category as ChargeCategory,
         case when is_correction then 'Correction' end as ChargeClass,
         case
-            when row_kind = 'unused' then 'Unused portion of ' || coalesce(commitment_id, '')
+            when is_unused then 'Unused portion of ' || coalesce(commitment_id, '')
             else line_item_line_item_description
         end as ChargeDescription,
         case
@@ -325,30 +318,24 @@ final as (
         end as CommitmentDiscountUnit,
         case
             when category = 'Usage' and row_kind = 'line' and not is_refund
-            then coalesce(used_quantity, 0)
+            then coalesce(line_item_usage_amount, 0)
         end as ConsumedQuantity,
         case when ConsumedQuantity is not null then unit end as ConsumedUnit,
         contracted as ContractedCost,
-        case
-            when row_kind = 'unused' then 0
-            else unit_price(line_item_unblended_rate, quantity, contracted)
-        end as ContractedUnitPrice,
+        contracted_price as ContractedUnitPrice,
         effective as EffectiveCost,
         bill_invoice_id as InvoiceId,
         coalesce(bill_invoicing_entity, bill_billing_entity, 'Amazon Web Services, Inc.')
             as InvoiceIssuerName,
         list as ListCost,
-        case
-            when row_kind = 'unused' then 0
-            else unit_price(pricing_public_on_demand_rate, quantity, list)
-        end as ListUnitPrice,
+        list_price as ListUnitPrice,
         case when quantity is not null then pricing_model end as PricingCategory,
         coalesce(pricing_currency, line_item_currency_code) as PricingCurrency,
-        case when PricingCurrency = line_item_currency_code then ContractedUnitPrice end
+        case when PricingCurrency = line_item_currency_code then contracted_price end
             as PricingCurrencyContractedUnitPrice,
         case when PricingCurrency = line_item_currency_code then effective end
             as PricingCurrencyEffectiveCost,
-        case when PricingCurrency = line_item_currency_code then ListUnitPrice end
+        case when PricingCurrency = line_item_currency_code then list_price end
             as PricingCurrencyListUnitPrice,
         quantity as PricingQuantity,
         case when quantity is not null then unit end as PricingUnit,
@@ -411,8 +398,7 @@ final as (
         line_item_usage_type as x_UsageType,
         line_item_operation as x_Operation,
         product_instance_type as x_InstanceType,
-        case row_kind when 'line' then unblended when 'residual' then billed end
-            as x_UnblendedCost,
+        case when not is_unused then unblended end as x_UnblendedCost,
         case when row_kind = 'line' then line_item_net_unblended_cost end as x_NetUnblendedCost,
         net_effective as x_NetEffectiveCost,
         amortized_upfront as x_AmortizedUpfrontCost,
