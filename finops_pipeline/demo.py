@@ -69,7 +69,7 @@ def _refuse_real_tenants(house: House, exports: str) -> None:
                     raise RegistryError(
                         f"this installation has its own source {tenant.name}/{source.name}",
                         "a data folder without tenants acme and globex",
-                        "Run the demo elsewhere: FINOPS_DATA=/tmp/demo make demo",
+                        "Run the demo elsewhere: FINOPS_DATA=elsewhere make demo",
                     )
 
 

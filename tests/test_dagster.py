@@ -151,8 +151,7 @@ def test_project_to_tenant_is_exact(fresh: Installation) -> None:
     )
     keys = set(upstream.partitions_subset.get_partition_keys())
     assert keys == {
-        f"2026-09|acme/{name}"
-        for name in ("prod", "staging", "dev", "data-platform", "unassigned")
+        f"2026-09|acme/{name}" for name in ("prod", "staging", "dev", "data-platform", "unassigned")
     }
     feeds = parts.landing_to_costs.get_downstream_partitions_for_partitions(
         parts.landing.subset_with_partition_keys(["2026-09|globex/legacy"]),

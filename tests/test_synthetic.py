@@ -1,22 +1,17 @@
 """The synthetic estate keeps its promises: same bytes, real layouts, a truth that is true.
 
-The sums here are made from the written files alone (csv, pyarrow, Decimal), with the rules
-spelled out once more, so that a mistake of the generator cannot hide in its own truth.
+Put here: tests of the whole estate. Keep out: single deliveries
+(test_synthetic_deliveries.py), readers (synthetic_bills.py).
 """
 
 from __future__ import annotations
 
-import csv
 import gzip
-import hashlib
-import io
 import json
 import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
-from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,21 +21,25 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from finops_pipeline.sources.synthetic.cur_columns import snake
-from finops_pipeline.sources.synthetic.estate import write_delivery, write_estate
-from finops_pipeline.sources.synthetic.legacy_cur import number_text
-from finops_pipeline.sources.synthetic.parquet_export import as_double
-
-SEED, LAST = 11, "2026-09"
-ZERO = Decimal(0)
-SOURCES = [("acme", "payer"), ("acme", "labs"), ("globex", "payer"), ("globex", "legacy")]
-LOCATIONS = {
-    ("acme", "payer"): "acme/payer/finops/cur-hourly",
-    ("acme", "labs"): "acme/labs/exports/labs-focus",
-    ("globex", "payer"): "globex/payer/exports/cur2-daily",
-    ("globex", "legacy"): "globex/legacy/finops/cur-legacy",
-}
-Row = dict[str, Any]
+from finops_pipeline.sources.synthetic.estate import write_estate
+from tests.synthetic_bills import (
+    LAST,
+    LOCATIONS,
+    SEED,
+    SOURCES,
+    ZERO,
+    Row,
+    bill_digests,
+    claimed_by,
+    cur_entry,
+    current_manifests,
+    data_files,
+    entries_of,
+    focus_entry,
+    focus_faults,
+    number,
+    read_bill,
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,127 +65,6 @@ def bills(estate: Path) -> dict[tuple[str, str, str], list[Row]]:
     }
 
 
-def current_manifests(folder: Path, tenant: str, source: str) -> dict[str, Path]:
-    location = folder / LOCATIONS[tenant, source]
-    if "finops" in location.parts:
-        found = sorted(location.glob("*-*/*-Manifest.json"))
-        return {f"{p.parent.name[:4]}-{p.parent.name[4:6]}": p for p in found}
-    return {p.parent.name[-7:]: p for p in sorted(location.glob("metadata/*/*-Manifest.json"))}
-
-
-def data_files(folder: Path, manifest: Path) -> list[Path]:
-    """The files that a manifest names: keys start at the bucket, which is <tenant>/<source>."""
-    bucket = folder.joinpath(*manifest.relative_to(folder).parts[:2])
-    content = json.loads(manifest.read_text(encoding="utf-8"))
-    keys = content.get("reportKeys")
-    if keys is None:
-        keys = [uri.removeprefix("s3://").split("/", 1)[1] for uri in content["dataFiles"]]
-    return [bucket / key for key in keys]
-
-
-def read_bill(folder: Path, manifest: Path) -> list[Row]:
-    """Rows with snake_case CUR names (FOCUS names for FOCUS), numbers as Decimal."""
-    return [row for file in data_files(folder, manifest) for row in read_file(file)]
-
-
-def read_file(file: Path) -> Iterator[Row]:
-    if file.name.endswith(".csv.gz"):
-        text = io.StringIO(gzip.decompress(file.read_bytes()).decode(), newline="")
-        for row in csv.DictReader(text):
-            yield {name if "user:" in name else snake(name): value for name, value in row.items()}
-        return
-    table = pq.read_table(file)
-    for row in table.to_pylist():
-        yield {k: Decimal(repr(v)) if isinstance(v, float) else v for k, v in row.items()}
-
-
-def number(row: Row, name: str) -> Decimal:
-    return Decimal(row.get(name) or 0)
-
-
-def cur_entry(row: Row) -> Row:
-    """What counts of a CUR row: amortization rules of the gross basis, spelled out again."""
-    kind = row["line_item_line_item_type"]
-    plan = row.get("savings_plan_savings_plan_a_r_n") or ""
-    reservation = row.get("reservation_reservation_a_r_n") or ""
-    billed = number(row, "line_item_unblended_cost")
-    fee = kind in {"RIFee", "SavingsPlanRecurringFee", "SavingsPlanUpfrontFee"} or bool(
-        kind == "Fee" and reservation
-    )
-    used = unused = ZERO
-    if kind == "SavingsPlanCoveredUsage":
-        used = number(row, "savings_plan_savings_plan_effective_cost")
-    elif kind == "DiscountedUsage":
-        used = number(row, "reservation_effective_cost")
-    elif kind == "SavingsPlanRecurringFee":
-        unused = number(row, "savings_plan_total_commitment_to_date") - number(
-            row, "savings_plan_used_commitment"
-        )
-    elif kind == "RIFee":
-        unused = number(
-            row, "reservation_unused_amortized_upfront_fee_for_billing_period"
-        ) + number(row, "reservation_unused_recurring_fee")
-    amortized = fee or kind in {
-        "SavingsPlanCoveredUsage",
-        "SavingsPlanNegation",
-        "DiscountedUsage",
-    }
-    start = row["line_item_usage_start_date"]
-    return {
-        "kind": kind,
-        "account": row["line_item_usage_account_id"],
-        "day": start.date() if isinstance(start, datetime) else date.fromisoformat(start[:10]),
-        "billed": billed,
-        "effective": used + unused if amortized else billed,
-        "commitment": plan or reservation,
-        "fee": billed if fee else ZERO,
-        "used": used,
-        "unused": unused,
-    }
-
-
-def focus_entry(row: Row) -> Row:
-    status, arn = row["CommitmentDiscountStatus"], row["CommitmentDiscountId"]
-    return {
-        "kind": row["ChargeCategory"],
-        "account": row["SubAccountId"],
-        "day": row["ChargePeriodStart"].date(),
-        "billed": row["BilledCost"],
-        "effective": row["EffectiveCost"],
-        "commitment": arn or "",
-        "fee": row["BilledCost"] if arn and row["ChargeCategory"] == "Purchase" else ZERO,
-        "used": row["EffectiveCost"] if status == "Used" else ZERO,
-        "unused": row["EffectiveCost"] if status == "Unused" else ZERO,
-    }
-
-
-def entries_of(rows: list[Row]) -> list[Row]:
-    return [focus_entry(row) if "ChargeCategory" in row else cur_entry(row) for row in rows]
-
-
-def claimed_by(declared: Row, source: str, account: str, day: date) -> str:
-    for project in declared["projects"]:
-        if source in project.get("sources", [project.get("source")]):
-            for claim in project["accounts"]:
-                entry = claim if isinstance(claim, dict) else {"id": claim}
-                begun = entry.get("from") is None or entry["from"] <= day
-                if entry["id"] == account and begun and day < entry.get("to", date.max):
-                    return str(project["name"])
-    return "unassigned"
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def bill_digests(folder: Path) -> dict[str, str]:
-    return {n: d for n, d in digests(folder).items() if n not in {"truth.json", "tenants.yaml"}}
-
-
 def test_a_month_has_the_same_bytes_whatever_else_is_written(estate: Path, tmp_path: Path) -> None:
     """Another process, another hash seed, fewer months: what is written is byte-identical."""
     code = (
@@ -201,16 +79,6 @@ def test_a_month_has_the_same_bytes_whatever_else_is_written(estate: Path, tmp_p
     assert len(few) > 20
     assert few == {name: all_of_them[name] for name in few}
     assert (tmp_path / "tenants.yaml").read_bytes() == (estate / "tenants.yaml").read_bytes()
-
-
-def test_two_writes_are_identical_and_another_seed_is_not(tmp_path: Path) -> None:
-    for name, seed in (("one", SEED), ("two", SEED), ("other", SEED + 1)):
-        write_estate(tmp_path / name, seed=seed, last_month=LAST, months=1)
-    one = digests(tmp_path / "one")
-    assert one == digests(tmp_path / "two")
-    other = digests(tmp_path / "other")
-    changed = {name for name, digest in one.items() if other.get(name) != digest}
-    assert changed == set(one) - {"tenants.yaml"}
 
 
 def test_every_manifest_names_files_that_are_there(estate: Path) -> None:
@@ -376,44 +244,6 @@ def test_parquet_types_are_the_documented_ones(estate: Path) -> None:
     assert payer.field("bill_payer_account_id").type == pa.string()
 
 
-def focus_faults(row: Row) -> Iterator[str]:
-    """Names of the cross-column rules of FOCUS 1.2 that the row breaks."""
-    category, status = row["ChargeCategory"], row["CommitmentDiscountStatus"]
-    normal = row["ChargeClass"] != "Correction"
-    priced = ("ListUnitPrice", "ContractedUnitPrice", "PricingQuantity", "PricingUnit",
-              "PricingCategory", "SkuId", "SkuPriceId")  # fmt: skip
-    if category == "Tax" and any(row[name] is not None for name in priced):
-        yield "R2"
-    if category in {"Usage", "Purchase"} and normal and any(row[name] is None for name in priced):
-        yield "R3"
-    for cost, price in (("ListCost", "ListUnitPrice"), ("ContractedCost", "ContractedUnitPrice")):
-        if row[price] is not None and row[price] * row["PricingQuantity"] != row[cost]:
-            yield "R4"
-    committed = row["CommitmentDiscountId"] is not None
-    facts = [row[f"CommitmentDiscount{name}"] for name in ("Category", "Type")]
-    if any((fact is not None) != committed for fact in facts):
-        yield "R9"
-    if (status is not None) != (committed and category == "Usage"):
-        yield "R9"
-    quantity = row["CommitmentDiscountQuantity"] is not None
-    if quantity != committed or quantity != (row["CommitmentDiscountUnit"] is not None):
-        yield "R10"
-    if committed and (category == "Purchase" or status == "Unused"):
-        if row["ResourceId"] != row["CommitmentDiscountId"]:
-            yield "R11"
-        if status == "Unused" and (row["BilledCost"] or row["ConsumedQuantity"] is not None):
-            yield "R11"
-    consumes = category == "Usage" and status != "Unused" and normal
-    if (row["ConsumedQuantity"] is not None) != consumes:
-        yield "R12"
-    if (row["ConsumedUnit"] is not None) != consumes:
-        yield "R12"
-    if (status is not None) != (row["PricingCategory"] == "Committed"):
-        yield "R13"
-    if category == "Purchase" and row["ChargeFrequency"] == "Usage-Based":
-        yield "R14"
-
-
 def test_focus_rows_keep_the_cross_column_rules(
     bills: dict[tuple[str, str, str], list[Row]],
 ) -> None:
@@ -491,80 +321,3 @@ def test_planted_waste_is_on_the_bill(
             elif row["line_item_resource_id"] == item["resource_id"]:
                 total += entry["billed"]
         assert Decimal(item["cost"]) == total > 0
-
-
-@pytest.mark.parametrize(("tenant", "source"), SOURCES)
-def test_a_restatement_changes_its_own_month_only(tmp_path: Path, tenant: str, source: str) -> None:
-    def deliver(month: str, **options: Any) -> Any:
-        return write_delivery(tmp_path, seed=SEED, last_month=LAST, tenant=tenant, source=source,
-                              month=month, **options)  # fmt: skip
-
-    first, _ = deliver("2026-08"), deliver(LAST)
-    identity = json.loads(first.manifest.read_text(encoding="utf-8"))
-    before = digests(tmp_path)
-    second = deliver("2026-08", restatement=1)
-    after = digests(tmp_path)
-    assert second.manifest == first.manifest
-    changed = {name for name in after if before.get(name) != after[name]}
-    assert changed
-    assert all("2026-08" in name or "20260801" in name for name in changed)
-    renewed = json.loads(second.manifest.read_text(encoding="utf-8"))
-    word = "assemblyId" if "assemblyId" in identity else "executionId"
-    assert renewed[word] != identity[word]
-    assert second.truth["rows"] == first.truth["rows"] + 1
-    for kind in ("Usage", "Credit"):
-        kinds = [delivery.truth["by_line_item_type"][kind] for delivery in (first, second)]
-        assert kinds[0][1] != kinds[1][1], kind
-    rows = entries_of(read_bill(tmp_path, second.manifest))
-    assert Decimal(second.truth["billed_cost"]) == sum(row["billed"] for row in rows)
-    assert second.truth["by_commitment"] == first.truth["by_commitment"]
-
-
-@pytest.mark.parametrize(("tenant", "source"), SOURCES)
-def test_an_empty_delivery_has_columns_and_no_rows(
-    tmp_path: Path, tenant: str, source: str
-) -> None:
-    empty = write_delivery(tmp_path, seed=SEED, last_month=LAST, tenant=tenant, source=source,
-                           month=LAST, empty=True)  # fmt: skip
-    (file,) = data_files(tmp_path, empty.manifest)
-    assert file.is_file()
-    assert read_bill(tmp_path, empty.manifest) == []
-    assert (empty.truth["rows"], empty.truth["billed_cost"]) == (0, "0")
-
-
-def test_the_open_month_grows_without_changing_its_past(tmp_path: Path) -> None:
-    def usage(days: int) -> list[Row]:
-        written = write_delivery(tmp_path, seed=SEED, last_month=LAST, tenant="acme",
-                                 source="payer", month=LAST, days=days)  # fmt: skip
-        rows = read_bill(tmp_path, written.manifest)
-        return [{k: v for k, v in row.items() if k not in {"identity_line_item_id"}}
-                for row in rows if row["line_item_line_item_type"] == "Usage"]  # fmt: skip
-
-    early, later = usage(5), usage(6)
-    assert [row for row in later if row["line_item_usage_start_date"] < "2026-09-06"] == early
-    assert len(later) > len(early)
-
-
-def test_bad_requests_are_refused_with_both_values(tmp_path: Path) -> None:
-    wanted: Row = {"seed": SEED, "last_month": LAST, "tenant": "acme", "source": "payer"}
-    with pytest.raises(ValueError, match=r"2026-10.*2026-09"):
-        write_delivery(tmp_path, **wanted, month="2026-10")
-    with pytest.raises(ValueError, match=r"31, expected 1\.\.30"):
-        write_delivery(tmp_path, **wanted, month=LAST, days=31)
-    with pytest.raises(KeyError, match=r"initech.*acme"):
-        write_delivery(tmp_path, **{**wanted, "tenant": "initech"}, month=LAST)
-    with pytest.raises(KeyError, match=r"nowhere.*payer"):
-        write_delivery(tmp_path, **{**wanted, "source": "nowhere"}, month=LAST)
-    with pytest.raises(ValueError, match="0, expected at least 1"):
-        write_estate(tmp_path, seed=SEED, last_month=LAST, months=0)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_numbers_are_written_as_aws_writes_them() -> None:
-    assert number_text(Decimal("1.05E-7")) == "1.05E-7"
-    assert number_text(Decimal("0.0000010")) == "0.000001"
-    assert number_text(Decimal("2E+3")) == "2000"
-    assert number_text(Decimal("0E-10")) == "0.0"
-    assert as_double(Decimal("0.1")) == 0.1
-    with pytest.raises(ValueError, match="15 digits"):
-        as_double(Decimal("0.1234567890123456"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,8 +19,6 @@ from finops_pipeline.errors import RegistryError
 from finops_pipeline.pipeline import House, Months, Report, Step, ingest, ingest_files
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
-
-Month = Annotated[str | None, typer.Option(metavar="YYYY-MM")]
 
 
 def register(app: typer.Typer) -> None:
@@ -134,11 +132,35 @@ def status_command(
     names = [here.registry.tenant(tenant).name] if tenant else here.registry.names()
     rows = [{"tenant": name, **asdict(status)} for name in names for status in here.status(name)]
     if format is Format.TABLE:
-        shown = ("tenant", "source", "billing_period", "state", "rows_read", "rows_kept",
-                 "rows_quarantined", "source_cost", "billed_cost", "effective_cost",
-                 "billing_currency", "landed_at", "reason")  # fmt: skip
-        table(shown, [[row[key] for key in shown] for row in rows])
+        for name in names:
+            _status_table(name, [row for row in rows if row["tenant"] == name])
         return
     keys = list(rows[0]) if rows else ["tenant"]
     write = write_json if format is Format.JSON else write_csv
     write(sys.stdout, keys, [[row[key] for key in keys] for row in rows])
+
+
+def _status_table(tenant: str, rows: list[dict[str, Any]]) -> None:
+    """One tenant's months on one screen; what is to be known of a month stands below it."""
+    shown = [
+        (
+            row["source"],
+            row["billing_period"],
+            row["state"],
+            row["rows_kept"],
+            row["rows_quarantined"],
+            row["source_cost"],
+            row["billed_cost"],
+            row["effective_cost"],
+            row["billing_currency"],
+            (row["execution_id"] or row["delivery_id"] or "")[:12],
+            (row["landed_at"] or "")[:16].replace("T", " "),
+        )
+        for row in rows
+    ]
+    names = ("source", "month", "state", "rows", "quarantined", "files bill", "charges bill",
+             "effective", "currency", "delivery", "landed (UTC)")  # fmt: skip
+    table(names, shown, tenant)
+    for row in rows:
+        if row["reason"]:
+            typer.echo(f"{row['source']} {row['billing_period']}: {row['reason']}")

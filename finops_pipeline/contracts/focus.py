@@ -13,7 +13,9 @@ CHARGE_CATEGORIES = ("Usage", "Purchase", "Tax", "Credit", "Adjustment")
 
 FOCUS_1_2 = (
     Column("AvailabilityZone", TEXT, "Availability zone of the resource."),
-    Column("BilledCost", MONEY, "Cash basis: what the invoice charges for this row.", False),
+    Column(
+        "BilledCost", MONEY, "Cash basis: AWS unblended cost (gross; net in x_ columns).", False
+    ),
     Column("BillingAccountId", TEXT, "Account that pays the bill (management account).", False),
     Column("BillingAccountName", TEXT, "Its name."),
     Column("BillingAccountType", TEXT, "Kind of billing account."),

@@ -23,7 +23,7 @@ _CUT = (
 )
 _MONEY = (
     Column("charges", COUNT, "Number of charges summed.", False),
-    Column("billed_cost", MONEY, "Cash basis: what the bill charges.", False),
+    Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
     Column("effective_cost", MONEY, "Amortized basis: commitments spread over use.", False),
     Column("list_cost", MONEY, "At public list prices.", False),
     Column("contracted_cost", MONEY, "At contracted prices, before commitments.", False),
@@ -59,7 +59,7 @@ MONTHLY_COSTS = Table(
 MONTHLY_BILL = Table(
     name="monthly_bill",
     kind="mart",
-    meaning="What AWS bills, as its invoices will state it, whatever the project.",
+    meaning="What AWS bills (unblended, gross), by source and invoice, whatever the project.",
     grain=(
         "billing_period", "source", "billing_account_id", "invoice_id", "invoice_issuer_name",
         "sub_account_id", "service_name", "charge_category", "billing_currency",
@@ -72,7 +72,7 @@ MONTHLY_BILL = Table(
         Column("invoice_issuer_name", TEXT, "Who issues the invoice.", False),
         *(column for column in _CUT if column.name != "region_id"),
         Column("charges", COUNT, "Number of charges summed.", False),
-        Column("billed_cost", MONEY, "Cash basis: what the bill charges.", False),
+        Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
     ),
 )  # fmt: skip
 
@@ -122,7 +122,7 @@ DATA_STATUS = Table(
         Column("rows_quarantined", COUNT, "Rows that could not be read (see quarantine)."),
         Column("values_rounded", COUNT, "Numbers with more than 18 decimals, rounded there."),
         Column("unknown_line_items", COUNT, "Line items of a type without a rule, kept as is."),
-        Column("source_cost", MONEY, "Unblended (FOCUS: billed) cost of the files."),
+        Column("source_cost", MONEY, "Unblended (FOCUS: billed) cost of the rows that landed."),
         Column("billed_cost", MONEY, "Billed cost of the charges of all projects."),
         Column("effective_cost", MONEY, "Effective cost of the charges of all projects."),
     ),

@@ -39,6 +39,9 @@ from finops_pipeline.money import exact_sum
 from finops_pipeline.tenants.model import UNASSIGNED, AccountClaim, Project, SourceFormat, Tenant
 from finops_pipeline.tenants.months import end_day, first_day
 
+CLAIMS = "(claims)"
+"""Beside the deliveries, what a partition's record says it was built under."""
+
 _SQL = resources.files("finops_pipeline.focus") / "sql"
 
 
@@ -55,7 +58,9 @@ def conform(
 ) -> list[Conformed]:
     """Build the costs partitions of these projects and months that are out of date.
 
-    All partitions of one month become visible together.
+    With them go the partitions of other projects (`unassigned` above all) that were built under
+    other account claims: a charge must not stand in two projects, nor in none. All partitions of
+    one month become visible together.
 
     Args:
         writer: the tenant's writer.
@@ -71,7 +76,11 @@ def conform(
     for month in months:
         of_month = [d for d in deliveries if d.billing_period == month]
         due: list[tuple[Project, str]] = []
-        for project in projects:
+        names = {project.name for project in projects}
+        for project in tenant.all_projects:
+            other = known.get((project.name, month))
+            if project.name not in names and (other is None or not reclaimed(tenant, other)):
+                continue
             mark = fingerprint(tenant, project, month, of_month)
             before = known.get((project.name, month))
             if before is not None and before.fingerprint == mark and _is_there(writer, before):
@@ -115,15 +124,32 @@ def fingerprint(
 ) -> str:
     """What a partition depends on: the conversion, the deliveries, the claims of its days."""
     reads = tenant.sources_of(project)
-    said: dict[str, Any] = {
-        "conversion": _conversion_mark(),
-        "deliveries": sorted(d.delivery_id for d in deliveries if d.source in reads),
-        "claims": {
-            source: sorted(f"{c.id} {c.days}" for c in claims_for(tenant, project, source, month))
-            for source in reads
-        },
-        "takes_the_rest": project.name == UNASSIGNED,
+    return _mark(
+        {
+            "conversion": _conversion_mark(),
+            "deliveries": sorted(d.delivery_id for d in deliveries if d.source in reads),
+            "claims": _claims_mark(tenant, project, month),
+        }
+    )
+
+
+def reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:
+    """Whether a partition was built under other account claims than hold now."""
+    project = next((p for p in tenant.all_projects if p.name == record.key), None)
+    if project is None:
+        return False
+    return record.inputs.get(CLAIMS) != _claims_mark(tenant, project, record.billing_period)
+
+
+def _claims_mark(tenant: Tenant, project: Project, month: str) -> str:
+    claims = {
+        source: sorted(f"{c.id} {c.days}" for c in claims_for(tenant, project, source, month))
+        for source in tenant.sources_of(project)
     }
+    return _mark({"claims": claims, "takes_the_rest": project.name == UNASSIGNED})
+
+
+def _mark(said: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -225,7 +251,7 @@ class _Partition:
             rows=rows,
             size_bytes=size if rows else 0,
             built_at=clock.now().isoformat(),
-            inputs=inputs,
+            inputs={**inputs, CLAIMS: _claims_mark(self._tenant, self._project, self._month)},
             totals=totals,
         )
         self._publication.record(ledger.built(record))

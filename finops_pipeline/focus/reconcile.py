@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from finops_pipeline.focus.conform import reclaimed
 from finops_pipeline.lake.layout import COSTS
 from finops_pipeline.lake.ledger import DeliveryRecord, Ledger, PartitionRecord, Refusal
 from finops_pipeline.money import difference, exact_sum, plain
@@ -89,7 +90,9 @@ def _of_delivery(
         ]
         billed = exact_sum(total["billed_cost"] for total in totals)
         unknown = sum(total["unknown_line_items"] for total in totals)
-        state, reason = _state(missing, billed_by_files, billed, currency)
+        state, reason = _state(
+            missing, delivery.rows_quarantined, billed_by_files, billed, currency
+        )
         rows.append(
             Status(
                 *key,
@@ -109,8 +112,12 @@ def _of_delivery(
 def _not_built(
     tenant: Tenant, delivery: DeliveryRecord, partitions: list[PartitionRecord]
 ) -> list[str]:
-    """Projects whose charges of this month do not come from this delivery (yet)."""
-    built = {p.key for p in partitions if p.inputs.get(delivery.source) == delivery.delivery_id}
+    """Projects whose charges of this month are not of this delivery and the present claims."""
+    built = {
+        p.key
+        for p in partitions
+        if p.inputs.get(delivery.source) == delivery.delivery_id and not reclaimed(tenant, p)
+    }
     return [
         project.name
         for project in tenant.all_projects
@@ -119,10 +126,12 @@ def _not_built(
 
 
 def _state(
-    missing: list[str], of_files: Decimal, of_charges: Decimal, currency: str
+    missing: list[str], quarantined: int, of_files: Decimal, of_charges: Decimal, currency: str
 ) -> tuple[str, str]:
     if missing:
-        return INCOMPLETE, f"charges of {', '.join(missing)} are not built from this delivery yet"
+        return INCOMPLETE, f"charges of {', '.join(missing)} are not built from it as it stands yet"
+    if quarantined:
+        return DIFFERS, f"{quarantined} rows are in quarantine, not in the charges"
     if of_files != of_charges:
         off = plain(difference(of_charges, of_files))
         return DIFFERS, f"charges differ from the files by {off} {currency}"
@@ -131,8 +140,6 @@ def _state(
 
 def _notes(delivery: DeliveryRecord, unknown: int, refusal: Refusal | None) -> str:
     notes: list[Any] = []
-    if delivery.rows_quarantined:
-        notes.append(f"{delivery.rows_quarantined} rows quarantined")
     if delivery.values_rounded:
         notes.append(f"{delivery.values_rounded} values rounded to 18 decimals")
     if unknown:

@@ -13,7 +13,7 @@ import shutil
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -104,6 +104,16 @@ def _opened(path: Path) -> IO[bytes]:
             raise FileProblem(f"{path.name} holds {len(members)} files", "one CSV in the zip")
         return archive.open(members[0])
     return path.open("rb")
+
+
+def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write rows as CSV without a header, every field quoted.
+
+    Lines end with LF: DuckDB takes the first line end it meets for all others, also one inside
+    a raw text.
+    """
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
 
 
 def raw_records(path: Path) -> Iterator[tuple[int, int, str]]:

@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 
 from finops_pipeline.errors import QueryRefused, Unknown
-from finops_pipeline.lake.duck import Connection, Limits
+from finops_pipeline.lake.duck import Connection, Limits, texts
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import settle
 
@@ -62,7 +62,7 @@ def jailed(folder: TenantFolder, limits: Limits) -> Iterator[Connection]:
             connection.execute("set TimeZone = 'UTC'")
             # In this order: the folders can only be named before the door is shut.
             tables = [f"{folder.root}/{name}/" for name in ("costs", "landing", "quarantine")]
-            connection.execute(f"set allowed_directories = {tables!r}")
+            connection.execute(f"set allowed_directories = {texts(tables)}")
             connection.execute("set enable_external_access = false")
             connection.execute("set lock_configuration = true")
             yield connection

@@ -165,7 +165,9 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
+        self._engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)), poolclass=sa.NullPool
+        )
 
     def write(self, *writes: Write) -> None:
         """Do all writes in one transaction."""

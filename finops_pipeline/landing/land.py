@@ -84,7 +84,7 @@ def land(
                 f"{delivery.manifest} delivers no rows for {delivery.billing_period}, where"
                 f" {before.rows_kept} rows are published",
                 "a delivery with rows",
-                "If the month is really empty, remove its landing folder first",
+                "Look into the export; the published month stays until a delivery has rows",
             )
         work.publish(writer, record)
     return Landed("landed" if record.rows_read else "empty", record)

@@ -6,7 +6,6 @@ wrong (judge.py). Runs only for deliveries that have such rows, so it may be slo
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,9 +89,7 @@ def _bad_parquet_rows(
 
 def write_rows(connection: Connection, rows: list[Row], scratch: Path, target: Path) -> None:
     """Write quarantined rows as Parquet, by way of a CSV so that any amount streams."""
-    with scratch.open("w", encoding="utf-8", newline="") as stream:
-        # DuckDB takes the first line end it meets for all others, also one inside a raw text.
-        csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    files.write_csv(scratch, rows)
     connection.execute(
         f"copy (select * from read_csv({text(str(scratch))}, auto_detect = false, header = false,"
         " delim = ',', quote = '\"', escape = '\"', new_line = '\\n', allow_quoted_nulls = false,"

@@ -1,4 +1,4 @@
-"""When runs start by themselves: landing by a daily schedule, the rest after it.
+"""When runs start by themselves: landing by a schedule, the rest after it.
 
 Put here: schedules, jobs, automation conditions. Keep out: partitions and assets.
 

@@ -198,7 +198,7 @@ def _check_locations(db: sa.Connection) -> None:
     ]
     for row in located:
         for other in located:
-            inside = f"{row.location.rstrip('/')}/".startswith(f"{other.location.rstrip('/')}/")
+            inside = _place(row.location).startswith(_place(other.location))
             if row.tenant != other.tenant and inside:
                 raise RegistryError(
                     f"source {row.tenant}/{row.source} reads {row.location}, which is a location"
@@ -206,3 +206,9 @@ def _check_locations(db: sa.Connection) -> None:
                     "a folder that only one tenant reads",
                     "Correct the location; one export never feeds two tenants",
                 )
+
+
+def _place(location: str) -> str:
+    """A location as one spelling with a `/` at the end: `file:///a/../b` is `/b/`."""
+    path = location.removeprefix("file://")
+    return f"{path if '://' in path else Path(path).resolve()}".rstrip("/") + "/"

@@ -1,4 +1,4 @@
--- monthly_bill: what AWS bills, as its invoices will state it, whatever the project.
+-- monthly_bill: what AWS bills (unblended, gross), by source and invoice, whatever the project.
 -- grain: billing_period, source, billing_account_id, invoice_id, invoice_issuer_name,
 --        sub_account_id, service_name, charge_category, billing_currency
 -- money: billed_cost (billing currency, exact decimal; for amortized cost see monthly_costs)

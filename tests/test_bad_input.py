@@ -1,0 +1,189 @@
+"""Deliveries that cannot be taken: refused, with the reason, and the month served as before.
+
+Every case damages a copy of a generated export (globex: legacy CUR csv.gz, CUR 2.0 Parquet) and
+comes in through `finops ingest`. Acme is declared and ingested too, and must not change by a
+byte. Deliveries of which only some rows are bad: test_quarantine.py.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import Installation
+from tests.globex import COST, MONTH, PERIOD, Globex, ask, finops
+
+
+@pytest.fixture
+def globex(
+    built: Installation,
+    own_estate: Path,
+    empty: Installation,
+    census: Callable[[Path], dict[str, tuple[int, int]]],
+) -> Iterator[Globex]:
+    made = Globex.like(built, own_estate, empty)
+    before = census(empty.folder("acme"))
+    yield made
+    assert census(empty.folder("acme")) == before
+
+
+def _no_cost(g: Globex) -> None:
+    records = g.records()
+    records[0][g.column(COST)] = "lineItem/Cost"
+    g.write(records)
+
+
+def _other_month(g: Globex) -> None:
+    records, at = g.records(), g.column(PERIOD)
+    g.write([records[0], *([*r[:at], "2026-09-01T00:00:00Z", *r[at + 1 :]] for r in records[1:])])
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(bytes(content))
+
+
+def _keys(*keys: str) -> Callable[[Globex], None]:
+    return lambda g: g.edit_manifest(reportKeys=list(keys))
+
+
+KEY = "finops/cur-legacy/20261001-20261101/cur-legacy-1.csv.gz"
+MANIFEST = "20261001-20261101/cur-legacy-Manifest.json"
+REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
+    "no manifest": (
+        "legacy",
+        lambda g: g.csv_manifest.unlink(),
+        ("has no manifest", "cur-legacy/20261001-20261101", "copy the manifest"),
+    ),
+    "file missing": (
+        "legacy",
+        lambda g: g.csv.unlink(),
+        (KEY, "is not there", "copy the file"),
+    ),
+    "one file of two missing": (
+        "payer",
+        lambda g: g.parquet(2).unlink(),
+        ("cur2-daily-00002.snappy.parquet is not there", "copy the file"),
+    ),
+    "no cost column": (
+        "legacy",
+        _no_cost,
+        ("cur-legacy-1.csv.gz lacks the column", "UnblendedCost", "Include these columns"),
+    ),
+    "no cost column in one file of two": (
+        "payer",
+        lambda g: pq.write_table(
+            pq.read_table(g.parquet(2)).drop_columns(["line_item_unblended_cost"]), g.parquet(2)
+        ),
+        ("cur2-daily-00002.snappy.parquet lacks the column line_item_unblended_cost",),
+    ),
+    "manifest of another month": (
+        "legacy",
+        lambda g: g.edit_manifest(billingPeriod={"start": "20260901T000000.000Z"}),
+        (MANIFEST, "starts 20260901T000000.000Z", f"month {MONTH}", "folder of their own month"),
+    ),
+    "rows of another month": (
+        "legacy",
+        _other_month,
+        (MANIFEST, "none of 286 rows", f"is not in {MONTH}", "Check the export's month"),
+    ),
+    "gz cut short": (
+        "legacy",
+        lambda g: g.csv.write_bytes(g.csv.read_bytes()[:-9]),
+        ("cur-legacy-1.csv.gz is damaged", "Copy or download it again"),
+    ),
+    "one bit flipped in gz": (
+        "legacy",
+        lambda g: _flip(g.csv),
+        ("cur-legacy-1.csv.gz is damaged", "Copy or download it again"),
+    ),
+    "parquet cut short": (
+        "payer",
+        lambda g: g.parquet(1).write_bytes(g.parquet(1).read_bytes()[:-9]),
+        ("cur2-daily-00001.snappy.parquet cannot be read", "Copy or download it again"),
+    ),
+    "header only": (
+        "legacy",
+        lambda g: g.deliver("legacy", empty=True),
+        (MANIFEST, "delivers no rows", "where 286 rows are published", "If the month is really"),
+    ),
+    "header only, parquet": (
+        "payer",
+        lambda g: g.deliver("payer", empty=True),
+        ("delivers no rows", "where 1354 rows are published", "If the month is really"),
+    ),
+    "zero bytes": ("legacy", lambda g: g.csv.write_bytes(b""), ("is empty", "download it again")),
+    "two manifests": (
+        "legacy",
+        lambda g: shutil.copy(g.csv_manifest, g.csv_manifest.with_name("other-Manifest.json")),
+        ("has 2 manifests", "other-Manifest.json", "Keep the current one"),
+    ),
+    "a file named twice": ("legacy", _keys(KEY, KEY), (MANIFEST, f"names {KEY} 2 times", "again")),
+    "a key that leads out": (
+        "legacy",
+        _keys("finops/20261001-20261101/../../../../acme/payer/x.csv.gz"),
+        (MANIFEST, "leads elsewhere", "again"),
+    ),
+    "no JSON": (
+        "legacy",
+        lambda g: g.csv_manifest.write_text("{'assemblyId':"),
+        (MANIFEST, "is not readable JSON", "Copy or download the manifest again"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refused_delivery_leaves_the_month_as_it_was(globex: Globex, name: str) -> None:
+    source, damage, words = REFUSED[name]
+    before, status = globex.served(), globex.status(source)
+    kept = shutil.copytree(globex.exports / "globex", globex.exports / "kept")
+    damage(globex)
+
+    said = globex.ingest(ok=False)
+
+    after = globex.status(source)
+    reason = after.pop("reason")
+    assert "a newer delivery was refused: " in reason
+    for word in words:
+        assert word in reason, f"{word!r} not in {reason!r}"
+        assert word in said
+    assert {**after, "reason": status["reason"]} == status
+    assert globex.served() == before
+
+    shutil.rmtree(globex.exports / "globex")
+    kept.rename(globex.exports / "globex")
+    assert " refused" not in globex.ingest()
+    assert globex.status(source)["reason"] == status["reason"]
+
+
+def test_finops_itself_exits_with_1_and_names_what_was_refused(globex: Globex) -> None:
+    globex.write(globex.records()[:1])
+    done = globex.made.finops("ingest", "globex", ok=False)
+    assert done.returncode == 1
+    assert f"finops: landing globex/legacy {MONTH} refused: {MANIFEST} delivers no" in done.stderr
+
+
+@pytest.mark.parametrize("source", ["legacy", "payer"])
+def test_a_first_delivery_with_a_header_only_is_an_empty_month(
+    fresh: Installation, own_estate: Path, truth: dict[str, Any], source: str
+) -> None:
+    assert finops("ingest", "acme", "--month", MONTH)[0] == 0
+    globex = Globex(fresh, own_estate)
+    globex.deliver(source, empty=True)
+    assert f"landing globex/{source} {MONTH} empty" in globex.ingest()
+    status = globex.status(source)
+    assert (status["state"], status["rows_read"]) == ("empty", 0)
+    assert "a header and no rows" in status["reason"]
+    assert not ask(f"select 1 from costs where x_Source = '{source}'")
+
+    globex.deliver(source)
+    globex.ingest()
+    billed_cost = truth["tenants"]["globex"]["sources"][source][MONTH]["billed_cost"]
+    assert Decimal(globex.status(source)["billed_cost"]) == Decimal(billed_cost)

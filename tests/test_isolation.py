@@ -1,0 +1,312 @@
+"""Two tenants that look alike see nothing of each other.
+
+Acme and globex share account ids, project names and services; each one's exports carry a planted
+marker. Covered: no marker in the other's folder (files searched as bytes and as values), hostile
+SQL through `finops query` and on the bare jailed connection, locations, names and wording of
+errors, and a tenant's file and folder that can be moved and copied without a trace of where
+they were.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from finops_pipeline.cli.app import app
+from finops_pipeline.errors import FinopsError, RegistryError
+from finops_pipeline.lake.jail import jailed
+from finops_pipeline.lake.layout import TenantFolder
+from tests.conftest import LAST_MONTH, Installation
+
+OTHER = {"acme": "globex", "globex": "acme"}
+Truth = dict[str, Any]
+Census = Callable[[Path], dict[str, tuple[int, int]]]
+
+
+def finops(made: Installation, *words: str) -> tuple[int, str]:
+    """The command line in this process: exit code, and all it said or the error it left with."""
+    done = CliRunner().invoke(app, list(words), env={"FINOPS_DATA": str(made.data)})
+    if isinstance(done.exception, FinopsError):
+        return 1, f"{done.output}{done.exception}"
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+def billed(truth: Truth, tenant: str) -> Decimal:
+    sources = truth["tenants"][tenant]["sources"].values()
+    return sum((Decimal(m["billed_cost"]) for s in sources for m in s.values()), Decimal(0))
+
+
+# --- what lies in the folders
+
+
+def test_the_tenants_look_alike_and_are_answered_differently(
+    built: Installation, truth: Truth
+) -> None:
+    said: dict[str, dict[tuple[str, str], Decimal]] = {}
+    sql = "select project, sub_account_id a, sum(billed_cost) b from monthly_costs group by 1, 2"
+    for tenant in OTHER:
+        said[tenant] = {(r["project"], r["a"]): Decimal(r["b"]) for r in built.rows(tenant, sql)}
+        assert sum(said[tenant].values()) == billed(truth, tenant)
+    both = said["acme"].keys() & said["globex"].keys()
+    assert {project for project, _ in both} >= {"prod", "staging", "dev"}
+    assert len({account for _, account in both}) >= 4
+    for project in ("prod", "staging", "dev"):
+        acme, globex = (
+            sum(cost for (name, _), cost in said[tenant].items() if name == project)
+            for tenant in OTHER
+        )
+        assert acme != globex
+
+
+def rows_with(connection: duckdb.DuckDBPyConnection, relation: str, marker: str) -> int:
+    """Rows of which any value, nested ones included, contains the marker."""
+    query = f"select count(*) from {relation} t where contains(t::varchar, ?)"
+    found = connection.execute(query, [marker]).fetchall()
+    return int(found[0][0])
+
+
+@pytest.mark.parametrize("tenant", OTHER)
+def test_no_file_of_a_tenant_holds_the_others_marker(
+    built: Installation, truth: Truth, tenant: str
+) -> None:
+    own, other = (truth["tenants"][t]["marker"] for t in (tenant, OTHER[tenant]))
+    folder = built.folder(tenant)
+    own_rows = files = 0
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        assert other.encode() not in path.read_bytes(), path
+        if path.suffix == ".parquet":
+            relation = f"read_parquet('{path}', hive_partitioning = false)"
+            assert not rows_with(duckdb.connect(), relation, other), path
+            own_rows += rows_with(duckdb.connect(), relation, own)
+            files += 1
+    assert files == 2 * 3 + 5 * 3  # landing: sources x months; costs: projects x months
+    assert own_rows > 1000, "the search finds what is there"
+
+    with jailed(TenantFolder(built.data, tenant), built.house.limits) as connection:
+        names = [row[0] for row in connection.execute("show tables").fetchall()]
+        assert {"costs", "daily_costs", "monthly_bill", "landing_payer", "quarantine"} <= set(names)
+        found = {name: rows_with(connection, f'"{name}"', other) for name in names}
+        assert not any(found.values()), found
+        assert rows_with(connection, "costs", own) and rows_with(connection, "landing_payer", own)
+
+
+# --- hostile SQL
+
+HOSTILE = (
+    "from read_parquet('{globex}/{charges}')",
+    "from read_parquet(['{globex}/{charges}'])",
+    "from read_parquet('../tenant=globex/costs/*/*/*.parquet')",
+    "from read_parquet('costs/../../tenant=globex/costs/*/*/*.parquet')",
+    "from read_parquet('{acme}/costs/../../tenant=globex/{charges}')",
+    "from '{globex}/{charges}'",
+    'from "{globex}/{charges}"',
+    "from '../tenant=globex/{charges}'",
+    "select (select count(*) from '{globex}/{charges}')",
+    "with x as (from read_parquet('{globex}/{charges}')) from x",
+    "select * from costs where BilledCost in (select BilledCost from '{globex}/{charges}')",
+    "from parquet_metadata('{globex}/{charges}')",
+    "from parquet_schema('{globex}/{charges}')",
+    "from glob('{globex}/*')",
+    "from glob('../*')",
+    "from read_duckdb('{globex}/globex.duckdb')",
+    "from '{globex}/globex.duckdb'",
+    "from read_blob('{globex}/ledger.sqlite')",
+    "from read_text('../../registry.sqlite')",
+    "attach '{globex}/globex.duckdb' as other (read_only)",
+    "attach '../tenant=globex/globex.duckdb' as other",
+    "attach '{globex}/ledger.sqlite' as other (type sqlite)",
+    "from read_csv('/etc/passwd', header = false)",
+    "from read_text('/etc/passwd')",
+    "from read_json('/etc/passwd')",
+    "from sniff_csv('/etc/passwd')",
+    "from '/etc/passwd'",
+    "from query('from read_text(''/etc/passwd'')')",
+    "import database '{globex}'",
+    "copy (select 1) to '{globex}/costs/x.csv'",
+    "with x as (copy (select 1 as a) to '{globex}/costs/x.csv') from x",
+    "set enable_external_access = true",
+    "set allowed_directories = ['/']",
+    "reset allowed_directories",
+    "set file_search_path = '/'",
+    "install httpfs",
+    "load sqlite",
+    "drop table monthly_costs",
+    "create table x as select 1",
+)
+ONLY_GUARDED = (
+    "copy costs to 'costs/x.csv'",
+    "with x as (copy (select 1 as a) to 'costs/x.csv') from x",
+    "export database 'costs/x'",
+    "select 1; select 2",
+    "from duckdb_databases()",
+    "pragma database_list",
+    "call pragma_version()",
+    "from query_table('costs')",
+    "explain analyze select 1",
+)
+"""Reads nothing of others, but writes, or tells of the installation."""
+
+
+def spelled(sql: str, made: Installation) -> str:
+    charges = f"costs/project=prod/billing_period={LAST_MONTH}/charges.parquet"
+    assert (made.folder("globex") / charges).is_file()
+    folders = {tenant: made.folder(tenant) for tenant in OTHER}
+    return sql.format(charges=charges, **folders)
+
+
+@pytest.fixture
+def untouched(built: Installation, census: Census) -> Iterator[Installation]:
+    before = census(built.data)
+    yield built
+    assert census(built.data) == before
+
+
+def test_finops_query_refuses_hostile_sql(untouched: Installation, truth: Truth) -> None:
+    for sql in (*HOSTILE, *ONLY_GUARDED):
+        code, said = finops(untouched, "query", "acme", spelled(sql, untouched), "--format", "csv")
+        assert code == 1, sql
+        assert truth["tenants"]["globex"]["marker"] not in said
+        assert "root:" not in said
+    assert finops(untouched, "query", "acme", "select 1 as a", "--format", "csv") == (0, "a\n1\n")
+
+
+def test_the_connection_itself_refuses_what_the_guard_would(untouched: Installation) -> None:
+    folder = TenantFolder(untouched.data, "acme")
+    with jailed(folder, untouched.house.limits) as connection:
+        for sql in HOSTILE:
+            with pytest.raises(duckdb.Error):
+                connection.execute(spelled(sql, untouched)).fetchall()
+        own = "select count(*) from read_parquet('costs/*/*/charges.parquet')"
+        assert (
+            connection.execute(own).fetchall()
+            == connection.execute("select count(*) from costs").fetchall()
+        )
+
+
+def test_a_hostile_query_leaves_finops_as_one_line_on_stderr(built: Installation) -> None:
+    done = built.finops("query", "acme", "from read_text('/etc/passwd')", ok=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"finops: read_text\(\) is not among .*\n", done.stderr)
+
+
+# --- one export feeds one tenant
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["{acme}", "{acme}/", "{acme}/20261001-20261101", "{acme}/..", "{acme}/../../..", "file://{acme}",
+     "file://{acme}/20261001-20261101", "{acme}/x/../../cur-hourly", "{link}"],
+)  # fmt: skip
+def test_two_tenants_cannot_read_the_same_or_nested_locations(
+    fresh: Installation, own_estate: Path, tmp_path: Path, location: str
+) -> None:
+    acme = own_estate / "acme/payer/finops/cur-hourly"
+    (tmp_path / "link").symlink_to(acme)
+    where = location.format(acme=acme, link=tmp_path / "link")
+    before = finops(fresh, "source", "list")
+    code, said = finops(
+        fresh, "source", "add", "globex/spy", "--format", "legacy-cur", "--location", where
+    )
+    assert code == 1
+    assert "which is a location of another tenant" in said
+    declared = tmp_path / "spy.yaml"
+    source = f"{{name: spy, format: legacy-cur, location: {where}}}"
+    declared.write_text(f"tenants: [{{name: globex, sources: [{source}]}}]")
+    assert finops(fresh, "apply", str(declared))[0] == 1
+    assert finops(fresh, "source", "list") == before
+
+
+# --- names and words
+
+NAMES = ["../globex", "acme/..", "acme/../globex", "ACME", "acme\n", "acme ", " acme", "", "..",
+         "tenant=acme", "*", "/etc", "a", "a" * 41, "acme-", "\u0430cme", "acme\x00"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_could_lead_elsewhere_is_refused_everywhere(
+    built: Installation, tmp_path: Path, census: Census, name: str
+) -> None:
+    before = census(built.data)
+    commands = [["query", name, "select 1"], ["open", name], ["tenant", "add", name]]
+    if name:
+        commands += [["ingest", name], ["status", name], ["source", "list", name]]
+    for words in commands:
+        code, said = finops(built, *words)
+        assert code != 0, words
+        assert "Traceback" not in said
+    with pytest.raises(RegistryError, match="cannot be used"):
+        TenantFolder(tmp_path, name)
+    with pytest.raises(RegistryError, match="cannot be used"):
+        TenantFolder(tmp_path, "acme").partition("costs", name, LAST_MONTH)
+    assert census(built.data) == before
+
+
+def test_what_is_not_yours_is_as_unknown_as_what_is_not_there(
+    built: Installation, empty: Installation
+) -> None:
+    shutil.copytree(built.data, empty.data)
+    shutil.copytree(empty.folder("globex"), empty.folder("umbrella"))
+    for command in (
+        ["query", "{}", "from costs"],
+        ["ingest", "{}"],
+        ["status", "{}"],
+        ["open", "{}"],
+    ):
+        said = {
+            name: finops(empty, *(word.format(name) for word in command))
+            for name in ("umbrella", "initech")
+        }
+        assert said["umbrella"][0] == 1
+        assert "tenant umbrella is not known" in said["umbrella"][1]
+        assert said["umbrella"][1].replace("umbrella", "initech") == said["initech"][1]
+    shared, nowhere = (finops(empty, "ingest", f"acme/{name}") for name in ("shared", "nowhere"))
+    assert "project acme/shared is not known" in shared[1]
+    assert (shared[0], shared[1].replace("shared", "nowhere")) == nowhere
+
+
+# --- folders that move
+
+
+def test_a_moved_data_folder_still_answers(
+    built: Installation, empty: Installation, tmp_path: Path, truth: Truth
+) -> None:
+    shutil.copytree(built.data, empty.data)
+    moved = Installation(tmp_path / "it's [else] where")
+    empty.data.rename(moved.data)
+    for tenant in OTHER:
+        for sql in ("sum(BilledCost) as b from costs", "sum(billed_cost) as b from monthly_costs"):
+            assert Decimal(moved.rows(tenant, f"select {sql}")[0]["b"]) == billed(truth, tenant)
+
+
+def test_a_copied_file_still_answers_and_tells_not_where_it_was(
+    built: Installation, tmp_path: Path, truth: Truth
+) -> None:
+    for tenant in OTHER:
+        files = {path.name for path in built.folder(tenant).iterdir()}
+        assert f"{tenant}.duckdb" in files
+        assert not list(built.data.rglob("*.wal"))
+        original = built.folder(tenant) / f"{tenant}.duckdb"
+        place = str(built.data).encode()
+        assert place not in original.read_bytes()
+        copy = Path(shutil.copy(original, tmp_path / f"{tenant} copy.duckdb"))
+        os.chdir(tmp_path)
+        with duckdb.connect(copy, read_only=True) as connection:
+            for name in ("monthly_costs", "daily_costs", "monthly_bill"):
+                found = connection.execute(f"select sum(billed_cost) from {name}").fetchall()
+                assert found == [(billed(truth, tenant),)]
+            tables = connection.execute(
+                "select table_name from duckdb_tables() union all select 'duckdb_views()'"
+            ).fetchall()
+            assert len(tables) > 6
+            for (name,) in tables:
+                assert not rows_with(connection, name, str(built.data)), name

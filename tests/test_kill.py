@@ -1,0 +1,249 @@
+"""An ingest killed at any moment leaves every month absent, old or new, and the next run is whole.
+
+Real `finops ingest` processes are killed (SIGKILL) at seeded moments over their duration, and
+processes that die at every single move of a file and inside every transaction of the ledger. Two
+cases: a month's first delivery, and a restated month over a published one. Another month of
+the tenant, and acme, must stay as they are to the byte. Everything is read the way `finops query`
+reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finops_pipeline.lake.jail import guard, jailed
+from finops_pipeline.pipeline import Months, ingest
+from finops_pipeline.sources.synthetic.estate import write_delivery
+from tests.conftest import LAST_MONTH, SEED, Installation
+
+MONTH, BEFORE, TENANT = LAST_MONTH, "2026-09", "globex"
+KILLS = 10
+"""Per case; there are two."""
+
+Shares = dict[tuple[str, str], Decimal]
+"""(source or project, month) -> billed cost."""
+
+DRIVER = """
+import os, shutil, sys
+from pathlib import Path
+from finops_pipeline.lake import files, ledger
+from finops_pipeline.pipeline import House, Months, ingest
+from finops_pipeline.settings import Settings
+
+base, work, month, tenant, first = sys.argv[1:]
+
+def die_at(last):
+    calls, move, write = [0], files.move_into_place, ledger.Ledger.write
+    def counted():
+        calls[0] += 1
+        return calls[0] == last
+    def moving(staged, final):
+        if counted():
+            os._exit(9)
+        move(staged, final)
+    def writing(self, *writes):
+        # Inside the transaction: everything is written, nothing is committed.
+        write(self, *writes, *([lambda db: os._exit(9)] if counted() else []))
+    files.move_into_place, ledger.Ledger.write = moving, writing
+
+for last in range(int(first), 1000, 2):
+    data = Path(work) / str(last)
+    shutil.copytree(base, data)
+    child = os.fork()
+    if not child:
+        die_at(last)
+        house = House(Settings(data=data))
+        done = ingest(house, house.registry.tenant(tenant), months=Months(month, month))
+        os._exit(1 if done.refused else 0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(last, code, flush=True)
+    if code != 9:
+        break
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What stands before, and the two ways the month may then bill."""
+
+    base: Installation
+    old: dict[str, Any]
+    new: dict[str, Any]
+    others: Shares
+    acme: dict[str, tuple[int, int]]
+
+
+def totals(truth: dict[str, Any]) -> dict[str, Any]:
+    """Of the truths of a month's sources: billed cost per source and per project."""
+    projects = {project for month in truth.values() for project in month["by_project"]}
+    return {
+        "sources": {name: Decimal(month["billed_cost"]) for name, month in truth.items()},
+        "projects": {
+            project: sum(
+                Decimal(month["by_project"].get(project, {}).get("billed_cost", "0"))
+                for month in truth.values()
+            )
+            for project in projects
+        },
+    }
+
+
+@pytest.fixture(params=["first", "restated"])
+def case(
+    request: pytest.FixtureRequest, built: Installation, estate: Path, truth: dict[str, Any],
+    tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]],
+) -> Case:  # fmt: skip
+    base = Installation(tmp_path / "base")
+    sources = truth["tenants"][TENANT]["sources"]
+    complete = totals({name: months[MONTH] for name, months in sources.items()})
+    others = {
+        (name, BEFORE): Decimal(months[BEFORE]["billed_cost"]) for name, months in sources.items()
+    }
+    shutil.copytree(built.data, base.data)
+    old, new = {"sources": {}, "projects": {}}, complete
+    if request.param == "first":
+        shutil.rmtree(base.folder(TENANT))
+        house = base.house
+        ingest(house, house.registry.tenant(TENANT), months=Months(BEFORE, BEFORE))
+    else:
+        exports = Path(shutil.copytree(estate, tmp_path / "exports"))
+        restated = {
+            name: write_delivery(
+                exports, seed=SEED, last_month=LAST_MONTH, tenant=TENANT, source=name,
+                month=MONTH, restatement=1,
+            ).truth
+            for name in sources
+        }  # fmt: skip
+        base.apply(exports / "tenants.yaml")
+        old, new = complete, totals(restated)
+        assert old["sources"].keys() == new["sources"].keys()
+        assert all(old["sources"][name] != new["sources"][name] for name in sources)
+    return Case(base, old, new, others, census(base.folder("acme")))
+
+
+def shares(made: Installation, sql: str) -> Shares:
+    """Answer of three columns (name, month, billed), asked as `finops query` asks."""
+    with jailed(made.house.folder(TENANT), made.house.limits) as connection:
+        rows = connection.execute(guard(connection, sql)).fetchall()
+    return {(name, month): billed for name, month, billed in rows if billed}
+
+
+BY = "select {}, billing_period, sum({}) from {} group by 1, 2"
+COSTS_OF_SOURCES = BY.format("x_Source", "BilledCost", "costs")
+COSTS_OF_PROJECTS = BY.format("project", "BilledCost", "costs")
+BILL_OF_SOURCES = BY.format("source", "billed_cost", "monthly_bill")
+MARTS_OF_PROJECTS = [
+    BY.format("project", "billed_cost", f"{mart}_costs") for mart in ("daily", "monthly")
+]
+
+
+def of_month(found: Shares, month: str) -> dict[str, Decimal]:
+    return {name: billed for (name, where), billed in found.items() if where == month}
+
+
+def check(case: Case, made: Installation, census: Callable[[Path], Any]) -> tuple[bool, bool]:
+    """Nothing is half: (costs are new, marts are new)."""
+    of_sources, of_projects = shares(made, COSTS_OF_SOURCES), shares(made, COSTS_OF_PROJECTS)
+    for name, month in case.others:
+        assert of_sources[name, month] == case.others[name, month]
+    costs = of_month(of_sources, MONTH)
+    assert costs in (case.old["sources"], case.new["sources"])
+    costs_are_new = costs == case.new["sources"]
+    wanted = case.new if costs_are_new else case.old
+    assert of_month(of_projects, MONTH) == wanted["projects"]
+
+    bill = shares(made, BILL_OF_SOURCES)
+    for name, month in case.others:
+        assert bill[name, month] == case.others[name, month]
+    marts_are_new = of_month(bill, MONTH) == case.new["sources"]
+    wanted = case.new if marts_are_new else case.old
+    assert of_month(bill, MONTH) == wanted["sources"]
+    for sql in MARTS_OF_PROJECTS:
+        assert of_month(shares(made, sql), MONTH) == wanted["projects"]
+    assert costs_are_new or not marts_are_new
+    assert census(made.folder("acme")) == case.acme
+    return costs_are_new, marts_are_new
+
+
+def check_next_run(case: Case, made: Installation, census: Callable[[Path], Any]) -> None:
+    """An ordinary run then ends at the truth, reconciled, with nothing left lying about."""
+    house = made.house
+    assert not ingest(house, house.registry.tenant(TENANT), months=Months(MONTH, MONTH)).refused
+    assert check(case, made, census) == (True, True)
+    assert {s.state for s in house.status(TENANT) if s.billing_period == MONTH} == {"reconciled"}
+    staging = made.folder(TENANT) / ".staging"
+    assert not staging.exists() or not list(staging.iterdir())
+    assert not list(made.folder(TENANT).rglob("*.wal"))
+
+
+def start(made: Installation) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "finops_pipeline.cli", "ingest", TENANT, "--month", MONTH],
+        env={**os.environ, "FINOPS_DATA": str(made.data)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_killed_at_any_moment(
+    case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]]
+) -> None:
+    def installation(name: str) -> Installation:
+        return Installation(Path(shutil.copytree(case.base.data, tmp_path / name)))
+
+    assert check(case, case.base, census) == (False, False)
+    whole = installation("whole")
+    began = time.monotonic()
+    assert start(whole).wait(timeout=60) == 0
+    duration = time.monotonic() - began
+    assert check(case, whole, census) == (True, True)
+
+    rng, killed = random.Random(SEED), 0
+    for number in range(KILLS):
+        made = installation(str(number))
+        process = start(made)
+        # One random moment in each stretch of the duration.
+        time.sleep((number + rng.random()) / KILLS * duration)
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        check(case, made, census)
+        if number % 3 == 2:
+            check_next_run(case, made, census)
+        shutil.rmtree(made.data)
+    assert killed > KILLS // 2, "the process lives long enough to be killed"
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_dead_at_every_step_of_publication(
+    case: Case, tmp_path: Path, first: int, census: Callable[[Path], dict[str, tuple[int, int]]]
+) -> None:
+    if first == (1 if case.old["sources"] else 2):
+        pytest.skip("each case takes every other step")
+    work = tmp_path / "work"
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(case.base.data), str(work), MONTH, TENANT, str(first)],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    steps = dict(map(int, line.split()) for line in done.stdout.splitlines())
+    assert steps.popitem()[1] == 0, "at last a run that no step kills"
+    assert set(steps.values()) == {9}
+    assert len(steps) > 6
+    seen = set()
+    for step in steps:
+        made = Installation(work / str(step))
+        seen.add(check(case, made, census))
+        check_next_run(case, made, census)
+    assert seen == {(False, False), (True, False), (True, True)}
