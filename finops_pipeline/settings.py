@@ -51,8 +51,21 @@ class Settings(BaseSettings):
 
     @property
     def data_folder(self) -> Path:
-        """The data folder as an absolute path."""
-        return self.data.expanduser().absolute()
+        """The data folder as an absolute path.
+
+        Raises:
+            SettingError: its path has a sign or segment that DuckDB reads as a pattern.
+        """
+        folder = self.data.expanduser().absolute()
+        odd = [part for part in folder.parts if set(part) & set("*?[]{}\\")]
+        odd += [part for part in folder.parts if part.startswith("billing_period=")]
+        if odd:
+            raise SettingError(
+                f"FINOPS_DATA leads through {odd[0]!r}",
+                "a path without * ? [ ] { } \\ and without billing_period=",
+                "Choose another folder: DuckDB reads such names as patterns",
+            )
+        return folder
 
     @property
     def registry(self) -> str:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from finops_pipeline.cli.show import Format, complain, house, split, table, write_csv, write_json
-from finops_pipeline.errors import RegistryError
+from finops_pipeline.errors import FinopsError, RegistryError
 from finops_pipeline.pipeline import House, Months, Report, Step, ingest, ingest_files
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
@@ -52,8 +52,18 @@ def ingest_command(
     tenants = [here.registry.tenant(target)] if target else here.registry.tenants()
     if not tenants:
         raise RegistryError("no tenant is declared", cure="Declare some: finops apply FILE")
-    reports = [_watched(here, tenant, project, span) for tenant in tenants]
-    _end(reports)
+    if target:
+        _end([_watched(here, tenants[0], project, span)])
+    else:
+        _end([_one_of_many(here, tenant, span) for tenant in tenants])
+
+
+def _one_of_many(here: House, tenant: Tenant, span: Months) -> Report:
+    """One tenant's trouble is told at the end and stops no other tenant."""
+    try:
+        return _watched(here, tenant, None, span)
+    except FinopsError as error:
+        return Report([Step("ingest", tenant.name, "", "refused", reason=str(error))])
 
 
 def _span(month: str | None, first: str | None, last: str | None) -> Months:

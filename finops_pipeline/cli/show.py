@@ -17,6 +17,7 @@ from typing import IO, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from finops_pipeline.money import plain
 from finops_pipeline.pipeline import House
@@ -62,7 +63,9 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, Decimal):
         return plain(value)
-    return str(value)
+    # A tag's value must not steer the terminal it is shown on.
+    spelled = str(value)
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "?" for sign in spelled)
 
 
 def table(names: Sequence[str], rows: Iterable[Row], title: str = "") -> None:
@@ -72,9 +75,9 @@ def table(names: Sequence[str], rows: Iterable[Row], title: str = "") -> None:
     kept = [list(row) for row in rows]
     for index, name in enumerate(names):
         numeric = any(isinstance(row[index], int | Decimal) for row in kept)
-        shown.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        shown.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in kept:
-        shown.add_row(*(cell(value) for value in row))
+        shown.add_row(*(Text(cell(value)) for value in row))
     console.print(shown)
 
 

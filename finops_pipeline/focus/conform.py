@@ -9,8 +9,6 @@ Reads: landing, ledger   Writes: costs, ledger
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -21,8 +19,8 @@ from finops_pipeline.contracts.bills import FORMS
 from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.contracts.services import REGIONS, SERVICES
 from finops_pipeline.errors import NotTrue
-from finops_pipeline.focus.normalise import focus_rows, line_items, usage_day
-from finops_pipeline.lake import ledger
+from finops_pipeline.focus.claims import CLAIMS, belongs, claims_mark, reclaimed
+from finops_pipeline.focus.normalise import focus_rows, line_items
 from finops_pipeline.lake.duck import (
     PARQUET,
     Connection,
@@ -33,14 +31,10 @@ from finops_pipeline.lake.duck import (
     text,
 )
 from finops_pipeline.lake.layout import COSTS, LANDING
-from finops_pipeline.lake.ledger import DeliveryRecord, PartitionRecord
-from finops_pipeline.lake.publish import Publication, Writer
+from finops_pipeline.lake.ledger import DeliveryRecord, PartitionRecord, mark
+from finops_pipeline.lake.publish import Publication
 from finops_pipeline.money import exact_sum
-from finops_pipeline.tenants.model import UNASSIGNED, AccountClaim, Project, SourceFormat, Tenant
-from finops_pipeline.tenants.months import end_day, first_day
-
-CLAIMS = "(claims)"
-"""Beside the deliveries, what a partition's record says it was built under."""
+from finops_pipeline.tenants.model import Project, SourceFormat, Tenant
 
 _SQL = resources.files("finops_pipeline.focus") / "sql"
 
@@ -54,69 +48,66 @@ class Conformed:
 
 
 def conform(
-    writer: Writer, tenant: Tenant, projects: list[Project], months: list[str], limits: Limits
+    publication: Publication,
+    tenant: Tenant,
+    projects: list[Project],
+    month: str,
+    limits: Limits,
 ) -> list[Conformed]:
-    """Build the costs partitions of these projects and months that are out of date.
+    """Put the costs partitions of a month that are out of date on a publication.
 
-    With them go the partitions of other projects (`unassigned` above all) that were built under
-    other account claims: a charge must not stand in two projects, nor in none. All partitions of
-    one month become visible together.
+    With those of the projects asked for go the partitions of others (`unassigned` above all) that
+    were built under other account claims: a charge must not stand in two projects, nor in none.
 
     Args:
-        writer: the tenant's writer.
+        publication: what becomes visible together; nothing of the month is put on it unless all
+            of it is right.
         tenant: as the registry has it now.
 
     Raises:
-        NotTrue: a partition does not add up to its part of the bill; nothing of that month is
-            published.
+        NotTrue: a partition does not add up to its part of the bill, or its landing is gone.
     """
-    known = writer.ledger.partitions(COSTS)
-    deliveries = writer.ledger.deliveries()
+    known = publication.partitions(COSTS)
+    deliveries = [d for d in publication.ledger.deliveries() if d.billing_period == month]
     done: list[Conformed] = []
-    for month in months:
-        of_month = [d for d in deliveries if d.billing_period == month]
-        due: list[tuple[Project, str]] = []
-        names = {project.name for project in projects}
-        for project in tenant.all_projects:
-            other = known.get((project.name, month))
-            if project.name not in names and (other is None or not reclaimed(tenant, other)):
-                continue
-            mark = fingerprint(tenant, project, month, of_month)
-            before = known.get((project.name, month))
-            if before is not None and before.fingerprint == mark and _is_there(writer, before):
-                done.append(Conformed("unchanged", before))
-            elif before is not None or any(
-                d.source in tenant.sources_of(project) for d in of_month
-            ):
-                due.append((project, mark))
-        if due:
-            done += _build_month(writer, tenant, due, month, of_month, limits)
+    due: list[tuple[Project, str]] = []
+    names = {project.name for project in projects}
+    for project in tenant.all_projects:
+        before = known.get((project.name, month))
+        if project.name not in names and (before is None or not reclaimed(tenant, before)):
+            continue
+        wanted = fingerprint(tenant, project, month, deliveries)
+        if before and before.fingerprint == wanted and _is_there(publication, before):
+            done.append(Conformed("unchanged", before))
+        elif before or any(d.source in tenant.sources_of(project) for d in deliveries):
+            due.append((project, wanted))
+    if due:
+        done += _build_month(publication, tenant, due, month, deliveries, limits)
     return done
 
 
-def _is_there(writer: Writer, record: PartitionRecord) -> bool:
-    path = writer.folder.partition(COSTS, record.key, record.billing_period)
-    return path.exists() or record.rows == 0
+def _is_there(publication: Publication, record: PartitionRecord) -> bool:
+    path = publication.folder.partition(COSTS, record.key, record.billing_period)
+    return record.rows == 0 or publication.current(path) is not None
 
 
 def _build_month(
-    writer: Writer,
+    publication: Publication,
     tenant: Tenant,
     due: list[tuple[Project, str]],
     month: str,
     deliveries: list[DeliveryRecord],
     limits: Limits,
 ) -> list[Conformed]:
-    built = []
-    with writer.publication() as publication:
-        with scratch_connection(publication.spill, limits) as connection:
-            prepare(connection)
-            for project, mark in due:
-                work = _Partition(writer, publication, tenant, project, month)
-                record = work.stage(connection, mark, deliveries)
-                built.append(Conformed("built" if record.rows else "empty", record))
-        publication.commit()
-    return built
+    staged = []
+    with scratch_connection(publication.spill, limits) as connection:
+        prepare(connection)
+        for project, wanted in due:
+            work = _Partition(publication, tenant, project, month)
+            staged.append((work, work.stage(connection, wanted, deliveries)))
+    for work, record in staged:
+        work.put(record)
+    return [Conformed("built" if record.rows else "empty", record) for _, record in staged]
 
 
 def fingerprint(
@@ -124,55 +115,19 @@ def fingerprint(
 ) -> str:
     """What a partition depends on: the conversion, the deliveries, the claims of its days."""
     reads = tenant.sources_of(project)
-    return _mark(
+    return mark(
         {
             "conversion": _conversion_mark(),
             "deliveries": sorted(d.delivery_id for d in deliveries if d.source in reads),
-            "claims": _claims_mark(tenant, project, month),
+            "claims": claims_mark(tenant, project, month),
         }
     )
-
-
-def reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:
-    """Whether a partition was built under other account claims than hold now."""
-    project = next((p for p in tenant.all_projects if p.name == record.key), None)
-    if project is None:
-        return False
-    return record.inputs.get(CLAIMS) != _claims_mark(tenant, project, record.billing_period)
-
-
-def _claims_mark(tenant: Tenant, project: Project, month: str) -> str:
-    claims = {
-        source: sorted(f"{c.id} {c.days}" for c in claims_for(tenant, project, source, month))
-        for source in tenant.sources_of(project)
-    }
-    return _mark({"claims": claims, "takes_the_rest": project.name == UNASSIGNED})
-
-
-def _mark(said: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def claims_for(tenant: Tenant, project: Project, source: str, month: str) -> list[AccountClaim]:
-    """Claims that decide a project's rows of one source in a month.
-
-    A project's own; for `unassigned`, those of every project that reads the source.
-    """
-    first, end = first_day(month), end_day(month)
-    others = [project] if project.name != UNASSIGNED else list(tenant.projects)
-    return [
-        claim
-        for other in others
-        if source in tenant.sources_of(other)
-        for claim in other.accounts
-        if claim.touches(first, end)
-    ]
 
 
 def _conversion_mark() -> str:
     parts = [sql_text(name) for name in ("macros", "cur_charges", "focus_charges")]
     parts += [repr(CHARGE), repr(SERVICES), repr(REGIONS), repr(cur.COLUMNS)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return mark(parts)
 
 
 def sql_text(name: str) -> str:
@@ -196,76 +151,80 @@ class _Partition:
     """The staging of one project's month."""
 
     def __init__(
-        self,
-        writer: Writer,
-        publication: Publication,
-        tenant: Tenant,
-        project: Project,
-        month: str,
+        self, publication: Publication, tenant: Tenant, project: Project, month: str
     ) -> None:
-        self._folder = writer.folder
         self._publication = publication
         self._tenant = tenant
         self._project = project
         self._month = month
-        self._final = writer.folder.partition(COSTS, project.name, month)
+        self._staged = publication.scratch(f"costs-{project.name}-{month}.parquet")
 
     def stage(
-        self, connection: Connection, mark: str, deliveries: list[DeliveryRecord]
+        self, connection: Connection, wanted: str, deliveries: list[DeliveryRecord]
     ) -> PartitionRecord:
-        """Write the partition's file beside, check it, and put it on the publication."""
+        """Write the partition's file beside and check it."""
         reads = self._tenant.sources_of(self._project)
         inputs = {d.source: d.delivery_id for d in deliveries if d.source in reads}
         charges, expected = [], {}
-        for source in sorted(inputs):
-            path = self._folder.partition(LANDING, source, self._month)
-            if path.exists():
-                select, billed = self._charges_of(connection, source, str(path))
+        for delivery in sorted(deliveries, key=lambda d: d.source):
+            if delivery.source in reads and delivery.rows_kept:
+                select, billed = self._charges_of(connection, delivery)
                 charges.append(select)
-                expected[source] = billed
+                expected[delivery.source] = billed
         totals: tuple[dict[str, Any], ...] = ()
         size = 0
         if charges:
-            staged = self._publication.scratch(f"costs-{self._project.name}.parquet")
             names = ", ".join(
                 f"cast({ident(c.name)} as {c.type}) as {ident(c.name)}" for c in CHARGE
             )
             everything = "\nunion all by name\n".join(f"({select})" for select in charges)
             connection.execute(
                 f"copy (select {names} from ({everything}) order by SubAccountId, ServiceName,"
-                f" ChargePeriodStart) to {text(str(staged))} ({PARQUET})"
+                f" ChargePeriodStart) to {text(str(self._staged))} ({PARQUET})"
             )
-            totals = partition_totals(connection, f"read_parquet({text(str(staged))})")
+            totals = partition_totals(connection, f"read_parquet({text(str(self._staged))})")
             self._check(totals, expected)
-            size = staged.stat().st_size
+            size = self._staged.stat().st_size
         rows = sum(total["rows"] for total in totals)
-        if rows:
-            staged.rename(self._publication.stage(self._final))
-        else:
-            self._publication.drop(self._final)
-        record = PartitionRecord(
+        return PartitionRecord(
             table_name=COSTS,
             key=self._project.name,
             billing_period=self._month,
-            fingerprint=mark,
+            fingerprint=wanted,
             rows=rows,
             size_bytes=size if rows else 0,
             built_at=clock.now().isoformat(),
-            inputs={**inputs, CLAIMS: _claims_mark(self._tenant, self._project, self._month)},
+            inputs={**inputs, CLAIMS: claims_mark(self._tenant, self._project, self._month)},
             totals=totals,
         )
-        self._publication.record(ledger.built(record))
-        return record
+
+    def put(self, record: PartitionRecord) -> None:
+        """Put the staged partition on the publication."""
+        final = self._publication.folder.partition(COSTS, record.key, record.billing_period)
+        if record.rows:
+            self._staged.rename(self._publication.stage(final))
+        else:
+            self._publication.drop(final)
+        self._publication.build(record)
 
     def _charges_of(
-        self, connection: Connection, source: str, path: str
+        self, connection: Connection, delivery: DeliveryRecord
     ) -> tuple[str, list[tuple[str, int, int, Any]]]:
         """SQL of one source's charges of this project, and what its rows bill per currency."""
-        relation = f"read_parquet({text(path)}, hive_partitioning = false)"
+        source = delivery.source
+        path = self._publication.folder.partition(LANDING, source, self._month)
+        if not path.exists():
+            raise NotTrue(
+                f"the landing of {self._tenant.name}/{source} {self._month} is gone",
+                f"{delivery.rows_kept} rows in {path.name}",
+                "Bring the delivery in again; what was published of the month stays",
+            )
+        relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
         columns = columns_of(connection, relation)
-        kind = self._tenant.source(source).format
+        # The form as it landed: the registry may say another by now.
+        kind = SourceFormat(delivery.format)
         is_focus = kind is SourceFormat.FOCUS
-        where = self._belongs(connection, source, columns, kind)
+        where = belongs(self._tenant, self._project, source, self._month, columns, FORMS[kind])
         view = ident(f"rows of {source}")
         build = focus_rows if is_focus else line_items
         select = build(columns, relation, source, self._month, where)
@@ -282,33 +241,6 @@ class _Partition:
             f" from {view} group by all order by all"
         ).fetchall()
         return f"with {reads} as (from {view}) select * from ({conversion})", billed
-
-    def _belongs(
-        self, connection: Connection, source: str, columns: dict[str, str], kind: SourceFormat
-    ) -> str:
-        """SQL condition for the landing rows of this project."""
-        form = FORMS[kind]
-        found = form.find(columns)
-        claims = claims_for(self._tenant, self._project, source, self._month)
-        takes_the_rest = self._project.name == UNASSIGNED
-        account = found.get(form.account)
-        if account is None or not claims:
-            return str(takes_the_rest).lower()
-        name = ident(account)
-        day = usage_day(
-            found["ChargePeriodStart" if form.account == "SubAccountId" else cur.USAGE_START],
-            columns,
-        )
-        conditions = []
-        for claim in claims:
-            condition = f"trim({name}) = {text(claim.id)}"
-            if claim.from_day and claim.from_day > first_day(self._month):
-                condition += f" and {day} >= date {text(claim.from_day.isoformat())}"
-            if claim.to_day and claim.to_day < end_day(self._month):
-                condition += f" and {day} < date {text(claim.to_day.isoformat())}"
-            conditions.append(f"({condition})")
-        either = " or ".join(conditions)
-        return f"not coalesce({either}, false)" if takes_the_rest else f"({either})"
 
     def _check(
         self,

@@ -12,7 +12,7 @@ import re
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.bills import CUR, FOCUS
 from finops_pipeline.contracts.columns import MONEY, TIME
-from finops_pipeline.lake.duck import ident, text
+from finops_pipeline.lake.duck import ident, text, utc_time
 
 _LEGACY_TAG = re.compile(r"resourceTags/(?:user:)?(.+)", re.IGNORECASE)
 _LEGACY_CATEGORY = re.compile(r"costCategory/(.+)", re.IGNORECASE)
@@ -89,7 +89,9 @@ def typed(column: str, kind: str, promised: str) -> str:
         utc = " at time zone 'UTC'" if "TIME ZONE" in kind else ""
         return f"({ident(column)}{utc})::timestamp"
     raw = f"nullif(trim({ident(column)}), '')" if kind == "VARCHAR" else f"{ident(column)}::varchar"
-    return f"cast({raw} as {promised})" if promised in (MONEY, TIME) else raw
+    if promised == TIME:
+        return utc_time(raw)
+    return f"cast({raw} as {promised})" if promised == MONEY else raw
 
 
 def usage_day(form_column: str, columns: dict[str, str]) -> str:
@@ -105,7 +107,13 @@ def _map_value(column: str, kind: str, key: str) -> str:
         return (
             f"nullif(trim(json_extract_string(to_json({ident(column)}), {text('$.' + key)})), '')"
         )
-    return f"nullif(trim(json_extract_string({ident(column)}, {text('$.' + key)})), '')"
+    cell = _valid_json(ident(column))
+    return f"nullif(trim(json_extract_string({cell}, {text('$.' + key)})), '')"
+
+
+def _valid_json(value: str) -> str:
+    """A JSON cell, null where it is cut off or no JSON: a tag must not stop a bill."""
+    return f"case when json_valid({value}) then {value} end"
 
 
 def _json(
@@ -142,7 +150,8 @@ def _json_of_map(column: str, kind: str) -> str:
     """
     name = ident(column)
     if not kind.startswith("MAP"):
-        return f"nullif(trim({name}), '')" if kind == "VARCHAR" else f"to_json({name})::varchar"
+        cell = _valid_json(name) if kind == "VARCHAR" else f"to_json({name})"
+        name = f"try_cast({cell}::json as map(varchar, varchar))"
     plain = (
         f"list_transform(map_keys({name}), lambda k: regexp_replace(regexp_replace(k,"
         " '^user[_:]', ''), '^aws_', 'aws:'))"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from finops_pipeline.focus.conform import reclaimed
+from finops_pipeline.focus.claims import reclaimed
 from finops_pipeline.lake.layout import COSTS
 from finops_pipeline.lake.ledger import DeliveryRecord, Ledger, PartitionRecord, Refusal
 from finops_pipeline.money import difference, exact_sum, plain
@@ -47,10 +47,18 @@ class Status:
     effective_cost: Decimal | None = None
 
 
-def statuses(tenant: Tenant, ledger: Ledger) -> list[Status]:
-    """The state of every source, month and currency that landed or was refused, in order."""
+def statuses(
+    tenant: Tenant,
+    ledger: Ledger,
+    pending: dict[tuple[str, str], PartitionRecord] | None = None,
+) -> list[Status]:
+    """The state of every source, month and currency that landed or was refused, in order.
+
+    Args:
+        pending: costs partitions as a publication will leave them, by (project, month).
+    """
     refusals = ledger.refusals()
-    partitions = list(ledger.partitions(COSTS).values())
+    partitions = list((pending or ledger.partitions(COSTS)).values())
     rows: list[Status] = []
     for delivery in ledger.deliveries():
         refusal = refusals.pop((delivery.source, delivery.billing_period), None)

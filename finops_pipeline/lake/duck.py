@@ -73,6 +73,20 @@ def texts(values: list[str]) -> str:
     return "[" + ", ".join(text(value) for value in values) + "]"
 
 
+def utc_time(raw: str) -> str:
+    """SQL: a text as UTC timestamp, null where it is none.
+
+    A bill's times begin with a date; DuckDB also reads `epoch` and `infinity`. It drops an
+    offset such as +09:00 when it casts text to TIMESTAMP, so texts with one (few) take the
+    slower way by way of TIMESTAMPTZ; connections are in UTC.
+    """
+    offset = rf"regexp_matches({raw}, ':\d\d(\.\d+)?\s?[+-]\d\d(:?\d\d)?$')"
+    zoned = f"try_cast({raw} as timestamptz) at time zone 'UTC'"
+    plain = f"try_cast({raw} as timestamp)"
+    is_date = f"{raw} like '____-__-__%'"
+    return f"case when {is_date} then case when {offset} then {zoned} else {plain} end end"
+
+
 def columns_of(connection: Connection, relation: str) -> dict[str, str]:
     """Column names and DuckDB types of a relation, in order."""
     rows = connection.execute(f"describe select * from {relation}").fetchall()

@@ -106,6 +106,12 @@ def _opened(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
+def link(path: Path, at: Path) -> Path:
+    """Make a file readable under another name, without copying it."""
+    at.symlink_to(path.resolve())
+    return at
+
+
 def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
     """Write rows as CSV without a header, every field quoted.
 

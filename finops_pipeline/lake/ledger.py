@@ -9,6 +9,7 @@ of them and the moves of files commit in one transaction.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from finops_pipeline.money import exact_sum
+
+LedgerError = sa.exc.SQLAlchemyError
+"""What a ledger or registry that cannot be read or written raises."""
 
 Write = Callable[[sa.Connection], None]
 
@@ -215,6 +219,11 @@ class Ledger:
         """Committed moves that may not have been carried out: (id, staged or None, final)."""
         rows = self._rows(sa.select(_moves).order_by(_moves.c.id))
         return [(row["id"], row["staged"], row["final"]) for row in rows]
+
+
+def mark(said: object) -> str:
+    """A checksum of plain data: the same words give the same mark."""
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def landed(record: DeliveryRecord) -> Write:

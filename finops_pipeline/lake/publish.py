@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from finops_pipeline.errors import TenantBusy
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.lake.ledger import Ledger, Write, intend_move, moved
+from finops_pipeline.lake.ledger import Ledger, PartitionRecord, Write, built, intend_move, moved
 
 
 class Writer:
@@ -44,8 +44,10 @@ class Publication:
     """Files and records that become visible together by `commit`."""
 
     def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._moves: list[tuple[Path | None, Path]] = []
+        self.folder = writer.folder
+        self.ledger = writer.ledger
+        self._moves: dict[Path, Path | None] = {}
+        self._built: dict[tuple[str, str, str], PartitionRecord] = {}
         self._writes: list[Write] = []
         self.work = writer.folder.staging / uuid.uuid4().hex[:12]
         self.work.mkdir(parents=True)
@@ -61,14 +63,34 @@ class Publication:
 
     def stage(self, final: Path) -> Path:
         """Where to write what `commit` will put at `final`."""
-        staged = self.work / f"{len(self._moves):04d}-{final.name}"
-        self._moves.append((staged, final))
+        staged = self.work / "publish" / self.folder.relative(final)
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        self._moves[final] = staged
         return staged
 
     def drop(self, final: Path) -> None:
         """Let `commit` remove the file at `final`, if there is one."""
-        if final.exists():
-            self._moves.append((None, final))
+        if final.exists() or final in self._moves:
+            self._moves[final] = None
+
+    def current(self, final: Path) -> Path | None:
+        """Where the bytes are that will stand at `final`; None when there will be no file."""
+        if final in self._moves:
+            return self._moves[final]
+        return final if final.exists() else None
+
+    def build(self, record: PartitionRecord) -> None:
+        """Let `commit` write a partition's record to the ledger."""
+        self._built[record.table_name, record.key, record.billing_period] = record
+
+    def partitions(self, table: str) -> dict[tuple[str, str], PartitionRecord]:
+        """Partitions of a table as they will be, by (key, billing period)."""
+        pending = {
+            (key, month): record
+            for (name, key, month), record in self._built.items()
+            if name == table
+        }
+        return self.ledger.partitions(table) | pending
 
     def record(self, *writes: Write) -> None:
         """Let `commit` write these to the ledger."""
@@ -76,19 +98,19 @@ class Publication:
 
     def commit(self) -> None:
         """Make everything visible. Does nothing when nothing was staged or recorded."""
-        folder = self._writer.folder
-        if not (self._moves or self._writes):
+        writes = [*self._writes, *(built(record) for record in self._built.values())]
+        if not (self._moves or writes):
             return
-        intents = []
-        for staged, final in self._moves:
+        for final, staged in self._moves.items():
             if staged is not None:
                 files.sync(staged)
-            source = None if staged is None else folder.relative(staged)
-            intents.append(intend_move(source, folder.relative(final)))
-        files.sync(self.work)
-        self._writer.ledger.write(*self._writes, *intents)
-        recover(folder, self._writer.ledger)
-        self._moves, self._writes = [], []
+                for folder in staged.relative_to(self.work).parents:
+                    files.sync(self.work / folder)
+            source = None if staged is None else self.folder.relative(staged)
+            writes.append(intend_move(source, self.folder.relative(final)))
+        self.ledger.write(*writes)
+        recover(self.folder, self.ledger)
+        self._moves, self._built, self._writes = {}, {}, []
 
 
 @contextmanager

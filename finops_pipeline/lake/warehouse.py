@@ -17,8 +17,10 @@ from pathlib import Path
 
 import duckdb
 
+from finops_pipeline.contracts.columns import Table
 from finops_pipeline.errors import Unknown
 from finops_pipeline.lake.duck import (
+    PARQUET,
     Connection,
     Limits,
     columns_of,
@@ -43,9 +45,7 @@ def _hive(path: str) -> str:
 
 
 @contextmanager
-def building(
-    publication: Publication, folder: TenantFolder, limits: Limits, fresh: bool
-) -> Iterator[Connection]:
+def building(publication: Publication, limits: Limits, fresh: bool) -> Iterator[Connection]:
     """A connection with the next version of the tenant's file attached as `warehouse`.
 
     Left without an error, the file is complete and staged on the publication.
@@ -53,6 +53,7 @@ def building(
     Args:
         fresh: begin with an empty file instead of a copy of the current one.
     """
+    folder = publication.folder
     target = publication.scratch("next.duckdb")
     if not fresh and folder.warehouse.exists():
         shutil.copyfile(folder.warehouse, target)
@@ -65,6 +66,32 @@ def building(
         connection.execute(f"checkpoint {WAREHOUSE}")
         connection.execute(f"detach {WAREHOUSE}")
     target.rename(publication.stage(folder.warehouse))
+
+
+@contextmanager
+def shaped(
+    connection: Connection, publication: Publication, table: Table, final: Path
+) -> Iterator[None]:
+    """Let a view bind against an empty file in the contract's shape.
+
+    A view needs a file to learn its columns from, and the first ones of a table only come into
+    place with the very publication that carries the view.
+
+    Args:
+        final: any partition file of the table.
+    """
+    shape = publication.scratch("shape")
+    path = shape / publication.folder.relative(final)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hive = {"project", "source", "billing_period"}
+    columns = [column for column in table.columns if column.name not in hive]
+    nulls = ", ".join(f"null::{column.type} as {ident(column.name)}" for column in columns)
+    connection.execute(f"copy (select {nulls} where false) to {text(str(path))} ({PARQUET})")
+    connection.execute(f"set file_search_path = {text(str(shape))}")
+    try:
+        yield
+    finally:
+        connection.execute(f"set file_search_path = {text(str(publication.folder.root))}")
 
 
 def files_relation(paths: list[Path], columns: list[str]) -> str:

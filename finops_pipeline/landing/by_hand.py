@@ -7,6 +7,7 @@ same for a delivery with a manifest (land.py).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from finops_pipeline.contracts.bills import FORMS, BillForm
@@ -15,13 +16,15 @@ from finops_pipeline.lake.duck import Connection, Limits, columns_of, scratch_co
 from finops_pipeline.lake.publish import Writer
 from finops_pipeline.landing.judge import cast
 from finops_pipeline.landing.land import Landed, Share, land
-from finops_pipeline.landing.read import ReadableFile, open_file, relation_of
+from finops_pipeline.landing.read import ReadableFile, open_files, relation_of
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.sources.location import LocalFolder
 from finops_pipeline.tenants.model import Source
 
 
-def land_files(writer: Writer, source: Source, paths: list[Path], limits: Limits) -> list[Landed]:
+def land_files(
+    writer: Writer, source: Source, paths: list[Path], limits: Limits
+) -> Iterator[Landed]:
     """Land files that together are whole billing periods; replaces each period they hold.
 
     Args:
@@ -32,6 +35,9 @@ def land_files(writer: Writer, source: Source, paths: list[Path], limits: Limits
         DeliveryRefused: a file cannot be taken, or holds no billing period; says why.
     """
     folder = paths[0].parent
+    if len(set(paths)) < len(paths):
+        given = ", ".join(path.name for path in paths)
+        raise FileProblem(f"a file is given twice ({given})", "each once")
     for path in paths:
         if not path.is_file() or path.parent != folder:
             raise FileProblem(f"{path} is not a file in {folder}", "files of one folder")
@@ -41,15 +47,13 @@ def land_files(writer: Writer, source: Source, paths: list[Path], limits: Limits
             f"{paths[0].name} holds no readable billing period",
             f"rows with {FORMS[source.format].period_start}",
         )
-    landed = []
     for position, month in enumerate(months):
         share = Share()
         if len(months) > 1:
             # Rows whose period cannot be read belong to the first month, to be quarantined.
             where = f"coalesce({own_month}, {text(months[0])}) = {text(month)}"
             share = Share(where, with_rejects=position == 0)
-        landed.append(land(writer, source, _delivery(folder, paths, month), limits, share))
-    return landed
+        yield land(writer, source, _delivery(folder, paths, month), limits, share)
 
 
 def _delivery(folder: Path, paths: list[Path], month: str) -> Delivery:
@@ -76,10 +80,8 @@ def _months(
         writer.publication() as publication,
         scratch_connection(publication.spill, limits) as connection,
     ):
-        readable = [
-            open_file(connection, path.name, path, form, publication.scratch(f"{n}.csv"))
-            for n, path in enumerate(paths)
-        ]
+        named = [(path.name, path) for path in paths]
+        readable = open_files(connection, named, form, publication.work)
         return _periods_in(connection, readable, form)
 
 

@@ -11,7 +11,8 @@ from decimal import Decimal
 
 from finops_pipeline.contracts.bills import BillForm
 from finops_pipeline.contracts.columns import MONEY
-from finops_pipeline.lake.duck import Connection, columns_of, ident, text
+from finops_pipeline.errors import FileProblem
+from finops_pipeline.lake.duck import Connection, DuckDBError, columns_of, ident, text, utc_time
 from finops_pipeline.lake.ledger import TotalRecord
 from finops_pipeline.landing.read import SOURCE_FILE
 
@@ -79,8 +80,7 @@ def cast(column: str, kind: str, promised: str) -> str:
         return zoned if "TIME ZONE" in kind else f"{ident(column)}::timestamp"
     raw = filled(column, kind)
     if promised != MONEY:
-        # DuckDB also reads `epoch` and `infinity` as times; a bill's begin with a date.
-        return f"case when {raw} like '____-__-__%' then try_cast({raw} as timestamp) end"
+        return utc_time(raw)
     # DuckDB reads 1_000 as a number; in a bill an underscore is a damaged digit.
     return f"case when not contains({raw}, '_') then try_cast({raw} as {promised}) end"
 
@@ -117,7 +117,11 @@ def tally(connection: Connection, relation: str, judged: Judgement) -> Tally:
 
 
 def totals(connection: Connection, relation: str, form: BillForm) -> tuple[TotalRecord, ...]:
-    """Rows and exact billed cost per currency, account and line item type, sorted."""
+    """Rows and exact billed cost per currency, account and line item type, sorted.
+
+    Raises:
+        FileProblem: the sum has more than 20 digits before the point.
+    """
     columns = columns_of(connection, relation)
     found = form.find(columns)
 
@@ -126,10 +130,17 @@ def totals(connection: Connection, relation: str, form: BillForm) -> tuple[Total
         return f"coalesce({filled(column, columns[column])}, '')" if column else "''"
 
     money = cast(found[form.total], columns[found[form.total]], MONEY)
-    rows = connection.execute(
+    query = (
         f"select {word(form.currency)}, {word(form.account)}, {word(form.line_type)},"
         f" count(*), sum({money}) from {relation} group by all order by all"
-    ).fetchall()
+    )
+    try:
+        rows = connection.execute(query).fetchall()
+    except DuckDBError as error:
+        raise FileProblem(
+            f"the delivery's costs do not add up within 20 digits ({str(error).splitlines()[0]})",
+            "amounts of a bill",
+        ) from error
     return tuple(TotalRecord(c, a, t, n, billed or Decimal(0)) for c, a, t, n, billed in rows)
 
 

@@ -30,7 +30,7 @@ from finops_pipeline.lake.ledger import DeliveryRecord, FileRecord
 from finops_pipeline.lake.publish import Publication, Writer
 from finops_pipeline.landing.judge import Judgement, Tally, judgement, rows_by_file, tally, totals
 from finops_pipeline.landing.quarantine import Row, bad_rows, rejected_records, write_rows
-from finops_pipeline.landing.read import ReadableFile, open_file, relation_of, run
+from finops_pipeline.landing.read import ReadableFile, open_files, relation_of, run
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.tenants.model import Source
 
@@ -130,10 +130,8 @@ class _Landing:
     ) -> DeliveryRecord:
         """Write the kept rows beside, keep the bad ones in mind, and tell what there was."""
         names = _short_names([file.name for file in self._delivery.files])
-        readable = [
-            open_file(connection, name, path, self._form, self._publication.scratch(f"{n}.csv"))
-            for n, (name, path) in enumerate(zip(names, paths, strict=True))
-        ]
+        named = list(zip(names, paths, strict=True))
+        readable = open_files(connection, named, self._form, self._publication.work)
         judged, found, rejects = self._copy(connection, readable)
         if found.problems or rejects:
             self._set_aside(connection, readable, judged, found, rejects)

@@ -59,8 +59,8 @@ def bad_rows(
     )
     rejected = rejected_records(connection, file)
     rows = connection.execute(
-        f"select x_n, {judged.problem} as x_problem from x_in_order"
-        f" where x_problem is not null and {condition} order by x_n"
+        f"select x_n, {judged.problem} from x_in_order"
+        f" where ({judged.problem}) is not null and {condition} order by x_n"
     ).fetchall()
     connection.execute("drop table x_in_order")
     wanted, accepted = dict(rows), -1
@@ -79,9 +79,9 @@ def _bad_parquet_rows(
     connection: Connection, file: ReadableFile, judged: Judgement, condition: str
 ) -> Iterator[Row]:
     rows = connection.execute(
-        f"select file_row_number + 1, {judged.problem} as x_problem, to_json(t)"
-        f" from read_parquet({text(str(file.path))}, file_row_number = true,"
-        f" hive_partitioning = false) t where x_problem is not null and {condition} order by 1"
+        f"select x_n, {judged.problem}, to_json(t) from"
+        f" (select row_number() over () as x_n, * from ({file.scan()})) t"
+        f" where ({judged.problem}) is not null and {condition} order by x_n"
     ).fetchall()
     for line, problem, raw in rows:
         yield file.name, line, problem, raw

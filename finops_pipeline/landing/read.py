@@ -7,7 +7,7 @@ whether a value can be read (judge.py) and what is published (land.py).
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finops_pipeline.contracts.bills import BillForm
@@ -22,19 +22,37 @@ SOURCE_FILE = "x_SourceFile"
 _AGAIN = "Copy or download it again; the previous delivery stays published"
 
 
+RESERVED = frozenset(
+    {
+        "x_sourcefile", "x_problem", "x_rounded", "x_month", "x_n", "file_row_number",
+        "source", "project", "tenant", "billing_period",
+    }
+)  # fmt: skip
+"""Names (in lower case) that mean something to us; a bill's own column of that name is kept
+with `__2` added."""
+
+
 @dataclass(frozen=True)
 class ReadableFile:
     """One file of a delivery, ready to be scanned.
 
-    `path` is the inflated text of a CSV, or the Parquet file itself; `columns` its names in
-    order, made unique (a repeated header gets `__2`, since SQL names ignore case).
+    `path` is the inflated text of a CSV, or a link to the Parquet file, in the staging folder:
+    DuckDB takes `*?[]{}` in a path for a pattern, so a delivered name never reaches it.
+    `columns` are the file's names, in order, with the unique names and types under which they
+    are read. `as_text` names columns that are numbers of another type in another file.
     """
 
     name: str
     path: Path
-    columns: tuple[str, ...]
+    columns: tuple[tuple[str, str, str], ...]
     is_csv: bool
     null_words: tuple[str, ...]
+    as_text: frozenset[str] = frozenset()
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Unique name -> DuckDB type."""
+        return {unique: kind for _, unique, kind in self.columns}
 
     def scan(self, serial: bool = False) -> str:
         """SQL that reads every record, with the file's name added.
@@ -45,15 +63,16 @@ class ReadableFile:
             serial: one thread, in file order, so that `row_number() over ()` counts records.
         """
         origin = f"{text(self.name)} as {SOURCE_FILE}"
+        path = text(str(self.path))
         if not self.is_csv:
-            names = ", ".join(ident(name) for name in self.columns if name != SOURCE_FILE)
-            return (
-                f"select {names}, {origin} from"
-                f" read_parquet({text(str(self.path))}, hive_partitioning = false)"
+            names = ", ".join(
+                f"{ident(own)}{'::varchar' if unique in self.as_text else ''} as {ident(unique)}"
+                for own, unique, _ in self.columns
             )
-        types = ", ".join(f"{text(name)}: 'VARCHAR'" for name in self.columns)
+            return f"select {names}, {origin} from read_parquet({path}, hive_partitioning = false)"
+        types = ", ".join(f"{text(unique)}: 'VARCHAR'" for _, unique, _ in self.columns)
         return (
-            f"select *, {origin} from read_csv({text(str(self.path))}, auto_detect = false,"
+            f"select *, {origin} from read_csv({path}, auto_detect = false,"
             f" header = true, delim = ',', quote = '\"', escape = '\"',"
             f" nullstr = {texts(list(self.null_words))}, columns = {{{types}}},"
             f" parallel = {str(not serial).lower()}, max_line_size = 8388608,"
@@ -61,33 +80,62 @@ class ReadableFile:
         )
 
 
-def open_file(
-    connection: Connection, name: str, path: Path, form: BillForm, scratch: Path
-) -> ReadableFile:
-    """Make one file scannable: inflate CSV text, read the header, find the required columns.
+def open_files(
+    connection: Connection, named: list[tuple[str, Path]], form: BillForm, work: Path
+) -> list[ReadableFile]:
+    """Make the files of a delivery scannable together.
 
     Args:
-        name: the file's name in messages and in x_SourceFile.
-        path: where its bytes lie.
-        scratch: a path that the inflated text may be written to.
+        named: each file's name (in messages and x_SourceFile) and where its bytes lie.
+        work: a folder for inflated texts and links.
 
     Raises:
-        FileProblem: damaged, unknown kind, empty, or a required column is missing.
+        FileProblem: a file is damaged, of unknown kind, empty, or lacks a required column.
     """
+    opened = [
+        _open(connection, name, path, form, work / f"delivered-{number:05d}")
+        for number, (name, path) in enumerate(named)
+    ]
+    kinds: dict[str, set[str]] = {}
+    for file in opened:
+        for name, kind in file.types.items():
+            kinds.setdefault(name, set()).add(kind)
+    # United as numbers, a decimal beside a float would become a float.
+    mixed = frozenset(
+        name
+        for name, types in kinds.items()
+        if len(types) > 1 and not any(kind.startswith(_NESTED) or "[" in kind for kind in types)
+    )
+    return [replace(file, as_text=mixed) for file in opened]
+
+
+_NESTED = ("MAP", "STRUCT", "UNION")
+
+
+def _open(
+    connection: Connection, name: str, path: Path, form: BillForm, scratch: Path
+) -> ReadableFile:
     lower = name.lower()
+    is_csv = False
     if lower.endswith(".parquet"):
+        path = files.link(path, scratch.with_suffix(".parquet"))
         try:
             relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
-            columns = tuple(columns_of(connection, relation))
+            found = columns_of(connection, relation)
         except DuckDBError as error:
             raise _damaged(name, error) from error
-        is_csv = False
     elif lower.endswith((".csv", ".csv.gz", ".csv.zip", ".gz", ".zip")):
+        scratch = scratch.with_suffix(".csv")
         files.inflate(path, scratch)
-        columns, path, is_csv = _header(name, scratch), scratch, True
+        path, is_csv = scratch, True
+        found = dict.fromkeys(_unique(_header(name, scratch)), "VARCHAR")
     else:
         raise FileProblem(f"{name} is of no kind that is read", ".csv, .csv.gz, .csv.zip, .parquet")
-    _require(name, columns, form)
+    unique = list(found) if is_csv else _unique(list(found))
+    columns = tuple(
+        (own, other, kind) for (own, kind), other in zip(found.items(), unique, strict=True)
+    )
+    _require(name, tuple(unique), form)
     return ReadableFile(name, path, columns, is_csv, form.null_words)
 
 
@@ -116,25 +164,29 @@ def _damaged(name: str, error: Exception) -> FileProblem:
     )
 
 
-def _header(name: str, path: Path) -> tuple[str, ...]:
+def _header(name: str, path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
             header = next(csv.reader(stream), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FileProblem(
-            f"{name} has an unreadable header ({error})", "UTF-8 CSV", _AGAIN
-        ) from error
+    except csv.Error as error:
+        raise FileProblem(f"{name} has an unreadable header ({error})", "UTF-8 CSV") from error
     if not header:
-        raise FileProblem(f"{name} is empty", "a CSV with a header line", _AGAIN)
-    columns: list[str] = []
+        raise FileProblem(f"{name} is empty", "a CSV with a header line")
+    return header
+
+
+def _unique(header: list[str]) -> list[str]:
+    """Names that differ also for SQL, which ignores case, and from our own."""
+    unique: list[str] = []
+    taken = set(RESERVED)
     for position, column in enumerate(header, start=1):
         base = column.strip() or f"column_{position}"
-        taken = {other.lower() for other in columns}
-        unique, count = base, 2
-        while unique.lower() in taken:
-            unique, count = f"{base}__{count}", count + 1
-        columns.append(unique)
-    return tuple(columns)
+        name, count = base, 2
+        while name.lower() in taken:
+            name, count = f"{base}__{count}", count + 1
+        taken.add(name.lower())
+        unique.append(name)
+    return unique
 
 
 def _require(name: str, columns: tuple[str, ...], form: BillForm) -> None:

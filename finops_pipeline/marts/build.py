@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from finops_pipeline.contracts.columns import Table
@@ -20,7 +21,8 @@ from finops_pipeline.contracts.tables import ACCOUNTS, DATA_STATUS, MARTS, PROJE
 from finops_pipeline.errors import NotTrue
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident, text
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
-from finops_pipeline.lake.publish import Writer
+from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, building, files_relation, reading
 from finops_pipeline.marts.library import Check, Mart, checks, marts
 from finops_pipeline.marts.views import create_views, view_names
@@ -47,52 +49,55 @@ class Refreshed:
     size_bytes: int = 0
 
 
-def refresh(writer: Writer, tenant: Tenant, status: Sequence[Any], limits: Limits) -> Refreshed:
-    """Bring the tenant's file up to date with its costs partitions and the registry.
+def refresh(
+    publication: Publication, tenant: Tenant, status: Sequence[Any], limits: Limits
+) -> Refreshed:
+    """Put the tenant's file, brought up to date, on a publication.
+
+    It is built from the costs partitions as the publication will leave them, so that charges
+    and tables become visible together.
 
     Args:
-        writer: the tenant's writer.
         status: dataclass rows of `data_status`.
 
     Raises:
-        NotTrue: a check that refuses found rows; the file stays as it was.
+        NotTrue: a check that refuses found rows.
     """
-    wanted = _wanted(writer, tenant, status)
-    present = _present(writer)
-    due = sorted(
-        key for key in wanted.keys() | present.keys() if wanted.get(key) != present.get(key)
-    )
+    wanted = _wanted(publication, tenant, status)
+    present = _present(publication.folder)
+    due = sorted(k for k in wanted.keys() | present.keys() if wanted.get(k) != present.get(k))
     if not due:
-        size = writer.folder.warehouse.stat().st_size
-        with reading(writer.folder) as connection:
+        size = publication.folder.warehouse.stat().st_size
+        with reading(publication.folder) as connection:
             return Refreshed("unchanged", totals=_totals(connection, ""), size_bytes=size)
     changed = [key for key in due if key != _WHOLE]
-    with writer.publication() as publication:
-        with building(publication, writer.folder, limits, fresh=not present) as connection:
-            work = _Build(connection, writer, tenant)
-            work.dimensions(status)
-            work.marts(changed, wanted)
-            warnings = work.check()
-            work.views()
-            work.note(wanted)
-            totals = _totals(connection, f"{WAREHOUSE}.")
-        publication.commit()
-    size = writer.folder.warehouse.stat().st_size
+    with building(publication, limits, fresh=not present) as connection:
+        work = _Build(connection, publication, tenant, wanted)
+        work.dimensions(status)
+        work.marts(changed)
+        warnings = work.check()
+        work.views()
+        work.note()
+        totals = _totals(connection, f"{WAREHOUSE}.")
+    staged = publication.current(publication.folder.warehouse)
+    size = staged.stat().st_size if staged else 0
     return Refreshed("built", tuple(changed), tuple(warnings), totals, size)
 
 
-def _wanted(writer: Writer, tenant: Tenant, status: Sequence[Any]) -> Slices:
+def _wanted(publication: Publication, tenant: Tenant, status: Sequence[Any]) -> Slices:
     """What the file should be built from, for each slice and as a whole."""
     projects = {project.name: project for project in tenant.all_projects}
     code = "\n".join(mart.sql for mart in marts()) + repr(list(MARTS.values()))
     wanted = {}
-    for (name, month), record in writer.ledger.partitions(COSTS_TABLE).items():
+    for (name, month), record in publication.partitions(COSTS_TABLE).items():
         if record.rows:
             project = projects.get(name)
             said = [record.fingerprint, code]
             said += [project.environment, project.business_unit] if project else []
             wanted[name, month] = _mark(said)
-    landed = [f"{d.source} {d.billing_period} {d.delivery_id}" for d in writer.ledger.deliveries()]
+    landed = [
+        f"{d.source} {d.billing_period} {d.delivery_id}" for d in publication.ledger.deliveries()
+    ]
     whole = [tenant.model_dump_json(), _plain(status), *landed, *view_names(), repr(COSTS)]
     wanted[_WHOLE] = _mark(whole)
     return wanted
@@ -106,12 +111,12 @@ def _plain(status: Sequence[Any]) -> str:
     return json.dumps([asdict(row) for row in status], default=str)
 
 
-def _present(writer: Writer) -> Slices:
+def _present(folder: TenantFolder) -> Slices:
     """What the current file was built from; nothing when there is none that can be read."""
-    if not writer.folder.warehouse.exists():
+    if not folder.warehouse.exists():
         return {}
     try:
-        with reading(writer.folder) as connection:
+        with reading(folder) as connection:
             rows = connection.execute(
                 f"select project, billing_period, fingerprint from {SLICES.name}"
             ).fetchall()
@@ -127,10 +132,25 @@ class _Build:
     its changed part: so marts and checks read the same words here as in the finished file.
     """
 
-    def __init__(self, connection: Connection, writer: Writer, tenant: Tenant) -> None:
+    def __init__(
+        self, connection: Connection, publication: Publication, tenant: Tenant, wanted: Slices
+    ) -> None:
         self._connection = connection
-        self._writer = writer
+        self._publication = publication
         self._tenant = tenant
+        self._wanted = wanted
+        self._files = {key: self._file(*key) for key in sorted(wanted) if key != _WHOLE}
+
+    def _file(self, project: str, month: str) -> Path:
+        path = self._publication.folder.partition(COSTS_TABLE, project, month)
+        current = self._publication.current(path)
+        if current is None:
+            raise NotTrue(
+                f"the charges of {self._tenant.name}/{project} {month} are gone",
+                f"the file {path.name} of that month",
+                f"Build it again: finops ingest {self._tenant.name}",
+            )
+        return current
 
     def dimensions(self, status: Sequence[Any]) -> None:
         """Write projects, accounts and data_status anew (they are small)."""
@@ -162,22 +182,17 @@ class _Build:
                 f"create or replace view {table.name} as from {WAREHOUSE}.{table.name}"
             )
 
-    def marts(self, changed: list[tuple[str, str]], wanted: Slices) -> None:
-        """Replace the changed slices of every mart, in one transaction."""
+    def marts(self, changed: list[tuple[str, str]]) -> None:
+        """Replace the changed slices of every mart, each in one transaction."""
         self._connection.execute("create table x_changed (project varchar, billing_period varchar)")
         if changed:
             self._connection.executemany("insert into x_changed values (?, ?)", changed)
         months = {month for _, month in changed}
-        files = {
-            key: self._writer.folder.partition(COSTS_TABLE, *key) for key in wanted if key != _WHOLE
-        }
-        columns = [column.name for column in COSTS.columns]
         for mart in marts():
-            keys = [k for k in files if (k[1] in months if mart.by_month else k in changed)]
-            self._empty_or("costs", [files[key] for key in sorted(keys)], columns)
+            slices = [k for k in self._files if (k[1] in months if mart.by_month else k in changed)]
+            self._charges(slices)
             self._replace_slices(mart)
-        keys = [key for key in files if key[1] in months]
-        self._empty_or("costs", [files[key] for key in sorted(keys)], columns)
+        self._charges([key for key in self._files if key[1] in months])
 
     def _replace_slices(self, mart: Mart) -> None:
         table = MARTS[mart.name]
@@ -199,14 +214,15 @@ class _Build:
             " where billing_period in (select billing_period from x_changed)"
         )
 
-    def _empty_or(self, name: str, paths: list[Any], columns: list[str]) -> None:
-        """A view over these files, or with the contract's columns and no rows."""
+    def _charges(self, slices: list[tuple[str, str]]) -> None:
+        """Let `costs` be the charges of these slices; the contract without rows when none."""
+        paths = [self._files[key] for key in slices]
         if paths:
-            body = files_relation(paths, columns)
+            body = files_relation(paths, [column.name for column in COSTS.columns])
         else:
             types = ", ".join(f"null::{c.type} as {ident(c.name)}" for c in COSTS.columns)
             body = f"select {types} where false"
-        self._connection.execute(f"create or replace view {name} as {body}")
+        self._connection.execute(f"create or replace view costs as {body}")
 
     def check(self) -> list[str]:
         """Run every check on what changed.
@@ -242,11 +258,13 @@ class _Build:
 
     def views(self) -> None:
         """Create the file's views over the folders."""
-        create_views(self._connection, self._writer.folder, self._tenant)
+        key = next(iter(self._files), None)
+        some = self._publication.folder.partition(COSTS_TABLE, *key) if key else None
+        create_views(self._connection, self._publication, self._tenant, some)
 
-    def note(self, wanted: Slices) -> None:
+    def note(self) -> None:
         """Write into the file what it is built from."""
-        self._fill(SLICES, [(*key, mark) for key, mark in sorted(wanted.items())])
+        self._fill(SLICES, [(*key, mark) for key, mark in sorted(self._wanted.items())])
 
     def _fill(self, table: Table, rows: list[tuple[Any, ...]]) -> None:
         whole = f"{WAREHOUSE}.{table.name}"

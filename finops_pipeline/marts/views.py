@@ -6,13 +6,16 @@ folder. Keep out: tables (build.py), paths (lake/layout.py).
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from finops_pipeline.contracts.columns import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.tables import QUARANTINE
 from finops_pipeline.lake import layout
 from finops_pipeline.lake.duck import Connection, ident
-from finops_pipeline.lake.layout import TenantFolder, partition_glob
-from finops_pipeline.lake.warehouse import WAREHOUSE, glob_columns, glob_relation
+from finops_pipeline.lake.layout import partition_glob
+from finops_pipeline.lake.publish import Publication
+from finops_pipeline.lake.warehouse import WAREHOUSE, glob_columns, glob_relation, shaped
 from finops_pipeline.tenants.model import Tenant
 
 
@@ -26,14 +29,28 @@ def landing_view(source: str) -> str:
     return f"landing_{source.replace('-', '_')}"
 
 
-def create_views(connection: Connection, folder: TenantFolder, tenant: Tenant) -> None:
+def create_views(
+    connection: Connection, publication: Publication, tenant: Tenant, costs: Path | None
+) -> None:
     """Create all views in the file that is being built.
 
-    A view whose folder has no file yet has the contract's columns and no rows; a source that
+    A view whose folder will have no file has the contract's columns and no rows; a source that
     never landed has no landing view.
+
+    Args:
+        costs: some costs file as it will lie after the publication; None when there is none.
     """
-    _contract_view(connection, folder, COSTS, partition_glob(layout.COSTS))
-    _contract_view(connection, folder, QUARANTINE, partition_glob(layout.QUARANTINE))
+    folder = publication.folder
+    if costs is not None:
+        with shaped(connection, publication, COSTS, costs):
+            _over_files(connection, COSTS, partition_glob(layout.COSTS))
+    else:
+        _without_files(connection, COSTS)
+    quarantine = partition_glob(layout.QUARANTINE)
+    if glob_columns(connection, folder, quarantine):
+        _over_files(connection, QUARANTINE, quarantine)
+    else:
+        _without_files(connection, QUARANTINE)
     for source in tenant.sources:
         name = landing_view(source.name)
         glob = partition_glob(layout.LANDING, source.name)
@@ -44,13 +61,14 @@ def create_views(connection: Connection, folder: TenantFolder, tenant: Tenant) -
             connection.execute(f"drop view if exists {WAREHOUSE}.{name}")
 
 
-def _contract_view(connection: Connection, folder: TenantFolder, table: Table, glob: str) -> None:
+def _over_files(connection: Connection, table: Table, glob: str) -> None:
     names = [column.name for column in table.columns]
-    if glob_columns(connection, folder, glob):
-        _create(connection, table.name, glob_relation(glob, names))
-    else:
-        columns = ", ".join(f"null::{c.type} as {ident(c.name)}" for c in table.columns)
-        _create(connection, table.name, f"select {columns} where false")
+    _create(connection, table.name, glob_relation(glob, names))
+
+
+def _without_files(connection: Connection, table: Table) -> None:
+    columns = ", ".join(f"null::{c.type} as {ident(c.name)}" for c in table.columns)
+    _create(connection, table.name, f"select {columns} where false")
 
 
 def _create(connection: Connection, name: str, body: str) -> None:

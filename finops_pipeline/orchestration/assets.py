@@ -72,7 +72,7 @@ def land_part(context: dg.AssetExecutionContext, installation: Installation, par
         for name in part.names:
             months = frozenset(month for _, other, month in part.keys if other == name)
             source = tenant.source(name)
-            for one in land_source(writer, tenant, source, months, house.limits, steps.append):
+            for one in land_source(house, writer, tenant, source, months, steps.append):
                 landed[name, one.record.billing_period] = one.record
     for step in steps:
         seconds[step.what.split("/")[1], step.month] = step.seconds
@@ -132,7 +132,7 @@ def build_part(context: dg.AssetExecutionContext, installation: Installation, pa
     steps: list[Step] = []
     with house.writer(part.tenant) as writer:
         names, months = list(part.names), list(part.months)
-        done = build_costs(writer, tenant, names, months, house.limits, steps.append)
+        done = build_costs(house, writer, tenant, names, months, steps.append)
     records = {(one.record.key, one.record.billing_period): one.record for one in done}
     seconds = {(step.what, step.month): step.seconds for step in steps}
     for key, name, month in part.keys:
@@ -197,8 +197,8 @@ def refresh_part(
     house = installation.house()
     tenant = house.registry.tenant(part.tenant)
     steps: list[Step] = []
-    with house.writer(part.tenant) as writer:
-        done = refresh_warehouse(writer, tenant, house.limits, steps.append)
+    with house.writer(part.tenant) as writer, writer.publication() as publication:
+        done = refresh_warehouse(house, publication, tenant, steps.append)
     _fail_on([f"{part.tenant}: {step.reason}" for step in steps if step.outcome == "refused"])
     if done is None:
         return

@@ -21,8 +21,8 @@ from finops_pipeline.errors import FileProblem, ManifestProblem
 from finops_pipeline.sources.location import ExportFile, Location
 from finops_pipeline.tenants.model import Source, SourceFormat
 
-_RANGE = re.compile(r"(\d{4})(\d{2})01-\d{8}")
-_BILLING_PERIOD = re.compile(r"billing_period=(\d{4}-\d{2})", re.IGNORECASE)
+_RANGE = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])01-\d{8}")
+_BILLING_PERIOD = re.compile(r"billing_period=((?:19|20)\d\d-(?:0[1-9]|1[0-2]))", re.IGNORECASE)
 _ANCHOR = re.compile(r"\d{8}-\d{8}|year=\d{4}|billing_period=\d{4}-\d{2}", re.IGNORECASE)
 _MANIFEST = "-manifest.json"
 _AGAIN = "Copy or download the manifest again; the previous delivery stays published"
@@ -84,6 +84,8 @@ def read_delivery(source: Source, location: Location, month: str) -> Delivery:
     _check_period(facts, month, where)
     keys = _keys(facts, where)
     files = tuple(_locate(location, key, where) for key in keys)
+    if len({file.name for file in files}) < len(files):
+        raise ManifestProblem(f"{where} names a file twice, in two spellings", "each file once")
     marks = [hashlib.sha256(raw).hexdigest()]
     marks += [f"{file.name}|{file.size_bytes}|{file.mark}" for file in files]
     return Delivery(
@@ -174,6 +176,8 @@ def _keys(facts: dict[str, Any], where: str) -> list[str]:
             f"{where} lists files {str(keys)[:80]}", "a list of file names", _AGAIN
         )
     for key in keys:
+        if not key.isprintable():
+            raise ManifestProblem(f"{where} names the file {key[:200]!a}", "a plain name")
         if keys.count(key) > 1:
             raise ManifestProblem(
                 f"{where} names {key} {keys.count(key)} times", "each file once", _AGAIN
@@ -206,7 +210,8 @@ def _locate(location: Location, key: str, where: str) -> ExportFile:
 
 def _columns(facts: dict[str, Any]) -> tuple[str, ...]:
     names = []
-    for column in facts.get("columns") or []:
+    listed = facts.get("columns")
+    for column in listed if isinstance(listed, list) else []:
         if isinstance(column, str):
             names.append(column)
         elif isinstance(column, dict) and column.get("name"):
@@ -218,6 +223,6 @@ def _columns(facts: dict[str, Any]) -> tuple[str, ...]:
 def _execution_id(facts: dict[str, Any], files: tuple[ExportFile, ...]) -> str:
     for word in ("assemblyId", "executionId", "execution_id"):
         if facts.get(word):
-            return str(facts[word])
+            return ascii(str(facts[word]))[1:-1][:200]
     folder = PurePosixPath(files[0].name).parent.name
     return "" if _ANCHOR.fullmatch(folder) else folder

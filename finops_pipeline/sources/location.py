@@ -61,9 +61,12 @@ class LocalFolder:
     def describe(self, name: str) -> ExportFile | None:
         """See Location; the mark is the modification time in nanoseconds."""
         path = self._path(name)
-        if not path.is_file():
-            return None
-        stat = path.stat()
+        try:
+            if not path.is_file():
+                return None
+            stat = path.stat()
+        except OSError as error:
+            raise FileProblem(f"{name[:200]!r} cannot be read ({error.strerror})") from error
         return ExportFile(name, stat.st_size, str(stat.st_mtime_ns))
 
     def read(self, name: str) -> bytes:
@@ -84,17 +87,21 @@ class LocalFolder:
 
     def _path(self, name: str) -> Path:
         parts = PurePosixPath(name).parts
+        if not parts or ".." in parts or PurePosixPath(name).is_absolute():
+            raise self._leads_out(name)
         path = self._root.joinpath(*parts)
-        if (
-            not parts
-            or ".." in parts
-            or PurePosixPath(name).is_absolute()
-            or not path.resolve().is_relative_to(self._root.resolve())
-        ):
-            raise FileProblem(
-                f"{name!r} leads out of {self._root}", "a path below the source's location"
-            )
+        try:
+            inside = path.resolve().is_relative_to(self._root.resolve())
+        except (OSError, ValueError, RuntimeError) as error:  # NUL, too long, circle of links
+            raise FileProblem(f"{name[:200]!r} is no path ({error})", "a file's name") from error
+        if not inside:
+            raise self._leads_out(name)
         return path
+
+    def _leads_out(self, name: str) -> FileProblem:
+        return FileProblem(
+            f"{name[:200]!r} leads out of {self._root}", "a path below the source's location"
+        )
 
 
 def open_location(location: str, source: str) -> Location:

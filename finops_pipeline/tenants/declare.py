@@ -3,8 +3,8 @@
 Put here: parsing the file into nouns with errors that name the place, merging it into what is
 there, and naming each change. Keep out: storing (registry.py), rules of the nouns (model.py).
 
-Merging never deletes by omission: a tenant, source, project or account claim that the file
-does not mention stays. A claim is ended with a `to` date or `finops project release`.
+Merging never deletes by omission: a tenant, source, project, field or account claim that the
+file does not mention stays. A claim is ended with a `to` date or `finops project release`.
 """
 
 from __future__ import annotations
@@ -52,9 +52,11 @@ def _read_tenant(entry: dict[str, Any], path: Path) -> Tenant:
     where = f"{path}, tenant {entry.get('name', '(no name)')}"
     sources = [
         source.model_copy(update={"location": _absolute(source.location, path)})
-        for source in (_parse(Source, raw, where) for raw in entry.get("sources") or [])
+        if source.location
+        else source
+        for source in _parse_all(Source, entry.get("sources"), where)
     ]
-    projects = [_parse(Project, raw, where) for raw in entry.get("projects") or []]
+    projects = _parse_all(Project, entry.get("projects"), where)
     known = {**entry, "sources": (), "projects": ()}
     tenant = _parse(Tenant, known, where)
     return tenant.model_copy(update={"sources": tuple(sources), "projects": tuple(projects)})
@@ -82,6 +84,18 @@ def _parse(model: type[Model], raw: Any, where: str) -> Model:
         ) from error
     except RegistryError as error:
         raise RegistryError(f"{where}: {error.found}", error.expected, error.cure) from error
+
+
+def _parse_all(model: type[Noun], raw: Any, where: str) -> list[Noun]:
+    kind = model.__name__.lower()
+    if not isinstance(raw or [], list):
+        raise RegistryError(f"{where}: {kind}s is {raw!r}", f"a list of {kind}s")
+    nouns = [_parse(model, one, where) for one in raw or []]
+    names = [noun.name for noun in nouns]
+    for name in names:
+        if names.count(name) > 1:
+            raise RegistryError(f"{where}: {kind} {name} is declared twice", "one entry")
+    return nouns
 
 
 def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
@@ -146,6 +160,9 @@ def _lay_over(
     nouns = {noun.name: noun for noun in old}
     for noun in new:
         before = nouns.get(noun.name)
+        if before is not None:  # what is not said of it stays, too
+            said = {field: getattr(noun, field) for field in noun.model_fields_set}
+            noun = before.model_copy(update=said)
         nouns[noun.name] = noun
         if before is None:
             lines.append(f"+ {kind} {tenant}/{noun.name}")

@@ -148,9 +148,13 @@ class Project(_Noun):
                     f"project {raw.get('name')!r} has both source and sources", "one of the two"
                 )
             raw["sources"] = (one,)
+        accounts = raw.get("accounts") or ()
+        if not isinstance(accounts, list | tuple):
+            raise RegistryError(
+                f"project {raw.get('name')!r} has accounts {accounts!r}", "a list of account ids"
+            )
         raw["accounts"] = tuple(
-            {"id": entry} if isinstance(entry, int | str) else entry
-            for entry in raw.get("accounts") or ()
+            {"id": entry} if isinstance(entry, int | str) else entry for entry in accounts
         )
         return raw
 

@@ -135,7 +135,9 @@ priced_row as (
             else coalesce(line_item_usage_amount, 0)
         end as quantity,
         case
-            when is_unused then 'Unused' when category = 'Usage' and is_covered then 'Used'
+            when commitment_id is null then null
+            when is_unused then 'Unused'
+            when category = 'Usage' and is_covered then 'Used'
         end as commitment_status,
         case
             when commitment_id is null or category not in ('Usage', 'Purchase') then null
@@ -169,6 +171,7 @@ residual as (
         false as is_refund,
         false as is_correction,
         false as is_commitment_fee,
+        false as is_covered,
         false as is_savings_plan,
         false as is_spot,
         'Rest of Savings Plan negations' as line_item_line_item_description,
@@ -225,13 +228,13 @@ named as (
             'global'
         ) as region,
         case
-            when is_unused or is_commitment_fee
+            when is_unused or category = 'Purchase'
             then coalesce(commitment_id, line_item_resource_id)
             else line_item_resource_id
         end as resource,
         case
             when is_commitment_fee and category = 'Purchase' then 'Standard'
-            when commitment_status is not null then 'Committed'
+            when is_unused or is_covered then 'Committed'
             when is_spot then 'Dynamic'
             else 'Standard'
         end as pricing_model,
@@ -317,6 +320,7 @@ final as (
             else 'Hours'
         end as CommitmentDiscountUnit,
         case
+            when category = 'Usage' and is_refund and not is_correction then quantity
             when category = 'Usage' and row_kind = 'line' and not is_refund
             then coalesce(line_item_usage_amount, 0)
         end as ConsumedQuantity,
@@ -365,7 +369,8 @@ final as (
             when category <> 'Tax'
             then coalesce(
                 product_sku,
-                line_item_product_code || ':' || coalesce(line_item_usage_type, line_type)
+                line_item_product_code || ':' || coalesce(line_item_usage_type, line_type),
+                line_type
             )
         end as SkuId,
         case when SkuId is not null then line_item_usage_type end as SkuMeter,

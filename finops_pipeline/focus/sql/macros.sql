@@ -13,13 +13,13 @@ create or replace macro long_division(c, q) as (
     || lpad(((c % q) * 1000000 // q)::varchar, 6, '0')
     || lpad(((c % q) * 1000000 % q * 1000000 // q)::varchar, 6, '0')
     || lpad((((c % q) * 1000000 % q * 1000000 % q) * 1000000 // q)::varchar, 6, '0')
-)::decimal(38, 18);
+);
 
 -- |cost / quantity|, null when there is no quantity
 create or replace macro exact_ratio(cost, quantity) as
     case
         when quantity <> 0 and abs(quantity) < 10000000000000 and abs(cost) < 10000000000000
-        then long_division(digits(cost), digits(quantity))
+        then try_cast(long_division(digits(cost), digits(quantity)) as decimal(38, 18))
     end;
 
 -- whether price x quantity is cost within 1e-9 of it (FOCUS rule for cost columns);
@@ -27,7 +27,7 @@ create or replace macro exact_ratio(cost, quantity) as
 create or replace macro fits(price, quantity, cost) as
     case
         when price is null or quantity is null then false
-        when price < 0 then false
+        when price < 0 or abs(cost) >= 1000000000 then false
         when abs(quantity) < 1000000 and price < 1000000
         then abs(price::decimal(20, 14) * quantity::decimal(18, 12) - cost)
             <= 0.000000001 * greatest(abs(cost)::decimal(28, 9), 1)
@@ -42,7 +42,7 @@ create or replace macro unit_price(stated, quantity, cost) as
     case
         when quantity is null then null
         when fits(stated, quantity, cost) then stated
-        else coalesce(exact_ratio(cost, quantity), stated, 0)
+        else coalesce(exact_ratio(cost, quantity), greatest(stated, 0), 0)
     end;
 
 -- AWS ends some periods at :59; FOCUS ends are exclusive

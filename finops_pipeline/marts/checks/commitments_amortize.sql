@@ -27,9 +27,9 @@ by_commitment as (
 final as (
     select
         *,
-        used_and_unused_cost - fees_billed - upfront_share as difference
+        coalesce(used_and_unused_cost, 0) - fees_billed - coalesce(upfront_share, 0) as difference
     from by_commitment
-    where used_and_unused_cost - fees_billed - upfront_share <> 0
+    where coalesce(used_and_unused_cost, 0) - fees_billed - coalesce(upfront_share, 0) <> 0
 )
 
 select * from final

@@ -19,7 +19,10 @@ priced as (
         unnest([ListCost, ContractedCost]) as cost,
         unnest(['list', 'contracted']) as cost_basis
     from costs
-    where ChargeClass is null and PricingQuantity <> 0
+    where ChargeClass is null
+        and PricingQuantity <> 0
+        and abs(ListCost) < 1000000000
+        and abs(ContractedCost) < 1000000000
 ),
 
 compared as (
