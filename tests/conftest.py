@@ -82,6 +82,17 @@ class Installation:
         assert "Traceback" not in done.stderr
         return done
 
+    def python(self, code: str) -> subprocess.CompletedProcess[str]:
+        """Run a few lines of Python on this installation, in a process of its own."""
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "FINOPS_DATA": str(self.data)},
+            check=False,
+            timeout=300,
+        )
+
     def rows(self, tenant: str, sql: str) -> list[dict[str, Any]]:
         """Answer of `finops query` as objects; numbers as text, exactly."""
         out = self.finops("query", tenant, sql, "--format", "json").stdout

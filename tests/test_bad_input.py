@@ -112,12 +112,12 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
     "header only": (
         "legacy",
         lambda g: g.deliver("legacy", empty=True),
-        (MANIFEST, "delivers no rows", "where 286 rows are published", "If the month is really"),
+        (MANIFEST, "delivers no rows", "where 286 rows are published", "Look into the export"),
     ),
     "header only, parquet": (
         "payer",
         lambda g: g.deliver("payer", empty=True),
-        ("delivers no rows", "where 1354 rows are published", "If the month is really"),
+        ("delivers no rows", "where 1354 rows are published", "Look into the export"),
     ),
     "zero bytes": ("legacy", lambda g: g.csv.write_bytes(b""), ("is empty", "download it again")),
     "two manifests": (

@@ -169,9 +169,11 @@ def _header(name: str, path: Path) -> list[str]:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
             header = next(csv.reader(stream), [])
     except csv.Error as error:
-        raise FileProblem(f"{name} has an unreadable header ({error})", "UTF-8 CSV") from error
+        raise FileProblem(
+            f"{name} has an unreadable header ({error})", "UTF-8 CSV", _AGAIN
+        ) from error
     if not header:
-        raise FileProblem(f"{name} is empty", "a CSV with a header line")
+        raise FileProblem(f"{name} is empty", "a CSV with a header line", _AGAIN)
     return header
 
 

@@ -65,7 +65,10 @@ def _read_tenant(entry: dict[str, Any], path: Path) -> Tenant:
 def _absolute(location: str, path: Path) -> str:
     if not location or "://" in location:
         return location.rstrip("/")
-    return str((path.parent / Path(location).expanduser()).resolve())
+    try:
+        return str((path.parent / Path(location).expanduser()).resolve())
+    except (ValueError, RuntimeError, OSError) as error:
+        raise RegistryError(f"{path}: location {location!r} is no path ({error})") from error
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -1,0 +1,243 @@
+"""Deliveries and names that mean harm, or only look like it: found in reviews, kept here.
+
+Covers: patterns in delivered names, links laid later, columns named like ours, files counted
+twice, offsets in times, one tenant's or month's trouble beside good ones, charges and tables
+that must not part.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.bills import deliver, row, write_csv
+from tests.conftest import Installation
+
+SUM = "select sum(BilledCost) as b from costs"
+SECRET = "777.77"
+
+
+@pytest.fixture
+def two(empty: Installation, tmp_path: Path) -> Installation:
+    """acme and globex with a legacy CUR folder each; globex's bill is the secret."""
+    for tenant, cost in (("acme", "1.5"), ("globex", SECRET)):
+        deliver(tmp_path / tenant / "cur", [row(cost)])
+        empty.finops("tenant", "add", tenant)
+        empty.finops("source", "add", f"{tenant}/payer", "--format", "legacy-cur",
+                     "--location", str(tmp_path / tenant / "cur"))  # fmt: skip
+        empty.finops("project", "add", f"{tenant}/prod", "--account", "111122223333")
+    return empty
+
+
+def billed(installation: Installation, tenant: str) -> str:
+    return str(installation.rows(tenant, SUM)[0]["b"]).rstrip("0")
+
+
+def parquet(path: Path, cost: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = {name.replace("/", "_"): value for name, value in row(cost).items()}
+    snake = {
+        "bill_billing_period_start_date": names["bill_BillingPeriodStartDate"],
+        "line_item_usage_account_id": "111122223333",
+        "line_item_line_item_type": "Usage",
+        "line_item_usage_start_date": names["lineItem_UsageStartDate"],
+        "line_item_unblended_cost": cost,
+        "line_item_currency_code": "USD",
+    }
+    pq.write_table(pa.table({name: [value] for name, value in snake.items()}), path)
+
+
+def test_a_pattern_in_a_delivered_name_is_a_name(two: Installation, tmp_path: Path) -> None:
+    """`d*ta` beside a link `dxta` into globex's exports: acme gets its own file only."""
+    parquet(tmp_path / "globex2/data/f.parquet", SECRET)
+    cur = tmp_path / "acme2"
+    parquet(cur / "20260901-20261001/d*ta/f.parquet", "2.25")
+    (cur / "20260901-20261001/dxta").symlink_to(tmp_path / "globex2/data")
+    key = "20260901-20261001/d*ta/f.parquet"
+    (cur / "20260901-20261001/x-Manifest.json").write_text(json.dumps({"reportKeys": [key]}))
+    two.finops("source", "add", "acme/odd", "--format", "legacy-cur", "--location", str(cur))
+    two.finops("ingest")
+    assert billed(two, "acme") == "3.75"
+    assert billed(two, "globex") == SECRET
+
+
+def test_a_link_out_of_the_location_is_refused(two: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "acme/cur/20260901-20261001/cur-1.csv.gz"
+    file.unlink()
+    file.symlink_to(tmp_path / "globex/cur/20260901-20261001/cur-1.csv.gz")
+    assert "leads out of" in two.finops("ingest", "acme", ok=False).stderr
+    shutil.rmtree(tmp_path / "acme/cur")
+    (tmp_path / "acme/cur").symlink_to(tmp_path / "globex/cur")
+    assert "not its own" in two.finops("ingest", "acme", ok=False).stderr
+
+
+def test_the_data_folder_may_not_be_a_pattern(
+    two: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = Installation(tmp_path / "d*ta")
+    assert "FINOPS_DATA leads through 'd*ta'" in odd.finops("status", ok=False).stderr
+
+
+def test_columns_named_like_ours_change_nothing(two: Installation, tmp_path: Path) -> None:
+    """A bill's own x_problem: the good row stays good, the bad one is the one set aside."""
+    ours = {"x_problem": "boo", "x_SourceFile": "evil", "project": "globex", "source": "s"}
+    rows = [row("1.5", **ours), row("bad", **{**ours, "x_problem": ""})]
+    deliver(tmp_path / "acme/cur", rows, assembly="two")
+    two.finops("ingest", "acme")
+    assert billed(two, "acme") == "1.5"
+    kept = two.rows("acme", "select x_SourceFile as f, project as p from costs")
+    assert kept == [{"f": "cur-1.csv.gz", "p": "prod"}]
+    aside = two.rows("acme", "select line, reason from quarantine")
+    assert aside == [{"line": "3", "reason": "lineItem/UnblendedCost: bad is not a number"}]
+    assert two.rows("acme", "select x_problem__2 as x from landing_payer") == [{"x": "boo"}]
+
+
+def test_a_file_counts_once(two: Installation, tmp_path: Path) -> None:
+    bill = tmp_path / "hand.csv"
+    write_csv(bill, [row("10")])
+    two.finops("source", "add", "acme/hand", "--format", "legacy-cur")
+    refused = two.finops("ingest-file", "acme/hand", str(bill), str(bill), ok=False)
+    assert "given twice" in refused.stderr
+    manifest = tmp_path / "acme/cur/20260901-20261001/cur-Manifest.json"
+    facts = json.loads(manifest.read_text())
+    facts["reportKeys"] += ["20260901-20261001/cur-1.csv.gz"]
+    manifest.write_text(json.dumps(facts))
+    assert "names a file twice" in two.finops("ingest", "acme", ok=False).stderr
+
+
+def test_an_offset_in_a_time_is_kept(two: Installation, tmp_path: Path) -> None:
+    line = row("1", **{"lineItem/UsageStartDate": "2026-09-03T00:00:00+09:00"})
+    deliver(tmp_path / "acme/cur", [line], assembly="two")
+    two.finops("ingest", "acme")
+    start = two.rows("acme", "select ChargePeriodStart::varchar as s from costs")
+    assert start == [{"s": "2026-09-02 15:00:00"}]
+
+
+def test_decimals_beside_floats_stay_decimals(two: Installation, tmp_path: Path) -> None:
+    """Two files of one delivery, cost a decimal in one and a float in the other."""
+    folder = tmp_path / "acme3/20260901-20261001"
+    for name, cost in (("a", pa.array(["12345678901.123456789012345678"])), ("b", pa.array([0.1]))):
+        parquet(folder / f"{name}.parquet", "0")
+        table = pq.read_table(folder / f"{name}.parquet")
+        typed = cost if name == "b" else cost.cast(pa.decimal128(38, 18))
+        index = table.column_names.index("line_item_unblended_cost")
+        pq.write_table(
+            table.set_column(index, "line_item_unblended_cost", typed), folder / f"{name}.parquet"
+        )
+    keys = [f"20260901-20261001/{name}.parquet" for name in ("a", "b")]
+    (folder / "x-Manifest.json").write_text(json.dumps({"reportKeys": keys}))
+    two.finops("source", "add", "acme/mixed", "--format", "legacy-cur",
+               "--location", str(folder.parent))  # fmt: skip
+    two.finops("ingest", "acme")
+    sql = "select sum(BilledCost) as b from costs where x_Source = 'mixed'"
+    assert two.rows("acme", sql)[0]["b"] == "12345678901.223456789012345678"
+
+
+def test_trouble_of_one_stops_no_other(two: Installation, tmp_path: Path) -> None:
+    """A tenant without deliveries, a damaged month: the rest is built, the exit code tells."""
+    two.finops("tenant", "add", "able")
+    (tmp_path / "none").mkdir()
+    two.finops("source", "add", "able/none", "--format", "focus",
+               "--location", str(tmp_path / "none"))  # fmt: skip
+    deliver(tmp_path / "acme/cur", [row("2", day="2026-08-05")], "2026-08")
+    damaged = tmp_path / "acme/cur/20260901-20261001/cur-1.csv.gz"
+    damaged.write_bytes(damaged.read_bytes()[:-5])
+    told = two.finops("ingest", ok=False)
+    assert "acme/payer 2026-09 refused" in told.stderr and "able/none" in told.stderr
+    assert billed(two, "acme") == "2." and billed(two, "globex") == SECRET
+
+
+def test_hostile_manifests_are_refused_in_one_line(two: Installation, tmp_path: Path) -> None:
+    two.finops("ingest")
+    manifest = tmp_path / "acme/cur/20260901-20261001/cur-Manifest.json"
+    for facts in (
+        {"reportKeys": ["a\0b.csv"]},
+        {"reportKeys": ["x" * 5000 + ".csv"]},
+        {"reportKeys": ["a\nb.csv"]},
+        {"reportKeys": ["\ud800.csv"]},
+        {"reportKeys": ["../../globex/cur/20260901-20261001/cur-1.csv.gz"]},
+        {"reportKeys": 5, "columns": 5},
+    ):
+        manifest.write_text(json.dumps(facts))
+        done = two.finops("ingest", "acme", ok=False)
+        assert done.stderr.count("\n") <= 3, done.stderr
+        assert billed(two, "acme") == "1.5"
+
+
+def test_amounts_at_the_edge_build(two: Installation, tmp_path: Path) -> None:
+    """Huge costs, tiny quantities, cut-off JSON: exact, and never a traceback."""
+    amounts = {"lineItem/UsageAmount": "1e-17", "pricing/publicOnDemandCost": "5000"}
+    rows = [
+        row("1000000000000000", **{"lineItem/UsageAmount": "3"}),
+        row("5000", **amounts),
+        row("-7.5", **{"lineItem/UsageAmount": "0"}),
+    ]
+    deliver(tmp_path / "acme/cur", rows, assembly="two")
+    two.finops("ingest", "acme")
+    assert billed(two, "acme") == "1000000000004992.5"
+    deliver(tmp_path / "acme/cur", [row("9" + "0" * 19), row("9" + "0" * 19)], assembly="three")
+    refused = two.finops("ingest", "acme", ok=False)
+    assert "do not add up within 20 digits" in refused.stderr
+    assert billed(two, "acme") == "1000000000004992.5"
+
+
+def test_a_gone_landing_takes_no_charges_with_it(two: Installation, tmp_path: Path) -> None:
+    bill = tmp_path / "hand.csv"
+    write_csv(bill, [row("10", account="999988887777")])
+    two.finops("source", "add", "acme/hand", "--format", "legacy-cur")
+    two.finops("ingest-file", "acme/hand", str(bill))
+    shutil.rmtree(two.folder("acme") / "landing/source=hand")
+    two.finops("project", "add", "acme/new", "--account", "999988887777")
+    assert "landing of acme/hand 2026-09 is gone" in two.finops("ingest", "acme", ok=False).stderr
+    assert billed(two, "acme") == "10."
+
+
+def test_charges_and_tables_never_part(two: Installation, tmp_path: Path) -> None:
+    """A refused refresh publishes neither: `costs` and `monthly_costs` say the same."""
+    two.finops("ingest", "acme")
+    before = two.folder("acme") / "acme.duckdb"
+    kept = before.read_bytes()
+    deliver(tmp_path / "acme/cur", [row("99")], assembly="two")
+    code = (
+        "import finops_pipeline.marts.library as l, finops_pipeline.marts.build as b, sys\n"
+        "from dataclasses import replace\n"
+        "wrong = tuple(replace(m, sql=m.sql + ' limit 0') for m in l.marts())\n"
+        "b.marts = lambda: wrong\n"
+        "from finops_pipeline.cli.app import main\n"
+        "sys.argv = ['finops', 'ingest', 'acme']\n"
+        "main()\n"
+    )
+    done = two.python(code)
+    assert done.returncode == 1 and "Nothing of this was published" in done.stderr
+    assert before.read_bytes() == kept
+    both = (
+        "select (select sum(BilledCost) from costs) as c, sum(billed_cost) as m from monthly_costs"
+    )
+    assert {value.rstrip("0") for value in two.rows("acme", both)[0].values()} == {"1.5"}
+    two.finops("ingest", "acme")
+    assert {value.rstrip("0") for value in two.rows("acme", both)[0].values()} == {"99."}
+
+
+def test_values_do_not_steer_the_table(two: Installation, tmp_path: Path) -> None:
+    line = row("1", **{"lineItem/LineItemDescription": "[prod] a [/foo] \x1b[31mred"})
+    deliver(tmp_path / "acme/cur", [line], assembly="two")
+    two.finops("ingest", "acme")
+    shown = two.finops("query", "acme", "select ChargeDescription from costs").stdout
+    assert "[prod] a [/foo] ?[31mred" in shown
+
+
+def test_a_claim_moves_the_charge_whole(two: Installation, tmp_path: Path) -> None:
+    """Ingesting one project after a claim: its charges leave `unassigned` in the same moment."""
+    deliver(tmp_path / "acme/cur", [row("1"), row("2", account="999988887777")], assembly="two")
+    two.finops("ingest", "acme")
+    two.finops("project", "add", "acme/new", "--account", "999988887777")
+    assert two.house.status("acme")[0].state == "incomplete"
+    two.finops("ingest", "acme/new")
+    sql = "select project as p, sum(BilledCost)::int as b from costs group by all order by all"
+    assert two.rows("acme", sql) == [{"p": "new", "b": "2"}, {"p": "prod", "b": "1"}]
+    assert two.house.status("acme")[0].state == "reconciled"

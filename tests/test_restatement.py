@@ -1,0 +1,310 @@
+"""What a run changes and what it leaves alone: same bytes, restated months, projects that move.
+
+The same delivery twice changes no file; a restated one replaces its month and nothing else; a
+claim that is declared, or that ends on a day, moves exactly those charges at the next ingest,
+while all projects together always add up to the bill. Also which part of the work a
+project or months choose, and the errors for what is not there. Both tenants are always there.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finops_pipeline.sources.synthetic.estate import write_delivery
+from tests.conftest import LAST_MONTH, SEED, Installation
+from tests.globex import ask, finops
+
+OLDEST, MIDDLE, OPEN = "2026-08", "2026-09", LAST_MONTH
+MARTS = ("daily_costs", "monthly_costs", "monthly_bill")
+Truth = dict[str, Any]
+Census = Callable[[Path], dict[str, tuple[int, int]]]
+
+
+@pytest.fixture
+def made(built: Installation, own_estate: Path, empty: Installation) -> Installation:
+    """Both tenants ingested, up to date with exports that may be changed."""
+    shutil.copytree(built.data, empty.data)
+    empty.apply(own_estate / "tenants.yaml")
+    for tenant in ("acme", "globex"):
+        empty.ingest(tenant)
+    return empty
+
+
+def by_project(made: Installation, tenant: str, month: str) -> dict[str, Decimal]:
+    where = f"where billing_period = '{month}'"
+    rows = ask(
+        f"select project p, sum(BilledCost) b from costs {where} group by 1", tenant, made.data
+    )
+    return {row["p"]: Decimal(row["b"]) for row in rows}
+
+
+def expected(*truths: Truth, basis: str = "billed_cost") -> dict[str, Decimal]:
+    """Per project, of the truths of a month's sources; projects without charges left out."""
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for truth in truths:
+        for project, costs in truth["by_project"].items():
+            sums[project] += Decimal(costs[basis])
+    return {project: cost for project, cost in sums.items() if cost}
+
+
+def states(made: Installation, tenant: str) -> set[str]:
+    return {status.state for status in made.house.status(tenant)}
+
+
+def partitions(counted: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    return {name: facts for name, facts in counted.items() if name.endswith(".parquet")}
+
+
+# --- the same bytes
+
+
+def test_the_same_delivery_twice_changes_no_file(made: Installation, census: Census) -> None:
+    before = census(made.data)
+    for tenant in ("acme", "globex"):
+        steps = made.ingest(tenant).steps
+        assert {step.outcome for step in steps} == {"unchanged"}
+    assert census(made.data) == before
+    done = made.finops("ingest")
+    assert (done.stdout, done.stderr) == ("44 unchanged\n", "")
+    assert census(made.data) == before
+
+
+def test_touched_files_with_the_same_bytes_rewrite_nothing(
+    made: Installation, own_estate: Path, census: Census
+) -> None:
+    before = census(made.folder("acme"))
+    for path in own_estate.rglob("*"):
+        os.utime(path)
+    for _ in range(2):
+        assert {step.outcome for step in made.ingest("acme").steps} == {"unchanged"}
+        after = census(made.folder("acme"))
+        assert {name for name in after if after[name] != before.get(name)} <= {"ledger.sqlite"}
+        assert after.keys() == before.keys()
+
+
+# --- restated months
+
+
+@pytest.mark.parametrize(
+    ("tenant", "source"), [("acme", "payer"), ("globex", "payer"), ("acme", "labs")]
+)
+def test_a_restated_delivery_replaces_exactly_its_month(
+    made: Installation, own_estate: Path, truth: Truth, census: Census, tenant: str, source: str
+) -> None:
+    other = "globex" if tenant == "acme" else "acme"
+    before, other_before = census(made.folder(tenant)), census(made.folder(other))
+    of_others = {m: ask(marts_but(m), tenant) for m in MARTS}
+    sources = truth["tenants"][tenant]["sources"]
+    rest = [months[MIDDLE] for name, months in sources.items() if name != source]
+    old = sources[source][MIDDLE]
+
+    def deliver(restatement: int) -> Truth:
+        return write_delivery(
+            own_estate, seed=SEED, last_month=LAST_MONTH, tenant=tenant, source=source,
+            month=MIDDLE, restatement=restatement,
+        ).truth  # fmt: skip
+
+    new = deliver(1)
+    assert new["billed_cost"] != old["billed_cost"]
+    steps = made.ingest(tenant).steps
+    assert [s.month for s in steps if s.outcome == "landed"] == [MIDDLE]
+    assert {s.month for s in steps if s.outcome == "built"} == {MIDDLE, ""}
+
+    assert by_project(made, tenant, MIDDLE) == expected(*rest, new)
+    assert states(made, tenant) == {"reconciled"}
+    after = census(made.folder(tenant))
+    changed = {n for n, facts in partitions(after).items() if facts != before.get(n)}
+    assert f"landing/source={source}/billing_period={MIDDLE}/delivery.parquet" in changed
+    assert all(f"billing_period={MIDDLE}/" in name for name in changed)
+    assert {m: ask(marts_but(m), tenant) for m in MARTS} == of_others
+    assert census(made.folder(other)) == other_before
+
+    with sqlite3.connect(made.folder(tenant) / "ledger.sqlite") as ledger:
+        kept = ledger.execute(
+            "select current, rows_read from deliveries where source = ? and billing_period = ?"
+            " order by landed_at, current", (source, MIDDLE),
+        ).fetchall()  # fmt: skip
+    ledger.close()
+    assert kept == [(0, old["rows"]), (1, new["rows"])]
+
+    assert deliver(0) == old
+    made.ingest(tenant)
+    assert by_project(made, tenant, MIDDLE) == expected(*rest, old)
+
+
+def marts_but(mart: str) -> str:
+    return f"from {mart} where billing_period <> '{MIDDLE}' order by all"
+
+
+# --- projects and claims
+
+
+@pytest.mark.parametrize("tenant", ["acme", "globex"])
+def test_every_project_and_month_bills_the_truth(
+    built: Installation, truth: Truth, tenant: str
+) -> None:
+    for month in (OLDEST, MIDDLE, OPEN):
+        truths = [months[month] for months in truth["tenants"][tenant]["sources"].values()]
+        assert by_project(built, tenant, month) == expected(*truths)
+        sql = f"from monthly_costs where billing_period = '{month}'"
+        effective: dict[str, Decimal] = defaultdict(Decimal)
+        for row in ask(sql, tenant, built.data):
+            effective[row["project"]] += Decimal(row["effective_cost"])
+        assert effective == expected(*truths, basis="effective_cost")
+
+
+def test_an_account_that_moves_mid_month_is_split_by_day(built: Installation) -> None:
+    for tenant in ("acme", "globex"):
+        sql = (
+            "select project, min(ChargePeriodStart)::date as first, max(ChargePeriodStart)::date as"
+            f" last from costs where SubAccountId = '444455556666' and billing_period = '{OLDEST}'"
+            " group by 1 order by 1"
+        )
+        dev, staging = ask(sql, tenant, built.data)
+        assert (dev["project"], dev["first"], dev["last"]) == ("dev", "2026-08-16", "2026-08-31")
+        assert (staging["project"], staging["last"]) == ("staging", "2026-08-15")
+
+
+def test_a_new_project_takes_its_account_out_of_unassigned(
+    made: Installation, census: Census
+) -> None:
+    before = {m: by_project(made, "acme", m) for m in (OLDEST, MIDDLE, OPEN)}
+    files, globex = census(made.folder("acme")), census(made.folder("globex"))
+    assert all(of["unassigned"] for of in before.values())
+    words = ["project", "add", "acme/sandbox", "--account", "777788889999", "--source", "payer"]
+    assert finops(*words) == (0, "+ project acme/sandbox\n")
+    made.ingest("acme")
+    for month, of in before.items():
+        taken = {**of, "sandbox": of["unassigned"]}
+        del taken["unassigned"]
+        assert by_project(made, "acme", month) == taken
+    after = partitions(census(made.folder("acme")))
+    same = {n for n, facts in after.items() if facts == files.get(n)}
+    assert {n.split("/")[1] for n in after.keys() - same} == {"project=sandbox"}
+    assert not [n for n in after if "project=unassigned" in n]
+    assert states(made, "acme") == {"reconciled"}
+
+    assert finops("project", "release", "acme/sandbox", "777788889999")[0] == 0
+    made.ingest("acme")
+    assert {m: by_project(made, "acme", m) for m in before} == before
+    assert census(made.folder("globex")) == globex
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whatever_is_claimed_all_projects_together_are_the_bill(
+    made: Installation, tmp_path: Path, seed: int
+) -> None:
+    """Random claims with random days, classified again here, charge by charge."""
+    rng = random.Random(seed)
+    first = date(2026, 9, 1)
+    lines = ask(
+        "select SubAccountId as a, ChargePeriodStart::date as d, BilledCost as b from costs"
+        f" where billing_period = '{MIDDLE}'"
+    )
+    accounts = sorted({row["a"] for row in lines})
+    claims: dict[str, list[tuple[str, date | None, date | None]]] = defaultdict(list)
+    for account in accounts:
+        day = first + timedelta(days=rng.randrange(1, 29))
+        one, other = rng.sample(["one", "two", "three", "nobody"], 2)
+        claims[one].append((account, None, day))
+        claims[other].append((account, day, None))
+    wanted: dict[str, Decimal] = defaultdict(Decimal)
+    for row in lines:
+        day = date.fromisoformat(row["d"])
+        project = next(
+            name for name, held in claims.items() for account, since, until in held
+            if account == row["a"] and (since or day) <= day and (until is None or day < until)
+        )  # fmt: skip
+        wanted["unassigned" if project == "nobody" else project] += Decimal(row["b"])
+
+    for name in ("prod", "staging", "dev", "shared"):
+        project = made.house.registry.tenant("globex").project(name)
+        for account in {claim.id for claim in project.accounts}:
+            assert finops("project", "release", f"globex/{name}", account)[0] == 0
+    text = "tenants:\n- name: globex\n  projects:\n"
+    for name, held in claims.items():
+        if name != "nobody":
+            text += f"  - name: {name}\n    accounts:\n"
+            for account, since, until in held:
+                days = f", from: {since}" if since else f", to: {until}"
+                text += f'    - {{id: "{account}"{days}}}\n'
+    declared = tmp_path / "claims.yaml"
+    declared.write_text(text)
+    code, said = finops("apply", str(declared))
+    assert code == 0, said
+    assert finops("ingest", "globex", "--month", MIDDLE)[0] == 0
+
+    assert by_project(made, "globex", MIDDLE) == {n: cost for n, cost in wanted.items() if cost}
+    of_month = [s for s in made.house.status("globex") if s.billing_period == MIDDLE]
+    assert {s.state for s in of_month} == {"reconciled"}
+
+
+# --- parts of the work
+
+
+def test_one_project_is_built_from_its_sources_only(fresh: Installation, census: Census) -> None:
+    code, said = finops("ingest", "acme/prod", "--month", OPEN)
+    assert code == 0, said
+    assert set(partitions(census(fresh.folder("acme")))) == {
+        f"landing/source=payer/billing_period={OPEN}/delivery.parquet",
+        f"costs/project=prod/billing_period={OPEN}/charges.parquet",
+    }
+    (status,) = fresh.house.status("acme")
+    assert status.state == "incomplete"
+    assert (
+        status.reason and "data-platform, dev, staging, unassigned are not built" in status.reason
+    )
+    assert finops("ingest", "acme", "--month", OPEN)[0] == 0
+    assert states(fresh, "acme") == {"reconciled"}
+    assert not fresh.folder("globex").exists()
+
+
+def test_months_choose_what_is_ingested(fresh: Installation) -> None:
+    def months(tenant: str) -> set[str]:
+        return {status.billing_period for status in fresh.house.status(tenant)}
+
+    assert finops("ingest", "globex", "--to", OLDEST)[0] == 0
+    assert months("globex") == {OLDEST}
+    assert finops("ingest", "globex", "--from", OPEN)[0] == 0
+    assert months("globex") == {OLDEST, OPEN}
+    assert finops("ingest", "acme", "--from", MIDDLE, "--to", MIDDLE)[0] == 0
+    assert months("acme") == {MIDDLE}
+    assert finops("ingest", "globex")[0] == 0
+    assert months("globex") == {OLDEST, MIDDLE, OPEN}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("initech", 1, "tenant initech is not known"),
+        ("acme/shared", 1, "project acme/shared is not known"),
+        (
+            "acme --month 2020-01",
+            1,
+            "no source of tenant acme has a delivery of the months asked for",
+        ),
+        ("acme --month 2026-13", 1, "'2026-13' is not a billing period"),
+        ("acme --from 202609", 1, "'202609' is not a billing period"),
+        ("acme --from 2026-10 --to 2026-09", 2, "2026-10 is after --to 2026-09"),
+        ("acme --month 2026-10 --to 2026-10", 2, "give --month, or --from and --to"),
+    ],
+)
+def test_what_is_not_there_is_an_error_and_changes_nothing(
+    made: Installation, census: Census, words: str, code: int, said: str
+) -> None:
+    before = census(made.data)
+    done = finops("ingest", *words.split())
+    assert done[0] == code
+    assert said in " ".join(done[1].replace("│", " ").split())
+    assert census(made.data) == before
