@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -70,7 +71,9 @@ class Settings(BaseSettings):
     @property
     def registry(self) -> str:
         """SQLAlchemy URL of the registry."""
-        return self.registry_url or f"sqlite:///{self.data_folder / 'registry.sqlite'}"
+        if self.registry_url:
+            return self.registry_url
+        return f"sqlite:///{quote(str(self.data_folder / 'registry.sqlite'))}"
 
 
 def load_settings() -> Settings:

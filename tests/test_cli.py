@@ -69,6 +69,18 @@ def test_ranges_of_months(fresh: Installation) -> None:
     assert "no source of tenant globex has a delivery of the months asked for" in missing.stderr
 
 
+def test_an_empty_name_is_not_every_tenant(fresh: Installation) -> None:
+    for words in (("ingest", ""), ("status", ""), ("source", "list", ""), ("project", "list", "")):
+        assert "tenant name '' cannot be used" in fresh.finops(*words, ok=False).stderr
+    assert not fresh.folder("acme").exists()
+
+
+def test_a_source_keeps_its_location(fresh: Installation) -> None:
+    again = fresh.finops("source", "add", "acme/payer", "--format", "legacy-cur")
+    assert again.stdout == "nothing changed\n"
+    assert "cur-hourly" in fresh.finops("source", "list", "acme").stdout
+
+
 def test_forms_of_an_answer(built: Installation, tmp_path: Path) -> None:
     query = ("query", "acme", PIVOT, "--format")
     shown = built.finops(*query, "table").stdout

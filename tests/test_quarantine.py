@@ -149,6 +149,8 @@ def test_byte_order_marks_and_crlf_are_no_damage(globex: Globex, newline: str, m
     kept = ask(f"select x_LineItemId as i, ChargeDescription as d from costs {lines}")
     at, described = globex.column("lineItem/LineItemDescription"), {r["i"]: r["d"] for r in kept}
     assert described == {record[0]: record[at] for record in records[1:]}
+    landed = ask(f'select "{ID}" as i from landing_legacy {in_month("legacy")}')
+    assert {r["i"] for r in landed} == described.keys()
 
 
 def test_numbers_in_every_spelling_are_exact(globex: Globex) -> None:

@@ -49,7 +49,7 @@ def _lay_over(tenant: Tenant) -> None:
 
 def _chosen(name: str | None) -> list[Tenant]:
     registry = house().registry
-    return [registry.tenant(name)] if name else registry.tenants()
+    return registry.tenants() if name is None else [registry.tenant(name)]
 
 
 @tenant_app.command("add")
@@ -72,15 +72,18 @@ def tenant_list() -> None:
 def source_add(
     source: Annotated[str, typer.Argument(metavar="TENANT/SOURCE")],
     format: Annotated[SourceFormat, typer.Option(help="Form of the export.")],
-    location: Annotated[str, typer.Option(help="Folder of the report; empty: by hand.")] = "",
+    location: Annotated[
+        str | None, typer.Option(help="Folder of the report; without one: fed by hand.")
+    ] = None,
 ) -> None:
-    """Declare a billing export of a tenant."""
+    """Declare a billing export of a tenant; a location not given stays as it is."""
     tenant, name = split(source, "SOURCE")
     house().registry.tenant(tenant)
-    if location and "://" not in location:
-        location = str(Path(location).expanduser().resolve())
-    declared = Source(name=name, format=format, location=location)
-    _lay_over(Tenant(name=tenant, sources=(declared,)))
+    said = {"name": name, "format": format}
+    if location is not None:
+        is_folder = location and "://" not in location
+        said["location"] = str(Path(location).expanduser().resolve()) if is_folder else location
+    _lay_over(Tenant(name=tenant, sources=(Source.model_validate(said),)))
 
 
 @source_app.command("list")

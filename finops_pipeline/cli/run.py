@@ -47,12 +47,12 @@ def ingest_command(
     span = _span(month, first, last)
     here = house()
     project = None
-    if target and "/" in target:
+    if target is not None and "/" in target:
         target, project = split(target, "PROJECT")
-    tenants = [here.registry.tenant(target)] if target else here.registry.tenants()
+    tenants = [here.registry.tenant(target)] if target is not None else here.registry.tenants()
     if not tenants:
         raise RegistryError("no tenant is declared", cure="Declare some: finops apply FILE")
-    if target:
+    if target is not None:
         _end([_watched(here, tenants[0], project, span)])
     else:
         _end([_one_of_many(here, tenant, span) for tenant in tenants])
@@ -139,7 +139,7 @@ def status_command(
 ) -> None:
     """Tell for every month what was delivered, what it sums to, and whether it reconciles."""
     here = house()
-    names = [here.registry.tenant(tenant).name] if tenant else here.registry.names()
+    names = here.registry.names() if tenant is None else [here.registry.tenant(tenant).name]
     rows = [{"tenant": name, **asdict(status)} for name in names for status in here.status(name)]
     if format is Format.TABLE:
         for name in names:

@@ -22,12 +22,18 @@ SOURCE_FILE = "x_SourceFile"
 _AGAIN = "Copy or download it again; the previous delivery stays published"
 
 
-RESERVED = frozenset(
-    {
-        "x_sourcefile", "x_problem", "x_rounded", "x_month", "x_n", "file_row_number",
-        "source", "project", "tenant", "billing_period",
-    }
-)  # fmt: skip
+RESERVED = (
+    "x_sourcefile",
+    "x_problem",
+    "x_rounded",
+    "x_month",
+    "x_n",
+    "file_row_number",
+    "source",
+    "project",
+    "tenant",
+    "billing_period",
+)
 """Names (in lower case) that mean something to us; a bill's own column of that name is kept
 with `__2` added."""
 
@@ -47,7 +53,7 @@ class ReadableFile:
     columns: tuple[tuple[str, str, str], ...]
     is_csv: bool
     null_words: tuple[str, ...]
-    as_text: frozenset[str] = frozenset()
+    as_text: tuple[str, ...] = ()
 
     @property
     def types(self) -> dict[str, str]:
@@ -101,7 +107,7 @@ def open_files(
         for name, kind in file.types.items():
             kinds.setdefault(name, set()).add(kind)
     # United as numbers, a decimal beside a float would become a float.
-    mixed = frozenset(
+    mixed = tuple(
         name
         for name, types in kinds.items()
         if len(types) > 1 and not any(kind.startswith(_NESTED) or "[" in kind for kind in types)

@@ -59,7 +59,11 @@ class LocalFolder:
         return [entry.name for entry in self._entries(name) if entry.is_file()]
 
     def describe(self, name: str) -> ExportFile | None:
-        """See Location; the mark is the modification time in nanoseconds."""
+        """See Location; the mark is the modification time in nanoseconds.
+
+        Raises:
+            FileProblem: the name leads out of the folder, or cannot be looked at.
+        """
         path = self._path(name)
         try:
             if not path.is_file():
