@@ -144,7 +144,8 @@ class House:
         for place in (*others, (self.settings.data_folder / "lake").resolve()):
             if here.is_relative_to(place) or place.is_relative_to(here):
                 raise RegistryError(
-                    f"source {tenant.name}/{source.name} leads to {here}, which is not its own",
+                    f"source {tenant.name}/{source.name}: {source.location} leads to a folder that"
+                    " is not its own",
                     "a folder that only this tenant reads, outside the lake",
                     "Correct the location",
                 )

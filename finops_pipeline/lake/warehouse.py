@@ -123,7 +123,7 @@ def glob_columns(connection: Connection, folder: TenantFolder, glob: str) -> lis
 def reading(folder: TenantFolder) -> Iterator[Connection]:
     """The tenant's file, read-only, its views working wherever this process stands.
 
-    The connection sees the tenant's folder and no other file: reading outside is refused.
+    For the pipeline's own queries; somebody else's SQL goes through jail.py.
 
     Raises:
         Unknown: nothing has been built for this tenant yet.

@@ -93,15 +93,7 @@ def land_part(context: dg.AssetExecutionContext, installation: Installation, par
         if path.exists():
             metadata["dagster/column_schema"] = _schema(parquet_columns(path))
         context.add_asset_metadata(metadata, partition_key=key)
-    _fail_on(
-        [f"{step.what} {step.month}: {step.reason}" for step in steps if step.outcome == "refused"]
-        + [
-            f"{part.tenant}/{name} {month}: no delivery of this month"
-            for _, name, month in part.keys
-            if (name, month) not in landed
-            and not any(s.outcome == "refused" and s.month in (month, "") for s in steps)
-        ]
-    )
+    _fail_on(_refusals(part, steps, set(landed), "no delivery of this month"))
 
 
 def _costs(parts: Partitions) -> dg.AssetsDefinition:
@@ -140,19 +132,8 @@ def build_part(context: dg.AssetExecutionContext, installation: Installation, pa
         if record is not None:
             took = seconds.get((f"{part.tenant}/{name}", month), 0.0)
             context.add_asset_metadata(_costs_metadata(record, took), partition_key=key)
-    _fail_on(
-        [f"{step.what} {step.month}: {step.reason}" for step in steps if step.outcome == "refused"]
-        + [
-            f"{part.tenant}/{name} {month}: nothing has landed; materialize landing first"
-            for _, name, month in part.keys
-            if (name, month) not in records and not steps_refused(steps, month)
-        ]
-    )
-
-
-def steps_refused(steps: list[Step], month: str) -> bool:
-    """Whether a step of this month was refused."""
-    return any(step.outcome == "refused" and step.month == month for step in steps)
+    words = "nothing has landed; materialize landing first"
+    _fail_on(_refusals(part, steps, set(records), words))
 
 
 def _costs_metadata(record: PartitionRecord, seconds: float) -> dict[str, Any]:
@@ -199,7 +180,7 @@ def refresh_part(
     steps: list[Step] = []
     with house.writer(part.tenant) as writer, writer.publication() as publication:
         done = refresh_warehouse(house, publication, tenant, steps.append)
-    _fail_on([f"{part.tenant}: {step.reason}" for step in steps if step.outcome == "refused"])
+    _fail_on(_refusals(part, steps, {(name, month) for _, name, month in part.keys}, ""))
     if done is None:
         return
     monthly = MARTS["monthly_costs"]
@@ -225,6 +206,18 @@ def _schema(columns: dict[str, str], table: Table | None = None) -> dg.TableSche
     return dg.TableSchema(
         columns=[dg.TableColumn(n, t, description=meanings.get(n)) for n, t in columns.items()]
     )
+
+
+def _refusals(part: Asked, steps: list[Step], done: set[tuple[str, str]], words: str) -> list[str]:
+    """Why a run fails: refused steps, and what was asked for and is neither done nor refused."""
+    refused = [step for step in steps if step.outcome == "refused"]
+    known = {step.month for step in refused}
+    missing = [
+        f"{part.tenant}/{name} {month}: {words}"
+        for _, name, month in part.keys
+        if (name, month) not in done and not known & {month, ""}
+    ]
+    return [f"{step.what} {step.month}: {step.reason}" for step in refused] + missing
 
 
 def _fail_on(reasons: list[str]) -> None:
