@@ -22,3 +22,8 @@ def this_month() -> str:
 def stopwatch() -> float:
     """Seconds of a clock that only goes forward; subtract two readings."""
     return time.perf_counter()
+
+
+def pause(seconds: float) -> None:
+    """Wait, before something is tried again."""
+    time.sleep(seconds)

@@ -6,9 +6,13 @@ particular case (the raiser knows what it found).
     FinopsError
     ├── Transient                 trying again later may help
     │   ├── TenantBusy            another process holds this tenant's write lock
-    │   └── DeliveryMoving        files changed while they were read
+    │   ├── BudgetSpent           a run's budget of paid requests is used up
+    │   ├── DiskFull              no room for what is to be downloaded or built
+    │   ├── DeliveryMoving        files changed while they were read
+    │   └── Unreachable           AWS or a store did not answer well, after retries
     └── Terminal                  someone has to change something first
         ├── SettingError          an environment variable that cannot be used
+        ├── AccessRefused         AWS or a store said no: denied, no such bucket, bad credentials
         ├── RegistryError         a tenant, source or project declared wrongly
         │   └── Unknown           a name that is not there (or not yours: same words)
         ├── DeliveryRefused       an export that cannot be taken as it stands
@@ -51,8 +55,20 @@ class TenantBusy(Transient):
     """Another process is writing this tenant's folder."""
 
 
+class BudgetSpent(Transient):
+    """A run has sent as many paid requests as it may; the next run goes on from there."""
+
+
+class DiskFull(Transient):
+    """The disk has no room for what is to be downloaded or built; nothing was published of it."""
+
+
 class DeliveryMoving(Transient):
     """The delivery changed while it was being read."""
+
+
+class Unreachable(Transient):
+    """AWS or a store was throttling, failing or not answering, even after retries."""
 
 
 class Terminal(FinopsError):
@@ -61,6 +77,10 @@ class Terminal(FinopsError):
 
 class SettingError(Terminal):
     """A setting of the environment that cannot be used."""
+
+
+class AccessRefused(Terminal):
+    """AWS or a store refused: denied, no such bucket, credentials or profile that do not hold."""
 
 
 class RegistryError(Terminal):

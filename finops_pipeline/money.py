@@ -5,11 +5,30 @@ Put here: adding and spelling amounts. Keep out: what an amount means.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from decimal import Decimal, localcontext
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
+_AMOUNT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_SMALLEST, _END = Decimal("1e-18"), Decimal("1e20")
 _DIGITS = 100
 """Python rounds sums to 28 digits unless told otherwise; DECIMAL(38,18) sums need more."""
+
+
+def read_amount(text: str) -> tuple[Decimal, bool] | None:
+    """An amount as DECIMAL(38,18) holds it, and whether that took rounding; None if it is none.
+
+    `1,234.5`, `NaN`, `1_000` and amounts of more than 20 digits before the point are none.
+    """
+    if not _AMOUNT.fullmatch(text):
+        return None
+    with localcontext() as context:
+        context.prec = 1200  # the text may have an exponent of three digits
+        amount = Decimal(text)
+        if abs(amount) >= _END:
+            return None
+        kept = amount.quantize(_SMALLEST, ROUND_HALF_UP)
+        return kept, kept != amount
 
 
 def exact_sum(amounts: Iterable[Decimal]) -> Decimal:

@@ -49,6 +49,11 @@ class Settings(BaseSettings):
         ge=0,
         description="How long an ingest waits for another one of the same tenant to finish.",
     )
+    cost_explorer_requests: int = Field(
+        default=50,
+        ge=0,
+        description="Cost Explorer requests (USD 0.01 each) that one run may send for a tenant.",
+    )
 
     @property
     def data_folder(self) -> Path:

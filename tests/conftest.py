@@ -21,6 +21,9 @@ from finops_pipeline.pipeline import House, ingest
 from finops_pipeline.settings import Settings
 from finops_pipeline.sources.synthetic.estate import write_estate
 from finops_pipeline.tenants.declare import apply, read_declaration
+from tests.servers import moto, store
+
+__all__ = ["moto", "store"]
 
 SEED, LAST_MONTH, MONTHS = 7, "2026-10", 3
 """A small estate: its open month is 2026-10; dates do not depend on today."""
@@ -29,10 +32,13 @@ SEED, LAST_MONTH, MONTHS = 7, "2026-10", 3
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No test reads or writes a developer's own installation, or leaves the process elsewhere."""
-    for name in [name for name in os.environ if name.startswith(("FINOPS_", "DAGSTER_"))]:
+    for name in [name for name in os.environ if name.startswith(("FINOPS_", "DAGSTER_", "AWS_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("FINOPS_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-aws-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-aws-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     before = Path.cwd()
     yield
     os.chdir(before)

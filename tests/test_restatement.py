@@ -138,9 +138,13 @@ def test_a_restated_delivery_replaces_exactly_its_month(
     ledger.close()
     assert kept == [(0, old["rows"]), (1, new["rows"])]
 
-    assert deliver(0) == old
+    assert deliver(0) == old  # the superseded one, as it was: older never overwrites newer
+    outcomes = {s.outcome for s in made.ingest(tenant).steps if s.month == MIDDLE}
+    assert outcomes == {"older", "unchanged"}
+    assert by_project(made, tenant, MIDDLE) == expected(*rest, new)
+    newest = deliver(2)
     made.ingest(tenant)
-    assert by_project(made, tenant, MIDDLE) == expected(*rest, old)
+    assert by_project(made, tenant, MIDDLE) == expected(*rest, newest)
 
 
 def marts_but(mart: str) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from finops_pipeline import __version__
-from finops_pipeline.cli import read, registry, run
+from finops_pipeline.cli import history, read, registry, run
 from finops_pipeline.cli.show import complain
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.lake.duck import DuckDBError
@@ -33,6 +33,7 @@ _INTERRUPTED_WORDS = "Interrupted; what was published stays, running again goes 
 registry.register(app)
 run.register(app)
 read.register(app)
+history.register(app)
 
 
 @app.command()

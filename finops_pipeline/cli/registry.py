@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
+from finops_pipeline.cli import access
 from finops_pipeline.cli.show import house, split, table
 from finops_pipeline.errors import Unknown
 from finops_pipeline.tenants.declare import apply, read_declaration
-from finops_pipeline.tenants.model import Project, Source, SourceFormat, Tenant
+from finops_pipeline.tenants.model import REACH, Project, Source, SourceFormat, Tenant
 
 tenant_app = typer.Typer(help="Organisations.", no_args_is_help=True)
 source_app = typer.Typer(help="Billing exports that a tenant receives.", no_args_is_help=True)
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     """Put these commands under `finops`."""
     app.command("apply")(apply_file)
     app.add_typer(tenant_app, name="tenant")
+    access.register(source_app)
     app.add_typer(source_app, name="source")
     app.add_typer(project_app, name="project")
 
@@ -71,15 +73,31 @@ def tenant_list() -> None:
 @source_app.command("add")
 def source_add(
     source: Annotated[str, typer.Argument(metavar="TENANT/SOURCE")],
-    format: Annotated[SourceFormat, typer.Option(help="Form of the export.")],
+    format: Annotated[
+        SourceFormat | None, typer.Option(help="Form of the export; needed for a new source.")
+    ] = None,
     location: Annotated[
         str | None, typer.Option(help="Folder of the report; without one: fed by hand.")
     ] = None,
+    role_arn: Annotated[
+        str | None, typer.Option(help="The customer's role to assume; see finops source policy.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Profile of the AWS configuration; else the default chain.")
+    ] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option(help="Endpoint of an S3-compatible store; else AWS.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="The bucket's region.")] = None,
 ) -> None:
-    """Declare a billing export of a tenant; a location not given stays as it is."""
+    """Declare a billing export of a tenant, or change it; what is not given stays as it is."""
     tenant, name = split(source, "SOURCE")
-    house().registry.tenant(tenant)
-    said = {"name": name, "format": format}
+    before = {one.name: one.format for one in house().registry.tenant(tenant).sources}
+    if format is None and name not in before:
+        raise typer.BadParameter("a new source needs one", param_hint="--format")
+    said: dict[str, object] = {"name": name, "format": format or before[name]}
+    reach = (role_arn, profile, endpoint_url, region)
+    said |= {field: value for field, value in zip(REACH, reach, strict=True) if value is not None}
     if location is not None:
         is_folder = location and "://" not in location
         said["location"] = str(Path(location).expanduser().resolve()) if is_folder else location
@@ -131,14 +149,15 @@ def project_release(
     """End a project's claim of an account, as if it had never been made."""
     tenant_name, name = split(project, "PROJECT")
     registry = house().registry
-    tenant = registry.tenant(tenant_name)
-    mine = tenant.project(name)
-    kept = tuple(claim for claim in mine.accounts if claim.id != account)
-    if kept == mine.accounts:
-        raise Unknown(f"project {project} does not claim account {account}")
-    changed = mine.model_copy(update={"accounts": kept})
-    others = tuple(p for p in tenant.projects if p.name != name)
-    registry.save(tenant.model_copy(update={"projects": (*others, changed)}))
+    with registry.alone():
+        tenant = registry.tenant(tenant_name)
+        mine = tenant.project(name)
+        kept = tuple(claim for claim in mine.accounts if claim.id != account)
+        if kept == mine.accounts:
+            raise Unknown(f"project {project} does not claim account {account}")
+        changed = mine.model_copy(update={"accounts": kept})
+        others = tuple(p for p in tenant.projects if p.name != name)
+        registry.save(tenant.model_copy(update={"projects": (*others, changed)}))
     typer.echo(f"~ project {project}: account {account} released")
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from finops_pipeline.cli.show import Format, complain, house, split, table, write_csv, write_json
+from finops_pipeline.contracts.explorer import Metric
 from finops_pipeline.errors import FinopsError, RegistryError
 from finops_pipeline.pipeline import House, Months, Report, Step, ingest, ingest_files
 from finops_pipeline.tenants.model import Tenant
@@ -111,7 +112,7 @@ def _end(reports: list[Report]) -> None:
     steps = [step for report in reports for step in report.steps]
     counts = {
         outcome: sum(step.outcome == outcome for step in steps)
-        for outcome in ("landed", "built", "unchanged", "empty", "refused")
+        for outcome in ("landed", "built", "unchanged", "empty", "older", "refused")
     }
     said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     typer.echo(said or "nothing to do")
@@ -125,12 +126,16 @@ def _end(reports: list[Report]) -> None:
 def ingest_file_command(
     source: Annotated[str, typer.Argument(metavar="TENANT/SOURCE")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV or Parquet files.")],
+    metric: Annotated[
+        Metric | None,
+        typer.Option(help="What a CSV of Cost Explorer's console shows; unblended when not said."),
+    ] = None,
 ) -> None:
     """Take in files that have no manifest; together they are the whole of their months."""
     tenant_name, name = split(source, "SOURCE")
     here = house()
     tenant = here.registry.tenant(tenant_name)
-    _end([ingest_files(here, tenant, tenant.source(name), files, _line)])
+    _end([ingest_files(here, tenant, tenant.source(name), files, _line, metric)])
 
 
 def status_command(

@@ -23,6 +23,7 @@ class BillForm:
     required: tuple[str, ...]
     account: str
     line_type: str
+    service: str
     total: str
     currency: str
     period_start: str
@@ -80,6 +81,7 @@ CUR = BillForm(
     required=cur.REQUIRED,
     account=cur.ACCOUNT,
     line_type=cur.LINE_TYPE,
+    service=cur.SERVICE,
     total=cur.TOTAL,
     currency=cur.CURRENCY,
     period_start=cur.PERIOD_START,
@@ -99,6 +101,7 @@ FOCUS = BillForm(
     ),
     account="SubAccountId",
     line_type="ChargeCategory",
+    service="ServiceName",
     total="BilledCost",
     currency="BillingCurrency",
     period_start="BillingPeriodStart",

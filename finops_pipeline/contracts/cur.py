@@ -31,6 +31,7 @@ SLASHED = {
 
 ACCOUNT = "line_item_usage_account_id"
 LINE_TYPE = "line_item_line_item_type"
+SERVICE = "line_item_product_code"
 TOTAL = "line_item_unblended_cost"
 CURRENCY = "line_item_currency_code"
 USAGE_START = "line_item_usage_start_date"
@@ -111,8 +112,9 @@ EXTRA: dict[str, str] = {
     "discounts": JSON,
     "x_source": TEXT,
     "x_source_file": TEXT,
+    "x_project": TEXT,
 }
-"""What reading adds to a line item: maps as JSON text, and where the row came from."""
+"""What reading adds to a line item: maps as JSON text, where the row came from, whose it is."""
 
 ALIASES = {
     "savings_plan_savings_plan_arn": "savings_plan_savings_plan_a_r_n",

@@ -6,7 +6,7 @@ their SQL (marts/sql) and the columns of a charge (focus.py).
 
 from __future__ import annotations
 
-from finops_pipeline.contracts.columns import COUNT, DAY, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.columns import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.focus import COSTS
 
 _PROJECT = (
@@ -112,7 +112,7 @@ DATA_STATUS = Table(
         Column("source", TEXT, "Source (export).", False),
         _PERIOD,
         Column("billing_currency", TEXT, "Currency; null when nothing landed."),
-        Column("state", TEXT, "reconciled, differs, incomplete, empty or refused.", False),
+        Column("state", TEXT, "reconciled, differs, incomplete, landed, empty or refused.", False),
         Column("reason", TEXT, "Why it is not reconciled, or what to know."),
         Column("delivery_id", TEXT, "Checksum of the delivery the numbers come from."),
         Column("execution_id", TEXT, "AWS's own id of that delivery."),
@@ -127,6 +127,30 @@ DATA_STATUS = Table(
         Column("effective_cost", MONEY, "Effective cost of the charges of all projects."),
     ),
 )
+
+DELIVERY_HISTORY = Table(
+    name="delivery_history",
+    kind="status",
+    meaning="What was believed when: what each delivery came to, current or superseded.",
+    grain=(
+        "source", "billing_period", "landed_at", "delivery_id", "project", "service_name",
+        "billing_currency",
+    ),
+    columns=(
+        Column("source", TEXT, "Source (export).", False),
+        _PERIOD,
+        Column("landed_at", TEXT, "When it landed (UTC); believed until the next one.", False),
+        Column("delivery_id", TEXT, "Checksum of the delivery; counted when it came again.", False),
+        Column("execution_id", TEXT, "AWS's own id of it; null when it was brought by hand."),
+        Column("is_current", FLAG, "Whether it is the one that is published.", False),
+        Column("project", TEXT, "Project, by the claims of when it was built.", False),
+        Column("service_name", TEXT, "AWS service.", False),
+        Column("billing_currency", TEXT, "Currency of the costs; never summed across.", False),
+        Column("charges", COUNT, "Number of charges summed.", False),
+        Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
+        Column("effective_cost", MONEY, "Amortized basis: commitments spread over use.", False),
+    ),
+)  # fmt: skip
 
 QUARANTINE = Table(
     name="quarantine",
@@ -143,6 +167,43 @@ QUARANTINE = Table(
     ),
 )
 
+COST_EXPLORER_DAILY = Table(
+    name="cost_explorer_daily",
+    kind="view",
+    meaning="What AWS Cost Explorer says a day cost, to compare with the bill; no charges.",
+    grain=(
+        "billing_period", "charge_date", "project", "source", "sub_account_id", "service_name",
+        "billing_currency",
+    ),
+    columns=(
+        _PERIOD,
+        Column("charge_date", DAY, "Day (UTC).", False),
+        Column("project", TEXT, "Project that claims the account on that day.", False),
+        Column("source", TEXT, "Source (Cost Explorer's API or console) that says so.", False),
+        Column("sub_account_id", TEXT, "AWS account; null where the answer is by service only."),
+        Column("service_name", TEXT, "Service in Cost Explorer's words; null when by account."),
+        Column("billing_currency", TEXT, "Currency of the costs; never summed across.", False),
+        Column("billed_cost", MONEY, "UnblendedCost; null where it was not asked for."),
+        Column("effective_cost", MONEY, "AmortizedCost; null where it was not asked for."),
+        Column("is_estimated", FLAG, "Whether AWS may still change it; null: it did not say."),
+    ),
+)  # fmt: skip
+
+API_REQUESTS = Table(
+    name="api_requests",
+    kind="status",
+    meaning="Paid requests to AWS: how many were sent and what AWS charges for them.",
+    grain=("asked_at", "source", "service", "billing_period"),
+    columns=(
+        Column("asked_at", TEXT, "When (UTC).", False),
+        Column("source", TEXT, "Source they were sent for.", False),
+        Column("service", TEXT, "AWS service that was asked.", False),
+        _PERIOD,
+        Column("requests", COUNT, "Requests sent, each page and each repetition counted.", False),
+        Column("cost_usd", MONEY, "What AWS charges for them at most, in USD.", False),
+    ),
+)
+
 SLICES = Table(
     name="warehouse_slices",
     kind="status",
@@ -156,6 +217,17 @@ SLICES = Table(
 )
 
 MARTS = {table.name: table for table in (DAILY_COSTS, MONTHLY_COSTS, MONTHLY_BILL)}
-TABLES = (COSTS, *MARTS.values(), PROJECTS, ACCOUNTS, DATA_STATUS, QUARANTINE, SLICES)
+TABLES = (
+    COSTS,
+    *MARTS.values(),
+    COST_EXPLORER_DAILY,
+    PROJECTS,
+    ACCOUNTS,
+    DATA_STATUS,
+    DELIVERY_HISTORY,
+    API_REQUESTS,
+    QUARANTINE,
+    SLICES,
+)
 """All tables of a tenant's file, but for the `landing_<source>` views, whose columns are the
 source's own."""

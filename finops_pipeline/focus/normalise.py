@@ -8,6 +8,7 @@ go), typed nulls for the absent, maps and tag columns as JSON text. Keep out: wh
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.bills import CUR, FOCUS
@@ -22,18 +23,24 @@ _SNAKE_DISCOUNT = re.compile(r"discount_(.+)", re.IGNORECASE)
 _NEVER = re.compile(r"(?!)")
 
 
-def line_items(columns: dict[str, str], relation: str, source: str, month: str, where: str) -> str:
+def line_items(
+    columns: dict[str, str],
+    relation: str,
+    source: str,
+    month: str,
+    empty: Container[str] = (),
+) -> str:
     """SQL for the `line_items` of a CUR landing: every column of contracts/cur.py, typed.
 
     Args:
         columns: the landing's columns and DuckDB types.
-        relation: SQL of the landing relation.
+        relation: SQL of the landing's rows, each with x_Project (claims.py).
         source: the source's name, for x_source.
         month: billing period; stands in where the bill's own dates are absent.
-        where: SQL condition on the landing's rows.
+        empty: columns known to have no value: they are as good as absent, and cheaper.
     """
     lower = {name.lower(): name for name in columns}
-    found = CUR.find(columns)
+    found = {name: column for name, column in CUR.find(columns).items() if column not in empty}
     parts = []
     for name, kind in cur.COLUMNS.items():
         if name in found:
@@ -57,16 +64,20 @@ def line_items(columns: dict[str, str], relation: str, source: str, month: str, 
         f"{_json(columns, 'discount', _NEVER, _SNAKE_DISCOUNT)} as discounts",
         f"{text(source)} as x_source",
         "x_SourceFile as x_source_file",
+        "x_Project as x_project",
     ]
-    return (
-        f"select * replace ({defaults}) from"
-        f" (select {', '.join(parts + extra)} from {relation} where {where})"
-    )
+    return f"select * replace ({defaults}) from (select {', '.join(parts + extra)} from {relation})"
 
 
-def focus_rows(columns: dict[str, str], relation: str, source: str, month: str, where: str) -> str:
+def focus_rows(
+    columns: dict[str, str],
+    relation: str,
+    source: str,
+    month: str,
+    empty: Container[str] = (),
+) -> str:
     """SQL for the `focus_rows` of a FOCUS landing; see `line_items` for the arguments."""
-    found = FOCUS.find(columns)
+    found = {name: column for name, column in FOCUS.find(columns).items() if column not in empty}
     parts = []
     for name, kind in FOCUS.types.items():
         column = found.get(name)
@@ -76,8 +87,8 @@ def focus_rows(columns: dict[str, str], relation: str, source: str, month: str, 
             parts.append(f"to_json({ident(column)})::varchar as {name}")
         else:
             parts.append(f"{typed(column, columns[column], kind)} as {name}")
-    parts += [f"{text(source)} as x_Source", "x_SourceFile"]
-    return f"select {', '.join(parts)} from {relation} where {where}"
+    parts += [f"{text(source)} as x_Source", "x_SourceFile", "x_Project"]
+    return f"select {', '.join(parts)} from {relation}"
 
 
 def typed(column: str, kind: str, promised: str) -> str:

@@ -21,7 +21,7 @@ import duckdb
 
 from finops_pipeline.errors import QueryRefused, Unknown
 from finops_pipeline.lake.duck import Connection, Limits, texts
-from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.layout import COSTS, EXPLORER, LANDING, QUARANTINE, TenantFolder
 from finops_pipeline.lake.publish import settle
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -61,7 +61,8 @@ def jailed(folder: TenantFolder, limits: Limits) -> Iterator[Connection]:
         try:
             connection.execute("set TimeZone = 'UTC'")
             # In this order: the folders can only be named before the door is shut.
-            tables = [f"{folder.root}/{name}/" for name in ("costs", "landing", "quarantine")]
+            served = (COSTS, LANDING, QUARANTINE, EXPLORER)
+            tables = [f"{folder.root}/{name}/" for name in served]
             connection.execute(f"set allowed_directories = {texts(tables)}")
             connection.execute("set enable_external_access = false")
             connection.execute("set lock_configuration = true")

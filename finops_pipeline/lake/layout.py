@@ -6,6 +6,7 @@ Put here: where a tenant's things lie. Keep out: reading and writing them.
       landing/source=payer/billing_period=2026-10/delivery.parquet
       costs/project=prod/billing_period=2026-10/charges.parquet
       quarantine/source=payer/billing_period=2026-10/rows.parquet
+      cost_explorer_daily/project=prod/billing_period=2026-10/daily.parquet
       acme.duckdb        what analysts open
       ledger.sqlite      what landed, and what each partition was built from
       .lock  .staging/   one writer at a time; what is not published yet
@@ -19,9 +20,15 @@ from finops_pipeline.tenants.model import check_name
 from finops_pipeline.tenants.months import check_month
 
 LANDING, COSTS, QUARANTINE = "landing", "costs", "quarantine"
+EXPLORER = "cost_explorer_daily"
 
-_FILE = {LANDING: "delivery.parquet", COSTS: "charges.parquet", QUARANTINE: "rows.parquet"}
-_KEY = {LANDING: "source", COSTS: "project", QUARANTINE: "source"}
+_FILE = {
+    LANDING: "delivery.parquet",
+    COSTS: "charges.parquet",
+    QUARANTINE: "rows.parquet",
+    EXPLORER: "daily.parquet",
+}
+_KEY = {LANDING: "source", COSTS: "project", QUARANTINE: "source", EXPLORER: "project"}
 
 
 class TenantFolder:

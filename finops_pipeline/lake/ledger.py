@@ -1,7 +1,8 @@
 """The ledger: what landed, what each partition was built from, what was refused and why.
 
-Put here: the tables of a tenant's ledger.sqlite and how they are read and written. Keep out:
-moving files (publish.py) and deciding what is true (focus/reconcile.py).
+Put here: how a tenant's ledger.sqlite is read and written. Keep out: its tables
+(ledger_tables.py) and records (ledger_records.py), moving files (publish.py), what is true
+(focus/reconcile.py).
 
 Money stands as text, exactly. Writers are functions that take a connection, so that several
 of them and the moves of files commit in one transaction.
@@ -11,153 +12,54 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from decimal import Decimal
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from finops_pipeline.money import exact_sum
+from finops_pipeline.lake.ledger_records import (
+    DeliveryRecord,
+    FileRecord,
+    PartitionRecord,
+    ProjectTotal,
+    Refusal,
+    Told,
+    TotalRecord,
+    delivery_of,
+    fewer_rows,
+    partition_of,
+    plain,
+)
+from finops_pipeline.lake.ledger_tables import (
+    DELIVERIES,
+    DELIVERY_TOTALS,
+    MOVES,
+    PARTITIONS,
+    REFUSALS,
+    prepare,
+    present_columns,
+)
+
+__all__ = [
+    "DeliveryRecord",
+    "FileRecord",
+    "Ledger",
+    "LedgerError",
+    "PartitionRecord",
+    "ProjectTotal",
+    "Refusal",
+    "Told",
+    "TotalRecord",
+    "fewer_rows",
+    "mark",
+]
 
 LedgerError = sa.exc.SQLAlchemyError
 """What a ledger or registry that cannot be read or written raises."""
 
 Write = Callable[[sa.Connection], None]
-
-_meta = sa.MetaData()
-_deliveries = sa.Table(
-    "deliveries",
-    _meta,
-    sa.Column("delivery_id", sa.String(64), primary_key=True),
-    sa.Column("source", sa.String(40), nullable=False),
-    sa.Column("billing_period", sa.String(7), nullable=False),
-    sa.Column("current", sa.Boolean, nullable=False),
-    sa.Column("format", sa.String(20), nullable=False),
-    sa.Column("execution_id", sa.Text, nullable=False),
-    sa.Column("manifest", sa.Text, nullable=False),
-    sa.Column("quick_mark", sa.String(64), nullable=False),
-    sa.Column("landed_at", sa.String(25), nullable=False),
-    sa.Column("size_bytes", sa.Integer, nullable=False),
-    sa.Column("rows_read", sa.Integer, nullable=False),
-    sa.Column("rows_kept", sa.Integer, nullable=False),
-    sa.Column("rows_quarantined", sa.Integer, nullable=False),
-    sa.Column("values_rounded", sa.Integer, nullable=False),
-    sa.Column("files", sa.Text, nullable=False),
-    sa.Column("totals", sa.Text, nullable=False),
-)
-_partitions = sa.Table(
-    "partitions",
-    _meta,
-    sa.Column("table_name", sa.String(20), primary_key=True),
-    sa.Column("key", sa.String(40), primary_key=True),
-    sa.Column("billing_period", sa.String(7), primary_key=True),
-    sa.Column("fingerprint", sa.String(64), nullable=False),
-    sa.Column("rows", sa.Integer, nullable=False),
-    sa.Column("size_bytes", sa.Integer, nullable=False),
-    sa.Column("built_at", sa.String(25), nullable=False),
-    sa.Column("inputs", sa.Text, nullable=False),
-    sa.Column("totals", sa.Text, nullable=False),
-)
-_refusals = sa.Table(
-    "refusals",
-    _meta,
-    sa.Column("source", sa.String(40), primary_key=True),
-    sa.Column("billing_period", sa.String(7), primary_key=True),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("refused_at", sa.String(25), nullable=False),
-)
-_moves = sa.Table(
-    "moves",
-    _meta,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("staged", sa.Text),
-    sa.Column("final", sa.Text, nullable=False),
-)
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """One file of a delivery: name, bytes, SHA-256, rows that came from it."""
-
-    name: str
-    size_bytes: int
-    sha256: str
-    rows: int
-
-
-@dataclass(frozen=True)
-class TotalRecord:
-    """What a delivery bills in one currency for one account and line item type."""
-
-    billing_currency: str
-    sub_account_id: str
-    line_item_type: str
-    rows: int
-    billed_cost: Decimal
-
-
-@dataclass(frozen=True)
-class DeliveryRecord:
-    """A delivery that landed; `current` marks the one that is published for its month."""
-
-    delivery_id: str
-    source: str
-    billing_period: str
-    format: str
-    execution_id: str
-    manifest: str
-    quick_mark: str
-    landed_at: str
-    size_bytes: int
-    rows_read: int
-    rows_kept: int
-    rows_quarantined: int
-    values_rounded: int
-    files: tuple[FileRecord, ...] = ()
-    totals: tuple[TotalRecord, ...] = ()
-    current: bool = True
-
-    def billed_by_currency(self) -> dict[str, Decimal]:
-        """Billed cost per currency, exact."""
-        currencies = sorted({total.billing_currency for total in self.totals})
-        return {
-            currency: exact_sum(
-                total.billed_cost for total in self.totals if total.billing_currency == currency
-            )
-            for currency in currencies
-        }
-
-
-@dataclass(frozen=True)
-class PartitionRecord:
-    """A published partition: which state of its inputs it was built from, and its totals.
-
-    `totals` are rows as focus/conform.py's partition_totals makes them. `rows` is 0 and
-    there is no file when nothing belongs to the partition.
-    """
-
-    table_name: str
-    key: str
-    billing_period: str
-    fingerprint: str
-    rows: int
-    size_bytes: int
-    built_at: str
-    inputs: dict[str, str] = field(default_factory=dict)
-    totals: tuple[dict[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why the newest delivery of a month was not taken."""
-
-    source: str
-    billing_period: str
-    reason: str
-    refused_at: str
 
 
 class Ledger:
@@ -176,29 +78,54 @@ class Ledger:
     def write(self, *writes: Write) -> None:
         """Do all writes in one transaction."""
         with self._engine.begin() as db:
-            _meta.create_all(db)
+            prepare(db)
             for write in writes:
                 write(db)
 
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection | None]:
+    def _rows(
+        self, table: sa.Table, *where: sa.ColumnElement[bool], only: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Rows of a table, of the columns that this ledger has: an older one has fewer."""
         if not self._path.exists():
-            yield None
-            return
+            return []
         with self._engine.connect() as db:
-            yield db if sa.inspect(db).has_table("moves") else None
+            present = present_columns(db, table)
+            if not present:
+                return []
+            wanted = present & set(only) if only else present
+            query = sa.select(*(c for c in table.columns if c.name in wanted)).where(*where)
+            query = query.order_by(sa.text("rowid"))  # as written: times are to the second
+            return [dict(row) for row in db.execute(query).mappings()]
 
-    def _rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
-        with self._reading() as db:
-            return [dict(row) for row in db.execute(query).mappings()] if db is not None else []
+    def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
+        """Rows of one of ledger_tables.py that has a module of its own (explorer.py)."""
+        return self._rows(table, *where)
 
     def deliveries(self, source: str | None = None) -> list[DeliveryRecord]:
         """Current deliveries (of one source), by source and month."""
-        query = sa.select(_deliveries).where(_deliveries.c.current)
+        where: list[sa.ColumnElement[bool]] = [DELIVERIES.c.current]
         if source is not None:
-            query = query.where(_deliveries.c.source == source)
-        order = query.order_by(_deliveries.c.source, _deliveries.c.billing_period)
-        return [_delivery(row) for row in self._rows(order)]
+            where.append(DELIVERIES.c.source == source)
+        found = [delivery_of(row) for row in self._rows(DELIVERIES, *where)]
+        return sorted(found, key=lambda d: (d.source, d.billing_period))
+
+    def every_delivery(self, source: str, month: str) -> list[DeliveryRecord]:
+        """Superseded and current deliveries of a month, in the order they landed."""
+        same = (DELIVERIES.c.source == source) & (DELIVERIES.c.billing_period == month)
+        found = [delivery_of(row) for row in self._rows(DELIVERIES, same)]
+        return sorted(found, key=lambda d: (d.current, d.landed_at))
+
+    def told(self) -> list[Told]:
+        """All deliveries, superseded and current, in the order they landed; without totals."""
+        names = [item.name for item in fields(Told)]
+        rows = self._rows(DELIVERIES, only=names)
+        return sorted(
+            (Told(**row) for row in rows), key=lambda told: (told.current, told.landed_at)
+        )
+
+    def delivery_totals(self) -> list[ProjectTotal]:
+        """Totals per project and service of all deliveries whose charges were built."""
+        return [ProjectTotal(**row) for row in self._rows(DELIVERY_TOTALS)]
 
     def delivery(self, source: str, month: str) -> DeliveryRecord | None:
         """The current delivery of a month, if one landed."""
@@ -207,17 +134,17 @@ class Ledger:
 
     def partitions(self, table: str) -> dict[tuple[str, str], PartitionRecord]:
         """Published partitions of a table by (key, billing period)."""
-        query = sa.select(_partitions).where(_partitions.c.table_name == table)
-        return {(row["key"], row["billing_period"]): _partition(row) for row in self._rows(query)}
+        rows = self._rows(PARTITIONS, PARTITIONS.c.table_name == table)
+        return {(row["key"], row["billing_period"]): partition_of(row) for row in rows}
 
     def refusals(self) -> dict[tuple[str, str], Refusal]:
         """Refused deliveries by (source, billing period)."""
-        found = [Refusal(**row) for row in self._rows(sa.select(_refusals))]
+        found = [Refusal(**row) for row in self._rows(REFUSALS)]
         return {(refusal.source, refusal.billing_period): refusal for refusal in found}
 
     def moves(self) -> list[tuple[int, str | None, str]]:
         """Committed moves that may not have been carried out: (id, staged or None, final)."""
-        rows = self._rows(sa.select(_moves).order_by(_moves.c.id))
+        rows = sorted(self._rows(MOVES), key=lambda row: int(row["id"]))
         return [(row["id"], row["staged"], row["final"]) for row in rows]
 
 
@@ -227,30 +154,64 @@ def mark(said: object) -> str:
 
 
 def landed(record: DeliveryRecord) -> Write:
-    """Write a delivery as its month's current one; earlier ones stay, no longer current."""
+    """Write a delivery as its month's current one; earlier ones stay, no longer current.
+
+    The bytes of an earlier one may come again (A, B, A): then the earlier one goes on, with
+    its totals, under its id and a count, for it was believed at another time.
+    """
 
     def write(db: sa.Connection) -> None:
-        same_month = (_deliveries.c.source == record.source) & (
-            _deliveries.c.billing_period == record.billing_period
+        same_month = (DELIVERIES.c.source == record.source) & (
+            DELIVERIES.c.billing_period == record.billing_period
         )
-        db.execute(sa.update(_deliveries).where(same_month).values(current=False))
-        same_id = _deliveries.c.delivery_id == record.delivery_id
-        db.execute(sa.delete(_deliveries).where(same_id))
+        same_id = DELIVERIES.c.delivery_id == record.delivery_id
+        db.execute(sa.delete(DELIVERIES).where(same_id & DELIVERIES.c.current))
+        db.execute(sa.update(DELIVERIES).where(same_month).values(current=False))
+        _keep_apart(db, record.delivery_id)
         row = asdict(record)
         row["files"] = json.dumps(row["files"])
-        row["totals"] = json.dumps(row["totals"], default=_plain)
-        db.execute(sa.insert(_deliveries), row)
-        db.execute(sa.delete(_refusals).where(_same_refusal(record.source, record.billing_period)))
+        row["totals"] = json.dumps(row["totals"], default=plain)
+        row["columns"] = json.dumps(row["columns"])
+        db.execute(sa.insert(DELIVERIES), row)
+        db.execute(sa.delete(REFUSALS).where(_same_refusal(record.source, record.billing_period)))
 
     return write
 
 
-def seen_again(delivery_id: str, quick_mark: str) -> Write:
-    """Note that a delivery's files were touched but hold the same bytes."""
+def _keep_apart(db: sa.Connection, delivery_id: str) -> None:
+    """Rename an earlier delivery of the same bytes; its totals stay under both ids."""
+    same = DELIVERIES.c.delivery_id == delivery_id
+    before = DELIVERIES.c.delivery_id.like(f"{delivery_id}.%")
+    count = db.execute(sa.select(sa.func.count()).where(before)).scalar_one()
+    apart = f"{delivery_id}.{count + 1}"
+    if not db.execute(sa.update(DELIVERIES).where(same).values(delivery_id=apart)).rowcount:
+        return
+    mine = sa.select(DELIVERY_TOTALS).where(DELIVERY_TOTALS.c.delivery_id == delivery_id)
+    rows = [dict(row) | {"delivery_id": apart} for row in db.execute(mine).mappings()]
+    if rows:
+        db.execute(sa.insert(DELIVERY_TOTALS), rows)
+
+
+def seen_again(delivery_id: str, quick_mark: str, execution_id: str, manifest: str) -> Write:
+    """Note that a delivery came again with the same bytes: touched, or under a new id of AWS."""
 
     def write(db: sa.Connection) -> None:
-        same = _deliveries.c.delivery_id == delivery_id
-        db.execute(sa.update(_deliveries).where(same).values(quick_mark=quick_mark))
+        same = DELIVERIES.c.delivery_id == delivery_id
+        seen = {"quick_mark": quick_mark, "execution_id": execution_id, "manifest": manifest}
+        db.execute(sa.update(DELIVERIES).where(same).values(**seen))
+
+    return write
+
+
+def totalled(delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]) -> Write:
+    """Write what a delivery came to in a project, over what stood there."""
+
+    def write(db: sa.Connection) -> None:
+        table = DELIVERY_TOTALS
+        same = (table.c.delivery_id == delivery_id) & (table.c.project == project)
+        db.execute(sa.delete(table).where(same))
+        if totals:
+            db.execute(sa.insert(table), [asdict(total) for total in totals])
 
     return write
 
@@ -259,10 +220,8 @@ def refused(refusal: Refusal) -> Write:
     """Write why a month's delivery was not taken, over an earlier reason."""
 
     def write(db: sa.Connection) -> None:
-        db.execute(
-            sa.delete(_refusals).where(_same_refusal(refusal.source, refusal.billing_period))
-        )
-        db.execute(sa.insert(_refusals), asdict(refusal))
+        db.execute(sa.delete(REFUSALS).where(_same_refusal(refusal.source, refusal.billing_period)))
+        db.execute(sa.insert(REFUSALS), asdict(refusal))
 
     return write
 
@@ -271,7 +230,7 @@ def accepted(source: str, month: str) -> Write:
     """Forget a refusal: the month's delivery is in order (again)."""
 
     def write(db: sa.Connection) -> None:
-        db.execute(sa.delete(_refusals).where(_same_refusal(source, month)))
+        db.execute(sa.delete(REFUSALS).where(_same_refusal(source, month)))
 
     return write
 
@@ -281,15 +240,15 @@ def built(record: PartitionRecord) -> Write:
 
     def write(db: sa.Connection) -> None:
         same = (
-            (_partitions.c.table_name == record.table_name)
-            & (_partitions.c.key == record.key)
-            & (_partitions.c.billing_period == record.billing_period)
+            (PARTITIONS.c.table_name == record.table_name)
+            & (PARTITIONS.c.key == record.key)
+            & (PARTITIONS.c.billing_period == record.billing_period)
         )
-        db.execute(sa.delete(_partitions).where(same))
+        db.execute(sa.delete(PARTITIONS).where(same))
         row = asdict(record)
         row["inputs"] = json.dumps(row["inputs"], sort_keys=True)
-        row["totals"] = json.dumps(row["totals"], default=_plain)
-        db.execute(sa.insert(_partitions), row)
+        row["totals"] = json.dumps(row["totals"], default=plain)
+        db.execute(sa.insert(PARTITIONS), row)
 
     return write
 
@@ -298,39 +257,15 @@ def intend_move(staged: str | None, final: str) -> Write:
     """Write that a staged file goes to its place (or, staged None, that a file goes away)."""
 
     def write(db: sa.Connection) -> None:
-        db.execute(sa.insert(_moves), {"staged": staged, "final": final})
+        db.execute(sa.insert(MOVES), {"staged": staged, "final": final})
 
     return write
 
 
 def moved(db: sa.Connection) -> None:
     """Forget all moves: they are carried out."""
-    db.execute(sa.delete(_moves))
+    db.execute(sa.delete(MOVES))
 
 
 def _same_refusal(source: str, month: str) -> sa.ColumnElement[bool]:
-    return (_refusals.c.source == source) & (_refusals.c.billing_period == month)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return str(value)
-
-
-def _delivery(row: dict[str, Any]) -> DeliveryRecord:
-    files = tuple(FileRecord(**entry) for entry in json.loads(row.pop("files")))
-    totals = tuple(
-        TotalRecord(**{**entry, "billed_cost": Decimal(entry["billed_cost"])})
-        for entry in json.loads(row.pop("totals"))
-    )
-    return DeliveryRecord(**row, files=files, totals=totals)
-
-
-def _partition(row: dict[str, Any]) -> PartitionRecord:
-    inputs = json.loads(row.pop("inputs"))
-    totals = tuple(
-        {k: Decimal(v) if k.endswith("_cost") else v for k, v in total.items()}
-        for total in json.loads(row.pop("totals"))
-    )
-    return PartitionRecord(**row, inputs=inputs, totals=totals)
+    return (REFUSALS.c.source == source) & (REFUSALS.c.billing_period == month)

@@ -20,7 +20,16 @@ from filelock import FileLock, Timeout
 from finops_pipeline.errors import TenantBusy
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.lake.ledger import Ledger, PartitionRecord, Write, built, intend_move, moved
+from finops_pipeline.lake.ledger import (
+    Ledger,
+    PartitionRecord,
+    ProjectTotal,
+    Write,
+    built,
+    intend_move,
+    moved,
+    totalled,
+)
 
 
 class Writer:
@@ -48,6 +57,7 @@ class Publication:
         self.ledger = writer.ledger
         self._moves: dict[Path, Path | None] = {}
         self._built: dict[tuple[str, str, str], PartitionRecord] = {}
+        self._totals: dict[tuple[str, str], tuple[ProjectTotal, ...]] = {}
         self._writes: list[Write] = []
         self.work = writer.folder.staging / uuid.uuid4().hex[:12]
         self.work.mkdir(parents=True)
@@ -92,6 +102,19 @@ class Publication:
         }
         return self.ledger.partitions(table) | pending
 
+    def total(self, delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]) -> None:
+        """Let `commit` write what a delivery came to in a project, over what stood there."""
+        self._totals[delivery_id, project] = totals
+
+    def delivery_totals(self) -> list[ProjectTotal]:
+        """Totals of all deliveries per project as they will be."""
+        kept = [
+            total
+            for total in self.ledger.delivery_totals()
+            if (total.delivery_id, total.project) not in self._totals
+        ]
+        return [*kept, *(total for totals in self._totals.values() for total in totals)]
+
     def record(self, *writes: Write) -> None:
         """Let `commit` write these to the ledger."""
         self._writes.extend(writes)
@@ -99,6 +122,7 @@ class Publication:
     def commit(self) -> None:
         """Make everything visible. Does nothing when nothing was staged or recorded."""
         writes = [*self._writes, *(built(record) for record in self._built.values())]
+        writes += [totalled(*key, totals) for key, totals in self._totals.items()]
         if not (self._moves or writes):
             return
         for final, staged in self._moves.items():
@@ -110,7 +134,7 @@ class Publication:
             writes.append(intend_move(source, self.folder.relative(final)))
         self.ledger.write(*writes)
         recover(self.folder, self.ledger)
-        self._moves, self._built, self._writes = {}, {}, []
+        self._moves, self._built, self._totals, self._writes = {}, {}, {}, []
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def shaped(
     shape = publication.scratch("shape")
     path = shape / publication.folder.relative(final)
     path.parent.mkdir(parents=True, exist_ok=True)
-    hive = {"project", "source", "billing_period"}
+    hive = {part.partition("=")[0] for part in path.parts if "=" in part}
     columns = [column for column in table.columns if column.name not in hive]
     nulls = ", ".join(f"null::{column.type} as {ident(column.name)}" for column in columns)
     connection.execute(f"copy (select {nulls} where false) to {text(str(path))} ({PARQUET})")

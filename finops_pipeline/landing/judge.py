@@ -6,8 +6,10 @@ Put here: conditions on values (numbers, times, period, required). Keep out: rea
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from finops_pipeline.contracts.bills import BillForm
 from finops_pipeline.contracts.columns import MONEY
@@ -15,6 +17,7 @@ from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake.duck import Connection, DuckDBError, columns_of, ident, text, utc_time
 from finops_pipeline.lake.ledger import TotalRecord
 from finops_pipeline.landing.read import SOURCE_FILE
+from finops_pipeline.money import exact_sum
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,20 @@ class Judgement:
     """BIGINT: how many of the row's numbers have more than 18 decimals."""
     values: dict[str, str]
     """canonical name -> expression of its promised type, null where unreadable."""
+    sound: str
+    """BOOLEAN aggregate: whether no row at all has a problem; far cheaper than `problem`, since
+    each column is read by itself, and DuckDB works a dictionary's few values out once."""
 
 
-def judgement(form: BillForm, columns: dict[str, str], month: str) -> Judgement:
-    """The judgement for a relation with these columns (name -> DuckDB type)."""
-    typed = form.typed(columns)
+def judgement(
+    form: BillForm, columns: dict[str, str], month: str, empty: Container[str] = ()
+) -> Judgement:
+    """The judgement for a relation with these columns (name -> DuckDB type).
+
+    Args:
+        empty: columns known to have no value: nothing in them can be unreadable.
+    """
+    typed = {n: (c, kind) for n, (c, kind) in form.typed(columns).items() if c not in empty}
     found = form.find(columns)
     values = {name: cast(column, columns[column], kind) for name, (column, kind) in typed.items()}
     cases = []
@@ -60,7 +72,29 @@ def judgement(form: BillForm, columns: dict[str, str], month: str) -> Judgement:
         problem=f"case {' '.join(cases)} end",
         rounded=" + ".join(f"({flag})::bigint" for flag in rounded) or "0::bigint",
         values=values,
+        sound=_sound(form, columns, typed, values, month),
     )
+
+
+def _sound(
+    form: BillForm,
+    columns: dict[str, str],
+    typed: dict[str, tuple[str, str]],
+    values: dict[str, str],
+    month: str,
+) -> str:
+    found = form.find(columns)
+    asked = [
+        f"count({filled(column, columns[column])}) = count({values[name]})"
+        for name, (column, _) in typed.items()
+    ]
+    asked += [
+        f"count({filled(found[name], columns[found[name]])}) = count(*)" for name in form.required
+    ]
+    if form.period_start in values:
+        own = f"strftime({values[form.period_start]}, '%Y-%m')"
+        asked.append(f"coalesce(min({own}) = {text(month)} and max({own}) = {text(month)}, true)")
+    return " and ".join(asked)
 
 
 def filled(column: str, kind: str) -> str:
@@ -90,34 +124,31 @@ def _has_more_decimals(column: str, kind: str) -> str:
     raw = filled(column, kind)
     fraction = rf"len(rtrim(regexp_extract({raw}, '\.(\d*)', 1), '0'))"
     exponent = rf"coalesce(try_cast(regexp_extract({raw}, '[eE]([+-]?\d+)', 1) as int), 0)"
-    long_enough = f"(len({raw}) > 19 or contains(lower({raw}), 'e'))"
-    return f"coalesce({long_enough} and {fraction} - {exponent} > 18, false)"
+    name = f"{ident(column)}::varchar"
+    # A case, so that the patterns are only tried on the few texts that may be so.
+    short = f"len({name}) <= 19 and not contains({name}, 'e') and not contains({name}, 'E')"
+    return (
+        f"case when {name} is null or ({short}) then false"
+        f" else coalesce({fraction} - {exponent} > 18, false) end"
+    )
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What a landed relation holds."""
+    """What a landed relation holds; totals and rows of files leave problem rows out."""
 
     rows: int
     problems: int
     first_problem: str | None
     values_rounded: int
+    totals: tuple[TotalRecord, ...]
+    rows_by_file: dict[str, int]
 
 
-def tally(connection: Connection, relation: str, judged: Judgement) -> Tally:
-    """Count rows, rows with a problem, and rounded values of the others."""
-    row = connection.execute(
-        "select count(*), count(x_problem), min(x_problem), coalesce(sum(x_rounded), 0)::bigint"
-        f" from (select {judged.problem} as x_problem,"
-        f" case when x_problem is null then {judged.rounded} else 0 end as x_rounded"
-        f" from {relation})"
-    ).fetchone()
-    assert row is not None
-    return Tally(rows=row[0], problems=row[1], first_problem=row[2], values_rounded=row[3])
+def tally(connection: Connection, relation: str, judged: Judgement, form: BillForm) -> Tally:
+    """Judge every row and sum up what is kept, in one scan.
 
-
-def totals(connection: Connection, relation: str, form: BillForm) -> tuple[TotalRecord, ...]:
-    """Rows and exact billed cost per currency, account and line item type, sorted.
+    `totals` are exact billed costs per currency, account, line item type and service, sorted.
 
     Raises:
         FileProblem: the sum has more than 20 digits before the point.
@@ -130,21 +161,45 @@ def totals(connection: Connection, relation: str, form: BillForm) -> tuple[Total
         return f"coalesce({filled(column, columns[column])}, '')" if column else "''"
 
     money = cast(found[form.total], columns[found[form.total]], MONEY)
+    words = [SOURCE_FILE, *map(word, (form.currency, form.account, form.line_type, form.service))]
+    keys = ", ".join(f"{sql} as x_{position}" for position, sql in enumerate(words))
+    sound = connection.execute(f"select {judged.sound} from {relation}").fetchone()
+    problem = "null::varchar" if sound and sound[0] else judged.problem
     query = (
-        f"select {word(form.currency)}, {word(form.account)}, {word(form.line_type)},"
-        f" count(*), sum({money}) from {relation} group by all order by all"
+        "select x_0, x_1, x_2, x_3, x_4, count(*), count(x_problem), min(x_problem),"
+        " coalesce(sum(x_rounded) filter (x_problem is null), 0)::bigint,"
+        " sum(x_money) filter (x_problem is null)"
+        f" from (select {keys}, {problem} as x_problem, {judged.rounded} as x_rounded,"
+        f" {money} as x_money from {relation}) group by all order by all"
     )
     try:
-        rows = connection.execute(query).fetchall()
+        groups = connection.execute(query).fetchall()
     except DuckDBError as error:
         raise FileProblem(
             f"the delivery's costs do not add up within 20 digits ({str(error).splitlines()[0]})",
             "amounts of a bill",
         ) from error
-    return tuple(TotalRecord(c, a, t, n, billed or Decimal(0)) for c, a, t, n, billed in rows)
+    return _added_up(groups)
 
 
-def rows_by_file(connection: Connection, relation: str) -> dict[str, int]:
-    """Rows per file of the delivery."""
-    query = f"select {SOURCE_FILE}, count(*) from {relation} group by all"
-    return dict(connection.execute(query).fetchall())
+def _added_up(groups: list[tuple[Any, ...]]) -> Tally:
+    """From groups of (file, currency, account, type, service) to what a delivery holds."""
+    by_file: dict[str, int] = {}
+    kept: dict[tuple[str, str, str, str], tuple[int, Decimal]] = {}
+    for file, currency, account, kind, service, rows, problems, _, _, billed in groups:
+        by_file[file] = by_file.get(file, 0) + rows - problems
+        if rows > problems:
+            key = (currency, account, kind, service)
+            before = kept.get(key, (0, Decimal(0)))
+            kept[key] = (before[0] + rows - problems, exact_sum([before[1], billed]))
+    return Tally(
+        rows=sum(group[5] for group in groups),
+        problems=sum(group[6] for group in groups),
+        first_problem=min((group[7] for group in groups if group[7]), default=None),
+        values_rounded=sum(group[8] for group in groups),
+        totals=tuple(
+            TotalRecord(currency, account, kind, rows, billed, service)
+            for (currency, account, kind, service), (rows, billed) in sorted(kept.items())
+        ),
+        rows_by_file=by_file,
+    )

@@ -21,18 +21,23 @@ from finops_pipeline.lake.duck import (
     Connection,
     Limits,
     columns_of,
-    ident,
+    empty_columns,
     scratch_connection,
     text,
 )
 from finops_pipeline.lake.layout import LANDING, QUARANTINE
-from finops_pipeline.lake.ledger import DeliveryRecord, FileRecord
+from finops_pipeline.lake.ledger import DeliveryRecord, FileRecord, fewer_rows
 from finops_pipeline.lake.publish import Publication, Writer
-from finops_pipeline.landing.judge import Judgement, Tally, judgement, rows_by_file, tally, totals
+from finops_pipeline.landing.judge import Judgement, Tally, judgement, tally
+from finops_pipeline.landing.order import why_older
 from finops_pipeline.landing.quarantine import Row, bad_rows, rejected_records, write_rows
 from finops_pipeline.landing.read import ReadableFile, open_files, relation_of, run
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.tenants.model import Source
+
+INFLATES, GROWS = 6, 2
+"""Disk space that a compressed text, or another file, needs for a while: times its size. Real
+bills inflate to 8 to 15 times; less is asked for, lest a disk be refused that might do."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,14 @@ class Share:
 
 @dataclass(frozen=True)
 class Landed:
-    """What landing did with a delivery: `landed`, `unchanged` or `empty`, and its record."""
+    """What landing did with a delivery: `landed`, `unchanged`, `empty` or `older` (not taken).
+
+    `record` is what is now published of the month; `note` what to know about it, if anything.
+    """
 
     outcome: str
     record: DeliveryRecord
+    note: str = ""
 
 
 def land(
@@ -63,18 +72,22 @@ def land(
 
     Raises:
         DeliveryRefused: it cannot be taken; says why. What was published stays.
-        DeliveryMoving: a file changed while it was read.
+        DeliveryMoving: a file or the manifest changed while it was read.
+        DiskFull: there is no room for it.
     """
     before = writer.ledger.delivery(source.name, delivery.billing_period)
     if before and before.quick_mark == delivery.quick_mark and _is_there(writer, before):
         return Landed("unchanged", before)
-    paths = [delivery.location.fetch(file.name) for file in delivery.files]
-    sums = [files.checksum(path) for path in paths]
-    delivery_id = _identity(source, delivery, sums)
-    if before and before.delivery_id == delivery_id and _is_there(writer, before):
-        writer.ledger.write(ledger.seen_again(delivery_id, delivery.quick_mark))
-        return Landed("unchanged", before)
+    if before and (older := _older(writer, before, delivery)):
+        return Landed("older", before, older)
     with writer.publication() as publication:
+        _require_room(publication, delivery)
+        paths = delivery.location.fetch_all(delivery.files, publication.scratch("fetched"))
+        sums = [files.checksum(path) for path in paths]
+        delivery_id = _identity(source, delivery, sums)
+        if before and before.delivery_id == delivery_id and _is_there(writer, before):
+            writer.ledger.write(_seen_again(before, delivery))
+            return Landed("unchanged", before)
         work = _Landing(publication, source, delivery, share)
         with scratch_connection(publication.spill, limits) as connection:
             record = work.stage(connection, paths, sums, delivery_id)
@@ -87,7 +100,18 @@ def land(
                 "Look into the export; the published month stays until a delivery has rows",
             )
         work.publish(writer, record)
-    return Landed("landed" if record.rows_read else "empty", record)
+    outcome = "landed" if record.rows_read else "empty"
+    return Landed(outcome, record, fewer_rows(before.rows_read if before else 0, record))
+
+
+def _older(writer: Writer, before: DeliveryRecord, delivery: Delivery) -> str | None:
+    known = writer.ledger.every_delivery(before.source, before.billing_period)
+    return why_older(before, [record for record in known if not record.current], delivery)
+
+
+def _seen_again(before: DeliveryRecord, delivery: Delivery) -> ledger.Write:
+    said = (delivery.quick_mark, delivery.execution_id, delivery.manifest)
+    return ledger.seen_again(before.delivery_id, *said)
 
 
 def _is_there(writer: Writer, record: DeliveryRecord) -> bool:
@@ -101,9 +125,21 @@ def _identity(source: Source, delivery: Delivery, sums: list[str]) -> str:
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
+def _require_room(publication: Publication, delivery: Delivery) -> None:
+    """Before anything is downloaded: room for the files, their texts and what is made of them."""
+    sizes = [(file.name.lower(), file.size_bytes) for file in delivery.files]
+    needed = sum(
+        size * (INFLATES if name.endswith((".gz", ".zip")) else GROWS) for name, size in sizes
+    )
+    files.require_room(publication.work, needed, f"{delivery.manifest} of {len(sizes)} files")
+
+
 def _check_still_there(delivery: Delivery) -> None:
-    for file in delivery.files:
-        if delivery.location.describe(file.name) != file:
+    """See that what was read is still what is there; the manifest last, as AWS writes it last."""
+    now = delivery.location.again()
+    manifest = [delivery.manifest_file] if delivery.manifest_file else []
+    for file in (*delivery.files, *manifest):
+        if now.describe(file.name) != file:
             raise DeliveryMoving(
                 f"{file.name} changed while it was read",
                 "files that stay as the manifest describes them",
@@ -136,8 +172,6 @@ class _Landing:
         if found.problems or rejects:
             self._set_aside(connection, readable, judged, found, rejects)
         kept = found.rows - found.problems
-        landed = f"read_parquet({text(str(self._staged))})"
-        per_file = rows_by_file(connection, landed) if kept else {}
         return DeliveryRecord(
             delivery_id=delivery_id,
             source=self._source.name,
@@ -153,10 +187,10 @@ class _Landing:
             rows_quarantined=len(self._bad),
             values_rounded=found.values_rounded,
             files=tuple(
-                FileRecord(file.name, file.size_bytes, digest, per_file.get(name, 0))
+                FileRecord(file.name, file.size_bytes, digest, found.rows_by_file.get(name, 0))
                 for file, name, digest in zip(self._delivery.files, names, sums, strict=True)
             ),
-            totals=totals(connection, landed, self._form) if kept else (),
+            totals=found.totals,
         )
 
     def _copy(
@@ -164,21 +198,18 @@ class _Landing:
     ) -> tuple[Judgement, Tally, int]:
         relation = f"({relation_of(readable)})"
         name = self._delivery.manifest
-        account = self._form.find(dict.fromkeys(columns_of(connection, relation), "")).get(
-            self._form.account
-        )
-        # Clustered, so that a project among many reads its own row groups only.
-        order = f" order by {ident(account)}" if account else ""
         run(
             connection,
-            f"copy (select * from {relation} where {self._share.condition}{order})"
+            f"copy (select * from {relation} where {self._share.condition})"
             f" to {text(str(self._staged))} ({PARQUET})",
             name,
+            readable,
         )
         staged = f"read_parquet({text(str(self._staged))})"
         columns = columns_of(connection, staged)
-        judged = judgement(self._form, columns, self._delivery.billing_period)
-        found = tally(connection, staged, judged)
+        empty = empty_columns(connection, self._staged)
+        judged = judgement(self._form, columns, self._delivery.billing_period, empty)
+        found = tally(connection, staged, judged, self._form)
         rejects = 0
         if self._share.with_rejects:
             rejects = sum(len(rejected_records(connection, file)) for file in readable)
@@ -200,9 +231,15 @@ class _Landing:
                 f"a bill of {self._delivery.billing_period}",
                 "Check the export's month and format; the previous delivery stays published",
             )
+        connection.execute("set preserve_insertion_order = true")  # records are counted there
         for file in readable:
             self._bad += bad_rows(
-                connection, file, judged, self._share.condition, self._share.with_rejects
+                connection,
+                file,
+                judged,
+                f"read_parquet({text(str(self._staged))})",
+                self._share.condition,
+                self._share.with_rejects,
             )
         if len(self._bad) != found.problems + rejects:
             raise DeliveryRefused(

@@ -6,9 +6,11 @@ wrong (judge.py). Runs only for deliveries that have such rows, so it may be slo
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import PARQUET, Connection, text
 from finops_pipeline.landing.judge import Judgement
@@ -39,17 +41,20 @@ def bad_rows(
     connection: Connection,
     file: ReadableFile,
     judged: Judgement,
+    whole: str,
     condition: str,
     with_rejects: bool,
 ) -> Iterator[Row]:
     """The rows of one file that were not kept, in file order.
 
     Args:
+        whole: SQL of the delivery's landed relation: the judgement speaks of all its columns,
+            and one file may lack some.
         condition: SQL condition on which rows of the file belong to the delivery at all.
         with_rejects: whether records without readable fields belong to it.
     """
     if not file.is_csv:
-        yield from _bad_parquet_rows(connection, file, judged, condition)
+        yield from _bad_parquet_rows(connection, file, judged, whole, condition)
         return
     # Every column is read, though few are needed: a record with bad bytes in any of them is
     # rejected only when that column is read, and the count of records must be the same.
@@ -59,7 +64,8 @@ def bad_rows(
     )
     rejected = rejected_records(connection, file)
     rows = connection.execute(
-        f"select x_n, {judged.problem} from x_in_order"
+        f"select x_n, {judged.problem} from"
+        f" (from x_in_order union all by name from {whole} where false)"
         f" where ({judged.problem}) is not null and {condition} order by x_n"
     ).fetchall()
     connection.execute("drop table x_in_order")
@@ -67,6 +73,7 @@ def bad_rows(
     for record, line, raw in files.raw_records(file.path):
         if record in rejected:
             reason, seen = rejected[record]
+            _refuse_swallowed(file, line, raw)
             if with_rejects:
                 yield file.name, line, reason, raw or seen
         elif raw:  # empty lines are no rows; the header is accepted as number 0
@@ -75,12 +82,28 @@ def bad_rows(
                 yield file.name, line, wanted[accepted], raw
 
 
+def _refuse_swallowed(file: ReadableFile, line: int, raw: str) -> None:
+    """A quote left open makes one record of many; set aside as one row they would go uncounted.
+
+    Raises:
+        FileProblem: a line inside the record is a whole record itself.
+    """
+    for inner in raw.splitlines()[1:]:
+        if len(next(csv.reader([inner]), [])) == len(file.columns):
+            raise FileProblem(
+                f"{file.name} line {line}: a quote is left open and takes the rows after it along",
+                "a quote at both ends of a field",
+                "Correct the file or download it again; the previous delivery stays published",
+            )
+
+
 def _bad_parquet_rows(
-    connection: Connection, file: ReadableFile, judged: Judgement, condition: str
+    connection: Connection, file: ReadableFile, judged: Judgement, whole: str, condition: str
 ) -> Iterator[Row]:
     rows = connection.execute(
-        f"select x_n, {judged.problem}, to_json(t) from"
-        f" (select row_number() over () as x_n, * from ({file.scan()})) t"
+        f"select x_n, {judged.problem}, x_raw from"
+        f" (select row_number() over () as x_n, to_json(t)::varchar as x_raw, t.*"
+        f" from ({file.scan()}) t union all by name from {whole} where false)"
         f" where ({judged.problem}) is not null and {condition} order by x_n"
     ).fetchall()
     for line, problem, raw in rows:

@@ -7,14 +7,17 @@ whether a value can be read (judge.py) and what is published (land.py).
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 from finops_pipeline.contracts.bills import BillForm
 from finops_pipeline.contracts.cur import SLASHED
 from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import Connection, DuckDBError, columns_of, ident, text, texts
+from finops_pipeline.lake.parquet_pages import check_pages
 
 SOURCE_FILE = "x_SourceFile"
 """The one column landing adds: the file of the delivery a row stood in."""
@@ -26,8 +29,14 @@ RESERVED = (
     "x_sourcefile",
     "x_problem",
     "x_rounded",
+    "x_project",
+    "x_account",
+    "x_first",
+    "x_end",
+    "x_money",
     "x_month",
     "x_n",
+    "x_raw",
     "file_row_number",
     "source",
     "project",
@@ -81,7 +90,7 @@ class ReadableFile:
             f"select *, {origin} from read_csv({path}, auto_detect = false,"
             f" header = true, delim = ',', quote = '\"', escape = '\"',"
             f" nullstr = {texts(list(self.null_words))}, columns = {{{types}}},"
-            f" parallel = {str(not serial).lower()}, max_line_size = 8388608,"
+            f" parallel = {str(not serial).lower()}, max_line_size = {_LINE_SIZE},"
             " store_rejects = true, ignore_errors = true)"
         )
 
@@ -98,10 +107,18 @@ def open_files(
     Raises:
         FileProblem: a file is damaged, of unknown kind, empty, or lacks a required column.
     """
-    opened = [
-        _open(connection, name, path, form, work / f"delivered-{number:05d}")
-        for number, (name, path) in enumerate(named)
+    scratch = [work / f"delivered-{number:05d}" for number in range(len(named))]
+    texts_of = [
+        (path, at.with_suffix(".csv"), name)
+        for (name, path), at in zip(named, scratch, strict=True)
+        if _is_text(name)
     ]
+    files.inflate_all(texts_of)
+    opened = [
+        _open(connection, name, path, form, at)
+        for (name, path), at in zip(named, scratch, strict=True)
+    ]
+    opened = _spelled_alike(opened, form)
     kinds: dict[str, set[str]] = {}
     for file in opened:
         for name, kind in file.types.items():
@@ -115,7 +132,27 @@ def open_files(
     return [replace(file, as_text=mixed) for file in opened]
 
 
+def _spelled_alike(opened: list[ReadableFile], form: BillForm) -> list[ReadableFile]:
+    """Columns we know under the first file's names: spelled in two ways they would be two."""
+    first: dict[str, str] = {}
+    alike = []
+    for file in opened:
+        mine = form.find(dict.fromkeys(file.types, ""))
+        names = {own: first.setdefault(known, own) for known, own in mine.items()}
+        taken = set(file.types) - set(names)
+        columns = tuple(
+            (own, name if (name := names.get(unique, unique)) not in taken else unique, kind)
+            for own, unique, kind in file.columns
+        )
+        alike.append(replace(file, columns=columns))
+    return alike
+
+
 _NESTED = ("MAP", "STRUCT", "UNION")
+
+
+def _is_text(name: str) -> bool:
+    return name.lower().endswith((".csv", ".csv.gz", ".csv.zip", ".gz", ".zip"))
 
 
 def _open(
@@ -128,11 +165,11 @@ def _open(
         try:
             relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
             found = columns_of(connection, relation)
-        except DuckDBError as error:
+            check_pages(connection, path, name)
+        except (DuckDBError, UnicodeDecodeError) as error:
             raise _damaged(name, error) from error
-    elif lower.endswith((".csv", ".csv.gz", ".csv.zip", ".gz", ".zip")):
+    elif _is_text(name):
         scratch = scratch.with_suffix(".csv")
-        files.inflate(path, scratch)
         path, is_csv = scratch, True
         found = dict.fromkeys(_unique(_header(name, scratch)), "VARCHAR")
     else:
@@ -150,8 +187,11 @@ def relation_of(readable: list[ReadableFile]) -> str:
     return "\nunion all by name\n".join(file.scan() for file in readable)
 
 
-def run(connection: Connection, sql: str, name: str) -> None:
+def run(connection: Connection, sql: str, name: str, readable: list[ReadableFile]) -> None:
     """Run a statement that reads delivery files.
+
+    Args:
+        name: what to name in a message when it is none of the files alone.
 
     Raises:
         FileProblem: a file turned out to be damaged while it was read.
@@ -159,21 +199,38 @@ def run(connection: Connection, sql: str, name: str) -> None:
     try:
         connection.execute(sql)
     except (DuckDBError, UnicodeDecodeError) as error:
-        raise _damaged(name, error) from error
+        raise _damaged(_culprit(connection, readable) or name, error) from error
+
+
+def _culprit(connection: Connection, readable: list[ReadableFile]) -> str:
+    """The file that cannot be read on its own, if there is one."""
+    for file in readable:
+        try:
+            connection.execute(f"select max(hash(t)) from ({file.scan()}) t")
+        except (DuckDBError, UnicodeDecodeError):
+            return file.name
+    return ""
 
 
 def _damaged(name: str, error: Exception) -> FileProblem:
-    return FileProblem(
-        f"{name} cannot be read ({str(error).splitlines()[0]})",
-        "a complete file as AWS wrote it",
-        _AGAIN,
-    )
+    said = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+    return FileProblem(f"{name} cannot be read ({said})", "a complete file as AWS wrote it", _AGAIN)
+
+
+_LINE_SIZE = 8388608
+"""The longest record that is read, in bytes."""
+
+
+def _lines(stream: TextIO) -> Iterator[str]:
+    while line := stream.readline(_LINE_SIZE):
+        yield line
 
 
 def _header(name: str, path: Path) -> list[str]:
+    files.any_cell_size()
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-            header = next(csv.reader(stream), [])
+            header = next(csv.reader(_lines(stream)), [])
     except csv.Error as error:
         raise FileProblem(
             f"{name} has an unreadable header ({error})", "UTF-8 CSV", _AGAIN
@@ -199,6 +256,14 @@ def _unique(header: list[str]) -> list[str]:
 
 def _require(name: str, columns: tuple[str, ...], form: BillForm) -> None:
     found = form.find(dict.fromkeys(columns, ""))
+    again = {f"{own}__2".lower(): own for own in found.values()}
+    for column in columns:
+        if column.lower() in again:
+            raise FileProblem(
+                f"{name} has the column {again[column.lower()]} twice",
+                "each column that costs are told from once",
+                _AGAIN,
+            )
     missing = [column for column in form.required if column not in found]
     if missing:
         spelling = SLASHED if any("/" in column for column in columns) else {}

@@ -17,13 +17,24 @@ from typing import Any
 
 from finops_pipeline.contracts.columns import Table
 from finops_pipeline.contracts.focus import COSTS
-from finops_pipeline.contracts.tables import ACCOUNTS, DATA_STATUS, MARTS, PROJECTS, SLICES
+from finops_pipeline.contracts.tables import (
+    ACCOUNTS,
+    API_REQUESTS,
+    COST_EXPLORER_DAILY,
+    DATA_STATUS,
+    DELIVERY_HISTORY,
+    MARTS,
+    PROJECTS,
+    SLICES,
+)
 from finops_pipeline.errors import NotTrue
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident, text
+from finops_pipeline.lake.explorer import requests_of
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, building, files_relation, reading
+from finops_pipeline.marts.history import fill_history
 from finops_pipeline.marts.library import Check, Mart, checks, marts
 from finops_pipeline.marts.views import create_views, view_names
 from finops_pipeline.tenants.model import Tenant
@@ -99,6 +110,8 @@ def _wanted(publication: Publication, tenant: Tenant, status: Sequence[Any]) -> 
         f"{d.source} {d.billing_period} {d.delivery_id}" for d in publication.ledger.deliveries()
     ]
     whole = [tenant.model_dump_json(), _plain(status), *landed, *view_names(), repr(COSTS)]
+    whole.append(repr((DELIVERY_HISTORY, COST_EXPLORER_DAILY, API_REQUESTS)))
+    whole.append(repr(requests_of(publication.ledger)))
     wanted[_WHOLE] = _mark(whole)
     return wanted
 
@@ -177,6 +190,10 @@ class _Build:
             ],
         )
         self._fill(DATA_STATUS, [tuple(asdict(row).values()) for row in status])
+        requests = requests_of(self._publication.ledger)
+        self._fill(API_REQUESTS, [tuple(asdict(request).values()) for request in requests])
+        _create(self._connection, DELIVERY_HISTORY)
+        fill_history(self._connection, self._publication)
         for table in (PROJECTS, ACCOUNTS, DATA_STATUS):
             self._connection.execute(
                 f"create or replace view {table.name} as from {WAREHOUSE}.{table.name}"

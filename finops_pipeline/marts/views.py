@@ -1,7 +1,7 @@
 """The views of a tenant's file over its Parquet folders.
 
-Put here: `costs`, `quarantine` and `landing_<source>`, with globs relative to the tenant's
-folder. Keep out: tables (build.py), paths (lake/layout.py).
+Put here: `costs`, `cost_explorer_daily`, `quarantine` and `landing_<source>`, with globs relative
+to the tenant's folder. Keep out: tables (build.py), paths (lake/layout.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from finops_pipeline.contracts.columns import Table
 from finops_pipeline.contracts.focus import COSTS
-from finops_pipeline.contracts.tables import QUARANTINE
+from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, QUARANTINE
 from finops_pipeline.lake import layout
 from finops_pipeline.lake.duck import Connection, ident
 from finops_pipeline.lake.layout import partition_glob
@@ -21,7 +21,7 @@ from finops_pipeline.tenants.model import Tenant
 
 def view_names() -> list[str]:
     """Names of the views every tenant's file has."""
-    return [COSTS.name, QUARANTINE.name]
+    return [COSTS.name, QUARANTINE.name, COST_EXPLORER_DAILY.name]
 
 
 def landing_view(source: str) -> str:
@@ -41,11 +41,9 @@ def create_views(
         costs: some costs file as it will lie after the publication; None when there is none.
     """
     folder = publication.folder
-    if costs is not None:
-        with shaped(connection, publication, COSTS, costs):
-            _over_files(connection, COSTS, partition_glob(layout.COSTS))
-    else:
-        _without_files(connection, COSTS)
+    _over_partitions(connection, publication, COSTS, layout.COSTS, costs)
+    explorer = _some_file(publication, layout.EXPLORER)
+    _over_partitions(connection, publication, COST_EXPLORER_DAILY, layout.EXPLORER, explorer)
     quarantine = partition_glob(layout.QUARANTINE)
     if glob_columns(connection, folder, quarantine):
         _over_files(connection, QUARANTINE, quarantine)
@@ -59,6 +57,25 @@ def create_views(
             _create(connection, name, glob_relation(glob, columns))
         else:
             connection.execute(f"drop view if exists {WAREHOUSE}.{name}")
+
+
+def _some_file(publication: Publication, table: str) -> Path | None:
+    """Where some file of a table will lie after the publication, if it will have any."""
+    for (key, month), record in publication.partitions(table).items():
+        if record.rows:
+            return publication.folder.partition(table, key, month)
+    return None
+
+
+def _over_partitions(
+    connection: Connection, publication: Publication, table: Table, folder: str, some: Path | None
+) -> None:
+    """A view over files of which the first may come into place with this very publication."""
+    if some is None:
+        _without_files(connection, table)
+        return
+    with shaped(connection, publication, table, some):
+        _over_files(connection, table, partition_glob(folder))
 
 
 def _over_files(connection: Connection, table: Table, glob: str) -> None:

@@ -68,12 +68,17 @@ def land_part(context: dg.AssetExecutionContext, installation: Installation, par
     steps: list[Step] = []
     landed: dict[tuple[str, str], DeliveryRecord] = {}
     seconds: dict[tuple[str, str], float] = {}
+    built: list[Step] = []
     with house.writer(part.tenant) as writer:
         for name in part.names:
             months = frozenset(month for _, other, month in part.keys if other == name)
             source = tenant.source(name)
             for one in land_source(house, writer, tenant, source, months, steps.append):
                 landed[name, one.record.billing_period] = one.record
+        # Cost Explorer feeds no charges, so no other asset would give its days to projects.
+        asked = sorted({month for name, month in landed if name in tenant.explorers})
+        if asked:
+            build_costs(house, writer, tenant, [], asked, built.append)
     for step in steps:
         seconds[step.what.split("/")[1], step.month] = step.seconds
     for key, name, month in part.keys:
@@ -93,7 +98,7 @@ def land_part(context: dg.AssetExecutionContext, installation: Installation, par
         if path.exists():
             metadata["dagster/column_schema"] = _schema(parquet_columns(path))
         context.add_asset_metadata(metadata, partition_key=key)
-    _fail_on(_refusals(part, steps, set(landed), "no delivery of this month"))
+    _fail_on(_refusals(part, [*steps, *built], set(landed), "no delivery of this month"))
 
 
 def _costs(parts: Partitions) -> dg.AssetsDefinition:

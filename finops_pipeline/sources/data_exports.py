@@ -14,10 +14,12 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
-from finops_pipeline.errors import FileProblem, ManifestProblem
+from finops_pipeline import clock
+from finops_pipeline.errors import DeliveryMoving, FileProblem, ManifestProblem
 from finops_pipeline.sources.location import ExportFile, Location
 from finops_pipeline.tenants.model import Source, SourceFormat
 
@@ -25,6 +27,9 @@ _RANGE = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])01-\d{8}")
 _BILLING_PERIOD = re.compile(r"billing_period=((?:19|20)\d\d-(?:0[1-9]|1[0-2]))", re.IGNORECASE)
 _ANCHOR = re.compile(r"\d{8}-\d{8}|year=\d{4}|billing_period=\d{4}-\d{2}", re.IGNORECASE)
 _MANIFEST = "-manifest.json"
+ARRIVING = timedelta(hours=1)
+"""How long after its last file a delivery without a newer manifest counts as arriving."""
+
 _AGAIN = "Copy or download the manifest again; the previous delivery stays published"
 
 
@@ -43,6 +48,7 @@ class Delivery:
     columns: tuple[str, ...]
     location: Location
     quick_mark: str
+    manifest_file: ExportFile | None = None
 
 
 def billing_periods(source: Source, location: Location) -> list[str]:
@@ -76,8 +82,10 @@ def read_delivery(source: Source, location: Location, month: str) -> Delivery:
     Raises:
         ManifestProblem: the manifest is missing, ambiguous, unreadable or of another month.
         FileProblem: a file that it names is not there.
+        DeliveryMoving: the next delivery is arriving.
     """
     manifest = _find_manifest(source, location, month)
+    manifest_file = location.describe(manifest)
     raw = location.read(manifest)
     where = location.spell(manifest)
     facts = _parse(raw, where)
@@ -86,6 +94,7 @@ def read_delivery(source: Source, location: Location, month: str) -> Delivery:
     files = tuple(_locate(location, key, where) for key in keys)
     if len({file.name for file in files}) < len(files):
         raise ManifestProblem(f"{where} names a file twice, in two spellings", "each file once")
+    _check_arrived(manifest_file, files, where)
     marks = [hashlib.sha256(raw).hexdigest()]
     marks += [f"{file.name}|{file.size_bytes}|{file.mark}" for file in files]
     return Delivery(
@@ -96,6 +105,7 @@ def read_delivery(source: Source, location: Location, month: str) -> Delivery:
         columns=_columns(facts),
         location=location,
         quick_mark=hashlib.sha256("\n".join(marks).encode()).hexdigest(),
+        manifest_file=manifest_file,
     )
 
 
@@ -206,6 +216,25 @@ def _locate(location: Location, key: str, where: str) -> ExportFile:
         "every file that the manifest names",
         "Wait for the delivery to finish or copy the file too",
     )
+
+
+def _check_arrived(manifest: ExportFile | None, files: tuple[ExportFile, ...], where: str) -> None:
+    """See that no file is of a delivery whose manifest is still to come.
+
+    AWS writes the manifest last. In overwrite mode files of the next delivery replace those of
+    this one under the same names, so a file newer than the manifest means: half of each.
+    Copies made by hand come in any order; after an hour without change they are taken.
+    """
+    written = manifest.stored_at if manifest else None
+    newest = max((file.stored_at for file in files if file.stored_at), default=None)
+    if written and newest and newest > written and clock.now() - newest < ARRIVING:
+        raise DeliveryMoving(
+            f"{where} is older ({written:%Y-%m-%d %H:%M:%S}) than a file that it names"
+            f" ({newest:%Y-%m-%d %H:%M:%S})",
+            "the manifest written last",
+            "The next delivery is arriving: run again when its manifest is there (files copied"
+            " by hand are taken an hour after the last)",
+        )
 
 
 def _columns(facts: dict[str, Any]) -> tuple[str, ...]:

@@ -1,25 +1,31 @@
-"""The door to where exports lie: list, read and fetch by name, never outside the location.
+"""Where exports lie: list, read and fetch by name, never outside the location.
 
-Put here: kinds of locations (a local folder; S3 joins here). Keep out: what the names mean
-(data_exports.py) and everything inside the lake.
+Put here: what every kind of location can do, and the local folder. Keep out: S3 (s3.py), which
+kind a source has (door.py), what the names mean (data_exports.py), everything inside the lake.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from finops_pipeline.errors import FileProblem, RegistryError
+from finops_pipeline.errors import FileProblem
 
 
 @dataclass(frozen=True)
 class ExportFile:
-    """A file of an export: its name below the location, size, and a mark that moves with it."""
+    """A file of an export: its name below the location, size, and a mark that moves with it.
+
+    `stored_at` is when the store took it (UTC); None where only a copy's time is known.
+    """
 
     name: str
     size_bytes: int
     mark: str
+    stored_at: datetime | None = field(default=None, compare=False)
 
 
 class Location(Protocol):
@@ -37,8 +43,16 @@ class Location(Protocol):
     def read(self, name: str) -> bytes:
         """The bytes of a small file (a manifest)."""
 
-    def fetch(self, name: str) -> Path:
-        """A local path that holds the file's bytes."""
+    def fetch_all(self, files: Sequence[ExportFile], scratch: Path) -> list[Path]:
+        """Local paths that hold the files' bytes, in order: exactly the files described.
+
+        Args:
+            scratch: an empty folder of this machine for downloads, or one to be made. Names
+                from outside are no paths in it: files are numbered, and keep their ending.
+        """
+
+    def again(self) -> Location:
+        """The same place, looked at anew: nothing is remembered of earlier listings."""
 
     def spell(self, name: str = "") -> str:
         """The full spelling of a name, for messages."""
@@ -59,7 +73,7 @@ class LocalFolder:
         return [entry.name for entry in self._entries(name) if entry.is_file()]
 
     def describe(self, name: str) -> ExportFile | None:
-        """See Location; the mark is the modification time in nanoseconds.
+        """See Location; the mark is the times of modification and of change in nanoseconds.
 
         Raises:
             FileProblem: the name leads out of the folder, or cannot be looked at.
@@ -71,15 +85,20 @@ class LocalFolder:
             stat = path.stat()
         except OSError as error:
             raise FileProblem(f"{name[:200]!r} cannot be read ({error.strerror})") from error
-        return ExportFile(name, stat.st_size, str(stat.st_mtime_ns))
+        # Copying can keep size and modification time; the change of the inode it cannot set.
+        return ExportFile(name, stat.st_size, f"{stat.st_mtime_ns} {stat.st_ctime_ns}")
 
     def read(self, name: str) -> bytes:
         """See Location."""
         return self._path(name).read_bytes()
 
-    def fetch(self, name: str) -> Path:
-        """See Location; the file is read where it lies."""
-        return self._path(name)
+    def fetch_all(self, files: Sequence[ExportFile], scratch: Path) -> list[Path]:
+        """See Location; the files are read where they lie."""
+        return [self._path(file.name) for file in files]
+
+    def again(self) -> LocalFolder:
+        """See Location; a folder is looked at anew each time."""
+        return self
 
     def spell(self, name: str = "") -> str:
         """See Location."""
@@ -106,35 +125,3 @@ class LocalFolder:
         return FileProblem(
             f"{name[:200]!r} leads out of {self._root}", "a path below the source's location"
         )
-
-
-def open_location(location: str, source: str) -> Location:
-    """The door to a source's location.
-
-    Args:
-        location: as the registry holds it.
-        source: `tenant/source`, for messages.
-
-    Raises:
-        RegistryError: there is no such folder, or a kind of location that is not read.
-    """
-    if not location:
-        raise RegistryError(
-            f"source {source} has no location",
-            "a folder with the export",
-            f"Set one, or bring files by hand: finops ingest-file {source} FILE",
-        )
-    if "://" in location and not location.startswith("file://"):
-        raise RegistryError(
-            f"source {source} reads {location}, which this version does not fetch",
-            "a local folder",
-            "Copy the report's folder to this machine and set the location to it",
-        )
-    root = Path(location.removeprefix("file://"))
-    if not root.is_dir():
-        raise RegistryError(
-            f"source {source} reads {location}, and there is no such folder",
-            "the folder of the report, as AWS delivers it",
-            "Correct the location or bring the files there",
-        )
-    return LocalFolder(root)

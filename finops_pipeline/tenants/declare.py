@@ -50,6 +50,7 @@ def read_declaration(path: Path) -> list[Tenant]:
 
 def _read_tenant(entry: dict[str, Any], path: Path) -> Tenant:
     where = f"{path}, tenant {entry.get('name', '(no name)')}"
+    _no_external_id(entry, where)
     sources = [
         source.model_copy(update={"location": _absolute(source.location, path)})
         if source.location
@@ -60,6 +61,17 @@ def _read_tenant(entry: dict[str, Any], path: Path) -> Tenant:
     known = {**entry, "sources": (), "projects": ()}
     tenant = _parse(Tenant, known, where)
     return tenant.model_copy(update={"sources": tuple(sources), "projects": tuple(projects)})
+
+
+def _no_external_id(entry: dict[str, Any], where: str) -> None:
+    sources = entry.get("sources")
+    for part in (entry, *(sources if isinstance(sources, list) else ())):
+        if isinstance(part, dict) and "external_id" in part:
+            raise RegistryError(
+                f"{where}: external_id is declared",
+                "no external_id: it protects the tenant only if nobody can choose it",
+                "Leave it out; finops source policy TENANT/SOURCE shows the one that was made",
+            )
 
 
 def _absolute(location: str, path: Path) -> str:
@@ -111,20 +123,21 @@ def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
     Raises:
         RegistryError: the merged whole breaks a rule; nothing is changed.
     """
-    stored = set(registry.names())
-    changes: list[str] = []
-    merged: list[Tenant] = []
-    for new in declared:
-        old = registry.tenant(new.name) if new.name in stored else None
-        if old is None:
-            changes.append(f"+ tenant {new.name}")
-            old = Tenant(name=new.name, display_name=new.display_name)
-        tenant, lines = merge(old, new)
-        changes += lines
-        merged.append(tenant)
-    if changes:
-        registry.save(*merged)
-    return changes
+    with registry.alone():
+        stored = set(registry.names())
+        changes: list[str] = []
+        merged: list[Tenant] = []
+        for new in declared:
+            old = registry.tenant(new.name) if new.name in stored else None
+            if old is None:
+                changes.append(f"+ tenant {new.name}")
+                old = Tenant(name=new.name, display_name=new.display_name)
+            tenant, lines = merge(old, new)
+            changes += lines
+            merged.append(tenant)
+        if changes:
+            registry.save(*merged)
+        return changes
 
 
 def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
@@ -140,7 +153,13 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     claims_kept = tuple(_keep_claims(old, project) for project in new.projects)
     sources = _lay_over("source", new.name, old.sources, new.sources, lines)
     projects = _lay_over("project", new.name, old.projects, claims_kept, lines)
-    merged = Tenant(name=new.name, display_name=display_name, sources=sources, projects=projects)
+    merged = Tenant(
+        name=new.name,
+        display_name=display_name,
+        external_id=old.external_id,
+        sources=sources,
+        projects=projects,
+    )
     return merged, lines
 
 
@@ -165,7 +184,7 @@ def _lay_over(
         before = nouns.get(noun.name)
         if before is not None:  # what is not said of it stays, too
             said = {field: getattr(noun, field) for field in noun.model_fields_set}
-            noun = before.model_copy(update=said)
+            noun = _changed(before, said)
         nouns[noun.name] = noun
         if before is None:
             lines.append(f"+ {kind} {tenant}/{noun.name}")
@@ -174,6 +193,12 @@ def _lay_over(
                 f"~ {kind} {tenant}/{noun.name}: {text}" for text in _differences(before, noun)
             ]
     return tuple(nouns[name] for name in sorted(nouns))
+
+
+def _changed(before: Noun, said: dict[str, Any]) -> Noun:
+    """The noun with some fields said anew, and its rules checked again."""
+    fields = {field: getattr(before, field) for field in type(before).model_fields}
+    return _parse(type(before), fields | said, f"{type(before).__name__.lower()} {before.name}")
 
 
 def _differences(before: BaseModel, after: BaseModel) -> list[str]:

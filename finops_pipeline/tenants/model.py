@@ -12,9 +12,10 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from finops_pipeline.errors import RegistryError, Unknown
+from finops_pipeline.tenants import places
 
 UNASSIGNED = "unassigned"
 """The built-in project of every tenant: charges of accounts that no project claims."""
@@ -66,6 +67,11 @@ class SourceFormat(StrEnum):
     LEGACY_CUR = "legacy-cur"
     CUR_2 = "cur-2.0"
     FOCUS = "focus"
+    COST_EXPLORER = "cost-explorer"
+
+
+REACH = ("role_arn", "profile", "endpoint_url", "region")
+"""Fields of a source that say how AWS is reached."""
 
 
 class _Noun(BaseModel):
@@ -75,18 +81,44 @@ class _Noun(BaseModel):
 class Source(_Noun):
     """One billing export that a tenant receives.
 
-    `location` is the folder of the report (`/exports/acme/finops/cur`), or empty for a source
+    `location` is the folder of the report (`/exports/acme/finops/cur`, `s3://bucket/finops/cur`),
+    the endpoint of Cost Explorer (`https://ce.us-east-1.amazonaws.com`), or empty for a source
     that is only fed by `finops ingest-file`.
+
+    How AWS is reached: with `role_arn`, that role is assumed (with the tenant's external id)
+    by the installation's own credentials; these are the named `profile`, or the default chain.
+    `endpoint_url` is that of an S3-compatible store; `region` that of the bucket.
     """
 
     name: str
     format: SourceFormat
-    location: str = ""
+    location: Annotated[str, AfterValidator(places.check_location)] = ""
+    role_arn: Annotated[str, AfterValidator(places.check_role)] = ""
+    profile: str = ""
+    endpoint_url: Annotated[str, AfterValidator(places.check_endpoint)] = ""
+    region: str = ""
 
     @model_validator(mode="after")
-    def _names(self) -> Source:
+    def _whole(self) -> Source:
         check_name("source", self.name)
+        places.check_word("profile", self.profile)
+        places.check_word("region", self.region)
+        if self.format is SourceFormat.COST_EXPLORER and self.location:
+            places.check_endpoint(self.location)
+        said = [name for name in REACH if getattr(self, name)]
+        if said and not self.in_aws:
+            raise RegistryError(
+                f"source {self.name} has {' and '.join(said)}, but reads nothing from AWS",
+                "a location s3://bucket/prefix, or the format cost-explorer",
+                "Set the location, or leave them out",
+            )
         return self
+
+    @property
+    def in_aws(self) -> bool:
+        """Whether reading this source speaks to AWS or a store like S3."""
+        explorer = self.format is SourceFormat.COST_EXPLORER and bool(self.location)
+        return explorer or places.is_s3(self.location)
 
 
 class AccountClaim(_Noun):
@@ -165,10 +197,15 @@ class Project(_Noun):
 
 
 class Tenant(_Noun):
-    """An organisation: the unit of isolation. One folder, one DuckDB file, one deletion."""
+    """An organisation: the unit of isolation. One folder, one DuckDB file, one deletion.
+
+    `external_id` is what the tenant's roles ask for before they let themselves be assumed. The
+    registry makes it when the tenant is first saved; nobody chooses it, and it never changes.
+    """
 
     name: str
     display_name: str = ""
+    external_id: str = ""
     sources: tuple[Source, ...] = ()
     projects: tuple[Project, ...] = ()
 
@@ -236,8 +273,22 @@ class Tenant(_Noun):
         return tuple(own[name] for name in sorted(own))
 
     def sources_of(self, project: Project) -> tuple[str, ...]:
-        """Names of the sources a project's charges come from; none named means all."""
+        """Names of the bills a project's charges come from; none named means all.
+
+        Cost Explorer is no bill: it makes no charges, whether a project names it or not.
+        """
+        named = self.named_by(project)
+        return tuple(name for name in named if name not in self.explorers)
+
+    def named_by(self, project: Project) -> tuple[str, ...]:
+        """Names of all sources a project reads, Cost Explorer's too; none named means all."""
         return tuple(sorted(project.sources or [source.name for source in self.sources]))
+
+    @property
+    def explorers(self) -> tuple[str, ...]:
+        """Names of the sources that are Cost Explorer's answers."""
+        kind = SourceFormat.COST_EXPLORER
+        return tuple(sorted(source.name for source in self.sources if source.format is kind))
 
 
 def _once(kind: str, tenant: str, names: list[str]) -> None:
@@ -247,7 +298,7 @@ def _once(kind: str, tenant: str, names: list[str]) -> None:
 
 
 def _no_conflict(tenant: Tenant, one: Project, other: Project) -> None:
-    if not set(tenant.sources_of(one)) & set(tenant.sources_of(other)):
+    if not set(tenant.named_by(one)) & set(tenant.named_by(other)):
         return
     for mine in one.accounts:
         for theirs in other.accounts:

@@ -6,22 +6,35 @@ between tenants. Keep out: the declared form (declare.py), rules inside one tena
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from filelock import FileLock, Timeout
 
 from finops_pipeline.errors import RegistryError, Unknown
-from finops_pipeline.tenants.model import AccountClaim, Project, Source, Tenant, check_name
+from finops_pipeline.tenants.model import (
+    REACH,
+    AccountClaim,
+    Project,
+    Source,
+    SourceFormat,
+    Tenant,
+    check_name,
+)
+from finops_pipeline.tenants.places import Place, is_amazon, place_of, role_account
 
+_WAIT_SECONDS = 30
 _meta = sa.MetaData()
 _tenants = sa.Table(
     "tenants",
     _meta,
     sa.Column("tenant", sa.String(40), primary_key=True),
     sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text, nullable=False, server_default=""),
 )
 _sources = sa.Table(
     "sources",
@@ -30,6 +43,10 @@ _sources = sa.Table(
     sa.Column("source", sa.String(40), primary_key=True),
     sa.Column("format", sa.String(20), nullable=False),
     sa.Column("location", sa.Text, nullable=False),
+    sa.Column("role_arn", sa.Text, nullable=False, server_default=""),
+    sa.Column("profile", sa.Text, nullable=False, server_default=""),
+    sa.Column("endpoint_url", sa.Text, nullable=False, server_default=""),
+    sa.Column("region", sa.Text, nullable=False, server_default=""),
 )
 _projects = sa.Table(
     "projects",
@@ -113,36 +130,70 @@ class Registry:
             cure="Declare it with finops apply FILE or finops tenant add NAME",
         )
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from changing the registry: around reading, merging and saving.
+
+        Two `finops apply` at the same moment would else both merge into what was there before
+        them, and the later one undo the earlier. Only for a SQLite file; a database server's
+        registry is changed by one operator at a time.
+
+        Raises:
+            RegistryError: another process kept it for half a minute.
+        """
+        if self._file is None:
+            yield
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._file.with_name(f".{self._file.name}.lock"), timeout=_WAIT_SECONDS)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RegistryError(
+                f"the registry is being changed by another process (waited {_WAIT_SECONDS} s)",
+                cure="Try again when that has ended",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
     def save(self, *tenants: Tenant) -> None:
         """Write these tenants whole, in one transaction: all of them or none.
 
+        A tenant that is new gets its external id here; one that has one keeps it.
+
         Raises:
-            RegistryError: a location is already read by another tenant.
+            RegistryError: a location or role's account is already another tenant's, or an
+                external id is not the one that was made here.
         """
         if self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._engine.begin() as db:
             _meta.create_all(db)
+            _add_columns(db)
             for tenant in tenants:
+                external_id = _external_id(db, tenant)
                 _delete(db, tenant.name)
-                _insert(db, tenant)
-            _check_locations(db)
+                _insert(db, tenant.model_copy(update={"external_id": external_id}))
+            everyone = [_load(db, name) for name in db.scalars(sa.select(_tenants.c.tenant))]
+            for tenant in tenants:
+                for source in tenant.sources:
+                    check_own(tenant.name, source, everyone)
 
 
 def _load(db: sa.Connection, name: str) -> Tenant:
     def rows(table: sa.Table) -> list[Any]:
-        order = [column for column in table.c if column.name != "tenant"]
-        return list(db.execute(sa.select(table).where(table.c.tenant == name).order_by(*order)))
+        shown = _there(db, table)
+        return list(db.execute(sa.select(*shown).where(table.c.tenant == name).order_by(*shown)))
 
     head = rows(_tenants)[0]
     reads, claims = rows(_project_sources), rows(_project_accounts)
     return Tenant(
         name=name,
         display_name=head.display_name,
-        sources=tuple(
-            Source(name=row.source, format=row.format, location=row.location)
-            for row in rows(_sources)
-        ),
+        external_id=getattr(head, "external_id", ""),
+        sources=tuple(_source(row) for row in rows(_sources)),
         projects=tuple(
             Project(
                 name=row.project,
@@ -163,6 +214,43 @@ def _load(db: sa.Connection, name: str) -> Tenant:
     )
 
 
+def _source(row: Any) -> Source:
+    reach = {field: getattr(row, field, "") for field in REACH}
+    return Source(name=row.source, format=row.format, location=row.location, **reach)
+
+
+def _there(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
+    """The columns of a table that its database has; an older registry lacks some."""
+    names = {column["name"] for column in sa.inspect(db).get_columns(table.name)}
+    return [column for column in table.c if column.name in names]
+
+
+def _add_columns(db: sa.Connection) -> None:
+    """Bring a registry of an earlier version up to date: new columns, and the external ids."""
+    for table in (_tenants, _sources):
+        there = _there(db, table)
+        for column in table.c:
+            if column not in there:
+                name = db.dialect.identifier_preparer.quote(column.name)
+                db.execute(
+                    sa.text(f"alter table {table.name} add column {name} text not null default ''")
+                )
+    for name in list(db.scalars(sa.select(_tenants.c.tenant).where(_tenants.c.external_id == ""))):
+        made = {"external_id": str(uuid.uuid4())}
+        db.execute(sa.update(_tenants).where(_tenants.c.tenant == name).values(made))
+
+
+def _external_id(db: sa.Connection, tenant: Tenant) -> str:
+    """The id that roles of a tenant ask for: what is stored, else a new one; never a given one."""
+    stored = db.scalar(sa.select(_tenants.c.external_id).where(_tenants.c.tenant == tenant.name))
+    if tenant.external_id not in {"", stored}:
+        raise RegistryError(
+            f"tenant {tenant.name} is given an external id",
+            "none: the registry makes it, and it never changes",
+        )
+    return str(stored or uuid.uuid4())
+
+
 def _delete(db: sa.Connection, name: str) -> None:
     for table in _OF_TENANT:
         db.execute(sa.delete(table).where(table.c.tenant == name))
@@ -170,10 +258,12 @@ def _delete(db: sa.Connection, name: str) -> None:
 
 def _insert(db: sa.Connection, tenant: Tenant) -> None:
     key = {"tenant": tenant.name}
-    db.execute(sa.insert(_tenants), {**key, "display_name": tenant.display_name})
+    words = {"display_name": tenant.display_name, "external_id": tenant.external_id}
+    db.execute(sa.insert(_tenants), {**key, **words})
     for source in tenant.sources:
         row = {"source": source.name, "format": source.format.value, "location": source.location}
-        db.execute(sa.insert(_sources), {**key, **row})
+        reach = {field: getattr(source, field) for field in REACH}
+        db.execute(sa.insert(_sources), {**key, **row, **reach})
     for project in tenant.projects:
         named = {**key, "project": project.name}
         words = {
@@ -189,26 +279,39 @@ def _insert(db: sa.Connection, tenant: Tenant) -> None:
             db.execute(sa.insert(_project_accounts), {**named, "account_id": claim.id, **days})
 
 
-def _check_locations(db: sa.Connection) -> None:
-    """One folder of bills feeds one tenant: else `unassigned` would show others' accounts."""
-    located = [
-        row
-        for row in db.execute(sa.select(_sources).order_by(_sources.c.tenant, _sources.c.source))
-        if row.location
-    ]
-    for row in located:
-        for other in located:
-            inside = _place(row.location).startswith(_place(other.location))
-            if row.tenant != other.tenant and inside:
+def check_own(tenant: str, source: Source, everyone: Iterable[Tenant]) -> None:
+    """See that no other tenant reads a source's place, or the account of its role.
+
+    One folder of bills feeds one tenant: else `unassigned` would show others' accounts.
+
+    Raises:
+        RegistryError: another does; the message does not say who.
+    """
+    what = f"source {tenant}/{source.name}"
+    for other in everyone:
+        for theirs in other.sources if other.name != tenant else ():
+            if any(a.overlaps(b) for a in _places(source) for b in _places(theirs)):
+                reads = source.location or "Cost Explorer with these credentials"
                 raise RegistryError(
-                    f"source {row.tenant}/{row.source} reads {row.location}, which is a location"
-                    " of another tenant",
-                    "a folder that only one tenant reads",
+                    f"{what} reads {reads}, which is a location of another tenant",
+                    "a place that only one tenant reads",
                     "Correct the location; one export never feeds two tenants",
+                )
+            account = role_account(source.role_arn)
+            if account and account == role_account(theirs.role_arn):
+                raise RegistryError(
+                    f"{what} uses a role of account {account}, which is another tenant's",
+                    "a role in an account of this tenant",
+                    "Correct role_arn; the roles of one account serve one tenant",
                 )
 
 
-def _place(location: str) -> str:
-    """A location as one spelling with a `/` at the end: `file:///a/../b` is `/b/`."""
-    path = location.removeprefix("file://")
-    return f"{path if '://' in path else Path(path).resolve()}".rstrip("/") + "/"
+def _places(source: Source) -> list[Place]:
+    if source.format is not SourceFormat.COST_EXPLORER:
+        return [place_of(source.location, source.endpoint_url)] if source.location else []
+    if not source.location:
+        return []
+    # Cost Explorer answers for the account of the credentials, whole.
+    store = "cost explorer" if is_amazon(source.location) else f"cost explorer {source.location}"
+    account = role_account(source.role_arn)
+    return [Place(store, ("role", account) if account else ("profile", source.profile))]

@@ -3,7 +3,8 @@
 -- money: BilledCost (unblended), EffectiveCost (amortized), ListCost, ContractedCost (gross basis)
 -- check: charges_equal_bill
 --
--- Reads line_items (a source's columns under CUR 2.0 names, typed), services, regions.
+-- Reads line_items (a source's columns under CUR 2.0 names, typed; x_project: whose row it is),
+-- services, regions.
 -- Rules by line item type: FOCUS 1.2 CommitmentDiscount and DiscountHandling; AWS "Understanding
 -- your Savings Plans / reservation line items". Covered usage bills nothing (its commitment
 -- was billed), negations fall away against it, commitment fees cost nothing effectively, and
@@ -193,6 +194,7 @@ residual as (
         min(line_item_legal_entity) as line_item_legal_entity,
         min(x_source) as x_source,
         min(x_source_file) as x_source_file,
+        x_project,
         sum(line_item_unblended_cost) as billed,
         billed as effective,
         billed as list,
@@ -201,7 +203,10 @@ residual as (
     from line_items
     where line_item_line_item_type in ('SavingsPlanCoveredUsage', 'SavingsPlanNegation')
     group by
-        line_item_usage_account_id, savings_plan_savings_plan_a_r_n, line_item_currency_code
+        x_project,
+        line_item_usage_account_id,
+        savings_plan_savings_plan_a_r_n,
+        line_item_currency_code
     having sum(line_item_unblended_cost) <> 0
 ),
 
@@ -254,6 +259,8 @@ named as (
         end as contracted_price,
         case
             when is_unused then 0
+            when pricing_public_on_demand_rate = line_item_unblended_rate and list = contracted
+            then contracted_price
             else unit_price(pricing_public_on_demand_rate, quantity, list)
         end as list_price
     from charge
@@ -274,7 +281,9 @@ final as (
             when category = 'Usage' then coalesce(
                 capacity_reservation_capacity_reservation_arn,
                 case
-                    when regexp_matches(line_item_usage_type, 'Unused(Box|Ded)|Reservation:')
+                    when contains(line_item_usage_type, 'UnusedBox')
+                    or contains(line_item_usage_type, 'UnusedDed')
+                    or contains(line_item_usage_type, 'Reservation:')
                     then line_item_resource_id
                 end
             )
@@ -282,7 +291,8 @@ final as (
         case
             when CapacityReservationId is null then null
             when contains(lower(capacity_reservation_capacity_reservation_status), 'unused')
-            or regexp_matches(line_item_usage_type, 'Unused(Box|Ded)')
+            or contains(line_item_usage_type, 'UnusedBox')
+            or contains(line_item_usage_type, 'UnusedDed')
             then 'Unused'
             else 'Used'
         end as CapacityReservationStatus,
@@ -411,7 +421,8 @@ final as (
             as x_PublicOnDemandCost,
         cost_categories as x_CostCategories,
         discounts as x_Discounts,
-        x_source_file as x_SourceFile
+        x_source_file as x_SourceFile,
+        x_project as x_Project
     from named
     left join by_name on by_name.service_name = named.service
     left join regions on regions.region_id = region

@@ -3,7 +3,8 @@
 -- money: BilledCost, EffectiveCost, ListCost, ContractedCost, as the export states them
 -- check: charges_equal_bill
 --
--- Reads focus_rows (the export's columns under their FOCUS ids, typed; absent ones null). Fills
+-- Reads focus_rows (the export's columns under their FOCUS ids, typed; absent ones null;
+-- x_Project: whose row it is). Fills
 -- what AWS leaves null though FOCUS wants it (AWS "FOCUS 1.2 conformance gaps"), invents no cost.
 
 with

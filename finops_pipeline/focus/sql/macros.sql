@@ -22,18 +22,24 @@ create or replace macro exact_ratio(cost, quantity) as
         then try_cast(long_division(digits(cost), digits(quantity)) as decimal(38, 18))
     end;
 
+-- within 1e-9 of each other (relative above 1); the cheap answer first
+create or replace macro near(product, cost) as
+    case
+        when abs(product - cost) <= 0.000000001 then true
+        else abs(product - cost) <= 0.000000001 * abs(cost)::decimal(28, 9)
+    end;
+
 -- whether price x quantity is cost within 1e-9 of it (FOCUS rule for cost columns);
 -- the bounds keep the product inside a decimal, beyond them the answer is no
 create or replace macro fits(price, quantity, cost) as
     case
         when price is null or quantity is null then false
         when price < 0 or abs(cost) >= 1000000000 then false
+        when quantity = 1 then near(price, cost)
         when abs(quantity) < 1000000 and price < 1000000
-        then abs(price::decimal(20, 14) * quantity::decimal(18, 12) - cost)
-            <= 0.000000001 * greatest(abs(cost)::decimal(28, 9), 1)
+        then near(price::decimal(20, 14) * quantity::decimal(18, 12), cost)
         when abs(quantity) < 1000000000000 and price < 1
-        then abs(price::decimal(18, 16) * quantity::decimal(19, 7) - cost)
-            <= 0.000000001 * greatest(abs(cost)::decimal(28, 9), 1)
+        then near(price::decimal(18, 16) * quantity::decimal(19, 7), cost)
         else false
     end;
 

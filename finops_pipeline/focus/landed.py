@@ -1,0 +1,56 @@
+"""A landed delivery as conforming sees it: its relation, columns, accounts, empty columns.
+
+Put here: what is read once per delivery, however many projects share it. Keep out: which rows
+are whose (claims.py) and what they become (sql/).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from finops_pipeline.contracts.bills import FORMS, BillForm
+from finops_pipeline.lake.duck import Connection, columns_of, empty_columns, ident, text
+from finops_pipeline.lake.ledger import DeliveryRecord
+from finops_pipeline.tenants.model import SourceFormat
+
+
+@dataclass(frozen=True)
+class LandedBill:
+    """One source's landing of a month.
+
+    `columns` are its columns and DuckDB types; `empty` those without any value (known from the
+    Parquet footer), whose expressions need not be worked out row by row; `accounts` the values
+    of its account column as they stand there, None for null.
+    """
+
+    source: str
+    kind: SourceFormat
+    relation: str
+    columns: dict[str, str]
+    empty: frozenset[str]
+    accounts: tuple[str | None, ...]
+
+    @property
+    def form(self) -> BillForm:
+        """How bills of its format are read."""
+        return FORMS[self.kind]
+
+
+def landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) -> LandedBill:
+    """Look at the landing of a delivery.
+
+    Args:
+        path: its Parquet file.
+    """
+    # The form as it landed: the registry may say another by now.
+    kind = SourceFormat(delivery.format)
+    relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
+    columns = columns_of(connection, relation)
+    column = FORMS[kind].find(columns).get(FORMS[kind].account)
+    accounts: tuple[str | None, ...] = ()
+    if column is not None:
+        query = f"select distinct {ident(column)}::varchar from {relation} order by 1"
+        accounts = tuple(row[0] for row in connection.execute(query).fetchall())
+    empty = empty_columns(connection, path)
+    return LandedBill(delivery.source, kind, relation, columns, empty, accounts)

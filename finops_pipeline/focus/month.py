@@ -1,0 +1,172 @@
+"""One pass over a month's landings: the costs partitions of several projects at once.
+
+Put here: running the conversions, one file per project, and the check that each adds up to its
+part of the bill. Keep out: which partitions are due (conform.py), rules of rows (sql/).
+
+Reads: landing   Writes: staged costs partitions
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from finops_pipeline.contracts import cur
+from finops_pipeline.contracts.focus import CHARGE
+from finops_pipeline.errors import NotTrue
+from finops_pipeline.focus.claims import owned_rows
+from finops_pipeline.focus.conversion import sql_text
+from finops_pipeline.focus.landed import LandedBill, landed_bill
+from finops_pipeline.focus.normalise import focus_rows, line_items
+from finops_pipeline.lake.duck import PARQUET_PARTS, Connection, ident, text
+from finops_pipeline.lake.layout import LANDING
+from finops_pipeline.lake.ledger import DeliveryRecord, ProjectTotal
+from finops_pipeline.lake.publish import Publication
+from finops_pipeline.money import exact_sum
+from finops_pipeline.tenants.model import Project, SourceFormat, Tenant
+
+Totals = tuple[dict[str, Any], ...]
+
+_CHARGES = {SourceFormat.FOCUS: "focus_charges"}
+_READS = {SourceFormat.FOCUS: "focus_rows"}
+
+
+class MonthPass:
+    """The charges of some projects in a month, written in one scan of each source.
+
+    Args:
+        projects: those whose partitions are written; each keeps a row group in memory.
+        deliveries: what is landed of the month.
+    """
+
+    def __init__(
+        self,
+        publication: Publication,
+        tenant: Tenant,
+        projects: list[Project],
+        month: str,
+        deliveries: list[DeliveryRecord],
+    ) -> None:
+        self._publication = publication
+        self._tenant = tenant
+        self._projects = projects
+        self._month = month
+        self._deliveries = {d.source: d for d in deliveries}
+        self._folder = publication.scratch(f"costs-{month}-{projects[0].name}")
+        self._expected: dict[tuple[str, str, str], tuple[int, Any]] = {}
+        self.totals: dict[str, Totals] = {}
+        self.services: dict[str, list[ProjectTotal]] = {}
+
+    def write(self, connection: Connection) -> None:
+        """Write every project's file beside, and check it.
+
+        Afterwards `totals` and `services` hold what each project's charges came to.
+
+        Raises:
+            NotTrue: a partition does not add up to its part of the bill, or a landing is gone.
+        """
+        charges = []
+        for source, delivery in sorted(self._deliveries.items()):
+            readers = [p for p in self._projects if source in self._tenant.sources_of(p)]
+            if readers and delivery.rows_kept:
+                charges.append(self._charges_of(connection, readers, delivery))
+        if not charges:
+            return
+        names = [f"cast({ident(c.name)} as {c.type}) as {ident(c.name)}" for c in CHARGE]
+        everything = "\nunion all by name\n".join(f"({select})" for select in charges)
+        connection.execute(
+            f"copy (select {', '.join(names)}, x_Project as project from ({everything}))"
+            f" to {text(str(self._folder))} ({PARQUET_PARTS}, partition_by (project))"
+        )
+        if any(self._folder.iterdir()):
+            self._sum_up(connection)
+        self._check()
+
+    def file(self, project: str) -> Path | None:
+        """Where a project's charges were written; None when it has none."""
+        found = list((self._folder / f"project={project}").glob("*.parquet"))
+        return found[0] if found else None
+
+    def _charges_of(
+        self, connection: Connection, readers: list[Project], delivery: DeliveryRecord
+    ) -> str:
+        """SQL of one source's charges; notes what its rows bill, per project and currency."""
+        bill = self._bill(connection, delivery)
+        is_focus = bill.kind is SourceFormat.FOCUS
+        rows = owned_rows(self._tenant, readers, self._month, bill)
+        view = ident(f"rows of {bill.source}")
+        build = focus_rows if is_focus else line_items
+        select = build(bill.columns, rows, bill.source, self._month, bill.empty)
+        connection.execute(f"create or replace temp view {view} as {select}")
+        money, currency, negation = (
+            ("BilledCost", "BillingCurrency", "false")
+            if is_focus
+            else (cur.TOTAL, cur.CURRENCY, f"{cur.LINE_TYPE} = 'SavingsPlanNegation'")
+        )
+        query = (
+            f"select x_Project, {currency}, count(*) - count(*) filter ({negation}), sum({money})"
+            f" from {view} group by all order by all"
+        )
+        for project, unit, lines, billed in connection.execute(query).fetchall():
+            self._expected[bill.source, project, unit] = (lines, billed)
+        conversion = sql_text(_CHARGES.get(bill.kind, "cur_charges"))
+        # Materialized, every column of every row would be kept, and spilled, between two scans.
+        reads = f"{_READS.get(bill.kind, 'line_items')} as not materialized (from {view})"
+        return f"with {reads} select * from ({conversion})"
+
+    def _bill(self, connection: Connection, delivery: DeliveryRecord) -> LandedBill:
+        path = self._publication.folder.partition(LANDING, delivery.source, self._month)
+        if not path.exists():
+            raise NotTrue(
+                f"the landing of {self._tenant.name}/{delivery.source} {self._month} is gone",
+                f"{delivery.rows_kept} rows in {path.name}",
+                "Bring the delivery in again; what was published of the month stays",
+            )
+        return landed_bill(connection, path, delivery)
+
+    def _sum_up(self, connection: Connection) -> None:
+        """Read back what was written: totals per project, and per service for the history."""
+        glob = str(self._folder / "*" / "*.parquet")
+        connection.execute(
+            "create or replace temp view written as select * from"
+            f" read_parquet({text(glob)}, hive_partitioning = true, hive_types_autocast = false)"
+        )
+        known = ", ".join(text(kind) for kind in cur.KNOWN_LINE_TYPES)
+        query = connection.execute(
+            "select project, x_Source as source, BillingCurrency as billing_currency,"
+            " x_RowKind as row_kind, count(*) as rows, sum(BilledCost) as billed_cost,"
+            " sum(EffectiveCost) as effective_cost, sum(ListCost) as list_cost,"
+            " sum(ContractedCost) as contracted_cost,"
+            f" count(*) filter (x_LineItemType not in ({known})) as unknown_line_items"
+            " from written group by all order by all"
+        )
+        names = [column[0] for column in query.description or []][1:]
+        for project, *said in query.fetchall():
+            row = dict(zip(names, said, strict=True))
+            self.totals[project] = (*self.totals.get(project, ()), row)
+        services = connection.execute(
+            "select project, x_Source, ServiceName, BillingCurrency, count(*), sum(BilledCost),"
+            " sum(EffectiveCost) from written group by all order by all"
+        ).fetchall()
+        for project, source, service, currency, charges, *costs in services:
+            key = (self._deliveries[source].delivery_id, project, service, currency)
+            total = ProjectTotal(*key, charges, *(format(cost, "f") for cost in costs))
+            self.services.setdefault(project, []).append(total)
+
+    def _check(self) -> None:
+        """Every row has become one charge (negations none), and they bill the same, exactly."""
+        for (source, project, currency), (lines, billed) in self._expected.items():
+            mine = [
+                t
+                for t in self.totals.get(project, ())
+                if t["source"] == source and t["billing_currency"] == currency
+            ]
+            kept = sum(t["rows"] for t in mine if t["row_kind"] == "line")
+            bills = exact_sum(t["billed_cost"] for t in mine)
+            if kept != lines or bills != billed:
+                raise NotTrue(
+                    f"{self._tenant.name}/{project} {self._month}: {source} has {lines} lines and"
+                    f" bills {billed:f} {currency}, its charges are {kept} and bill {bills:f}",
+                    "the same, to the last decimal",
+                    "Nothing was published; please report this with the month's line items",
+                )

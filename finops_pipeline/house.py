@@ -1,0 +1,156 @@
+"""An installation and what a piece of work in it reports: House, Months, Step.
+
+Put here: settings, registry and tenants' folders as one thing; the words of a report; what may go
+wrong with one month alone. Keep out: landing (intake.py), the order of stages (pipeline.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from finops_pipeline.errors import FinopsError, RegistryError
+from finops_pipeline.focus.reconcile import Status, statuses
+from finops_pipeline.lake.duck import DuckDBError, Limits
+from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.ledger import Ledger, LedgerError
+from finops_pipeline.lake.publish import Writer, settle, tenant_writer
+from finops_pipeline.settings import Settings
+from finops_pipeline.sources.door import open_location
+from finops_pipeline.sources.location import Location
+from finops_pipeline.tenants.model import Source, Tenant
+from finops_pipeline.tenants.places import place_of
+from finops_pipeline.tenants.registry import Registry, check_own
+
+SURPRISES = (
+    FinopsError,
+    DuckDBError,
+    LedgerError,
+    OSError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+)
+"""What may go wrong with one month without stopping the others: refusals, and what no one
+foresaw of a bill or a disk. A month that meets it is reported; what was published stays."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Why, in one line; what was not foreseen says what it is."""
+    first = (str(error).splitlines() or [""])[0]
+    return str(error) if isinstance(error, FinopsError) else f"{type(error).__name__}: {first}"
+
+
+@dataclass(frozen=True)
+class Months:
+    """A range of billing periods, ends included; None is open."""
+
+    first: str | None = None
+    last: str | None = None
+
+    def __contains__(self, month: object) -> bool:
+        return (
+            isinstance(month, str)
+            and (self.first is None or self.first <= month)
+            and (self.last is None or month <= self.last)
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that was done, for progress and reports.
+
+    `stage` is landing, costs or warehouse; `what` the source, project or tenant; `outcome`
+    landed, built, unchanged, empty, older (not taken), or refused with the `reason`.
+    """
+
+    stage: str
+    what: str
+    month: str
+    outcome: str
+    rows: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+
+
+OnStep = Callable[[Step], None]
+
+
+def silent(step: Step) -> None:
+    """Report nothing."""
+
+
+@dataclass
+class Report:
+    """All steps of a piece of work."""
+
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def refused(self) -> list[Step]:
+        """Steps that failed, with their reasons."""
+        return [step for step in self.steps if step.outcome == "refused"]
+
+
+class House:
+    """An installation: its settings, registry and tenants' folders."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.limits = Limits(settings.memory_limit, settings.threads)
+
+    @property
+    def registry(self) -> Registry:
+        """The registry; made on first use."""
+        return Registry(self.settings.registry)
+
+    def folder(self, tenant: str) -> TenantFolder:
+        """The folder of a tenant's name (which need not be registered)."""
+        return TenantFolder(self.settings.data_folder, tenant)
+
+    @contextmanager
+    def writer(self, tenant: str) -> Iterator[Writer]:
+        """Become the one writer of a tenant's folder.
+
+        Raises:
+            TenantBusy: another process kept it too long.
+        """
+        with tenant_writer(self.folder(tenant), self.settings.lock_wait_seconds) as writer:
+            yield writer
+
+    def check_location(self, tenant: Tenant, source: Source) -> None:
+        """See that a source's location leads, now, to no other tenant's exports nor to the lake.
+
+        Raises:
+            RegistryError: it does (a link that was laid since it was declared, say).
+        """
+        check_own(tenant.name, source, self.registry.tenants())
+        lake = place_of(str(self.settings.data_folder / "lake"))
+        if source.location and place_of(source.location).overlaps(lake):
+            raise RegistryError(
+                f"source {tenant.name}/{source.name}: {source.location} leads to a folder that"
+                " is not its own",
+                "a folder that only this tenant reads, outside the lake",
+                "Correct the location",
+            )
+
+    def location(self, tenant: Tenant, source: Source) -> Location:
+        """The door to a source's location, which leads to nobody else's exports.
+
+        Raises:
+            RegistryError: there is none, it leads elsewhere, or it cannot be opened.
+        """
+        self.check_location(tenant, source)
+        return open_location(tenant, source)
+
+    def status(self, tenant: str) -> list[Status]:
+        """The state of every source and month of a tenant.
+
+        Raises:
+            Unknown: there is no such tenant.
+        """
+        known = self.registry.tenant(tenant)
+        folder = self.folder(tenant)
+        settle(folder)
+        return statuses(known, Ledger(folder.ledger))

@@ -1,0 +1,110 @@
+"""The tables of a tenant's ledger.sqlite, and how an older ledger gets the newer ones.
+
+Put here: tables, columns, what is missing in a ledger of an earlier version. Keep out: reading
+and writing records (ledger.py).
+
+A column that joins a table later has a `server_default`: rows of before have that value.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateColumn
+
+META = sa.MetaData()
+DELIVERIES = sa.Table(
+    "deliveries",
+    META,
+    sa.Column("delivery_id", sa.String(64), primary_key=True),
+    sa.Column("source", sa.String(40), nullable=False),
+    sa.Column("billing_period", sa.String(7), nullable=False),
+    sa.Column("current", sa.Boolean, nullable=False),
+    sa.Column("format", sa.String(20), nullable=False),
+    sa.Column("execution_id", sa.Text, nullable=False),
+    sa.Column("manifest", sa.Text, nullable=False),
+    sa.Column("quick_mark", sa.String(64), nullable=False),
+    sa.Column("landed_at", sa.String(25), nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("rows_read", sa.Integer, nullable=False),
+    sa.Column("rows_kept", sa.Integer, nullable=False),
+    sa.Column("rows_quarantined", sa.Integer, nullable=False),
+    sa.Column("values_rounded", sa.Integer, nullable=False),
+    sa.Column("files", sa.Text, nullable=False),
+    sa.Column("totals", sa.Text, nullable=False),
+    sa.Column("columns", sa.Text, nullable=False, server_default="{}"),
+)
+DELIVERY_TOTALS = sa.Table(
+    "delivery_totals",
+    META,
+    sa.Column("delivery_id", sa.String(64), primary_key=True),
+    sa.Column("project", sa.String(40), primary_key=True),
+    sa.Column("service_name", sa.Text, primary_key=True),
+    sa.Column("billing_currency", sa.Text, primary_key=True),
+    sa.Column("charges", sa.Integer, nullable=False),
+    sa.Column("billed_cost", sa.Text, nullable=False),
+    sa.Column("effective_cost", sa.Text, nullable=False),
+)
+PARTITIONS = sa.Table(
+    "partitions",
+    META,
+    sa.Column("table_name", sa.String(20), primary_key=True),
+    sa.Column("key", sa.String(40), primary_key=True),
+    sa.Column("billing_period", sa.String(7), primary_key=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("built_at", sa.String(25), nullable=False),
+    sa.Column("inputs", sa.Text, nullable=False),
+    sa.Column("totals", sa.Text, nullable=False),
+)
+REFUSALS = sa.Table(
+    "refusals",
+    META,
+    sa.Column("source", sa.String(40), primary_key=True),
+    sa.Column("billing_period", sa.String(7), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("refused_at", sa.String(25), nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False, server_default="refused"),
+)
+API_REQUESTS = sa.Table(
+    "api_requests",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("asked_at", sa.String(25), nullable=False),
+    sa.Column("source", sa.String(40), nullable=False),
+    sa.Column("service", sa.String(40), nullable=False),
+    sa.Column("billing_period", sa.String(7), nullable=False),
+    sa.Column("requests", sa.Integer, nullable=False),
+    sa.Column("cost_usd", sa.Text, nullable=False),
+)
+EXPLORER_DAYS = sa.Table(
+    "explorer_days",
+    META,
+    sa.Column("source", sa.String(40), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("is_estimated", sa.Boolean),
+)
+MOVES = sa.Table(
+    "moves",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("staged", sa.Text),
+    sa.Column("final", sa.Text, nullable=False),
+)
+
+
+def prepare(db: sa.Connection) -> None:
+    """Make the tables and columns that this ledger lacks; before every write, cheap when none."""
+    META.create_all(db)
+    for table in META.sorted_tables:
+        present = present_columns(db, table)
+        for column in table.columns:
+            if column.name not in present:
+                said = CreateColumn(column).compile(dialect=db.dialect)
+                db.execute(sa.text(f"alter table {table.name} add column {said}"))
+
+
+def present_columns(db: sa.Connection, table: sa.Table) -> set[str]:
+    """Names of a table's columns that this ledger has; none when it has no such table."""
+    rows = db.execute(sa.text(f"pragma table_info({table.name})")).mappings()
+    return {row["name"] for row in rows}

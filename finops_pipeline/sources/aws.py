@@ -1,0 +1,152 @@
+"""The one door to AWS: a client of its own for every source.
+
+Put here: sessions per source, assuming a tenant's role, retries and time limits. Keep out: what
+errors mean (access.py), what is asked (s3.py, cost_explorer.py).
+
+Nothing is shared between sources: each client has a session of its own, and temporary
+credentials live in it alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
+
+from finops_pipeline.sources.access import Access, access_of, calling
+from finops_pipeline.tenants.places import is_amazon, role_partition
+
+__all__ = ["Access", "access_of", "assume", "caller", "calling", "client", "sts_client"]
+
+SESSION_SECONDS = 3600
+"""How long assumed credentials hold; they are renewed before, also in the middle of a download."""
+
+DEFAULT_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+DEFAULT_REGION = "us-east-1"
+
+
+def client(access: Access, service: str) -> Any:
+    """A boto3 client of a service, in a session of its own.
+
+    A role is assumed here, once, and again by the session before its credentials expire.
+
+    Raises:
+        AccessRefused: no such profile, no credentials, or the role may not be assumed.
+        Unreachable: AWS did not answer.
+    """
+    # Its warnings about a failed renewal carry a traceback; the error itself is ours to tell.
+    logging.getLogger("botocore.credentials").setLevel(logging.CRITICAL)
+    with calling(access, f"open {service}"):
+        session = _assumed(access) if access.role_arn else _base(access)
+        return session.client(service, **_options(access, session, service))
+
+
+def sts_client(access: Access) -> Any:
+    """A client of STS with the installation's own credentials (not the role's).
+
+    Raises:
+        AccessRefused: no such profile.
+    """
+    with calling(access, "open sts"):
+        session = _base(access)
+        return session.client("sts", **_options(access, session, "sts"))
+
+
+def _base(access: Access) -> boto3.Session:
+    """The installation's own credentials: a named profile, or the default chain."""
+    return boto3.Session(profile_name=access.profile or None, region_name=access.region or None)
+
+
+def _options(access: Access, session: boto3.Session, service: str) -> dict[str, Any]:
+    # An endpoint of AWS's own is one of S3 or of Cost Explorer; STS is then found by itself.
+    own = service in ("s3", "ce")
+    named = access.endpoint_url and (own or not is_amazon(access.endpoint_url))
+    fallback = DEFAULT_REGIONS.get(role_partition(access.role_arn), DEFAULT_REGION)
+    options: dict[str, Any] = {"config": _config(access, service)}
+    if named:
+        options["endpoint_url"] = access.endpoint_url
+    if not session.region_name:
+        options["region_name"] = fallback
+    return options
+
+
+def _config(access: Access, service: str) -> Config:
+    """Retries with backoff and jitter, and no wait without an end.
+
+    `standard` mode retries throttling, 5xx and lost connections; each attempt may wait 20
+    seconds for the next bytes, so a server that says nothing is given up after about 2 minutes.
+    """
+    style = "path" if access.endpoint_url and not is_amazon(access.endpoint_url) else "auto"
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": 5},
+        connect_timeout=10,
+        read_timeout=20,
+        max_pool_connections=16,
+        tcp_keepalive=True,
+        user_agent_extra="finops-pipeline",
+        **({"s3": {"addressing_style": style}} if service == "s3" else {}),
+    )
+
+
+class _Role(CredentialProvider):  # type: ignore[misc]
+    """Temporary credentials of a role, renewed by asking STS again."""
+
+    METHOD = CANONICAL_NAME = "finops-assume-role"
+
+    def __init__(self, renew: Callable[[], dict[str, str]]) -> None:
+        super().__init__()
+        self._renew = renew
+
+    def load(self) -> Any:
+        """The credentials; asks STS at once, so that a refusal is told here."""
+        return RefreshableCredentials.create_from_metadata(
+            metadata=self._renew(), refresh_using=self._renew, method=self.METHOD
+        )
+
+
+def _assumed(access: Access) -> boto3.Session:
+    sts = sts_client(access)
+
+    def renew() -> dict[str, str]:
+        return assume(sts, access, access.external_id)
+
+    core = botocore.session.Session()
+    core.register_component("credential_provider", CredentialResolver([_Role(renew)]))
+    session = boto3.Session(botocore_session=core, region_name=access.region or None)
+    session.get_credentials()
+    return session
+
+
+def caller(sts: Any) -> str:
+    """The ARN of whose credentials a client of STS has; botocore's errors come as they are."""
+    return str(sts.get_caller_identity()["Arn"])
+
+
+def assume(sts: Any, access: Access, external_id: str | None) -> dict[str, str]:
+    """Assume the role of an access; botocore's errors come as they are.
+
+    Args:
+        sts: a client of STS with the installation's own credentials.
+        external_id: what is sent; None sends none (a probe that must be refused).
+
+    Returns:
+        keys, token and expiry in botocore's words.
+    """
+    words = {"ExternalId": external_id} if external_id is not None else {}
+    answer = sts.assume_role(
+        RoleArn=access.role_arn,
+        RoleSessionName=access.session_name,
+        DurationSeconds=SESSION_SECONDS,
+        **words,
+    )["Credentials"]
+    return {
+        "access_key": answer["AccessKeyId"],
+        "secret_key": answer["SecretAccessKey"],
+        "token": answer["SessionToken"],
+        "expiry_time": answer["Expiration"].isoformat(),
+    }

@@ -1,0 +1,229 @@
+"""The CSV that Cost Explorer's console downloads: a pivot with totals, or one row per cost.
+
+Put here: reading its text into daily costs, checking it against its own totals. Keep out: files
+(landing reads them), the API (cost_explorer.py).
+
+Pivot by service: a header `Service`, `EC2-Instances($)`, …, `Total costs($)`, a row `Service
+total`, then a row per day. Pivot by account: a first row `Linked account` with the ids, a second
+`Linked account name` with the names and the currency, a row `Linked account total`, then days.
+Blank is 0. Long form: a header with a date, a cost, and Service or Linked account or both.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+
+from finops_pipeline.contracts.explorer import Answer, DayCost, Metric
+from finops_pipeline.errors import FileProblem
+from finops_pipeline.money import difference, exact_sum, plain, read_amount
+
+_SUFFIX = re.compile(r"\s*\(\s*([^()]{1,4}?)\s*\)\s*$")
+_SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "₹": "INR"}
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)", re.ASCII)
+_LONG = {
+    "date": {"date", "day", "start", "start date", "time period", "usage date"},
+    "service": {"service"},
+    "account": {"linked account", "linked account id", "account", "account id"},
+    "cost": {"cost", "costs", "amount", "total cost", "total costs"},
+    "currency": {"currency", "unit"},
+}
+_AGAIN = "Download it again from Cost Explorer: daily, grouped by Service or Linked account"
+
+
+def read_console_csv(text: str, name: str, metric: Metric) -> Answer:
+    """The daily costs of a download.
+
+    Args:
+        text: the file's text, without a byte order mark.
+        name: the file's name, for messages and the ledger.
+        metric: which of Cost Explorer's metrics it shows; the file does not say.
+
+    Raises:
+        FileProblem: not such a file, monthly or hourly, an amount that is none, or rows that do
+            not add up to the file's own totals; names the place and both numbers.
+    """
+    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if any(map(str.strip, row))]
+    if len(rows) < 2:
+        raise FileProblem(f"{name} has {len(rows)} rows", "a header, totals and days", _AGAIN)
+    header = [cell.strip().lower() for cell in rows[0]]
+    places = {word: _place(header, names) for word, names in _LONG.items()}
+    sheet = _Sheet(name, metric)
+    if places["date"] is not None and places["cost"] is not None:
+        sheet.read_long(rows, places)
+    elif header[0] == "service":
+        labels = [_SUFFIX.sub("", cell).strip() for cell in rows[0]]
+        sheet.read_pivot(rows, labels, "service")
+    elif header[0] in ("linked account", "linked account name"):
+        ids_first = rows[1][0].strip().lower() == "linked account name"
+        sheet.read_pivot(rows[1:] if ids_first else rows, rows[0], "")
+    else:
+        raise FileProblem(
+            f"{name} begins with {rows[0][0][:60]!r}",
+            "Service or Linked account, or a header with a date and a cost",
+            _AGAIN,
+        )
+    return sheet.answer()
+
+
+def _place(header: list[str], names: set[str]) -> int | None:
+    found = [i for i, cell in enumerate(header) if _SUFFIX.sub("", cell).strip() in names]
+    return found[0] if found else None
+
+
+class _Sheet:
+    """One file being read."""
+
+    def __init__(self, name: str, metric: Metric) -> None:
+        self._name = name
+        self._metric = metric
+        self._days: list[date] = []
+        self._costs: dict[tuple[date, str, str, str], Decimal] = {}
+        self._rounded = 0
+
+    def read_pivot(self, rows: list[list[str]], labels: Sequence[str], cut: str) -> None:
+        """Days by columns; the row and the column of totals are checked and left out."""
+        header, kind = rows[0], rows[0][0].strip()
+        width = len(header)
+        if not _SUFFIX.sub("", header[-1]).strip().lower() == "total costs":
+            raise self._wrong(f"ends with the column {header[-1]!r}", "a column Total costs")
+        totals_word = re.sub(r" name$", "", kind, flags=re.IGNORECASE) + " total"
+        if rows[1][0].strip().lower() != totals_word.lower():
+            raise self._wrong(f"has no row {totals_word!r} below its header", "that row of totals")
+        for number, row in enumerate(rows[1:], start=2):
+            if len(row) != width:
+                raise self._wrong(f"row {number} has {len(row)} cells", f"{width} as in the header")
+        currency = self._one_currency(header[1:])
+        names = [self._label(labels[i], cut) for i in range(1, width - 1)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise self._wrong(f"has two columns {twice[0]!r}", "each once")
+        grid = [[self._amount(cell, row[0]) for cell in row[1:]] for row in rows[1:]]
+        self._days = [self._day(row[0]) for row in rows[2:]]
+        self._check_totals(grid, names, currency)
+        for day, row, amounts in zip(self._days, rows[2:], grid[1:], strict=True):
+            for name, cell, amount in zip(names, row[1:], amounts, strict=False):
+                if cell.strip():
+                    account, service = ("", name) if cut else (name, "")
+                    self._costs[day, account, service, currency] = amount
+
+    def read_long(self, rows: list[list[str]], places: dict[str, int | None]) -> None:
+        """A row per day and service or account."""
+        header = rows[0]
+        day_at, cost_at = places["date"], places["cost"]
+        if places["service"] is None and places["account"] is None:
+            raise self._wrong(f"has the columns {', '.join(header)}", "Service or Linked account")
+        known = set()
+        for number, row in enumerate(rows[1:], start=2):
+            if len(row) != len(header):
+                raise self._wrong(
+                    f"row {number} has {len(row)} cells", f"{len(header)} as in the header"
+                )
+            said = {w: row[i].strip() if i is not None else "" for w, i in places.items()}
+            day = self._day(row[day_at or 0])
+            known.add(day)
+            account = self._label(said["account"], "") if places["account"] is not None else ""
+            currency = said["currency"] or self._one_currency([header[cost_at or 0]])
+            key = (day, account, said["service"], currency)
+            if key in self._costs:
+                raise self._wrong(f"row {number} says again what cost {key[1:3]} on {day}", "once")
+            self._costs[key] = self._amount(row[cost_at or 0], f"row {number}")
+        self._days = sorted(known)
+
+    def answer(self) -> Answer:
+        """What was read, when its rows are days."""
+        days = sorted(self._days)
+        for one, other in pairwise(days):
+            if one == other:
+                raise self._wrong(f"has {one} twice", "each day once")
+        first_of_month = all(day.day == 1 for day in days)
+        if first_of_month:
+            raise self._wrong(
+                f"has rows for {days[0]} to {days[-1]}, firsts of months only: costs of months",
+                "a row for each day",
+            )
+        rows = tuple(
+            DayCost(
+                day,
+                account or None,
+                service or None,
+                currency,
+                cost if self._metric is Metric.UNBLENDED else None,
+                cost if self._metric is Metric.AMORTIZED else None,
+            )
+            for (day, account, service, currency), cost in self._costs.items()
+        )
+        known: dict[date, bool | None] = dict.fromkeys(days)
+        return Answer(known, rows, frozenset({self._metric}), self._name, self._rounded)
+
+    def _label(self, cell: str, cut: str) -> str:
+        if cut:
+            return _SUFFIX.sub("", cell).strip()
+        found = _ACCOUNT.findall(cell)
+        if len(found) != 1:
+            raise self._wrong(f"names an account {cell.strip()!r}", "its 12 digits")
+        return str(found[0])
+
+    def _one_currency(self, cells: Sequence[str]) -> str:
+        found = {(_SUFFIX.findall(cell) or [""])[0].strip() for cell in cells}
+        word = found.pop() if len(found) == 1 else ""
+        currency = _SIGNS.get(word, word)
+        if not re.fullmatch(r"[A-Z]{3}", currency):
+            raise self._wrong(
+                f"does not say one currency (its columns say {', '.join(sorted({word, *found}))})",
+                "($), (€) or a code such as (USD) behind every column's name",
+            )
+        return currency
+
+    def _day(self, cell: str) -> date:
+        word = cell.strip()
+        try:
+            if not _DAY.fullmatch(word):
+                raise ValueError
+            return date.fromisoformat(word)
+        except ValueError as error:
+            raise self._wrong(f"has a row {word[:40]!r}", "days such as 2026-10-01") from error
+
+    def _amount(self, cell: str, row: str) -> Decimal:
+        found = read_amount(cell.strip() or "0")
+        if found is None:
+            raise self._wrong(f"has {cell.strip()!r} in {row}", "a decimal number such as 1234.5")
+        self._rounded += found[1]
+        return found[0]
+
+    def _check_totals(self, grid: list[list[Decimal]], names: list[str], currency: str) -> None:
+        """Columns add up to the row of totals, days to their total, all of it to the corner."""
+        totals, days = grid[0], grid[1:]
+        finest = _decimals([a for day in days for a in day[:-1]])
+        coarse = _decimals([*totals, *(day[-1] for day in days)])
+
+        def check(what: str, amounts: Sequence[Decimal], total: Decimal) -> None:
+            added = exact_sum(amounts)
+            # Half a last digit for each number, and what a float of that size leaves out.
+            room = len(amounts) * Decimal(5).scaleb(-finest - 1) + Decimal(5).scaleb(-coarse - 1)
+            if abs(difference(added, total)) > room + abs(total).scaleb(-13):
+                raise self._wrong(
+                    f"says {what} is {plain(total)} {currency}, and its rows add up to"
+                    f" {plain(added)}",
+                    "the same, but for rounding",
+                )
+
+        for at, name in enumerate(names):
+            check(f"the total of {name}", [day[at] for day in days], totals[at])
+        for day, amounts in zip(self._days, days, strict=True):
+            check(f"the total of {day}", amounts[:-1], amounts[-1])
+        check("the total", [day[-1] for day in days], totals[-1])
+
+    def _wrong(self, found: str, expected: str) -> FileProblem:
+        return FileProblem(f"{self._name} {found}", expected, _AGAIN)
+
+
+def _decimals(amounts: Sequence[Decimal]) -> int:
+    """How many decimals these numbers are written with, at most."""
+    return max((len(plain(a).partition(".")[2]) for a in amounts), default=0)

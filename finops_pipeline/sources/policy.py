@@ -1,0 +1,87 @@
+"""What a customer grants: the trust policy and the least permissions of one source.
+
+Put here: the two IAM documents. Keep out: how they are shown (cli/access.py), and using them
+(aws.py).
+
+Sources: AWS IAM "Access to AWS accounts owned by third parties" (external id), "IAM policy
+elements: variables" (special characters).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
+from finops_pipeline.tenants.places import bucket_and_prefix, is_s3, role_partition
+
+Document = dict[str, Any]
+
+PLATFORM_ROLE = "arn:aws:iam::ACCOUNT-OF-THE-PLATFORM:role/ITS-ROLE"
+"""Stands in a trust policy until the real one is named; IAM refuses it, so none forgets."""
+
+_VERSION = "2012-10-17"
+
+
+def trust_policy(tenant: Tenant, platform_role: str = "") -> Document:
+    """Who may assume the customer's role: one role, and only with the tenant's external id.
+
+    Args:
+        platform_role: ARN of the role that the installation runs as.
+    """
+    statement = {
+        "Sid": "FinopsAssume",
+        "Effect": "Allow",
+        "Principal": {"AWS": platform_role or PLATFORM_ROLE},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": tenant.external_id}},
+    }
+    return {"Version": _VERSION, "Statement": [statement]}
+
+
+def permissions_policy(source: Source, kms_key: str = "") -> Document:
+    """The least that reading a source needs; no statements for one that reads nothing from AWS.
+
+    Args:
+        kms_key: ARN of the key that encrypts the bucket, when it is a key of the customer's.
+    """
+    partition = kms_key.split(":")[1] if kms_key else role_partition(source.role_arn)
+    statements: list[Document] = []
+    if is_s3(source.location):
+        statements = _reading(source.location, partition)
+    elif source.format is SourceFormat.COST_EXPLORER:
+        asking = {"Effect": "Allow", "Action": "ce:GetCostAndUsage", "Resource": "*"}
+        statements = [{"Sid": "FinopsAskCostExplorer", **asking}]
+    if kms_key:
+        suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+        statements.append(
+            {
+                "Sid": "FinopsDecrypt",
+                "Effect": "Allow",
+                "Action": "kms:Decrypt",
+                "Resource": kms_key,
+                "Condition": {"StringLike": {"kms:ViaService": f"s3.*.{suffix}"}},
+            }
+        )
+    return {"Version": _VERSION, "Statement": statements}
+
+
+def _reading(location: str, partition: str) -> list[Document]:
+    bucket, prefix = bucket_and_prefix(location)
+    below = f"{_plain(prefix)}/*" if prefix else "*"
+    arn = f"arn:{partition}:s3:::{bucket}"
+    listing: Document = {
+        "Sid": "FinopsListReport",
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": arn,
+    }
+    if prefix:
+        listing["Condition"] = {"StringLike": {"s3:prefix": below}}
+    reading = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{arn}/{below}"}
+    return [listing, {"Sid": "FinopsReadReport", **reading}]
+
+
+def _plain(prefix: str) -> str:
+    """A prefix whose `*`, `?` and `$` mean themselves in a policy."""
+    return re.sub(r"[*?$]", lambda sign: f"${{{sign.group()}}}", prefix)

@@ -1,0 +1,182 @@
+"""Exports in S3, or in a store that speaks its language.
+
+Put here: an export's names as keys below a prefix, listings, downloads side by side. Keep out:
+one request and one download (s3_bucket.py), credentials (access.py, aws.py).
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path, PurePosixPath
+
+from finops_pipeline.errors import AccessRefused, FileProblem, Unreachable
+from finops_pipeline.sources.access import Access
+from finops_pipeline.sources.location import ExportFile
+from finops_pipeline.sources.s3_bucket import Bucket, Download, moving
+from finops_pipeline.tenants.places import bucket_and_prefix
+
+SIDE_BY_SIDE = 8
+"""Downloads at once: one stream rarely fills a line; each needs a MiB of memory."""
+
+_MANIFEST_BYTES = 64 << 20
+_ENDINGS = (".csv.gz", ".csv.zip", ".csv", ".gz", ".zip", ".parquet")
+
+
+class S3Location:
+    """Exports below a prefix of a bucket; see Location.
+
+    A folder is listed once and remembered (`again` forgets), so that a month whose delivery is
+    known costs a few listings and its manifest, and no request per file.
+    """
+
+    def __init__(self, access: Access, location: str, bucket: Bucket | None = None) -> None:
+        self._location = location
+        name, prefix = bucket_and_prefix(location)
+        self._bucket = bucket or Bucket(access, name)
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._listed: dict[str, tuple[list[str], dict[str, ExportFile]]] = {}
+
+    def folders(self, name: str = "") -> list[str]:
+        """See Location."""
+        return sorted(self._list(name)[0])
+
+    def files(self, name: str = "") -> list[str]:
+        """See Location."""
+        return sorted(self._list(name)[1])
+
+    def describe(self, name: str) -> ExportFile | None:
+        """See Location; the mark is the etag.
+
+        Raises:
+            FileProblem: the name leads out of the prefix.
+        """
+        folder, _, last = _safe(name, self._location).rpartition("/")
+        return self._list(folder)[1].get(last)
+
+    def read(self, name: str) -> bytes:
+        """See Location.
+
+        Raises:
+            DeliveryMoving: it is not there any more, or another one than was listed.
+            FileProblem: it is far too large for a manifest.
+        """
+        file = self.describe(name)
+        if file is None:
+            raise moving(self.spell(name))
+        if file.size_bytes > _MANIFEST_BYTES:
+            raise FileProblem(
+                f"{self.spell(name)} has {file.size_bytes} bytes", "a manifest of a few thousand"
+            )
+        held = io.BytesIO()
+        Download(self._bucket, self._key(name), file, threading.Event()).bring(held)
+        return held.getvalue()
+
+    def fetch_all(self, files: Sequence[ExportFile], scratch: Path) -> list[Path]:
+        """See Location; downloads run side by side, and the first that fails ends the others."""
+        scratch.mkdir(parents=True, exist_ok=True)
+        stop = threading.Event()
+        paths = [scratch / f"{n:05d}{_ending(file.name)}" for n, file in enumerate(files)]
+        with ThreadPoolExecutor(min(SIDE_BY_SIDE, max(len(files), 1))) as pool:
+            try:
+                running = [
+                    pool.submit(self._fetch, file, path, stop)
+                    for file, path in zip(files, paths, strict=True)
+                ]
+                wait(running, return_when=FIRST_EXCEPTION)
+            finally:
+                stop.set()
+        for one in running:
+            one.result()
+        return paths
+
+    def _fetch(self, file: ExportFile, path: Path, stop: threading.Event) -> None:
+        try:
+            Download(self._bucket, self._key(file.name), file, stop).into(path)
+        except BaseException:
+            stop.set()
+            raise
+
+    def try_reading(self, file: ExportFile) -> None:
+        """Read the first byte of a file, to see that it may be read (and decrypted).
+
+        Raises:
+            AccessRefused: it may not.
+        """
+        words = {"Key": self._key(file.name), "IfMatch": f'"{file.mark}"'}
+        if file.size_bytes:
+            words["Range"] = "bytes=0-0"
+        self._bucket.ask("get_object", f"read {self.spell(file.name)}", **words)["Body"].close()
+
+    def lists_everything(self) -> bool:
+        """Whether the credentials may list the bucket beyond this location's prefix."""
+        if not self._prefix:
+            return False
+        try:
+            self._bucket.ask("list_objects_v2", "list the whole bucket", MaxKeys=1)
+        except (AccessRefused, Unreachable):
+            return False
+        return True
+
+    def again(self) -> S3Location:
+        """See Location; the client and its credentials are kept."""
+        return S3Location(self._bucket.access, self._location, self._bucket)
+
+    def spell(self, name: str = "") -> str:
+        """See Location."""
+        return f"s3://{self._bucket.name}/{self._key(name)}" if name else self._location
+
+    def _key(self, name: str) -> str:
+        return self._prefix + name
+
+    def _list(self, folder: str) -> tuple[list[str], dict[str, ExportFile]]:
+        """Names of the folders, and the files by name, directly in a folder."""
+        if folder not in self._listed:
+            below = self._key(f"{_safe(folder, self._location)}/" if folder else "")
+            self._listed[folder] = self._ask_for(below, folder)
+        return self._listed[folder]
+
+    def _ask_for(self, below: str, folder: str) -> tuple[list[str], dict[str, ExportFile]]:
+        folders: list[str] = []
+        files: dict[str, ExportFile] = {}
+        words = {"Prefix": below, "Delimiter": "/"}
+        while True:
+            page = self._bucket.ask(
+                "list_objects_v2", f"list s3://{self._bucket.name}/{below}", **words
+            )
+            for entry in page.get("CommonPrefixes", []):
+                name = entry["Prefix"][len(below) :].rstrip("/")
+                if _plain(name):
+                    folders.append(name)
+            for entry in page.get("Contents", []):
+                name = entry["Key"][len(below) :]
+                if _plain(name):
+                    whole = f"{folder}/{name}" if folder else name
+                    mark = str(entry["ETag"]).strip('"')
+                    at = entry.get("LastModified")
+                    files[name] = ExportFile(whole, int(entry["Size"]), mark, at)
+            if not page.get("IsTruncated"):
+                return folders, files
+            words["ContinuationToken"] = page["NextContinuationToken"]
+
+
+def _plain(name: str) -> bool:
+    """Whether a listed name can be one of an export: a key may be any text, also `..`."""
+    return bool(name) and name not in {".", ".."} and name.isprintable()
+
+
+def _safe(name: str, location: str) -> str:
+    """A name that stays below the prefix."""
+    parts = PurePosixPath(name).parts
+    if not parts or ".." in parts or PurePosixPath(name).is_absolute():
+        raise FileProblem(
+            f"{name[:200]!r} leads out of {location}", "a path below the source's location"
+        )
+    return name
+
+
+def _ending(name: str) -> str:
+    """The ending of a file's name that says its kind; nothing else of the name is kept."""
+    return next((ending for ending in _ENDINGS if name.lower().endswith(ending)), "")

@@ -1,0 +1,185 @@
+"""Where bills lie and by which role they are reached: their grammar, and when two are one place.
+
+Put here: spelling and comparing of locations, role ARNs, endpoints. Keep out: reaching them
+(sources/aws.py, sources/s3.py), and which tenants there are (registry.py).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from finops_pipeline.errors import RegistryError
+
+S3 = "s3://"
+_ROLE = re.compile(
+    r"arn:(aws|aws-[a-z0-9-]{2,20}):iam::([0-9]{12}):role/([\w+=,.@/-]{1,576})", re.A
+)
+_KEY = re.compile(r"arn:aws[a-z0-9-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[\w-]{1,64}", re.ASCII)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PROFILE = re.compile(r"[\w .:@/+=,-]{1,128}", re.A)
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
+
+
+def check_role(role_arn: str) -> str:
+    """Return a role's ARN when it is one; empty stays empty.
+
+    Raises:
+        RegistryError: it is not the ARN of an IAM role.
+    """
+    if role_arn and not _ROLE.fullmatch(role_arn):
+        raise RegistryError(
+            f"role_arn {role_arn[:200]!r} is not the ARN of a role",
+            "arn:aws:iam::111122223333:role/NAME (or arn:aws-cn:…, arn:aws-us-gov:…)",
+            "Copy it from the role's page in IAM",
+        )
+    return role_arn
+
+
+def check_key(kms_key: str) -> str:
+    """Return a KMS key's ARN when it is one; empty stays empty.
+
+    Raises:
+        RegistryError: it is not the ARN of a key.
+    """
+    if kms_key and not _KEY.fullmatch(kms_key):
+        raise RegistryError(
+            f"kms-key {kms_key[:200]!r} is not the ARN of a key",
+            "arn:aws:kms:REGION:111122223333:key/ID (an alias cannot be used in a policy)",
+        )
+    return kms_key
+
+
+def role_account(role_arn: str) -> str:
+    """The account of a role, as its 12 digits; empty when there is no role."""
+    match = _ROLE.fullmatch(role_arn)
+    return match.group(2) if match else ""
+
+
+def role_partition(role_arn: str) -> str:
+    """The AWS partition of a role: aws, aws-cn, aws-us-gov, …; aws when there is no role."""
+    match = _ROLE.fullmatch(role_arn)
+    return match.group(1) if match else "aws"
+
+
+def check_endpoint(endpoint_url: str) -> str:
+    """Return the endpoint of an S3-compatible store without a `/` at its end.
+
+    Raises:
+        RegistryError: it is no http(s) URL of a host.
+    """
+    if not endpoint_url:
+        return ""
+    try:
+        parts = urlsplit(endpoint_url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username
+    usable = parts.scheme in {"http", "https"} and host and not extra and port != 0
+    if not usable or not endpoint_url.isprintable() or " " in endpoint_url:
+        raise RegistryError(
+            f"endpoint_url {endpoint_url[:200]!r} cannot be used",
+            "https://host or https://host:port, without a path and without credentials in it",
+            "Leave it out for AWS itself",
+        )
+    return endpoint_url.rstrip("/")
+
+
+def check_word(field: str, text: str) -> str:
+    """Return a profile's or region's name when it can be one; empty stays empty.
+
+    Raises:
+        RegistryError: it cannot.
+    """
+    pattern, like = (_REGION, "us-east-1") if field == "region" else (_PROFILE, "a profile's name")
+    if text and not pattern.fullmatch(text):
+        raise RegistryError(f"{field} {text[:200]!r} cannot be used", f"a name such as {like}")
+    return text
+
+
+def is_s3(location: str) -> bool:
+    """Whether a location is a place in S3 or a store like it."""
+    return location.startswith(S3)
+
+
+def bucket_and_prefix(location: str) -> tuple[str, str]:
+    """Bucket and key prefix of `s3://bucket/prefix`; the prefix has no `/` at its end.
+
+    An empty segment is kept: AWS writes `s3://bucket//report` for reports without a prefix.
+
+    Raises:
+        RegistryError: not a bucket's name, or a prefix that is no plain path.
+    """
+    bucket, _, prefix = location.removeprefix(S3).partition("/")
+    if not is_s3(location) or not _BUCKET.fullmatch(bucket) or ".." in bucket:
+        raise RegistryError(
+            f"location {location[:200]!r} names no bucket",
+            "s3://bucket/prefix of the report",
+            "Copy the S3 URI of the report's folder from the S3 console",
+        )
+    prefix = prefix.rstrip("/")
+    odd = {".", ".."} & set(prefix.split("/"))
+    if odd or not prefix.isprintable() or len(prefix.encode()) > 900:
+        raise RegistryError(
+            f"location {location[:200]!r} has a prefix that cannot be used",
+            "a plain path of at most 900 bytes, without '.' and '..' and control characters",
+        )
+    return bucket, prefix
+
+
+def check_location(location: str) -> str:
+    """Return a location without a `/` at its end, its grammar checked where it is in S3.
+
+    Raises:
+        RegistryError: a place in S3 that is spelled wrongly.
+    """
+    if not is_s3(location):
+        return location
+    bucket, prefix = bucket_and_prefix(location)
+    return f"{S3}{bucket}/{prefix}".rstrip("/")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A location in one spelling: the store (empty: this machine) and the path's segments."""
+
+    store: str
+    segments: tuple[str, ...]
+
+    def overlaps(self, other: Place) -> bool:
+        """Whether one lies in the other, or both are the same."""
+        length = min(len(self.segments), len(other.segments))
+        same = self.segments[:length] == other.segments[:length]
+        return self.store == other.store and same
+
+
+def place_of(location: str, endpoint_url: str = "") -> Place:
+    """The place of a location, links of this machine resolved (`file:///a/../b` is `/b`).
+
+    `s3://b/acme` and `s3://b/acme-evil` do not overlap: segments are compared, not letters.
+    """
+    if is_s3(location):
+        bucket, prefix = bucket_and_prefix(location)
+        return Place(_store(endpoint_url), (bucket, *filter(None, prefix.split("/"))))
+    if "://" in location and not location.startswith("file://"):
+        store, _, path = location.partition("://")
+        return Place(store, tuple(filter(None, path.split("/"))))
+    return Place("", Path(location.removeprefix("file://")).resolve().parts)
+
+
+def _store(endpoint_url: str) -> str:
+    """One word for a store: AWS has many endpoints, and all of them lead to the same buckets."""
+    parts = urlsplit(endpoint_url)
+    host = (parts.hostname or "").rstrip(".")
+    if not host or is_amazon(endpoint_url):
+        return "s3"
+    return f"s3 {host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def is_amazon(endpoint_url: str) -> bool:
+    """Whether an endpoint is one of AWS's own (a VPC endpoint, another region)."""
+    host = (urlsplit(endpoint_url).hostname or "").rstrip(".")
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))

@@ -1,0 +1,141 @@
+"""A Cost Explorer on 127.0.0.1: a real HTTP server that speaks the API's JSON protocol.
+
+Put here: what tests need to be answered, page by page, and what they need to go wrong. Keep out:
+what a test expects of it. Costs are made from day, service and account, so that any range asked
+has one truth.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+SERVICES = ("Amazon Simple Storage Service", 'EC2 - "Other", é')
+ACCOUNTS = ("111122223333", "444455556666", "001122334455")
+
+
+def cost(day: date, service: str, account: str, factor: int = 1) -> Decimal:
+    """What a service of an account costs on a day: 17 decimals, some below zero."""
+    position = SERVICES.index(service) * 3 + ACCOUNTS.index(account)
+    cents = (day.toordinal() % 97 + 1) * (position + 1) * factor
+    return Decimal(cents - 120) / 8 + Decimal("0.00000000000000007") * day.day
+
+
+@dataclass
+class Said:
+    """What the server was asked and how it answers; tests change it as they go."""
+
+    final_until: date = date.max
+    per_page: int = 1000
+    faults: list[tuple[int, str]] = field(default_factory=list)
+    periods: list[tuple[str, str]] = field(default_factory=list)
+    requests: int = 0
+    loop: bool = False
+    quiet: bool = False
+    change: Any = None
+    """A function that may spoil an answer's entries before they are sent."""
+
+    def days(self) -> list[str]:
+        """Every day that was asked, in order, as often as it was asked."""
+        found = []
+        for start, end in self.periods:
+            first, last = date.fromisoformat(start), date.fromisoformat(end)
+            found += [str(first + timedelta(days=n)) for n in range((last - first).days)]
+        return found
+
+    def entries(self, start: str, end: str) -> list[dict[str, Any]]:
+        """One entry a day, its groups by service and account."""
+        first = date.fromisoformat(start)
+        days = [first + timedelta(days=n) for n in range((date.fromisoformat(end) - first).days)]
+        made = [
+            {
+                "TimePeriod": {"Start": str(day), "End": str(day + timedelta(days=1))},
+                "Total": {},
+                "Groups": []
+                if self.quiet
+                else [_group(day, s, a) for s in SERVICES for a in ACCOUNTS],
+                "Estimated": day >= self.final_until,
+            }
+            for day in days
+        ]
+        if self.change:
+            self.change(made)
+        return made
+
+
+def _group(day: date, service: str, account: str) -> dict[str, Any]:
+    amounts = {"UnblendedCost": 1, "AmortizedCost": 3}
+    return {
+        "Keys": [service, account],
+        "Metrics": {
+            name: {"Amount": format(cost(day, service, account, factor), "f"), "Unit": "USD"}
+            for name, factor in amounts.items()
+        },
+    }
+
+
+def _handler(said: Said) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            said.requests += 1
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert self.headers["X-Amz-Target"] == "AWSInsightsIndexService.GetCostAndUsage"
+            assert "Credential=" in self.headers["Authorization"]
+            if said.faults:
+                status, code = said.faults.pop(0)
+                self._answer(status, {"__type": code, "message": "not now"})
+                return
+            period = body["TimePeriod"]
+            page = int(body.get("NextPageToken", "0"))
+            if not page:
+                said.periods.append((period["Start"], period["End"]))
+            groups = said.entries(period["Start"], period["End"])
+            self._answer(200, _page(groups, page, said))
+
+        def _answer(self, status: int, body: dict[str, Any]) -> None:
+            raw = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    return Handler
+
+
+def _page(entries: list[dict[str, Any]], page: int, said: Said) -> dict[str, Any]:
+    """Groups of an answer are cut into pages, also within a day."""
+    flat = [(entry, group) for entry in entries for group in entry["Groups"] or [None]]
+    mine = flat[page * said.per_page : (page + 1) * said.per_page]
+    shown: dict[int, dict[str, Any]] = {}
+    for entry, group in mine:
+        one = shown.setdefault(id(entry), {**entry, "Groups": []})
+        one["Groups"] += [group] if group else []
+    more = (page + 1) * said.per_page < len(flat)
+    token = {"NextPageToken": str(page if said.loop and page else page + 1)} if more else {}
+    return {"ResultsByTime": list(shown.values()), "DimensionValueAttributes": [], **token}
+
+
+@contextmanager
+def explorer() -> Iterator[tuple[str, Said]]:
+    """A running server: its URL, and what it is asked and answers."""
+    said = Said()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(said))
+    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", said
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

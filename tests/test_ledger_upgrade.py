@@ -1,0 +1,118 @@
+"""A ledger made by an earlier version goes on working: it is read as it is, and grows on a write.
+
+The tables below are those of version 1. Keep out: what histories tell (test_history.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.bills import deliver, row
+from tests.conftest import Installation
+from tests.globex import ask, finops
+
+MONTH = "2026-09"
+OLD = """
+CREATE TABLE deliveries (
+    delivery_id VARCHAR(64) NOT NULL, source VARCHAR(40) NOT NULL,
+    billing_period VARCHAR(7) NOT NULL, current BOOLEAN NOT NULL, format VARCHAR(20) NOT NULL,
+    execution_id TEXT NOT NULL, manifest TEXT NOT NULL, quick_mark VARCHAR(64) NOT NULL,
+    landed_at VARCHAR(25) NOT NULL, size_bytes INTEGER NOT NULL, rows_read INTEGER NOT NULL,
+    rows_kept INTEGER NOT NULL, rows_quarantined INTEGER NOT NULL,
+    values_rounded INTEGER NOT NULL, files TEXT NOT NULL, totals TEXT NOT NULL,
+    PRIMARY KEY (delivery_id)
+);
+CREATE TABLE moves (id INTEGER NOT NULL, staged TEXT, final TEXT NOT NULL, PRIMARY KEY (id));
+CREATE TABLE partitions (
+    table_name VARCHAR(20) NOT NULL, "key" VARCHAR(40) NOT NULL,
+    billing_period VARCHAR(7) NOT NULL, fingerprint VARCHAR(64) NOT NULL, rows INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL, built_at VARCHAR(25) NOT NULL, inputs TEXT NOT NULL,
+    totals TEXT NOT NULL, PRIMARY KEY (table_name, "key", billing_period)
+);
+CREATE TABLE refusals (
+    source VARCHAR(40) NOT NULL, billing_period VARCHAR(7) NOT NULL, reason TEXT NOT NULL,
+    refused_at VARCHAR(25) NOT NULL, PRIMARY KEY (source, billing_period)
+);
+"""
+DECLARED = """
+tenants:
+- name: {name}
+  sources: [{{name: payer, format: legacy-cur, location: {name}/cur}}]
+  projects: [{{name: prod, accounts: ["111122223333"]}}]
+"""
+
+
+def age(ledger: Path) -> None:
+    """Rewrite a ledger as version 1 would have it: fewer tables, columns and words in totals."""
+    aged = ledger.with_name("aged")
+    with sqlite3.connect(aged) as old, sqlite3.connect(ledger) as new:
+        old.executescript(OLD)
+        for (table,) in old.execute("select name from sqlite_master where type = 'table'"):
+            names = [f'"{name}"' for _, name, *_ in old.execute(f"pragma table_info({table})")]
+            rows = new.execute(f"select {', '.join(names)} from {table}").fetchall()
+            marks = ", ".join("?" for _ in names)
+            old.executemany(f"insert into {table} values ({marks})", rows)
+        for delivery_id, totals in old.execute("select delivery_id, totals from deliveries"):
+            plain = [{k: v for k, v in t.items() if k != "service"} for t in json.loads(totals)]
+            old.execute(
+                "update deliveries set totals = ? where delivery_id = ?",
+                (json.dumps(plain), delivery_id),
+            )
+        old.execute("insert into refusals values ('payer', '2026-08', 'it was torn', '2026-09-01')")
+    old.close()
+    new.close()
+    aged.replace(ledger)
+
+
+@pytest.fixture
+def aged(empty: Installation, tmp_path: Path) -> Installation:
+    """initech and hooli, ingested once; initech's ledger is of version 1."""
+    for tenant in ("initech", "hooli"):
+        (tmp_path / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
+        lines = [row("1") | {"lineItem/ProductCode": "AmazonEC2"}, row("2", account="4" * 12)]
+        deliver(tmp_path / tenant / "cur", lines, assembly="one")
+        empty.apply(tmp_path / f"{tenant}.yaml")
+        assert not empty.ingest(tenant).refused
+    age(empty.folder("initech") / "ledger.sqlite")
+    return empty
+
+
+def test_an_old_ledger_is_read_as_it_is(aged: Installation) -> None:
+    ledger = aged.folder("initech") / "ledger.sqlite"
+    before = ledger.read_bytes()
+    states = {s.billing_period: (s.state, s.reason) for s in aged.house.status("initech")}
+    assert states == {"2026-08": ("refused", "it was torn"), MONTH: ("reconciled", None)}
+    for words in (f"history initech/payer {MONTH}", f"diff initech/payer {MONTH}", "gaps initech"):
+        assert finops(*words.split())[0] == 0
+    assert ledger.read_bytes() == before
+    assert aged.ingest("initech").steps[0].outcome == "unchanged"
+    billed = ask("select sum(billed_cost) as b from monthly_costs", "initech", aged.data)
+    assert Decimal(billed[0]["b"]) == 3
+
+
+def test_an_old_ledger_grows_and_keeps_what_it_knew(aged: Installation, tmp_path: Path) -> None:
+    lines = [row("1") | {"lineItem/ProductCode": "AmazonS3"}, row("5", account="4" * 12)]
+    deliver(tmp_path / "initech/cur", lines, assembly="two")
+    assert aged.ingest("initech").steps[0].outcome == "landed"
+    code, out = finops("history", "initech/payer", MONTH, "--format", "csv")
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [(r["execution_id"], Decimal(r["billed_cost"])) for r in rows] == [
+        ("one", Decimal(3)), ("two", Decimal(6)),
+    ]  # fmt: skip
+    code, out = finops("diff", "initech/payer", MONTH)
+    assert code == 0
+    assert "services are not told apart" in out
+    assert "Together: +3 USD and +0 rows." in out
+    assert "AmazonS3" not in out
+    told = ask("select distinct execution_id as e from delivery_history", "initech", aged.data)
+    assert told == [{"e": "two"}]
+    assert {s.reason for s in aged.house.status("initech")} == {"it was torn", None}
+    assert {s.state for s in aged.house.status("hooli")} == {"reconciled"}

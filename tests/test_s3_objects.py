@@ -1,0 +1,152 @@
+"""Objects as stores hold them: uploaded in parts, many in a folder, keys that are any text.
+
+Covers: etags that are no MD5, checksums, listings of several pages, names from outside, what is
+remembered and what is looked at anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finops_pipeline.errors import AccessRefused, DeliveryMoving, FileProblem, Unreachable
+from finops_pipeline.sources.access import Access
+from finops_pipeline.sources.location import ExportFile
+from finops_pipeline.sources.s3 import S3Location
+from tests.servers import Store
+
+MIB = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+@pytest.fixture
+def bucket(moto: Store, request: Any) -> str:
+    name = request.node.name.replace("_", "-").split("[")[0][:60].rstrip("-")
+    moto.client().create_bucket(Bucket=name)
+    return str(name)
+
+
+def at(moto: Store, bucket: str, prefix: str = "cur") -> S3Location:
+    return S3Location(Access("acme/payer", endpoint_url=moto.url), f"s3://{bucket}/{prefix}")
+
+
+def described(location: S3Location, name: str) -> ExportFile:
+    file = location.describe(name)
+    assert file is not None
+    return file
+
+
+def test_an_object_uploaded_in_parts_comes_whole(moto: Store, bucket: str, tmp_path: Path) -> None:
+    client, words = moto.client(), {"Bucket": bucket, "Key": "cur/big.csv.gz"}
+    bytes_ = bytes(range(256)) * (11 * MIB // 256)
+    upload = client.create_multipart_upload(**words)["UploadId"]
+    parts = []
+    for number, begin in enumerate(range(0, len(bytes_), 5 * MIB), start=1):
+        body = bytes_[begin : begin + 5 * MIB]
+        etag = client.upload_part(**words, UploadId=upload, PartNumber=number, Body=body)["ETag"]
+        parts.append({"ETag": etag, "PartNumber": number})
+    client.complete_multipart_upload(**words, UploadId=upload, MultipartUpload={"Parts": parts})
+    location = at(moto, bucket)
+    file = described(location, "big.csv.gz")
+    assert file.mark.endswith("-3") and file.size_bytes == len(bytes_)
+    (path,) = location.fetch_all([file], tmp_path / "scratch")
+    assert path == tmp_path / "scratch/00000.csv.gz"
+    assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(bytes_).digest()
+
+
+def test_a_folder_of_more_than_a_thousand_files_is_listed_whole(moto: Store, bucket: str) -> None:
+    client = moto.client()
+    for number in range(1003):
+        client.put_object(Bucket=bucket, Key=f"cur/m/f-{number:04d}.csv", Body=b"")
+    for number in range(3):
+        client.put_object(Bucket=bucket, Key=f"cur/m/sub-{number}/x", Body=b"")
+    location = at(moto, bucket)
+    assert location.files("m") == [f"f-{n:04d}.csv" for n in range(1003)]
+    assert location.folders("m") == ["sub-0", "sub-1", "sub-2"]
+
+
+def test_keys_of_any_text_lead_nowhere(moto: Store, bucket: str, tmp_path: Path) -> None:
+    client = moto.client()
+    odd = ["cur/\x7f.csv", "cur/", "cur"]
+    good = ["caf\u00e9 +&=%.csv", "*.csv", "~", "a" * 200 + ".parquet", "x;rm -rf.csv"]
+    for key in (*odd, *(f"cur/{name}" for name in good)):
+        client.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    client.put_object(Bucket=bucket, Key="up.csv", Body=b"of another")
+    location = at(moto, bucket)
+    assert location.files() == sorted(good)
+    assert location.folders() == []
+    files = [described(location, name) for name in good]
+    paths = location.fetch_all(files, tmp_path / "scratch")
+    assert [path.read_bytes().decode() for path in paths] == [f"cur/{name}" for name in good]
+    assert {path.parent for path in paths} == {tmp_path / "scratch"}
+    assert [path.name for path in paths] == [
+        *("00000.csv", "00001.csv", "00002", "00003.parquet", "00004.csv")
+    ]
+    for name in ("../up.csv", "/up.csv", "a/../../up.csv", ""):
+        with pytest.raises(FileProblem, match="leads out of"):
+            location.describe(name)
+
+
+def test_a_report_without_a_prefix_begins_with_an_empty_segment(moto: Store, bucket: str) -> None:
+    moto.client().put_object(Bucket=bucket, Key="/cur/20261001-20261101/x.csv", Body=b"x")
+    assert at(moto, bucket, "/cur").folders() == ["20261001-20261101"]
+    assert at(moto, bucket, "").folders() == []
+
+
+def test_only_the_listed_object_is_taken(moto: Store, bucket: str, tmp_path: Path) -> None:
+    client = moto.client()
+    client.put_object(Bucket=bucket, Key="cur/a.csv", Body=b"one")
+    location = at(moto, bucket)
+    before = described(location, "a.csv")
+    client.put_object(Bucket=bucket, Key="cur/a.csv", Body=b"two")
+    with pytest.raises(DeliveryMoving, match="changed while it was read"):
+        location.fetch_all([before], tmp_path / "1")
+    with pytest.raises(DeliveryMoving):
+        location.read("a.csv")
+    assert described(location, "a.csv") == before  # remembered ...
+    assert described(location.again(), "a.csv") != before  # ... and looked at anew
+    assert location.again().read("a.csv") == b"two"
+    client.delete_object(Bucket=bucket, Key="cur/a.csv")
+    with pytest.raises(DeliveryMoving):
+        location.again().read("a.csv")
+
+
+def test_bytes_that_are_not_the_etags_are_refused(moto: Store, bucket: str, tmp_path: Path) -> None:
+    """The etag of a plain upload is the MD5 of its bytes; the store tells another's here."""
+    client = moto.client()
+    client.put_object(Bucket=bucket, Key="cur/a.csv", Body=b"one")
+    location = at(moto, bucket)
+    file = described(location, "a.csv")
+    shorter = ExportFile(file.name, 2, file.mark)
+    with pytest.raises(DeliveryMoving):
+        location.fetch_all([shorter], tmp_path / "1")
+
+
+def test_one_file_that_fails_ends_the_others(moto: Store, bucket: str, tmp_path: Path) -> None:
+    client = moto.client()
+    for number in range(20):
+        client.put_object(Bucket=bucket, Key=f"cur/{number:02d}.csv", Body=b"x")
+    location = at(moto, bucket)
+    files = [described(location, name) for name in location.files()]
+    client.delete_object(Bucket=bucket, Key="cur/00.csv")
+    before = threading.active_count()
+    with pytest.raises(DeliveryMoving, match=r"00\.csv"):
+        location.fetch_all(files, tmp_path / "1")
+    assert threading.active_count() == before
+
+
+def test_what_is_not_there_is_told_alike_for_stores_and_aws(moto: Store, tmp_path: Path) -> None:
+    with pytest.raises(AccessRefused, match="NoSuchBucket"):
+        at(moto, "no-such-bucket").folders()
+    nobody = S3Location(Access("acme/payer", endpoint_url="http://127.0.0.1:9"), "s3://bucket/x")
+    with pytest.raises(Unreachable, match="Could not connect"):
+        nobody.folders()
