@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test docs demo dagster lock clean
+.PHONY: help install check test torture bench docs demo dagster lock clean
 
 help:  ## Show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -21,8 +21,14 @@ install: $(VENV)/.installed  ## Make the virtual environment with pinned depende
 demo: install  ## Two organisations' bills through the whole pipeline, in Dagster
 	$(BIN)/finops demo
 
-test: install  ## All tests
-	$(BIN)/python -m pytest
+test: install  ## All tests, on two cores
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+torture: install  ## Faults, kills and damaged deliveries with many more seeds (long)
+	$(BIN)/python -m pytest -m torture
+
+bench: install  ## How fast bills become visible, as ratios (writes 15 GB to build/bench)
+	$(BIN)/python benchmarks/ingest.py
 
 check: install  ## Lint, format, types, import floors
 	$(BIN)/ruff check .

@@ -5,7 +5,8 @@ out: measuring (ingest.py) and the seeded estate, whose truth is known row by ro
 
 The mix is that of a mid-sized payer: 24 accounts, 60 products, 2,400 usage types, 50,000
 resources, 744 hours; 8 % of rows covered by a savings plan with their negations and hourly
-fees; line item ids are random, as AWS's are; the files compress about 1:6, less than most real ones.
+fees; line item ids are random, as AWS's are. The files compress about 1:6, less than most real
+ones.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ line as (
     from usage where covered
     union all by name
     select
-        min(i) * 2 + 1 as n, any_value(hour) as hour, 0 as account_no, 0 as usage_no, 0 as product_no,
+        min(i) * 2 + 1 as n, any_value(hour) as hour, 0 as account_no, 0 as usage_no,
+        0 as product_no,
         'SavingsPlanRecurringFee' as kind, sum(cost * 0.7)::decimal(38, 10) + 1 as unblended,
         sum(cost * 0.7)::decimal(38, 10) as cost, 1 as amount, 1 as rate, -1 as resource_no,
         any_value(h) as h, any_value(h2) as h2
@@ -81,12 +83,15 @@ _CODE = (
 )
 _RESOURCE = (
     f"case when resource_no >= 0 then 'arn:aws:ec2:' || {_REGION} || ':' ||"
-    " (100000000000 + account_no)::varchar || ':instance/i-' || substr(md5(resource_no::varchar), 1, 17) end"
+    " (100000000000 + account_no)::varchar || ':instance/i-' ||"
+    " substr(md5(resource_no::varchar), 1, 17) end"
 )
 
 _VALUES = {
     "identity_line_item_id": "substr(base64(unhex(sha256(n::varchar))), 1, 44)",
-    "identity_time_interval": f"{_TIME.format('hour')} || '/' || {_TIME.format('hour + interval 1 hour')}",
+    "identity_time_interval": (
+        f"{_TIME.format('hour')} || '/' || {_TIME.format('hour + interval 1 hour')}"
+    ),
     "bill_invoicing_entity": "'Amazon Web Services, Inc.'",
     "bill_billing_entity": "'AWS'",
     "bill_bill_type": "'Anniversary'",
@@ -108,7 +113,9 @@ _VALUES = {
     "line_item_unblended_cost": "unblended",
     "line_item_blended_rate": "rate",
     "line_item_blended_cost": "unblended",
-    "line_item_line_item_description": "'$' || rate || ' per unit of usage type ' || usage_no || ' in the region'",
+    "line_item_line_item_description": (
+        "'$' || rate || ' per unit of usage type ' || usage_no || ' in the region'"
+    ),
     "line_item_legal_entity": "'Amazon Web Services, Inc.'",
     "product_product_name": "'Amazon product number ' || product_no",
     "product_instance_family": "'General purpose'",
@@ -133,12 +140,16 @@ _VALUES = {
     "savings_plan_savings_plan_a_r_n": f"case when kind <> 'Usage' then {_PLAN} end",
     "savings_plan_savings_plan_rate": f"case when {_COVERED} then rate * 0.7 end",
     "savings_plan_used_commitment": f"case when {_FEE} then cost end",
-    "savings_plan_savings_plan_effective_cost": f"case when {_COVERED} then (cost * 0.7)::decimal(38, 10) end",
+    "savings_plan_savings_plan_effective_cost": (
+        f"case when {_COVERED} then (cost * 0.7)::decimal(38, 10) end"
+    ),
     "savings_plan_offering_type": f"case when {_FEE} then 'ComputeSavingsPlans' end",
 }
 _TIMES = (
-    "bill_billing_period_start_date", "bill_billing_period_end_date",
-    "line_item_usage_start_date", "line_item_usage_end_date",
+    "bill_billing_period_start_date",
+    "bill_billing_period_end_date",
+    "line_item_usage_start_date",
+    "line_item_usage_end_date",
 )
 _TAG_VALUES = {
     "user:Env": "['prod', 'staging', 'dev'][1 + account_no % 3]",
@@ -153,7 +164,12 @@ _TAG_VALUES = {
 def _sql(first: int, last: int, total: int, month: str, columns: list[str]) -> str:
     hours = 720
     return _ROWS.format(
-        first=first, last=last, total=max(total, 744), month=month, hours=hours, accounts=ACCOUNTS,
+        first=first,
+        last=last,
+        total=max(total, 744),
+        month=month,
+        hours=hours,
+        accounts=ACCOUNTS,
         columns=", ".join(columns).replace("{month}", month),
     )
 
@@ -214,8 +230,8 @@ def write_cur_2(folder: Path, rows: int, month: str) -> Path:
     for header in LEGACY_HEADERS:
         name = snake(header)
         value = _VALUES.get(name, "null::varchar")
-        if name.endswith(("_amount", "_cost")) or name.startswith("reservation_") and any(
-            word in name for word in _NUMBERS
+        if name.endswith(("_amount", "_cost")) or (
+            name.startswith("reservation_") and any(word in name for word in _NUMBERS)
         ):
             value = f"({value})::double"
         elif name in _TIMES:
@@ -224,7 +240,8 @@ def write_cur_2(folder: Path, rows: int, month: str) -> Path:
             value = f"({value})::varchar"
         columns.append(f"{value} as {name}")
     pairs = ", ".join(
-        f"'{tag.replace('user:', 'user_').replace('aws:', 'aws_')}': {_TAG_VALUES[tag]}" for tag in TAGS
+        f"'{tag.replace('user:', 'user_').replace('aws:', 'aws_')}': {_TAG_VALUES[tag]}"
+        for tag in TAGS
     )
     columns.append(f"map {{{pairs}}} as resource_tags")
     columns.append("map {'product_name': 'Amazon product number ' || product_no} as product")

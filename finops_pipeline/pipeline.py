@@ -27,6 +27,7 @@ from finops_pipeline.house import (
 from finops_pipeline.intake import land_by_hand, land_source, landing_step
 from finops_pipeline.lake.layout import COSTS, EXPLORER
 from finops_pipeline.lake.publish import Publication, Writer
+from finops_pipeline.landing.by_hand import files_below
 from finops_pipeline.marts.build import Refreshed, refresh
 from finops_pipeline.sources.cost_explorer import Budget
 from finops_pipeline.tenants.model import Source, Tenant
@@ -100,18 +101,22 @@ def ingest_files(
     """Take files brought by hand as deliveries of a source, then conform and refresh.
 
     Args:
+        paths: files, or folders whose files are all taken, whatever lies how deep.
         metric: what a CSV of Cost Explorer's console shows (unblended when not said).
 
     Raises:
         DeliveryRefused: the files cannot be taken; says why.
     """
-    absolute = [path.absolute() for path in paths]
     report = Report()
 
     def note(step: Step) -> None:
         report.steps.append(step)
         on_step(step)
 
+    absolute, left_out = files_below(paths)
+    if left_out:
+        said = f"{len(left_out)} files that are no bills: {', '.join(left_out[:20])}"
+        note(Step("landing", f"{tenant.name}/{source.name}", "", "left out", reason=said))
     with house.writer(tenant.name) as writer:
         start = clock.stopwatch()
         months = []

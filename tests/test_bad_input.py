@@ -122,7 +122,10 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
     "zero bytes": ("legacy", lambda g: g.csv.write_bytes(b""), ("is empty", "download it again")),
     "two manifests": (
         "legacy",
-        lambda g: shutil.copy(g.csv_manifest, g.csv_manifest.with_name("other-Manifest.json")),
+        lambda g: shutil.copy(
+            g.csv_manifest.rename(g.csv_manifest.with_name("one-Manifest.json")),
+            g.csv_manifest.with_name("other-Manifest.json"),
+        ),
         ("has 2 manifests", "other-Manifest.json", "Keep the current one"),
     ),
     "a file named twice": ("legacy", _keys(KEY, KEY), (MANIFEST, f"names {KEY} 2 times", "again")),

@@ -216,7 +216,9 @@ def test_places_in_one_bucket_are_compared_by_segment(
     if free:
         registry.save(theirs)
         return
-    with pytest.raises(RegistryError, match=r"source globex/payer reads .* another tenant") as error:
+    with pytest.raises(
+        RegistryError, match=r"source globex/payer reads .* another tenant"
+    ) as error:
         registry.save(theirs)
     assert "tenant acme" not in str(error.value) and registry.names() == ["acme"]
     # Whoever is there already is not told either when the newcomer's name sorts after.

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from finops_pipeline.sources.synthetic.estate import write_delivery, write_estate
-from finops_pipeline.sources.synthetic.legacy_cur import number_text
+from finops_pipeline.sources.synthetic.packing import number_text
 from finops_pipeline.sources.synthetic.parquet_export import as_double
 from tests.synthetic_bills import (
     LAST,

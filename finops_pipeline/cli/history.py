@@ -31,6 +31,9 @@ from finops_pipeline.lake.publish import settle
 from finops_pipeline.money import difference, plain
 from finops_pipeline.tenants.months import check_month
 
+SHOWN_LINES = 100
+"""Lines that `diff` shows as a table, the largest differences first; other forms give all."""
+
 Where = Annotated[list[str], typer.Argument(metavar="TENANT/SOURCE MONTH", show_default=False)]
 How = Annotated[Format, typer.Option(help="table, csv or json.")]
 
@@ -133,9 +136,11 @@ def _show(what: str, month: str, found: Comparison) -> None:
             change.difference,
             change.billing_currency,
         )
-        for change in found.changes
+        for change in found.changes[:SHOWN_LINES]
     ]
     table(names, rows, f"{what} {month}: what differs")
+    if len(found.changes) > SHOWN_LINES:
+        typer.echo(f"{len(found.changes) - SHOWN_LINES} more lines differ; --format csv gives all.")
     for line in _conclusions(found):
         typer.echo(line)
 

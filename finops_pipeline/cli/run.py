@@ -125,7 +125,10 @@ def _end(reports: list[Report]) -> None:
 
 def ingest_file_command(
     source: Annotated[str, typer.Argument(metavar="TENANT/SOURCE")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV or Parquet files.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", help="CSV or Parquet files, or folders of them."),
+    ],
     metric: Annotated[
         Metric | None,
         typer.Option(help="What a CSV of Cost Explorer's console shows; unblended when not said."),

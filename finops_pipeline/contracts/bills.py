@@ -5,18 +5,23 @@ Put here: one BillForm per source format. Keep out: how bills become charges (fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.columns import MONEY, TEXT, TIME
+from finops_pipeline.contracts.documented import is_documented, is_tag
 from finops_pipeline.contracts.focus import FOCUS_1_2
 from finops_pipeline.tenants.model import SourceFormat
 
 
 @dataclass(frozen=True)
 class BillForm:
-    """How to read one form of bill. Column names are canonical (see `canonical`)."""
+    """How to read one form of bill. Column names are canonical (see `canonical`).
+
+    `is_documented` tells whether AWS's dictionary has a column, `is_tag` whether its customers
+    name it; both of a canonical name.
+    """
 
     canonical: Callable[[str], str]
     types: dict[str, str]
@@ -28,6 +33,8 @@ class BillForm:
     currency: str
     period_start: str
     null_words: tuple[str, ...]
+    is_documented: Callable[[str], bool]
+    is_tag: Callable[[str], bool]
 
     def typed(self, columns: dict[str, str]) -> dict[str, tuple[str, str]]:
         """Of a file's columns, those that must be readable as number or time.
@@ -58,6 +65,10 @@ class BillForm:
                 found[name] = column
         return found
 
+    def unknown(self, columns: Iterable[str]) -> list[str]:
+        """Of a landing's columns, those that AWS does not document, in order."""
+        return [name for name in columns if not self.is_documented(self.canonical(name))]
+
 
 _FOCUS_NAMES = {column.name.lower(): column.name for column in FOCUS_1_2}
 _FOCUS_TYPES = {column.name: column.type for column in FOCUS_1_2} | {
@@ -86,6 +97,8 @@ CUR = BillForm(
     currency=cur.CURRENCY,
     period_start=cur.PERIOD_START,
     null_words=("",),
+    is_documented=lambda name: is_documented(name) or name in cur.COLUMNS,
+    is_tag=is_tag,
 )
 
 FOCUS = BillForm(
@@ -106,6 +119,8 @@ FOCUS = BillForm(
     currency="BillingCurrency",
     period_start="BillingPeriodStart",
     null_words=("", "NULL"),
+    is_documented=_FOCUS_TYPES.__contains__,
+    is_tag=lambda name: False,
 )
 
 FORMS = {

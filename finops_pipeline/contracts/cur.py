@@ -110,6 +110,7 @@ EXTRA: dict[str, str] = {
     "tags": JSON,
     "cost_categories": JSON,
     "discounts": JSON,
+    "unknown_columns": JSON,
     "x_source": TEXT,
     "x_source_file": TEXT,
     "x_project": TEXT,

@@ -133,6 +133,11 @@ OWN = (
     Column("x_CostCategories", JSON, "AWS cost categories, a JSON object as text."),
     Column("x_Discounts", JSON, "Discounts that the net columns contain, a JSON object as text."),
     Column("x_SourceFile", TEXT, "File of the delivery the row stood in."),
+    Column(
+        "x_UnknownColumns",
+        JSON,
+        "Values of the bill's columns that AWS does not document, a JSON object as text.",
+    ),
 )
 
 PARTITION = (

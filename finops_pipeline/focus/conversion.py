@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import resources
 
 from finops_pipeline.contracts import cur
+from finops_pipeline.contracts.documented import DOCUMENTED
 from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.contracts.services import REGIONS, SERVICES
 from finops_pipeline.lake.duck import Connection
@@ -20,6 +21,7 @@ def conversion_mark() -> str:
     """A checksum of everything that decides what a row becomes."""
     parts = [sql_text(name) for name in ("macros", "cur_charges", "focus_charges")]
     parts += [repr(CHARGE), repr(SERVICES), repr(REGIONS), repr(cur.COLUMNS)]
+    parts.append(repr(sorted(DOCUMENTED)))
     return mark(parts)
 
 

@@ -151,7 +151,7 @@ def compare(before: DeliveryRecord, after: DeliveryRecord) -> Comparison:
         if (rows_before, cost_before) != (rows_after, cost_after):
             off = difference(cost_after, cost_before)
             changes.append(Change(*key, rows_before, rows_after, cost_before, cost_after, off))
-    changes.sort(key=lambda change: (change.billing_currency, -abs(change.difference)))
+    changes.sort(key=lambda change: -abs(change.difference))
     note = (
         ""
         if by_service

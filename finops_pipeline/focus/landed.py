@@ -21,7 +21,7 @@ class LandedBill:
 
     `columns` are its columns and DuckDB types; `empty` those without any value (known from the
     Parquet footer), whose expressions need not be worked out row by row; `accounts` the values
-    of its account column as they stand there, None for null.
+    of its account column as they stand there, None for null; `keys` those of its map columns.
     """
 
     source: str
@@ -30,6 +30,7 @@ class LandedBill:
     columns: dict[str, str]
     empty: frozenset[str]
     accounts: tuple[str | None, ...]
+    keys: dict[str, tuple[str, ...]]
 
     @property
     def form(self) -> BillForm:
@@ -53,4 +54,14 @@ def landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) ->
         query = f"select distinct {ident(column)}::varchar from {relation} order by 1"
         accounts = tuple(row[0] for row in connection.execute(query).fetchall())
     empty = empty_columns(connection, path)
-    return LandedBill(delivery.source, kind, relation, columns, empty, accounts)
+    keys = {
+        name: _keys_of(connection, relation, name)
+        for name, type_ in columns.items()
+        if type_.startswith("MAP(VARCHAR")
+    }
+    return LandedBill(delivery.source, kind, relation, columns, empty, accounts, keys)
+
+
+def _keys_of(connection: Connection, relation: str, column: str) -> tuple[str, ...]:
+    query = f"select distinct unnest(map_keys({ident(column)})) from {relation} order by 1"
+    return tuple(row[0] for row in connection.execute(query).fetchall())

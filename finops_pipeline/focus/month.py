@@ -95,8 +95,8 @@ class MonthPass:
         is_focus = bill.kind is SourceFormat.FOCUS
         rows = owned_rows(self._tenant, readers, self._month, bill)
         view = ident(f"rows of {bill.source}")
-        build = focus_rows if is_focus else line_items
-        select = build(bill.columns, rows, bill.source, self._month, bill.empty)
+        said = (bill.columns, rows, bill.source, self._month, bill.empty)
+        select = focus_rows(*said) if is_focus else line_items(*said, bill.keys)
         connection.execute(f"create or replace temp view {view} as {select}")
         money, currency, negation = (
             ("BilledCost", "BillingCurrency", "false")

@@ -8,11 +8,12 @@ go), typed nulls for the absent, maps and tag columns as JSON text. Keep out: wh
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 
 from finops_pipeline.contracts import cur
-from finops_pipeline.contracts.bills import CUR, FOCUS
+from finops_pipeline.contracts.bills import CUR, FOCUS, BillForm
 from finops_pipeline.contracts.columns import MONEY, TIME
+from finops_pipeline.contracts.headers import header_of
 from finops_pipeline.lake.duck import ident, text, utc_time
 
 _LEGACY_TAG = re.compile(r"resourceTags/(?:user:)?(.+)", re.IGNORECASE)
@@ -22,13 +23,20 @@ _SNAKE_CATEGORY = re.compile(r"cost_category_(.+)", re.IGNORECASE)
 _SNAKE_DISCOUNT = re.compile(r"discount_(.+)", re.IGNORECASE)
 _NEVER = re.compile(r"(?!)")
 
+Keys = Mapping[str, Sequence[str]]
+"""Map column -> the keys that its maps have, where that is known."""
+
+_MANY = 60
+"""Keys beyond which asking a map for each costs more than turning it whole."""
+
 
 def line_items(
     columns: dict[str, str],
     relation: str,
     source: str,
     month: str,
-    empty: Container[str] = (),
+    empty: Container[str],
+    keys: Keys,
 ) -> str:
     """SQL for the `line_items` of a CUR landing: every column of contracts/cur.py, typed.
 
@@ -38,6 +46,7 @@ def line_items(
         source: the source's name, for x_source.
         month: billing period; stands in where the bill's own dates are absent.
         empty: columns known to have no value: they are as good as absent, and cheaper.
+        keys: what is known of the keys that map columns have.
     """
     lower = {name.lower(): name for name in columns}
     found = {name: column for name, column in CUR.find(columns).items() if column not in empty}
@@ -46,8 +55,8 @@ def line_items(
         if name in found:
             parts.append(f"{typed(found[name], columns[found[name]], kind)} as {name}")
         elif name.startswith("product_") and "product" in lower:
-            value = _map_value(lower["product"], columns[lower["product"]], name[8:])
-            parts.append(f"{value} as {name}")
+            value = _map_value(lower["product"], columns[lower["product"]], name[8:], keys)
+            parts.append(f"{value or f'null::{kind}'} as {name}")
         else:
             parts.append(f"null::{kind} as {name}")
     start = f"timestamp {text(month + '-01')}"
@@ -58,10 +67,13 @@ def line_items(
         " coalesce(line_item_usage_end_date, line_item_usage_start_date + interval 1 hour)"
         " as line_item_usage_end_date"
     )
+    tags = "tags" if "tags" in lower and "resource_tags" not in lower else "resource_tags"
     extra = [
-        f"{_json(columns, 'resource_tags', _LEGACY_TAG, _SNAKE_TAG)} as tags",
-        f"{_json(columns, 'cost_category', _LEGACY_CATEGORY, _SNAKE_CATEGORY)} as cost_categories",
-        f"{_json(columns, 'discount', _NEVER, _SNAKE_DISCOUNT)} as discounts",
+        f"{_json(columns, tags, _LEGACY_TAG, _SNAKE_TAG, keys)} as tags",
+        f"{_json(columns, 'cost_category', _LEGACY_CATEGORY, _SNAKE_CATEGORY, keys)}"
+        " as cost_categories",
+        f"{_json(columns, 'discount', _NEVER, _SNAKE_DISCOUNT, keys)} as discounts",
+        f"{_unknown(CUR, columns, empty)} as unknown_columns",
         f"{text(source)} as x_source",
         "x_SourceFile as x_source_file",
         "x_Project as x_project",
@@ -74,7 +86,7 @@ def focus_rows(
     relation: str,
     source: str,
     month: str,
-    empty: Container[str] = (),
+    empty: Container[str],
 ) -> str:
     """SQL for the `focus_rows` of a FOCUS landing; see `line_items` for the arguments."""
     found = {name: column for name, column in FOCUS.find(columns).items() if column not in empty}
@@ -87,6 +99,7 @@ def focus_rows(
             parts.append(f"to_json({ident(column)})::varchar as {name}")
         else:
             parts.append(f"{typed(column, columns[column], kind)} as {name}")
+    parts += [f"{_unknown(FOCUS, columns, empty)} as x_UnknownColumns"]
     parts += [f"{text(source)} as x_Source", "x_SourceFile", "x_Project"]
     return f"select {', '.join(parts)} from {relation}"
 
@@ -110,9 +123,14 @@ def usage_day(form_column: str, columns: dict[str, str]) -> str:
     return f"({typed(form_column, columns[form_column], TIME)})::date"
 
 
-def _map_value(column: str, kind: str, key: str) -> str:
-    """One value of a map column: a Parquet MAP, or a JSON object in a CSV cell."""
+def _map_value(column: str, kind: str, key: str, keys: Keys) -> str | None:
+    """One value of a map column: a Parquet MAP, or a JSON object in a CSV cell.
+
+    None when no map of the column has the key.
+    """
     if kind.startswith("MAP"):
+        if key not in keys.get(column, (key,)):
+            return None
         return f"nullif(trim({ident(column)}[{text(key)}]::varchar), '')"
     if kind.startswith("STRUCT"):
         return (
@@ -128,7 +146,11 @@ def _valid_json(value: str) -> str:
 
 
 def _json(
-    columns: dict[str, str], map_name: str, legacy: re.Pattern[str], snake: re.Pattern[str]
+    columns: dict[str, str],
+    map_name: str,
+    legacy: re.Pattern[str],
+    snake: re.Pattern[str],
+    keys: Keys,
 ) -> str:
     """Tags (or categories, discounts) of a row as JSON text: from a map, or from flat columns.
 
@@ -136,10 +158,11 @@ def _json(
     """
     lower = {name.lower(): name for name in columns}
     if map_name in lower:
-        return _json_of_map(lower[map_name], columns[lower[map_name]])
+        return _json_of_map(lower[map_name], columns[lower[map_name]], keys)
     pairs = {}
     for column in columns:
-        match = legacy.fullmatch(column) or snake.fullmatch(column)
+        header = header_of(column, lower)
+        match = legacy.fullmatch(header) or snake.fullmatch(header)
         if match:
             key = (
                 re.sub(r"^aws_", "aws:", match.group(1)) if snake is _SNAKE_TAG else match.group(1)
@@ -147,19 +170,53 @@ def _json(
             pairs[key if key not in pairs else column] = column
     if not pairs:
         return "null::varchar"
+    return _json_object(pairs)
+
+
+def _unknown(form: BillForm, columns: dict[str, str], empty: Container[str]) -> str:
+    """Columns that AWS does not document as one JSON object, null when none has a value."""
+    unknown = [n for n in form.unknown(columns) if n not in empty and n != "x_SourceFile"]
+    if not unknown:
+        return "null::varchar"
+    lower = {name.lower() for name in columns}
+    pairs: dict[str, str] = {}
+    for column in unknown:
+        header = header_of(column, lower)
+        pairs[header if header not in pairs else column] = column
+    return f"nullif({_json_object(pairs, columns)}, '{{}}')"
+
+
+def _json_object(pairs: dict[str, str], kinds: Mapping[str, str] | None = None) -> str:
+    """SQL: a JSON object as text of key -> column, without the keys whose value is empty.
+
+    Args:
+        kinds: DuckDB types of the columns; a nested one is JSON in the JSON.
+    """
     # A null value means "remove the key" to a JSON merge patch (RFC 7396).
+    nested = {name for name, kind in (kinds or {}).items() if "(" in kind and "DEC" not in kind}
     fields = ", ".join(
-        f"{text(key)}, nullif({ident(column)}::varchar, '')" for key, column in pairs.items()
+        f"{text(key)}, to_json({ident(column)})"
+        if column in nested
+        else f"{text(key)}, nullif({ident(column)}::varchar, '')"
+        for key, column in pairs.items()
     )
     return f"json_merge_patch('{{}}', json_object({fields}))::varchar"
 
 
-def _json_of_map(column: str, kind: str) -> str:
+def _json_of_map(column: str, kind: str, keys: Keys) -> str:
     """A map as JSON text, keys without CUR 2.0's `user_` and with `aws:` for `aws_`.
 
     Should two keys become the same by that, the map's own keys stay.
     """
     name = ident(column)
+    known = keys.get(column)
+    if kind.startswith("MAP") and known is not None and len(known) <= _MANY:
+        named = [re.sub("^aws_", "aws:", re.sub("^user[_:]", "", key)) for key in known]
+        if len(set(named)) == len(known):
+            pairs = zip(named, known, strict=True)
+            fields = ", ".join(f"{text(word)}, {name}[{text(key)}]" for word, key in pairs)
+            whole = f"json_merge_patch('{{}}', json_object({fields}))::varchar"
+            return f"case when {name} is not null then {whole} end"
     if not kind.startswith("MAP"):
         cell = _valid_json(name) if kind == "VARCHAR" else f"to_json({name})"
         name = f"try_cast({cell}::json as map(varchar, varchar))"

@@ -1,7 +1,7 @@
-"""Pages of a Parquet file against their own checksums, where the writer gave them any.
+"""A Parquet file against itself: checksums of its pages, and what its footer says twice.
 
-Put here: walking the page headers of a file, CRC-32 of each page. Keep out: decoding pages (DuckDB
-does), compressed texts (files.py).
+Put here: walking the page headers of a file, CRC-32 of each page, contradictions in the footer.
+Keep out: decoding pages (DuckDB does), compressed texts (files.py).
 
 DuckDB reads a page whose bytes have changed as long as it still decodes: a flipped bit in a cost
 would be another cost. Parquet's format (PageHeader, field 4) has a CRC of each page's bytes;
@@ -11,8 +11,9 @@ parquet-mr and Arrow write it. A file without them is taken as it is.
 from __future__ import annotations
 
 import mmap
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,32 +35,65 @@ class _Page:
     """Values of a data page; 0 for a dictionary."""
 
 
-def check_pages(connection: Connection, path: Path, name: str) -> None:
-    """See that every page of a Parquet file is as it was written.
+def check_parquet(connection: Connection, path: Path, name: str, columns: Iterable[str]) -> None:
+    """See that a Parquet file is as it was written, as far as it says twice what it says.
 
     Args:
         name: the file's name, for messages.
+        columns: its columns as DuckDB names them.
 
     Raises:
-        FileProblem: a page's bytes do not have its checksum, or page headers make no sense.
+        FileProblem: a page's bytes do not have its checksum, page headers make no sense, the
+            footer contradicts itself, or a number has more digits than can be read.
     """
-    chunks = connection.execute(
-        "select path_in_schema, num_values, dictionary_page_offset, data_page_offset"
-        f" from parquet_metadata({text(str(path))}) where num_values > 0"
-    ).fetchall()
-    if not chunks:
-        return
+    file = text(str(path))
+    try:
+        for column, kind in connection.execute(_DECIMALS.format(file=file)).fetchall():
+            raise _Damage(f"column {column} is a {kind}")
+        chunks = connection.execute(_CHUNKS.format(file=file)).fetchall()
+        for column in columns if chunks else ():
+            if not any(_is_of(column, chunk[0]) for chunk in chunks):
+                raise _Damage(f"there are no values of column {column}")
+        if any(values for _, values, *_ in chunks):
+            _check_chunks(path, chunks)
+    except _Damage as error:
+        raise FileProblem(f"{name} is damaged ({error})", _WHOLE, _AGAIN) from error
+
+
+_WHOLE = "a complete file as AWS wrote it"
+_AGAIN = "Copy or download it again; the previous delivery stays published"
+_DECIMALS = (
+    "select name, logical_type from parquet_schema({file}) where logical_type like 'Decimal%'"
+    " and (precision > 38 or not contains(logical_type, concat('scale=', scale))"
+    " or not contains(logical_type, concat('precision=', precision)))"
+)
+"""Scale and precision stand in the footer twice: another scale would be another amount."""
+_CHUNKS = (
+    "select path_in_schema, num_values, row_group_num_rows, dictionary_page_offset,"
+    " data_page_offset from parquet_metadata({file})"
+)
+
+
+def _is_of(column: str, path: str) -> bool:
+    """Whether values of that path are a column's; DuckDB adds _1 to a name that comes again."""
+    plain = _AGAIN_NUMBER.sub("", column)
+    return any(path == own or path.startswith(f"{own}, ") for own in (column, plain))
+
+
+def _check_chunks(path: Path, chunks: list[tuple[str, int, int, int, int]]) -> None:
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-        for column, values, *offsets in chunks:
+        for column, values, rows, *offsets in chunks:
+            if values != rows and ", " not in column:
+                raise _Damage(f"column {column} has {values} values in {rows} rows")
             begin = min((offset for offset in offsets if offset), default=0)
             try:
                 _check_chunk(raw, begin, values)
-            except (_Damage, IndexError) as error:
-                raise FileProblem(
-                    f"{name} is damaged in column {column} ({str(error) or 'a page is cut off'})",
-                    "a complete file as AWS wrote it",
-                    "Copy or download it again; the previous delivery stays published",
-                ) from error
+            except (_Damage, IndexError, OverflowError) as error:
+                said = str(error) if isinstance(error, _Damage) else "a page is cut off"
+                raise _Damage(f"column {column}: {said}") from error
+
+
+_AGAIN_NUMBER = re.compile(r"_\d+$")
 
 
 class _Damage(Exception):

@@ -28,10 +28,11 @@ from finops_pipeline.lake.duck import (
 from finops_pipeline.lake.layout import LANDING, QUARANTINE
 from finops_pipeline.lake.ledger import DeliveryRecord, FileRecord, fewer_rows
 from finops_pipeline.lake.publish import Publication, Writer
+from finops_pipeline.landing.columns import renames_of
 from finops_pipeline.landing.judge import Judgement, Tally, judgement, tally
 from finops_pipeline.landing.order import why_older
 from finops_pipeline.landing.quarantine import Row, bad_rows, rejected_records, write_rows
-from finops_pipeline.landing.read import ReadableFile, open_files, relation_of, run
+from finops_pipeline.landing.read import SOURCE_FILE, ReadableFile, open_files, relation_of, run
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.tenants.model import Source
 
@@ -160,6 +161,7 @@ class _Landing:
         self._form: BillForm = FORMS[source.format]
         self._staged = publication.scratch("landing.parquet")
         self._bad: list[Row] = []
+        self._columns: dict[str, str] = {}
 
     def stage(
         self, connection: Connection, paths: list[Path], sums: list[str], delivery_id: str
@@ -167,7 +169,8 @@ class _Landing:
         """Write the kept rows beside, keep the bad ones in mind, and tell what there was."""
         names = _short_names([file.name for file in self._delivery.files])
         named = list(zip(names, paths, strict=True))
-        readable = open_files(connection, named, self._form, self._publication.work)
+        renames = renames_of(connection, self._delivery.query)
+        readable = open_files(connection, named, self._form, self._publication.work, renames)
         judged, found, rejects = self._copy(connection, readable)
         if found.problems or rejects:
             self._set_aside(connection, readable, judged, found, rejects)
@@ -191,6 +194,7 @@ class _Landing:
                 for file, name, digest in zip(self._delivery.files, names, sums, strict=True)
             ),
             totals=found.totals,
+            columns=self._columns,
         )
 
     def _copy(
@@ -207,6 +211,7 @@ class _Landing:
         )
         staged = f"read_parquet({text(str(self._staged))})"
         columns = columns_of(connection, staged)
+        self._columns = {name: kind for name, kind in columns.items() if name != SOURCE_FILE}
         empty = empty_columns(connection, self._staged)
         judged = judgement(self._form, columns, self._delivery.billing_period, empty)
         found = tally(connection, staged, judged, self._form)

@@ -7,44 +7,25 @@ whether a value can be read (judge.py) and what is published (land.py).
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
 from finops_pipeline.contracts.bills import BillForm
 from finops_pipeline.contracts.cur import SLASHED
+from finops_pipeline.contracts.headers import RESERVED
 from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import Connection, DuckDBError, columns_of, ident, text, texts
-from finops_pipeline.lake.parquet_pages import check_pages
+from finops_pipeline.lake.parquet_pages import check_parquet
+from finops_pipeline.landing.columns import names_in_delivery, parquet_names
 
 SOURCE_FILE = "x_SourceFile"
 """The one column landing adds: the file of the delivery a row stood in."""
 
 _AGAIN = "Copy or download it again; the previous delivery stays published"
-
-
-RESERVED = (
-    "x_sourcefile",
-    "x_problem",
-    "x_rounded",
-    "x_project",
-    "x_account",
-    "x_first",
-    "x_end",
-    "x_money",
-    "x_month",
-    "x_n",
-    "x_raw",
-    "file_row_number",
-    "source",
-    "project",
-    "tenant",
-    "billing_period",
-)
-"""Names (in lower case) that mean something to us; a bill's own column of that name is kept
-with `__2` added."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +35,8 @@ class ReadableFile:
     `path` is the inflated text of a CSV, or a link to the Parquet file, in the staging folder:
     DuckDB takes `*?[]{}` in a path for a pattern, so a delivered name never reaches it.
     `columns` are the file's names, in order, with the unique names and types under which they
-    are read. `as_text` names columns that are numbers of another type in another file.
+    are read. `headers` are the names as delivered, an export's aliases undone. `as_text` names
+    columns that are of another type in another file.
     """
 
     name: str
@@ -62,6 +44,7 @@ class ReadableFile:
     columns: tuple[tuple[str, str, str], ...]
     is_csv: bool
     null_words: tuple[str, ...]
+    headers: tuple[str, ...] = ()
     as_text: tuple[str, ...] = ()
 
     @property
@@ -81,8 +64,9 @@ class ReadableFile:
         path = text(str(self.path))
         if not self.is_csv:
             names = ", ".join(
-                f"{ident(own)}{'::varchar' if unique in self.as_text else ''} as {ident(unique)}"
-                for own, unique, _ in self.columns
+                f"{_spelled(own, kind) if unique in self.as_text else ident(own)} as"
+                f" {ident(unique)}"
+                for own, unique, kind in self.columns
             )
             return f"select {names}, {origin} from read_parquet({path}, hive_partitioning = false)"
         types = ", ".join(f"{text(unique)}: 'VARCHAR'" for _, unique, _ in self.columns)
@@ -96,13 +80,18 @@ class ReadableFile:
 
 
 def open_files(
-    connection: Connection, named: list[tuple[str, Path]], form: BillForm, work: Path
+    connection: Connection,
+    named: list[tuple[str, Path]],
+    form: BillForm,
+    work: Path,
+    renames: Mapping[str, str] | None = None,
 ) -> list[ReadableFile]:
     """Make the files of a delivery scannable together.
 
     Args:
         named: each file's name (in messages and x_SourceFile) and where its bytes lie.
         work: a folder for inflated texts and links.
+        renames: what an export's query calls columns, in lower case -> their own names.
 
     Raises:
         FileProblem: a file is damaged, of unknown kind, empty, or lacks a required column.
@@ -115,40 +104,39 @@ def open_files(
     ]
     files.inflate_all(texts_of)
     opened = [
-        _open(connection, name, path, form, at)
+        _open(connection, name, path, form, at, renames or {})
         for (name, path), at in zip(named, scratch, strict=True)
     ]
-    opened = _spelled_alike(opened, form)
+    names = names_in_delivery([file.headers for file in opened], form)
+    opened = [_named(file, mine) for file, mine in zip(opened, names, strict=True)]
     kinds: dict[str, set[str]] = {}
     for file in opened:
         for name, kind in file.types.items():
             kinds.setdefault(name, set()).add(kind)
     # United as numbers, a decimal beside a float would become a float.
-    mixed = tuple(
-        name
-        for name, types in kinds.items()
-        if len(types) > 1 and not any(kind.startswith(_NESTED) or "[" in kind for kind in types)
-    )
+    mixed = tuple(name for name, types in kinds.items() if len(types) > 1)
     return [replace(file, as_text=mixed) for file in opened]
 
 
-def _spelled_alike(opened: list[ReadableFile], form: BillForm) -> list[ReadableFile]:
-    """Columns we know under the first file's names: spelled in two ways they would be two."""
-    first: dict[str, str] = {}
-    alike = []
-    for file in opened:
-        mine = form.find(dict.fromkeys(file.types, ""))
-        names = {own: first.setdefault(known, own) for known, own in mine.items()}
-        taken = set(file.types) - set(names)
-        columns = tuple(
-            (own, name if (name := names.get(unique, unique)) not in taken else unique, kind)
-            for own, unique, kind in file.columns
-        )
-        alike.append(replace(file, columns=columns))
-    return alike
+def _named(file: ReadableFile, names: tuple[str, ...]) -> ReadableFile:
+    columns = zip(file.columns, names, strict=True)
+    return replace(file, columns=tuple((own, name, kind) for (own, _, kind), name in columns))
+
+
+def _text_of(column: str, kind: str) -> str:
+    """SQL: a value as text, maps and lists as JSON."""
+    nested = kind.startswith(_NESTED) or "[" in kind
+    return f"to_json({ident(column)})::varchar" if nested else f"{ident(column)}::varchar"
 
 
 _NESTED = ("MAP", "STRUCT", "UNION")
+_NUMBERED = re.compile(r"_\d+$")
+
+
+def _spelled(column: str, kind: str) -> str:
+    """SQL: a Parquet column as text, JSON where it is nested."""
+    nested = kind.startswith(_NESTED) or "[" in kind
+    return f"to_json({ident(column)})::varchar" if nested else f"{ident(column)}::varchar"
 
 
 def _is_text(name: str) -> bool:
@@ -156,7 +144,12 @@ def _is_text(name: str) -> bool:
 
 
 def _open(
-    connection: Connection, name: str, path: Path, form: BillForm, scratch: Path
+    connection: Connection,
+    name: str,
+    path: Path,
+    form: BillForm,
+    scratch: Path,
+    renames: Mapping[str, str],
 ) -> ReadableFile:
     lower = name.lower()
     is_csv = False
@@ -165,21 +158,31 @@ def _open(
         try:
             relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
             found = columns_of(connection, relation)
-            check_pages(connection, path, name)
+            check_parquet(connection, path, name, found)
+            headers = parquet_names(connection, path) if _has_doubles(found) else list(found)
         except (DuckDBError, UnicodeDecodeError) as error:
             raise _damaged(name, error) from error
     elif _is_text(name):
         scratch = scratch.with_suffix(".csv")
         path, is_csv = scratch, True
-        found = dict.fromkeys(_unique(_header(name, scratch)), "VARCHAR")
+        headers = _header(name, scratch)
+        found = dict.fromkeys(_unique(headers), "VARCHAR")
     else:
         raise FileProblem(f"{name} is of no kind that is read", ".csv, .csv.gz, .csv.zip, .parquet")
-    unique = list(found) if is_csv else _unique(list(found))
+    given = [header.strip() or f"column_{n}" for n, header in enumerate(headers, start=1)]
+    headers = [renames.get(header.lower(), header) for header in given]
+    unique = _unique(headers)
     columns = tuple(
         (own, other, kind) for (own, kind), other in zip(found.items(), unique, strict=True)
     )
     _require(name, tuple(unique), form)
-    return ReadableFile(name, path, columns, is_csv, form.null_words)
+    return ReadableFile(name, path, columns, is_csv, form.null_words, tuple(headers))
+
+
+def _has_doubles(names: Iterable[str]) -> bool:
+    """Whether DuckDB may have numbered names that differ only by case."""
+    lower = {name.lower() for name in names}
+    return any(_NUMBERED.sub("", name) in lower for name in lower if _NUMBERED.search(name))
 
 
 def relation_of(readable: list[ReadableFile]) -> str:
@@ -212,8 +215,11 @@ def _culprit(connection: Connection, readable: list[ReadableFile]) -> str:
     return ""
 
 
+_ERROR_NAME = re.compile(r"\b(\w+ ){0,2}\w*(Error|Exception): ")
+
+
 def _damaged(name: str, error: Exception) -> FileProblem:
-    said = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+    said = _ERROR_NAME.sub("", str(error).splitlines()[0])
     return FileProblem(f"{name} cannot be read ({said})", "a complete file as AWS wrote it", _AGAIN)
 
 
@@ -256,7 +262,8 @@ def _unique(header: list[str]) -> list[str]:
 
 def _require(name: str, columns: tuple[str, ...], form: BillForm) -> None:
     found = form.find(dict.fromkeys(columns, ""))
-    again = {f"{own}__2".lower(): own for own in found.values()}
+    # `__2` is ours, `_1` is DuckDB's for a Parquet column whose name comes again.
+    again = {f"{own}{more}".lower(): own for own in found.values() for more in ("__2", "_1")}
     for column in columns:
         if column.lower() in again:
             raise FileProblem(

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -287,9 +288,16 @@ class _Build:
         whole = f"{WAREHOUSE}.{table.name}"
         _create(self._connection, table)
         self._connection.execute(f"delete from {whole}")
-        if rows:
-            marks = ", ".join("?" for _ in table.columns)
-            self._connection.executemany(f"insert into {whole} values ({marks})", rows)
+        if rows:  # column by column in one statement: row by row costs a millisecond each
+            texts = [[_text(value) for value in column] for column in zip(*rows, strict=True)]
+            casts = ", ".join(f"unnest(?::varchar[])::{c.type}" for c in table.columns)
+            self._connection.execute(f"insert into {whole} select {casts}", texts)
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def _totals(connection: Connection, schema: str) -> tuple[dict[str, Any], ...]:

@@ -26,6 +26,9 @@ __all__ = ["Access", "access_of", "assume", "caller", "calling", "client", "sts_
 SESSION_SECONDS = 3600
 """How long assumed credentials hold; they are renewed before, also in the middle of a download."""
 
+ATTEMPTS, CONNECT_SECONDS, READ_SECONDS = 5, 10.0, 20.0
+"""How often a request is sent, and how long each waits for a line and for the next bytes."""
+
 DEFAULT_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 DEFAULT_REGION = "us-east-1"
 
@@ -78,14 +81,14 @@ def _options(access: Access, session: boto3.Session, service: str) -> dict[str, 
 def _config(access: Access, service: str) -> Config:
     """Retries with backoff and jitter, and no wait without an end.
 
-    `standard` mode retries throttling, 5xx and lost connections; each attempt may wait 20
-    seconds for the next bytes, so a server that says nothing is given up after about 2 minutes.
+    `standard` mode retries throttling, 5xx and lost connections; a server that says nothing is
+    given up after about 2 minutes.
     """
     style = "path" if access.endpoint_url and not is_amazon(access.endpoint_url) else "auto"
     return Config(
-        retries={"mode": "standard", "total_max_attempts": 5},
-        connect_timeout=10,
-        read_timeout=20,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
         max_pool_connections=16,
         tcp_keepalive=True,
         user_agent_extra="finops-pipeline",

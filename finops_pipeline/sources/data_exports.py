@@ -1,7 +1,7 @@
 """What AWS delivers: the manifest of a billing period, and exactly the files it names.
 
-Put here: finding periods and reading manifests of legacy CUR, CUR 2.0 and FOCUS exports. Keep
-out: reading the bills themselves (landing) and where the bytes lie (location.py).
+Put here: reading manifests of legacy CUR, CUR 2.0 and FOCUS exports. Keep out: folder names
+(layouts.py), the bills themselves (landing) and where the bytes lie (location.py).
 
 Sources: AWS "Understanding your report versions" (legacy CUR: `assemblyId`, `reportKeys`) and
 "Understanding export delivery" (Data Exports: `metadata/`, `dataFiles`). Never a glob: files
@@ -20,13 +20,16 @@ from typing import Any
 
 from finops_pipeline import clock
 from finops_pipeline.errors import DeliveryMoving, FileProblem, ManifestProblem
+from finops_pipeline.sources.layouts import (
+    ANCHOR,
+    MANIFEST,
+    manifest_folders,
+    months_in,
+    report_in,
+)
 from finops_pipeline.sources.location import ExportFile, Location
 from finops_pipeline.tenants.model import Source, SourceFormat
 
-_RANGE = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])01-\d{8}")
-_BILLING_PERIOD = re.compile(r"billing_period=((?:19|20)\d\d-(?:0[1-9]|1[0-2]))", re.IGNORECASE)
-_ANCHOR = re.compile(r"\d{8}-\d{8}|year=\d{4}|billing_period=\d{4}-\d{2}", re.IGNORECASE)
-_MANIFEST = "-manifest.json"
 ARRIVING = timedelta(hours=1)
 """How long after its last file a delivery without a newer manifest counts as arriving."""
 
@@ -49,31 +52,18 @@ class Delivery:
     location: Location
     quick_mark: str
     manifest_file: ExportFile | None = None
+    query: str = ""
+    """The statement that selects the export's columns, where the manifest tells it."""
 
 
 def billing_periods(source: Source, location: Location) -> list[str]:
     """Billing periods (`YYYY-MM`) that the location has folders of, sorted.
 
     Raises:
-        ManifestProblem: no folder of the location looks like a period of this format.
+        ManifestProblem: no folder of the location looks like a period of this format, or it
+            holds several reports.
     """
-    if source.format is SourceFormat.LEGACY_CUR:
-        matches = [_RANGE.fullmatch(name) for name in location.folders()]
-        months = {f"{m.group(1)}-{m.group(2)}" for m in matches if m}
-        expected = "folders such as 20261001-20261101 (legacy CUR)"
-    else:
-        names = location.folders("metadata") + location.folders("data")
-        months = {m.group(1) for m in map(_BILLING_PERIOD.fullmatch, names) if m}
-        expected = "metadata/BILLING_PERIOD=2026-10 and data/BILLING_PERIOD=2026-10 folders"
-    if not months:
-        there = ", ".join(location.folders()[:8]) or "nothing"
-        raise ManifestProblem(
-            f"{location.spell()} holds no billing period (it holds: {there})",
-            expected,
-            f"Point the source's location at the report's own folder; its format is"
-            f" {source.format.value}",
-        )
-    return sorted(months)
+    return sorted(months_in(source, report_in(source, location)))
 
 
 def read_delivery(source: Source, location: Location, month: str) -> Delivery:
@@ -84,6 +74,7 @@ def read_delivery(source: Source, location: Location, month: str) -> Delivery:
         FileProblem: a file that it names is not there.
         DeliveryMoving: the next delivery is arriving.
     """
+    location = report_in(source, location)
     manifest = _find_manifest(source, location, month)
     manifest_file = location.describe(manifest)
     raw = location.read(manifest)
@@ -106,21 +97,26 @@ def read_delivery(source: Source, location: Location, month: str) -> Delivery:
         location=location,
         quick_mark=hashlib.sha256("\n".join(marks).encode()).hexdigest(),
         manifest_file=manifest_file,
+        query=_query(facts),
     )
 
 
 def _find_manifest(source: Source, location: Location, month: str) -> str:
-    folders = _manifest_folders(source, location, month)
+    folders = manifest_folders(source, location, month)
     for candidates in (folders, [f"{f}/{sub}" for f in folders for sub in location.folders(f)]):
         found = [
             f"{folder}/{name}"
             for folder in candidates
             for name in location.files(folder)
-            if name.lower().endswith(_MANIFEST)
+            if name.lower().endswith(MANIFEST)
         ]
+        names = {PurePosixPath(name).name for name in found}
+        if len(names) > 1:
+            found = _of_report(location, found) or found
         if len(found) == 1:
             return found[0]
-        if found and candidates is not folders and source.format is not SourceFormat.LEGACY_CUR:
+        copies = candidates is not folders and source.format is not SourceFormat.LEGACY_CUR
+        if found and copies and len(names) == 1:
             # Copies kept per execution: their folders begin with the delivery's timestamp.
             return max(found)
         if found:
@@ -137,26 +133,31 @@ def _find_manifest(source: Source, location: Location, month: str) -> str:
     )
 
 
-def _manifest_folders(source: Source, location: Location, month: str) -> list[str]:
-    if source.format is SourceFormat.LEGACY_CUR:
-        start = month.replace("-", "") + "01-"
-        return [name for name in location.folders() if name.startswith(start)]
-    return [
-        f"metadata/{name}"
-        for name in location.folders("metadata")
-        if (match := _BILLING_PERIOD.fullmatch(name)) and match.group(1) == month
-    ]
+def _of_report(location: Location, manifests: list[str]) -> list[str]:
+    """Of the manifests of several reports, those of the one that the location is named after."""
+    own = PurePosixPath(location.spell()).name.lower() + MANIFEST
+    return [name for name in manifests if PurePosixPath(name).name.lower() == own]
 
 
 def _parse(raw: bytes, where: str) -> dict[str, Any]:
     try:
-        facts = json.loads(raw.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        facts = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:  # also no UTF-8, thousands of digits
         raise ManifestProblem(
             f"{where} is not readable JSON ({error})", "a manifest as AWS writes it", _AGAIN
         ) from error
     if not isinstance(facts, dict):
         raise ManifestProblem(f"{where} is a {type(facts).__name__}", "a JSON object", _AGAIN)
+    return facts
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names stand once: of two lists of files only the last would be read."""
+    facts = dict(pairs)
+    if len(facts) < len(pairs):
+        names = [name for name, _ in pairs]
+        again = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{again[:80]!a} stands twice")
     return facts
 
 
@@ -205,7 +206,7 @@ def _locate(location: Location, key: str, where: str) -> ExportFile:
     parts = PurePosixPath(key.split("://", 1)[-1].lstrip("/")).parts
     if ".." in parts:
         raise FileProblem(f"{where} names {key!r}, which leads elsewhere", "a plain key", _AGAIN)
-    anchors = [index for index, part in enumerate(parts) if _ANCHOR.fullmatch(part)]
+    anchors = [index for index, part in enumerate(parts) if ANCHOR.fullmatch(part)]
     last = anchors[0] if anchors else len(parts) - 1
     for start in range(last + 1):
         file = location.describe("/".join(parts[start:]))
@@ -249,9 +250,23 @@ def _columns(facts: dict[str, Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _query(facts: object, depth: int = 6) -> str:
+    """The first query statement in a manifest, wherever it stands in it."""
+    if not depth:
+        return ""
+    if isinstance(facts, dict):
+        for key, value in facts.items():
+            if key.lower().replace("_", "") == "querystatement" and isinstance(value, str):
+                return value
+        facts = list(facts.values())
+    if isinstance(facts, list):
+        return next(filter(None, (_query(part, depth - 1) for part in facts)), "")
+    return ""
+
+
 def _execution_id(facts: dict[str, Any], files: tuple[ExportFile, ...]) -> str:
     for word in ("assemblyId", "executionId", "execution_id"):
         if facts.get(word):
             return ascii(str(facts[word]))[1:-1][:200]
     folder = PurePosixPath(files[0].name).parent.name
-    return "" if _ANCHOR.fullmatch(folder) else folder
+    return "" if ANCHOR.fullmatch(folder) else folder

@@ -293,7 +293,7 @@ def check_own(tenant: str, source: Source, everyone: Iterable[Tenant]) -> None:
             if any(a.overlaps(b) for a in _places(source) for b in _places(theirs)):
                 reads = source.location or "Cost Explorer with these credentials"
                 raise RegistryError(
-                    f"{what} reads {reads}, which is a location of another tenant",
+                    f"{what} reads {reads}, which is a location of another tenant, not its own",
                     "a place that only one tenant reads",
                     "Correct the location; one export never feeds two tenants",
                 )

@@ -30,7 +30,8 @@ SOURCES = [f"bill-{number}" for number in range(1, WIDTH + 1)]
 class Outcome:
     """How a mutated delivery ended: `exact`, `aside` or `refused`, and what is wrong with that."""
 
-    mutation: Mutation
+    family: str
+    name: str
     what: str
     fault: str
     lost_rows: int
@@ -135,7 +136,15 @@ class Bench:
         half = seen.charges not in {*right, before.charges}
         read = max((int(s["rows_read"] or 0) for s in seen.status), default=0)
         lost = 0 if seen.reason else read - len(seen.charges) - seen.quarantined
-        return Outcome(mutation, what, wrong, lost, half, seen.reason)
+        return Outcome(
+            mutation.family,
+            f"{mutation.name} ({mutation.form})",
+            what,
+            wrong,
+            lost,
+            half,
+            seen.reason,
+        )
 
     def _look(self, month: str) -> dict[str, Seen]:
         """What `finops query` would say of a month of acme's sources."""

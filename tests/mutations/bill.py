@@ -111,7 +111,6 @@ FORMS = {
     form.name: form
     for form in (
         Form("legacy", "legacy-cur", LEGACY, ".csv.gz"),
-        Form("plain", "legacy-cur", LEGACY, ".csv"),
         Form("zip", "legacy-cur", LEGACY, ".csv.zip"),
         Form("cur2", "cur-2.0", CUR2, ".parquet"),
         Form("focus", "focus", FOCUS, ".parquet"),

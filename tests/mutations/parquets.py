@@ -62,6 +62,17 @@ def flip_in_cost(compression: str) -> Mutate:
     return mutate
 
 
+def harmless(change: Callable[[bytes], bytes]) -> Mutate:
+    """Bytes that nobody has to read changed: kept or refused."""
+
+    def mutate(delivery: Delivery, rng: random.Random) -> Verdicts:
+        path = delivery.file(1)
+        path.write_bytes(change(path.read_bytes()))
+        return all_rows(delivery), refused(SAID)
+
+    return mutate
+
+
 def raw_bytes(change: Callable[[bytes], bytes], *said: str) -> Mutate:
     """The file's bytes changed, and refused."""
 
@@ -230,13 +241,11 @@ BYTES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "four bytes": (lambda raw: raw[:4], "cannot be read"),
     "no footer": (lambda raw: raw[:-8], "cannot be read"),
     "an encrypted footer": (encrypted, "cannot be read"),
-    "another beginning": (lambda raw: b"PAR2" + raw[4:], "cannot be read"),
     "another end": (lambda raw: raw[:-4] + b"PAR2", "cannot be read"),
     "a footer of 4 GB": (lambda raw: raw[:-8] + b"\xff\xff\xff\xff" + raw[-4:], "cannot be read"),
     "a footer of no length": (lambda raw: raw[:-8] + b"\0\0\0\0" + raw[-4:], "cannot be read"),
     "bytes behind": (lambda raw: raw + b"\0" * 16, "cannot be read"),
     "bytes before": (lambda raw: b"HTTP/1.1 200 OK\r\n" + raw, ""),
-    "twice in one file": (lambda raw: raw[:-200] + raw, ""),
     "a CSV named Parquet": (lambda raw: b"a,b\n1,2\n", "cannot be read"),
     "packed as gz": (packed, "cannot be read"),
     "an ORC": (lambda raw: b"ORC" + b"\0" * 100, "cannot be read"),
@@ -271,6 +280,8 @@ def mutations(flips: int = FLIPS) -> list[Mutation]:
     add("periods that are others", "cur2", cells("period", late[:1] + late[2:], pa.timestamp("us")))
     add("starts that are null", "focus", cells("start", [None], pa.timestamp("us")))
     for form in ("cur2", "focus"):
+        add("another beginning", form, harmless(lambda raw: b"PAR2" + raw[4:]))
+        add("twice in one file", form, harmless(lambda raw: raw[:-200] + raw))
         add("no rows in one file", form, no_rows((1,)))
         add("no rows", form, no_rows((1, 2)))
         add("cost twice", form, table_of(doubled, SAID))
@@ -278,14 +289,11 @@ def mutations(flips: int = FLIPS) -> list[Mutation]:
         add("many row groups", form, table_of(lambda t: t, row_group_size=3))
         add("400 more columns", form, table_of(lambda t: wide(t, 400)))
         add("without checksums", form, table_of(lambda t: t, write_page_checksum=False))
-    add("no cost", "cur2", table_of(
-        lambda t: t.drop_columns(["line_item_unblended_cost"]), SAID, "lacks the column"))  # fmt: skip
-    add("no words", "focus", table_of(lambda t: t.drop_columns(["ServiceName"])))
-    add(
-        "names in capitals",
-        "cur2",
-        table_of(lambda t: t.rename_columns([n.upper() for n in t.column_names])),
-    )
+    cost = "line_item_unblended_cost"
+    add("no cost", "cur2", table_of(lambda t: t.drop_columns([cost]), SAID, "lacks the column"))
+    add("no service", "focus", table_of(lambda t: t.drop_columns(["ServiceName"])))
+    capitals = table_of(lambda t: t.rename_columns([name.upper() for name in t.column_names]))
+    add("names in capitals", "cur2", capitals)
     add("no columns", "cur2", table_of(lambda t: t.select([]), SAID))
     add("cost as decimal(76,18)", "cur2", replaced("cost", lambda rows: pa.array(
         [Decimal(r["cost"]) for r in rows], pa.decimal256(76, 18)), SAID))  # fmt: skip

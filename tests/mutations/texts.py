@@ -263,7 +263,7 @@ def mutations() -> list[Mutation]:
             lambda d, r, q=quoted: open_quote(d, r, False, q))  # fmt: skip
         add(f"a quote left open in the last row, {said}", "legacy",
             lambda d, r, q=quoted: open_quote(d, r, True, q))  # fmt: skip
-    for form in ("legacy", "focuscsv", "plain"):
+    for form in ("legacy", "focuscsv"):
         add(f"header twice, {form}", form, header_twice)
         add(f"only a header in one file, {form}", form, only_header)
         add(f"only headers, {form}", form, both_files(header_of, "bill-Manifest.json", "no rows"))

@@ -422,6 +422,7 @@ final as (
         cost_categories as x_CostCategories,
         discounts as x_Discounts,
         x_source_file as x_SourceFile,
+        unknown_columns as x_UnknownColumns,
         x_project as x_Project
     from named
     left join by_name on by_name.service_name = named.service

@@ -1,7 +1,7 @@
-"""Writes one source-month as a CUR 2.0 export: the COST_AND_USAGE_REPORT table in Parquet.
+"""Writes one source-month as a CUR 2.0 export: the COST_AND_USAGE_REPORT table.
 
-Put here: the table's columns and types, its map columns, the query in the manifest.
-Keep out: folders and manifest shape (`parquet_export`), what the lines are.
+Put here: the table's columns and types, its map columns.
+Keep out: folders, manifest and query (`parquet_export`), what the lines are.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from finops_pipeline.sources.synthetic.cur_columns import cur_values
+from finops_pipeline.sources.synthetic.cur_columns import cur_values, is_moment
 from finops_pipeline.sources.synthetic.parquet_export import (
     NUMBER_MAP,
     TEXT_MAP,
     TIMESTAMP,
     as_double,
+    definition_of,
     plain_instant,
     write_parquet_export,
 )
@@ -103,7 +104,7 @@ def write_cur_2(folder: Path, scene: Scene, lines: Sequence[Line], *, restatemen
         schema,
         rows,
         period_word="BILLING_PERIOD",
-        definition=_definition(scene, schema),
+        definition=definition_of(scene, "COST_AND_USAGE_REPORT", schema.names),
         restatement=restatement,
     )
 
@@ -111,8 +112,7 @@ def write_cur_2(folder: Path, scene: Scene, lines: Sequence[Line], *, restatemen
 def _field(name: str) -> pa.Field:
     if name.endswith("*"):
         return pa.field(name.removesuffix("*"), pa.float64())
-    moments = ("_period_start_date", "_period_end_date", "_usage_start_date", "_usage_end_date")
-    return pa.field(name, TIMESTAMP if name.endswith(moments) else pa.string())
+    return pa.field(name, TIMESTAMP if is_moment(name) else pa.string())
 
 
 def _row(doubles: frozenset[str], scene: Scene, line: Line, number: int) -> dict[str, Any]:
@@ -149,16 +149,3 @@ def _tag_key(key: str) -> str:
     """CUR 2.0 spells `user:CostCenter` as `user_cost_center`."""
     scope, name = key.split(":", 1)
     return f"{scope}_{re.sub(r'(?<!^)(?=[A-Z])', '_', name).lower()}"
-
-
-def _definition(scene: Scene, schema: pa.Schema) -> dict[str, object]:
-    table = "COST_AND_USAGE_REPORT"
-    return {
-        "Name": scene.source.export,
-        "DataQuery": {
-            "QueryStatement": f"SELECT {', '.join(schema.names)} FROM {table}",
-            "TableConfigurations": {
-                table: {"TIME_GRANULARITY": "HOURLY", "INCLUDE_RESOURCES": "TRUE"}
-            },
-        },
-    }

@@ -49,8 +49,26 @@ LEGACY_HEADERS = tuple(
 def snake(header: str) -> str:
     """`savingsPlan/SavingsPlanARN` as `savings_plan_savings_plan_a_r_n`."""
     category, name = header.split("/", 1)
-    words = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    words = re.sub(r"(?<!^)(?<!:)(?=[A-Z])", "_", name).lower().replace(":", "_")
     return f"{re.sub(r'(?=[A-Z])', '_', category).lower()}_{words}"
+
+
+# As AWS types the Parquet form: rates and counts of reservations are text there.
+_AMOUNT = re.compile(
+    r".*(_cost|_amount|_normalization_factor|_fee|_for_usage|_fee_for_billing_period"
+    r"|_commitment_for_billing_period|_commitment|_commitment_to_date|_quantity|_upfront_value)"
+)
+
+
+def is_amount(name: str) -> bool:
+    """Whether a column of the legacy report is a double in Parquet."""
+    return _AMOUNT.fullmatch(name) is not None
+
+
+def is_moment(name: str) -> bool:
+    """Whether a column is a timestamp in Parquet."""
+    ends = ("_period_start_date", "_period_end_date", "_usage_start_date", "_usage_end_date")
+    return name.endswith(ends)
 
 
 def invoicing_entity(line: Line) -> str:

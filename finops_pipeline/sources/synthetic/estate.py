@@ -16,6 +16,7 @@ from finops_pipeline.sources.synthetic.cur_2 import write_cur_2
 from finops_pipeline.sources.synthetic.declaration import tenants_yaml
 from finops_pipeline.sources.synthetic.focus_export import write_focus_export
 from finops_pipeline.sources.synthetic.focus_rows import focus_rows
+from finops_pipeline.sources.synthetic.forms import FOCUS, LEGACY, Form
 from finops_pipeline.sources.synthetic.legacy_cur import write_legacy_cur
 from finops_pipeline.sources.synthetic.rows import Line, Period, shift_month
 from finops_pipeline.sources.synthetic.scenario import source_month
@@ -75,13 +76,15 @@ def write_delivery(
     restatement: int = 0,
     days: int | None = None,
     empty: bool = False,
+    form: Form | None = None,
 ) -> WrittenDelivery:
     """Writes one source-month of the estate below `folder`, replacing its current delivery.
 
     `restatement` n > 0 is the n-th later version: another assembly or execution id, changed
     amounts, a late credit. `days` meters another number of days than usual: the open month
     grows from day to day without changing what plain usage was metered before. `empty` writes
-    headers only. truth.json and tenants.yaml are left alone. Raises KeyError for an unknown
+    headers only. `form` writes it in another form than the source's own. truth.json and
+    tenants.yaml are left alone. Raises KeyError for an unknown
     tenant or source, ValueError for a month after `last_month` or `days` it does not have.
     """
     tenants = {t.name: t for t in estate_tenants(seed=seed, last_month=last_month)}
@@ -89,7 +92,8 @@ def write_delivery(
         raise KeyError(f"tenant {tenant!r}, expected one of {list(tenants)}")
     chosen = tenants[tenant]
     period = Period.of(month, last_month=last_month, days=days)
-    scene = Scene(chosen, chosen.source(source), period)
+    asked = chosen.source(source)
+    scene = Scene(chosen, asked.written_as(form) if form else asked, period)
     lines = [] if empty else source_month(scene, restatement)
     return _write_lines(folder, scene, lines, restatement)
 
@@ -125,10 +129,10 @@ def _write_lines(
 ) -> WrittenDelivery:
     """Renders the lines in the source's format, and adds them up as they are rendered."""
     location = folder / scene.tenant.location(scene.source)
-    if scene.source.format == "focus":
+    if scene.source.format == FOCUS:
         rows = [row for line in lines for row in focus_rows(scene, line)]
         manifest = write_focus_export(location, scene, rows, restatement=restatement)
         return WrittenDelivery(manifest, month_truth(scene, focus_entries(lines, rows)))
-    write = write_legacy_cur if scene.source.format == "legacy-cur" else write_cur_2
+    write = write_legacy_cur if scene.source.format == LEGACY else write_cur_2
     manifest = write(location, scene, lines, restatement=restatement)
     return WrittenDelivery(manifest, month_truth(scene, line_entries(lines)))

@@ -1,4 +1,4 @@
-"""Writes FOCUS rows as AWS's FOCUS 1.2 export: 57 columns and three of AWS's own, in Parquet.
+"""Writes FOCUS rows as AWS's FOCUS exports: 1.2 has 57 columns and 3 of AWS's own, 1.0 43 and 5.
 
 Put here: the table's columns and types.
 Keep out: the rows (`focus_rows`), folders and manifest (`parquet_export`).
@@ -20,6 +20,7 @@ from finops_pipeline.sources.synthetic.parquet_export import (
     TEXT_MAP,
     TIMESTAMP,
     as_double,
+    definition_of,
     plain_instant,
     write_parquet_export,
 )
@@ -42,27 +43,56 @@ SubAccountId SubAccountName SubAccountType Tags x_Discounts x_Operation x_Servic
 FOCUS_COLUMNS = tuple(_NAMES.split())
 
 
-def focus_schema() -> pa.Schema:
-    """Names and types as AWS documents them: doubles, millisecond timestamps, two maps."""
-    return pa.schema([pa.field(name, _type(name)) for name in FOCUS_COLUMNS])
+_SINCE_1_2 = """
+BillingAccountType CapacityReservationId CapacityReservationStatus CommitmentDiscountQuantity
+CommitmentDiscountUnit InvoiceId PricingCurrency PricingCurrencyContractedUnitPrice
+PricingCurrencyEffectiveCost PricingCurrencyListUnitPrice ServiceSubcategory SkuMeter
+SkuPriceDetails SubAccountType
+"""
+FOCUS_1_0_COLUMNS = (
+    *(name for name in FOCUS_COLUMNS if name not in _SINCE_1_2.split()),
+    "x_CostCategories",
+    "x_UsageType",
+)
+
+GAPS = (
+    "ContractedUnitPrice",
+    "InvoiceIssuerName",
+    "ListUnitPrice",
+    "PricingUnit",
+    "PublisherName",
+    "SkuId",
+    "SkuPriceId",
+)
+"""What AWS may leave null although FOCUS wants it (its "conformance gaps")."""
+
+
+def focus_schema(version: str = "1.2") -> pa.Schema:
+    """Names and types as AWS documents them: doubles, millisecond timestamps, maps."""
+    columns = FOCUS_1_0_COLUMNS if version == "1.0" else FOCUS_COLUMNS
+    return pa.schema([pa.field(name, _type(name)) for name in columns])
 
 
 def write_focus_export(
     folder: Path, scene: Scene, rows: Sequence[FocusRow], *, restatement: int = 0
 ) -> Path:
     """Writes the month below `folder` (the export's location); returns the current manifest."""
+    form = scene.source.form
+    schema = focus_schema(form.focus_version)
+    table = f"FOCUS_{form.focus_version.replace('.', '_')}_AWS"
     return write_parquet_export(
         folder,
         scene,
-        focus_schema(),
-        [_plain(row) for row in rows],
+        schema,
+        [_plain(row, GAPS if form.focus_gaps else ()) for row in rows],
         period_word="billing_period",
+        definition=definition_of(scene, table, schema.names) if form.query else None,
         restatement=restatement,
     )
 
 
 def _type(name: str) -> pa.DataType:
-    if name == "Tags":
+    if name in {"Tags", "x_CostCategories"}:
         return TEXT_MAP
     if name == "x_Discounts":
         return NUMBER_MAP
@@ -71,7 +101,7 @@ def _type(name: str) -> pa.DataType:
     return pa.float64() if name.endswith(("Cost", "Price", "Quantity")) else pa.string()
 
 
-def _plain(row: FocusRow) -> dict[str, Any]:
+def _plain(row: FocusRow, gaps: Sequence[str]) -> dict[str, Any]:
     plain: dict[str, Any] = dict.fromkeys(FOCUS_COLUMNS)
     for name, value in row.items():
         if isinstance(value, Decimal):
@@ -81,4 +111,4 @@ def _plain(row: FocusRow) -> dict[str, Any]:
         else:
             plain[name] = list(value) if isinstance(value, tuple) else value
     plain["x_Discounts"] = []
-    return plain
+    return plain | dict.fromkeys(gaps)

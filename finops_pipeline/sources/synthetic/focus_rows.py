@@ -218,7 +218,9 @@ def _common(scene: Scene, line: Line) -> FocusRow:
         "SubAccountName": f"labs {line.account} ({marker})",
         "SubAccountType": "AWS Account",
         "Tags": tuple((key.removeprefix("user:"), text) for key, text in line.tags),
+        "x_CostCategories": (("Area", line.cost_category),) if line.cost_category else (),
         "x_Operation": line.operation or None,
+        "x_UsageType": line.usage_type or None,
         "x_ServiceCode": line.product.code,
     }
     if line.region:

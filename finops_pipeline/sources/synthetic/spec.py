@@ -9,10 +9,11 @@ keeps them apart downstream must be the tenant, never an id that happens to diff
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from finops_pipeline.sources.synthetic.catalogue import token
+from finops_pipeline.sources.synthetic.forms import LEGACY, PARQUET, Form, usual
 from finops_pipeline.sources.synthetic.rows import month_start, shift_month
 
 UNASSIGNED = "unassigned"
@@ -77,11 +78,24 @@ class Source:
     small: bool = False
     net_columns: bool = False
     milliseconds: bool = False
+    written: Form | None = None
+
+    @property
+    def form(self) -> Form:
+        """How its deliveries are written."""
+        return self.written or usual(self.format, self.versioning)
+
+    def written_as(self, form: Form) -> Source:
+        """The same export, delivered in another form."""
+        files = form.files or self.files
+        return replace(
+            self, format=form.format, versioning=form.versioning, files=files, written=form
+        )
 
     @property
     def fine_grained(self) -> bool:
         """Whether amounts may have up to 17 decimals: only text keeps them exactly."""
-        return self.format == "legacy-cur"
+        return self.format == LEGACY and self.form.packing != PARQUET
 
     @property
     def prefix(self) -> str:

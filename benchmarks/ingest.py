@@ -1,0 +1,147 @@
+"""How fast a bill becomes visible, as ratios to what one cannot go below, in one run.
+
+Put here: the comparisons of docs/performance.md. Keep out: making bills (bills.py), timing
+(measure.py). Run by `make bench`; `--rows 1000000 10000000` chooses the sizes.
+
+Compared, each as a whole process: `gzip -dc` of the same bytes; DuckDB copying the same files
+to Parquet and nothing else; focus_converters, when it is installed; and `finops ingest` from
+nothing to the month visible in the tenant's file, start of the program included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from importlib import util
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from bills import ACCOUNTS, write_cur_2, write_legacy
+from measure import Cost, best, head, machine, row, run, say
+
+MONTH = "2026-09"
+FINOPS = [sys.executable, "-m", "finops_pipeline.cli"]
+COPY = """
+import duckdb, sys
+c = duckdb.connect(config={"memory_limit": "1GB", "preserve_insertion_order": "false"})
+c.execute(f"copy (select * from {sys.argv[1]}) to '{sys.argv[2]}'"
+          " (format parquet, compression zstd, compression_level 1, row_group_size 61440)")
+"""
+
+
+def declare(data: Path, name: str, form: str, location: Path) -> dict[str, str]:
+    """An installation with one tenant of three projects; returns the environment to use it."""
+    data.mkdir(parents=True)
+    projects = "\n".join(
+        f"      - name: {project}\n        accounts: ["
+        + ", ".join(f'"{100000000000 + i}"' for i in range(number, ACCOUNTS, 4))
+        + "]"
+        for number, project in enumerate(("prod", "staging", "dev"))
+    )
+    (data / "tenants.yaml").write_text(
+        f"tenants:\n  - name: {name}\n    sources:\n      - name: payer\n        format: {form}\n"
+        f"        location: {location}\n    projects:\n{projects}\n"
+    )
+    environment = {"FINOPS_DATA": str(data)}
+    run([*FINOPS, "apply", str(data / "tenants.yaml")], environment)
+    return environment
+
+
+def ours(work: Path, form: str, location: Path, times: int) -> Cost:
+    """`finops ingest` of one month into a new installation."""
+    costs = []
+    for _ in range(times):
+        shutil.rmtree(work / "data", ignore_errors=True)
+        environment = declare(work / "data", "bench", form, location)
+        costs.append(run([*FINOPS, "ingest", "bench"], environment))
+    return min(costs, key=lambda cost: cost.wall)
+
+
+def legacy(work: Path, rows: int, times: int) -> Cost:
+    """The legacy CUR table; returns what ours took."""
+    report = write_legacy(work / f"cur-{rows}" / "report", rows, MONTH)
+    files = sorted(report.glob("*/*.csv.gz"))
+    size = sum(file.stat().st_size for file in files) / 2**20
+    head(f"Legacy CUR csv.gz, {rows:,} rows, {len(files)} files, {size:.0f} MiB compressed")
+    base = best(["gzip", "-dc", *map(str, files)], times)
+    row("gzip -dc", base, base)
+    listed = ", ".join(f"'{file}'" for file in files)
+    scan = f"read_csv([{listed}], all_varchar=true)"
+    row(
+        "DuckDB: the csv.gz to Parquet",
+        best([sys.executable, "-c", COPY, scan, str(work / "o.parquet")], times),
+        base,
+    )
+    if util.find_spec("focus_converter"):
+        say("| focus_converters is installed: see benchmarks/peers.py |")
+    else:
+        say(f"| {'focus_converters: not installed':<52} | {'':>8} | {'':>8} | {'':>8} | {'':>9} |")
+    mine = ours(work, "legacy-cur", report, times)
+    row("finops ingest: csv.gz to visible", mine, base)
+    return mine
+
+
+def cur_2(work: Path, rows: int, times: int) -> Cost:
+    """The CUR 2.0 Parquet table; returns what ours took."""
+    export = write_cur_2(work / f"cur2-{rows}" / "export", rows, MONTH)
+    files = sorted(export.glob("data/*/*.parquet"))
+    size = sum(file.stat().st_size for file in files) / 2**20
+    head(f"CUR 2.0 Parquet, {rows:,} rows, {len(files)} files, {size:.0f} MiB")
+    scan = "read_parquet([" + ", ".join(f"'{file}'" for file in files) + "])"
+    base = best([sys.executable, "-c", COPY, scan, str(work / "o.parquet")], times)
+    row("DuckDB: Parquet to Parquet", base, base)
+    mine = ours(work, "cur-2.0", export, times)
+    row("finops ingest: Parquet to visible", mine, base)
+    return mine
+
+
+def redelivered(work: Path, rows: int) -> None:
+    """One month of 36 delivered again, against that month alone in an empty tenant."""
+    head(f"A month of {rows:,} rows delivered again: alone, and as one of 36")
+    for name in ("alone", "of-36"):
+        shutil.rmtree(work / name, ignore_errors=True)
+    months = [f"{2023 + (9 + n) // 12}-{(9 + n) % 12 + 1:02d}" for n in range(36)]
+    for month in months:
+        write_legacy(work / "of-36" / "report", rows, month, files=1)
+    write_legacy(work / "alone" / "report", rows, months[-1], files=1)
+    costs = []
+    for name in ("alone", "of-36"):
+        data, report = work / name / "data", work / name / "report"
+        environment = declare(data, "bench", "legacy-cur", report)
+        run([*FINOPS, "ingest", "bench"], environment)
+        # Delivered again: another assembly, one row more.
+        shutil.rmtree(next(report.glob(f"{months[-1].replace('-', '')}01-*")))
+        write_legacy(report, rows + 1, months[-1], files=1)
+        costs.append(run([*FINOPS, "ingest", "bench"], environment))
+    row("finops ingest, the only month", costs[0], costs[0])
+    row("finops ingest, one month of 36", costs[1], costs[0])
+
+
+def main() -> None:
+    """Run all comparisons and print the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
+    parser.add_argument("--folder", type=Path, default=Path("build/bench"))
+    parser.add_argument("--times", type=int, default=1, help="runs of each; the quickest counts")
+    parser.add_argument(
+        "--again", type=int, default=100_000, help="rows of a month delivered again"
+    )
+    asked = parser.parse_args()
+    work = asked.folder.absolute()
+    work.mkdir(parents=True, exist_ok=True)
+    say(machine())
+    peaks: dict[str, list[float]] = {"csv.gz": [], "Parquet": []}
+    for rows in asked.rows:
+        peaks["csv.gz"].append(legacy(work, rows, asked.times).rss)
+        peaks["Parquet"].append(cur_2(work, rows, asked.times).rss)
+    if asked.again:
+        redelivered(work, asked.again)
+    if len(asked.rows) > 1:
+        said = ", ".join(f"{form} {max(p) / p[0]:.2f} x" for form, p in peaks.items())
+        say(f"\nPeak memory, largest against smallest size: {said}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""How AWS lays out a report's folder: which folders hold a billing period, and its manifest.
+
+Put here: folder names of legacy CUR (also for Athena) and Data Exports, and finding the report's
+own folder in one that holds it. Keep out: what a manifest says (data_exports.py).
+
+    legacy CUR     20261001-20261101/[<assembly>/]<report>-Manifest.json
+    for Athena     the same; its files lie in <report>/year=2026/month=10
+    Data Exports   metadata/BILLING_PERIOD=2026-10/[<execution>/]<report>-Manifest.json
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from finops_pipeline.errors import ManifestProblem
+from finops_pipeline.sources.location import ExportFile, Location
+from finops_pipeline.tenants.model import Source, SourceFormat
+
+MANIFEST = "-manifest.json"
+ANCHOR = re.compile(r"\d{8}-\d{8}|year=\d{4}|billing_period=\d{4}-\d{2}", re.IGNORECASE)
+"""A folder of a period; a file's name below it says nothing about the month."""
+
+_RANGE = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])01-\d{8}")
+_BILLING_PERIOD = re.compile(r"billing_period=((?:19|20)\d\d-(?:0[1-9]|1[0-2]))", re.IGNORECASE)
+_YEAR = re.compile(r"year=((?:19|20)\d\d)", re.IGNORECASE)
+_MONTH = re.compile(r"month=(0?[1-9]|1[0-2])", re.IGNORECASE)
+
+_LOOKED_INTO = 200
+"""Folders of a location that are looked into for reports: each may be a request."""
+
+EXPECTED = {
+    True: "folders such as 20261001-20261101 (legacy CUR)",
+    False: "metadata/BILLING_PERIOD=2026-10 and data/BILLING_PERIOD=2026-10 folders",
+}
+"""What a report's folder holds, by whether it is a legacy CUR, for messages."""
+
+
+def months_in(source: Source, location: Location) -> set[str]:
+    """Billing periods (`YYYY-MM`) that a report's folder has folders of."""
+    if source.format is SourceFormat.LEGACY_CUR:
+        matches = [_RANGE.fullmatch(name) for name in location.folders()]
+        ranges = {f"{m.group(1)}-{m.group(2)}" for m in matches if m}
+        return ranges or set(_athena_folders(location))
+    names = location.folders("metadata") + location.folders("data")
+    return {m.group(1) for m in map(_BILLING_PERIOD.fullmatch, names) if m}
+
+
+def manifest_folders(source: Source, location: Location, month: str) -> list[str]:
+    """Folders of a report in which the manifest of a month may lie."""
+    if source.format is SourceFormat.LEGACY_CUR:
+        start = month.replace("-", "") + "01-"
+        ranges = [name for name in location.folders() if name.startswith(start)]
+        return ranges or _athena_folders(location).get(month, [])
+    return [
+        f"metadata/{name}"
+        for name in location.folders("metadata")
+        if (match := _BILLING_PERIOD.fullmatch(name)) and match.group(1) == month
+    ]
+
+
+def _athena_folders(location: Location) -> dict[str, list[str]]:
+    """Month -> its `year=/month=` folders, where a copy has its manifests beside the files."""
+    found: dict[str, list[str]] = {}
+    for year in filter(None, map(_YEAR.fullmatch, location.folders())):
+        for month in filter(None, map(_MONTH.fullmatch, location.folders(year.group()))):
+            period = f"{year.group(1)}-{int(month.group(1)):02d}"
+            found.setdefault(period, []).append(f"{year.group()}/{month.group()}")
+    return found
+
+
+def report_in(source: Source, location: Location) -> Location:
+    """The report's own folder: the location, or the one report in it, or the source's namesake.
+
+    Raises:
+        ManifestProblem: there is no report of the source's format, or several.
+    """
+    if months_in(source, location):
+        return location
+    there = location.folders()
+    below = {name: Below(location, name) for name in there[:_LOOKED_INTO]}
+    reports = {name: one for name, one in below.items() if months_in(source, one)}
+    if len(reports) == 1:
+        return next(iter(reports.values()))
+    if source.name in reports:
+        return reports[source.name]
+    legacy = source.format is SourceFormat.LEGACY_CUR
+    if reports:
+        raise ManifestProblem(
+            f"{location.spell()} holds several reports: {', '.join(sorted(reports))}",
+            "the folder of one report",
+            f"Set the source's location to one of them, {location.spell(min(reports))} say, and"
+            " declare a source for each other",
+        )
+    raise ManifestProblem(
+        f"{location.spell()} holds no billing period (it holds:"
+        f" {', '.join(there[:8]) or 'nothing'})",
+        EXPECTED[legacy],
+        f"Point the source's location at the report's own folder; its format is"
+        f" {source.format.value}",
+    )
+
+
+class Below:
+    """A folder of a location as a location of its own; see Location."""
+
+    def __init__(self, whole: Location, folder: str) -> None:
+        self._whole = whole
+        self._folder = folder
+
+    def _name(self, name: str) -> str:
+        return f"{self._folder}/{name}" if name else self._folder
+
+    def folders(self, name: str = "") -> list[str]:
+        """See Location."""
+        return self._whole.folders(self._name(name))
+
+    def files(self, name: str = "") -> list[str]:
+        """See Location."""
+        return self._whole.files(self._name(name))
+
+    def describe(self, name: str) -> ExportFile | None:
+        """See Location."""
+        file = self._whole.describe(self._name(name))
+        return replace(file, name=name) if file else None
+
+    def read(self, name: str) -> bytes:
+        """See Location."""
+        return self._whole.read(self._name(name))
+
+    def fetch_all(self, files: Sequence[ExportFile], scratch: Path) -> list[Path]:
+        """See Location."""
+        named = [replace(file, name=self._name(file.name)) for file in files]
+        return self._whole.fetch_all(named, scratch)
+
+    def again(self) -> Below:
+        """See Location."""
+        return Below(self._whole.again(), self._folder)
+
+    def spell(self, name: str = "") -> str:
+        """See Location."""
+        return self._whole.spell(self._name(name))

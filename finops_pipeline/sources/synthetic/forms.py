@@ -1,0 +1,45 @@
+"""The forms in which AWS delivers a bill: format, packing, versioning, layout, query.
+
+Put here: what a writer must be told beside the lines themselves. Keep out: how any of it is
+written (the writers), which form each source of the estate has (`spec`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LEGACY, CUR_2, FOCUS = "legacy-cur", "cur-2.0", "focus"
+
+CSV_GZ, CSV_ZIP, PARQUET = "csv.gz", "csv.zip", "parquet"
+
+CREATE_NEW, OVERWRITE = "create-new", "overwrite"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How deliveries of a source are written.
+
+    `athena` is the legacy CUR's layout for Athena (Parquet below `year=`/`month=`).
+    `snake_files` says which CSV files of a legacy delivery (counted from 0) have underscore
+    headers. `period_word` is the partition key as it is spelled; empty: as AWS spells it for
+    this kind. `focus_version` is 1.0 or 1.2; with `focus_gaps` the columns are null that AWS
+    says it may leave null. `query` is what a Data Export selects: pairs of column and alias
+    (empty: no alias), `map.key` for one value of a map; no pairs: every column. `files` is
+    how many there are; 0: as many as the source's own.
+    """
+
+    format: str
+    packing: str
+    versioning: str = OVERWRITE
+    athena: bool = False
+    snake_files: tuple[int, ...] = ()
+    period_word: str = ""
+    focus_version: str = "1.2"
+    focus_gaps: bool = False
+    query: tuple[tuple[str, str], ...] = ()
+    files: int = 0
+
+
+def usual(format: str, versioning: str) -> Form:
+    """A format packed as most of its exports are."""
+    return Form(format, CSV_GZ if format == LEGACY else PARQUET, versioning)

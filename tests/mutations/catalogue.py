@@ -1,0 +1,59 @@
+"""All families together, and their run in two processes.
+
+Put here: what is in `make test` and in `make torture`, and how the work is shared. Keep out: single
+mutations (the families), the bench they are ingested on (bench.py).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from tests.mutations import columns, edits, manifests, packing, parquets, texts, values
+from tests.mutations.bench import Outcome, run_form
+from tests.mutations.bill import FORMS
+from tests.mutations.verdict import Mutation
+
+FAMILIES = ("values", "texts", "columns", "packing", "parquets", "manifests", "edits")
+TOGETHER = 160
+"""How many deliveries a process takes at a time: making a base costs as much as ten of them."""
+Share = tuple[Path, str, int, str, int]
+
+
+def catalogue(more: int = 1) -> list[Mutation]:
+    """All families; `more` times as many of the random ones."""
+    made = [
+        *values.mutations(),
+        *texts.mutations(),
+        *columns.mutations(),
+        *packing.mutations(packing.FLIPS * more),
+        *parquets.mutations(parquets.FLIPS * more),
+        *manifests.mutations(),
+        *edits.mutations(edits.EDITS * more),
+    ]
+    assert len({(m.family, m.form, m.name) for m in made}) == len(made)
+    return made
+
+
+def run_catalogue(place: Path, seed: str, more: int = 1) -> list[Outcome]:
+    """Ingest every mutated delivery, in two processes.
+
+    Args:
+        place: an empty folder.
+        seed: of what is random in them.
+    """
+    shares: list[Share] = []
+    for form in FORMS:
+        count = sum(mutation.form == form for mutation in catalogue(more))
+        for begin in range(0, count, TOGETHER):
+            shares.append((place / f"{form}-{begin}", form, begin, seed, more))
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        return [outcome for share in pool.map(_run, shares) for outcome in share]
+
+
+def _run(share: Share) -> list[Outcome]:
+    """A share of one form; the catalogue is made anew here, since functions do not travel."""
+    place, form, begin, seed, more = share
+    mine = [mutation for mutation in catalogue(more) if mutation.form == form]
+    return run_form(place, form, mine[begin : begin + TOGETHER], seed)

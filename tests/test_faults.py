@@ -1,0 +1,191 @@
+"""Every fault of a line or a store: the ingest recovers exactly, or says what happened and the cure.
+
+Covers: resets, throttling, failures, trickles, stalls, cut and changed bytes, moving objects,
+credentials and clocks, answers that are none. The store is real; a proxy before it misbehaves.
+Each fault has a source of its own in one `finops ingest`: no row lost, no month half-visible, the
+other sources and the other tenant untouched, and the next run whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.before_the_fault import FOLDER, WELL, Bill, Estate, Ran, build
+from tests.faulty_proxy import (
+    FOREVER,
+    Asked,
+    Fault,
+    FaultyServer,
+    cuts,
+    flips,
+    gives,
+    ignores_ranges,
+    is_mute,
+    line,
+    marks,
+    refuses,
+    resets,
+    says,
+    stalls,
+    trickles,
+)
+from tests.servers import Store
+
+__all__ = ["line"]
+
+FILE = "/cur-1.csv.gz"
+BOUND = 60.0
+"""Seconds that a run may take, whatever happens; waits are twenty times shorter than real ones."""
+
+LOGIN = b"<!doctype html><html><head><title>Sign in</title></head><body><p>Wi-Fi</body></html>"
+SLOW, BROKEN = says(503, "SlowDown"), says(500, "InternalError")
+EXPIRED = says(403, "ExpiredToken", "The provided token has expired.")
+SKEWED = says(403, "RequestTimeTooSkewed", "The difference between the request time and …")
+
+RECOVERS: dict[str, list[Fault]] = {
+    "reset-mid-body": [Fault(resets(50_000), "data", FILE)],
+    "reset-mid-body-thrice": [Fault(resets(10_000), "data", FILE, 3)],
+    "reset-in-a-manifest": [Fault(resets(20), "manifest")],
+    "reset-in-a-listing": [Fault(resets(40), "list", times=3)],
+    "reset-before-an-answer": [Fault(refuses(), times=4)],
+    "cut-mid-body": [Fault(cuts(50_000), "data", FILE, times=2)],
+    "cut-in-a-listing": [Fault(cuts(100), "list", times=2)],
+    "slowdown-a-few-times": [Fault(SLOW, times=4)],
+    "slowdown-mid-download": [
+        Fault(resets(50_000), "data", FILE),
+        Fault(SLOW, "data", FILE, 3),
+    ],
+    "failing-a-few-times": [Fault(BROKEN, times=4)],
+    "bad-gateway": [Fault(gives(LOGIN, 502), times=3)],
+    "stall-mid-body": [Fault(stalls(50_000), "data", FILE)],
+    "stall-before-an-answer": [Fault(is_mute(), "list")],
+    "slow-and-then-well": [Fault(trickles(200, 0.01, 60), "data", FILE)],
+    "dried-up-mid-body": [Fault(trickles(10, 0.1), "data", FILE)],
+    "other-bytes-once": [Fault(flips(), "data", FILE)],
+    "expired-once": [Fault(EXPIRED, "data", FILE)],
+    "expired-mid-download": [
+        Fault(resets(50_000), "data", FILE),
+        Fault(EXPIRED, "data", FILE),
+    ],
+    "ranges-ignored": [
+        Fault(resets(50_000), "data", FILE),
+        Fault(ignores_ranges(), "data", FILE, FOREVER),
+    ],
+}
+
+NO_LISTING = ("could not list s3://", "endpoint_url", "what was published stays")
+
+REFUSED: dict[str, tuple[Fault, tuple[str, ...]]] = {
+    "always-reset": (Fault(resets(1000), "data", FILE), (FILE, "the stream broke", "network")),
+    "always-reset-in-a-listing": (Fault(resets(10), "list"), NO_LISTING),
+    "always-cut": (Fault(cuts(1000), "data", FILE), (FILE, "6 attempts", "network")),
+    "always-slowdown": (Fault(SLOW, "data", FILE), (FILE, "SlowDown", "Run again later")),
+    "slowdown-in-listings": (Fault(SLOW, "list"), ("list s3://", "SlowDown", "Run again later")),
+    "always-failing": (Fault(BROKEN), ("InternalError", "Run again later")),
+    "always-mute": (Fault(is_mute(), "list"), ("timeout", "network", "endpoint_url")),
+    "always-stalling": (Fault(stalls(1000), "data", FILE), (FILE, "bytes, 6 attempts", "network")),
+    "always-dried-up": (Fault(trickles(5, 0.1), "data", FILE), (FILE, "bytes came in")),
+    "always-other-bytes": (Fault(flips(), "data", FILE), (FILE, "MD5", "3 times", "again")),
+    "another-etag": (Fault(marks("0" * 32), "data", FILE), (FILE, "changed while", "Run again")),
+    "expired-for-good": (
+        Fault(EXPIRED, "data", FILE),
+        (FILE, "ExpiredToken", "Sign in again or renew"),
+    ),
+    "clock-skew": (Fault(SKEWED), ("RequestTimeTooSkewed", "clock (NTP)")),
+    "denied": (Fault(says(403, "AccessDenied"), "data", FILE), (FILE, "finops source policy")),
+    "page-for-a-listing": (Fault(gives(LOGIN), "list"), NO_LISTING),
+    "other-xml-for-a-listing": (Fault(gives(b"<a><b/></a>"), "list"), NO_LISTING),
+    "nothing-for-a-listing": (Fault(gives(b""), "list"), NO_LISTING),
+    "nothing-for-a-manifest": (
+        Fault(gives(b""), "manifest"),
+        ("cur-Manifest.json", "changed while", "Run again"),
+    ),
+    "not-there-though-listed": (
+        Fault(says(404, "NoSuchKey"), "data", FILE),
+        (FILE, "changed while", "Run again"),
+    ),
+    "page-for-a-file": (Fault(gives(LOGIN), "data", FILE), (FILE, "changed while")),
+}
+
+
+@dataclass(frozen=True)
+class Night:
+    """One run in which everything went wrong, and an ordinary run after it."""
+
+    estate: Estate
+    ran: Ran
+    asked: list[Asked]
+    seen: dict[str, Bill]
+    after: Ran
+    seen_after: dict[str, Bill]
+
+
+@pytest.fixture(scope="module")
+def night(
+    store: Store, line: FaultyServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Night]:
+    """All faults, each on its own source."""
+    estate = build(tmp_path_factory.mktemp("night"), store, line, [*RECOVERS, *REFUSED])
+    script = [
+        Fault(fault.deed, fault.kind, f"{estate.spelled(name)}/*{fault.key}", fault.times, fault.after)
+        for name, faults in RECOVERS.items()
+        for fault in faults
+    ] + [
+        Fault(fault.deed, fault.kind, f"{estate.spelled(name)}/*{fault.key}", FOREVER)
+        for name, (fault, _) in REFUSED.items()
+    ]
+    ran = estate.ingest(*script)
+    asked, seen = list(line.log), estate.visible()
+    after = estate.ingest()
+    yield Night(estate, ran, asked, seen, after, estate.visible())
+
+
+def of(night: Night, name: str) -> list[Asked]:
+    """The requests for a source's exports."""
+    return [asked for asked in night.asked if asked.key.startswith(f"{night.estate.spelled(name)}/")]
+
+
+@pytest.mark.parametrize("name", RECOVERS)
+def test_it_recovers_exactly(night: Night, name: str) -> None:
+    assert any(asked.fault for asked in of(night, name)), "the fault happened"
+    source = night.estate.spelled(name)
+    assert not [said for said in night.ran.said if f"{source} " in said and "refused" in said]
+    assert night.seen[source] == night.estate.new[source]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_said_and_the_old_month_stays(night: Night, name: str) -> None:
+    assert any(asked.fault for asked in of(night, name)), "the fault happened"
+    source = night.estate.spelled(name)
+    (said,) = [s for s in night.ran.said if s.startswith(f"finops: landing {source} ")]
+    for word in REFUSED[name][1]:
+        assert word in said, said
+    assert night.seen[source] == night.estate.old[source]
+    assert night.seen_after[source] == night.estate.new[source]
+
+
+def test_the_run_as_a_whole(night: Night) -> None:
+    estate = night.estate
+    assert night.ran.code == 1 and night.ran.seconds < BOUND
+    assert night.seen[WELL] == estate.new[WELL]
+    assert night.after.code == 0, night.after.said
+    assert night.seen_after == estate.new
+    assert not estate.leftovers()
+    for tenant in estate.tenants:
+        assert {s.state for s in estate.made.house.status(tenant)} == {"reconciled"}
+
+
+def test_only_the_missing_bytes_are_fetched_again(night: Night) -> None:
+    for name, reached, streams in (
+        ("reset-mid-body", 50_000, 2),
+        ("cut-mid-body", 50_000, 3),
+        ("stall-mid-body", 50_000, 2),
+        ("expired-mid-download", 50_000, 3),
+        ("slowdown-mid-download", 50_000, 5),
+    ):
+        asked = [one for one in of(night, name) if one.key.endswith(FOLDER + FILE)]
+        assert len(asked) == streams, name
+        assert [one.begin for one in asked] == [0, *[reached] * (streams - 1)], name
