@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from finops_pipeline.errors import FinopsError, RegistryError
+from finops_pipeline.errors import DiskFull, FinopsError, RegistryError
 from finops_pipeline.focus.reconcile import Status, statuses
 from finops_pipeline.lake.duck import DuckDBError, Limits
+from finops_pipeline.lake.files import no_room
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.ledger import Ledger, LedgerError
 from finops_pipeline.lake.publish import Writer, settle, tenant_writer
@@ -39,6 +40,14 @@ foresaw of a bill or a disk. A month that meets it is reported; what was publish
 def reason_of(error: BaseException) -> str:
     """Why, in one line; what was not foreseen says what it is."""
     first = (str(error).splitlines() or [""])[0]
+    if not isinstance(error, FinopsError) and no_room(error):
+        return str(
+            DiskFull(
+                f"the disk is full ({first})",
+                "room for what is built",
+                "Make room on the disk of FINOPS_DATA and run again; what was published stays",
+            )
+        )
     return str(error) if isinstance(error, FinopsError) else f"{type(error).__name__}: {first}"
 
 

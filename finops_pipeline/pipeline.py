@@ -30,7 +30,7 @@ from finops_pipeline.lake.publish import Publication, Writer
 from finops_pipeline.landing.by_hand import files_below
 from finops_pipeline.marts.build import Refreshed, refresh
 from finops_pipeline.sources.cost_explorer import Budget
-from finops_pipeline.tenants.model import Source, Tenant
+from finops_pipeline.tenants.model import Project, Source, Tenant
 
 __all__ = [
     "SURPRISES",
@@ -65,8 +65,7 @@ def ingest(
         RegistryError: the months asked for are in no source.
     """
     span = months or Months()
-    chosen = [tenant.project(project)] if project else list(tenant.all_projects)
-    reads = {name for p in chosen for name in tenant.sources_of(p)} | {*tenant.explorers}
+    _asked_for(tenant, project)  # what is not there is said before waiting
     report = Report()
 
     def note(step: Step) -> None:
@@ -74,6 +73,9 @@ def ingest(
         on_step(step)
 
     with house.writer(tenant.name) as writer:
+        # Whoever wrote before may have taken minutes: what counts is what is declared now.
+        tenant = house.registry.tenant(tenant.name)
+        chosen, reads = _asked_for(tenant, project)
         budget = Budget(house.settings.cost_explorer_requests)
         for source in tenant.sources:
             if source.name in reads and source.location:
@@ -88,6 +90,12 @@ def ingest(
             )
         build_costs(house, writer, tenant, [p.name for p in chosen], asked, note)
     return report
+
+
+def _asked_for(tenant: Tenant, project: str | None) -> tuple[list[Project], set[str]]:
+    """The projects of a run, and the names of the sources that they read."""
+    chosen = [tenant.project(project)] if project else list(tenant.all_projects)
+    return chosen, {n for p in chosen for n in tenant.sources_of(p)} | {*tenant.explorers}
 
 
 def ingest_files(
@@ -118,6 +126,8 @@ def ingest_files(
         said = f"{len(left_out)} files that are no bills: {', '.join(left_out[:20])}"
         note(Step("landing", f"{tenant.name}/{source.name}", "", "left out", reason=said))
     with house.writer(tenant.name) as writer:
+        tenant = house.registry.tenant(tenant.name)
+        source = tenant.source(source.name)
         start = clock.stopwatch()
         months = []
         try:
@@ -145,17 +155,23 @@ def build_costs(
 ) -> list[Conformed]:
     """Build the costs partitions that are out of date, and the tenant's file with them.
 
-    Charges and aggregated tables become visible in one publication, a year of months at a time:
-    a reader never finds one without the other.
+    Charges and aggregated tables become visible in one publication, a year of changed months at
+    a time: a reader never finds one without the other.
     """
     done: list[Conformed] = []
-    for begin in range(0, max(len(months), 1), MONTHS_TOGETHER):
+    waiting = list(months)
+    while True:
         with writer.publication() as publication:
-            for month in months[begin : begin + MONTHS_TOGETHER]:
-                done += _conform_month(house, publication, tenant, projects, month, on_step)
-                _split_month(house, publication, tenant, month, on_step)
+            changed = 0
+            while waiting and changed < MONTHS_TOGETHER:
+                month = waiting.pop(0)
+                here = _conform_month(house, publication, tenant, projects, month, on_step)
+                split_up = _split_month(house, publication, tenant, month, on_step)
+                changed += split_up or any(one.outcome != "unchanged" for one in here)
+                done += here
             refresh_warehouse(house, publication, tenant, on_step)
-    return done
+        if not waiting:
+            return done
 
 
 def _conform_month(
@@ -182,17 +198,22 @@ def _conform_month(
 
 def _split_month(
     house: House, publication: Publication, tenant: Tenant, month: str, on_step: OnStep
-) -> None:
-    """Give the days of Cost Explorer to all projects, whichever are built: each day to one."""
+) -> bool:
+    """Give the days of Cost Explorer to all projects, whichever are built: each day to one.
+
+    Returns:
+        whether that changed anything.
+    """
     start = clock.stopwatch()
     try:
         done = split(publication, tenant, month, house.limits)
     except SURPRISES as error:
         on_step(Step(EXPLORER, tenant.name, month, "refused", reason=reason_of(error)))
-        return
+        return False
     if done.outcome:
         seconds = clock.stopwatch() - start
         on_step(Step(EXPLORER, tenant.name, month, done.outcome, done.rows, seconds))
+    return done.outcome not in ("", "unchanged")
 
 
 def refresh_warehouse(

@@ -37,6 +37,8 @@ SUBSET = (
     "reservation_unused_amortized_upfront_fee_for_billing_period",
     "savings_plan_savings_plan_a_r_n", "savings_plan_savings_plan_effective_cost",
     "savings_plan_total_commitment_to_date", "savings_plan_used_commitment",
+    "reservation_amortized_upfront_fee_for_billing_period",
+    "savings_plan_amortized_upfront_commitment_for_billing_period",
 )  # fmt: skip
 """The columns that amounts are made of, few of the others."""
 
@@ -109,9 +111,7 @@ def write_form(folder: Path, tenant: str, name: str, month: str = MONTH, **more:
 
 def tenant_spec(tenant: str) -> Tenant:
     """The estate's tenant of that name."""
-    return next(
-        t for t in estate_tenants(seed=SEED, last_month=LAST_MONTH) if t.name == tenant
-    )
+    return next(t for t in estate_tenants(seed=SEED, last_month=LAST_MONTH) if t.name == tenant)
 
 
 def declaration(locations: dict[str, dict[str, str]], **more: str) -> dict[str, Any]:

@@ -6,19 +6,33 @@ tenants at once; several reports in one place; two payers in one bucket; folders
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
 
 from finops_pipeline.lake.warehouse import reading
+from finops_pipeline.landing.columns import renames_of
+from finops_pipeline.sources.synthetic.estate import write_delivery
 from tests.conftest import Installation
 from tests.estate_in_s3 import may_read
-from tests.export_forms import FORMS, MONTH, SOURCES, declaration, write_form
+from tests.export_forms import (
+    FORMS,
+    LAST_MONTH,
+    MONTH,
+    SEED,
+    SOURCES,
+    declaration,
+    write_form,
+)
+from tests.globex import finops
 from tests.servers import Store
+from tests.synthetic_bills import digests
 
 BUCKET = "export-forms"
 TENANTS = tuple(SOURCES)
@@ -36,8 +50,10 @@ class Forms:
     home: Path
     made: dict[str, Installation] = field(default_factory=dict)
     truths: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def of(self, form: str) -> Installation:
+        """The installation that has a source in this form."""
         kind = FORMS[form].format
         if kind not in self.made:
             self.made[kind] = self._ingested(kind)
@@ -60,7 +76,7 @@ class Forms:
         declared.write_text(yaml.safe_dump(declaration(locations, **more)))
         made.apply(declared)
         for tenant in TENANTS:
-            made.ingest(tenant)
+            self.warnings += [s.reason for s in made.ingest(tenant).steps if s.reason]
         return made
 
 
@@ -127,3 +143,171 @@ def test_every_form_from_the_store_is_exact(forms: Forms, form: str, tenant: str
     }
     by_service = charged(made, tenant, "ServiceName", form)
     assert len(by_service) > 3 and "AWS" not in by_service
+    assert not forms.warnings
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+@pytest.mark.parametrize("form", FORMS)
+def test_tags_survive_every_form_and_nothing_is_unknown(
+    forms: Forms, form: str, tenant: str
+) -> None:
+    made = forms.of(form)
+    sql = f"""
+        select count(Tags), count(*) filter (coalesce(Tags->>'Team', Tags->>'team') = 'web'),
+            count(x_UnknownColumns), count(*) filter (regexp_matches(Tags, 'user[_:]'))
+        from costs where x_Source = '{form}'
+    """
+    with reading(made.house.folder(tenant)) as connection:
+        (told,) = connection.execute(sql).fetchall()
+    (drifts,) = {s.drift for s in made.house.status(tenant) if s.source == form}
+    assert drifts is None
+    if form == "cur2-subset":
+        assert told == (0, 0, 0, 0)
+    else:
+        assert told[0] > 0 and told[1] > 10 and told[2:] == (0, 0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_form_is_the_same_bytes(form: str, tmp_path: Path) -> None:
+    for copy in ("one", "two"):
+        write_form(tmp_path / copy, "globex", form)
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+@pytest.mark.parametrize(
+    ("query", "renames"),
+    [
+        ("select bill_bill_type as kind from t", {"kind": "bill_bill_type"}),
+        ('SELECT t.bill_bill_type "Kind Of" FROM t', {"kind of": "bill_bill_type"}),
+        ("select product['sku'] as s, t.product.region from t",
+         {"s": "product_sku", "region": "product_region"}),
+        ("select resource_tags.user_team as team from t where bill_bill_type = 'x' limit 5",
+         {"team": "resource_tags_user_team"}),
+        ("select lower(bill_bill_type) as kind, 1 as one, Tags['Team'] as team from t", {}),
+        ("select * from t", {}),
+        ("select from where", {}),
+        ("drop table t", {}),
+        ("", {}),
+    ],
+)  # fmt: skip
+def test_what_an_exports_query_says_of_its_columns(query: str, renames: dict[str, str]) -> None:
+    with duckdb.connect() as connection:
+        assert renames_of(connection, query) == renames
+
+
+def sources_at(home: Path, store: Store, places: dict[str, str], kind: str) -> Installation:
+    """An installation whose tenant acme reads a source (name -> place) for each."""
+    made = Installation(home / "data")
+    more = {"format": kind, "profile": "acme", "endpoint_url": store.url}
+    sources = [
+        {"name": name, "location": f"s3://{BUCKET}/acme/{place}"} | more
+        for name, place in places.items()
+    ]
+    declared = home / "tenants.yaml"
+    declared.write_text(yaml.safe_dump({"tenants": [{"name": "acme", "sources": sources}]}))
+    made.apply(declared)
+    return made
+
+
+def test_several_reports_in_one_place(forms: Forms, tmp_path: Path) -> None:
+    """One is taken by itself; of several the source's namesake, or none and all are named."""
+    report = write_form(tmp_path, "acme", "cur-zip-new")
+    other = write_form(tmp_path / "other", "globex", "cur-gz-over")
+    focus = write_form(tmp_path, "acme", "focus-1-2")
+    forms.store.bring(report.report, f"{BUCKET}/acme/one/first")
+    forms.store.bring(focus.report, f"{BUCKET}/acme/one/focus")
+    for name, written in (("first", report), ("second", other), ("third", focus)):
+        forms.store.bring(written.report, f"{BUCKET}/acme/many/{name}")
+    places = {"alone": "one", "second": "many", "lost": "many"}
+    made = sources_at(tmp_path, forms.store, places, "legacy-cur")
+    refused = made.ingest("acme").refused
+    exactly(made, "acme", "alone", MONTH, report.truth)
+    exactly(made, "acme", "second", MONTH, other.truth)
+    assert [step.what for step in refused] == ["acme/lost"]
+    said = refused[0].reason
+    assert f"s3://{BUCKET}/acme/many holds several reports: first, second" in said
+    assert "third" not in said and f"s3://{BUCKET}/acme/many/first" in said
+
+
+def test_manifests_of_two_reports_in_one_folder(forms: Forms, tmp_path: Path) -> None:
+    """A report's own manifest has its name; the other's is not taken for it."""
+    report = write_form(tmp_path, "acme", "cur2-parquet-over")
+    stray = report.report / f"metadata/BILLING_PERIOD={MONTH}/another-Manifest.json"
+    stray.write_text('{"dataFiles": ["s3://x/another.parquet"]}')
+    forms.store.bring(report.report, f"{BUCKET}/acme/mixed/{report.report.name}")
+    forms.store.bring(report.report, f"{BUCKET}/acme/mixed/renamed")
+    places = {"own": f"mixed/{report.report.name}", "renamed": "mixed/renamed"}
+    made = sources_at(tmp_path, forms.store, places, "cur-2.0")
+    (refused,) = made.ingest("acme").refused
+    exactly(made, "acme", "own", MONTH, report.truth)
+    assert refused.what == "acme/renamed" and "has 2 manifests" in refused.reason
+
+
+def test_two_payers_in_one_bucket(forms: Forms, tmp_path: Path) -> None:
+    bills = {}
+    for source in ("payer", "labs"):
+        wanted: dict[str, Any] = {"tenant": "acme", "source": source, "month": MONTH}
+        bills[source] = write_delivery(
+            tmp_path / source, seed=SEED, last_month=LAST_MONTH, form=FORMS["cur2-gz-new"], **wanted
+        )
+        report = bills[source].manifest.parents[2]
+        forms.store.bring(report, f"{BUCKET}/acme/payers/{source}")
+    places = {source: f"payers/{source}" for source in bills}
+    made = sources_at(tmp_path, forms.store, places, "cur-2.0")
+    assert not made.ingest("acme").refused
+    for source, bill in bills.items():
+        exactly(made, "acme", source, MONTH, bill.truth)
+    payers = {source: charged(made, "acme", "BillingAccountId", source) for source in bills}
+    assert [len(found) for found in payers.values()] == [1, 1]
+    assert set(payers["payer"]) == {"111122223333"} and set(payers["labs"]) == {"888899990000"}
+
+
+BY_HAND = ("cur-zip-new", "cur-athena", "cur2-gz-new", "focus-1-0")
+
+
+def test_folders_brought_by_hand(tmp_path: Path) -> None:
+    """Two months of a form in one folder; what is no bill is named, and counted nowhere."""
+    sources = [{"name": name, "format": FORMS[name].format} for name in BY_HAND]
+    declared = tmp_path / "tenants.yaml"
+    tenants = [{"name": tenant, "sources": sources} for tenant in TENANTS]
+    declared.write_text(yaml.safe_dump({"tenants": tenants}))
+    made = Installation(tmp_path / "data")
+    made.apply(declared)
+    for name in BY_HAND:
+        truths, folder = {}, tmp_path / "by-hand" / name
+        for month in ("2026-08", MONTH):
+            written = write_form(tmp_path / name, "acme", name, month)
+            truths[month] = written.truth
+        _copy_bills(written.report, folder)
+        (folder / ".hidden.csv").write_text("no bill")
+        (folder / "deep" / "_SUCCESS.csv").write_text("")
+        (folder / "READ ME.txt").write_text("mine")
+        code, said = finops("ingest-file", f"acme/{name}", str(folder), data=made.data)
+        assert code == 0, said
+        assert "3 files that are no bills: .hidden.csv, READ ME.txt, deep/_SUCCESS.csv" in said
+        for month, true in truths.items():
+            exactly(made, "acme", name, month, true)
+    assert made.house.status("globex") == []
+
+
+def _copy_bills(report: Path, folder: Path) -> None:
+    """The bills of a report, two folders deep, under names of their own."""
+    (folder / "deep" / "er").mkdir(parents=True)
+    bills = [path for path in report.rglob("*") if path.is_file() and path.suffix != ".json"]
+    for number, path in enumerate(sorted(bills)):
+        shutil.copy(path, folder / "deep" / "er" / f"{number}-{path.name}")
+
+
+def test_a_folder_that_is_a_report_or_empty_is_refused(tmp_path: Path) -> None:
+    declared = tmp_path / "tenants.yaml"
+    sources = [{"name": "cur", "format": "legacy-cur"}]
+    declared.write_text(yaml.safe_dump({"tenants": [{"name": "acme", "sources": sources}]}))
+    made = Installation(tmp_path / "data")
+    made.apply(declared)
+    report = write_form(tmp_path, "acme", "cur-gz-new").report
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "nothing" / "notes.txt").write_text("")
+    for folder, words in ((report, "2 manifests"), (tmp_path / "nothing", "notes.txt")):
+        code, said = finops("ingest-file", "acme/cur", str(folder), data=made.data)
+        assert code == 1 and words in said, said
+    assert made.house.status("acme") == []

@@ -16,6 +16,7 @@ from finops_pipeline import __version__
 from finops_pipeline.cli import history, read, registry, run
 from finops_pipeline.cli.show import complain
 from finops_pipeline.errors import FinopsError
+from finops_pipeline.house import reason_of
 from finops_pipeline.lake.duck import DuckDBError
 from finops_pipeline.lake.ledger import LedgerError
 from finops_pipeline.settings import child_environment, load_settings
@@ -68,7 +69,7 @@ def main() -> None:
         complain(str(error))
         sys.exit(1)
     except (OSError, LedgerError, DuckDBError) as error:
-        complain(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        complain(reason_of(error))
         sys.exit(1)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:

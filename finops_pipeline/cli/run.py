@@ -16,7 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from finops_pipeline.cli.show import Format, complain, house, split, table, write_csv, write_json
 from finops_pipeline.contracts.explorer import Metric
-from finops_pipeline.errors import FinopsError, RegistryError
+from finops_pipeline.errors import RegistryError
+from finops_pipeline.house import SURPRISES, reason_of
 from finops_pipeline.pipeline import House, Months, Report, Step, ingest, ingest_files
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
@@ -63,8 +64,8 @@ def _one_of_many(here: House, tenant: Tenant, span: Months) -> Report:
     """One tenant's trouble is told at the end and stops no other tenant."""
     try:
         return _watched(here, tenant, None, span)
-    except FinopsError as error:
-        return Report([Step("ingest", tenant.name, "", "refused", reason=str(error))])
+    except SURPRISES as error:
+        return Report([Step("ingest", tenant.name, "", "refused", reason=reason_of(error))])
 
 
 def _span(month: str | None, first: str | None, last: str | None) -> Months:
@@ -182,3 +183,5 @@ def _status_table(tenant: str, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["reason"]:
             typer.echo(f"{row['source']} {row['billing_period']}: {row['reason']}")
+        if row["drift"]:
+            typer.echo(f"{row['source']} {row['billing_period']}, columns: {row['drift']}")

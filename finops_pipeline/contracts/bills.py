@@ -12,6 +12,7 @@ from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.columns import MONEY, TEXT, TIME
 from finops_pipeline.contracts.documented import is_documented, is_tag
 from finops_pipeline.contracts.focus import FOCUS_1_2
+from finops_pipeline.contracts.headers import RESERVED
 from finops_pipeline.tenants.model import SourceFormat
 
 
@@ -19,6 +20,7 @@ from finops_pipeline.tenants.model import SourceFormat
 class BillForm:
     """How to read one form of bill. Column names are canonical (see `canonical`).
 
+    `account` is whose a row is; `account_ids` are all columns that hold ids of twelve digits.
     `is_documented` tells whether AWS's dictionary has a column, `is_tag` whether its customers
     name it; both of a canonical name.
     """
@@ -27,6 +29,7 @@ class BillForm:
     types: dict[str, str]
     required: tuple[str, ...]
     account: str
+    account_ids: tuple[str, ...]
     line_type: str
     service: str
     total: str
@@ -66,8 +69,12 @@ class BillForm:
         return found
 
     def unknown(self, columns: Iterable[str]) -> list[str]:
-        """Of a landing's columns, those that AWS does not document, in order."""
-        return [name for name in columns if not self.is_documented(self.canonical(name))]
+        """Of a landing's columns, those that AWS does not document, in order; ours are none."""
+        return [
+            name
+            for name in columns
+            if name.lower() not in RESERVED and not self.is_documented(self.canonical(name))
+        ]
 
 
 _FOCUS_NAMES = {column.name.lower(): column.name for column in FOCUS_1_2}
@@ -91,6 +98,7 @@ CUR = BillForm(
     types=cur.COLUMNS,
     required=cur.REQUIRED,
     account=cur.ACCOUNT,
+    account_ids=(cur.ACCOUNT, "bill_payer_account_id"),
     line_type=cur.LINE_TYPE,
     service=cur.SERVICE,
     total=cur.TOTAL,
@@ -113,6 +121,7 @@ FOCUS = BillForm(
         "ChargePeriodStart",
     ),
     account="SubAccountId",
+    account_ids=("SubAccountId", "BillingAccountId"),
     line_type="ChargeCategory",
     service="ServiceName",
     total="BilledCost",

@@ -9,6 +9,7 @@ x_UnknownColumns of the charges. FOCUS columns are those of focus.py.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 
 _NAMES = """
 bill: bill_type billing_entity billing_period_end_date billing_period_start_date invoice_id
@@ -43,11 +44,11 @@ split_line_item: actual_usage net_split_cost net_unused_cost parent_resource_id
  split_usage split_usage_ratio unused_cost
 """
 
-DOCUMENTED = frozenset(
+DOCUMENTED: Set[str] = {
     f"{group.split(':')[0]}_{name}"
     for group in re.split(r"\n(?=\w)", _NAMES.strip())
     for name in group.split(":")[1].split()
-)
+}
 """Columns that are always the same ones."""
 
 MAPS = ("product", "resource_tags", "cost_category", "discount", "tags")

@@ -125,6 +125,7 @@ DATA_STATUS = Table(
         Column("source_cost", MONEY, "Unblended (FOCUS: billed) cost of the rows that landed."),
         Column("billed_cost", MONEY, "Billed cost of the charges of all projects."),
         Column("effective_cost", MONEY, "Effective cost of the charges of all projects."),
+        Column("drift", TEXT, "How the bill's columns changed since the month before, if so."),
     ),
 )
 

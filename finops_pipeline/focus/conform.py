@@ -50,8 +50,8 @@ def conform(
     Raises:
         NotTrue: a partition does not add up to its part of the bill, or its landing is gone.
     """
-    known = publication.partitions(COSTS)
-    deliveries = [d for d in publication.ledger.deliveries() if d.billing_period == month]
+    known = publication.partitions(COSTS, month)
+    deliveries = publication.ledger.deliveries(month=month)
     done: list[Conformed] = []
     due: list[tuple[Project, str]] = []
     names = {project.name for project in projects}

@@ -51,12 +51,8 @@ def split(publication: Publication, tenant: Tenant, month: str, limits: Limits) 
     Raises:
         NotTrue: the projects do not add up to what landed, or its landing is gone.
     """
-    known = {
-        name: record
-        for (name, period), record in publication.partitions(EXPLORER).items()
-        if period == month
-    }
-    deliveries = explorer_deliveries(publication.ledger.deliveries(), month)
+    known = {name: record for (name, _), record in publication.partitions(EXPLORER, month).items()}
+    deliveries = explorer_deliveries(publication.ledger.deliveries(month=month), month)
     if not deliveries and not known:
         return Split("")
     wanted = split_mark(tenant, deliveries, month)

@@ -175,7 +175,7 @@ def _json(
 
 def _unknown(form: BillForm, columns: dict[str, str], empty: Container[str]) -> str:
     """Columns that AWS does not document as one JSON object, null when none has a value."""
-    unknown = [n for n in form.unknown(columns) if n not in empty and n != "x_SourceFile"]
+    unknown = [n for n in form.unknown(columns) if n not in empty]
     if not unknown:
         return "null::varchar"
     lower = {name.lower() for name in columns}

@@ -6,11 +6,12 @@ partition (conform.py), how the state is shown (marts, cli).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from finops_pipeline.focus.claims import reclaimed
+from finops_pipeline.focus.drift import drifts
 from finops_pipeline.focus.explorer import explorer_cost, explorer_deliveries, split_mark
 from finops_pipeline.lake.layout import COSTS, EXPLORER
 from finops_pipeline.lake.ledger import (
@@ -57,6 +58,7 @@ class Status:
     source_cost: Decimal | None = None
     billed_cost: Decimal | None = None
     effective_cost: Decimal | None = None
+    drift: str | None = None
 
 
 def statuses(
@@ -76,13 +78,17 @@ def statuses(
     before = {(t.source, t.billing_period): t.rows_read for t in ledger.told() if not t.current}
     partitions = list((pending or ledger.partitions(COSTS)).values())
     rows: list[Status] = []
-    for delivery in ledger.deliveries():
+    deliveries = ledger.deliveries()
+    drifted = drifts(deliveries)
+    for delivery in deliveries:
         refusal = refusals.pop((delivery.source, delivery.billing_period), None)
         if delivery.format == SourceFormat.COST_EXPLORER:
             rows += _of_explorer(tenant, delivery, split_up, ledger, refusal)
             continue
         fewer = fewer_rows(before.get((delivery.source, delivery.billing_period), 0), delivery)
-        rows += _of_delivery(tenant, delivery, partitions, refusal, fewer)
+        told = _of_delivery(tenant, delivery, partitions, refusal, fewer)
+        words = drifted.get((delivery.source, delivery.billing_period))
+        rows += [replace(status, drift=words) for status in told]
     rows += [Status(r.source, r.billing_period, None, REFUSED, r.reason) for r in refusals.values()]
     return sorted(rows, key=lambda s: (s.source, s.billing_period, s.billing_currency or ""))
 
@@ -153,7 +159,7 @@ def _of_explorer(
     """Cost Explorer's days make no charges: they have landed, and each is in one project."""
     month = delivery.billing_period
     mine = [p for p in partitions if p.billing_period == month]
-    wanted = split_mark(tenant, explorer_deliveries(ledger.deliveries(), month), month)
+    wanted = split_mark(tenant, explorer_deliveries(ledger.deliveries(month=month), month), month)
     built = bool(mine) and all(p.fingerprint == wanted for p in mine)
     notes = [] if built else ["its days are not given to projects as they stand yet"]
     notes.append(_notes(delivery, 0, refusal, ""))

@@ -15,6 +15,7 @@ import duckdb
 
 Connection = duckdb.DuckDBPyConnection
 DuckDBError = duckdb.Error
+OutOfMemory = duckdb.OutOfMemoryException
 
 _FORM = "format parquet, compression zstd, compression_level 1"
 

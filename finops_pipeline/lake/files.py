@@ -7,6 +7,7 @@ Put here: what needs fsync, rename, checksums or decompression. Keep out: where 
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import os
 import shutil
@@ -84,6 +85,20 @@ def require_room(folder: Path, needed: int, what: str) -> None:
             "room for the delivery while it is read",
             "Make room, or set FINOPS_DATA to a larger disk, and run again",
         )
+
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_ROOM_WORDS = (
+    *("No space left on device", "Disk quota exceeded", "File too large"),  # DuckDB
+    "database or disk is full",  # SQLite
+)
+
+
+def no_room(error: BaseException) -> bool:
+    """Whether an error of Python, DuckDB or SQLite says that the disk is full."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_ROOM
+    return any(words in str(error) for words in _NO_ROOM_WORDS)
 
 
 def checksum(path: Path) -> str:

@@ -74,8 +74,10 @@ class TenantFolder:
         return path.relative_to(self.root).as_posix()
 
 
-def partition_glob(table: str, key: str = "*") -> str:
+def partition_glob(table: str, key: str = "*", month: str = "*") -> str:
     """Glob over the files of a table, relative to the tenant's folder."""
     if key != "*":
         check_name(_KEY[table], key)
-    return f"{table}/{_KEY[table]}={key}/billing_period=*/{_FILE[table]}"
+    if month != "*":
+        check_month(month)
+    return f"{table}/{_KEY[table]}={key}/billing_period={month}/{_FILE[table]}"

@@ -101,11 +101,15 @@ class Ledger:
         """Rows of one of ledger_tables.py that has a module of its own (explorer.py)."""
         return self._rows(table, *where)
 
-    def deliveries(self, source: str | None = None) -> list[DeliveryRecord]:
-        """Current deliveries (of one source), by source and month."""
+    def deliveries(
+        self, source: str | None = None, month: str | None = None
+    ) -> list[DeliveryRecord]:
+        """Current deliveries (of one source, of one month), by source and month."""
         where: list[sa.ColumnElement[bool]] = [DELIVERIES.c.current]
         if source is not None:
             where.append(DELIVERIES.c.source == source)
+        if month is not None:
+            where.append(DELIVERIES.c.billing_period == month)
         found = [delivery_of(row) for row in self._rows(DELIVERIES, *where)]
         return sorted(found, key=lambda d: (d.source, d.billing_period))
 
@@ -129,12 +133,17 @@ class Ledger:
 
     def delivery(self, source: str, month: str) -> DeliveryRecord | None:
         """The current delivery of a month, if one landed."""
-        found = [d for d in self.deliveries(source) if d.billing_period == month]
+        found = self.deliveries(source, month)
         return found[0] if found else None
 
-    def partitions(self, table: str) -> dict[tuple[str, str], PartitionRecord]:
-        """Published partitions of a table by (key, billing period)."""
-        rows = self._rows(PARTITIONS, PARTITIONS.c.table_name == table)
+    def partitions(
+        self, table: str, month: str | None = None
+    ) -> dict[tuple[str, str], PartitionRecord]:
+        """Published partitions of a table (of one month) by (key, billing period)."""
+        where = [PARTITIONS.c.table_name == table]
+        if month is not None:
+            where.append(PARTITIONS.c.billing_period == month)
+        rows = self._rows(PARTITIONS, *where)
         return {(row["key"], row["billing_period"]): partition_of(row) for row in rows}
 
     def refusals(self) -> dict[tuple[str, str], Refusal]:
@@ -168,10 +177,11 @@ def landed(record: DeliveryRecord) -> Write:
         db.execute(sa.delete(DELIVERIES).where(same_id & DELIVERIES.c.current))
         db.execute(sa.update(DELIVERIES).where(same_month).values(current=False))
         _keep_apart(db, record.delivery_id)
-        row = asdict(record)
-        row["files"] = json.dumps(row["files"])
-        row["totals"] = json.dumps(row["totals"], default=plain)
-        row["columns"] = json.dumps(row["columns"])
+        row = {item.name: getattr(record, item.name) for item in fields(record)}
+        row["files"] = json.dumps([asdict(file) for file in record.files])
+        row["totals"] = json.dumps([asdict(total) for total in record.totals], default=plain)
+        row["columns"] = json.dumps(record.columns)
+        row["billed"] = json.dumps(record.billed_by_currency(), default=plain)
         db.execute(sa.insert(DELIVERIES), row)
         db.execute(sa.delete(REFUSALS).where(_same_refusal(record.source, record.billing_period)))
 

@@ -7,9 +7,11 @@ Put here: dataclasses of what landed, what was built and what was refused. Keep 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar, overload
 
 from finops_pipeline.money import exact_sum
 
@@ -60,7 +62,9 @@ class ProjectTotal:
 class DeliveryRecord:
     """A delivery that landed; `current` marks the one that is published for its month.
 
-    `columns`: name -> DuckDB type as landed; empty in deliveries of before it was kept.
+    `columns`: name -> DuckDB type as landed; empty in deliveries of before it was kept. `billed`:
+    the sums of `totals` per currency as the ledger keeps them, so that a list of deliveries need
+    not add them up.
     """
 
     delivery_id: str
@@ -76,13 +80,16 @@ class DeliveryRecord:
     rows_kept: int
     rows_quarantined: int
     values_rounded: int
-    files: tuple[FileRecord, ...] = ()
-    totals: tuple[TotalRecord, ...] = ()
+    files: Sequence[FileRecord] = ()
+    totals: Sequence[TotalRecord] = ()
     current: bool = True
     columns: dict[str, str] = field(default_factory=dict)
+    billed: dict[str, str] = field(default_factory=dict)
 
     def billed_by_currency(self) -> dict[str, Decimal]:
         """Billed cost per currency, exact."""
+        if self.billed:
+            return {currency: Decimal(cost) for currency, cost in self.billed.items()}
         currencies = sorted({total.billing_currency for total in self.totals})
         return {
             currency: exact_sum(
@@ -154,15 +161,51 @@ def exact(name: str, value: Any) -> Any:
     return Decimal(value) if name.endswith("_cost") else value
 
 
+T = TypeVar("T")
+
+
+class Stored(Sequence[T]):
+    """Records kept as JSON text, read when they are first asked for: most lists never ask.
+
+    Args:
+        text: a JSON list of objects.
+        make: what becomes of one object.
+    """
+
+    def __init__(self, text: str, make: Callable[[dict[str, Any]], T]) -> None:
+        self._text = text
+        self._make = make
+
+    @cached_property
+    def _items(self) -> tuple[T, ...]:
+        return tuple(self._make(entry) for entry in json.loads(self._text))
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        return self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
 def delivery_of(row: dict[str, Any]) -> DeliveryRecord:
     """A row of `deliveries`; an older ledger's lacks columns."""
-    files = tuple(FileRecord(**entry) for entry in json.loads(row.pop("files")))
-    totals = tuple(
-        TotalRecord(**{name: exact(name, value) for name, value in entry.items()})
-        for entry in json.loads(row.pop("totals"))
-    )
-    columns = json.loads(row.pop("columns", "{}"))
-    return DeliveryRecord(**row, files=files, totals=totals, columns=columns)
+    said = {
+        "files": Stored(row.pop("files"), lambda entry: FileRecord(**entry)),
+        "totals": Stored(row.pop("totals"), _total),
+        "columns": json.loads(row.pop("columns", "{}")),
+        "billed": json.loads(row.pop("billed", "{}")),
+    }
+    return DeliveryRecord(**row, **said)
+
+
+def _total(entry: dict[str, Any]) -> TotalRecord:
+    return TotalRecord(**{name: exact(name, value) for name, value in entry.items()})
 
 
 def partition_of(row: dict[str, Any]) -> PartitionRecord:

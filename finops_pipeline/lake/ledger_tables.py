@@ -32,6 +32,7 @@ DELIVERIES = sa.Table(
     sa.Column("files", sa.Text, nullable=False),
     sa.Column("totals", sa.Text, nullable=False),
     sa.Column("columns", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("billed", sa.Text, nullable=False, server_default="{}"),
 )
 DELIVERY_TOTALS = sa.Table(
     "delivery_totals",

@@ -93,14 +93,16 @@ class Publication:
         """Let `commit` write a partition's record to the ledger."""
         self._built[record.table_name, record.key, record.billing_period] = record
 
-    def partitions(self, table: str) -> dict[tuple[str, str], PartitionRecord]:
-        """Partitions of a table as they will be, by (key, billing period)."""
+    def partitions(
+        self, table: str, month: str | None = None
+    ) -> dict[tuple[str, str], PartitionRecord]:
+        """Partitions of a table (of one month) as they will be, by (key, billing period)."""
         pending = {
-            (key, month): record
-            for (name, key, month), record in self._built.items()
-            if name == table
+            (key, period): record
+            for (name, key, period), record in self._built.items()
+            if name == table and month in (None, period)
         }
-        return self.ledger.partitions(table) | pending
+        return self.ledger.partitions(table, month) | pending
 
     def total(self, delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]) -> None:
         """Let `commit` write what a delivery came to in a project, over what stood there."""

@@ -19,9 +19,7 @@ from finops_pipeline.lake.duck import Connection, DuckDBError, text
 _LONGEST_QUERY = 1_000_000
 
 
-def names_in_delivery(
-    files: Sequence[Sequence[str]], form: BillForm
-) -> list[tuple[str, ...]]:
+def names_in_delivery(files: Sequence[Sequence[str]], form: BillForm) -> list[tuple[str, ...]]:
     """The landed names of every file's columns, in order, from their headers.
 
     Two files' spellings of one column we know (`lineItem/UsageType`, `line_item_usage_type`) get
@@ -52,10 +50,16 @@ def _meanings(headers: Iterable[str], form: BillForm) -> dict[str, str]:
             slashed.setdefault(name, set()).add(header)
     means = {}
     for header, name in canonical.items():
-        spellings = slashed.get(name, set())
-        same = next(iter(spellings)) if len(spellings) == 1 else header
+        same = header if "/" in header else _with_slash(slashed.get(name, set())) or header
         means[header] = name if name in form.types else same
     return means
+
+
+def _with_slash(spellings: set[str]) -> str | None:
+    """Of the spellings with a slash the one that is meant without; None when it is not clear."""
+    if len(spellings) > 1:  # `user:Env` and `user:env` are both `user_env`; the latter is closer
+        spellings = {spelling for spelling in spellings if spelling.partition("/")[2].islower()}
+    return next(iter(spellings)) if len(spellings) == 1 else None
 
 
 def _counted(headers: Sequence[str], means: dict[str, str]) -> list[tuple[str, int]]:

@@ -15,6 +15,7 @@ from finops_pipeline.contracts.bills import BillForm
 from finops_pipeline.contracts.columns import MONEY
 from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake.duck import Connection, DuckDBError, columns_of, ident, text, utc_time
+from finops_pipeline.lake.files import no_room
 from finops_pipeline.lake.ledger import TotalRecord
 from finops_pipeline.landing.read import SOURCE_FILE
 from finops_pipeline.money import exact_sum
@@ -175,6 +176,8 @@ def tally(connection: Connection, relation: str, judged: Judgement, form: BillFo
     try:
         groups = connection.execute(query).fetchall()
     except DuckDBError as error:
+        if no_room(error):
+            raise
         raise FileProblem(
             f"the delivery's costs do not add up within 20 digits ({str(error).splitlines()[0]})",
             "amounts of a bill",

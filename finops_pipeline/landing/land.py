@@ -209,7 +209,7 @@ class _Landing:
             name,
             readable,
         )
-        staged = f"read_parquet({text(str(self._staged))})"
+        staged = f"read_parquet({text(str(self._staged))}, hive_partitioning = false)"
         columns = columns_of(connection, staged)
         self._columns = {name: kind for name, kind in columns.items() if name != SOURCE_FILE}
         empty = empty_columns(connection, self._staged)

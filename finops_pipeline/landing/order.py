@@ -11,6 +11,7 @@ execution that was superseded before, and the time in the folder of a Data Expor
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from finops_pipeline.lake.ledger import DeliveryRecord
 from finops_pipeline.sources.data_exports import Delivery
@@ -45,7 +46,7 @@ def why_older(
     return None
 
 
-def _moment(manifest: str, files: tuple[object, ...]) -> str:
+def _moment(manifest: str, files: Sequence[object]) -> str:
     """When an execution began, from the folders of its files; empty when they do not say."""
     names = [str(getattr(file, "name", "")) for file in files] + [manifest]
     found = [match.group(1) for name in names if (match := _MOMENT.search(name))]

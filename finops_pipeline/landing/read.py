@@ -18,7 +18,15 @@ from finops_pipeline.contracts.cur import SLASHED
 from finops_pipeline.contracts.headers import RESERVED
 from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake import files
-from finops_pipeline.lake.duck import Connection, DuckDBError, columns_of, ident, text, texts
+from finops_pipeline.lake.duck import (
+    Connection,
+    DuckDBError,
+    OutOfMemory,
+    columns_of,
+    ident,
+    text,
+    texts,
+)
 from finops_pipeline.lake.parquet_pages import check_parquet
 from finops_pipeline.landing.columns import names_in_delivery, parquet_names
 
@@ -36,7 +44,7 @@ class ReadableFile:
     DuckDB takes `*?[]{}` in a path for a pattern, so a delivered name never reaches it.
     `columns` are the file's names, in order, with the unique names and types under which they
     are read. `headers` are the names as delivered, an export's aliases undone. `as_text` names
-    columns that are of another type in another file.
+    columns that are of another type in another file, `accounts` those of account ids.
     """
 
     name: str
@@ -46,6 +54,7 @@ class ReadableFile:
     null_words: tuple[str, ...]
     headers: tuple[str, ...] = ()
     as_text: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
 
     @property
     def types(self) -> dict[str, str]:
@@ -64,19 +73,24 @@ class ReadableFile:
         path = text(str(self.path))
         if not self.is_csv:
             names = ", ".join(
-                f"{_spelled(own, kind) if unique in self.as_text else ident(own)} as"
-                f" {ident(unique)}"
+                f"{self._value(own, unique, kind)} as {ident(unique)}"
                 for own, unique, kind in self.columns
             )
             return f"select {names}, {origin} from read_parquet({path}, hive_partitioning = false)"
         types = ", ".join(f"{text(unique)}: 'VARCHAR'" for _, unique, _ in self.columns)
         return (
             f"select *, {origin} from read_csv({path}, auto_detect = false,"
-            f" header = true, delim = ',', quote = '\"', escape = '\"',"
+            f" hive_partitioning = false, header = true, delim = ',', quote = '\"', escape = '\"',"
             f" nullstr = {texts(list(self.null_words))}, columns = {{{types}}},"
             f" parallel = {str(not serial).lower()}, max_line_size = {_LINE_SIZE},"
             " store_rejects = true, ignore_errors = true)"
         )
+
+    def _value(self, own: str, unique: str, kind: str) -> str:
+        """SQL: a Parquet column as it lands."""
+        if unique in self.accounts and kind.split("(")[0] in _NUMBERS:
+            return _account(own)
+        return _spelled(own, kind) if unique in self.as_text else ident(own)
 
 
 def open_files(
@@ -115,7 +129,12 @@ def open_files(
             kinds.setdefault(name, set()).add(kind)
     # United as numbers, a decimal beside a float would become a float.
     mixed = tuple(name for name, types in kinds.items() if len(types) > 1)
-    return [replace(file, as_text=mixed) for file in opened]
+    return [replace(file, as_text=mixed, accounts=_accounts(file, form)) for file in opened]
+
+
+def _accounts(file: ReadableFile, form: BillForm) -> tuple[str, ...]:
+    found = form.find(file.types)
+    return tuple(found[name] for name in form.account_ids if name in found)
 
 
 def _named(file: ReadableFile, names: tuple[str, ...]) -> ReadableFile:
@@ -123,13 +142,8 @@ def _named(file: ReadableFile, names: tuple[str, ...]) -> ReadableFile:
     return replace(file, columns=tuple((own, name, kind) for (own, _, kind), name in columns))
 
 
-def _text_of(column: str, kind: str) -> str:
-    """SQL: a value as text, maps and lists as JSON."""
-    nested = kind.startswith(_NESTED) or "[" in kind
-    return f"to_json({ident(column)})::varchar" if nested else f"{ident(column)}::varchar"
-
-
 _NESTED = ("MAP", "STRUCT", "UNION")
+_NUMBERS = ("INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE", "DECIMAL")
 _NUMBERED = re.compile(r"_\d+$")
 
 
@@ -137,6 +151,15 @@ def _spelled(column: str, kind: str) -> str:
     """SQL: a Parquet column as text, JSON where it is nested."""
     nested = kind.startswith(_NESTED) or "[" in kind
     return f"to_json({ident(column)})::varchar" if nested else f"{ident(column)}::varchar"
+
+
+def _account(column: str) -> str:
+    """SQL: an account id that was written as a number, with the zeros that a number loses."""
+    whole = f"try_cast({ident(column)} as bigint)"
+    return (
+        f"case when {whole} = {ident(column)} and {whole} between 0 and 999999999999"
+        f" then printf('%012d', {whole}) else {ident(column)}::varchar end"
+    )
 
 
 def _is_text(name: str) -> bool:
@@ -201,7 +224,17 @@ def run(connection: Connection, sql: str, name: str, readable: list[ReadableFile
     """
     try:
         connection.execute(sql)
+    except OutOfMemory as error:
+        widest = max(readable, key=lambda file: len(file.columns))
+        raise FileProblem(
+            f"{name} does not fit into the memory that may be used: {widest.name} has"
+            f" {len(widest.columns)} columns",
+            "at most some thousand columns",
+            "Raise FINOPS_MEMORY_LIMIT, or export fewer tags as columns",
+        ) from error
     except (DuckDBError, UnicodeDecodeError) as error:
+        if files.no_room(error):
+            raise
         raise _damaged(_culprit(connection, readable) or name, error) from error
 
 
@@ -262,8 +295,7 @@ def _unique(header: list[str]) -> list[str]:
 
 def _require(name: str, columns: tuple[str, ...], form: BillForm) -> None:
     found = form.find(dict.fromkeys(columns, ""))
-    # `__2` is ours, `_1` is DuckDB's for a Parquet column whose name comes again.
-    again = {f"{own}{more}".lower(): own for own in found.values() for more in ("__2", "_1")}
+    again = {f"{own}__2".lower(): own for own in found.values()}  # as _unique names them
     for column in columns:
         if column.lower() in again:
             raise FileProblem(

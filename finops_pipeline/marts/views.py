@@ -16,6 +16,7 @@ from finops_pipeline.lake.duck import Connection, ident
 from finops_pipeline.lake.layout import partition_glob
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, glob_columns, glob_relation, shaped
+from finops_pipeline.marts.landings import landing_relation
 from finops_pipeline.tenants.model import Tenant
 
 
@@ -51,10 +52,9 @@ def create_views(
         _without_files(connection, QUARANTINE)
     for source in tenant.sources:
         name = landing_view(source.name)
-        glob = partition_glob(layout.LANDING, source.name)
-        columns = glob_columns(connection, folder, glob)
-        if columns:
-            _create(connection, name, glob_relation(glob, columns))
+        body = landing_relation(connection, publication, source.name)
+        if body:
+            _create(connection, name, body)
         else:
             connection.execute(f"drop view if exists {WAREHOUSE}.{name}")
 

@@ -70,6 +70,7 @@ def land_part(context: dg.AssetExecutionContext, installation: Installation, par
     seconds: dict[tuple[str, str], float] = {}
     built: list[Step] = []
     with house.writer(part.tenant) as writer:
+        tenant = house.registry.tenant(part.tenant)  # as declared now: the wait may be long
         for name in part.names:
             months = frozenset(month for _, other, month in part.keys if other == name)
             source = tenant.source(name)
@@ -128,6 +129,7 @@ def build_part(context: dg.AssetExecutionContext, installation: Installation, pa
     tenant = house.registry.tenant(part.tenant)
     steps: list[Step] = []
     with house.writer(part.tenant) as writer:
+        tenant = house.registry.tenant(part.tenant)  # see land_part
         names, months = list(part.names), list(part.months)
         done = build_costs(house, writer, tenant, names, months, steps.append)
     records = {(one.record.key, one.record.billing_period): one.record for one in done}
@@ -184,6 +186,7 @@ def refresh_part(
     tenant = house.registry.tenant(part.tenant)
     steps: list[Step] = []
     with house.writer(part.tenant) as writer, writer.publication() as publication:
+        tenant = house.registry.tenant(part.tenant)  # see land_part
         done = refresh_warehouse(house, publication, tenant, steps.append)
     _fail_on(_refusals(part, steps, {(name, month) for _, name, month in part.keys}, ""))
     if done is None:

@@ -24,6 +24,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from botocore.parsers import ResponseParserError
 
 from finops_pipeline.errors import AccessRefused, FinopsError, Unreachable
 from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
@@ -104,7 +105,7 @@ _ELSEWHERE = {
     *("PermanentRedirect", "AuthorizationHeaderMalformed", "301"),
     "IllegalLocationConstraintException",
 }
-_LATER = "Run again later; what was published stays"
+LATER = "Run again later; what was published stays"
 
 
 @contextmanager
@@ -122,7 +123,7 @@ def calling(access: Access, doing: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _refusal(access, doing, error) from error
-    except (BotoCoreError, RuntimeError) as error:
+    except (BotoCoreError, ResponseParserError, RuntimeError) as error:
         raise _failure(access, doing, error) from error
 
 
@@ -143,7 +144,7 @@ def _refusal(access: Access, doing: str, error: ClientError) -> FinopsError:
         cure = "Set this machine's clock (NTP), then run again"
         return Unreachable(found, "a clock that is right to within minutes", cure)
     if code in _BUSY or status >= 500 or status == 429:
-        return Unreachable(found, "an answer within a few attempts", _LATER)
+        return Unreachable(found, "an answer within a few attempts", LATER)
     if error.operation_name == "AssumeRole" and code not in _BAD_KEYS | EXPIRED:
         return AccessRefused(
             found,
@@ -189,7 +190,11 @@ def _failure(access: Access, doing: str, error: Exception) -> FinopsError:
         return AccessRefused(found, "credentials that hold", "Sign in again, then run again")
     if isinstance(error, ParamValidationError):
         return AccessRefused(found, "values that AWS takes", "Correct the source's fields")
+    if isinstance(error, ResponseParserError):
+        found = f"{access.source} could not {doing} with {access.who}: what answers is no XML of S3"
+        cure = f"Check the source's endpoint_url and what stands between. {LATER}"
+        return Unreachable(found, "an answer of S3", cure)
     if isinstance(error, ConnectionError | HTTPClientError):
-        cure = f"Check the network and the source's endpoint_url and region. {_LATER}"
+        cure = f"Check the network and the source's endpoint_url and region. {LATER}"
         return Unreachable(found, "an answer", cure)
-    return Unreachable(found, "an answer", _LATER)
+    return Unreachable(found, "an answer", LATER)

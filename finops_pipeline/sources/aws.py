@@ -3,17 +3,19 @@
 Put here: sessions per source, assuming a tenant's role, retries and time limits. Keep out: what
 errors mean (access.py), what is asked (s3.py, cost_explorer.py).
 
-Nothing is shared between sources: each client has a session of its own, and temporary
-credentials live in it alone.
+Nothing is shared between sources but AWS's descriptions of its services: each client has a
+session of its own, and temporary credentials live in it alone.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import boto3
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
@@ -62,7 +64,23 @@ def sts_client(access: Access) -> Any:
 
 def _base(access: Access) -> boto3.Session:
     """The installation's own credentials: a named profile, or the default chain."""
-    return boto3.Session(profile_name=access.profile or None, region_name=access.region or None)
+    return boto3.Session(
+        profile_name=access.profile or None,
+        region_name=access.region or None,
+        botocore_session=_core(),
+    )
+
+
+@cache
+def _models() -> botocore.loaders.Loader:
+    """AWS's descriptions of its services: 0.1 s to read, the same for everyone."""
+    return botocore.loaders.create_loader()
+
+
+def _core() -> botocore.session.Session:
+    core = botocore.session.Session()
+    core.register_component("data_loader", _models())
+    return core
 
 
 def _options(access: Access, session: boto3.Session, service: str) -> dict[str, Any]:
@@ -118,7 +136,7 @@ def _assumed(access: Access) -> boto3.Session:
     def renew() -> dict[str, str]:
         return assume(sts, access, access.external_id)
 
-    core = botocore.session.Session()
+    core = _core()
     core.register_component("credential_provider", CredentialResolver([_Role(renew)]))
     session = boto3.Session(botocore_session=core, region_name=access.region or None)
     session.get_credentials()

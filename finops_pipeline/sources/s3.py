@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path, PurePosixPath
 
 from finops_pipeline.errors import AccessRefused, FileProblem, Unreachable
-from finops_pipeline.sources.access import Access
+from finops_pipeline.sources.access import LATER, Access
 from finops_pipeline.sources.location import ExportFile
 from finops_pipeline.sources.s3_bucket import Bucket, Download, moving
 from finops_pipeline.tenants.places import bucket_and_prefix
@@ -141,11 +141,15 @@ class S3Location:
     def _ask_for(self, below: str, folder: str) -> tuple[list[str], dict[str, ExportFile]]:
         folders: list[str] = []
         files: dict[str, ExportFile] = {}
-        words = {"Prefix": below, "Delimiter": "/"}
+        words: dict[str, str] = {"Prefix": below, "Delimiter": "/"}
         while True:
             page = self._bucket.ask(
                 "list_objects_v2", f"list s3://{self._bucket.name}/{below}", **words
             )
+            token = str(page.get("NextContinuationToken") or "")
+            if page.get("IsTruncated") not in (True, False) or (page["IsTruncated"] and not token):
+                # An empty answer, or a page of something else, must not pass for an empty folder.
+                raise self._no_listing(below)
             for entry in page.get("CommonPrefixes", []):
                 name = entry["Prefix"][len(below) :].rstrip("/")
                 if _plain(name):
@@ -157,9 +161,17 @@ class S3Location:
                     mark = str(entry["ETag"]).strip('"')
                     at = entry.get("LastModified")
                     files[name] = ExportFile(whole, int(entry["Size"]), mark, at)
-            if not page.get("IsTruncated"):
+            if not page["IsTruncated"]:
                 return folders, files
-            words["ContinuationToken"] = page["NextContinuationToken"]
+            words["ContinuationToken"] = token
+
+    def _no_listing(self, below: str) -> Unreachable:
+        source = self._bucket.access.source
+        return Unreachable(
+            f"{source} could not list s3://{self._bucket.name}/{below}: what answers is no listing",
+            "an answer of S3",
+            f"Check the source's endpoint_url and what stands between. {LATER}",
+        )
 
 
 def _plain(name: str) -> bool:

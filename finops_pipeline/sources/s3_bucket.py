@@ -126,7 +126,7 @@ class Download:
             with target.open("wb", buffering=0) as out:
                 self.bring(out)
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
                 raise DiskFull(
                     f"{self._what} ({self._size} bytes) does not fit on the disk of {target.parent}"
                     f" ({self._reached} bytes did)",
@@ -198,7 +198,9 @@ class Download:
             block = stream.read1(min(CHUNK, self._size - self._reached))
             if not block:
                 raise Broken("the stream ended early")
-            out.write(block)
+            left = memoryview(block)
+            while left:  # a disk that runs full takes a part before it says so
+                left = left[out.write(left) :]
             self._reached += len(block)
             for _, running, _ in self._sums:
                 running.update(block)

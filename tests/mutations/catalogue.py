@@ -21,8 +21,20 @@ TOGETHER = 160
 Share = tuple[Path, str, int, str, int]
 
 
-def catalogue(more: int = 1) -> list[Mutation]:
-    """All families; `more` times as many of the random ones."""
+def catalogue(more: int) -> list[Mutation]:
+    """What is ingested: with `more` = 0 half of each family, for every day; else all of them and
+    `more` times as many of the random ones."""
+    made = _everything(more or 1)
+    if more:
+        return made
+    return [m for n, m in enumerate(made) if n % 4 in (0, 3) or m.name in ALWAYS]
+
+
+ALWAYS = ("20,000 tag columns", "a quote left open, few quoted", "nested deep, legacy")
+"""What once was found by these and is unlike all others."""
+
+
+def _everything(more: int) -> list[Mutation]:
     made = [
         *values.mutations(),
         *texts.mutations(),
@@ -36,12 +48,13 @@ def catalogue(more: int = 1) -> list[Mutation]:
     return made
 
 
-def run_catalogue(place: Path, seed: str, more: int = 1) -> list[Outcome]:
+def run_catalogue(place: Path, seed: str, more: int = 0) -> list[Outcome]:
     """Ingest every mutated delivery, in two processes.
 
     Args:
         place: an empty folder.
         seed: of what is random in them.
+        more: see `catalogue`.
     """
     shares: list[Share] = []
     for form in FORMS:

@@ -9,11 +9,12 @@ import random
 from collections.abc import Callable
 
 from tests.mutations.bill import Delivery, csv_text, table
-from tests.mutations.verdict import Mutation, Verdict, kept, refused
+from tests.mutations.verdict import Ingested, Mutation, Verdict, kept, refused
 
 Records = list[list[str]]
 Verdicts = Verdict | tuple[Verdict, ...]
 Mutate = Callable[[Delivery, random.Random], Verdicts]
+NAME = "bill-Manifest.json"
 REQUIRED = ("account", "type", "start", "cost", "currency")
 FOCUS_REQUIRED = ("cost", "effective", "currency", "period", "type", "start")
 
@@ -122,6 +123,13 @@ def more(count: int, name: Callable[[int], str], value: str = "v") -> Mutate:
     return mutate
 
 
+def too_wide(delivery: Delivery, rng: random.Random) -> Verdicts:
+    """As many tag columns as a bill may have at most: kept where memory allows, or refused."""
+    whole = more(20_000, lambda n: f"resourceTags/user:tag-{n}")(delivery, rng)
+    assert isinstance(whole, Ingested)
+    return whole, refused(NAME, "20013 columns", "FINOPS_MEMORY_LIMIT")
+
+
 def other_columns(delivery: Delivery, rng: random.Random) -> Verdict:
     """The two files have different sets of columns, as when a tag appears within a month."""
     records = records_of(delivery)
@@ -193,7 +201,6 @@ def mutations() -> list[Mutation]:
         more(4, lambda n: "resourceTags/user:" + ("组", "ñ", "🦆", "a:b/c")[n]),
     )
     add("1,500 tag columns", "focuscsv", more(1_500, lambda n: f"x_tag_{n}"))
-    if 0:
-        add("20,000 tag columns", "legacy", more(20_000, lambda n: f"resourceTags/user:tag-{n}"))
+    add("20,000 tag columns", "legacy", too_wide)
     add("other columns in each file", "legacy", other_columns)
     return made

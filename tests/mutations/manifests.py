@@ -118,9 +118,18 @@ def another(ending: str) -> Mutate:
 
 
 def second_manifest(delivery: Delivery, rng: random.Random) -> Verdict:
-    """Two manifests in the month's folder."""
+    """Another report's manifest beside: the one that is named after the location is taken."""
+    shutil.copy(delivery.file(1), delivery.folder / f"other{delivery.form.ending}")
+    text = delivery.manifest.read_text().replace("bill-1", "other")
+    delivery.manifest.with_name("other-Manifest.json").write_text(text)
+    return all_rows(delivery)
+
+
+def two_manifests(delivery: Delivery, rng: random.Random) -> Verdict:
+    """Two manifests in the month's folder, of which none has the location's name."""
     shutil.copy(delivery.manifest, delivery.manifest.with_name("other-Manifest.json"))
-    return refused("2 manifests", "other-Manifest.json")
+    delivery.manifest.rename(delivery.manifest.with_name("one-Manifest.json"))
+    return refused("2 manifests", "other-Manifest.json", "one-Manifest.json")
 
 
 def no_manifest(delivery: Delivery, rng: random.Random) -> Verdict:
@@ -202,6 +211,20 @@ KEYS: dict[str, tuple[Callable[[list[Any], Delivery], Any], tuple[str, ...]]] = 
 }
 
 
+ARRANGED: tuple[Mutate, ...] = (
+    fewer,
+    absolute,
+    gone,
+    folder_instead,
+    linked,
+    second_manifest,
+    two_manifests,
+    no_manifest,
+    more_files,
+    crossed,
+)
+
+
 def mutations() -> list[Mutation]:
     """This family."""
     made = []
@@ -214,8 +237,7 @@ def mutations() -> list[Mutation]:
     for number, (name, (change_keys, said)) in enumerate(KEYS.items()):
         add(f"keys: {name}", ("legacy", "cur2")[number % 2], keys(change_keys, *said))
     for form in ("legacy", "cur2", "focus"):
-        for mutate in (fewer, absolute, gone, folder_instead, linked, second_manifest, no_manifest,
-                       more_files, crossed):  # fmt: skip
+        for mutate in ARRANGED:
             add(mutate.__name__.replace("_", " "), form, mutate)
     for ending in (".txt", "", ".csv.gz.part", ".orc", ".parquet"):
         add(f"ending {ending!r}", "legacy", another(ending))

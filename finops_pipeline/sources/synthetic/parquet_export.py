@@ -147,9 +147,7 @@ def _files(home: Path, scene: Scene, schema: pa.Schema, rows: Sequence[Row]) -> 
         else:
             name = f"{source.export}-{part:05d}.csv.gz"
             texts = ({key: _text(value) for key, value in row.items()} for row in chunk)
-            (home / name).write_bytes(
-                packed_csv(source.form.packing, name, schema.names, texts)
-            )
+            (home / name).write_bytes(packed_csv(source.form.packing, name, schema.names, texts))
         yield name
 
 

@@ -1,0 +1,55 @@
+"""Whatever a bill's cells hold and however they are quoted, reading gives the same cells back.
+
+Hypothesis makes small bills: any text in the cells (line ends, quotes, commas, any script), quoted
+as little or as much as CSV allows, with LF or CRLF, with or without a byte order mark and a line
+end at the end. The reader must return every cell, and reject nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from finops_pipeline.contracts.bills import CUR
+from finops_pipeline.lake.duck import Limits, scratch_connection
+from finops_pipeline.landing.quarantine import rejected_records
+from finops_pipeline.landing.read import open_files
+from tests.bills import COLUMNS, row
+from tests.mutations.bill import csv_text
+
+CELL = st.text(
+    st.characters(codec="utf-8", exclude_characters="\r\0", exclude_categories=["Cs"]), max_size=12
+) | st.sampled_from(['"', '""', ',"', '",', "\n", "a\nb", " ", "\t", '"a","b"', "'", "\\", '\\"'])
+COSTS = st.decimals(-(10**6), 10**6, places=10).map(str)
+BILL = st.lists(st.tuples(COSTS, CELL, CELL), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(
+    bill=BILL,
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    newline=st.sampled_from(["\n", "\r\n"]),
+    mark=st.booleans(),
+    ended=st.booleans(),
+)
+def test_every_cell_comes_back(
+    bill: list[tuple[str, str, str]], quoting: int, newline: str, mark: bool, ended: bool
+) -> None:
+    header = [*COLUMNS, "lineItem/LineItemDescription", "resourceTags/user:a"]
+    records = [[*row(cost).values(), *cells] for cost, *cells in bill]
+    text = csv_text([header, *records], newline, quoting)
+    if not ended:
+        text = text.removesuffix(newline)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bill.csv"
+        path.write_bytes(("\ufeff" * mark + text).encode())
+        with scratch_connection(Path(folder) / "spill", Limits("256MB", 1)) as connection:
+            file = open_files(connection, [("bill.csv", path)], CUR, Path(folder))[0]
+            names = ", ".join(f'"{name}"' for name in header)
+            found = connection.execute(f"select {names} from ({file.scan()})").fetchall()
+            assert rejected_records(connection, file) == {}
+    assert [[cell or "" for cell in line] for line in found] == records

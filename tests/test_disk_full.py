@@ -1,0 +1,95 @@
+"""The disk runs full at any point of an ingest: it is said, nothing is half, the next run is whole.
+
+Covers: download, inflating, landing, charges, tables and ledger, on a real small disk (tmpfs) where
+a test may mount one, and everywhere with a limit on the size of a file.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.before_the_fault import Bill, Estate, build
+from tests.faulty_proxy import FaultyServer, line
+from tests.servers import Store
+
+__all__ = ["line"]
+
+KIB = 1 << 10
+SIZES = {"disk": [0, 220, 1200, 16000], "file": [50, 400, 16000]}
+MORE = {
+    "disk": [24, 90, 160, 260, 300, 350, 500, 800, 1800, 2600, 3400, 4200, 5000, 6000, 16000],
+    "file": [16, 32, 70, 100, 130, 200, 300, 800, 1600, 2400, 3200, 16000],
+}
+"""KiB that are free, or that a file may have."""
+
+
+@pytest.fixture(scope="module")
+def estate(store: Store, line: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> Estate:
+    """Two tenants with a month published and the next delivery in the store."""
+    made = build(tmp_path_factory.mktemp("disk"), store, line, ["payer"])
+    facts = {"url": store.url, "keys": store.keys, "bucket": made.bucket, "sources": made.sources}
+    (made.work / "estate.json").write_text(json.dumps(facts))
+    return made
+
+
+def tries(estate: Estate, mode: str, sizes: list[int]) -> list[dict[str, Any]]:
+    words = [sys.executable, "-m", "tests.full_disk", str(estate.work), mode]
+    words += [str(size * KIB) for size in sizes]
+    if mode == "disk":
+        words = ["unshare", "-m", *words]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(told) for told in done.stdout.splitlines()]
+
+
+def may_mount(folder: Path) -> bool:
+    words = f"mount -t tmpfs -o size=1m none {folder}"
+    try:
+        return subprocess.run(["unshare", "-m", "sh", "-c", words], check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def bills(told: dict[str, list[Any]]) -> dict[str, Bill]:
+    return {source: (rows, Decimal(billed)) for source, (rows, billed) in told.items()}
+
+
+@pytest.mark.parametrize("mode", SIZES)
+def test_a_full_disk_loses_and_halves_nothing(estate: Estate, mode: str, tmp_path: Path) -> None:
+    check(estate, mode, tmp_path, SIZES[mode])
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("mode", MORE)
+def test_a_disk_with_any_room(estate: Estate, mode: str, tmp_path: Path) -> None:
+    check(estate, mode, tmp_path, MORE[mode])
+
+
+def check(estate: Estate, mode: str, tmp_path: Path, sizes: list[int]) -> None:
+    if mode == "disk" and not may_mount(tmp_path):
+        pytest.skip("this user may not mount a small disk; the limit on files is tried instead")
+    old, new = estate.old, estate.new
+    stages = set()
+    for one in tries(estate, mode, sizes):
+        refused = [said for said in one["said"] if said.startswith("finops: ")]
+        why = f"{one['free']} bytes: {refused}"
+        assert one["code"] == (1 if refused else 0), why
+        stages |= {said.split()[1] for said in refused}
+        for said in refused:
+            full = "Make room on the disk" in said or ("disk I/O error" in said and mode == "file")
+            assert full, said
+        seen = bills(one["seen"])
+        assert seen.keys() == old.keys()
+        assert all(bill in (old[source], new[source]) for source, bill in seen.items()), why
+        assert one["after"] == 0, one["after_said"]
+        assert bills(one["seen_after"]) == new, why
+        assert not one["left"]
+    assert stages >= {"landing", "warehouse"}, stages
+    assert not refused, "at last there is room"

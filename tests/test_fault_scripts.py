@@ -1,0 +1,126 @@
+"""Anything goes wrong at any request: random faults, several to a source, night after night.
+
+Each trial is one source in one `finops ingest`, with one to three faults at random requests. It
+ends with the next delivery or, said, with the one before; at last all converge. `make test` runs
+one seed, `pytest -m torture` more.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.before_the_fault import Estate, build
+from tests.conftest import FIGURES
+from tests.faulty_proxy import (
+    FOREVER,
+    Deed,
+    Fault,
+    FaultyServer,
+    cuts,
+    flips,
+    gives,
+    ignores_ranges,
+    is_mute,
+    line,
+    marks,
+    refuses,
+    resets,
+    says,
+    stalls,
+    trickles,
+)
+from tests.servers import Store
+
+__all__ = ["line"]
+
+SEED, TORTURE = 7, (11, 23)
+SOURCES = 8
+NIGHTS, TORTURE_NIGHTS = 1, 8
+
+
+def any_deed(rng: random.Random) -> tuple[Deed, str]:
+    """Something that goes wrong, and with which requests it can."""
+    bytes_ = rng.choice((0, 1, 40, 500, rng.randrange(70_000)))
+    deeds: list[tuple[Deed, str]] = [
+        (resets(bytes_), ""),
+        (cuts(bytes_), ""),
+        (stalls(bytes_), ""),
+        (refuses(), ""),
+        (is_mute(), ""),
+        (trickles(200, 0.01, 60), ""),
+        (trickles(10, 0.1), "data"),
+        (says(503, "SlowDown"), ""),
+        (says(500, "InternalError"), ""),
+        (says(403, "ExpiredToken"), ""),
+        (says(403, "RequestTimeTooSkewed"), ""),
+        (says(404, "NoSuchKey"), "data"),
+        (gives(b"<html><body>Sign in</body></html>"), ""),
+        (gives(b""), ""),
+        (gives(b"", 502), ""),
+        (marks("f" * 32), "data"),
+        (flips(rng.random()), rng.choice(("data", "manifest"))),
+        (ignores_ranges(), "data"),
+    ]
+    return rng.choice(deeds)
+
+
+def any_script(rng: random.Random, source: str) -> list[Fault]:
+    """One to three faults on a source's requests."""
+    script = []
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        deed, kind = any_deed(rng)
+        times = rng.choice((1, 1, 1, 1, 2, 3, 6, FOREVER))
+        script.append(Fault(deed, kind, f"{source}/*", times, after=rng.randrange(7)))
+    return script
+
+
+def nights(estate: Estate, rng: random.Random, number: int) -> tuple[int, int, int]:
+    """Nights of faults, then a good one; returns (trials, trials hit, trials refused)."""
+    trials = hit = refused = 0
+    before = dict(estate.old)
+    for night in range(number):
+        if night:
+            estate.deliver()
+        faults = [fault for source in estate.sources for fault in any_script(rng, source)]
+        ran = estate.ingest(*faults)
+        log, seen = list(estate.line.log), estate.visible()
+        for source in estate.sources:
+            said = [words for words in ran.said if words.startswith(f"finops: landing {source} ")]
+            wanted = before if said else estate.new
+            assert seen[source] == wanted[source], f"night {night}, {source}: {ran.said}"
+            trials += 1
+            hit += any(one.fault for one in log if one.key.startswith(f"{source}/"))
+            refused += bool(said)
+        before = seen
+    done = estate.ingest()
+    assert done.code == 0, done.said
+    assert estate.visible() == estate.new
+    assert not estate.leftovers()
+    return trials, hit, refused
+
+
+def told(estate: Estate, request: pytest.FixtureRequest, seed: int, number: int) -> None:
+    trials, hit, refused = nights(estate, random.Random(seed), number)
+    words = f"faults, seed {seed}: {trials} trials, {hit} hit, {hit - refused} of them recovered,"
+    words += f" {refused} refused; 0 rows lost, 0 months half-visible"
+    request.config.stash.setdefault(FIGURES, []).append(words)
+    assert hit > trials / 2
+    assert 0 < refused < trials
+
+
+@pytest.fixture
+def estate(store: Store, line: FaultyServer, tmp_path: Path) -> Estate:
+    return build(tmp_path, store, line, [f"s-{number}" for number in range(SOURCES - 1)])
+
+
+def test_any_fault_at_any_request(estate: Estate, request: pytest.FixtureRequest) -> None:
+    told(estate, request, SEED, NIGHTS)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", TORTURE)
+def test_many_nights(estate: Estate, request: pytest.FixtureRequest, seed: int) -> None:
+    told(estate, request, seed, TORTURE_NIGHTS)
