@@ -25,12 +25,16 @@ SECRET = "777.77"
 @pytest.fixture
 def two(empty: Installation, tmp_path: Path) -> Installation:
     """acme and globex with a legacy CUR folder each; globex's bill is the secret."""
+    text = "tenants:\n"
     for tenant, cost in (("acme", "1.5"), ("globex", SECRET)):
         deliver(tmp_path / tenant / "cur", [row(cost)])
-        empty.finops("tenant", "add", tenant)
-        empty.finops("source", "add", f"{tenant}/payer", "--format", "legacy-cur",
-                     "--location", str(tmp_path / tenant / "cur"))  # fmt: skip
-        empty.finops("project", "add", f"{tenant}/prod", "--account", "111122223333")
+        text += (
+            f"- name: {tenant}\n"
+            f"  sources: [{{name: payer, format: legacy-cur, location: {tenant}/cur}}]\n"
+            "  projects: [{name: prod, accounts: ['111122223333']}]\n"
+        )
+    (tmp_path / "tenants.yaml").write_text(text)
+    empty.apply(tmp_path / "tenants.yaml")
     return empty
 
 

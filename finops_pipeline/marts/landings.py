@@ -15,6 +15,7 @@ from finops_pipeline.lake.duck import Connection, columns_of, ident, text
 from finops_pipeline.lake.layout import partition_glob
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import glob_relation
+from finops_pipeline.tenants.model import SourceFormat
 
 Types = dict[str, str]
 """Column -> DuckDB type."""
@@ -78,7 +79,9 @@ def _types_by_month(
         if not delivery.rows_kept or not path.exists():
             continue
         columns = dict(delivery.columns) or _of_file(connection, path)
-        found[delivery.billing_period] = columns | {"x_SourceFile": "VARCHAR"}
+        if delivery.format != SourceFormat.COST_EXPLORER.value:  # its answers are no files
+            columns["x_SourceFile"] = "VARCHAR"
+        found[delivery.billing_period] = columns
     return found
 
 
