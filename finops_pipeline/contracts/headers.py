@@ -18,6 +18,7 @@ RESERVED = (
     "x_first",
     "x_end",
     "x_money",
+    "x_path",
     "x_month",
     "x_n",
     "x_raw",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -61,29 +61,36 @@ class ReadableFile:
         """Unique name -> DuckDB type."""
         return {unique: kind for _, unique, kind in self.columns}
 
-    def scan(self, serial: bool = False) -> str:
+    def scan(self, serial: bool = False, alike: Sequence[ReadableFile] = ()) -> str:
         """SQL that reads every record, with the file's name added.
 
         Records with the wrong number of fields or bad quoting go to `reject_errors`.
 
         Args:
             serial: one thread, in file order, so that `row_number() over ()` counts records.
+            alike: more files with the same columns, to be read by the same scan: scans of their
+                own would each hold buffers and row groups, and spill.
         """
-        origin = f"{text(self.name)} as {SOURCE_FILE}"
-        path = text(str(self.path))
+        together = (self, *alike)
+        paths = texts([str(file.path) for file in together])
+        cases = [f"when {text(str(file.path))} then {text(file.name)}" for file in together]
+        origin = f"case x_path {' '.join(cases)} end as {SOURCE_FILE}"
         if not self.is_csv:
             names = ", ".join(
                 f"{self._value(own, unique, kind)} as {ident(unique)}"
                 for own, unique, kind in self.columns
             )
-            return f"select {names}, {origin} from read_parquet({path}, hive_partitioning = false)"
+            return (
+                f"select {names}, {origin} from read_parquet({paths}, hive_partitioning = false,"
+                " filename = 'x_path')"
+            )
         types = ", ".join(f"{text(unique)}: 'VARCHAR'" for _, unique, _ in self.columns)
         return (
-            f"select *, {origin} from read_csv({path}, auto_detect = false,"
+            f"select * exclude (x_path), {origin} from read_csv({paths}, auto_detect = false,"
             f" hive_partitioning = false, header = true, delim = ',', quote = '\"', escape = '\"',"
             f" nullstr = {texts(list(self.null_words))}, columns = {{{types}}},"
             f" parallel = {str(not serial).lower()}, max_line_size = {_LINE_SIZE},"
-            " store_rejects = true, ignore_errors = true)"
+            " store_rejects = true, ignore_errors = true, filename = 'x_path')"
         )
 
     def _value(self, own: str, unique: str, kind: str) -> str:
@@ -210,7 +217,13 @@ def _has_doubles(names: Iterable[str]) -> bool:
 
 def relation_of(readable: list[ReadableFile]) -> str:
     """SQL over all files of a delivery, united by column name (sets vary between files)."""
-    return "\nunion all by name\n".join(file.scan() for file in readable)
+    groups: dict[object, list[ReadableFile]] = {}
+    for file in readable:
+        said = (file.is_csv, file.columns, file.null_words, file.as_text, file.accounts)
+        groups.setdefault(said, []).append(file)
+    return "\nunion all by name\n".join(
+        first.scan(alike=others) for first, *others in groups.values()
+    )
 
 
 def run(connection: Connection, sql: str, name: str, readable: list[ReadableFile]) -> None:
