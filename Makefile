@@ -26,7 +26,7 @@ test: install  ## All tests, on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 torture: install  ## Faults, kills and damaged deliveries with many more seeds (long)
-	$(BIN)/python -m pytest -m torture
+	$(BIN)/python -m pytest -m torture -n 2 --dist loadfile
 
 bench: install  ## How fast bills become visible, as ratios (writes 15 GB to build/bench)
 	$(BIN)/python benchmarks/ingest.py

@@ -21,6 +21,7 @@ from finops_pipeline.pipeline import House, ingest
 from finops_pipeline.settings import Settings
 from finops_pipeline.sources.synthetic.estate import write_estate
 from finops_pipeline.tenants.declare import apply, read_declaration
+from tests.finops_process import run_finops
 from tests.servers import moto, store
 
 __all__ = ["moto", "store"]
@@ -100,14 +101,7 @@ class Installation:
 
     def finops(self, *words: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the command line as a user would; `ok=False` when it must fail."""
-        done = subprocess.run(
-            [sys.executable, "-m", "finops_pipeline.cli", *words],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "FINOPS_DATA": str(self.data)},
-            check=False,
-            timeout=300,
-        )
+        done = run_finops(words, {**os.environ, "FINOPS_DATA": str(self.data)})
         assert (done.returncode == 0) is ok, f"{words}: {done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done

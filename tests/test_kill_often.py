@@ -21,7 +21,7 @@ from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.bills import deliver, row
 from tests.conftest import FIGURES, Installation
 
-KILLS, TORTURE = 110, 1500
+KILLS, TORTURE = 110, 600
 MONTHS = ("2026-08", "2026-09")
 
 DRIVER = """

@@ -1,0 +1,104 @@
+"""`finops` as a process of its own, without paying for its imports every time.
+
+Put here: a process that has imported the command line, done nothing, and forks for each command.
+Keep out: what the commands are for.
+
+A command's start is 1.4 s of imports, and the tests run some 250. The house's rule that nothing
+happens at import (test_house.py) makes a fork the same as a fresh start. `python -m
+finops_pipeline.cli` itself is started by tests that kill it and by those of the docs.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+_PATIENCE_SECONDS = 300
+_busy = threading.Lock()
+_server: subprocess.Popen[str] | None = None
+
+
+def run_finops(
+    words: tuple[str, ...], environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run `finops` with these words; a second one at the same time starts the usual way."""
+    if not _busy.acquire(blocking=False):
+        command = [sys.executable, "-m", "finops_pipeline.cli", *words]
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+            timeout=_PATIENCE_SECONDS,
+        )
+    try:
+        with TemporaryDirectory() as scratch:
+            out, err = Path(scratch, "out"), Path(scratch, "err")
+            asked = {"words": words, "environment": environment, "cwd": str(Path.cwd())}
+            asked |= {"out": str(out), "err": str(err)}
+            server = _started()
+            assert server.stdin and server.stdout
+            server.stdin.write(json.dumps(asked) + "\n")
+            server.stdin.flush()
+            code = int(server.stdout.readline())
+            said = (out.read_text("utf-8"), err.read_text("utf-8"))
+        return subprocess.CompletedProcess(["finops", *words], code, *said)
+    finally:
+        _busy.release()
+
+
+def _started() -> subprocess.Popen[str]:
+    global _server
+    if _server is None or _server.poll() is not None:
+        _server = subprocess.Popen(
+            [sys.executable, str(Path(__file__))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        atexit.register(_server.kill)
+    return _server
+
+
+def _serve() -> None:
+    """Fork for each line of stdin; answer with the exit code. Ends when stdin does."""
+    from finops_pipeline.cli.app import main  # noqa: PLC0415  (only the forking process pays)
+
+    for line in sys.stdin:
+        asked = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _become(asked)
+            main()
+            sys.exit(0)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def _become(asked: dict[str, Any]) -> None:
+    signal.alarm(_PATIENCE_SECONDS)
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    os.chdir(asked["cwd"])
+    for name, number in (("/dev/null", 0), (asked["out"], 1), (asked["err"], 2)):
+        flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        handle = os.open(name, flags, 0o600)
+        os.dup2(handle, number)
+        os.close(handle)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+    sys.argv = ["finops", *asked["words"]]
+
+
+if __name__ == "__main__":
+    _serve()
