@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from finops_pipeline.errors import DiskFull, FinopsError, RegistryError
+from finops_pipeline.errors import DiskFull, FileProblem, FinopsError, RegistryError
 from finops_pipeline.focus.reconcile import Status, statuses
 from finops_pipeline.lake.duck import DuckDBError, Limits
 from finops_pipeline.lake.files import no_room
@@ -32,6 +33,9 @@ SURPRISES = (
     ValueError,
     TypeError,
     ArithmeticError,
+    LookupError,
+    AttributeError,
+    MemoryError,
 )
 """What may go wrong with one month without stopping the others: refusals, and what no one
 foresaw of a bill or a disk. A month that meets it is reported; what was published stays."""
@@ -143,6 +147,25 @@ class House:
                 "a folder that only this tenant reads, outside the lake",
                 "Correct the location",
             )
+
+    def check_files(self, tenant: str, paths: list[Path]) -> None:
+        """See that files brought by hand lie in no other tenant's exports, nor in the lake.
+
+        Raises:
+            FileProblem: one does, perhaps by way of a link; the message does not say whose.
+        """
+        shut = [place_of(str(self.settings.data_folder / "lake"))]
+        for other in self.registry.tenants():
+            if other.name != tenant:
+                shut += [place_of(s.location) for s in other.sources if s.location]
+        for path in paths:
+            mine = place_of(str(path))
+            if any(mine.overlaps(place) for place in shut):
+                raise FileProblem(
+                    f"{path} lies in a folder that is not tenant {tenant}'s own",
+                    "files that only this tenant reads, outside the lake",
+                    "If it is this tenant's bill, copy it to a folder of its own first",
+                )
 
     def location(self, tenant: Tenant, source: Source) -> Location:
         """The door to a source's location, which leads to nobody else's exports.

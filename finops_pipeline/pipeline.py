@@ -125,6 +125,7 @@ def ingest_files(
     if left_out:
         said = f"{len(left_out)} files that are no bills: {', '.join(left_out[:20])}"
         note(Step("landing", f"{tenant.name}/{source.name}", "", "left out", reason=said))
+    house.check_files(tenant.name, absolute)
     with house.writer(tenant.name) as writer:
         tenant = house.registry.tenant(tenant.name)
         source = tenant.source(source.name)

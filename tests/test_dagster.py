@@ -280,7 +280,7 @@ def test_backfill_of_one_project_over_its_months(
         done = told["status"] in ("COMPLETED_SUCCESS", "COMPLETED", "COMPLETED_FAILED", "FAILED")
         return told if done else None
 
-    told = until(150, finished)
+    told = until(300, finished)
     assert told["status"] == "COMPLETED_SUCCESS", told
     assert [run["status"] for run in told["runs"]] == ["SUCCESS"]
     for month in MONTHS:

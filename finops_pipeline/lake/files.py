@@ -128,7 +128,8 @@ def inflate(path: Path, target: Path, name: str) -> None:
                         _AGAIN,
                     )
     except _DAMAGE as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        # EINVAL: a damaged zip's directory points outside the file.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise FileProblem(
             f"{name} is damaged ({error})",

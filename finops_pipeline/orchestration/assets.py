@@ -9,6 +9,7 @@ to all of them.
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -16,6 +17,7 @@ import dagster as dg
 from finops_pipeline.contracts.columns import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.tables import MARTS
+from finops_pipeline.house import SURPRISES, reason_of
 from finops_pipeline.lake.duck import parquet_columns
 from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.lake.ledger import DeliveryRecord, PartitionRecord
@@ -42,6 +44,25 @@ def build_assets(parts: Partitions) -> list[dg.AssetsDefinition]:
         return [_landing(parts), _costs(parts), _warehouse(parts)]
 
 
+Work = Callable[[dg.AssetExecutionContext, Installation, Asked], None]
+"""What an asset does for one tenant's part of a run."""
+
+
+def _tenant_by_tenant(
+    context: dg.AssetExecutionContext, installation: Installation, work: Work
+) -> None:
+    """Do every tenant's part; one tenant's trouble stops no other and fails the run at the end."""
+    reasons: list[str] = []
+    for part in asked(context.partition_keys):
+        try:
+            work(context, installation, part)
+        except dg.Failure as error:
+            reasons.append(str(error.description))
+        except SURPRISES as error:
+            reasons.append(f"{part.tenant}: {reason_of(error)}")
+    _fail_on(reasons)
+
+
 def _landing(parts: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=parts.landing,
@@ -51,8 +72,7 @@ def _landing(parts: Partitions) -> dg.AssetsDefinition:
         description="A source's delivery of a month as Parquet, in the source's own columns.",
     )
     def landing(context: dg.AssetExecutionContext, installation: Installation) -> None:
-        for part in asked(context.partition_keys):
-            land_part(context, installation, part)
+        _tenant_by_tenant(context, installation, land_part)
 
     return landing
 
@@ -113,8 +133,7 @@ def _costs(parts: Partitions) -> dg.AssetsDefinition:
         description="A project's charges of a month as FOCUS 1.2 rows.",
     )
     def costs(context: dg.AssetExecutionContext, installation: Installation) -> None:
-        for part in asked(context.partition_keys):
-            build_part(context, installation, part)
+        _tenant_by_tenant(context, installation, build_part)
 
     return costs
 
@@ -168,8 +187,7 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
         description="The tenant's DuckDB file: views over its folders and aggregated tables.",
     )
     def warehouse(context: dg.AssetExecutionContext, installation: Installation) -> None:
-        for part in asked(context.partition_keys):
-            refresh_part(context, installation, part)
+        _tenant_by_tenant(context, installation, refresh_part)
 
     return warehouse
 

@@ -110,6 +110,9 @@ def _config(access: Access, service: str) -> Config:
         max_pool_connections=16,
         tcp_keepalive=True,
         user_agent_extra="finops-pipeline",
+        # The registry keeps tenants apart by what a source says; an endpoint of the environment or
+        # of a profile would lead it elsewhere.
+        ignore_configured_endpoint_urls=service in ("s3", "ce"),
         **({"s3": {"addressing_style": style}} if service == "s3" else {}),
     )
 

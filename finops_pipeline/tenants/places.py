@@ -21,6 +21,18 @@ _KEY = re.compile(r"arn:aws[a-z0-9-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[\w-]{1,64}",
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PROFILE = re.compile(r"[\w .:@/+=,-]{1,128}", re.A)
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
+_ALIAS = ("-s3alias", "--ol-s3", ".mrap")
+"""Endings that AWS keeps for other names of a bucket: which one they lead to, nobody can see."""
+
+_OF_SERVICE = re.compile(
+    rf"((bucket\.)?vpce-[a-z0-9-]+\.(s3|ce)\.{_REGION.pattern}\.vpce"
+    rf"|(s3|s3-fips|s3-accelerate|ce|ce-fips)(\.dualstack)?(\.{_REGION.pattern})?"
+    rf"|s3-{_REGION.pattern})\.(amazonaws\.com(\.cn)?|api\.aws)"
+)
+"""Hosts of AWS that are a service's own. One with a bucket before it would change what
+`s3://bucket` means."""
+
+_LOOPBACK = {"127.0.0.1", "::1", "0.0.0.0"}
 
 
 def check_role(role_arn: str) -> str:
@@ -79,10 +91,12 @@ def check_endpoint(endpoint_url: str) -> str:
         host, port, parts = None, None, urlsplit("")
     extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username
     usable = parts.scheme in {"http", "https"} and host and not extra and port != 0
+    if usable and is_amazon(endpoint_url):
+        usable = bool(_OF_SERVICE.fullmatch(str(host).rstrip(".")))
     if not usable or not endpoint_url.isprintable() or " " in endpoint_url:
         raise RegistryError(
             f"endpoint_url {endpoint_url[:200]!r} cannot be used",
-            "https://host or https://host:port, without a path and without credentials in it",
+            "https://host or https://host:port, without a path and without credentials or bucket in it",
             "Leave it out for AWS itself",
         )
     return endpoint_url.rstrip("/")
@@ -119,6 +133,11 @@ def bucket_and_prefix(location: str) -> tuple[str, str]:
             f"location {location[:200]!r} names no bucket",
             "s3://bucket/prefix of the report",
             "Copy the S3 URI of the report's folder from the S3 console",
+        )
+    if bucket.endswith(_ALIAS):
+        raise RegistryError(
+            f"location {location[:200]!r} names an access point, which hides whose bucket it is",
+            "s3://bucket/prefix with the bucket's own name",
         )
     prefix = prefix.rstrip("/")
     odd = {".", ".."} & set(prefix.split("/"))
@@ -170,13 +189,24 @@ def place_of(location: str, endpoint_url: str = "") -> Place:
     return Place("", Path(location.removeprefix("file://")).resolve().parts)
 
 
+def explorer_place(endpoint_url: str, role_arn: str, profile: str) -> Place:
+    """What Cost Explorer answers for at an endpoint: the account of the credentials, whole."""
+    account = role_account(role_arn)
+    whose = ("role", account) if account else ("profile", profile or "default")
+    return Place(f"cost explorer of {_store(endpoint_url)}", whose)
+
+
 def _store(endpoint_url: str) -> str:
-    """One word for a store: AWS has many endpoints, and all of them lead to the same buckets."""
+    """One word for a store: AWS has many endpoints, and all of them lead to the same buckets.
+
+    So do http and https of one host, and the names that a machine has for itself.
+    """
     parts = urlsplit(endpoint_url)
     host = (parts.hostname or "").rstrip(".")
     if not host or is_amazon(endpoint_url):
         return "s3"
-    return f"s3 {host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    host = "localhost" if host in _LOOPBACK else host
+    return f"s3 {host}" if parts.port in {None, 80, 443} else f"s3 {host}:{parts.port}"
 
 
 def is_amazon(endpoint_url: str) -> bool:

@@ -25,7 +25,7 @@ from finops_pipeline.tenants.model import (
     Tenant,
     check_name,
 )
-from finops_pipeline.tenants.places import Place, is_amazon, place_of, role_account
+from finops_pipeline.tenants.places import Place, explorer_place, place_of, role_account
 
 _WAIT_SECONDS = 30
 _meta = sa.MetaData()
@@ -311,7 +311,5 @@ def _places(source: Source) -> list[Place]:
         return [place_of(source.location, source.endpoint_url)] if source.location else []
     if not source.location:
         return []
-    # Cost Explorer answers for the account of the credentials, whole.
-    store = "cost explorer" if is_amazon(source.location) else f"cost explorer {source.location}"
-    account = role_account(source.role_arn)
-    return [Place(store, ("role", account) if account else ("profile", source.profile))]
+    asked = source.endpoint_url or source.location
+    return [explorer_place(asked, source.role_arn, source.profile)]
