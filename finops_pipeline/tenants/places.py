@@ -96,7 +96,7 @@ def check_endpoint(endpoint_url: str) -> str:
     if not usable or not endpoint_url.isprintable() or " " in endpoint_url:
         raise RegistryError(
             f"endpoint_url {endpoint_url[:200]!r} cannot be used",
-            "https://host or https://host:port, without a path and without credentials or bucket in it",
+            "https://host or https://host:port, without a path, credentials or bucket in it",
             "Leave it out for AWS itself",
         )
     return endpoint_url.rstrip("/")
