@@ -15,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from finops_pipeline.errors import SettingError
 
+_KEYS = {"tenant", "source", "project", "billing_period"}
+"""What names the partitions of the lake: DuckDB takes them from any segment of a path."""
+
 
 class Settings(BaseSettings):
     """One installation's settings; every field is read from `FINOPS_<NAME>`."""
@@ -64,11 +67,11 @@ class Settings(BaseSettings):
         """
         folder = self.data.expanduser().absolute()
         odd = [part for part in folder.parts if set(part) & set("*?[]{}\\")]
-        odd += [part for part in folder.parts if part.startswith("billing_period=")]
+        odd += [p for p in folder.parts if "=" in p and p.partition("=")[0].lower() in _KEYS]
         if odd:
             raise SettingError(
                 f"FINOPS_DATA leads through {odd[0]!r}",
-                "a path without * ? [ ] { } \\ and without billing_period=",
+                "a path without * ? [ ] { } \\ and without partition keys like billing_period=",
                 "Choose another folder: DuckDB reads such names as patterns",
             )
         return folder

@@ -192,16 +192,21 @@ def served(home: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     web = ["-m", "dagster_webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
     daemon = ["-m", "dagster._daemon", "run", "-w", "workspace.yaml"]
-    started = [
-        subprocess.Popen(
-            [sys.executable, *words],
-            cwd=REPOSITORY,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        for words in (web, daemon)
-    ]
+    # Made once before two processes would make it at once: on a fresh SQLite both stamp its schema,
+    # and afterwards no code location loads ("more than one head present").
+    with dg.DagsterInstance.get():
+        pass
+    with (home / "served.log").open("w") as log:
+        started = [
+            subprocess.Popen(
+                [sys.executable, *words],
+                cwd=REPOSITORY,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            for words in (web, daemon)
+        ]
     try:
         yield f"http://127.0.0.1:{port}/graphql"
     finally:
@@ -225,8 +230,8 @@ def ask(address: str, query: str, variables: dict[str, Any] | None = None) -> di
     return data
 
 
-def until(seconds: float, condition: Any) -> Any:
-    """Wait for a condition to give something; fail after so many seconds."""
+def until(seconds: float, condition: Any, log: Path) -> Any:
+    """Wait for a condition to give something; fail after so many seconds, with the log."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -235,7 +240,7 @@ def until(seconds: float, condition: Any) -> Any:
         except (urllib.error.URLError, ConnectionError):
             pass
         time.sleep(0.5)
-    raise AssertionError(f"not within {seconds} s")
+    raise AssertionError(f"not within {seconds} s:\n{log.read_text()[-6000:]}")
 
 
 LAUNCH = """
@@ -258,11 +263,11 @@ query ($id: String!) {
 
 
 def test_backfill_of_one_project_over_its_months(
-    served: str, fresh: Installation, truth: dict[str, Any]
+    served: str, home: Path, fresh: Installation
 ) -> None:
     """A backfill as the UI launches it: one project's months in one run, no other tenant."""
     house = fresh.house
-    until(60, lambda: ask(served, "{ version }"))
+    until(60, lambda: ask(served, "{ version }"), home / "served.log")
     with dg.DagsterInstance.get() as instance:
         tenant = house.registry.tenant("globex")
         materialize_tenant(instance, house, tenant, MONTHS)
@@ -280,7 +285,7 @@ def test_backfill_of_one_project_over_its_months(
         done = told["status"] in ("COMPLETED_SUCCESS", "COMPLETED", "COMPLETED_FAILED", "FAILED")
         return told if done else None
 
-    told = until(300, finished)
+    told = until(150, finished, home / "served.log")
     assert told["status"] == "COMPLETED_SUCCESS", told
     assert [run["status"] for run in told["runs"]] == ["SUCCESS"]
     for month in MONTHS:

@@ -152,7 +152,7 @@ def test_roles_of_every_partition(role: str) -> None:
         ({"role_arn": ROLE.format("111122223333") + "\n"}, "not the ARN of a role"),
         ({"role_arn": "arn:evil:iam::111122223333:role/x"}, "not the ARN of a role"),
         ({"endpoint_url": "ftp://x"}, "endpoint_url"),
-        ({"endpoint_url": "https://user:pw@host"}, "without credentials"),
+        ({"endpoint_url": "https://user:pw@host"}, "without a path, credentials"),
         ({"endpoint_url": "https://host/path"}, "without a path"),
         ({"endpoint_url": "https://"}, "endpoint_url"),
         ({"endpoint_url": "https://host:port"}, "endpoint_url"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from finops_pipeline import clock
+from finops_pipeline.errors import NotTrue
 from finops_pipeline.focus.claims import CLAIMS, claims_mark, reclaimed
 from finops_pipeline.focus.conversion import conversion_mark, prepare
 from finops_pipeline.focus.month import MonthPass
@@ -94,12 +95,38 @@ def _build_month(
             work = MonthPass(publication, tenant, [p for p, _ in part], month, deliveries)
             work.write(connection)
             passes.append((work, part))
+    _check_whole(tenant, due, deliveries, [work for work, _ in passes])
     # Nothing of the month is put on the publication unless all of it is right.
-    return [
-        _put(publication, tenant, project, month, wanted, work, deliveries)
-        for work, part in passes
-        for project, wanted in part
-    ]
+    with publication.all_or_nothing():
+        return [
+            _put(publication, tenant, project, month, wanted, work, deliveries)
+            for work, part in passes
+            for project, wanted in part
+        ]
+
+
+def _check_whole(
+    tenant: Tenant,
+    due: list[tuple[Project, str]],
+    deliveries: list[DeliveryRecord],
+    passes: list[MonthPass],
+) -> None:
+    """Where all readers of a source are built: each of its rows is one project's, and only one's.
+
+    Raises:
+        NotTrue: a row was given to no project, or to two.
+    """
+    names = {project.name for project, _ in due}
+    for delivery in deliveries:
+        readers = {p.name for p in tenant.all_projects if delivery.source in tenant.sources_of(p)}
+        given = sum(work.rows.get(delivery.source, 0) for work in passes)
+        if readers and readers <= names and given != delivery.rows_kept:
+            raise NotTrue(
+                f"{tenant.name}/{delivery.source} {delivery.billing_period} landed"
+                f" {delivery.rows_kept} rows, its projects were given {given}",
+                "every row in exactly one project",
+                "Nothing was published; please report this with the month's line items",
+            )
 
 
 def _put(

@@ -57,13 +57,15 @@ class MonthPass:
         self._deliveries = {d.source: d for d in deliveries}
         self._folder = publication.scratch(f"costs-{month}-{projects[0].name}")
         self._expected: dict[tuple[str, str, str], tuple[int, Any]] = {}
+        self.rows: dict[str, int] = {}
         self.totals: dict[str, Totals] = {}
         self.services: dict[str, list[ProjectTotal]] = {}
 
     def write(self, connection: Connection) -> None:
         """Write every project's file beside, and check it.
 
-        Afterwards `totals` and `services` hold what each project's charges came to.
+        Afterwards `totals` and `services` hold what each project's charges came to, and `rows`
+        how many rows of each source belonged to any of these projects.
 
         Raises:
             NotTrue: a partition does not add up to its part of the bill, or a landing is gone.
@@ -100,8 +102,18 @@ class MonthPass:
         )
 
     def file(self, project: str) -> Path | None:
-        """Where a project's charges were written; None when it has none."""
+        """Where a project's charges were written; None when it has none.
+
+        Raises:
+            NotTrue: they are in several files, of which one would be published.
+        """
         found = list((self._folder / f"project={project}").glob("*.parquet"))
+        if len(found) > 1:
+            raise NotTrue(
+                f"{self._tenant.name}/{project} {self._month} was written to {len(found)} files",
+                "one file for a project and month",
+                "Nothing was published; please report this",
+            )
         return found[0] if found else None
 
     def _charges_of(
@@ -121,11 +133,12 @@ class MonthPass:
             else (cur.TOTAL, cur.CURRENCY, f"{cur.LINE_TYPE} = 'SavingsPlanNegation'")
         )
         query = (
-            f"select x_Project, {currency}, count(*) - count(*) filter ({negation}), sum({money})"
+            f"select x_Project, {currency}, count(*), count(*) filter ({negation}), sum({money})"
             f" from {view} group by all order by all"
         )
-        for project, unit, lines, billed in connection.execute(query).fetchall():
-            self._expected[bill.source, project, unit] = (lines, billed)
+        for project, unit, rows_of, negations, billed in connection.execute(query).fetchall():
+            self._expected[bill.source, project, unit] = (rows_of - negations, billed)
+            self.rows[bill.source] = self.rows.get(bill.source, 0) + rows_of
         conversion = sql_text(_CHARGES.get(bill.kind, "cur_charges"))
         # Materialized, every column of every row would be kept, and spilled, between two scans.
         reads = f"{_READS.get(bill.kind, 'line_items')} as not materialized (from {view})"

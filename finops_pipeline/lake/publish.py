@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from finops_pipeline.errors import TenantBusy
+from finops_pipeline.errors import NotTrue, TenantBusy
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.ledger import (
@@ -41,12 +41,18 @@ class Writer:
 
     @contextmanager
     def publication(self) -> Iterator[Publication]:
-        """A publication with its own staging folder, cleared at the end whatever happens."""
+        """A publication with its own staging folder, cleared at the end whatever happens.
+
+        Except when it was committed and interrupted before all was moved: the ledger already
+        speaks of those files, and the next publication or writer moves them first.
+        """
+        recover(self.folder, self.ledger)
         publication = Publication(self)
         try:
             yield publication
         finally:
-            files.clear_folder(publication.work)
+            if not self.ledger.moves():
+                files.clear_folder(publication.work)
 
 
 class Publication:
@@ -103,6 +109,16 @@ class Publication:
             if name == table and month in (None, period)
         }
         return self.ledger.partitions(table, month) | pending
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """What is put on the publication inside goes off it again when that fails halfway."""
+        before = (dict(self._moves), dict(self._built), dict(self._totals), list(self._writes))
+        try:
+            yield
+        except BaseException:
+            self._moves, self._built, self._totals, self._writes = before
+            raise
 
     def total(self, delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]) -> None:
         """Let `commit` write what a delivery came to in a project, over what stood there."""
@@ -166,8 +182,13 @@ def tenant_writer(folder: TenantFolder, wait_seconds: float) -> Iterator[Writer]
 
 
 def recover(folder: TenantFolder, ledger: Ledger) -> None:
-    """Make the moves that are committed and not yet made. The caller holds the lock."""
+    """Make the moves that are committed and not yet made. The caller holds the lock.
+
+    Raises:
+        NotTrue: staged files that the ledger speaks of were removed by a foreign hand.
+    """
     moves = ledger.moves()
+    _check_staged(folder, [(staged, final) for _, staged, final in moves if staged is not None])
     for _, staged, final in moves:
         target = folder.root / final
         if target == folder.warehouse:
@@ -179,6 +200,29 @@ def recover(folder: TenantFolder, ledger: Ledger) -> None:
             files.move_into_place(folder.root / staged, target)
     if moves:
         ledger.write(moved)
+
+
+def _check_staged(folder: TenantFolder, moves: list[tuple[str, str]]) -> None:
+    """A staged file that is gone was moved, unless its publication's whole folder is gone too.
+
+    The folder is cleared only after its moves are forgotten. Where nothing stands at the end of
+    the move either, nothing false is shown, and the next run builds the partition again.
+    """
+    lost = [
+        final
+        for staged, final in moves
+        if not (folder.root / staged).exists()
+        and not (folder.staging / Path(staged).parts[1]).exists()
+        and (folder.root / final).exists()
+    ]
+    if lost:
+        raise NotTrue(
+            f"{len(lost)} files that tenant {folder.tenant}'s ledger speaks of were removed from"
+            f" {folder.staging} before they were put in place, so these may be older than it says:"
+            f" {', '.join(sorted(lost)[:20])}",
+            "the folder .staging left to finops",
+            "Put .staging back, or remove the files named; then run `finops ingest` again",
+        )
 
 
 def settle(folder: TenantFolder) -> None:

@@ -42,9 +42,9 @@ compared as (
         cost,
         case
             when PricingQuantity = 1 then unit_price - cost
-            when abs(PricingQuantity) < 1000000 and unit_price < 1000000
+            when abs(PricingQuantity) < 1000000 and abs(unit_price) < 1000000
             then unit_price::decimal(20, 14) * PricingQuantity::decimal(18, 12) - cost
-            when abs(PricingQuantity) < 1000000000000 and unit_price < 1
+            when abs(PricingQuantity) < 1000000000000 and abs(unit_price) < 1
             then unit_price::decimal(18, 16) * PricingQuantity::decimal(19, 7) - cost
         end as difference
     from priced

@@ -1,0 +1,291 @@
+"""One pass over a month: no row is lost, doubled or moved, and what was committed is not lost.
+
+Put here: many sources, many projects, odd account ids, claims with gaps, interrupted moves.
+Keep out: the seeded estate (test_truth.py), killed processes (test_kill.py).
+"""
+
+from __future__ import annotations
+
+import csv
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finops_pipeline.errors import NotTrue
+from finops_pipeline.focus import month
+from finops_pipeline.lake import files, publish
+from finops_pipeline.lake.layout import COSTS
+from finops_pipeline.lake.ledger import PartitionRecord
+from finops_pipeline.pipeline import ingest_files
+from finops_pipeline.tenants.model import Project, Source, SourceFormat, Tenant
+from tests.bills import row, write_csv
+from tests.conftest import Installation
+
+MONTH = "2026-09"
+ACCOUNTS = [f"{number:012d}" for number in range(1, 21)]
+
+
+def declare(installation: Installation, name: str, **said: Any) -> Tenant:
+    tenant = Tenant(name=name, **said)
+    installation.house.registry.save(tenant)
+    return installation.house.registry.tenant(name)
+
+
+def project(**said: Any) -> Project:
+    return Project.model_validate(said)
+
+
+def bring(installation: Installation, tenant: str, source: str, path: Path) -> Any:
+    known = installation.house.registry.tenant(tenant)
+    report = ingest_files(installation.house, known, known.source(source), [path])
+    assert not report.refused, report.refused
+    return report
+
+
+def sums(installation: Installation, tenant: str) -> dict[str, tuple[int, Decimal]]:
+    """Per project: charges, and what they bill."""
+    found = installation.rows(
+        tenant,
+        "select project, count(*) as n, sum(BilledCost)::varchar as billed from costs group by all",
+    )
+    return {r["project"]: (int(r["n"]), Decimal(r["billed"])) for r in found}
+
+
+def states(installation: Installation, tenant: str) -> set[str]:
+    return {r["state"] for r in installation.rows(tenant, "select state from data_status")}
+
+
+@pytest.fixture
+def two(empty: Installation, tmp_path: Path) -> Installation:
+    """globex has a bill of the same accounts: nothing of it may appear in acme."""
+    cur = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
+    declare(empty, "globex", sources=cur, projects=[project(name="p01", accounts=ACCOUNTS)])
+    write_csv(tmp_path / "globex.csv", [row("1000", account) for account in ACCOUNTS])
+    bring(empty, "globex", "payer", tmp_path / "globex.csv")
+    return empty
+
+
+def test_more_sources_than_go_together_and_more_projects_than_one_pass(
+    two: Installation, tmp_path: Path
+) -> None:
+    names = [f"s{number:02d}" for number in range(10)]
+    declare(
+        two,
+        "acme",
+        sources=[Source(name=name, format=SourceFormat.LEGACY_CUR) for name in names],
+        projects=[project(name=f"p{a[-2:]}", accounts=[a]) for a in ACCOUNTS[:18]],
+    )
+    for number, name in enumerate(names):
+        cost = f"0.{number + 1:018d}"
+        write_csv(tmp_path / f"{name}.csv", [row(cost, account) for account in ACCOUNTS])
+        bring(two, "acme", name, tmp_path / f"{name}.csv")
+    each = (10, Decimal("0.000000000000000055"))
+    wanted = {f"p{a[-2:]}": each for a in ACCOUNTS[:18]}
+    assert sums(two, "acme") == {**wanted, "unassigned": (20, 2 * each[1])}
+    assert states(two, "acme") == {"reconciled"}
+    assert sums(two, "globex") == {"p01": (20, Decimal(20000))}
+
+
+def focus(path: Path, rows: list[dict[str, str]]) -> Path:
+    base = {
+        "BilledCost": "1",
+        "EffectiveCost": "1",
+        "BillingCurrency": "USD",
+        "BillingPeriodStart": f"{MONTH}-01T00:00:00Z",
+        "ChargeCategory": "Usage",
+        "ChargePeriodStart": f"{MONTH}-05T00:00:00Z",
+    }
+    whole = [base | one for one in rows]
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(whole[0]))
+        writer.writeheader()
+        writer.writerows(whole)
+    return path
+
+
+def test_accounts_with_spaces_null_and_blank(two: Installation, tmp_path: Path) -> None:
+    declare(
+        two,
+        "acme",
+        sources=[Source(name="labs", format=SourceFormat.FOCUS)],
+        projects=[project(name="p01", accounts=ACCOUNTS[:1])],
+    )
+    ids = [ACCOUNTS[0], f" {ACCOUNTS[0]}", f"{ACCOUNTS[0]}  ", "", "   ", "NULL", ACCOUNTS[1]]
+    rows = [{"SubAccountId": i, "BilledCost": str(2**n)} for n, i in enumerate(ids)]
+    bring(two, "acme", "labs", focus(tmp_path / "labs.csv", rows))
+    assert sums(two, "acme") == {"p01": (3, Decimal(7)), "unassigned": (4, Decimal(120))}
+    assert states(two, "acme") == {"reconciled"}
+
+
+def test_focus_without_accounts_is_nobodys(two: Installation, tmp_path: Path) -> None:
+    declare(
+        two,
+        "acme",
+        sources=[Source(name="labs", format=SourceFormat.FOCUS)],
+        projects=[project(name="p01", accounts=ACCOUNTS[:1]), project(name="unassigned")],
+    )
+    bring(two, "acme", "labs", focus(tmp_path / "labs.csv", [{}, {}, {}]))
+    assert sums(two, "acme") == {"unassigned": (3, Decimal(3))}
+    assert states(two, "acme") == {"reconciled"}
+
+
+def test_claims_with_a_gap_cover_every_day_once(two: Installation, tmp_path: Path) -> None:
+    one = ACCOUNTS[0]
+    declare(
+        two,
+        "acme",
+        sources=[Source(name="payer", format=SourceFormat.LEGACY_CUR)],
+        projects=[
+            project(name="p01", accounts=[{"id": one, "from": "2026-09-03", "to": "2026-09-10"}]),
+            project(name="p02", accounts=[{"id": one, "from": "2026-09-20"}]),
+        ],
+    )
+    days = ["01", "02", "03", "09", "10", "19", "20", "30"]
+    rows = [row(str(10**n), one, f"{MONTH}-{day}") for n, day in enumerate(days)]
+    for late in ("2026-08-31", "2026-10-02"):
+        start = {"bill/BillingPeriodStartDate": f"{MONTH}-01T00:00:00Z"}
+        rows.append(row("0.5" if late < MONTH else "0.25", one, late) | start)
+    write_csv(tmp_path / "a.csv", rows)
+    bring(two, "acme", "payer", tmp_path / "a.csv")
+    assert sums(two, "acme") == {
+        "p01": (2, Decimal(1100)),
+        "p02": (3, Decimal("11000000.25")),
+        "unassigned": (5, Decimal("110011.5")),
+    }
+    assert states(two, "acme") == {"reconciled"}
+
+
+def interrupted(
+    installation: Installation, bill: Path, at: int, error: type[BaseException]
+) -> bool:
+    """Bring a bill and break at the so-manieth move; whether there were so many."""
+    real, made = files.move_into_place, [0]
+
+    def broken(staged: Path, final: Path) -> None:
+        made[0] += 1
+        if made[0] == at:
+            raise error
+        real(staged, final)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "move_into_place", broken)
+        with suppress(KeyboardInterrupt, OSError, AssertionError):
+            bring(installation, "acme", "payer", bill)
+    return made[0] >= at
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_interrupted_at_each_move_after_the_commit_nothing_committed_is_lost(
+    two: Installation, tmp_path: Path, error: type[BaseException]
+) -> None:
+    payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
+    halves = [
+        project(name=name, accounts=[a]) for name, a in zip(["aa", "bb"], ACCOUNTS, strict=False)
+    ]
+    declare(two, "acme", sources=payer, projects=halves)
+    bill, at = tmp_path / "a.csv", 0
+    write_csv(bill, [row("1", a) for a in ACCOUNTS[:2]])
+    bring(two, "acme", "payer", bill)
+    while True:
+        at, cost = at + 1, Decimal(7 + at)
+        write_csv(bill, [row(str(cost), a) for a in ACCOUNTS[:2]])
+        hit = interrupted(two, bill, at, error)
+        assert not two.ingest("acme").refused
+        seen = sums(two, "acme")
+        # What was interrupted before its commit never happened: only by hand can it come again.
+        if seen != {"aa": (1, cost), "bb": (1, cost)}:
+            bring(two, "acme", "payer", bill)
+        assert sums(two, "acme") == {"aa": (1, cost), "bb": (1, cost)}, at
+        (marts,) = two.rows("acme", "select sum(billed_cost) as c from monthly_costs")
+        assert Decimal(marts["c"]) == 2 * cost, at
+        assert states(two, "acme") == {"reconciled"}
+        assert not list((two.folder("acme") / ".staging").iterdir())
+        if not hit:
+            break
+    assert at > 4, "landing, two projects and the warehouse move"
+    assert sums(two, "globex") == {"p01": (20, Decimal(20000))}
+
+
+def test_staged_files_removed_by_hand_are_missed(two: Installation, tmp_path: Path) -> None:
+    payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
+    declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
+    bill = tmp_path / "a.csv"
+    write_csv(bill, [row("1", ACCOUNTS[0])])
+    bring(two, "acme", "payer", bill)
+    write_csv(bill, [row("7", ACCOUNTS[0])])
+    assert interrupted(two, bill, 1, KeyboardInterrupt)
+    folder = two.folder("acme")
+    files.clear_folder(folder / ".staging")
+    with pytest.raises(NotTrue, match=r"removed from .*landing/source=payer") as told:
+        two.ingest("acme")
+    for name in told.value.found.split(": ", 1)[1].split(", "):
+        (folder / name).unlink()
+    bring(two, "acme", "payer", bill)
+    assert sums(two, "acme") == {"p01": (1, Decimal(7))}
+    assert states(two, "acme") == {"reconciled"}
+    assert sums(two, "globex") == {"p01": (20, Decimal(20000))}
+
+
+LOST = "(select * from {0} where x_Project <> 'unassigned')"
+DOUBLED = "(from {0} union all (select * from {0} where x_Project = 'unassigned'))"
+
+
+@pytest.mark.parametrize(("leak", "given"), [(LOST, 1), (DOUBLED, 3)])
+def test_a_row_that_costs_nothing_is_missed_when_lost_or_doubled(
+    two: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leak: str, given: int
+) -> None:
+    payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
+    declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
+    write_csv(tmp_path / "a.csv", [row("1", ACCOUNTS[0]), row("0", ACCOUNTS[1])])
+    real = month.owned_rows
+    monkeypatch.setattr(month, "owned_rows", lambda *said: leak.format(real(*said)))
+    tenant = two.house.registry.tenant("acme")
+    report = ingest_files(two.house, tenant, tenant.source("payer"), [tmp_path / "a.csv"])
+    assert f"landed 2 rows, its projects were given {given}" in str(report.refused)
+    assert not list(two.folder("acme").glob("costs/**/*.parquet"))
+
+
+def test_two_files_of_a_project_are_not_taken_for_one(
+    two: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
+    declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
+    write_csv(tmp_path / "a.csv", [row("1", ACCOUNTS[0])])
+    real = month.MonthPass.write
+
+    def twice(self: month.MonthPass, connection: Any) -> None:
+        real(self, connection)
+        (found,) = self._folder.glob("project=p01/*.parquet")
+        found.with_name("another.parquet").write_bytes(found.read_bytes())
+
+    monkeypatch.setattr(month.MonthPass, "write", twice)
+    tenant = two.house.registry.tenant("acme")
+    report = ingest_files(two.house, tenant, tenant.source("payer"), [tmp_path / "a.csv"])
+    assert "2 files" in str(report.refused), report
+    assert not list(two.folder("acme").glob("costs/**/*.parquet"))
+
+
+def test_a_half_put_month_goes_off_the_publication(tmp_path: Path) -> None:
+    folder = Installation(tmp_path / "data").house.folder("acme")
+    with publish.tenant_writer(folder, 0) as writer, writer.publication() as publication:
+        record = PartitionRecord(COSTS, "p01", MONTH, "mark", 0, 0, "")
+        publication.build(record)
+        with pytest.raises(OSError), publication.all_or_nothing():
+            publication.build(PartitionRecord(COSTS, "p02", MONTH, "mark", 0, 0, ""))
+            raise OSError("the disk is full")
+        assert publication.partitions(COSTS) == {("p01", MONTH): record}
+
+
+def test_a_negative_price_stops_no_warehouse(two: Installation, tmp_path: Path) -> None:
+    labs = [Source(name="labs", format=SourceFormat.FOCUS)]
+    declare(two, "acme", sources=labs, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
+    prices = [("-5000000", "2"), ("-150", "2000000")]
+    rows = [
+        {"SubAccountId": ACCOUNTS[0], "ContractedUnitPrice": price, "PricingQuantity": quantity}
+        for price, quantity in prices
+    ]
+    bring(two, "acme", "labs", focus(tmp_path / "labs.csv", rows))
+    assert sums(two, "acme") == {"p01": (2, Decimal(2))}
