@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from finops_pipeline.contracts.columns import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.focus import COSTS
+from finops_pipeline.contracts.proofs import BILL_TOTALS, CHECK_RESULTS, PARTITIONS
 
 _PROJECT = (
     Column("project", TEXT, "Project the charges belong to.", False),
@@ -28,6 +29,17 @@ _MONEY = (
     Column("list_cost", MONEY, "At public list prices.", False),
     Column("contracted_cost", MONEY, "At contracted prices, before commitments.", False),
 )
+_NET_BILLED = Column(
+    "net_billed_cost", MONEY, "Billed after private discounts; null unless every charge states it."
+)
+_NET = (
+    _NET_BILLED,
+    Column(
+        "net_effective_cost",
+        MONEY,
+        "Effective after private discounts; null unless every charge states it.",
+    ),
+)
 _PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
 
 DAILY_COSTS = Table(
@@ -41,7 +53,7 @@ DAILY_COSTS = Table(
     columns=(
         _PERIOD,
         Column("charge_date", DAY, "Day (UTC) on which the charge's period starts.", False),
-        *_PROJECT, *_CUT, *_MONEY,
+        *_PROJECT, *_CUT, *_MONEY, *_NET,
     ),
 )  # fmt: skip
 
@@ -53,7 +65,7 @@ MONTHLY_COSTS = Table(
         "billing_period", "project", "sub_account_id", "region_id", "service_name",
         "charge_category", "billing_currency",
     ),
-    columns=(_PERIOD, *_PROJECT, *_CUT, *_MONEY),
+    columns=(_PERIOD, *_PROJECT, *_CUT, *_MONEY, *_NET),
 )  # fmt: skip
 
 MONTHLY_BILL = Table(
@@ -73,6 +85,7 @@ MONTHLY_BILL = Table(
         *(column for column in _CUT if column.name != "region_id"),
         Column("charges", COUNT, "Number of charges summed.", False),
         Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
+        _NET_BILLED,
     ),
 )  # fmt: skip
 
@@ -226,6 +239,9 @@ TABLES = (
     ACCOUNTS,
     DATA_STATUS,
     DELIVERY_HISTORY,
+    BILL_TOTALS,
+    PARTITIONS,
+    CHECK_RESULTS,
     API_REQUESTS,
     QUARANTINE,
     SLICES,

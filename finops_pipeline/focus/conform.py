@@ -159,6 +159,7 @@ def _put(
     else:
         publication.drop(final)
     publication.build(record)
+    publication.bill(project.name, month, tuple(work.bills.get(project.name, ())))
     services = work.services.get(project.name, [])
     for delivery in deliveries:
         mine = tuple(total for total in services if total.delivery_id == delivery.delivery_id)

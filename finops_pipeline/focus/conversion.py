@@ -14,12 +14,13 @@ from finops_pipeline.contracts.services import REGIONS, SERVICES
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.ledger import mark
 
+_ALL = ("macros", "cur_charges", "focus_charges", "cur_totals", "focus_totals")
 _SQL = resources.files("finops_pipeline.focus") / "sql"
 
 
 def conversion_mark() -> str:
     """A checksum of everything that decides what a row becomes."""
-    parts = [sql_text(name) for name in ("macros", "cur_charges", "focus_charges")]
+    parts = [sql_text(name) for name in _ALL]
     parts += [repr(CHARGE), repr(SERVICES), repr(REGIONS), repr(cur.COLUMNS)]
     parts.append(repr(sorted(DOCUMENTED)))
     return mark(parts)

@@ -8,6 +8,7 @@ Reads: landing   Writes: staged costs partitions
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from finops_pipeline.focus.claims import owned_rows
 from finops_pipeline.focus.conversion import sql_text
 from finops_pipeline.focus.landed import LandedBill, landed_bill
 from finops_pipeline.focus.normalise import focus_rows, line_items
+from finops_pipeline.lake.bill_totals import BillTotal
 from finops_pipeline.lake.duck import PARQUET_PARTS, Connection, ident, text
 from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.lake.ledger import DeliveryRecord, ProjectTotal
@@ -32,6 +34,7 @@ SOURCES_TOGETHER = 8
 
 _CHARGES = {SourceFormat.FOCUS: "focus_charges"}
 _READS = {SourceFormat.FOCUS: "focus_rows"}
+_TOTALS = {SourceFormat.FOCUS: "focus_totals"}
 
 
 class MonthPass:
@@ -56,7 +59,7 @@ class MonthPass:
         self._month = month
         self._deliveries = {d.source: d for d in deliveries}
         self._folder = publication.scratch(f"costs-{month}-{projects[0].name}")
-        self._expected: dict[tuple[str, str, str], tuple[int, Any]] = {}
+        self.bills: dict[str, list[BillTotal]] = {}
         self.rows: dict[str, int] = {}
         self.totals: dict[str, Totals] = {}
         self.services: dict[str, list[ProjectTotal]] = {}
@@ -64,8 +67,8 @@ class MonthPass:
     def write(self, connection: Connection) -> None:
         """Write every project's file beside, and check it.
 
-        Afterwards `totals` and `services` hold what each project's charges came to, and `rows`
-        how many rows of each source belonged to any of these projects.
+        Afterwards `totals` and `services` hold what each project's charges came to, `bills` what
+        its landed rows did, and `rows` how many rows of each source belonged to any of them.
 
         Raises:
             NotTrue: a partition does not add up to its part of the bill, or a landing is gone.
@@ -119,7 +122,7 @@ class MonthPass:
     def _charges_of(
         self, connection: Connection, readers: list[Project], delivery: DeliveryRecord
     ) -> str:
-        """SQL of one source's charges; notes what its rows bill, per project and currency."""
+        """SQL of one source's charges; notes what its rows come to (`bills`)."""
         bill = self._bill(connection, delivery)
         is_focus = bill.kind is SourceFormat.FOCUS
         rows = owned_rows(self._tenant, readers, self._month, bill)
@@ -127,21 +130,16 @@ class MonthPass:
         said = (bill.columns, rows, bill.source, self._month, bill.empty)
         select = focus_rows(*said) if is_focus else line_items(*said, bill.keys)
         connection.execute(f"create or replace temp view {view} as {select}")
-        money, currency, negation = (
-            ("BilledCost", "BillingCurrency", "false")
-            if is_focus
-            else (cur.TOTAL, cur.CURRENCY, f"{cur.LINE_TYPE} = 'SavingsPlanNegation'")
-        )
-        query = (
-            f"select x_Project, {currency}, count(*), count(*) filter ({negation}), sum({money})"
-            f" from {view} group by all order by all"
-        )
-        for project, unit, rows_of, negations, billed in connection.execute(query).fetchall():
-            self._expected[bill.source, project, unit] = (rows_of - negations, billed)
-            self.rows[bill.source] = self.rows.get(bill.source, 0) + rows_of
-        conversion = sql_text(_CHARGES.get(bill.kind, "cur_charges"))
         # Materialized, every column of every row would be kept, and spilled, between two scans.
         reads = f"{_READS.get(bill.kind, 'line_items')} as not materialized (from {view})"
+        totals = sql_text(_TOTALS.get(bill.kind, "cur_totals"))
+        query = connection.execute(f"with {reads} select * from ({totals}) order by all")
+        for project, *key, rows_of, billed, effective in query.fetchall():
+            costs = (format(billed, "f"), format(effective, "f"))
+            total = BillTotal(project, self._month, bill.source, *key, rows_of, *costs)
+            self.bills.setdefault(project, []).append(total)
+            self.rows[bill.source] = self.rows.get(bill.source, 0) + rows_of
+        conversion = sql_text(_CHARGES.get(bill.kind, "cur_charges"))
         return f"with {reads} select * from ({conversion})"
 
     def _bill(self, connection: Connection, delivery: DeliveryRecord) -> LandedBill:
@@ -183,9 +181,19 @@ class MonthPass:
             total = ProjectTotal(*key, charges, *(format(cost, "f") for cost in costs))
             self.services.setdefault(project, []).append(total)
 
+    def _expected(self) -> dict[tuple[str, str, str], list[BillTotal]]:
+        """What the landed rows come to, by source, project and currency."""
+        found: dict[tuple[str, str, str], list[BillTotal]] = {}
+        for total in (total for totals in self.bills.values() for total in totals):
+            key = (total.source, total.project, total.billing_currency)
+            found.setdefault(key, []).append(total)
+        return found
+
     def _check(self) -> None:
         """Every row has become one charge (negations none), and they bill the same, exactly."""
-        for (source, project, currency), (lines, billed) in self._expected.items():
+        for (source, project, currency), expected in self._expected().items():
+            lines = sum(t.rows for t in expected if t.line_item_type != "SavingsPlanNegation")
+            billed = exact_sum(Decimal(t.billed_cost) for t in expected)
             mine = [
                 t
                 for t in self.totals.get(project, ())

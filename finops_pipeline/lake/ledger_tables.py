@@ -45,6 +45,21 @@ DELIVERY_TOTALS = sa.Table(
     sa.Column("billed_cost", sa.Text, nullable=False),
     sa.Column("effective_cost", sa.Text, nullable=False),
 )
+BILL_TOTALS = sa.Table(
+    "bill_totals",
+    META,
+    sa.Column("project", sa.String(40), nullable=False),
+    sa.Column("billing_period", sa.String(7), nullable=False),
+    sa.Column("source", sa.String(40), nullable=False),
+    sa.Column("sub_account_id", sa.Text),
+    sa.Column("service_code", sa.Text, nullable=False),
+    sa.Column("line_item_type", sa.Text, nullable=False),
+    sa.Column("billing_currency", sa.Text, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("billed_cost", sa.Text, nullable=False),
+    sa.Column("effective_cost", sa.Text, nullable=False),
+    sa.Index("bill_totals_slice", "billing_period", "project"),
+)
 PARTITIONS = sa.Table(
     "partitions",
     META,

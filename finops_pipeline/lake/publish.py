@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from finops_pipeline.errors import NotTrue, TenantBusy
 from finops_pipeline.lake import files
+from finops_pipeline.lake.bill_totals import BillTotal, Slice, bill_totalled, bill_totals_of
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.ledger import (
     Ledger,
@@ -64,6 +65,7 @@ class Publication:
         self._moves: dict[Path, Path | None] = {}
         self._built: dict[tuple[str, str, str], PartitionRecord] = {}
         self._totals: dict[tuple[str, str], tuple[ProjectTotal, ...]] = {}
+        self._bills: dict[Slice, tuple[BillTotal, ...]] = {}
         self._writes: list[Write] = []
         self.work = writer.folder.staging / uuid.uuid4().hex[:12]
         self.work.mkdir(parents=True)
@@ -114,10 +116,12 @@ class Publication:
     def all_or_nothing(self) -> Iterator[None]:
         """What is put on the publication inside goes off it again when that fails halfway."""
         before = (dict(self._moves), dict(self._built), dict(self._totals), list(self._writes))
+        bills = dict(self._bills)
         try:
             yield
         except BaseException:
             self._moves, self._built, self._totals, self._writes = before
+            self._bills = bills
             raise
 
     def total(self, delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]) -> None:
@@ -133,6 +137,22 @@ class Publication:
         ]
         return [*kept, *(total for totals in self._totals.values() for total in totals)]
 
+    def bill(self, project: str, month: str, totals: tuple[BillTotal, ...]) -> None:
+        """Let `commit` write what a project's landed rows come to, over what stood there."""
+        self._bills[project, month] = totals
+
+    def bill_totals(self, slices: list[Slice]) -> list[BillTotal]:
+        """What the landed rows of these slices come to, as it will be."""
+        asked = set(slices)
+        months = sorted({month for _, month in asked - self._bills.keys()})
+        kept = [
+            total
+            for total in bill_totals_of(self.ledger, months)
+            if (total.project, total.billing_period) in asked - self._bills.keys()
+        ]
+        pending = (totals for key, totals in self._bills.items() if key in asked)
+        return [*kept, *(total for totals in pending for total in totals)]
+
     def record(self, *writes: Write) -> None:
         """Let `commit` write these to the ledger."""
         self._writes.extend(writes)
@@ -141,6 +161,7 @@ class Publication:
         """Make everything visible. Does nothing when nothing was staged or recorded."""
         writes = [*self._writes, *(built(record) for record in self._built.values())]
         writes += [totalled(*key, totals) for key, totals in self._totals.items()]
+        writes += [bill_totalled(key, totals) for key, totals in self._bills.items()]
         if not (self._moves or writes):
             return
         for final, staged in self._moves.items():
@@ -153,6 +174,7 @@ class Publication:
         self.ledger.write(*writes)
         recover(self.folder, self.ledger)
         self._moves, self._built, self._totals, self._writes = {}, {}, {}, []
+        self._bills = {}
 
 
 @contextmanager

@@ -12,12 +12,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from finops_pipeline.contracts.columns import Table
 from finops_pipeline.contracts.focus import COSTS
+from finops_pipeline.contracts.proofs import BILL_TOTALS, CHECK_RESULTS, PARTITIONS
 from finops_pipeline.contracts.tables import (
     ACCOUNTS,
     API_REQUESTS,
@@ -29,14 +28,22 @@ from finops_pipeline.contracts.tables import (
     SLICES,
 )
 from finops_pipeline.errors import NotTrue
-from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident, text
+from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident
 from finops_pipeline.lake.explorer import requests_of
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, building, files_relation, reading
+from finops_pipeline.marts.filling import append, create, fill
 from finops_pipeline.marts.history import fill_history
-from finops_pipeline.marts.library import Check, Mart, checks, marts
+from finops_pipeline.marts.library import Mart, checks, marts
+from finops_pipeline.marts.results import (
+    FAILED,
+    keep_results,
+    partition_rows,
+    refuse,
+    run_checks,
+)
 from finops_pipeline.marts.views import create_views, view_names
 from finops_pipeline.tenants.model import Tenant
 
@@ -87,7 +94,7 @@ def refresh(
         work = _Build(connection, publication, tenant, wanted)
         work.dimensions(status)
         work.marts(changed)
-        warnings = work.check()
+        warnings = work.check(changed)
         work.views()
         work.note()
         totals = _totals(connection, f"{WAREHOUSE}.")
@@ -100,6 +107,7 @@ def _wanted(publication: Publication, tenant: Tenant, status: Sequence[Any]) -> 
     """What the file should be built from, for each slice and as a whole."""
     projects = {project.name: project for project in tenant.all_projects}
     code = "\n".join(mart.sql for mart in marts()) + repr(list(MARTS.values()))
+    code += repr((BILL_TOTALS, CHECK_RESULTS, [check.sql for check in checks()]))
     wanted = {}
     for (name, month), record in publication.partitions(COSTS_TABLE).items():
         if record.rows:
@@ -111,7 +119,7 @@ def _wanted(publication: Publication, tenant: Tenant, status: Sequence[Any]) -> 
         f"{d.source} {d.billing_period} {d.delivery_id}" for d in publication.ledger.deliveries()
     ]
     whole = [tenant.model_dump_json(), _plain(status), *landed, *view_names(), repr(COSTS)]
-    whole.append(repr((DELIVERY_HISTORY, COST_EXPLORER_DAILY, API_REQUESTS)))
+    whole.append(repr((DELIVERY_HISTORY, PARTITIONS, COST_EXPLORER_DAILY, API_REQUESTS)))
     whole.append(repr(requests_of(publication.ledger)))
     wanted[_WHOLE] = _mark(whole)
     return wanted
@@ -169,7 +177,8 @@ class _Build:
     def dimensions(self, status: Sequence[Any]) -> None:
         """Write projects, accounts and data_status anew (they are small)."""
         tenant = self._tenant
-        self._fill(
+        fill(
+            self._connection,
             PROJECTS,
             [
                 (
@@ -182,7 +191,8 @@ class _Build:
                 for project in tenant.all_projects
             ],
         )
-        self._fill(
+        fill(
+            self._connection,
             ACCOUNTS,
             [
                 (claim.id, project.name, claim.from_day, claim.to_day)
@@ -190,12 +200,17 @@ class _Build:
                 for claim in project.accounts
             ],
         )
-        self._fill(DATA_STATUS, [tuple(asdict(row).values()) for row in status])
+        fill(self._connection, DATA_STATUS, [tuple(asdict(row).values()) for row in status])
         requests = requests_of(self._publication.ledger)
-        self._fill(API_REQUESTS, [tuple(asdict(request).values()) for request in requests])
-        _create(self._connection, DELIVERY_HISTORY)
+        fill(
+            self._connection,
+            API_REQUESTS,
+            [tuple(asdict(request).values()) for request in requests],
+        )
+        create(self._connection, DELIVERY_HISTORY)
         fill_history(self._connection, self._publication)
-        for table in (PROJECTS, ACCOUNTS, DATA_STATUS):
+        fill(self._connection, PARTITIONS, partition_rows(self._publication))
+        for table in (PROJECTS, ACCOUNTS):
             self._connection.execute(
                 f"create or replace view {table.name} as from {WAREHOUSE}.{table.name}"
             )
@@ -205,6 +220,7 @@ class _Build:
         self._connection.execute("create table x_changed (project varchar, billing_period varchar)")
         if changed:
             self._connection.executemany("insert into x_changed values (?, ?)", changed)
+        self._bill_totals(changed)
         months = {month for _, month in changed}
         for mart in marts():
             slices = [k for k in self._files if (k[1] in months if mart.by_month else k in changed)]
@@ -212,10 +228,22 @@ class _Build:
             self._replace_slices(mart)
         self._charges([key for key in self._files if key[1] in months])
 
+    def _bill_totals(self, changed: list[tuple[str, str]]) -> None:
+        """Replace the changed slices of what the landed rows come to."""
+        create(self._connection, BILL_TOTALS)
+        self._connection.execute(
+            f"delete from {WAREHOUSE}.{BILL_TOTALS.name} where (project, billing_period) in"
+            " (select (project, billing_period) from x_changed)"
+        )
+        totals = self._publication.bill_totals(changed)
+        names = [column.name for column in BILL_TOTALS.columns]
+        rows = [tuple(getattr(total, name) for name in names) for total in totals]
+        append(self._connection, BILL_TOTALS, sorted(rows, key=str))
+
     def _replace_slices(self, mart: Mart) -> None:
         table = MARTS[mart.name]
         whole = f"{WAREHOUSE}.{table.name}"
-        _create(self._connection, table)
+        create(self._connection, table)
         slice_keys = "billing_period" if mart.by_month else "project, billing_period"
         names = ", ".join(column.name for column in table.columns)
         self._connection.execute("begin")
@@ -242,37 +270,24 @@ class _Build:
             body = f"select {types} where false"
         self._connection.execute(f"create or replace view costs as {body}")
 
-    def check(self) -> list[str]:
-        """Run every check on what changed.
+    def check(self, changed: list[tuple[str, str]]) -> list[str]:
+        """Run every check on what changed, and write what they found beside the numbers.
 
         Returns:
-            one line per check that warns.
+            one line per check and month that warns.
 
         Raises:
             NotTrue: a check that refuses found rows.
         """
-        warnings = []
-        for check in checks():
-            found = self._connection.execute(f"select count(*) from ({check.sql})").fetchone()
-            rows = found[0] if found else 0
-            if not rows:
-                continue
-            example = self._example(check)
-            if check.refuses:
-                raise NotTrue(
-                    f"check {check.name} of tenant {self._tenant.name} found {rows} rows, for"
-                    f" example {example}",
-                    f"none: {check.meaning}",
-                    "The tenant's file stays as it was",
-                )
-            warnings.append(f"{check.name}: {rows} rows, for example {example}")
-        return warnings
-
-    def _example(self, check: Check) -> str:
-        query = self._connection.execute(f"select * from ({check.sql}) limit 1")
-        names = [column[0] for column in query.description or []]
-        row = query.fetchone() or ()
-        return ", ".join(f"{name}={value}" for name, value in zip(names, row, strict=True))
+        for table in (DATA_STATUS, PARTITIONS, BILL_TOTALS):
+            self._connection.execute(
+                f"create or replace view {table.name} as from {WAREHOUSE}.{table.name}"
+                " where billing_period in (select billing_period from x_changed)"
+            )
+        found = run_checks(self._connection, sorted({month for _, month in changed}))
+        refuse(self._tenant.name, found)
+        keep_results(self._connection, found)
+        return [result.words() for result in found if result.state == FAILED]
 
     def views(self) -> None:
         """Create the file's views over the folders."""
@@ -282,22 +297,7 @@ class _Build:
 
     def note(self) -> None:
         """Write into the file what it is built from."""
-        self._fill(SLICES, [(*key, mark) for key, mark in sorted(self._wanted.items())])
-
-    def _fill(self, table: Table, rows: list[tuple[Any, ...]]) -> None:
-        whole = f"{WAREHOUSE}.{table.name}"
-        _create(self._connection, table)
-        self._connection.execute(f"delete from {whole}")
-        if rows:  # column by column in one statement: row by row costs a millisecond each
-            texts = [[_text(value) for value in column] for column in zip(*rows, strict=True)]
-            casts = ", ".join(f"unnest(?::varchar[])::{c.type}" for c in table.columns)
-            self._connection.execute(f"insert into {whole} select {casts}", texts)
-
-
-def _text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
+        fill(self._connection, SLICES, [(*key, mark) for key, mark in sorted(self._wanted.items())])
 
 
 def _totals(connection: Connection, schema: str) -> tuple[dict[str, Any], ...]:
@@ -310,17 +310,3 @@ def _totals(connection: Connection, schema: str) -> tuple[dict[str, Any], ...]:
     )
     names = [column[0] for column in query.description or []]
     return tuple(dict(zip(names, row, strict=True)) for row in query.fetchall())
-
-
-def _create(connection: Connection, table: Table) -> None:
-    """Create a contract's table in the file, or anew when its columns have changed."""
-    there = connection.execute(
-        "select column_name, data_type from duckdb_columns() where database_name ="
-        f" {text(WAREHOUSE)} and table_name = {text(table.name)} order by column_index"
-    ).fetchall()
-    if there != [(column.name, column.type) for column in table.columns]:
-        connection.execute(f"drop table if exists {WAREHOUSE}.{table.name}")
-        columns = ", ".join(
-            f"{ident(c.name)} {c.type}{'' if c.nullable else ' not null'}" for c in table.columns
-        )
-        connection.execute(f"create table {WAREHOUSE}.{table.name} ({columns})")

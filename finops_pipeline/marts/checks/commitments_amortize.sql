@@ -3,8 +3,11 @@
 -- on failure: warn
 --
 -- Per commitment and month: effective cost of used and unused rows = recurring fees billed
--- + the month's share of an upfront payment. Only where the fee rows are in this tenant's bill
--- (a commitment may be owned by another account) and state their upfront share (CUR, not FOCUS).
+-- + the month's share of an upfront payment. With no upfront that is what was purchased; paid all
+-- upfront, the fees are 0 and the share is all. Sizes (normalized units) make no difference: it is
+-- money on both sides. Only where the fee rows are in this tenant's bill (a commitment may be owned
+-- by another account) and state their upfront share (CUR, not FOCUS).
+-- Tolerance: 1e-9 a charge, as AWS states amounts to ten decimals.
 
 with
 
@@ -14,22 +17,32 @@ by_commitment as (
         billing_period,
         CommitmentDiscountId as commitment_discount_id,
         BillingCurrency as billing_currency,
-        sum(EffectiveCost) filter (ChargeCategory = 'Usage') as used_and_unused_cost,
+        count(*) as charges,
+        min(project) as first_project,
+        sum(EffectiveCost) filter (CommitmentDiscountStatus = 'Used') as used_cost,
+        sum(EffectiveCost) filter (CommitmentDiscountStatus = 'Unused') as unused_cost,
         sum(BilledCost) filter (
             x_LineItemType in ('SavingsPlanRecurringFee', 'RIFee') and x_RowKind = 'line'
         ) as fees_billed,
         sum(x_AmortizedUpfrontCost) as upfront_share
     from costs
-    where CommitmentDiscountId is not null and x_LineItemType is not null
+    where CommitmentDiscountId is not null
+        and x_LineItemType is not null
+        and x_LineItemType <> 'Refund'
     group by all
 ),
 
 final as (
     select
         *,
-        coalesce(used_and_unused_cost, 0) - fees_billed - coalesce(upfront_share, 0) as difference
+        coalesce(used_cost, 0) + coalesce(unused_cost, 0)
+        - fees_billed
+        - coalesce(upfront_share, 0) as difference
     from by_commitment
-    where coalesce(used_and_unused_cost, 0) - fees_billed - coalesce(upfront_share, 0) <> 0
+    where abs(
+        coalesce(used_cost, 0) + coalesce(unused_cost, 0) - fees_billed
+        - coalesce(upfront_share, 0)
+    ) > 0.000000001 * charges
 )
 
 select * from final

@@ -1,7 +1,8 @@
 -- monthly_bill: what AWS bills (unblended, gross), by source and invoice, whatever the project.
 -- grain: billing_period, source, billing_account_id, invoice_id, invoice_issuer_name,
 --        sub_account_id, service_name, charge_category, billing_currency
--- money: billed_cost (billing currency, exact decimal; for amortized cost see monthly_costs)
+-- money: billed_cost; net_billed_cost, null unless every charge of the group states it (billing
+--        currency, exact decimal; for amortized cost see monthly_costs)
 -- check: monthly_bill_equals_charges
 -- slice: billing_period
 
@@ -23,7 +24,16 @@ final as (
         ChargeCategory as charge_category,
         BillingCurrency as billing_currency,
         count(*) as charges,
-        sum(BilledCost) as billed_cost
+        sum(BilledCost) as billed_cost,
+        -- the unused part of a fee bills nothing; covered usage neither: its fee was billed
+        case
+            when count(x_NetUnblendedCost) > 0
+            and count(*) filter (x_NetUnblendedCost is null and x_RowKind <> 'unused') = 0
+            then sum(
+                case when x_LineItemType = 'SavingsPlanCoveredUsage' then 0
+                else x_NetUnblendedCost end
+            )
+        end::decimal(38, 18) as net_billed_cost
     from charge
     group by all
 )

@@ -1,7 +1,8 @@
 -- monthly_costs: what each project cost in a billing period, on every cost basis.
 -- grain: billing_period, project, sub_account_id, region_id, service_name, charge_category,
 --        billing_currency
--- money: billed_cost, effective_cost, list_cost, contracted_cost (billing currency, exact decimal)
+-- money: billed_cost, effective_cost, list_cost, contracted_cost; net_billed_cost and
+--        net_effective_cost, null unless every charge of the group states them (billing currency)
 -- check: monthly_costs_equal_charges
 -- slice: project, billing_period
 
@@ -28,7 +29,19 @@ summed as (
         sum(BilledCost) as billed_cost,
         sum(EffectiveCost) as effective_cost,
         sum(ListCost) as list_cost,
-        sum(ContractedCost) as contracted_cost
+        sum(ContractedCost) as contracted_cost,
+        -- the unused part of a fee bills nothing; covered usage neither: its fee was billed
+        case
+            when count(x_NetUnblendedCost) > 0
+            and count(*) filter (x_NetUnblendedCost is null and x_RowKind <> 'unused') = 0
+            then sum(
+                case when x_LineItemType = 'SavingsPlanCoveredUsage' then 0
+                else x_NetUnblendedCost end
+            )
+        end::decimal(38, 18) as net_billed_cost,
+        case
+            when count(x_NetEffectiveCost) = count(*) then sum(x_NetEffectiveCost)
+        end as net_effective_cost
     from charge
     group by all
 ),
@@ -48,7 +61,9 @@ final as (
         summed.billed_cost,
         summed.effective_cost,
         summed.list_cost,
-        summed.contracted_cost
+        summed.contracted_cost,
+        summed.net_billed_cost,
+        summed.net_effective_cost
     from summed
     left join project on project.project = summed.project
 )

@@ -1,0 +1,77 @@
+"""The tables beside the numbers that prove them: what landed, what was built, what checks found.
+
+Put here: the contract of bill_totals, partitions and check_results. Keep out: marts and other
+tables (tables.py), the checks themselves (marts/checks).
+"""
+
+from __future__ import annotations
+
+from finops_pipeline.contracts.columns import COUNT, JSON, MONEY, TEXT, Column, Table
+
+_PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
+_PROJECT = Column("project", TEXT, "Project whose rows these are, by account and day.", False)
+_SOURCE = Column("source", TEXT, "Source (export).", False)
+_CURRENCY = Column("billing_currency", TEXT, "Currency of the costs; never summed across.", False)
+
+BILL_TOTALS = Table(
+    name="bill_totals",
+    kind="proof",
+    meaning="What the rows that landed come to, before they become charges.",
+    grain=(
+        "billing_period", "source", "project", "sub_account_id", "service_code",
+        "line_item_type", "billing_currency",
+    ),
+    columns=(
+        _PERIOD,
+        _SOURCE,
+        _PROJECT,
+        Column("sub_account_id", TEXT, "AWS account that used the service."),
+        Column("service_code", TEXT, "AWS product code (FOCUS: x_ServiceCode or name).", False),
+        Column("line_item_type", TEXT, "AWS line item type (FOCUS: ChargeCategory).", False),
+        _CURRENCY,
+        Column("rows", COUNT, "Rows that landed.", False),
+        Column("billed_cost", MONEY, "Their unblended cost (FOCUS: BilledCost).", False),
+        Column("effective_cost", MONEY, "Amortized as AWS defines it, from landed columns.", False),
+    ),
+)  # fmt: skip
+
+PARTITIONS = Table(
+    name="partitions",
+    kind="proof",
+    meaning="What each file of charges came to when it was written.",
+    grain=("billing_period", "project", "source", "billing_currency", "row_kind"),
+    columns=(
+        _PERIOD,
+        _PROJECT,
+        _SOURCE,
+        _CURRENCY,
+        Column("row_kind", TEXT, "line, unused or residual (x_RowKind).", False),
+        Column("rows", COUNT, "Charges written.", False),
+        Column("billed_cost", MONEY, "Sum of BilledCost.", False),
+        Column("effective_cost", MONEY, "Sum of EffectiveCost.", False),
+        Column("list_cost", MONEY, "Sum of ListCost.", False),
+        Column("contracted_cost", MONEY, "Sum of ContractedCost.", False),
+    ),
+)
+
+CHECK_RESULTS = Table(
+    name="check_results",
+    kind="proof",
+    meaning="What each check found when a month was last built.",
+    grain=("check_name", "billing_period"),
+    columns=(
+        Column("check_name", TEXT, "Check (marts/checks).", False),
+        _PERIOD,
+        Column("state", TEXT, "passed or failed.", False, ("passed", "failed")),
+        Column(
+            "severity",
+            TEXT,
+            "refuse: a failure stops publication (so none is seen here); warn: it is told.",
+            False,
+            ("refuse", "warn"),
+        ),
+        Column("rows", COUNT, "Rows that the check found.", False),
+        Column("example", JSON, "One of them, a JSON object as text."),
+        Column("says", TEXT, "What the rows are that the check looks for.", False),
+    ),
+)

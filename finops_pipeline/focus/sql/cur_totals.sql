@@ -1,0 +1,52 @@
+-- cur_totals: what the landed line items of a report come to, before they become charges.
+-- grain: x_project, sub_account_id, service_code, line_item_type, billing_currency
+-- money: billed_cost (unblended), effective_cost (amortized, by AWS's own definition)
+-- check: charges_equal_lines, effective_equals_lines
+--
+-- Reads line_items (a source's columns under CUR 2.0 names, typed; x_project: whose row it is).
+-- Amortized: AWS, "Understanding your Savings Plans / reservation line items": covered usage at its
+-- effective cost, fees at what was left unused, negations and upfront fees at nothing.
+-- Written apart from cur_charges, so that an error in one of them is seen by the other.
+
+with
+
+line as (
+    select * from line_items
+),
+
+final as (
+    select
+        x_project,
+        line_item_usage_account_id as sub_account_id,
+        coalesce(line_item_product_code, product_product_name, 'AWS') as service_code,
+        line_item_line_item_type as line_item_type,
+        line_item_currency_code as billing_currency,
+        count(*) as rows,
+        sum(line_item_unblended_cost) as billed_cost,
+        sum(
+            case line_item_line_item_type
+                when 'SavingsPlanNegation' then 0
+                when 'SavingsPlanUpfrontFee' then 0
+                when 'SavingsPlanCoveredUsage'
+                then coalesce(savings_plan_savings_plan_effective_cost, 0)
+                when 'SavingsPlanRecurringFee'
+                then coalesce(
+                    savings_plan_total_commitment_to_date - savings_plan_used_commitment, 0
+                )
+                when 'DiscountedUsage'
+                then coalesce(reservation_effective_cost, line_item_unblended_cost)
+                when 'RIFee'
+                then coalesce(reservation_unused_amortized_upfront_fee_for_billing_period, 0)
+                    + coalesce(reservation_unused_recurring_fee, 0)
+                when 'Fee'
+                then case
+                    when reservation_reservation_a_r_n is null then line_item_unblended_cost else 0
+                end
+                else line_item_unblended_cost
+            end
+        ) as effective_cost
+    from line
+    group by all
+)
+
+select * from final

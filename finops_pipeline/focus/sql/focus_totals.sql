@@ -1,0 +1,29 @@
+-- focus_totals: what the landed rows of a FOCUS export come to, before they become charges.
+-- grain: x_project, sub_account_id, service_code, line_item_type, billing_currency
+-- money: billed_cost (BilledCost), effective_cost (EffectiveCost, where it is not null)
+-- check: charges_equal_lines, effective_equals_lines
+--
+-- Reads focus_rows (the export's columns under their FOCUS ids, typed; x_Project: whose row it is).
+-- A FOCUS export has no line item types; the ChargeCategory stands in.
+
+with
+
+focus_row as (
+    select * from focus_rows
+),
+
+final as (
+    select
+        x_Project as x_project,
+        SubAccountId as sub_account_id,
+        coalesce(x_ServiceCode, ServiceName, 'AWS') as service_code,
+        ChargeCategory as line_item_type,
+        BillingCurrency as billing_currency,
+        count(*) as rows,
+        sum(BilledCost) as billed_cost,
+        sum(coalesce(EffectiveCost, BilledCost)) as effective_cost
+    from focus_row
+    group by all
+)
+
+select * from final

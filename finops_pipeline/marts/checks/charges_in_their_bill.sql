@@ -1,0 +1,26 @@
+-- charges_in_their_bill: charges that stand in the folder of a month whose bill is another one.
+-- reads: costs
+-- on failure: refuse
+--
+-- BillingPeriodStart and the folder's billing_period are one month, and the period has a length.
+
+with
+
+final as (
+    select
+        project,
+        billing_period,
+        x_Source as source,
+        SubAccountId as sub_account_id,
+        BillingPeriodStart as billing_period_start,
+        BillingPeriodEnd as billing_period_end,
+        min(x_LineItemId) as line_item_id,
+        count(*) as charges,
+        sum(BilledCost) as billed_cost
+    from costs
+    where strftime(BillingPeriodStart, '%Y-%m') is distinct from billing_period
+        or (BillingPeriodEnd > BillingPeriodStart) is distinct from true
+    group by all
+)
+
+select * from final

@@ -1,0 +1,48 @@
+-- list_and_contracted_costs: usage that costs less than nothing, or more than its public price.
+-- reads: costs
+-- on failure: warn
+--
+-- FOCUS 1.2 ListCost, ContractedCost: for usage of a positive quantity that corrects nothing both are
+-- at least 0, and list >= contracted (private rates are lower). Not asked of spot, whose price
+-- moves; of other sellers' goods; where AWS states no public cost, or 0; of refunds, credits and
+-- fees. Tolerance 1e-9 of the cost, as AWS rounds the two apart.
+
+with
+
+usage as (
+    select *
+    from costs
+    where ChargeCategory = 'Usage'
+        and ChargeClass is null
+        and x_RowKind = 'line'
+        and PricingQuantity > 0
+        and coalesce(x_LineItemType, 'Usage') <> 'Refund'
+        and (ListCost < ContractedCost or ListCost < 0 or ContractedCost < 0)
+),
+
+final as (
+    select
+        project,
+        billing_period,
+        x_Source as source,
+        SubAccountId as sub_account_id,
+        ServiceName as service_name,
+        x_LineItemType as line_item_type,
+        x_LineItemId as line_item_id,
+        BillingCurrency as billing_currency,
+        PricingQuantity as pricing_quantity,
+        ListCost as list_cost,
+        ContractedCost as contracted_cost
+    from usage
+    where ListCost < 0
+        or ContractedCost < 0
+        or (
+            ListCost > 0
+            and coalesce(PricingCategory, '') <> 'Dynamic'
+            and coalesce(x_BillingEntity, 'AWS') = 'AWS'
+            and ContractedCost - ListCost > 0.000000001
+            and ContractedCost - ListCost > 0.000000001 * ListCost::decimal(28, 9)
+        )
+)
+
+select * from final
