@@ -188,7 +188,7 @@ PURE = {
     "AfterValidator",
     *("model_validator", "Column", "Table", "BillForm", "Share"),
     *("Product", "Stream", "Reservation", "SavingsPlan", "_box", "_spot"),
-    *("sa.MetaData", "sa.Table", "sa.Column", "sa.String", "sa.ForeignKey"),
+    *("sa.MetaData", "sa.Table", "sa.Column", "sa.Index", "sa.String", "sa.ForeignKey"),
     *("pa.string", "pa.float64", "pa.timestamp", "pa.map_", "resources.files"),
     *("typer.Typer", "typer.Argument", "typer.Option"),
     "check.register",

@@ -135,8 +135,19 @@ class MonthPass:
         totals = sql_text(_TOTALS.get(bill.kind, "cur_totals"))
         query = connection.execute(f"with {reads} select * from ({totals}) order by all")
         for project, *key, rows_of, billed, effective in query.fetchall():
-            costs = (format(billed, "f"), format(effective, "f"))
-            total = BillTotal(project, self._month, bill.source, *key, rows_of, *costs)
+            account, service, line_type, currency = key
+            total = BillTotal(
+                project=project,
+                billing_period=self._month,
+                source=bill.source,
+                sub_account_id=account,
+                service_code=service,
+                line_item_type=line_type,
+                billing_currency=currency,
+                rows=rows_of,
+                billed_cost=format(billed, "f"),
+                effective_cost=format(effective, "f"),
+            )
             self.bills.setdefault(project, []).append(total)
             self.rows[bill.source] = self.rows.get(bill.source, 0) + rows_of
         conversion = sql_text(_CHARGES.get(bill.kind, "cur_charges"))

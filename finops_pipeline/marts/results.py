@@ -126,8 +126,10 @@ def _row(result: CheckResult) -> tuple[Any, ...]:
 
 def partition_rows(publication: Publication) -> list[tuple[Any, ...]]:
     """Rows of `partitions`: what each costs file came to, as the publication will leave them."""
-    named = ("source", "billing_currency", "row_kind", "rows")
-    named += ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
+    named = (
+        *("source", "billing_currency", "row_kind", "rows"),
+        *("billed_cost", "effective_cost", "list_cost", "contracted_cost"),
+    )
     return [
         (month, project, *(total[name] for name in named))
         for (project, month), record in sorted(publication.partitions(COSTS_TABLE).items())
