@@ -1,0 +1,267 @@
+"""Identities over what is published: true bills pass all, and each check sees its own fault.
+
+Put here: `finops check`, the tables that prove the numbers, one planted fault for every check.
+Keep out: checks that stop a refresh (test_checks.py), numbers against the truth (test_truth.py).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from finops_pipeline.lake import ledger_tables
+from finops_pipeline.marts.library import checks
+from finops_pipeline.marts.results import CheckResult, check_published, in_words
+from tests.bills import deliver, row
+from tests.conftest import Installation
+
+TENANTS = ("acme", "globex")
+MONTH = "2026-09"
+
+
+@pytest.fixture(scope="module")
+def lake(built: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """A copy of the ingested estate; who damages it puts it right again."""
+    data = tmp_path_factory.mktemp("identities") / "data"
+    shutil.copytree(built.data, data)
+    return Installation(data)
+
+
+def check(lake: Installation, tenant: str, month: str | None = None) -> list[CheckResult]:
+    return check_published(lake.house.folder(tenant), lake.house.limits, month)
+
+
+def failures(lake: Installation, tenant: str) -> dict[str, str]:
+    """Check -> the words of its first failing row."""
+    found = [result for result in check(lake, tenant) if result.state == "failed"]
+    return {result.check_name: in_words(result.examples[0]) for result in found}
+
+
+def charges(lake: Installation, tenant: str, project: str = "prod") -> Path:
+    folder = f"costs/project={project}/billing_period={MONTH}"
+    return lake.folder(tenant) / folder / "charges.parquet"
+
+
+@contextmanager
+def damaged(file: Path) -> Iterator[Path]:
+    """The file may be changed inside; afterwards it is as it was."""
+    kept = file.with_suffix(".kept")
+    shutil.copyfile(file, kept)
+    try:
+        yield file
+    finally:
+        kept.replace(file)
+
+
+def rewrite(file: Path, victim: str, change: str, keep: str = "true") -> dict[str, Any]:
+    """Change (or lose: keep = not hit) the first row that is a victim; returns that row."""
+    source = f"read_parquet('{file}', hive_partitioning = false, file_row_number = true)"
+    first = f"(select min(file_row_number) from {source} where {victim})"
+    with duckdb.connect() as connection:
+        query = connection.execute(f"select * from {source} where file_row_number = {first}")
+        names = [column[0] for column in query.description or []]
+        hit = dict(zip(names, query.fetchall()[0], strict=True))
+        connection.execute(
+            f"copy (select * exclude (file_row_number, hit) replace ({change}) from (select *,"
+            f" file_row_number = {first} as hit from {source}) where {keep})"
+            f" to '{file}.new' (format parquet)"
+        )
+    Path(f"{file}.new").replace(file)
+    return hit
+
+
+def on_hit(value: str, column: str) -> str:
+    return f"case when hit then {value} else {column} end as {column}"
+
+
+PLAIN = (
+    "x_LineItemType = 'Usage' and BilledCost > 1 and ListCost > 1 and PricingCategory = 'Standard'"
+)
+SAME = "ListCost as ListCost"
+UNUSED = "x_RowKind = 'unused' and EffectiveCost > 0"
+OTHER_ACCOUNT = "reverse(SubAccountId)"
+
+FAULTS = [
+    ("charges_equal_ledger", "acme", PLAIN, SAME, "not hit"),
+    ("charges_equal_lines", "acme", PLAIN, on_hit(OTHER_ACCOUNT, "SubAccountId"), "true"),
+    ("effective_equals_lines", "acme", UNUSED, on_hit(OTHER_ACCOUNT, "SubAccountId"), "true"),
+    ("charges_equal_bill", "acme", PLAIN, on_hit("-BilledCost", "BilledCost"), "true"),
+    ("unblended_equals_amortized", "acme", PLAIN, on_hit("EffectiveCost + 1", "EffectiveCost"),
+     "true"),
+    ("commitments_amortize", "acme", UNUSED, on_hit("0", "EffectiveCost"), "true"),
+    ("list_and_contracted_costs", "acme", PLAIN, on_hit("ContractedCost - 1", "ListCost"), "true"),
+    ("prices_times_quantities", "acme", PLAIN, on_hit("ListCost + 1", "ListCost"), "true"),
+    ("charges_in_their_bill", "acme", PLAIN,
+     on_hit("BillingPeriodStart + interval 1 month", "BillingPeriodStart"), "true"),
+    ("charges_in_period", "acme", PLAIN,
+     on_hit("ChargePeriodStart - interval 40 days", "ChargePeriodStart"), "true"),
+    ("currencies_apart", "acme", PLAIN, on_hit("'EUR'", "BillingCurrency"), "true"),
+    ("net_basis_whole", "globex", "x_NetUnblendedCost > 0",
+     on_hit("null", "x_NetUnblendedCost"), "true"),
+]  # fmt: skip
+"""check, tenant, the row, what is done to it, which rows stay"""
+
+NAMED = {
+    "list_and_contracted_costs": ("x_LineItemId", "SubAccountId"),
+    "prices_times_quantities": ("x_LineItemId",),
+    "charges_in_their_bill": ("x_LineItemId", "SubAccountId"),
+    "charges_in_period": ("x_LineItemId", "SubAccountId"),
+    "net_basis_whole": ("x_LineItemId", "SubAccountId"),
+    "charges_equal_lines": ("x_ServiceCode", "x_LineItemType"),
+    "effective_equals_lines": ("x_ServiceCode", "x_LineItemType"),
+    "commitments_amortize": ("CommitmentDiscountId",),
+}
+"""Columns of the damaged row that the failing row must name; all name month and source."""
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_true_bills_pass_every_check(lake: Installation, tenant: str) -> None:
+    found = check(lake, tenant)
+    assert [in_words(r.examples[0]) for r in found if r.state != "passed"] == []
+    assert {result.check_name for result in found} == {one.name for one in checks()}
+    months = {result.billing_period for result in found}
+    assert months == {"2026-08", MONTH, "2026-10"} and len(found) == 3 * len(checks())
+
+
+@pytest.mark.parametrize(("name", "tenant", "victim", "change", "keep"), FAULTS)
+def test_each_check_sees_its_fault_and_names_it(
+    lake: Installation, name: str, tenant: str, victim: str, change: str, keep: str
+) -> None:
+    with damaged(charges(lake, tenant)) as file:
+        hit = rewrite(file, victim, change, keep)
+        said = failures(lake, tenant)
+    assert name in said, said
+    words = said[name]
+    assert f"billing_period={MONTH}" in words
+    for column in NAMED.get(name, ()):
+        assert str(hit[column]) in words, (column, words)
+
+
+@pytest.mark.parametrize("mart", ["daily_costs", "monthly_costs", "monthly_bill"])
+def test_a_mart_that_was_changed_is_seen(lake: Installation, mart: str) -> None:
+    with damaged(lake.folder("acme") / "acme.duckdb") as file:
+        with duckdb.connect(str(file)) as connection:
+            connection.execute(
+                f"update {mart} set billed_cost = billed_cost + 0.01 where billing_period ="
+                f" '{MONTH}' and rowid = (select max(rowid) from {mart} where billing_period ="
+                f" '{MONTH}')"
+            )
+        said = failures(lake, "acme")
+    name = f"{mart}_equals_charges" if mart == "monthly_bill" else f"{mart}_equal_charges"
+    assert name in said and "currencies_apart" in said
+
+
+def test_the_command_tells_where_to_look(lake: Installation) -> None:
+    good = lake.finops("check", "acme", "--month", MONTH).stdout
+    assert good.count("ok  ") == len(checks()) and "FAILED" not in good
+    with damaged(charges(lake, "acme")) as file:
+        rewrite(file, PLAIN, SAME, "not hit")
+        told = lake.finops("check", "acme", ok=False).stdout
+        as_json = lake.finops("check", "acme", "--format", "json", ok=False).stdout
+        assert "FAILED" not in lake.finops("check", "acme", "--month", "2026-08").stdout
+        assert failures(lake, "globex") == {}
+    assert "FAILED  charges_equal_ledger (refuse): " in told
+    assert f"project=prod, billing_period={MONTH}, source=" in told and "billed_written=" in told
+    rows = {(r["check_name"], r["billing_period"]): r for r in json.loads(as_json)}
+    assert rows["charges_equal_ledger", MONTH]["state"] == "failed"
+    assert rows["charges_equal_ledger", "2026-08"]["state"] == "passed"
+    assert "nobody" in lake.finops("check", "nobody", ok=False).stderr
+
+
+def test_a_file_that_cannot_be_read_or_is_gone_is_a_failure(lake: Installation) -> None:
+    with damaged(charges(lake, "acme")) as file:
+        file.write_bytes(file.read_bytes()[:-100])
+        said = failures(lake, "acme")
+        assert "cannot_be_read" in said["charges_equal_ledger"]
+        assert str(lake.data) not in said["charges_equal_ledger"]
+        file.unlink()
+        assert "charges_found=0" in failures(lake, "acme")["charges_equal_ledger"]
+
+
+def test_bill_totals_are_the_truth(built: Installation, truth: dict[str, Any]) -> None:
+    for tenant in TENANTS:
+        told = built.rows(
+            tenant,
+            "select source, billing_period, line_item_type, sum(rows) as n, sum(billed_cost) as"
+            " billed, sum(effective_cost) as effective from bill_totals group by all",
+        )
+        for source, months in truth["tenants"][tenant]["sources"].items():
+            for month, true in months.items():
+                mine = {
+                    r["line_item_type"]: r
+                    for r in told
+                    if (r["source"], r["billing_period"]) == (source, month)
+                }
+                assert sum(int(r["n"]) for r in mine.values()) == true["rows"]
+                effective = sum(Decimal(r["effective"]) for r in mine.values())
+                assert effective == Decimal(true["effective_cost"]), (tenant, source, month)
+                for line_type, (rows, billed) in true["by_line_item_type"].items():
+                    said = (int(mine[line_type]["n"]), Decimal(mine[line_type]["billed"]))
+                    assert said == (rows, Decimal(billed)), (tenant, source, month, line_type)
+
+
+def test_net_costs_are_whole_or_nothing(built: Installation) -> None:
+    """Net billed of a month = net unblended of what landed; the gross bills state none."""
+    landed = built.rows(
+        "globex",
+        "select billing_period, sum(cast(line_item_net_unblended_cost::varchar as decimal(38,18)))"
+        " as net from landing_payer group by 1 having net is not null order by 1",
+    )
+    told = built.rows(
+        "globex",
+        "select billing_period, sum(net_billed_cost) as net from monthly_bill where source ="
+        " 'payer' group by 1 having net is not null order by 1",
+    )
+    assert landed == told and len(told) == 3
+    gross = "select count(*) filter (net_billed_cost is not null) as n from monthly_costs"
+    assert built.rows("acme", gross) == [{"n": "0"}]
+
+
+def test_what_the_bill_breaks_is_told_published_and_kept(
+    empty: Installation, tmp_path: Path
+) -> None:
+    """Late usage is AWS's doing: a warning, a row of check_results, and no refusal."""
+    item = "identity/LineItemId"
+    report = tmp_path / "cur"
+    late = row("7", **{item: "late", "lineItem/UsageStartDate": "2026-08-30T00:00:00Z"})
+    deliver(report, [row("1", **{item: "a"}), late])
+    deliver(report, [row("2", day="2026-10-02", **{item: "b"})], month="2026-10")
+    declaration = tmp_path / "tenants.yaml"
+    declaration.write_text(
+        "tenants:\n  - name: acme\n    sources:\n      - name: payer\n        format: legacy-cur\n"
+        f"        location: {report}\n    projects: []\n"
+    )
+    empty.apply(declaration)
+    report_of = empty.ingest("acme")
+    assert not report_of.refused
+    assert any("charges_in_period" in step.reason and "late" in step.reason
+               for step in report_of.steps)  # fmt: skip
+    sql = "select * from check_results where state = 'failed'"
+    (told,) = empty.rows("acme", sql)
+    assert (told["check_name"], told["billing_period"]) == ("charges_in_period", MONTH)
+    assert (told["severity"], told["rows"]) == ("warn", "1")
+    assert json.loads(told["example"])["line_item_id"] == "late"
+    # Another month is built anew: this one's results stay.
+    deliver(report, [row("3", day="2026-10-02", **{item: "b"})], month="2026-10", assembly="two")
+    assert not empty.ingest("acme").refused
+    assert empty.rows("acme", sql) == [told]
+
+
+def test_an_older_ledger_gets_its_totals_with_the_next_build(lake: Installation) -> None:
+    """Without totals of what landed nothing is compared with them, and nothing is refused."""
+    name = ledger_tables.BILL_TOTALS.name
+    with duckdb.connect(str(lake.folder("acme") / "acme.duckdb"), read_only=True) as connection:
+        (found,) = connection.execute(f"select count(*) from {name}").fetchall()
+    assert found[0] > 100
+    with damaged(lake.folder("acme") / "acme.duckdb") as file:
+        with duckdb.connect(str(file)) as connection:
+            connection.execute(f"delete from {name}")
+        assert failures(lake, "acme") == {}
