@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from finops_pipeline import __version__
-from finops_pipeline.cli import history, read, registry, run
+from finops_pipeline.cli import history, queries, read, registry, run
 from finops_pipeline.cli.show import complain
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.house import reason_of
@@ -35,6 +35,7 @@ registry.register(app)
 run.register(app)
 read.register(app)
 history.register(app)
+queries.register(app)
 
 
 @app.command()
