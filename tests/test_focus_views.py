@@ -18,7 +18,7 @@ from finops_pipeline.contracts.focus import FOCUS_1_2
 from tests.bills import deliver
 from tests.conftest import Installation
 
-FOCUS_1_0 = """
+_FOCUS_1_0 = """
 AvailabilityZone BilledCost BillingAccountId BillingAccountName BillingCurrency BillingPeriodEnd
 BillingPeriodStart ChargeCategory ChargeClass ChargeDescription ChargeFrequency ChargePeriodEnd
 ChargePeriodStart CommitmentDiscountCategory CommitmentDiscountId CommitmentDiscountName
@@ -26,11 +26,13 @@ CommitmentDiscountStatus CommitmentDiscountType ConsumedQuantity ConsumedUnit Co
 ContractedUnitPrice EffectiveCost InvoiceIssuerName ListCost ListUnitPrice PricingCategory
 PricingQuantity PricingUnit ProviderName PublisherName RegionId RegionName ResourceId ResourceName
 ResourceType ServiceCategory ServiceName SkuId SkuPriceId SubAccountId SubAccountName Tags
-""".split()
-NEW_IN_1_3 = """
+"""
+FOCUS_1_0 = _FOCUS_1_0.split()
+_NEW_IN_1_3 = """
 AllocatedMethodDetails AllocatedMethodId AllocatedResourceId AllocatedResourceName AllocatedTags
 ContractApplied HostProviderName ServiceProviderName
-""".split()
+"""
+NEW_IN_1_3 = _NEW_IN_1_3.split()
 OF_1_2 = [column.name for column in FOCUS_1_2]
 OF_1_3 = sorted([*OF_1_2, *NEW_IN_1_3])
 VIEWS = {
