@@ -168,9 +168,9 @@ def _reservation(draw: st.DrawFn) -> Bill:
 
 @st.composite
 def bills(draw: st.DrawFn) -> Bill:
-    """A bill of some dozen lines, in any order."""
+    """A bill of some fifty lines, in any order."""
     groups = draw(
-        st.lists(_single() | _single() | _plan() | _reservation(), min_size=4, max_size=24)
+        st.lists(_single() | _single() | _plan() | _reservation(), min_size=14, max_size=40)
     )
     again = draw(st.lists(st.sampled_from(groups), max_size=3))
     whole = Bill()
