@@ -119,7 +119,7 @@ SUMS: dict[str, tuple[Which, tuple[str, ...]]] = {
 ELSEWHERE = {
     *("capacity_reservations", "unused_capacity", "anomalous_days", "commitment_utilization")
 }
-"""Queries with a test of their own below."""
+"""Queries with a test of their own, below or in test_queries_by_hand.py."""
 
 
 def ask(made: Installation, tenant: str, name: str, **given: str) -> Rows:
