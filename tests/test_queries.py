@@ -259,6 +259,9 @@ def test_tags_are_chosen_by_a_parameter(built: Installation, charges: dict[str, 
         for row in ask(built, "acme", "applications_by_month", tag=key):
             told[row["tag_value"]] += row[E]
         assert told == wanted, key
+        tagged = summed(ask(built, "acme", "tag_coverage", tag=key), "tagged_cost")
+        of_use = [c for c in charges["acme"] if used(c) and key in json.loads(c["Tags"])]
+        assert tagged == summed(of_use, "EffectiveCost"), key
 
 
 def test_days_far_above_the_usual(answers: dict[str, dict[str, Rows]], truth: dict[str, Any],
