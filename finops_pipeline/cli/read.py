@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,16 +45,32 @@ def query_command(
     if (sql is None) == (file is None):
         raise typer.BadParameter("give SQL, or -f FILE")
     text = file.read_text(encoding="utf-8") if file else str(sql)
+    answer(tenant, text, {}, format, output)
+
+
+def answer(
+    tenant: str, sql: str, values: Mapping[str, Any], format: Format, output: Path | None
+) -> None:
+    """Ask the tenant's file one SELECT and give the answer in a form.
+
+    Args:
+        values: what the SQL's parameters (`$name`) are bound to.
+        output: file to write instead of stdout.
+
+    Raises:
+        QueryRefused: the file cannot or may not answer it.
+        Unknown: no such tenant, or it has no file yet.
+    """
     target = output.absolute() if output else None
     here = house()
     folder = here.folder(here.registry.tenant(tenant).name)
     with jailed(folder, here.limits) as connection:
-        asked = guard(connection, text)
+        asked = guard(connection, sql)
         try:
             if format is Format.PARQUET:
-                _parquet(connection, asked, target)
+                _parquet(connection, asked, values, target)
             else:
-                connection.execute(asked)
+                connection.execute(asked, values or None)
                 _answer(connection, format, target)
         except DuckDBError as error:
             said = str(error).replace(str(folder.root), "").splitlines()[0]
@@ -82,10 +98,12 @@ def _rows(connection: Connection) -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def _parquet(connection: Connection, asked: str, target: Path | None) -> None:
+def _parquet(
+    connection: Connection, asked: str, values: Mapping[str, Any], target: Path | None
+) -> None:
     if target is None and sys.stdout.isatty():
         raise QueryRefused("Parquet on a terminal", "a file", "Add --output FILE.parquet")
-    reader: Any = connection.sql(asked).to_arrow_reader(100_000)
+    reader: Any = connection.sql(asked, params=values or None).to_arrow_reader(100_000)
     sink: Any = target or sys.stdout.buffer
     with pq.ParquetWriter(sink, reader.schema, compression="zstd") as writer:
         for batch in reader:

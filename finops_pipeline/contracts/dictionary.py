@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from finops_pipeline.contracts.columns import Column, Table
+from finops_pipeline.contracts.focus_versions import NOT_CARRIED, FocusView, focus_views
 from finops_pipeline.contracts.tables import TABLES
 
 _OPENING = """\
@@ -32,7 +33,31 @@ def data_dictionary() -> str:
         ((f"[{table.name}](#{table.name})", table.kind, table.meaning) for table in TABLES),
     )
     sections = ["\n".join(_section(table)) for table in TABLES]
-    return "\n".join([_OPENING, listed, *sections])
+    return "\n".join([_OPENING, listed, *sections, "\n".join(_focus_versions(focus_views()))])
+
+
+def _focus_versions(views: Sequence[FocusView]) -> Iterator[str]:
+    """The views of FOCUS versions: which columns each has; their meaning stands at `costs`."""
+    yield "\n## FOCUS versions\n"
+    yield (
+        "Views with exactly the columns of one version of FOCUS, in its order, so that queries"
+        "\nwritten for it run unchanged. Types and meanings are those of [costs](#costs). A later"
+        "\nversion adds columns and renames none."
+    )
+    yield ""
+    rows, before = [], set[str]()
+    for view in views:
+        names = [column.name for column in view.columns]
+        more = ", ".join(f"`{name}`" for name in names if name not in before)
+        told = more if before else "see [costs](#costs)"
+        rows.append((f"`{view.name}`", view.version, str(len(names)), told, view.meaning))
+        before.update(names)
+    yield markdown_table(("view", "FOCUS", "columns", "more than the one before", "meaning"), rows)
+    yield "\nNo charge fills these columns of FOCUS 1.3 yet; they are null:\n"
+    yield markdown_table(
+        ("name", "type", "meaning"),
+        [(f"`{column.name}`", column.type, column.meaning) for column in NOT_CARRIED],
+    )
 
 
 def _section(table: Table) -> Iterator[str]:

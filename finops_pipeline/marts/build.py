@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from finops_pipeline.contracts.focus import COSTS
+from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.proofs import BILL_TOTALS, CHECK_RESULTS, PARTITIONS
 from finops_pipeline.contracts.tables import (
     ACCOUNTS,
@@ -121,6 +122,7 @@ def _wanted(publication: Publication, tenant: Tenant, status: Sequence[Any]) -> 
     whole = [tenant.model_dump_json(), _plain(status), *landed, *view_names(), repr(COSTS)]
     whole.append(repr((DELIVERY_HISTORY, PARTITIONS, COST_EXPLORER_DAILY, API_REQUESTS)))
     whole.append(repr(requests_of(publication.ledger)))
+    whole.append(repr(focus_views()))
     wanted[_WHOLE] = _mark(whole)
     return wanted
 

@@ -1,7 +1,7 @@
 """The views of a tenant's file over its Parquet folders.
 
-Put here: `costs`, `cost_explorer_daily`, `quarantine` and `landing_<source>`, with globs relative
-to the tenant's folder. Keep out: tables (build.py), paths (lake/layout.py).
+Put here: `costs`, its FOCUS versions, `cost_explorer_daily`, `quarantine` and `landing_<source>`,
+with globs relative to the tenant's folder. Keep out: tables (build.py), paths (lake/layout.py).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from finops_pipeline.contracts.columns import Table
 from finops_pipeline.contracts.focus import COSTS
+from finops_pipeline.contracts.focus_versions import NOT_CARRIED, FocusView, focus_views
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, QUARANTINE
 from finops_pipeline.lake import layout
 from finops_pipeline.lake.duck import Connection, ident
@@ -22,7 +23,8 @@ from finops_pipeline.tenants.model import Tenant
 
 def view_names() -> list[str]:
     """Names of the views every tenant's file has."""
-    return [COSTS.name, QUARANTINE.name, COST_EXPLORER_DAILY.name]
+    of_focus = [view.name for view in focus_views()]
+    return [COSTS.name, *of_focus, QUARANTINE.name, COST_EXPLORER_DAILY.name]
 
 
 def landing_view(source: str) -> str:
@@ -43,6 +45,7 @@ def create_views(
     """
     folder = publication.folder
     _over_partitions(connection, publication, COSTS, layout.COSTS, costs)
+    _focus_versions(connection, publication, costs)
     explorer = _some_file(publication, layout.EXPLORER)
     _over_partitions(connection, publication, COST_EXPLORER_DAILY, layout.EXPLORER, explorer)
     quarantine = partition_glob(layout.QUARANTINE)
@@ -78,12 +81,33 @@ def _over_partitions(
         _over_files(connection, table, partition_glob(folder))
 
 
+def _focus_versions(connection: Connection, publication: Publication, some: Path | None) -> None:
+    """The views of FOCUS versions, each over the files themselves.
+
+    Not over the view `costs`: while the file is built, that word means the changed charges.
+    """
+    empty = {column.name: f"null::{column.type}" for column in NOT_CARRIED}
+    if some is None:
+        for view in focus_views():
+            _without_files(connection, view)
+        return
+    with shaped(connection, publication, COSTS, some):
+        for view in focus_views():
+            columns = ", ".join(
+                f"{empty[c.name]} as {ident(c.name)}" if c.name in empty else ident(c.name)
+                for c in view.columns
+            )
+            carried = [c.name for c in view.columns if c.name not in empty]
+            charges = glob_relation(partition_glob(layout.COSTS), carried)
+            _create(connection, view.name, f"select {columns} from ({charges})")
+
+
 def _over_files(connection: Connection, table: Table, glob: str) -> None:
     names = [column.name for column in table.columns]
     _create(connection, table.name, glob_relation(glob, names))
 
 
-def _without_files(connection: Connection, table: Table) -> None:
+def _without_files(connection: Connection, table: Table | FocusView) -> None:
     columns = ", ".join(f"null::{c.type} as {ident(c.name)}" for c in table.columns)
     _create(connection, table.name, f"select {columns} where false")
 

@@ -1,0 +1,69 @@
+"""The views of a tenant's file that have exactly the columns of one FOCUS version.
+
+Put here: which columns FOCUS 1.0, 1.2 and 1.3 have, and the names of the views. Keep out: what
+the columns mean (focus.py), making the views (marts/views.py).
+
+Versions 1.0 to 1.3 add columns and rename none: what a column of 1.0 means, it still means in
+1.2. So each version is a choice of columns, in the order of its specification (by name). 1.3
+calls ProviderName and PublisherName deprecated and still has them; it is the other two and more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from finops_pipeline.contracts.columns import JSON, TEXT, Column
+from finops_pipeline.contracts.focus import FOCUS_1_2, FOCUS_1_3
+
+_SINCE_1_1 = (
+    "CapacityReservationId", "CapacityReservationStatus", "CommitmentDiscountQuantity",
+    "CommitmentDiscountUnit", "ServiceSubcategory", "SkuMeter", "SkuPriceDetails",
+)  # fmt: skip
+_SINCE_1_2 = (
+    "BillingAccountType", "InvoiceId", "PricingCurrency", "PricingCurrencyContractedUnitPrice",
+    "PricingCurrencyEffectiveCost", "PricingCurrencyListUnitPrice", "SubAccountType",
+)  # fmt: skip
+
+NOT_CARRIED = (
+    Column("AllocatedMethodDetails", JSON, "How a shared cost was split; always null."),
+    Column("AllocatedMethodId", TEXT, "Method a shared cost was split by; always null."),
+    Column("AllocatedResourceId", TEXT, "Resource a shared cost was split to; always null."),
+    Column("AllocatedResourceName", TEXT, "Name of that resource; always null."),
+    Column("AllocatedTags", JSON, "Tags of that resource; always null."),
+    Column("ContractApplied", JSON, "Contract commitments of the charge; always null."),
+)
+"""Columns of FOCUS 1.3 that no charge fills yet; in the view they are typed nulls."""
+
+
+@dataclass(frozen=True)
+class FocusView:
+    """A view over all charges with the columns of one version of FOCUS, and no others."""
+
+    name: str
+    version: str
+    columns: tuple[Column, ...]
+    meaning: str
+
+
+def _by_name(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    return tuple(sorted(columns, key=lambda column: column.name))
+
+
+def focus_views() -> tuple[FocusView, ...]:
+    """The views, oldest version first: 43, 57 and 65 columns, and the alias of the last."""
+    since_1_0 = {*_SINCE_1_1, *_SINCE_1_2}
+    first = tuple(column for column in FOCUS_1_2 if column.name not in since_1_0)
+    last = _by_name((*FOCUS_1_2, *FOCUS_1_3, *NOT_CARRIED))
+    return (
+        FocusView("costs_focus_1_0", "1.0", first, "Every charge, in the columns of FOCUS 1.0."),
+        FocusView(
+            "costs_focus_1_2", "1.2", FOCUS_1_2, "Every charge, in the columns of FOCUS 1.2."
+        ),
+        FocusView("costs_focus_1_3", "1.3", last, "Every charge, in the columns of FOCUS 1.3."),
+        FocusView(
+            "focus_data_table",
+            "1.3",
+            last,
+            "The same as costs_focus_1_3, under the name that published FOCUS queries use.",
+        ),
+    )

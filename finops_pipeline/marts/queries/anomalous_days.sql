@@ -1,0 +1,56 @@
+-- anomalous_days: days on which an account spent far more on a service than in the 14 days before.
+-- use case: Identify anomalous daily spending by sub account and service (FOCUS 1.0)
+-- grain: charge_date, sub_account_id, service_name, billing_currency
+-- money: effective_cost, usual_cost (billing currency; usual_cost is rounded to 6 places)
+-- parameters: times = 2
+-- reads: costs_focus_1_2
+
+with
+
+charge as (
+    select *, strftime(BillingPeriodStart, '%Y-%m') as billing_period
+    from costs_focus_1_2
+    where BillingPeriodStart >= $from and BillingPeriodStart < $to
+),
+
+daily as (
+    select
+        ChargePeriodStart::date as charge_date,
+        SubAccountId as sub_account_id,
+        ServiceName as service_name,
+        BillingCurrency as billing_currency,
+        sum(EffectiveCost) as effective_cost
+    from charge
+    where ChargeCategory = 'Usage' and ChargeClass is null
+    group by all
+),
+
+compared as (
+    select
+        *,
+        count(*) over before as days_before,
+        sum(effective_cost) over before as cost_before
+    from daily
+    window before as (
+        partition by sub_account_id, service_name, billing_currency
+        order by charge_date
+        range between interval 14 day preceding and interval 1 day preceding
+    )
+),
+
+-- compared without dividing: a mean of tiny costs must not be rounded first
+final as (
+    select
+        charge_date,
+        sub_account_id,
+        service_name,
+        billing_currency,
+        effective_cost,
+        (cost_before / days_before)::decimal(38, 6) as usual_cost,
+        days_before
+    from compared
+    where days_before >= 3 and effective_cost * days_before > cost_before * $times::decimal(9, 2)
+    order by charge_date, effective_cost desc, sub_account_id, service_name, billing_currency
+)
+
+select * from final

@@ -1,0 +1,372 @@
+"""The library of queries on two tenants: every answer against figures that come another way.
+
+What charges sum to is added up here in Python from the Parquet files, commitments and totals are
+known from making the bills (truth.json). Covered too: that no answer holds the other tenant's
+marker, that values are bound, forms of answers. The views of FOCUS versions: test_focus_views.py.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from finops_pipeline.lake.jail import guard, jailed
+from finops_pipeline.marts.use_cases import bound, use_case, use_cases
+from tests.conftest import Installation
+from tests.globex import finops
+
+OTHER = {"acme": "globex", "globex": "acme"}
+Row = dict[str, Any]
+Rows = list[Row]
+COLUMNS = (
+    "BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "BillingPeriodStart",
+    "BillingCurrency", "ChargeCategory", "ChargeClass", "ChargeFrequency", "ChargePeriodStart",
+    "CommitmentDiscountId", "CommitmentDiscountStatus", "CommitmentDiscountQuantity",
+    "ConsumedQuantity", "PricingQuantity", "PricingCategory", "ResourceId", "ServiceCategory",
+    "ServiceName", "SkuId", "SkuPriceId", "SubAccountId", "CapacityReservationId",
+    "CapacityReservationStatus", "Tags", "PricingCurrencyEffectiveCost",
+)  # fmt: skip
+Which = Callable[[Row], bool]
+
+
+def every(charge: Row) -> bool:
+    return bool(charge)
+
+
+def used(charge: Row) -> bool:
+    return bool(charge["ChargeCategory"] == "Usage")
+
+
+def used_now(charge: Row) -> bool:
+    return used(charge) and charge["ChargeClass"] is None
+
+
+def rated(charge: Row) -> bool:
+    idle = charge["CommitmentDiscountStatus"] == "Unused"
+    return used_now(charge) and not idle and bool(charge["PricingQuantity"])
+
+
+def bought(charge: Row) -> bool:
+    return charge["ChargeCategory"] == "Purchase" and charge["CommitmentDiscountId"] is not None
+
+
+def is_unused(charge: Row) -> bool:
+    return bool(charge["CommitmentDiscountStatus"] == "Unused")
+
+
+B, E, L, C = (f"{basis}_cost" for basis in ("billed", "effective", "list", "contracted"))
+SOURCE = {B: "BilledCost", E: "EffectiveCost", L: "ListCost", C: "ContractedCost"} | {
+    "unused_cost": "EffectiveCost", "unused_quantity": "CommitmentDiscountQuantity",
+    "consumed_quantity": "ConsumedQuantity", "pricing_quantity": "PricingQuantity",
+    "pricing_currency_effective_cost": "PricingCurrencyEffectiveCost",
+    "tagged_cost": "EffectiveCost", "used_cost": "EffectiveCost",
+}  # fmt: skip
+SUMS: dict[str, tuple[Which, tuple[str, ...]]] = {
+    **dict.fromkeys(("provider_invoices", "service_charges"), (every, (B,))),
+    **dict.fromkeys(
+        (
+            "services_by_region", "services_by_sub_account", "service_categories",
+            "service_subcategories", "charge_categories", "availability_zones", "publishers",
+            "applications_by_month",
+        ),
+        (every, (B, E)),
+    ),
+    "cash_and_amortized": (every, (B, E, L, C)),
+    "services_month_over_month": (every, (E,)),
+    "pricing_currencies": (every, ("pricing_currency_effective_cost", E)),
+    "compute_by_sub_account": (lambda c: used(c) and c["ServiceCategory"] == "Compute", (E, L)),
+    "regions_by_sub_account": (used, (E,)),
+    "tag_coverage": (used, (E,)),
+    "pricing_categories": (used, (L, C, E)),
+    "sku_costs": (lambda c: c["SkuId"] is not None, ("pricing_quantity", L, E)),
+    "resource_skus": (lambda c: c["ResourceId"] is not None, (B, E)),
+    "resource_usage_month_over_month": (
+        lambda c: used(c) and c["ConsumedQuantity"] is not None and c["ResourceId"] is not None,
+        ("consumed_quantity", E),
+    ),
+    "component_rates": (rated, ("pricing_quantity", L, C, E)),
+    "historical_rates": (
+        lambda c: used_now(c) and c["SkuPriceId"] is not None,
+        ("pricing_quantity", L, C, E),
+    ),
+    "commitment_purchases": (lambda c: bought(c) and c["ChargeClass"] is None, (B,)),
+    "recurring_commitments": (lambda c: bought(c) and c["ChargeFrequency"] == "Recurring", (B,)),
+    "unused_commitments": (is_unused, ("unused_quantity", "unused_cost")),
+    "commitment_savings": (
+        lambda c: used(c) and c["CommitmentDiscountStatus"] is not None,
+        (C, E),
+    ),
+    "contracted_savings": (used_now, (L, C)),
+    "effective_savings_rate": (used_now, (L, E)),
+    "refunds": (
+        lambda c: c["BilledCost"] < 0 and c["ChargeCategory"] in ("Usage", "Purchase", "Tax"),
+        (B,),
+    ),
+    "corrections": (lambda c: c["ChargeClass"] == "Correction", (B, E)),
+    "credits": (lambda c: c["ChargeCategory"] == "Credit", (B,)),
+}  # fmt: skip
+"""Query -> which charges it sums, and the columns of its answer that are those sums."""
+
+ELSEWHERE = {
+    *("capacity_reservations", "unused_capacity", "anomalous_days", "commitment_utilization")
+}
+"""Queries with a test of their own, below or in test_queries_by_hand.py."""
+
+
+def ask(made: Installation, tenant: str, name: str, **given: str) -> Rows:
+    query = use_case(name)
+    folder = made.house.folder(tenant)
+    with jailed(folder, made.house.limits) as connection:
+        asked = guard(connection, query.sql)
+        connection.execute(asked, bound(query, None, None, given))
+        names = [column[0] for column in connection.description or []]
+        return [dict(zip(names, row, strict=True)) for row in connection.fetchall()]
+
+
+@pytest.fixture(scope="module")
+def answers(built: Installation) -> dict[str, dict[str, Rows]]:
+    """Every query's whole answer for both tenants."""
+    return {t: {q.name: ask(built, t, q.name) for q in use_cases()} for t in OTHER}
+
+
+@pytest.fixture(scope="module")
+def charges(built: Installation) -> dict[str, Rows]:
+    """Every charge of both tenants, read without DuckDB."""
+    return {
+        tenant: [
+            charge
+            for path in sorted((built.folder(tenant) / "costs").rglob("*.parquet"))
+            for charge in pq.ParquetFile(path).read(columns=list(COLUMNS)).to_pylist()
+        ]
+        for tenant in OTHER
+    }
+
+
+def summed(rows: Rows, column: str, which: Which = every) -> dict[tuple[str, str], Decimal]:
+    """Sums by month and currency; months whose sum is nothing are left out."""
+    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in filter(which, rows):
+        month = row.get("billing_period") or f"{row['BillingPeriodStart']:%Y-%m}"
+        currency = row.get("billing_currency") or row["BillingCurrency"]
+        sums[month, currency] += row[column] or Decimal(0)
+    return {key: value for key, value in sums.items() if value}
+
+
+def test_every_query_is_tested() -> None:
+    assert len(use_cases()) >= 25
+    assert {query.name for query in use_cases()} == SUMS.keys() | ELSEWHERE
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_what_a_query_sums_is_what_its_charges_sum_to(
+    answers: dict[str, dict[str, Rows]], charges: dict[str, Rows], name: str
+) -> None:
+    which, columns = SUMS[name]
+    for tenant in OTHER:
+        rows = answers[tenant][name]
+        for column in columns:
+            wanted = summed(charges[tenant], SOURCE[column], which)
+            assert wanted, (tenant, column)
+            assert summed(rows, column) == wanted, (tenant, column)
+        if "charges" in rows[0]:
+            assert sum(row["charges"] for row in rows) == sum(map(which, charges[tenant]))
+
+
+@pytest.mark.parametrize("name", ["provider_invoices", "services_by_region", "cash_and_amortized"])
+def test_totals_are_those_of_the_bills(
+    answers: dict[str, dict[str, Rows]], truth: dict[str, Any], name: str
+) -> None:
+    _, columns = SUMS[name]
+    for tenant in OTHER:
+        for column in set(columns) & {B, E}:
+            true: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+            for months in truth["tenants"][tenant]["sources"].values():
+                for month, said in months.items():
+                    true[month, "USD"] += Decimal(said[column])
+            assert summed(answers[tenant][name], column) == true
+
+
+def test_commitments_are_those_that_were_made(
+    answers: dict[str, dict[str, Rows]], truth: dict[str, Any]
+) -> None:
+    """Bought, used and unused per commitment and month, from making the bills."""
+    for tenant in OTHER:
+        made: dict[tuple[str, str], tuple[Decimal, ...]] = {}
+        for months in truth["tenants"][tenant]["sources"].values():
+            for month, said in months.items():
+                for arn, one in said["by_commitment"].items():
+                    made[month, arn] = tuple(Decimal(one[k]) for k in ("fees", "used", "unused"))
+        told = {
+            column: {
+                (row["billing_period"], row["commitment_discount_id"]): row[column]
+                for row in answers[tenant][name]
+                if row[column]
+            }
+            for name, column in (
+                ("commitment_purchases", B),
+                ("commitment_utilization", "used_cost"),
+                ("unused_commitments", "unused_cost"),
+            )
+        }
+        assert made
+        for position, column in enumerate((B, "used_cost", "unused_cost")):
+            wanted = {key: one[position] for key, one in made.items() if one[position]}
+            assert told[column] == wanted, (tenant, column)
+        for row in answers[tenant]["commitment_utilization"]:
+            _, used_cost, idle = made[row["billing_period"], row["commitment_discount_id"]]
+            assert row["used_percent"] == round(100 * used_cost / (used_cost + idle), 2)
+
+
+def test_a_share_of_costs_is_one_of_sums(answers: dict[str, dict[str, Rows]]) -> None:
+    """The savings rate divides by list cost; shares of tags and months by what they are of."""
+    for tenant in OTHER:
+        rows = answers[tenant]["effective_savings_rate"]
+        assert any((row["savings_rate_percent"] or 0) > 10 for row in rows)
+        for row in rows:
+            assert row["saved_cost"] == row[L] - row[E]
+            rate = round(100 * (row[L] - row[E]) / row[L], 2) if row[L] else None
+            assert row["savings_rate_percent"] == rate
+        for row in answers[tenant]["tag_coverage"]:
+            share = round(100 * row["tagged_cost"] / row[E], 2) if row[E] else None
+            assert row["tagged_percent"] == share
+        before = {(r["billing_period"], r["service_name"]): r[E]
+                  for r in answers[tenant]["services_month_over_month"]}  # fmt: skip
+        for row in answers[tenant]["services_month_over_month"]:
+            year, month = map(int, row["billing_period"].split("-"))
+            last = before.get((f"{year}-{month - 1:02d}", row["service_name"]))
+            assert row["cost_before"] == last
+            assert row["difference"] == (None if last is None else row[E] - last)
+        for row in answers[tenant]["component_rates"]:
+            rate = row[E] / row["pricing_quantity"]
+            assert abs(row["effective_rate"] - rate) <= Decimal("1e-11") * max(1, abs(rate))
+
+
+def test_tags_are_chosen_by_a_parameter(built: Installation, charges: dict[str, Rows]) -> None:
+    for key in ("CostCenter", "Env", "no such tag", "x' or '1'='1"):
+        wanted: dict[Any, Decimal] = defaultdict(Decimal)
+        for charge in charges["acme"]:
+            wanted[json.loads(charge["Tags"]).get(key)] += charge["EffectiveCost"]
+        told: dict[Any, Decimal] = defaultdict(Decimal)
+        for row in ask(built, "acme", "applications_by_month", tag=key):
+            told[row["tag_value"]] += row[E]
+        assert told == wanted, key
+        tagged = summed(ask(built, "acme", "tag_coverage", tag=key), "tagged_cost")
+        of_use = [c for c in charges["acme"] if used(c) and key in json.loads(c["Tags"])]
+        assert tagged == summed(of_use, "EffectiveCost"), key
+
+
+def test_days_far_above_the_usual(answers: dict[str, dict[str, Rows]], truth: dict[str, Any],
+                                  charges: dict[str, Rows]) -> None:  # fmt: skip
+    """The rule, computed anew; and the estate's planted anomalies are among the days."""
+    for tenant in OTHER:
+        days: dict[tuple[Any, ...], dict[int, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+        for charge in filter(used_now, charges[tenant]):
+            key = (charge["SubAccountId"], charge["ServiceName"])
+            days[key][charge["ChargePeriodStart"].toordinal()] += charge["EffectiveCost"]
+        wanted = set()
+        for key, costs in days.items():
+            for day, cost in costs.items():
+                before = [costs[d] for d in range(day - 14, day) if d in costs]
+                usual = sum(before, Decimal(0)) / len(before) if len(before) >= 3 else cost
+                if len(before) >= 3 and cost > 2 * usual:
+                    wanted.add((day, *key))
+        rows = answers[tenant]["anomalous_days"]
+        told = {
+            (r["charge_date"].toordinal(), r["sub_account_id"], r["service_name"]) for r in rows
+        }
+        assert told == wanted
+        planted = {(day, spike["account"], spike["service"])
+                   for spike in truth["tenants"][tenant]["anomalies"]
+                   for day in spike["days"]}  # fmt: skip
+        found = {(str(r["charge_date"]), r["sub_account_id"], r["service_name"]) for r in rows}
+        assert planted
+        assert planted & found
+
+
+def test_no_answer_holds_the_others_marker(
+    answers: dict[str, dict[str, Rows]], truth: dict[str, Any]
+) -> None:
+    for tenant, other in OTHER.items():
+        told = repr(answers[tenant])
+        assert truth["tenants"][other]["marker"] not in told
+        assert truth["tenants"][tenant]["marker"] in told
+
+
+def test_answers_have_the_grain_and_the_types_they_say(
+    built: Installation, answers: dict[str, dict[str, Rows]]
+) -> None:
+    with jailed(built.house.folder("acme"), built.house.limits) as connection:
+        for query in use_cases():
+            values = bound(query, None, None, {})
+            found = connection.execute(f"describe ({query.sql})", values).fetchall()
+            types = {name: kind for name, kind, *_ in found}
+            assert set(query.grain) <= types.keys(), query.name
+            assert "billing_currency" in query.grain
+            assert not {"DOUBLE", "FLOAT"} & set(types.values()), query.name
+            for name, kind in types.items():
+                assert kind.startswith("DECIMAL") or not name.endswith("_cost"), (query.name, name)
+            keys = [tuple(row[key] for key in query.grain) for row in answers["acme"][query.name]]
+            assert len(keys) == len(set(keys)), query.name
+
+
+def test_months_are_those_asked_for(
+    built: Installation, answers: dict[str, dict[str, Rows]]
+) -> None:
+    words = ("queries", "run", "acme", "cash_and_amortized", "--format", "csv")
+    whole = answers["acme"]["cash_and_amortized"]
+    for span, months in (
+        (("--from", "2026-09"), ["2026-09", "2026-10"]),
+        (("--to", "2026-09"), ["2026-08", "2026-09"]),
+        (("--from", "2026-09", "--to", "2026-09"), ["2026-09"]),
+        (("--from", "2027-01"), []),
+    ):
+        code, out = finops(*words, *span, data=built.data)
+        assert code == 0
+        told = list(csv.DictReader(io.StringIO(out)))
+        assert [row["billing_period"] for row in told] == months
+        wanted = {row["billing_period"]: row[B] for row in whole}
+        assert all(Decimal(row[B]) == wanted[row["billing_period"]] for row in told)
+
+
+def test_the_library_from_the_command_line(built: Installation, tmp_path: Path) -> None:
+    listed = finops("queries")[1]
+    for query in use_cases():
+        assert query.name in listed
+    code, sql = finops("queries", "show", "credits")
+    assert (code, sql) == (0, use_case("credits").sql)
+    run = ("queries", "run", "acme", "credits")
+    shown = built.finops(*run).stdout
+    assert "Promotional credit" in shown
+    told = json.loads(built.finops(*run, "--format", "json").stdout, parse_float=str)
+    file = tmp_path / "credits.parquet"
+    assert finops(*run, "--format", "parquet", "-o", str(file), data=built.data)[0] == 0
+    amounts = pq.read_table(file)["billed_cost"].to_pylist()
+    assert amounts == [Decimal(row["billed_cost"]) for row in told] != []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("acme", "nothing"), "query 'nothing' is not in the library"),
+        (("acme", "../sql/daily_costs"), "is not in the library"),
+        (("acme", "credits", "--set", "tag=x"), "has no parameter 'tag'"),
+        (("acme", "credits", "--set", "tag"), "is not NAME=VALUE"),
+        (("acme", "credits", "--from", "2026-13"), "is not a billing period"),
+        (("acme", "credits", "--from", "2026-10", "--to", "2026-09"), "is after"),
+        (("acme", "anomalous_days", "--set", "times=many"), "many"),
+        (("umbrella", "credits"), "tenant umbrella is not known"),
+    ],
+)
+def test_what_cannot_be_asked(built: Installation, words: tuple[str, ...], said: str) -> None:
+    code, told = finops("queries", "run", *words, data=built.data)
+    assert code != 0
+    assert said in " ".join(told.replace("│", " ").split())
