@@ -224,7 +224,8 @@ def costs(line: Line) -> Costs:
     if kind == "DiscountedUsage":
         effective = _told(line, "reservation/EffectiveCost") or ZERO
         return cost, effective, listed, effective if on_demand is None else on_demand
-    if kind in FEES or (kind == "Fee" and line.get(RESERVED)):
+    is_refund = kind == "Refund" and not line.get("lineItem/TaxType")
+    if kind in FEES or (line.get(RESERVED) and (kind == "Fee" or is_refund)):
         return cost, unused_cost(line), cost, cost
     return cost, cost, listed if kind == "Usage" else cost, cost
 

@@ -43,7 +43,8 @@ def bill() -> list[dict[str, str]]:
              savingsPlan_NetSavingsPlanEffectiveCost="4.5", lineItem_UsageAmount="4", **plan),
         line("its negation", "SavingsPlanNegation", "-8", "-7.2", **plan),
         line("Savings Plan, fee of the month", "SavingsPlanRecurringFee", "6", "5.4",
-             savingsPlan_TotalCommitmentToDate="6", savingsPlan_UsedCommitment="5", **plan),
+             savingsPlan_TotalCommitmentToDate="6", savingsPlan_UsedCommitment="5",
+             savingsPlan_NetRecurringCommitmentForBillingPeriod="5.4", **plan),
         line("reservation, part paid upfront", "Fee", "120", "108", **reserved),
         line("reservation, fee of the month", "RIFee", "20", "18",
              reservation_AmortizedUpfrontFeeForBillingPeriod="10",
@@ -62,11 +63,11 @@ def bill() -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-BY_HAND = {
+BY_HAND: dict[str, tuple[str, ...]] = {
     "use on demand, at an agreed price": ("10", "10", "12", "10", "9", "9"),
     "use covered by the Savings Plan": ("0", "5", "8", "8", "0", "4.5"),
     "Savings Plan, fee of the month": ("6", "0", "6", "6", "5.4", "0"),
-    "- its unused part": ("0", "1", "0", "0", "0", None),
+    "- its unused part": ("0", "1", "0", "0", "0", "0.9"),
     "reservation, part paid upfront": ("120", "0", "120", "120", "108", "0"),
     "reservation, fee of the month": ("20", "0", "20", "20", "18", "0"),
     "- its unused part ": ("0", "6", "0", "0", "0", "5.4"),
@@ -76,14 +77,13 @@ BY_HAND = {
     "tax": ("7", "7", "7", "7", "7", "7"),
     "discount of 10 % as a line item": ("-15.3", "-15.3", "-15.3", "-15.3", "0", "0"),
 }
-"""Charge -> what it must cost on each basis; None: the bill does not say."""
+"""Charge -> what it must cost on each basis."""
 
 SQL = """
 select x_LineItemType as type, ChargeDescription as what, x_RowKind as kind,
     ChargeCategory as category, CommitmentDiscountType as commitment, BilledCost as billed,
     EffectiveCost as effective, ListCost as list, ContractedCost as contracted,
-    case when x_RowKind = 'unused' or x_LineItemType = 'SavingsPlanCoveredUsage' then 0
-    else x_NetUnblendedCost end as net_billed, x_NetEffectiveCost as net_effective
+    x_NetUnblendedCost as net_billed, round(x_NetEffectiveCost, 12) as net_effective
 from costs
 """
 Costs = tuple[Decimal | None, ...]
@@ -123,10 +123,11 @@ def section(charges: dict[str, tuple[str, Costs]]) -> str:
     sums = total(costs for _, costs in charges.values())
     use = total(costs for category, costs in charges.values() if category == "Usage")
     rows.append(("all", "", *map(spelled, sums)))
-    billed, effective, _, _, net_billed, _ = sums
+    billed, effective, _, _, net_billed, net_effective = sums
     _, used, listed, contracted, _, _ = use
     upfront = charges["reservation, part paid upfront"][1][0]
     assert billed and effective and used and listed and contracted and upfront
+    assert net_effective
     saved = f"({spelled(listed)} - {spelled(used)}) / {spelled(listed)}"
     points = (
         f"billed: {spelled(billed)} is what the invoice says. The upfront payment of"
@@ -143,8 +144,11 @@ def section(charges: dict[str, tuple[str, Costs]]) -> str:
         f"net billed: {spelled(net_billed)}. The discount lies on the rows it is for, and its line"
         " item costs nothing. It comes to the same invoice by another way; taking it off billed"
         " once more would count it twice.",
-        "net effective: the bill states no net amount for the unused part of a Savings Plan, so"
-        " a sum with such a row is not stated either.",
+        f"net effective: {spelled(net_effective)}. AWS states no net amount for the unused part of"
+        " a Savings Plan; it is the share of the plan's net commitment (recurring and upfront) that"
+        f" was not used, a sixth of 5.4. The sum is {spelled(net_effective - effective)} above"
+        " effective: here the discount on the upfront payment, 12, is spread over its term, 1 to a"
+        " month, and as a line item it is all in this month.",
     )
     read = "\n".join(fill(f"- {point}", 99, subsequent_indent="  ") for point in points)
     return f"{markdown_table(names, rows)}\n\n{read}\n"
@@ -157,7 +161,7 @@ def test_the_page_shows_what_the_pipeline_answers(empty: Installation, tmp_path:
         text += f"- {{name: {tenant}, sources: [{source}]}}\n"
     (tmp_path / "tenants.yaml").write_text(text)
     deliver(tmp_path / "acme/cur", bill())
-    deliver(tmp_path / "globex/cur", [*bill(), row("1")])
+    deliver(tmp_path / "globex/cur", [*bill(), line("more", "Usage", "1", "1")])
     empty.apply(tmp_path / "tenants.yaml")
     for tenant in ("globex", "acme"):
         report = empty.ingest(tenant)
@@ -166,7 +170,7 @@ def test_the_page_shows_what_the_pipeline_answers(empty: Installation, tmp_path:
 
     charges = told(empty)
     for what, amounts in BY_HAND.items():
-        wanted = tuple(None if amount is None else Decimal(amount) for amount in amounts)
+        wanted = tuple(Decimal(amount) for amount in amounts)
         assert charges[what][1] == wanted, what
     sums = total(costs for _, costs in charges.values())
     assert sums[0] == sums[4] == sum(Decimal(one["lineItem/UnblendedCost"]) for one in bill())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from finops_pipeline.contracts.columns import JSON, MONEY, TEXT, TIME
+from finops_pipeline.contracts.columns import FLAG, JSON, MONEY, TEXT, TIME
 
 REQUIRED = (
     "line_item_line_item_type",
@@ -58,6 +58,7 @@ COLUMNS: dict[str, str] = {
     "line_item_availability_zone": TEXT,
     "line_item_resource_id": TEXT,
     "line_item_usage_amount": MONEY,
+    "line_item_normalization_factor": MONEY,
     "line_item_normalized_usage_amount": MONEY,
     "line_item_currency_code": TEXT,
     "line_item_unblended_rate": MONEY,
@@ -89,7 +90,9 @@ COLUMNS: dict[str, str] = {
     "reservation_effective_cost": MONEY,
     "reservation_net_effective_cost": MONEY,
     "reservation_total_reserved_units": MONEY,
+    "reservation_total_reserved_normalized_units": MONEY,
     "reservation_unused_quantity": MONEY,
+    "reservation_unused_normalized_unit_quantity": MONEY,
     "reservation_unused_amortized_upfront_fee_for_billing_period": MONEY,
     "reservation_unused_recurring_fee": MONEY,
     "reservation_net_unused_amortized_upfront_fee_for_billing_period": MONEY,
@@ -97,12 +100,19 @@ COLUMNS: dict[str, str] = {
     "savings_plan_savings_plan_a_r_n": TEXT,
     "savings_plan_offering_type": TEXT,
     "savings_plan_amortized_upfront_commitment_for_billing_period": MONEY,
+    "savings_plan_net_amortized_upfront_commitment_for_billing_period": MONEY,
+    "savings_plan_net_recurring_commitment_for_billing_period": MONEY,
     "savings_plan_savings_plan_effective_cost": MONEY,
     "savings_plan_net_savings_plan_effective_cost": MONEY,
     "savings_plan_total_commitment_to_date": MONEY,
     "savings_plan_used_commitment": MONEY,
     "capacity_reservation_capacity_reservation_arn": TEXT,
     "capacity_reservation_capacity_reservation_status": TEXT,
+    "split_line_item_parent_resource_id": TEXT,
+    "split_line_item_split_cost": MONEY,
+    "split_line_item_unused_cost": MONEY,
+    "split_line_item_net_split_cost": MONEY,
+    "split_line_item_net_unused_cost": MONEY,
 }
 """Canonical (CUR 2.0) name -> type. Columns a source lacks become typed nulls."""
 
@@ -114,13 +124,18 @@ EXTRA: dict[str, str] = {
     "x_source": TEXT,
     "x_source_file": TEXT,
     "x_project": TEXT,
+    "x_in_normalized_units": FLAG,
 }
-"""What reading adds to a line item: maps as JSON text, where the row came from, whose it is."""
+"""What reading adds to a line item: maps as JSON text, where the row came from, whose it is,
+whether its reservation is counted in normalized units."""
 
 ALIASES = {
     "savings_plan_savings_plan_arn": "savings_plan_savings_plan_a_r_n",
     "reservation_reservation_arn": "reservation_reservation_a_r_n",
     "product_servicename": "product_product_name",
+    "capacity_reservation_capacity_reservation_a_r_n": (
+        "capacity_reservation_capacity_reservation_arn"
+    ),
 }
 """Other spellings met in the field (nise, hand-made exports) -> canonical name."""
 
@@ -142,6 +157,8 @@ KNOWN_LINE_TYPES = (
     "RiVolumeDiscount",
     "SppDiscount",
     "Discount",
+    "DistributorDiscount",
+    "CrossServiceDiscount",
 )
 """Line item types that focus/sql has a rule for; any other is kept as an Adjustment."""
 

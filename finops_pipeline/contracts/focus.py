@@ -138,6 +138,15 @@ OWN = (
         JSON,
         "Values of the bill's columns that AWS does not document, a JSON object as text.",
     ),
+    Column("x_ParentResourceId", TEXT, "On split rows: the instance that the task or pod ran on."),
+    Column(
+        "x_SplitCost",
+        MONEY,
+        "On split rows: the share of the instance's cost; it is billed by the instance's row.",
+    ),
+    Column("x_SplitUnusedCost", MONEY, "On split rows: the share of what no task or pod used."),
+    Column("x_NetSplitCost", MONEY, "x_SplitCost after private discounts, where given."),
+    Column("x_NetSplitUnusedCost", MONEY, "x_SplitUnusedCost after private discounts."),
 )
 
 PARTITION = (

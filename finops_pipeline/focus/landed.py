@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline.contracts.bills import FORMS, BillForm
+from finops_pipeline.focus.reservations import in_normalized_units
 from finops_pipeline.lake.duck import Connection, columns_of, empty_columns, ident, text
 from finops_pipeline.lake.ledger import DeliveryRecord
 from finops_pipeline.tenants.model import SourceFormat
@@ -21,7 +22,8 @@ class LandedBill:
 
     `columns` are its columns and DuckDB types; `empty` those without any value (known from the
     Parquet footer), whose expressions need not be worked out row by row; `accounts` the values
-    of its account column as they stand there, None for null; `keys` those of its map columns.
+    of its account column as they stand there, None for null; `keys` those of its map columns;
+    `in_units` the reservations that are counted in normalized units.
     """
 
     source: str
@@ -31,6 +33,7 @@ class LandedBill:
     empty: frozenset[str]
     accounts: tuple[str | None, ...]
     keys: dict[str, tuple[str, ...]]
+    in_units: tuple[str, ...]
 
     @property
     def form(self) -> BillForm:
@@ -59,7 +62,9 @@ def landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) ->
         for name, type_ in columns.items()
         if type_.startswith("MAP(VARCHAR")
     }
-    return LandedBill(delivery.source, kind, relation, columns, empty, accounts, keys)
+    is_focus = kind is SourceFormat.FOCUS
+    units = () if is_focus else in_normalized_units(connection, relation, columns, empty)
+    return LandedBill(delivery.source, kind, relation, columns, empty, accounts, keys, units)
 
 
 def _keys_of(connection: Connection, relation: str, column: str) -> tuple[str, ...]:

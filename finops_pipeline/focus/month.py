@@ -128,7 +128,7 @@ class MonthPass:
         rows = owned_rows(self._tenant, readers, self._month, bill)
         view = ident(f"rows of {bill.source}")
         said = (bill.columns, rows, bill.source, self._month, bill.empty)
-        select = focus_rows(*said) if is_focus else line_items(*said, bill.keys)
+        select = focus_rows(*said) if is_focus else line_items(*said, bill.keys, bill.in_units)
         connection.execute(f"create or replace temp view {view} as {select}")
         # Materialized, every column of every row would be kept, and spilled, between two scans.
         reads = f"{_READS.get(bill.kind, 'line_items')} as not materialized (from {view})"

@@ -37,6 +37,7 @@ def line_items(
     month: str,
     empty: Container[str],
     keys: Keys,
+    in_units: Sequence[str],
 ) -> str:
     """SQL for the `line_items` of a CUR landing: every column of contracts/cur.py, typed.
 
@@ -47,6 +48,7 @@ def line_items(
         month: billing period; stands in where the bill's own dates are absent.
         empty: columns known to have no value: they are as good as absent, and cheaper.
         keys: what is known of the keys that map columns have.
+        in_units: ARNs of the reservations that are counted in normalized units.
     """
     lower = {name.lower(): name for name in columns}
     found = {name: column for name, column in CUR.find(columns).items() if column not in empty}
@@ -77,6 +79,7 @@ def line_items(
         f"{text(source)} as x_source",
         "x_SourceFile as x_source_file",
         "x_Project as x_project",
+        f"{_among(found.get('reservation_reservation_a_r_n'), in_units)} as x_in_normalized_units",
     ]
     return f"select * replace ({defaults}) from (select {', '.join(parts + extra)} from {relation})"
 
@@ -102,6 +105,13 @@ def focus_rows(
     parts += [f"{_unknown(FOCUS, columns, empty)} as x_UnknownColumns"]
     parts += [f"{text(source)} as x_Source", "x_SourceFile", "x_Project"]
     return f"select {', '.join(parts)} from {relation}"
+
+
+def _among(column: str | None, values: Sequence[str]) -> str:
+    """SQL: whether a text column has one of some values."""
+    if column is None or not values:
+        return "false"
+    return f"coalesce(trim({ident(column)}) in ({', '.join(map(text, values))}), false)"
 
 
 def typed(column: str, kind: str, promised: str) -> str:

@@ -6,9 +6,11 @@
 -- Reads line_items (a source's columns under CUR 2.0 names, typed; x_project: whose row it is),
 -- services, regions.
 -- Rules by line item type: FOCUS 1.2 CommitmentDiscount and DiscountHandling; AWS "Understanding
--- your Savings Plans / reservation line items". Covered usage bills nothing (its commitment
--- was billed), negations fall away against it, commitment fees cost nothing effectively, and
--- what they leave unused becomes a row of its own.
+-- your Savings Plans / reservation line items", "Split line item details". Covered usage bills
+-- nothing (its commitment was billed), negations fall away against it, commitment fees (and their
+-- refunds) cost nothing effectively, and what they leave unused becomes a row of its own. Split
+-- rows (tasks and pods) repeat what their instance costs, so that is kept beside the costs.
+-- Net amounts stand beside too, never in the four costs; where no net is stated there is none.
 
 with
 
@@ -23,6 +25,13 @@ line_item as (
         line_item_unblended_cost as unblended,
         coalesce(savings_plan_savings_plan_a_r_n, reservation_reservation_a_r_n) as arn,
         savings_plan_savings_plan_a_r_n is not null as is_savings_plan,
+        line_item_net_unblended_cost as net,
+        split_line_item_parent_resource_id is not null as is_split,
+        line_item_line_item_type = 'Refund' as is_refund,
+        -- of a commitment's fee: AWS does not always state the ARN of a plan that was returned
+        is_refund and line_item_tax_type is null and (
+            arn is not null or coalesce(ends_with(line_item_product_code, 'SavingsPlans'), false)
+        ) as is_fee_refund,
         line_item_usage_start_date as period_start,
         exclusive_end(line_item_usage_end_date) as stated_end,
         exclusive_end(bill_billing_period_end_date) as bill_end
@@ -39,21 +48,21 @@ typed as (
             then 'Purchase'
             when line_type = 'Tax' then 'Tax'
             when line_type = 'Credit' then 'Credit'
-            when line_type = 'Refund' and line_item_tax_type is not null then 'Tax'
-            when line_type = 'Refund' and arn is not null then 'Purchase'
-            when line_type = 'Refund' then 'Usage'
+            when is_fee_refund then 'Purchase'
+            when is_refund and line_item_tax_type is not null then 'Tax'
+            when is_refund then 'Usage'
             else 'Adjustment'
         end as category,
-        line_type = 'Refund' as is_refund,
-        line_type = 'Refund' and (
+        is_refund and (
             coalesce(bill_bill_type = 'Refund', false)
             or coalesce(stated_end <= bill_billing_period_start_date, false)
         ) as is_correction,
-        line_type in ('DiscountedUsage', 'SavingsPlanCoveredUsage') as is_covered,
+        line_type in ('DiscountedUsage', 'SavingsPlanCoveredUsage') and not is_split as is_covered,
         line_type in ('SavingsPlanRecurringFee', 'SavingsPlanUpfrontFee', 'RIFee')
-        or (line_type = 'Fee' and reservation_reservation_a_r_n is not null) as is_commitment_fee,
+        or is_fee_refund
+        or (line_type = 'Fee' and arn is not null) as is_commitment_fee,
         case
-            when line_type in (
+            when not is_split and line_type in (
                 'DiscountedUsage', 'SavingsPlanCoveredUsage', 'SavingsPlanRecurringFee',
                 'SavingsPlanUpfrontFee', 'RIFee', 'Fee', 'Refund'
             )
@@ -63,6 +72,7 @@ typed as (
         or coalesce(contains(line_item_usage_type, 'SpotUsage'), false) as is_spot,
         -- the part of a fee's commitment that nothing used
         case
+            when is_split then 0
             when line_type = 'SavingsPlanRecurringFee'
             then coalesce(
                 savings_plan_total_commitment_to_date - savings_plan_used_commitment, 0
@@ -97,6 +107,7 @@ priced_row as (
         end as billed,
         case
             when is_unused then unused_cost
+            when is_split then billed
             when line_type = 'SavingsPlanCoveredUsage'
             then coalesce(savings_plan_savings_plan_effective_cost, 0)
             when line_type = 'DiscountedUsage' then coalesce(reservation_effective_cost, unblended)
@@ -104,50 +115,94 @@ priced_row as (
             else unblended
         end as effective,
         case
+            when net is null then null
+            when is_unused or line_type = 'SavingsPlanCoveredUsage' then 0
+            else net
+        end as net_billed,
+        case
             when is_unused and line_type = 'RIFee'
-            then reservation_net_unused_amortized_upfront_fee_for_billing_period
-                + reservation_net_unused_recurring_fee
-            when is_unused then null
+            then coalesce(
+                reservation_net_unused_amortized_upfront_fee_for_billing_period
+                + reservation_net_unused_recurring_fee,
+                reservation_net_unused_amortized_upfront_fee_for_billing_period,
+                reservation_net_unused_recurring_fee
+            )
+            when is_unused
+            then share_of(
+                coalesce(
+                    savings_plan_net_amortized_upfront_commitment_for_billing_period
+                    + savings_plan_net_recurring_commitment_for_billing_period,
+                    savings_plan_net_amortized_upfront_commitment_for_billing_period,
+                    savings_plan_net_recurring_commitment_for_billing_period
+                ),
+                unused_cost,
+                savings_plan_total_commitment_to_date
+            )
+            when is_split then net_billed
             when line_type = 'SavingsPlanCoveredUsage'
             then savings_plan_net_savings_plan_effective_cost
             when line_type = 'DiscountedUsage' then reservation_net_effective_cost
-            when is_commitment_fee then 0
-            else line_item_net_unblended_cost
+            when is_commitment_fee and net is not null then 0
+            else net
         end as net_effective,
         case
             when is_unused then 0
-            when category = 'Usage' and not is_refund
+            when category = 'Usage' and not is_refund and not is_split
             then coalesce(pricing_public_on_demand_cost, unblended)
             else unblended
         end as list,
         case
             when is_unused then 0
-            when line_type = 'DiscountedUsage'
+            when line_type = 'DiscountedUsage' and not is_split
             then coalesce(pricing_public_on_demand_cost, reservation_effective_cost, unblended)
             else unblended
         end as contracted,
+        -- a price has something to be multiplied with, and as prices are never negative, its
+        -- sign is the cost's
+        coalesce(
+            nullif(abs(line_item_usage_amount), 0),
+            case when category = 'Purchase' or contracted <> 0 or list <> 0 then 1 else 0 end
+        ) as size,
         case
             when is_unused and is_savings_plan then unused_cost
             when is_unused then coalesce(reservation_unused_quantity, 0)
             when is_correction or category not in ('Usage', 'Purchase') then null
-            -- a refund inside the period takes back: prices stay positive, the quantity turns
-            when is_refund then -coalesce(nullif(abs(line_item_usage_amount), 0), 1)
-            when category = 'Purchase' then coalesce(nullif(line_item_usage_amount, 0), 1)
-            else coalesce(line_item_usage_amount, 0)
+            when coalesce(nullif(contracted, 0), nullif(list, 0), line_item_usage_amount) < 0
+            then -size
+            else size
         end as quantity,
         case
             when commitment_id is null then null
             when is_unused then 'Unused'
             when category = 'Usage' and is_covered then 'Used'
         end as commitment_status,
+        -- one unit for all rows of a commitment: used and unused add up to what was purchased
         case
-            when commitment_id is null or category not in ('Usage', 'Purchase') then null
-            when is_unused then quantity
-            when line_type = 'SavingsPlanCoveredUsage' then effective
-            when line_type = 'SavingsPlanRecurringFee'
-            then coalesce(savings_plan_total_commitment_to_date, unblended)
-            when is_savings_plan then unblended
-            when line_type = 'RIFee'
+            when commitment_id is null or is_correction or category not in ('Usage', 'Purchase')
+            then null
+            when is_savings_plan
+            then case
+                when is_unused then unused_cost
+                when line_type = 'SavingsPlanCoveredUsage' then effective
+                when line_type = 'SavingsPlanRecurringFee'
+                then coalesce(savings_plan_total_commitment_to_date, unblended)
+                else unblended
+            end
+            when x_in_normalized_units
+            then case
+                when is_unused then coalesce(reservation_unused_normalized_unit_quantity, 0)
+                when is_refund then -abs(coalesce(line_item_normalized_usage_amount, 0))
+                when category = 'Purchase'
+                then coalesce(
+                    reservation_total_reserved_normalized_units,
+                    normalized(reservation_total_reserved_units, line_item_normalization_factor),
+                    line_item_normalized_usage_amount,
+                    0
+                )
+                else coalesce(line_item_normalized_usage_amount, 0)
+            end
+            when is_unused or is_refund then quantity
+            when category = 'Purchase'
             then coalesce(reservation_total_reserved_units, line_item_usage_amount, 0)
             else coalesce(line_item_usage_amount, 0)
         end as commitment_quantity,
@@ -175,6 +230,7 @@ residual as (
         false as is_covered,
         false as is_savings_plan,
         false as is_spot,
+        false as is_split,
         'Rest of Savings Plan negations' as line_item_line_item_description,
         line_item_usage_account_id,
         min(line_item_usage_account_name) as line_item_usage_account_name,
@@ -196,6 +252,8 @@ residual as (
         min(x_source_file) as x_source_file,
         x_project,
         sum(line_item_unblended_cost) as billed,
+        sum(line_item_net_unblended_cost) as net_billed,
+        net_billed as net_effective,
         billed as effective,
         billed as list,
         billed as contracted,
@@ -207,7 +265,7 @@ residual as (
         line_item_usage_account_id,
         savings_plan_savings_plan_a_r_n,
         line_item_currency_code
-    having sum(line_item_unblended_cost) <> 0
+    having sum(line_item_unblended_cost) <> 0 or sum(line_item_net_unblended_cost) <> 0
 ),
 
 charge as (
@@ -249,8 +307,7 @@ named as (
             else 'Reserved Instance'
         end as commitment_type,
         case
-            when is_savings_plan and (is_unused or is_commitment_fee)
-            then line_item_currency_code
+            when is_savings_plan and is_unused then line_item_currency_code
             else coalesce(pricing_unit, 'Units')
         end as unit,
         case
@@ -327,6 +384,7 @@ final as (
         case
             when commitment_quantity is null then null
             when is_savings_plan then line_item_currency_code
+            when x_in_normalized_units then 'NFU-Hours'
             else 'Hours'
         end as CommitmentDiscountUnit,
         case
@@ -354,7 +412,13 @@ final as (
         quantity as PricingQuantity,
         case when quantity is not null then unit end as PricingUnit,
         'AWS' as ProviderName,
-        coalesce(line_item_legal_entity, 'Amazon Web Services, Inc.') as PublisherName,
+        -- the seller of record: of a Marketplace product its publisher
+        coalesce(
+            line_item_legal_entity,
+            nullif(bill_billing_entity, 'AWS'),
+            bill_invoicing_entity,
+            'Amazon Web Services, Inc.'
+        ) as PublisherName,
         region as RegionId,
         case
             when region is not null then coalesce(regions.region_name, product_location, region)
@@ -414,7 +478,7 @@ final as (
         line_item_operation as x_Operation,
         product_instance_type as x_InstanceType,
         case when not is_unused then unblended end as x_UnblendedCost,
-        case when row_kind = 'line' then line_item_net_unblended_cost end as x_NetUnblendedCost,
+        net_billed as x_NetUnblendedCost,
         net_effective as x_NetEffectiveCost,
         amortized_upfront as x_AmortizedUpfrontCost,
         case when row_kind = 'line' then pricing_public_on_demand_cost end
@@ -423,6 +487,12 @@ final as (
         discounts as x_Discounts,
         x_source_file as x_SourceFile,
         unknown_columns as x_UnknownColumns,
+        case when row_kind = 'line' then split_line_item_parent_resource_id end
+            as x_ParentResourceId,
+        case when is_split then split_line_item_split_cost end as x_SplitCost,
+        case when is_split then split_line_item_unused_cost end as x_SplitUnusedCost,
+        case when is_split then split_line_item_net_split_cost end as x_NetSplitCost,
+        case when is_split then split_line_item_net_unused_cost end as x_NetSplitUnusedCost,
         x_project as x_Project
     from named
     left join by_name on by_name.service_name = named.service

@@ -5,7 +5,8 @@
 --
 -- Reads line_items (a source's columns under CUR 2.0 names, typed; x_project: whose row it is).
 -- Amortized: AWS, "Understanding your Savings Plans / reservation line items": covered usage at its
--- effective cost, fees at what was left unused, negations and upfront fees at nothing.
+-- effective cost, fees at what was left unused, negations, upfront fees and refunds of fees at
+-- nothing, rows that split an instance's cost (tasks, pods) at what they bill themselves.
 -- Written apart from cur_charges, so that an error in one of them is seen by the other.
 
 with
@@ -25,6 +26,8 @@ final as (
         sum(line_item_unblended_cost) as billed_cost,
         sum(
             case line_item_line_item_type
+                || case when split_line_item_parent_resource_id > '' then ' split' else '' end
+                when 'SavingsPlanCoveredUsage split' then 0
                 when 'SavingsPlanNegation' then 0
                 when 'SavingsPlanUpfrontFee' then 0
                 when 'SavingsPlanCoveredUsage'
@@ -40,7 +43,17 @@ final as (
                     + coalesce(reservation_unused_recurring_fee, 0)
                 when 'Fee'
                 then case
-                    when reservation_reservation_a_r_n is null then line_item_unblended_cost else 0
+                    when reservation_reservation_a_r_n > '' or savings_plan_savings_plan_a_r_n > ''
+                    then 0
+                    else line_item_unblended_cost
+                end
+                when 'Refund'
+                then case
+                    when line_item_tax_type > '' then line_item_unblended_cost
+                    when reservation_reservation_a_r_n > '' or savings_plan_savings_plan_a_r_n > ''
+                    or line_item_product_code like '%SavingsPlans'
+                    then 0
+                    else line_item_unblended_cost
                 end
                 else line_item_unblended_cost
             end

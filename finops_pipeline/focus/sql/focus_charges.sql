@@ -55,7 +55,12 @@ final as (
         null as x_NetUnblendedCost,
         null as x_NetEffectiveCost,
         null as x_AmortizedUpfrontCost,
-        null as x_PublicOnDemandCost
+        null as x_PublicOnDemandCost,
+        null as x_ParentResourceId,
+        null as x_SplitCost,
+        null as x_SplitUnusedCost,
+        null as x_NetSplitCost,
+        null as x_NetSplitUnusedCost
     from focus_row
 )
 

@@ -29,19 +29,37 @@ create or replace macro near(product, cost) as
         else abs(product - cost) <= 0.000000001 * abs(cost)::decimal(28, 9)
     end;
 
--- whether price x quantity is cost within 1e-9 of it (FOCUS rule for cost columns);
--- the bounds keep the product inside a decimal, beyond them the answer is no
+-- whether price x quantity is cost within 1e-9 of it (FOCUS rule for cost columns); beyond the
+-- bounds the answer is no. They keep the product below 9e11, so that the product less a cost of
+-- the other sign stays below 1e12, which is what 26 decimals leave of a decimal.
 create or replace macro fits(price, quantity, cost) as
     case
         when price is null or quantity is null then false
-        when price < 0 or abs(cost) >= 1000000000 then false
+        when price < 0 or price >= 900000 or abs(cost) >= 1000000000 then false
         when quantity = 1 then near(price, cost)
-        when abs(quantity) < 1000000 and price < 1000000
+        when abs(quantity) < 1000000
         then near(price::decimal(20, 14) * quantity::decimal(18, 12), cost)
         when abs(quantity) < 1000000000000 and price < 1
         then near(price::decimal(18, 16) * quantity::decimal(19, 7), cost)
         else false
     end;
+
+-- whole x part / of all, to 16 decimals; null where nothing is all
+create or replace macro share_of(whole, part, of_all) as
+    case
+        when abs(whole) < 10000000000 and abs(part) <= 10 * abs(of_all)
+        then try_cast(
+            sign(part) * sign(of_all)
+            * exact_ratio(part, of_all)::decimal(18, 16) * whole::decimal(20, 10)
+            as decimal(38, 18)
+        )
+    end;
+
+-- hours of a reservation in normalized units, by the size of its instances
+create or replace macro normalized(hours, factor) as
+    try_cast(
+        try_cast(hours as decimal(24, 8)) * try_cast(factor as decimal(12, 8)) as decimal(38, 18)
+    );
 
 -- a unit price: the one the bill states when it fits the cost, else the exact ratio
 create or replace macro unit_price(stated, quantity, cost) as

@@ -4,6 +4,7 @@
 --
 -- Sum of billed (unblended) = sum of effective (amortized) + upfront fees - shares of upfront
 -- payments that fall in the month (AWS's true-ups). Nothing else may stand between the two.
+-- Refunds of commitments' fees (category Purchase) count as upfront fees: they cost nothing.
 -- Commitments whose recurring fee is not in this bill (another account owns them) are left out.
 -- Tolerance: 1e-9 a charge, as AWS states amounts to ten decimals. CUR only: FOCUS exports do not
 -- tell the share of an upfront payment.
@@ -20,8 +21,11 @@ by_commitment as (
         sum(BilledCost) as billed_cost,
         sum(EffectiveCost) as effective_cost,
         sum(BilledCost) filter (
-            x_LineItemType in ('SavingsPlanUpfrontFee', 'Fee')
-            and CommitmentDiscountId is not null
+            (x_LineItemType = 'Refund' and ChargeCategory = 'Purchase')
+            or (
+                x_LineItemType in ('SavingsPlanUpfrontFee', 'Fee')
+                and CommitmentDiscountId is not null
+            )
         ) as upfront_fees,
         sum(x_AmortizedUpfrontCost) as upfront_shares,
         bool_or(x_LineItemType in ('SavingsPlanRecurringFee', 'RIFee')) as has_fee

@@ -1,0 +1,77 @@
+"""Which reservations of a bill are counted in normalized units rather than in hours.
+
+Put here: the one unit of a size-flexible reservation. Keep out: quantities of its rows (sql/).
+
+FOCUS 1.2 wants one CommitmentDiscountUnit for all rows of a commitment, so the whole landing is
+asked, not a row: a project's month must not depend on which other projects are built with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from finops_pipeline.contracts.bills import CUR
+from finops_pipeline.focus.normalise import typed
+from finops_pipeline.lake.duck import Connection
+
+_ARN = "reservation_reservation_a_r_n"
+_TYPE = "line_item_line_item_type"
+_NEEDED = (
+    _ARN,
+    _TYPE,
+    "line_item_normalized_usage_amount",
+    "reservation_total_reserved_normalized_units",
+)
+_IF_THERE = (
+    "line_item_usage_amount",
+    "reservation_unused_normalized_unit_quantity",
+    "reservation_unused_quantity",
+)
+
+_QUERY = """
+with line as ({rows})
+select arn
+from line
+where arn is not null and line_type in ('DiscountedUsage', 'RIFee')
+group by arn
+having bool_and(
+    case line_type
+        when 'DiscountedUsage' then used_units > 0 or coalesce(used, 0) = 0
+        else total_units > 0 and (unused_units is not null or coalesce(unused, 0) = 0)
+    end is true
+) and bool_or(line_type = 'RIFee' or used_units > 0)
+order by arn
+"""
+
+
+def in_normalized_units(
+    connection: Connection, relation: str, columns: dict[str, str], empty: Container[str]
+) -> tuple[str, ...]:
+    """ARNs of the reservations whose every row states normalized units (AWS: size-flexible).
+
+    A fee states what it reserves and leaves unused in units (AWS "Reservation details",
+    TotalReservedNormalizedUnits), covered usage what it used (NormalizedUsageAmount).
+
+    Args:
+        relation: SQL of a delivery's whole landing.
+        columns: its columns and DuckDB types.
+        empty: columns known to have no value.
+    """
+    found = {name: c for name, c in CUR.find(columns).items() if c not in empty}
+    if not set(_NEEDED) <= found.keys():
+        return ()
+    words = dict(
+        zip(
+            (*_NEEDED, *_IF_THERE),
+            ("arn", "line_type", "used_units", "total_units", "used", "unused_units", "unused"),
+            strict=True,
+        )
+    )
+    parts = [
+        f"{typed(found[name], columns[found[name]], kind) if name in found else f'null::{kind}'}"
+        f" as {words[name]}"
+        for name, kind in CUR.types.items()
+        if name in words
+    ]
+    rows = f"select {', '.join(parts)} from {relation}"
+    return tuple(row[0] for row in connection.execute(_QUERY.format(rows=rows)).fetchall())

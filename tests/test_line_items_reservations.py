@@ -1,0 +1,152 @@
+"""Reservations: size-flexible ones in one unit, upfront payments over their term, refunds."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.line_item_bills import (
+    RESERVED,
+    Bills,
+    Line,
+    bills,
+    line,
+    one,
+    only,
+    reserved,
+    total,
+)
+
+__all__ = ["bills"]
+
+
+def used(hours: str, units: str, cost: str, day: str = "2026-09-05", **more: str) -> Line:
+    """Usage under a reservation, in hours of its own size and in normalized units."""
+    return reserved(
+        "DiscountedUsage", "0", day, lineItem_UsageAmount=hours,
+        lineItem_NormalizedUsageAmount=units, reservation_EffectiveCost=cost, **more,
+    )  # fmt: skip
+
+
+def fee(units: str, unused_units: str, **more: str) -> Line:
+    """A month of two m5.xlarge (8 units an hour each): 1440 hours, 11520 units, 144 billed."""
+    return reserved(
+        "RIFee", "144", lineItem_UsageAmount="1440", pricing_unit="Hrs",
+        reservation_TotalReservedUnits="1440", reservation_TotalReservedNormalizedUnits=units,
+        reservation_UnusedQuantity="240", reservation_UnusedNormalizedUnitQuantity=unused_units,
+        reservation_UnusedRecurringFee="24",
+        reservation_UnusedAmortizedUpfrontFeeForBillingPeriod="0", **more,
+    )  # fmt: skip
+
+
+def test_sizes_are_counted_in_normalized_units(bills: Bills) -> None:
+    """An m5.xlarge reservation covers m5.large and m5.4xlarge: hours do not add up, units do."""
+    found = bills.charges([
+        fee("11520", "1920"),
+        used("1600", "6400", "80"),
+        used("100", "3200", "40", "2026-09-06"),
+        # what the same hours cost without a reservation has units of no commitment
+        line("Usage", "4", lineItem_UsageAmount="20", lineItem_NormalizedUsageAmount="160"),
+    ])  # fmt: skip
+    assert bills.said == ""
+    of = {"CommitmentDiscountId": RESERVED}
+    mine = only(found, **of)
+    assert {c["CommitmentDiscountUnit"] for c in mine} == {"NFU-Hours"}
+    quantity = "CommitmentDiscountQuantity"
+    assert total(mine, quantity, ChargeCategory="Purchase") == 11520
+    assert total(mine, quantity, CommitmentDiscountStatus="Used") == 9600
+    assert total(mine, quantity, CommitmentDiscountStatus="Unused") == 1920
+    # prices and consumption stay in the hours that the bill is in
+    assert one(mine, ChargeCategory="Purchase")["PricingQuantity"] == 1440
+    assert [c["ConsumedQuantity"] for c in only(mine, CommitmentDiscountStatus="Used")] == [
+        1600, 100
+    ]  # fmt: skip
+
+
+def test_without_units_everywhere_hours_are_counted(bills: Bills) -> None:
+    """One row that states no units, and the whole commitment is in hours (one unit, FOCUS)."""
+    lines = [fee("11520", "1920"), used("1000", "8000", "100"), used("200", "", "20")]
+    found = only(bills.charges(lines), CommitmentDiscountId=RESERVED)
+    assert {c["CommitmentDiscountUnit"] for c in found} == {"Hours"}
+    quantity = "CommitmentDiscountQuantity"
+    assert total(found, quantity, ChargeCategory="Purchase") == 1440
+    assert total(found, quantity, ChargeCategory="Usage") == 1440
+
+
+def month_of(month: str, upfront_share: str, cost: str, unused: str, **more: str) -> list[Line]:
+    """A month of a reservation: its fee, what it covers, a tenth of it unused."""
+    day, whole = f"{month}-03", Decimal(cost) + Decimal(upfront_share)
+    idle_fee, idle_upfront = Decimal(cost) / 10, Decimal(upfront_share) / 10
+    return [
+        reserved(
+            "RIFee", cost, day, lineItem_UsageAmount="720", reservation_UnusedQuantity=unused,
+            reservation_TotalReservedUnits="720", reservation_UnusedRecurringFee=f"{idle_fee:f}",
+            reservation_AmortizedUpfrontFeeForBillingPeriod=upfront_share,
+            reservation_UnusedAmortizedUpfrontFeeForBillingPeriod=f"{idle_upfront:f}", **more,
+        ),
+        used("648", "", f"{whole - idle_fee - idle_upfront:f}", day, **more),
+    ]  # fmt: skip
+
+
+def test_all_and_partial_upfront_over_two_months(bills: Bills) -> None:
+    """The payment is billed once; each month costs its share and its fees, used or not."""
+    whole = "arn:aws:ec2:us-east-1:111122223333:reserved-instances/all-upfront"
+    everything = {"arn": whole}
+
+    def upfront(cost: str, hours: str, **more: str) -> Line:
+        return reserved("Fee", cost, "2026-08-01", lineItem_UsageAmount="1",
+                        reservation_TotalReservedUnits=hours, bill_BillType="Purchase",
+                        **more)  # fmt: skip
+
+    first = [
+        upfront("600", "8760"), *month_of("2026-08", "50", "30", "72"),
+        upfront("1200", "8760", **everything), *month_of("2026-08", "100", "0", "72", **everything),
+    ]  # fmt: skip
+    second = [*month_of("2026-09", "50", "30", "72"),
+              *month_of("2026-09", "100", "0", "72", **everything)]  # fmt: skip
+    bills.charges(first, "2026-08")
+    assert bills.said == ""
+    found = bills.charges(second)
+    assert bills.said == ""
+    for arn, paid, share in ((RESERVED, 600, 80), (whole, 1200, 100)):
+        of = {"CommitmentDiscountId": arn}
+        assert total(found, "BilledCost", **of, ChargeFrequency="One-Time") == paid
+        # what was bought once is the whole term
+        bought = one(found, **of, ChargeFrequency="One-Time")
+        assert bought["ChargeCategory"] == "Purchase" and bought["EffectiveCost"] == 0
+        assert bought["CommitmentDiscountQuantity"] == 8760
+        for month in ("2026-08", "2026-09"):
+            here = of | {"billing_period": month}
+            used_cost = total(found, "EffectiveCost", **here, CommitmentDiscountStatus="Used")
+            unused = one(found, **here, CommitmentDiscountStatus="Unused")
+            assert unused["EffectiveCost"] == Decimal(share) / 10
+            assert used_cost + unused["EffectiveCost"] == share
+            recurring = only(found, **here, ChargeFrequency="Recurring")
+            fees = sum(c["BilledCost"] + c["x_AmortizedUpfrontCost"] for c in recurring)
+            assert fees == share
+            quantity = "CommitmentDiscountQuantity"
+            assert total(recurring, quantity) == 720
+            assert total(found, quantity, **here, ChargeCategory="Usage") == 720
+
+
+def test_the_refund_of_a_fee_is_no_use(bills: Bills) -> None:
+    """A payment that covers later use cost nothing effectively; nor does its return give any."""
+    found = bills.charges([
+        reserved("Fee", "600", reservation_TotalReservedUnits="8760", lineItem_UsageAmount="1"),
+        reserved("Refund", "-600", "2026-09-07", lineItem_UsageAmount="8760"),
+        reserved("Refund", "-80", "2026-09-08", bill_BillType="Refund"),
+        # plans that were returned do not always name themselves
+        line("Refund", "-50", "2026-09-09", lineItem_ProductCode="ComputeSavingsPlans"),
+        line("Refund", "-3", "2026-09-10", lineItem_ProductCode="AmazonEC2"),
+    ])  # fmt: skip
+    assert bills.said == ""
+    told = {c["BilledCost"]: c for c in found if c["x_LineItemType"] == "Refund"}
+    seen = {cost: (c["ChargeCategory"], c["ChargeClass"], c["EffectiveCost"])
+            for cost, c in told.items()}  # fmt: skip
+    assert seen == {
+        -600: ("Purchase", None, 0),
+        -80: ("Purchase", "Correction", 0),
+        -50: ("Purchase", None, 0),
+        -3: ("Usage", None, -3),
+    }
+    assert told[Decimal(-600)]["CommitmentDiscountQuantity"] == -8760
+    assert {told[Decimal(cost)]["CommitmentDiscountId"] for cost in (-600, -80)} == {RESERVED}

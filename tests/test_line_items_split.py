@@ -1,0 +1,113 @@
+"""Split cost allocation: tasks and pods beside their instance, and nothing counted twice."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.line_item_bills import Bills, Line, bills, line, only, plan, reserved, total
+
+__all__ = ["bills"]
+
+INSTANCE, SPOT = "i-0aaaabbbbccccdddd", "i-0eeeeffff00001111"
+
+
+def pod(name: str, cost: str, unused: str, parent: str = INSTANCE, **more: str) -> Line:
+    """What a pod had of its instance's hour; it bills nothing."""
+    base = {
+        "lineItem_ProductCode": "AmazonEKS", "lineItem_Operation": "EKSPod-EC2",
+        "lineItem_UsageType": "USE1-EKS-EC2-vCPU-Hours", "lineItem_UsageAmount": "0.5",
+        "lineItem_ResourceId": f"arn:aws:eks:us-east-1:111122223333:pod/one/{name}",
+        "splitLineItem_ParentResourceId": parent, "splitLineItem_SplitCost": cost,
+        "splitLineItem_UnusedCost": unused, "splitLineItem_NetSplitCost": "",
+        "splitLineItem_NetUnusedCost": "",
+    }  # fmt: skip
+    return line("Usage", "0", **(base | more))
+
+
+def hour(kind: str, cost: str, instance: str = INSTANCE, **more: str) -> Line:
+    """An hour of an instance on demand."""
+    base = {"lineItem_ResourceId": instance, "lineItem_UsageType": "USE1-BoxUsage:m5.large",
+            "lineItem_ProductCode": "AmazonEC2", "lineItem_UsageAmount": "1"}  # fmt: skip
+    return line(kind, cost, **(base | more))
+
+
+def test_pods_and_tasks_cost_nothing_themselves(bills: Bills) -> None:
+    found = bills.charges([
+        hour("Usage", "0.096"),
+        # traffic has the instance's id too, and is nobody's share
+        hour("Usage", "0.5", lineItem_UsageType="USE1-DataTransfer-Out-Bytes"),
+        pod("a", "0.06", "0.02"),
+        pod("b", "0.012", "0.004", lineItem_ProductCode="AmazonECS",
+            lineItem_Operation="ECSTask-EC2", splitLineItem_NetSplitCost="0.0108",
+            splitLineItem_NetUnusedCost="0.0036"),
+    ])  # fmt: skip
+    assert bills.said == ""
+    assert total(found, "BilledCost") == total(found, "EffectiveCost") == Decimal("0.596")
+    assert total(found, "ListCost") == Decimal("0.596")
+    shares = only(found, x_ParentResourceId=INSTANCE)
+    assert len(shares) == 2
+    assert total(shares, "x_SplitCost") == Decimal("0.072")
+    assert total(shares, "x_SplitUnusedCost") == Decimal("0.024")
+    assert total(shares, "x_NetSplitCost") == Decimal("0.0108")
+    assert total(shares, "x_NetSplitUnusedCost") == Decimal("0.0036")
+    for charge in only(found, x_ParentResourceId=None):
+        assert charge["x_SplitCost"] is None and charge["x_SplitUnusedCost"] is None
+    marts = bills.rows("select sum(effective_cost) as e from monthly_costs")
+    assert marts == [{"e": Decimal("0.596")}]
+
+
+def test_rows_that_copy_the_commitment_of_their_instance(bills: Bills) -> None:
+    """Whatever line item type and pricing AWS copies to a pod, the instance has the cost once."""
+    copied = {"savingsPlan_SavingsPlanEffectiveCost": "0.07", "pricing_publicOnDemandCost": "0.096"}
+    by_plan = plan(
+        "SavingsPlanCoveredUsage", "0.096", lineItem_ResourceId=INSTANCE,
+        lineItem_UsageType="USE1-BoxUsage:m5.large", lineItem_UsageAmount="1", **copied,
+    )  # fmt: skip
+    pod_of_plan = pod("a", "0.05", "0.02") | {
+        "lineItem/LineItemType": "SavingsPlanCoveredUsage",
+        "savingsPlan/SavingsPlanARN": by_plan["savingsPlan/SavingsPlanARN"],
+        "savingsPlan/SavingsPlanEffectiveCost": "0.07",
+        "pricing/publicOnDemandCost": "0.096",
+    }
+    by_reservation = reserved(
+        "DiscountedUsage", "0", lineItem_ResourceId=SPOT, lineItem_UsageAmount="1",
+        lineItem_UsageType="USE1-BoxUsage:m5.large", reservation_EffectiveCost="0.06",
+    )  # fmt: skip
+    pod_of_reservation = pod("b", "0.06", "0", SPOT) | {
+        "lineItem/LineItemType": "DiscountedUsage",
+        "reservation/ReservationARN": by_reservation["reservation/ReservationARN"],
+        "reservation/EffectiveCost": "0.06",
+    }
+    found = bills.charges(
+        [by_plan, plan("SavingsPlanNegation", "-0.096"), pod_of_plan,
+         by_reservation, pod_of_reservation]
+    )  # fmt: skip
+    assert bills.said == ""
+    assert total(found, "EffectiveCost") == Decimal("0.13") and total(found, "BilledCost") == 0
+    assert total(found, "ListCost") == Decimal("0.096")
+    for parent in (INSTANCE, SPOT):
+        (share,) = only(found, x_ParentResourceId=parent)
+        assert share["CommitmentDiscountId"] is None and share["PricingCategory"] == "Standard"
+        assert share["EffectiveCost"] == share["ListCost"] == 0
+
+
+def test_shares_that_are_not_the_instance_are_told(bills: Bills) -> None:
+    """Per instance and period; other instances and rounding say nothing."""
+    bills.charges([
+        hour("Usage", "0.096"), pod("a", "0.0960005", "0"),
+        hour("Usage", "0.03", SPOT, lineItem_UsageType="USE1-SpotUsage:m5.large"),
+        pod("b", "0.02", "0.0099", SPOT),
+    ])  # fmt: skip
+    assert bills.said.startswith("split_costs_equal_parents: 1 rows")
+    for word in (f"parent_resource_id={SPOT}", "difference=-0.000100000000000000",
+                 "sub_account_id=111122223333", "billing_period=2026-09"):  # fmt: skip
+        assert word in bills.said
+    bills.charges([hour("Usage", "0.096"), pod("a", "0.096", "0", "i-0gone")])
+    assert "parent_resource_id=i-0gone" in bills.said and "parent_cost=0" in bills.said
+
+
+def test_shares_of_a_large_instance_are_rounded_by_its_size(bills: Bills) -> None:
+    bills.charges([hour("Usage", "5000"), pod("a", "4999.996", "0")])
+    assert bills.said == ""
+    bills.charges([hour("Usage", "5000"), pod("a", "4999.99", "0")])
+    assert "difference=-0.010000000000000000" in bills.said
