@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.line_item_bills import Bills, Line, bills, line, one, only, total
+from tests.line_item_bills import Bills, Line, bills, line, one, only, prepared, total
 
-__all__ = ["bills"]
+__all__ = ["bills", "prepared"]
 
 
 SEPTEMBER = {"bill_BillingPeriodStartDate": "2026-09-01T00:00:00Z"}

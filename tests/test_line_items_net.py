@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-
 from finops_pipeline.contracts.cur import KNOWN_LINE_TYPES
-from tests.line_item_bills import PLAN, Bills, Line, bills, line, one, only, plan, total
+from tests.line_item_bills import PLAN, Bills, Line, bills, line, one, only, plan, prepared, total
 
-__all__ = ["bills"]
+__all__ = ["bills", "prepared"]
 
 DISCOUNTS = [kind for kind in KNOWN_LINE_TYPES if kind.endswith("Discount")]
 
@@ -83,26 +81,26 @@ def test_negations_whose_nets_alone_do_not_cancel(bills: Bills) -> None:
     assert rest["x_NetUnblendedCost"] == rest["x_NetEffectiveCost"] == Decimal("0.0001")
 
 
-@pytest.mark.parametrize(
-    ("net", "unused", "total_commitment", "wanted"),
-    [
-        ("0", "1", "3", "0"),
-        ("5.4", "3", "3", "5.4"),
-        ("1000000000.0000000001", "1", "1", "1000000000.0000000001"),
-        ("0.0000000003", "1", "3", "0.0000000001"),
-        ("2", "-1", "4", "-0.5"),
-    ],
-)
-def test_the_net_of_what_a_plan_left_unused(
-    bills: Bills, net: str, unused: str, total_commitment: str, wanted: str
-) -> None:
+UNUSED = [
+    ("0", "1", "3", "0"),
+    ("5.4", "3", "3", "5.4"),
+    ("1000000000.0000000001", "1", "1", "1000000000.0000000001"),
+    ("0.0000000003", "1", "3", "0.0000000001"),
+    ("2", "-1", "4", "-0.5"),
+]
+"""net commitment, unused and total of the gross one; the net of what was unused"""
+
+
+def test_the_net_of_what_a_plan_left_unused(bills: Bills) -> None:
     """The share of the net commitment that was not used; exact where all of it was not."""
-    used = Decimal(total_commitment) - Decimal(unused)
     found = bills.charges([
-        plan("SavingsPlanRecurringFee", "9", lineItem_NetUnblendedCost="8",
-             savingsPlan_TotalCommitmentToDate=total_commitment,
-             savingsPlan_UsedCommitment=f"{used:f}",
-             savingsPlan_NetRecurringCommitmentForBillingPeriod=net),
+        plan("SavingsPlanRecurringFee", "9", arn=f"{PLAN}{at}", lineItem_NetUnblendedCost="8",
+             savingsPlan_TotalCommitmentToDate=whole,
+             savingsPlan_UsedCommitment=f"{Decimal(whole) - Decimal(unused):f}",
+             savingsPlan_NetRecurringCommitmentForBillingPeriod=net)
+        for at, (net, unused, whole, _) in enumerate(UNUSED)
     ])  # fmt: skip
-    said = one(found, x_RowKind="unused")["x_NetEffectiveCost"]
-    assert abs(said - Decimal(wanted)) <= Decimal("1e-15") * max(abs(Decimal(wanted)), 1)
+    for at, (_, _, _, wanted) in enumerate(UNUSED):
+        charge = one(found, x_RowKind="unused", CommitmentDiscountId=f"{PLAN}{at}")
+        missed = abs(charge["x_NetEffectiveCost"] - Decimal(wanted))
+        assert missed <= Decimal("1e-15") * max(abs(Decimal(wanted)), 1), at

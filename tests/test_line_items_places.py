@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from tests.line_item_bills import Bills, Line, bills, line, one, only, total
+from tests.line_item_bills import Bills, Line, bills, line, one, only, prepared, total
 
-__all__ = ["bills"]
+__all__ = ["bills", "prepared"]
 
 CAPACITY = "arn:aws:ec2:us-east-1:111122223333:capacity-reservation/cr-0a1b2c3d"
 

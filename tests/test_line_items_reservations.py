@@ -12,11 +12,12 @@ from tests.line_item_bills import (
     line,
     one,
     only,
+    prepared,
     reserved,
     total,
 )
 
-__all__ = ["bills"]
+__all__ = ["bills", "prepared"]
 
 
 def used(hours: str, units: str, cost: str, day: str = "2026-09-05", **more: str) -> Line:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.line_item_bills import Bills, Line, bills, line, only, plan, reserved, total
+from tests.line_item_bills import Bills, Line, bills, line, only, plan, prepared, reserved, total
 
-__all__ = ["bills"]
+__all__ = ["bills", "prepared"]
 
 INSTANCE, SPOT = "i-0aaaabbbbccccdddd", "i-0eeeeffff00001111"
 
