@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from finops_pipeline.contracts.focus_rules import says
 from finops_pipeline.contracts.proofs import CHECK_RESULTS
 from finops_pipeline.contracts.tables import TABLES
 from finops_pipeline.errors import NotTrue
@@ -137,6 +138,15 @@ def partition_rows(publication: Publication) -> list[tuple[Any, ...]]:
     ]
 
 
+def conformance_rows(publication: Publication) -> list[tuple[Any, ...]]:
+    """Rows of `conformance`: which rules each costs file breaks, as the publication will be."""
+    return [
+        (month, project, f.source, f.rule, says(f.rule), f.is_known_gap, f.rows, f.example)
+        for (project, month), record in sorted(publication.partitions(COSTS_TABLE).items())
+        for f in record.findings
+    ]
+
+
 def check_published(
     folder: TenantFolder, limits: Limits, month: str | None = None
 ) -> list[CheckResult]:
@@ -154,9 +164,7 @@ def check_published(
         Unknown: nothing has been built for this tenant yet.
     """
     with reading(folder) as connection:
-        connection.execute(f"set memory_limit = {text(limits.memory_limit)}")
-        if limits.threads:
-            connection.execute(f"set threads = {limits.threads}")
+        limits.apply(connection)
         if month is not None:
             _only(connection, check_month(month))
         found = connection.execute(
