@@ -187,13 +187,13 @@ PURE = {
     *("re.compile", "re.split", "tuple", "Decimal", "timedelta", "Path", "TypeVar"),
     *("dataclass", "field", "Field", "ConfigDict", "SettingsConfigDict", "BeforeValidator"),
     "AfterValidator",
-    "queries.register",
     *("model_validator", "Column", "Table", "BillForm", "Share"),
     *("Product", "Stream", "Reservation", "SavingsPlan", "_box", "_spot"),
     *("sa.MetaData", "sa.Table", "sa.Column", "sa.Index", "sa.String", "sa.ForeignKey"),
     *("pa.string", "pa.float64", "pa.timestamp", "pa.map_", "resources.files"),
     *("typer.Typer", "typer.Argument", "typer.Option"),
-    "check.register",
+    *("check.register", "queries.register", "validate.register"),
+    *("Rule", "OneFor"),
     *("registry.register", "run.register", "read.register", "history.register"),
 }
 """Calls that may run at import: they make a value of their arguments, or wire commands."""

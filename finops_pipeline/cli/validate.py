@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.cli.show import Format, cell, house, write_csv, write_json
-from finops_pipeline.contracts.focus_rules import RULES, says
+from finops_pipeline.contracts.focus_rules import rules, says
 from finops_pipeline.focus.conformance import Found, validate
 from finops_pipeline.tenants.months import check_month
 
@@ -68,7 +68,7 @@ def _tell(files: int, found: list[Found]) -> None:
             typer.echo(f"    {where}: {finding.rows} rows, for example {_example(finding.example)}")
     broken = sum(not known for known, _ in by_rule)
     typer.echo(
-        f"{len(RULES)} rules asked of {files} files of charges:"
+        f"{len(rules())} rules asked of {files} files of charges:"
         f" {broken or 'none'} broken"
         + (f", {len(by_rule) - broken} known gaps of AWS's export" if len(by_rule) > broken else "")
     )

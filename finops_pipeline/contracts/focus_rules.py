@@ -10,6 +10,8 @@ columns conformance gaps"); a rule that this breaks there is a known gap.
 
 from __future__ import annotations
 
+from functools import cache
+
 from finops_pipeline.contracts.charge_rules import CLASSES, COMMITMENTS, ORDINARY, OURS, PERIODS
 from finops_pipeline.contracts.columns import TEXT
 from finops_pipeline.contracts.currencies import CURRENCIES
@@ -151,9 +153,12 @@ def _pairs() -> list[Rule]:
     ]
 
 
-ROW_RULES: tuple[Rule, ...] = (
-    *_columns(), *_pricing(), *_pairs(), *CLASSES, *COMMITMENTS, *PERIODS, *OURS,
-)  # fmt: skip
+@cache
+def row_rules() -> tuple[Rule, ...]:
+    """The rules that every charge keeps by itself."""
+    of_columns = (*_columns(), *_pricing(), *_pairs())
+    return (*of_columns, *CLASSES, *COMMITMENTS, *PERIODS, *OURS)
+
 
 ONE_FOR: tuple[OneFor, ...] = (
     OneFor("one SkuId of a price", "SkuPriceId", "SkuPriceId", "SkuId"),
@@ -190,55 +195,63 @@ def _key_values(broken: str) -> str:
     return f"case when {_JSON_OBJECT} then true else {broken} end"
 
 
-VALUE_RULES: tuple[OfValue, ...] = (
-    OfValue(
-        "Tags key-value",
-        "KeyValueFormat",
-        "Tags is a JSON object of plain values, each key once",
-        "Tags",
-        _key_values(f"{_NESTED} or {_KEYS_TWICE}"),
-    ),
-    OfValue(
-        "SkuPriceDetails key-value",
-        "KeyValueFormat",
-        "SkuPriceDetails is a JSON object of plain values; keys PascalCase or x_",
-        "SkuPriceDetails",
-        _key_values(f"{_NESTED} or {_KEYS_TWICE} or {_FOREIGN_KEYS}"),
-        True,
-    ),
-    *(
-        OfValue(f"{name} JSON", "own", f"{name} is a JSON object", name, _JSON_OBJECT)
-        for name in ("x_CostCategories", "x_Discounts", "x_UnknownColumns")
-    ),
-    OfValue(
-        "ServiceCategory allowed",
-        "ServiceCategory",
-        "ServiceCategory is one of FOCUS's categories",
-        "ServiceCategory",
-        f"value not in ({_listed(SERVICE_CATEGORIES)})",
-    ),
-    OfValue(
-        "ServiceSubcategory allowed",
-        "ServiceSubcategory",
-        "ServiceSubcategory is one of its ServiceCategory's",
-        "ServiceCategory || ': ' || ServiceSubcategory",
-        f"value not in ({_listed(tuple(f'{c}: {s}' for s, c in SERVICE_SUBCATEGORIES.items()))})",
-    ),
-    *(
+@cache
+def value_rules() -> tuple[OfValue, ...]:
+    """The rules of distinct values."""
+    pairs = tuple(f"{category}: {name}" for name, category in SERVICE_SUBCATEGORIES.items())
+    return (
         OfValue(
-            f"{name} ISO 4217",
-            "CurrencyFormat",
-            f"{name} is a currency code of ISO 4217",
-            name,
-            f"value not in ({_listed(CURRENCIES)})",
-        )
-        for name in ("BillingCurrency", "PricingCurrency")
-    ),
-)
+            "Tags key-value",
+            "KeyValueFormat",
+            "Tags is a JSON object of plain values, each key once",
+            "Tags",
+            _key_values(f"{_NESTED} or {_KEYS_TWICE}"),
+        ),
+        OfValue(
+            "SkuPriceDetails key-value",
+            "KeyValueFormat",
+            "SkuPriceDetails is a JSON object of plain values; keys PascalCase or x_",
+            "SkuPriceDetails",
+            _key_values(f"{_NESTED} or {_KEYS_TWICE} or {_FOREIGN_KEYS}"),
+            True,
+        ),
+        *(
+            OfValue(f"{name} JSON", "own", f"{name} is a JSON object", name, _JSON_OBJECT)
+            for name in ("x_CostCategories", "x_Discounts", "x_UnknownColumns")
+        ),
+        OfValue(
+            "ServiceCategory allowed",
+            "ServiceCategory",
+            "ServiceCategory is one of FOCUS's categories",
+            "ServiceCategory",
+            f"value not in ({_listed(SERVICE_CATEGORIES)})",
+        ),
+        OfValue(
+            "ServiceSubcategory allowed",
+            "ServiceSubcategory",
+            "ServiceSubcategory is one of its ServiceCategory's",
+            "ServiceCategory || ': ' || ServiceSubcategory",
+            f"value not in ({_listed(pairs)})",
+        ),
+        *(
+            OfValue(
+                f"{name} ISO 4217",
+                "CurrencyFormat",
+                f"{name} is a currency code of ISO 4217",
+                name,
+                f"value not in ({_listed(CURRENCIES)})",
+            )
+            for name in ("BillingCurrency", "PricingCurrency")
+        ),
+    )
 
-_ALL: tuple[Rule | OneFor | OfValue, ...] = (*ROW_RULES, *ONE_FOR, *VALUE_RULES)
-RULES = {rule.name: rule for rule in _ALL}
-"""Every rule by its name."""
+
+@cache
+def rules() -> dict[str, Rule | OneFor | OfValue]:
+    """Every rule by its name."""
+    every: tuple[Rule | OneFor | OfValue, ...] = (*row_rules(), *ONE_FOR, *value_rules())
+    return {rule.name: rule for rule in every}
+
 
 CONTRACT_RULE = "columns of the contract"
 """The rule that a file has the contract's columns and types and no others (FOCUS: custom columns
@@ -247,6 +260,6 @@ begin with x_ and follow FOCUS's): asked of a file, not of its rows."""
 
 def says(rule: str) -> str:
     """A rule in words, by its name."""
-    if rule in RULES:
-        return RULES[rule].says
+    if rule in rules():
+        return rules()[rule].says
     return "a file of charges can be read and has the contract's columns and no others"

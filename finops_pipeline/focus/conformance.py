@@ -20,9 +20,9 @@ from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.contracts.focus_rules import (
     CONTRACT_RULE,
     ONE_FOR,
-    ROW_RULES,
-    RULES,
-    VALUE_RULES,
+    row_rules,
+    rules,
+    value_rules,
 )
 from finops_pipeline.contracts.rules import Rule
 from finops_pipeline.lake.duck import (
@@ -71,7 +71,7 @@ def findings_of(connection: Connection, relation: str, month: str) -> list[Found
         (
             Found(project, month, Finding(source, name, rows, known, example))
             for project, source, name, rows, example in counts
-            for known in [RULES[name].known_gap and (project, source) in exports]
+            for known in [rules()[name].known_gap and (project, source) in exports]
         ),
         key=lambda found: (found.project, found.finding.source, found.finding.rule),
     )
@@ -91,16 +91,16 @@ def _exports(connection: Connection) -> set[tuple[str, str]]:
 
 
 def _by_row(connection: Connection) -> list[_Count]:
-    asked = ", ".join(f"count_if({rule.broken})" for rule in ROW_RULES)
+    asked = ", ".join(f"count_if({rule.broken})" for rule in row_rules())
     rows = connection.execute(f"select {_KEYS}, {asked} from asked_charges group by all").fetchall()
     broken = {
         (project, source, rule.name): count
         for project, source, *counts in rows
-        for rule, count in zip(ROW_RULES, counts, strict=True)
+        for rule, count in zip(row_rules(), counts, strict=True)
         if count
     }
     found: list[_Count] = []
-    for rule in ROW_RULES:
+    for rule in row_rules():
         if any(name == rule.name for _, _, name in broken):
             said = ", ".join(dict.fromkeys((*_OF_CHARGE, *_reads(rule))))
             examples = connection.execute(
@@ -145,7 +145,7 @@ def _by_value(connection: Connection) -> list[_Count]:
         f'select project, "source", {text(rule.name)} as rule, charges, value from (select {_KEYS},'
         f" {rule.column} as value, count(*) as charges from asked_charges"
         f" where value is not null group by all) where {rule.broken}"
-        for rule in VALUE_RULES
+        for rule in value_rules()
     ]
     return connection.execute(
         'select project, "source", rule, sum(charges)::bigint,'

@@ -10,7 +10,7 @@ from importlib import resources
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.documented import DOCUMENTED
 from finops_pipeline.contracts.focus import CHARGE
-from finops_pipeline.contracts.focus_rules import RULES
+from finops_pipeline.contracts.focus_rules import rules
 from finops_pipeline.contracts.services import REGIONS, SERVICES
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.ledger import mark
@@ -23,7 +23,7 @@ def conversion_mark() -> str:
     """A checksum of everything that decides what a row becomes, and what is asked of it."""
     parts = [sql_text(name) for name in _ALL]
     parts += [repr(CHARGE), repr(SERVICES), repr(REGIONS), repr(cur.COLUMNS)]
-    parts += [repr(sorted(DOCUMENTED)), repr(RULES)]
+    parts += [repr(sorted(DOCUMENTED)), repr(rules())]
     return mark(parts)
 
 
