@@ -1,0 +1,158 @@
+"""`make conformance`: our output before the official validator and two other conversions.
+
+Put here: the order of it all, the tables, and when it fails. Keep out: each opinion itself.
+
+Ends with 1 if a leaf rule fails that is not waived, or a sum differs without an explanation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from conformance.bills import FORMS, MONTHS, Ingested, estate, export_charges
+from conformance.compare import Line, bill_files, with_converter, with_polars
+from conformance.converter import convert, sums
+from conformance.judge import Failure, failures, read_waivers, stale
+
+HERE = Path(__file__).parent
+CUR_FORMS = ("legacy-cur", "legacy-cur-parquet", "cur-2.0")
+CONVERTED = ("legacy-cur-parquet", "cur-2.0")
+"""Forms that focus_converter reads: Parquet under the legacy report's names."""
+
+
+def say(text: str = "") -> None:
+    """Print at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a Markdown table with aligned columns."""
+    cells = [heads, *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(heads))]
+    for number, row in enumerate(cells):
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        say(f"| {' | '.join(padded)} |")
+        if number == 0:
+            say(f"|{'|'.join('-' * (width + 2) for width in widths)}|")
+
+
+def outside(python: Path, script: str, *words: str) -> Any:
+    """The JSON that a script of this folder prints, run in another environment.
+
+    Raises:
+        RuntimeError: it failed; with the end of what it said.
+    """
+    command = [str(python), str(HERE / script), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
+    if done.returncode:
+        raise RuntimeError(f"{script} failed:\n{done.stderr[-1500:]}")
+    return json.loads(done.stdout)
+
+
+def official(python: Path, made: dict[str, Ingested], home: Path) -> bool:
+    """The validator over each form's charges; whether nothing failed that is not waived."""
+    files = {form: home / form / "charges.parquet" for form in made}
+    for form, file in files.items():
+        export_charges(made[form], file)
+    start = time.perf_counter()
+    found = outside(python, "validate.py", *map(str, files.values()))
+    seconds = time.perf_counter() - start
+    waivers = read_waivers()
+    told: list[Failure] = []
+    for (form, file), said in zip(files.items(), found, strict=True):
+        told += failures(form, file, said, waivers)
+    say(f"\n### Official validator, FOCUS 1.2: {seconds:.1f} s for {len(files)} files\n")
+    heads = ("form", "charges", "rules that ran", "failed", "waived", "not waived")
+    rows = []
+    for form, said in zip(files, found, strict=True):
+        mine = [failure for failure in told if failure.form == form]
+        waived = sum(bool(failure.why) for failure in mine)
+        ran = said.get("rules", 0)
+        rows.append((form, f"{said['rows']:,}", ran, len(mine), waived, len(mine) - waived))
+    table(heads, rows)
+    _waived(told)
+    for words in stale(waivers, told, made):
+        say(f"\nA waiver that nothing needs: {words}")
+    broken = [failure for failure in told if not failure.why]
+    for failure in broken:
+        say(f"\nFAILED in {failure.form}: {failure.rule}, {failure.rows:,} rows: {failure.says}")
+        for example in failure.examples:
+            say(f"    {', '.join(f'{name} = {value}' for name, value in example.items())}")
+    return not broken
+
+
+def _waived(told: Sequence[Failure]) -> None:
+    say()
+    rules = sorted({(failure.rule, failure.why) for failure in told if failure.why})
+    table(("waived rule", "why"), rules)
+
+
+def others(python: Path, tool: Path, made: dict[str, Ingested], home: Path) -> bool:
+    """Two other conversions of the same bills; whether every difference is explained."""
+    bills = [
+        (form, tenant.name, month)
+        for form in CUR_FORMS
+        for tenant in made[form].tenants
+        for month in MONTHS
+    ]
+    jobs = home / "jobs.json"
+    asked = [{"files": [str(path) for path in bill_files(made[f], t, m)]} for f, t, m in bills]
+    jobs.write_text(json.dumps(asked), encoding="utf-8")
+    computed = outside(python, "amortized.py", str(jobs))
+    lines: list[Line] = []
+    for (form, tenant, month), job in zip(bills, computed, strict=True):
+        if form in CONVERTED:
+            scratch = home / "converter" / f"{form}-{tenant}-{month}"
+            theirs = sums(convert(tool, bill_files(made[form], tenant, month), scratch))
+            lines += with_converter(made[form], tenant, month, theirs)
+        lines += with_polars(made[form], tenant, month, job["sums"])
+    say("\n### Two other conversions of the same bills\n")
+    say("focus_converter per account, product code and day; Polars per account and service.\n")
+    heads = ("bill", "peer", "basis", "groups", "differ", "ours", "theirs", "difference", "why")
+    table(heads, [_cells(line) for line in lines])
+    broken = [line for line in lines if line.unexplained]
+    for line in broken:
+        say(f"\nFAILED: {line.bill}, {line.basis}: {line.unexplained} groups of {line.peer} differ")
+    return not broken
+
+
+def _cells(line: Line) -> tuple[object, ...]:
+    return (
+        *(line.bill, line.peer, line.basis, line.keys, line.differing),
+        *(f"{line.ours.normalize():f}", f"{line.theirs.normalize():f}"),
+        *(f"{(line.theirs - line.ours).normalize():f}", line.explanation),
+    )
+
+
+def main() -> int:
+    """Make the bills, ask for every opinion, and print them all before failing."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--home", type=Path, default=Path("build/conformance"))
+    home = parser.parse_args().home.absolute()
+    python = home / "validator" / "bin" / "python"
+    tool = home / "converter" / "bin" / "focus-converter"
+    bills = home / "bills"
+    shutil.rmtree(bills, ignore_errors=True)
+    start = time.perf_counter()
+    made = {form: estate(form, bills / form) for form in FORMS}
+    say(f"{len(made)} forms of two tenants' bills made and ingested: {_since(start)}")
+    fine = [official(python, made, bills), others(python, tool, made, bills)]
+    say(f"\nIn all {_since(start)}. {'Conformant.' if all(fine) else 'NOT conformant, see above.'}")
+    return 0 if all(fine) else 1
+
+
+def _since(start: float) -> str:
+    return f"{time.perf_counter() - start:.1f} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
