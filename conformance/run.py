@@ -13,14 +13,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from conformance.bills import FORMS, MONTHS, Ingested, estate, export_charges
 from conformance.compare import Line, bill_files, with_converter, with_polars
 from conformance.converter import convert, sums
-from conformance.judge import Failure, failures, read_waivers, stale
+from conformance.judge import MODELS, Failure, Waiver, failures, idle, read_waivers, reason
 
 HERE = Path(__file__).parent
 CUR_FORMS = ("legacy-cur", "legacy-cur-parquet", "cur-2.0")
@@ -63,37 +63,38 @@ def official(python: Path, made: dict[str, Ingested], home: Path) -> bool:
     files = {form: home / form / "charges.parquet" for form in made}
     for form, file in files.items():
         export_charges(made[form], file)
-    start = time.perf_counter()
-    found = outside(python, "validate.py", *map(str, files.values()))
-    seconds = time.perf_counter() - start
-    waivers = read_waivers()
-    told: list[Failure] = []
-    for (form, file), said in zip(files.items(), found, strict=True):
-        told += failures(form, file, said, waivers)
-    say(f"\n### Official validator, FOCUS 1.2: {seconds:.1f} s for {len(files)} files\n")
-    heads = ("form", "charges", "rules that ran", "failed", "waived", "not waived")
-    rows = []
-    for form, said in zip(files, found, strict=True):
-        mine = [failure for failure in told if failure.form == form]
-        waived = sum(bool(failure.why) for failure in mine)
-        ran = said.get("rules", 0)
-        rows.append((form, f"{said['rows']:,}", ran, len(mine), waived, len(mine) - waived))
-    table(heads, rows)
-    _waived(told)
-    for words in stale(waivers, told, made):
-        say(f"\nA waiver that nothing needs: {words}")
-    broken = [failure for failure in told if not failure.why]
+    waivers, told = read_waivers(), []
+    for model in MODELS:
+        start = time.perf_counter()
+        options = ["--mended"] if model == "mended" else []
+        found = outside(python, "validate.py", *options, *map(str, files.values()))
+        say(f"\n### Official validator, rules as {model}: {_since(start)} for {len(files)} files\n")
+        rows = []
+        for form, said in zip(files, found, strict=True):
+            mine = list(failures(model, form, said))
+            told += mine
+            waived = sum(bool(reason(failure, waivers)) for failure in mine)
+            left = len(mine) - waived
+            ran, skipped = said.get("rules", 0), said.get("skipped", 0)
+            rows.append((form, f"{said['rows']:,}", ran, skipped, len(mine), waived, left))
+        table(("form", "charges", "ran", "skipped", "failed", "waived", "not waived"), rows)
+    return _verdict(told, waivers, made)
+
+
+def _verdict(told: Sequence[Failure], waivers: Sequence[Waiver], forms: Iterable[str]) -> bool:
+    say()
+    reasons = [(failure, reason(failure, waivers)) for failure in told]
+    known = sorted({(one.model, one.rule, why) for one, why in reasons if why})
+    table(("rules", "waived", "why"), known)
+    for words in idle(waivers, told, forms):
+        say(f"\nA waiver that is not needed: {words}.")
+    broken = [one for one, why in reasons if not why]
     for failure in broken:
-        say(f"\nFAILED in {failure.form}: {failure.rule}, {failure.rows:,} rows: {failure.says}")
+        head = f"{failure.form}: {failure.rule} ({failure.model}), {failure.rows:,} rows"
+        say(f"\nFAILED in {head}: {failure.says}")
         for example in failure.examples:
             say(f"    {', '.join(f'{name} = {value}' for name, value in example.items())}")
     return not broken
-
-
-def _waived(told: Sequence[Failure]) -> None:
-    say()
-    rules = sorted({(failure.rule, failure.why) for failure in told if failure.why})
-    table(("waived rule", "why"), rules)
 
 
 def others(python: Path, tool: Path, made: dict[str, Ingested], home: Path) -> bool:
