@@ -93,6 +93,18 @@ def _only(tenant: Tenant, form: Form) -> Tenant:
     return replace(tenant, sources=(source,), projects=projects)
 
 
+def bill_files(made: Ingested, tenant: str, month: str) -> list[Path]:
+    """The delivered files of a tenant's month."""
+    (spec,) = (one for one in made.tenants if one.name == tenant)
+    report = made.exports / spec.location(spec.source(SOURCE))
+    marks = (f"/{month.replace('-', '')}01-", f"={month}/")
+    return [
+        path
+        for path in sorted(report.rglob("*"))
+        if path.name.endswith((".parquet", ".csv.gz")) and any(mark in str(path) for mark in marks)
+    ]
+
+
 def export_charges(made: Ingested, target: Path) -> int:
     """Write the charges of both tenants, as their view `costs_focus_1_2` has them, to one Parquet.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from conformance.bills import SOURCE, Ingested
@@ -52,18 +51,6 @@ class Line:
     differing: int
     unexplained: int
     explanation: str
-
-
-def bill_files(made: Ingested, tenant: str, month: str) -> list[Path]:
-    """The delivered files of a tenant's month."""
-    (spec,) = (one for one in made.tenants if one.name == tenant)
-    report = made.exports / spec.location(spec.source(SOURCE))
-    marks = (f"/{month.replace('-', '')}01-", f"={month}/")
-    return [
-        path
-        for path in sorted(report.rglob("*"))
-        if path.name.endswith((".parquet", ".csv.gz")) and any(mark in str(path) for mark in marks)
-    ]
 
 
 def with_converter(made: Ingested, tenant: str, month: str, theirs: Sums) -> Iterator[Line]:

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.bills import FORMS, MONTHS, Ingested, estate, export_charges
-from conformance.compare import Line, bill_files, with_converter, with_polars
+from conformance.bills import FORMS, MONTHS, Ingested, bill_files, estate, export_charges
+from conformance.compare import Line, with_converter, with_polars
 from conformance.converter import convert, sums
 from conformance.judge import MODELS, Failure, Waiver, failures, idle, read_waivers, reason
 
