@@ -64,10 +64,12 @@ def with_converter(made: Ingested, tenant: str, month: str, theirs: Sums) -> Ite
     bill = f"{made.form} {tenant} {month}"
 
     net = sum(mine[2] - mine[0] for mine, _ in pairs)
-    why = f"it bills net columns where stated: our net billed cost, {net:+.6f}" if net else ""
+    why = f"it bills net columns where stated: our net billed cost is {-net:.2f} less"
     yield _line(bill, "focus_converter", "billed", [(m[0], t[0], m[2]) for m, t in pairs], why)
     noise = [(m[1], t[1], t[1] if abs(t[1] - m[1]) <= NOISE else m[1]) for m, t in pairs]
-    yield _line(bill, "focus_converter", "effective", noise, "it subtracts doubles, we decimals")
+    yield _line(
+        bill, "focus_converter", "effective", noise, "it computes in doubles, we in decimals"
+    )
 
 
 def with_polars(

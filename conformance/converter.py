@@ -79,5 +79,5 @@ def sums(folder: Path) -> Sums:
         key = (row["SubAccountId"], row["ServiceName"], str(row["ChargePeriodStart"].date()))
         for place, name in enumerate(("BilledCost", "EffectiveCost")):
             value = row[name]
-            found[key][place] += Decimal(0 if value is None else repr(value))
+            found[key][place] += Decimal(0 if value is None else str(value))
     return {key: (billed, effective) for key, (billed, effective) in found.items()}

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -118,20 +119,36 @@ def others(python: Path, tool: Path, made: dict[str, Ingested], home: Path) -> b
         lines += with_polars(made[form], tenant, month, job["sums"])
     say("\n### Two other conversions of the same bills\n")
     say("focus_converter per account, product code and day; Polars per account and service.\n")
-    heads = ("bill", "peer", "basis", "groups", "differ", "ours", "theirs", "difference", "why")
-    table(heads, [_cells(line) for line in lines])
+    _side_by_side(lines)
     broken = [line for line in lines if line.unexplained]
     for line in broken:
         say(f"\nFAILED: {line.bill}, {line.basis}: {line.unexplained} groups of {line.peer} differ")
     return not broken
 
 
-def _cells(line: Line) -> tuple[object, ...]:
-    return (
-        *(line.bill, line.peer, line.basis, line.keys, line.differing),
-        *(f"{line.ours.normalize():f}", f"{line.theirs.normalize():f}"),
-        *(f"{(line.theirs - line.ours).normalize():f}", line.explanation),
-    )
+def _side_by_side(lines: Sequence[Line]) -> None:
+    """A row for each bill and basis; a difference with the number of groups that it lies in."""
+    peers = ("focus_converter", "Polars")
+    found = {(line.bill, line.basis, line.peer): line for line in lines}
+    rows = []
+    for bill, basis in dict.fromkeys((line.bill, line.basis) for line in lines):
+        here = [found.get((bill, basis, peer)) for peer in peers]
+        (ours,) = {_text(line.ours) for line in here if line}
+        cells = [cell for line in here for cell in _cells(line)]
+        why = "; ".join(line.explanation for line in here if line and line.differing)
+        rows.append((bill, basis, ours, *cells, why))
+    named = [head for peer in peers for head in (peer, "less ours", "in groups")]
+    table(("bill", "basis", "ours", *named, "why"), rows)
+
+
+def _cells(line: Line | None) -> tuple[str, str, str]:
+    if line is None:
+        return ("not asked: no .gz", "", "")
+    return _text(line.theirs), _text(line.theirs - line.ours), f"{line.differing} of {line.keys}"
+
+
+def _text(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
 
 
 def main() -> int:
