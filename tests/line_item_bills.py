@@ -91,6 +91,7 @@ class Bills:
         """Bring a month's bill in; all charges of acme, each checked against the FOCUS rules."""
         found = self.ingested(lines, month)
         obeys_focus(found)
+        assert self.rows("select rule, example from conformance where not is_known_gap") == []
         return found
 
     def ingested(self, lines: list[Line], month: str = MONTH) -> list[Charge]:

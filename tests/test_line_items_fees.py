@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 from tests.line_item_bills import Bills, Line, bills, line, one, only, prepared, total
@@ -75,6 +76,7 @@ def test_refunds_of_this_month_and_of_earlier_ones(bills: Bills) -> None:
     }
     assert all(c["EffectiveCost"] == c["BilledCost"] for c in found)
     assert one(found, BilledCost=Decimal(-1))["ConsumedQuantity"] == -4
+    assert one(found, BilledCost=Decimal(-7))["ChargePeriodEnd"] == datetime(2026, 9, 1)  # noqa: DTZ001
     assert {c["x_TaxType"] for c in only(found, ChargeCategory="Tax")} == {"VAT"}
 
 

@@ -31,11 +31,12 @@ def test_capacity_that_was_reserved(bills: Bills) -> None:
     if columns:  # only CUR 2.0 says which reservation an instance ran in
         for one_line, said in zip(lines, ("Unused", "Used", "unused", ""), strict=True):
             one_line[arn], one_line[status] = (CAPACITY if said else ""), said
+        lines.append(use("USE1-m5.large", "0.25") | {arn: CAPACITY, status: "UNUSED"})
     found = bills.charges(lines)
     assert bills.said == ""
     unused = only(found, CapacityReservationStatus="Unused")
     assert {c["CapacityReservationId"] for c in unused} == {CAPACITY}
-    assert total(unused, "EffectiveCost") == Decimal("2.02")
+    assert total(unused, "EffectiveCost") == Decimal("2.27" if columns else "2.02")
     used = only(found, CapacityReservationStatus="Used")
     assert total(used, "EffectiveCost") == (Decimal("1.344") if columns else 0)
     assert one(found, ResourceId="i-0456")["CapacityReservationId"] is None

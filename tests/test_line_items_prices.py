@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.line_item_bills import Bills, bills, line, one, prepared
+from tests.line_item_bills import Bills, bills, line, one, prepared, total
 
 __all__ = ["bills", "prepared"]
 
@@ -47,11 +47,21 @@ def test_amounts_at_the_ends_come_in(bills: Bills) -> None:
         assert abs(charge["PricingQuantity"]) == abs(Decimal(amount)), at
 
 
+def test_costs_of_other_signs_come_in(bills: Bills) -> None:
+    """No quantity has the sign of both costs: one price fails, and nothing overflows."""
+    lines = [
+        line("Usage", cost, lineItem_UsageAmount=amount, lineItem_UnblendedRate=rate,
+             pricing_publicOnDemandRate=rate, pricing_publicOnDemandCost=f"{Decimal(cost).copy_negate():f}")
+        for amount, rate, cost in ENDS
+    ]  # fmt: skip
+    found = bills.ingested(lines)
+    assert total(found, "ListCost") == total(found, "BilledCost").copy_negate()
+
+
 SIGNS = [
     ("Usage", "4", "2", "4", "0.5"),
     ("Usage", "4", "-2", "-4", "0.5"),
     ("Usage", "-4", "-2", "-4", "0.5"),
-    ("Usage", "-4", "2", "4", "0.5"),
     ("Usage", "0", "2", "1", "2"),
     ("Usage", "", "-2", "-1", "2"),
     ("Usage", "0", "0", "0", "0"),

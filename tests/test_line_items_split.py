@@ -68,6 +68,8 @@ def test_rows_that_copy_the_commitment_of_their_instance(bills: Bills) -> None:
         "savingsPlan/SavingsPlanARN": by_plan["savingsPlan/SavingsPlanARN"],
         "savingsPlan/SavingsPlanEffectiveCost": "0.07",
         "pricing/publicOnDemandCost": "0.096",
+        # should such a row bill anything, its negation takes it back as it does the instance's
+        "lineItem/UnblendedCost": "0.01",
     }
     by_reservation = reserved(
         "DiscountedUsage", "0", lineItem_ResourceId=SPOT, lineItem_UsageAmount="1",
@@ -79,7 +81,7 @@ def test_rows_that_copy_the_commitment_of_their_instance(bills: Bills) -> None:
         "reservation/EffectiveCost": "0.06",
     }
     found = bills.charges(
-        [by_plan, plan("SavingsPlanNegation", "-0.096"), pod_of_plan,
+        [by_plan, plan("SavingsPlanNegation", "-0.106"), pod_of_plan,
          by_reservation, pod_of_reservation]
     )  # fmt: skip
     assert bills.said == ""

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from finops_pipeline import __version__
-from finops_pipeline.cli import check, history, queries, read, registry, run
+from finops_pipeline.cli import check, history, queries, read, registry, run, validate
 from finops_pipeline.cli.show import complain
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.house import reason_of
@@ -37,6 +37,7 @@ read.register(app)
 history.register(app)
 check.register(app)
 queries.register(app)
+validate.register(app)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from finops_pipeline.contracts.columns import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.focus import COSTS
-from finops_pipeline.contracts.proofs import BILL_TOTALS, CHECK_RESULTS, PARTITIONS
+from finops_pipeline.contracts.proofs import BILL_TOTALS, CHECK_RESULTS, CONFORMANCE, PARTITIONS
 
 _PROJECT = (
     Column("project", TEXT, "Project the charges belong to.", False),
@@ -242,6 +242,7 @@ TABLES = (
     BILL_TOTALS,
     PARTITIONS,
     CHECK_RESULTS,
+    CONFORMANCE,
     API_REQUESTS,
     QUARANTINE,
     SLICES,

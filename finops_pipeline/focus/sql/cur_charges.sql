@@ -147,13 +147,15 @@ priced_row as (
         end as net_effective,
         case
             when is_unused then 0
-            when category = 'Usage' and not is_refund and not is_split
+            when is_split then billed
+            when category = 'Usage' and not is_refund
             then coalesce(pricing_public_on_demand_cost, unblended)
             else unblended
         end as list,
         case
             when is_unused then 0
-            when line_type = 'DiscountedUsage' and not is_split
+            when is_split then billed
+            when line_type = 'DiscountedUsage'
             then coalesce(pricing_public_on_demand_cost, reservation_effective_cost, unblended)
             else unblended
         end as contracted,
