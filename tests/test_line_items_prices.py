@@ -51,7 +51,8 @@ def test_costs_of_other_signs_come_in(bills: Bills) -> None:
     """No quantity has the sign of both costs: one price fails, and nothing overflows."""
     lines = [
         line("Usage", cost, lineItem_UsageAmount=amount, lineItem_UnblendedRate=rate,
-             pricing_publicOnDemandRate=rate, pricing_publicOnDemandCost=f"{Decimal(cost).copy_negate():f}")
+             pricing_publicOnDemandRate=rate,
+             pricing_publicOnDemandCost=f"{Decimal(cost).copy_negate():f}")
         for amount, rate, cost in ENDS
     ]  # fmt: skip
     found = bills.ingested(lines)

@@ -65,6 +65,8 @@ class MonthPass:
         self.totals: dict[str, Totals] = {}
         self.services: dict[str, list[ProjectTotal]] = {}
         self.findings: dict[str, list[Finding]] = {}
+        # net amounts of charges, and those of landed rows taken off: they come to 0
+        self._nets: dict[tuple[str, str, str], list[Decimal]] = {}
 
     def write(self, connection: Connection) -> None:
         """Write every project's file beside, and check it.
@@ -139,8 +141,11 @@ class MonthPass:
         reads = f"{_READS.get(bill.kind, 'line_items')} as not materialized (from {view})"
         totals = sql_text(_TOTALS.get(bill.kind, "cur_totals"))
         query = connection.execute(f"with {reads} select * from ({totals}) order by all")
-        for project, *key, rows_of, billed, effective in query.fetchall():
+        for project, *key, rows_of, billed, effective, net in query.fetchall():
             account, service, line_type, currency = key
+            self._nets.setdefault((bill.source, project, currency), []).append(
+                (net or Decimal(0)).copy_negate()
+            )
             total = BillTotal(
                 project=project,
                 billing_period=self._month,
@@ -181,12 +186,14 @@ class MonthPass:
             " x_RowKind as row_kind, count(*) as rows, sum(BilledCost) as billed_cost,"
             " sum(EffectiveCost) as effective_cost, sum(ListCost) as list_cost,"
             " sum(ContractedCost) as contracted_cost,"
-            f" count(*) filter (x_LineItemType not in ({known})) as unknown_line_items"
-            " from written group by all order by all"
+            f" count(*) filter (x_LineItemType not in ({known})) as unknown_line_items,"
+            " sum(x_NetUnblendedCost) as net_cost from written group by all order by all"
         )
         names = [column[0] for column in query.description or []][1:]
         for project, *said in query.fetchall():
             row = dict(zip(names, said, strict=True))
+            place = (row["source"], project, row["billing_currency"])
+            self._nets.setdefault(place, []).append(row.pop("net_cost") or Decimal(0))
             self.totals[project] = (*self.totals.get(project, ()), row)
         services = connection.execute(
             "select project, x_Source, ServiceName, BillingCurrency, count(*), sum(BilledCost),"
@@ -217,6 +224,14 @@ class MonthPass:
             ]
             kept = sum(t["rows"] for t in mine if t["row_kind"] == "line")
             bills = exact_sum(t["billed_cost"] for t in mine)
+            off = exact_sum(self._nets[source, project, currency])
+            if off:
+                raise NotTrue(
+                    f"{self._tenant.name}/{project} {self._month}: the net costs of {source}'s"
+                    f" charges are {off:f} {currency} more than those of its lines",
+                    "the same, to the last decimal",
+                    "Nothing was published; please report this with the month's line items",
+                )
             if kept != lines or bills != billed:
                 raise NotTrue(
                     f"{self._tenant.name}/{project} {self._month}: {source} has {lines} lines and"

@@ -1,6 +1,7 @@
 -- cur_totals: what the landed line items of a report come to, before they become charges.
 -- grain: x_project, sub_account_id, service_code, line_item_type, billing_currency
--- money: billed_cost (unblended), effective_cost (amortized, by AWS's own definition)
+-- money: billed_cost (unblended), effective_cost (amortized, by AWS's own definition),
+-- net_billed_cost (unblended after private discounts, where stated)
 -- check: charges_equal_lines, effective_equals_lines
 --
 -- Reads line_items (a source's columns under CUR 2.0 names, typed; x_project: whose row it is).
@@ -57,7 +58,8 @@ final as (
                 end
                 else line_item_unblended_cost
             end
-        ) as effective_cost
+        ) as effective_cost,
+        sum(line_item_net_unblended_cost) as net_billed_cost
     from line
     group by all
 )

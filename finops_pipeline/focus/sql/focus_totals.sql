@@ -21,7 +21,8 @@ final as (
         BillingCurrency as billing_currency,
         count(*) as rows,
         sum(BilledCost) as billed_cost,
-        sum(coalesce(EffectiveCost, BilledCost)) as effective_cost
+        sum(coalesce(EffectiveCost, BilledCost)) as effective_cost,
+        null as net_billed_cost
     from focus_row
     group by all
 )

@@ -1,0 +1,85 @@
+"""Savings Plans over their term: all, partly or not paid upfront, shared, and not used up."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.line_item_bills import Bills, Line, bills, only, plan, prepared, total
+
+__all__ = ["bills", "prepared"]
+
+HOURS = 4
+"""Hours of a month that the bills here have; a plan commits 3 an hour, of which 2.25 are used."""
+COMMITTED, USED = Decimal(3), Decimal("2.25")
+
+
+def month_of(month: str, recurring: Decimal) -> list[Line]:
+    """Fee, covered usage and its negation, hour by hour."""
+    lines = []
+    for hour in range(HOURS):
+        day = f"{month}-{hour + 3:02d}"
+        lines += [
+            plan(
+                "SavingsPlanRecurringFee", f"{recurring:f}", day, lineItem_UsageAmount="1",
+                savingsPlan_TotalCommitmentToDate=f"{COMMITTED:f}", pricing_unit="Hrs",
+                savingsPlan_UsedCommitment=f"{USED:f}",
+                savingsPlan_AmortizedUpfrontCommitmentForBillingPeriod=f"{COMMITTED - recurring:f}",
+                savingsPlan_RecurringCommitmentForBillingPeriod=f"{recurring:f}",
+            ),
+            plan("SavingsPlanCoveredUsage", "4", day, lineItem_UsageAmount="10",
+                 savingsPlan_SavingsPlanEffectiveCost=f"{USED:f}", pricing_unit="Hrs",
+                 pricing_publicOnDemandCost="4"),
+            plan("SavingsPlanNegation", "-4", day),
+        ]  # fmt: skip
+    return lines
+
+
+@pytest.mark.parametrize("recurring", [Decimal(3), Decimal("1.5"), Decimal(0)])
+def test_a_plan_over_two_months(bills: Bills, recurring: Decimal) -> None:
+    """What was paid upfront is billed once; each month costs the commitment, used and unused."""
+    upfront = (COMMITTED - recurring) * 8760
+    bought = [plan("SavingsPlanUpfrontFee", f"{upfront:f}", "2026-08-01", bill_BillType="Purchase",
+                   lineItem_UsageAmount="1")] if upfront else []  # fmt: skip
+    bills.charges([*bought, *month_of("2026-08", recurring)], "2026-08")
+    assert bills.said == ""
+    found = bills.charges(month_of("2026-09", recurring))
+    assert bills.said == ""
+    assert total(found, "BilledCost", ChargeCategory="Usage") == 0
+    assert total(found, "BilledCost", ChargeFrequency="One-Time") == upfront
+    assert total(found, "BilledCost") == upfront + 2 * HOURS * recurring
+    for month in ("2026-08", "2026-09"):
+        of = {"billing_period": month}
+        unused = only(found, **of, CommitmentDiscountStatus="Unused")
+        assert [c["EffectiveCost"] for c in unused] == [COMMITTED - USED] * HOURS
+        assert {(c["PricingUnit"], c["PricingQuantity"]) for c in unused} == {
+            ("USD", COMMITTED - USED)
+        }
+        used = total(found, "EffectiveCost", **of, CommitmentDiscountStatus="Used")
+        fees = only(found, **of, ChargeFrequency="Recurring")
+        paid = total(fees, "BilledCost") + total(fees, "x_AmortizedUpfrontCost")
+        assert used + total(unused, "EffectiveCost") == paid == HOURS * COMMITTED
+        assert total(found, "EffectiveCost", **of) == HOURS * COMMITTED
+        quantity = "CommitmentDiscountQuantity"
+        assert total(fees, quantity) == total(found, quantity, **of, ChargeCategory="Usage")
+        assert {c["PricingUnit"] for c in fees} == {"Hrs"}
+    # covered usage is worth its on-demand price, the unused part nothing
+    assert total(found, "ListCost", ChargeCategory="Usage") == 2 * HOURS * 4
+    commitments = only(found, ChargeCategory="Purchase")
+    assert {c["CommitmentDiscountUnit"] for c in commitments} == {"USD"}
+
+
+def test_more_used_than_committed_is_no_saving(bills: Bills) -> None:
+    """AWS rounds used and total apart; the difference is an unused part below zero, not lost."""
+    fee = {"savingsPlan_TotalCommitmentToDate": "3", "savingsPlan_UsedCommitment": "3.0000000001"}
+    found = bills.charges([
+        plan("SavingsPlanRecurringFee", "3", **fee),
+        plan("SavingsPlanCoveredUsage", "4", lineItem_UsageAmount="10",
+             savingsPlan_SavingsPlanEffectiveCost="3.0000000001"),
+        plan("SavingsPlanNegation", "-4"),
+    ])  # fmt: skip
+    assert bills.said == ""
+    (rest,) = only(found, CommitmentDiscountStatus="Unused")
+    assert rest["EffectiveCost"] == Decimal("-1e-10")
+    assert total(found, "EffectiveCost") == 3
