@@ -17,7 +17,12 @@ from typing import Any
 
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
-from finops_pipeline.contracts.proofs import BILL_TOTALS, CHECK_RESULTS, PARTITIONS
+from finops_pipeline.contracts.proofs import (
+    BILL_TOTALS,
+    CHECK_RESULTS,
+    PARTITIONS,
+    RECONCILIATION,
+)
 from finops_pipeline.contracts.tables import (
     ACCOUNTS,
     API_REQUESTS,
@@ -70,7 +75,11 @@ class Refreshed:
 
 
 def refresh(
-    publication: Publication, tenant: Tenant, status: Sequence[Any], limits: Limits
+    publication: Publication,
+    tenant: Tenant,
+    status: Sequence[Any],
+    limits: Limits,
+    comparisons: Sequence[Any] = (),
 ) -> Refreshed:
     """Put the tenant's file, brought up to date, on a publication.
 
@@ -79,11 +88,12 @@ def refresh(
 
     Args:
         status: dataclass rows of `data_status`.
+        comparisons: those of `reconciliation`.
 
     Raises:
         NotTrue: a check that refuses found rows.
     """
-    wanted = _wanted(publication, tenant, status)
+    wanted = _wanted(publication, tenant, [*status, *comparisons])
     present = _present(publication.folder)
     due = sorted(k for k in wanted.keys() | present.keys() if wanted.get(k) != present.get(k))
     if not due:
@@ -94,6 +104,7 @@ def refresh(
     with building(publication, limits, fresh=not present) as connection:
         work = _Build(connection, publication, tenant, wanted)
         work.dimensions(status)
+        fill(connection, RECONCILIATION, [tuple(asdict(row).values()) for row in comparisons])
         work.marts(changed)
         warnings = work.check(changed)
         work.views()
@@ -121,6 +132,7 @@ def _wanted(publication: Publication, tenant: Tenant, status: Sequence[Any]) -> 
     ]
     whole = [tenant.model_dump_json(), _plain(status), *landed, *view_names(), repr(COSTS)]
     whole.append(repr((DELIVERY_HISTORY, PARTITIONS, COST_EXPLORER_DAILY, API_REQUESTS)))
+    whole.append(repr(RECONCILIATION))
     whole.append(repr(requests_of(publication.ledger)))
     whole.append(repr(focus_views()))
     wanted[_WHOLE] = _mark(whole)
