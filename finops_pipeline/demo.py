@@ -58,7 +58,9 @@ def run(seed: int, months: int) -> None:
     trusted = [_show(house, tenant) for tenant in declared]
     _how_to_go_on(declared)
     if not all(trusted):
-        raise RegistryError("not every month of the demo reconciles", "months that are reconciled, or open")
+        raise RegistryError(
+            "not every month of the demo reconciles", "months that are reconciled, or open"
+        )
 
 
 def _refuse_real_tenants(house: House, exports: str) -> None:

@@ -7,6 +7,7 @@ Put here: `status` and how it looks. Keep out: the states (focus/reconcile.py), 
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -151,16 +152,18 @@ def _as_one(told: Told) -> tuple[list[str], list[list[Any]]]:
 
 def screen(told: Told) -> list[str]:
     """At most LINES lines of WIDTH signs: the verdict, the evidence, what to do."""
-    head = _wrapped(f"{told.month} of {told.tenant} {told.verdict.trust.value}: ", told.verdict.why)
+    head = _folded(f"{told.month} of {told.tenant} {told.verdict.trust.value}: {told.verdict.why}.")
     todo = [f"  {line}" for line in told.verdict.todo[:5]]
     tail = ["", "What to do:", *todo] if todo else []
     facts = [*_checks(told.evidence), *_conformance(told.evidence)]
-    room = LINES - len(head) - len(tail) - len(facts) - 1
+    room = LINES - len(head[:4]) - len(tail) - len(facts) - 1
     body = list(_sources(told))
+    folded = [part for line in body for part in _folded(line, 18)]
+    body = folded if len(folded) <= room else body
     if len(body) > room:
         left = len(body) - room + 1
         body = [*body[: room - 1], f"… {left} more lines: --format json tells all"]
-    return [_fit(line) for line in [*head, "", *body, *facts, *tail]]
+    return [_fit(line) for line in [*head[:4], "", *body, *facts, *tail]]
 
 
 def _fit(line: str) -> str:
@@ -168,16 +171,9 @@ def _fit(line: str) -> str:
     return shown if len(shown) <= WIDTH else f"{shown[: WIDTH - 1]}…"
 
 
-def _wrapped(start: str, words: str) -> list[str]:
-    """A sentence over as many lines as it needs, up to four."""
-    lines, line = [], start.rstrip()
-    for word in words.split():
-        if len(line) + len(word) + 1 > WIDTH:
-            lines.append(line)
-            line = " "
-        line = f"{line} {word}"
-    lines.append(f"{line}.")
-    return lines if len(lines) <= 4 else [*lines[:3], f"{lines[3][: WIDTH - 1]}…"]
+def _folded(words: str, indent: int = 2) -> list[str]:
+    """A line over as many lines as it needs."""
+    return textwrap.wrap(words, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
 def _sources(told: Told) -> Iterator[str]:

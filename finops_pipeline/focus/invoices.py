@@ -125,7 +125,7 @@ def with_invoices(
             found.append(replace(one, note=note))
             continue
         note = (
-            "all charges of the source; issuers other than AWS may send invoices of their own"
+            "all charges of the source, whoever issues their invoice"
             if entry.invoice_id == WHOLE_BILL
             else "the charges with this InvoiceId"
         )

@@ -70,7 +70,7 @@ def verdict(
     if not bills:
         return Verdict(Trust.NOT_YET, "no bill of it has landed, only Cost Explorer's days", todo)
     if wrong or failed_checks:
-        reasons = [f"{s.source} {_STATES[s.state]}" for s in _once(wrong)]
+        reasons = [f"{s.source} {_STATES[s.state]} ({_first(s)})" for s in _once(wrong)]
         reasons += [f"the check {name} found rows" for name in failed_checks]
         return Verdict(Trust.NOT_YET, "; ".join(reasons), todo)
     count = len({status.source for status in bills})
@@ -88,6 +88,11 @@ _STATES = {
     EMPTY: "is empty",
     REFUSED: "was refused",
 }
+
+
+def _first(status: Status) -> str:
+    """The first of a state's reasons: it tells the amounts."""
+    return (status.reason or "no reason is noted").split("; ")[0]
 
 
 def _once(statuses: Sequence[Status]) -> list[Status]:
