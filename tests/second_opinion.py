@@ -90,9 +90,9 @@ class Two:
         names: dict[str, str] | None = None,
         source: str = "explorer",
         digits: int = 10,
-        metrics: tuple[Metric, ...] = (Metric.UNBLENDED, Metric.AMORTIZED),
+        metrics: tuple[Metric, ...] = (Metric.UNBLENDED,),
     ) -> None:
-        """Bring Cost Explorer's days, both metrics alike; services may have other names."""
+        """Bring Cost Explorer's days, all metrics alike; services may have other names."""
         path = self.folder / f"{tenant}-{source}.csv"
         with path.open("w", newline="") as stream:
             writer = csv.writer(stream)
@@ -126,6 +126,11 @@ class Two:
         )
         assert said == [(mine[0].state, mine[0].reason)]
         return mine[0]
+
+    def billed(self, source: str = "payer") -> list[Comparison]:
+        """Comparisons of billed cost with Cost Explorer."""
+        found = self.compared("cost explorer", source)
+        return [one for one in found if one.cost_basis != "effective_cost"]
 
     def compared(
         self, against: str, source: str = "payer", tenant: str = "acme", month: str = MONTH

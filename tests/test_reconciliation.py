@@ -6,15 +6,18 @@ Keep out: invoices (test_invoice.py), the screen (test_status_screen.py).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from finops_pipeline import clock
 from finops_pipeline.contracts.explorer import Metric
 from finops_pipeline.contracts.known_differences import service_key
-from tests.bills import deliver
+from finops_pipeline.tenants.months import closed_from, end_day, first_day, shift
+from tests.bills import deliver, row
+from tests.explorer_server import ACCOUNTS, SERVICES, cost, explorer
 from tests.second_opinion import (
     DAYS,
     DEV,
@@ -55,7 +58,11 @@ def test_without_second_opinions_it_says_so(two: Two) -> None:
 
 
 def test_cost_explorer_agrees(two: Two) -> None:
-    two.explorer(costs())
+    two.explorer(costs(), metrics=(Metric.UNBLENDED,))
+    states = {one.cost_basis: one.state for one in two.compared("cost explorer")}
+    assert states == {"billed_cost": "agrees", "effective_cost": "not checked"}
+    assert two.status().state == "reconciled"
+    two.explorer(costs(), metrics=(Metric.AMORTIZED,))
     assert two.status().state == "reconciled"
     assert two.status("explorer").state == "landed"
     found = two.compared("cost explorer")
@@ -68,7 +75,7 @@ def test_cost_explorer_agrees(two: Two) -> None:
         assert one.difference == 0
         assert one.tolerance == Decimal("0.5e-10") * 240, "120 values on either side"
         assert one.note == "all days; 2 of 2 accounts agree; 4 of 4 services of accounts agree"
-    assert not two.made.ingest("acme").refused
+    assert {step.outcome for step in two.made.ingest("acme").steps} == {"unchanged"}
     assert two.compared("cost explorer") == found
 
 
@@ -79,14 +86,12 @@ def test_a_changed_amount_is_found(two: Two, off: Decimal) -> None:
     two.explorer(said)
     status = two.status()
     assert status.state == "differs"
-    whole = two.compared("cost explorer")[0]
+    whole = two.billed()[0]
     assert (whole.state, whole.difference) == ("differs", -off)
     assert f"by {-off:f} USD" in str(status.reason), "the amount, exact"
     assert "Cost Explorer (explorer)" in str(status.reason)
     details = [
-        (one.sub_account_id, one.service_name, one.state, one.difference)
-        for one in two.compared("cost explorer")
-        if one.cost_basis == "billed_cost"
+        (one.sub_account_id, one.service_name, one.state, one.difference) for one in two.billed()
     ]
     assert details[1:] == [(DEV, None, "differs", -off), (DEV, S3, "differs", -off)]
     two.explorer(costs())
@@ -97,11 +102,7 @@ def test_a_lost_account_is_found(two: Two) -> None:
     two.explorer(costs())
     two.bill({key: cost for key, cost in costs().items() if key[1] == PROD}, "two")
     assert two.status().state == "differs"
-    (lost,) = (
-        one
-        for one in two.compared("cost explorer")
-        if (one.cost_basis, one.sub_account_id, one.service_name) == ("billed_cost", DEV, None)
-    )
+    (lost,) = (one for one in two.billed() if (one.sub_account_id, one.service_name) == (DEV, None))
     assert (lost.state, lost.ours) == ("differs", 0)
     assert lost.theirs == sum(cost for key, cost in costs().items() if key[1] == DEV)
 
@@ -109,7 +110,7 @@ def test_a_lost_account_is_found(two: Two) -> None:
 def test_rounding_of_the_console_is_no_difference(two: Two) -> None:
     two.explorer(costs(), digits=2)
     assert two.status().state == "reconciled"
-    whole = two.compared("cost explorer")[0]
+    whole = two.billed()[0]
     assert whole.difference
     assert whole.tolerance == Decimal("0.005") * 120 + Decimal("0.5e-10") * 120
     said = costs()
@@ -120,16 +121,16 @@ def test_rounding_of_the_console_is_no_difference(two: Two) -> None:
 
 def test_other_names_of_services_are_no_difference(two: Two) -> None:
     two.explorer(costs(), names={EC2: "EC2-Instances", S3: "S3"})
-    assert {one.state for one in two.compared("cost explorer")} == {"agrees"}
+    assert {one.state for one in two.billed()} == {"agrees"}
     two.explorer(costs(), names={S3: "Something else"})
     assert two.status().state == "reconciled"
-    found = two.compared("cost explorer")
+    found = two.billed()
     assert {one.state for one in found if one.service_name is None} == {"agrees"}
     assert {one.state for one in found if one.service_name} == {"explained"}
     said = costs()
     said[DAYS[4], DEV, EC2] += 5
     two.explorer(said, names={S3: "Something else"})
-    billed = [one for one in two.compared("cost explorer") if one.cost_basis == "billed_cost"]
+    billed = two.billed()
     of_dev = {o.service_name: o.state for o in billed if o.sub_account_id == DEV}
     assert of_dev == {
         None: "differs", EC2: "differs", S3: "not checked", "Something else": "not checked",
@@ -138,17 +139,10 @@ def test_other_names_of_services_are_no_difference(two: Two) -> None:
     assert of_prod == {S3: "explained", "Something else": "explained"}
 
 
-def test_a_metric_that_was_not_asked_is_not_checked(two: Two) -> None:
-    two.explorer(costs(), metrics=(Metric.UNBLENDED,))
-    states = {one.cost_basis: one.state for one in two.compared("cost explorer")}
-    assert states == {"billed_cost": "agrees", "effective_cost": "not checked"}
-    assert two.status().state == "reconciled"
-
-
 def test_only_days_that_both_have_are_compared(two: Two) -> None:
     two.explorer({key: cost for key, cost in costs().items() if key[0] >= DAYS[20]})
     assert two.status().state == "reconciled"
-    whole = two.compared("cost explorer")[0]
+    whole = two.billed()[0]
     assert str(whole.note).startswith(f"10 days from {DAYS[20]} to {DAYS[29]}")
     assert whole.ours == sum(c for key, c in costs().items() if key[0] >= DAYS[20])
 
@@ -164,13 +158,13 @@ def test_a_running_month_is_open(two: Two, monkeypatch: pytest.MonkeyPatch) -> N
     assert status.state == "open"
     words = "AWS may still change it; it counts as closed on 2026-10-15"
     assert str(status.reason).startswith(words)
-    whole = two.compared("cost explorer")[0]
+    whole = two.billed()[0]
     assert (whole.state, whole.difference) == ("agrees", 0)
     assert "20 days" in str(whole.note)
     said[DAYS[3], PROD, EC2] += 7
     two.explorer(said)
     assert two.status().state == "open"
-    whole = two.compared("cost explorer")[0]
+    whole = two.billed()[0]
     assert (whole.state, whole.difference) == ("explained", -7)
     assert "lags behind" in str(whole.note)
 
@@ -201,14 +195,59 @@ def test_each_bill_is_compared_by_itself(two: Two) -> None:
     two.explorer(costs() | elsewhere)
     assert not two.made.ingest("acme").refused
     for source in ("payer", "again", "other"):
-        found = two.compared("cost explorer", source)
+        found = two.billed(source)
         assert {one.state for one in found} == {"agrees"}, source
         assert "accounts of other bills left out" in str(found[0].note)
         assert two.status(source).state == "reconciled"
     two.explorer(costs())
-    (none,) = two.compared("cost explorer", "other")
+    (none,) = two.billed("other")
     assert (none.state, none.counterpart) == ("not checked", None)
     assert "no accounts in common" in str(none.note)
+
+
+def test_days_that_aws_calls_estimated_keep_a_month_open(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked of the API itself, whose server here knows the last whole month."""
+    month = shift(clock.this_month(), -1)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    first, end = first_day(month), end_day(month)
+    days = [first + timedelta(days=n) for n in range((end - first).days)]
+    bill = [
+        row(format(cost(day, service, account), "f"), account, str(day), **_product(service))
+        for day in days
+        for service in SERVICES
+        for account in ACCOUNTS
+    ]
+    with explorer() as (url, said):
+        source = {"name": "api", "format": "cost-explorer", "location": url}
+        declare(two.made, two.folder, "acme", source)
+        deliver(two.folder / "acme/cur", bill, month)
+        said.change = _amortized_is_unblended
+        at(monkeypatch, str(closed_from(month)))
+        for final, state in ((date.min, "open"), (date.max, "reconciled")):
+            said.final_until = final
+            assert not two.made.ingest("acme").refused
+            status = two.status(month=month)
+            assert status.state == state, status.reason
+            found = two.compared("cost explorer", month=month)
+            assert [one.state for one in found] == ["agrees", "agrees"]
+            assert status.reason == (
+                f"Cost Explorer calls {len(days)} of its days estimated"
+                if state == "open"
+                else None
+            )
+
+
+def _product(service: str) -> dict[str, str]:
+    return {"lineItem/ProductCode": service[:3], "product/ProductName": service}
+
+
+def _amortized_is_unblended(made: list[dict[str, Any]]) -> None:
+    for entry in made:
+        for group in entry["Groups"]:
+            group["Metrics"]["AmortizedCost"] = group["Metrics"]["UnblendedCost"]
 
 
 def test_names_of_services_meet() -> None:
