@@ -18,6 +18,7 @@ from finops_pipeline.contracts.known_differences import service_key
 from finops_pipeline.tenants.months import closed_from, end_day, first_day, shift
 from tests.bills import deliver, row
 from tests.explorer_server import ACCOUNTS, SERVICES, cost, explorer
+from tests.globex import finops
 from tests.second_opinion import (
     DAYS,
     DEV,
@@ -25,6 +26,7 @@ from tests.second_opinion import (
     MONTH,
     PROD,
     S3,
+    Costs,
     Two,
     built_two,
     costs,
@@ -137,6 +139,48 @@ def test_other_names_of_services_are_no_difference(two: Two) -> None:
     }  # fmt: skip
     of_prod = {o.service_name: o.state for o in billed if o.sub_account_id == PROD}
     assert of_prod == {S3: "explained", "Something else": "explained"}
+
+
+def test_each_cut_of_the_console_is_compared_as_far_as_it_goes(two: Two) -> None:
+    """By service it says no accounts, by account no services; both say the whole."""
+    names = ("by-service", "by-account")
+    declare(two.made, two.folder, "acme", *({"name": n, "format": "cost-explorer"} for n in names))
+    said = costs()
+    said[DAYS[4], DEV, S3] += 2
+    for source, position in (("by-service", 2), ("by-account", 1)):
+        path = two.folder / f"{source}.csv"
+        path.write_text(console(said, position))
+        code, words = finops("ingest-file", f"acme/{source}", str(path), data=two.made.data)
+        assert code == 0, words
+    cuts = [
+        (one.counterpart, one.sub_account_id, one.service_name, one.state, one.difference)
+        for one in two.billed()
+    ]
+    assert cuts == [
+        ("by-account", None, None, "differs", -2),
+        ("by-account", DEV, None, "differs", -2),
+        ("by-service", None, None, "differs", -2),
+        ("by-service", None, S3, "differs", -2),
+    ]
+
+
+def console(said: Costs, position: int) -> str:
+    """The console's CSV, grouped by service (2) or account (1) of the key."""
+    names = list(dict.fromkeys(key[position] for key in said))
+    named = [f"{name}($)" for name in names]
+    by_day = {
+        day: [sum(c for k, c in said.items() if (k[0], k[position]) == (day, n)) for n in names]
+        for day in DAYS
+    }
+    totals = [sum(column) for column in zip(*by_day.values(), strict=True)]
+    if position == 2:
+        heads, word = [["Service", *named, "Total costs($)"]], "Service"
+    else:
+        word = "Linked account"
+        heads = [[word, *names, "Total costs"], [f"{word} name", *named, "Total costs ($)"]]
+    rows = [[f"{word} total", *totals, sum(totals)]]
+    rows += [[day, *amounts, sum(amounts)] for day, amounts in by_day.items()]
+    return "\n".join(",".join(map(str, line)) for line in [*heads, *rows]) + "\n"
 
 
 def test_only_days_that_both_have_are_compared(two: Two) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TypeVar
 
 from finops_pipeline.contracts.known_differences import (
     DIGITS_OF_API,
@@ -20,6 +21,7 @@ from finops_pipeline.contracts.known_differences import (
 from finops_pipeline.focus.comparisons import AGREES, DIFFERS, EXPLAINED, NOT_CHECKED, Comparison
 from finops_pipeline.money import exact_sum
 
+T = TypeVar("T")
 LISTED = 50
 """Details that do not agree and are listed, the largest first."""
 
@@ -53,6 +55,11 @@ class Sides:
     scope: str
     names: dict[str, str]
 
+    @property
+    def both(self) -> tuple[Cut, Cut]:
+        """Ours, theirs."""
+        return self.ours, self.theirs
+
 
 def compare_cuts(said: Comparison, sides: Sides) -> list[Comparison]:
     """The row of the whole, then the accounts and services that do not agree.
@@ -60,7 +67,8 @@ def compare_cuts(said: Comparison, sides: Sides) -> list[Comparison]:
     Args:
         said: source, month, currency, counterpart and cost basis of all rows.
     """
-    whole = _judged(said, sides, lambda key: True)
+    ours, theirs = (_summed(cut, lambda key: "").get("", Sum()) for cut in sides.both)
+    whole = _judged(said, sides, ours, theirs)
     by_account = bool(sides.theirs) and all(account for account, _ in sides.theirs)
     by_service = bool(sides.theirs) and all(service for _, service in sides.theirs)
     accounts = _accounts(said, sides) if by_account else []
@@ -85,23 +93,24 @@ def _size(one: Comparison) -> Decimal:
     return abs(one.difference or Decimal(0))
 
 
-def _judged(said: Comparison, sides: Sides, mine: Callable[[Key], bool]) -> Comparison:
-    """One comparison of the part of both sides whose keys are `mine`."""
-    ours, theirs = (
-        [amount for key, amount in cut.items() if mine(key)] for cut in (sides.ours, sides.theirs)
-    )
-    found = said.judged(
-        exact_sum(amount.cost for amount in ours),
-        exact_sum(amount.cost for amount in theirs),
-        tolerance(
-            sum(amount.values for amount in ours),
-            sum(amount.values for amount in theirs),
-            sides.digits,
-        ),
-    )
+def _judged(said: Comparison, sides: Sides, ours: Sum, theirs: Sum) -> Comparison:
+    """One comparison of a sum of both sides."""
+    rounding = tolerance(ours.values, theirs.values, sides.digits)
+    found = said.judged(ours.cost, theirs.cost, rounding)
     if found.state == DIFFERS and sides.excused:
         return replace(found, state=EXPLAINED, note=KNOWN_DIFFERENCES[ESTIMATED])
     return found
+
+
+def _summed(cut: Cut, part: Callable[[Key], T]) -> dict[T, Sum]:
+    """A cut's sums by a part of their keys."""
+    groups: dict[T, list[Sum]] = {}
+    for key, amount in cut.items():
+        groups.setdefault(part(key), []).append(amount)
+    return {
+        name: Sum(sum(one.values for one in some), exact_sum(one.cost for one in some))
+        for name, some in groups.items()
+    }
 
 
 def tolerance(ours: int, theirs: int, digits: int) -> Decimal:
@@ -114,10 +123,15 @@ def tolerance(ours: int, theirs: int, digits: int) -> Decimal:
 
 
 def _accounts(said: Comparison, sides: Sides) -> list[Comparison]:
-    names = sorted({account for account, _ in (*sides.ours, *sides.theirs)})
+    ours, theirs = (_summed(cut, lambda key: key[0]) for cut in sides.both)
     return [
-        _judged(replace(said, sub_account_id=name), sides, lambda key, name=name: key[0] == name)  # type: ignore[misc]
-        for name in names
+        _judged(
+            replace(said, sub_account_id=name),
+            sides,
+            ours.get(name, Sum()),
+            theirs.get(name, Sum()),
+        )
+        for name in sorted({*ours, *theirs})
     ]
 
 
@@ -130,30 +144,20 @@ def _services(
     only one side has a name for cannot be compared: neither is a difference of money.
     """
     around = {one.sub_account_id or "": one.state for one in accounts}
-    ours = sides.ours if accounts else _without_accounts(sides.ours)
-    cut = replace(sides, ours=ours)
+    ours = sides.ours if accounts else _summed(sides.ours, lambda key: ("", key[1]))
     for account, service in sorted({*ours, *sides.theirs}):
         here = replace(
             said,
             service_name=sides.names.get(service, service),
             sub_account_id=account or None,
         )
-        one = _judged(here, cut, lambda key, mine=(account, service): key == mine)  # type: ignore[misc]
+        key = (account, service)
+        one = _judged(here, sides, ours.get(key, Sum()), sides.theirs.get(key, Sum()))
         if one.state == AGREES:
             yield one
         elif around.get(account, whole.state) == AGREES:
             yield replace(one, state=EXPLAINED, note=KNOWN_DIFFERENCES[OTHER_SERVICE])
-        elif not ((account, service) in ours and (account, service) in sides.theirs):
+        elif not (key in ours and key in sides.theirs):
             yield replace(one, state=NOT_CHECKED, note=KNOWN_DIFFERENCES[NO_SUCH_SERVICE])
         else:
             yield one
-
-
-def _without_accounts(cut: Cut) -> Cut:
-    found: Cut = {}
-    for (_, service), amount in cut.items():
-        before = found.get(("", service), Sum())
-        found["", service] = Sum(
-            before.values + amount.values, exact_sum([before.cost, amount.cost])
-        )
-    return found
