@@ -14,7 +14,7 @@ import typer
 from finops_pipeline import clock
 from finops_pipeline.cli.show import complain, table
 from finops_pipeline.errors import FinopsError, RegistryError
-from finops_pipeline.focus.reconcile import OPEN, RECONCILED
+from finops_pipeline.focus.states import OPEN, RECONCILED
 from finops_pipeline.lake.jail import jailed
 from finops_pipeline.orchestration.runs import materialize_tenant
 from finops_pipeline.pipeline import House

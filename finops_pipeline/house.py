@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finops_pipeline.errors import DiskFull, FileProblem, FinopsError, RegistryError
-from finops_pipeline.focus.reconcile import Reconciled, Status, reconcile
+from finops_pipeline.focus.reconcile import Reconciled, reconcile
+from finops_pipeline.focus.states import Status
 from finops_pipeline.lake.duck import DuckDBError, Limits
 from finops_pipeline.lake.files import no_room
 from finops_pipeline.lake.layout import TenantFolder

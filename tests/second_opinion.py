@@ -19,7 +19,7 @@ import pytest
 
 from finops_pipeline.contracts.explorer import Metric
 from finops_pipeline.focus.comparisons import Comparison
-from finops_pipeline.focus.reconcile import Status
+from finops_pipeline.focus.states import Status
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.pipeline import ingest_files
 from tests.bills import deliver, row

@@ -20,7 +20,7 @@ from finops_pipeline.cli.pages import pages
 from finops_pipeline.contracts.tables import TABLES
 from finops_pipeline.focus.comparisons import AGREES, EXPLAINED, NOT_CHECKED
 from finops_pipeline.focus.comparisons import DIFFERS as APART
-from finops_pipeline.focus.reconcile import (
+from finops_pipeline.focus.states import (
     DIFFERS,
     EMPTY,
     INCOMPLETE,

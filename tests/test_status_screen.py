@@ -135,6 +135,7 @@ def test_many_sources_still_fit(two: Two) -> None:
     said = screen(two.made)
     assert "can be trusted: every row of its 7 bills" in " ".join(said.split())
     assert "more lines: --format json tells all" in said
+    assert said.count(" USD: reconciled") == 5, "as many as there is room for, a line each"
     assert "checks " in said
 
 
@@ -187,6 +188,14 @@ def test_answers_name_months_that_are_not_reconciled(two: Two, tmp_path: Path) -
     run = ("queries", "run", "acme", "service_categories")
     assert both(two, *run)[1] == note
     assert both(two, *run, "--from", MONTH)[1] == ""
+    manifest = deliver(two.folder / "acme/cur", early, "2026-07")
+    manifest.write_text("{}")
+    two.made.ingest("acme")
+    out, said = both(two, *run, "--to", "2026-07", "--format", "csv")
+    assert len(out.splitlines()) == 1, "the header: the answer has nothing of July"
+    assert (
+        said == "finops: not reconciled: 2026-07 refused (payer); see finops status acme 2026-07\n"
+    )
     assert both(two, "query", "globex", asked)[1] == ""
 
 

@@ -28,7 +28,7 @@ class Caveat:
 
     Args:
         sql: what was asked; an answer that shows no money needs no caveat.
-        span: months that were asked for, where the asker said so.
+        span: months that were asked for, where the asker said so; else those that it shows count.
     """
 
     def __init__(self, sql: str, span: Months) -> None:
@@ -67,10 +67,13 @@ class Caveat:
             " from data_status where state not in ('reconciled', 'landed')"
             " group by all order by all"
         ).fetchall()
+        # Months that were asked for count, also where the answer has nothing of them.
+        asked = self._span if self._span != Months() else self._months
+        asked = Months() if asked is None else asked
         mine = [
             (month, f"{month} {state} ({sources})")
             for month, state, sources in rows
-            if month in self._span and (self._months is None or month in self._months)
+            if month in asked
         ]
         if mine:
             more = f" and {len(mine) - SHOWN} more" if len(mine) > SHOWN else ""

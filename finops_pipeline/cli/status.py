@@ -24,7 +24,7 @@ from finops_pipeline.focus.comparisons import (
     WORDS,
     Comparison,
 )
-from finops_pipeline.focus.reconcile import LANDED, Status
+from finops_pipeline.focus.states import LANDED, Status
 from finops_pipeline.focus.verdict import ORDER, Verdict, verdict
 from finops_pipeline.marts.evidence import Evidence, Finding, evidence
 from finops_pipeline.money import plain

@@ -28,6 +28,17 @@ from finops_pipeline.focus.comparisons import (
 from finops_pipeline.focus.drift import drifts
 from finops_pipeline.focus.explorer import explorer_cost, explorer_deliveries, split_mark
 from finops_pipeline.focus.invoices import with_invoices
+from finops_pipeline.focus.states import (
+    DIFFERS,
+    EMPTY,
+    INCOMPLETE,
+    LANDED,
+    OLDER,
+    OPEN,
+    RECONCILED,
+    REFUSED,
+    Status,
+)
 from finops_pipeline.lake import layout
 from finops_pipeline.lake.explorer import days_of
 from finops_pipeline.lake.invoices import Invoice, invoices_of
@@ -42,45 +53,8 @@ from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.tenants.model import SourceFormat, Tenant
 from finops_pipeline.tenants.months import closed_from, month_of
 
-OLDER = "older"
-"""The kind of a refusal of a delivery that came before the published one."""
-
-RECONCILED, OPEN, DIFFERS, INCOMPLETE, EMPTY, REFUSED = (
-    "reconciled",
-    "open",
-    "differs",
-    "incomplete",
-    "empty",
-    "refused",
-)
-LANDED = "landed"
-"""The state of a month of Cost Explorer, which is no bill: there is nothing to add up."""
-
 Records = dict[tuple[str, str], PartitionRecord]
 """Partitions of a table by (key, month)."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """One row of `data_status`; see contracts/tables.py for each field."""
-
-    source: str
-    billing_period: str
-    billing_currency: str | None
-    state: str
-    reason: str | None
-    delivery_id: str | None = None
-    execution_id: str | None = None
-    landed_at: str | None = None
-    rows_read: int | None = None
-    rows_kept: int | None = None
-    rows_quarantined: int | None = None
-    values_rounded: int | None = None
-    unknown_line_items: int | None = None
-    source_cost: Decimal | None = None
-    billed_cost: Decimal | None = None
-    effective_cost: Decimal | None = None
-    drift: str | None = None
 
 
 @dataclass(frozen=True)

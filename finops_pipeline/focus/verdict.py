@@ -21,7 +21,7 @@ from finops_pipeline.focus.comparisons import (
     WORDS,
     Comparison,
 )
-from finops_pipeline.focus.reconcile import (
+from finops_pipeline.focus.states import (
     DIFFERS,
     EMPTY,
     INCOMPLETE,
