@@ -211,6 +211,14 @@ def test_a_running_month_is_open(two: Two, monkeypatch: pytest.MonkeyPatch) -> N
     whole = two.billed()[0]
     assert (whole.state, whole.difference) == ("explained", -7)
     assert "lags behind" in str(whole.note)
+    at(monkeypatch, "2026-11-01")
+    assert not two.made.ingest("acme").refused
+    assert two.status().state == "differs", "it is no excuse for ever"
+    assert "by -7 USD" in str(two.status().reason)
+    assert "bring them in again" in str(two.billed()[0].note)
+    two.bill(costs(), "three")
+    two.explorer(costs())
+    assert two.status().state == "reconciled"
 
 
 def test_a_month_is_closed_two_weeks_after_its_end(

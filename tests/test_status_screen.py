@@ -7,6 +7,7 @@ comparisons come about (test_reconciliation.py, test_invoice.py).
 from __future__ import annotations
 
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ def test_a_month_that_can_be_trusted(two: Two) -> None:
     assert "manifest not checked: AWS's manifests state no row counts" in said
     assert "invoice agrees: billed cost 726.000000726 and 726, 0.000000726 apart" in said
     assert "What to do" not in said
+    for table in ("costs", "landing", "cost_explorer_daily"):
+        shutil.rmtree(two.made.folder("acme") / table)
+    assert " ".join(screen(two.made).split()) == said, "it reads no Parquet"
     told = as_json(two.made)
     assert told["verdict"] == "trusted"
     assert told["checks"] > 10

@@ -236,7 +236,7 @@ def _checks(said: Evidence) -> Iterator[str]:
     yield (
         f"checks            {passed} of {said.checks} passed"
         if said.checks
-        else ("checks            none: no charges are published of it")
+        else ("checks            none were run: no charges of it are published")
     )
     yield from _findings(said.failed)
 

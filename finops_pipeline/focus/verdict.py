@@ -132,7 +132,7 @@ def _todo(
     if OPEN in states and clock.now().date() < closed_from(month):
         yield f"finops ingest {tenant} on or after {closed_from(month)}"
     elif OPEN in states:
-        yield f"finops ingest {tenant} asks Cost Explorer again"
+        yield f"Ask Cost Explorer again: finops ingest {tenant}, or bring its days by hand"
     for source in sorted({one.source for one in comparisons if _open(one, INVOICE)}):
         yield f"Enter the invoice's total: finops invoice set {tenant}/{source} {month} AMOUNT"
     if any(_open(one, EXPLORER) and one.counterpart is None for one in comparisons):
