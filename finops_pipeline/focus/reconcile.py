@@ -11,26 +11,19 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from finops_pipeline import clock
-from finops_pipeline.contracts.known_differences import ESTIMATED, KNOWN_DIFFERENCES
 from finops_pipeline.focus.claims import reclaimed
 from finops_pipeline.focus.comparisons import (
     BILLED,
     EXPLAINED,
     EXPLORER,
     FILES,
-    INVOICE,
     KEPT,
     Comparison,
-    kept_of,
-    with_files,
-    with_manifest,
     worst_first,
 )
-from finops_pipeline.focus.comparisons import DIFFERS as COMPARED_DIFFERS
+from finops_pipeline.focus.counterparts import Counterparts, may_change
 from finops_pipeline.focus.drift import drifts
 from finops_pipeline.focus.explorer import explorer_cost, explorer_deliveries, split_mark
-from finops_pipeline.focus.invoices import with_invoices
 from finops_pipeline.focus.states import (
     DIFFERS,
     EMPTY,
@@ -43,8 +36,6 @@ from finops_pipeline.focus.states import (
     Status,
 )
 from finops_pipeline.lake import layout
-from finops_pipeline.lake.explorer import days_of
-from finops_pipeline.lake.invoices import Invoice, invoices_of
 from finops_pipeline.lake.ledger import (
     DeliveryRecord,
     Ledger,
@@ -54,7 +45,7 @@ from finops_pipeline.lake.ledger import (
 )
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.tenants.model import SourceFormat, Tenant
-from finops_pipeline.tenants.months import closed_from, month_of
+from finops_pipeline.tenants.months import closed_from
 
 Records = dict[tuple[str, str], PartitionRecord]
 """Partitions of a table by (key, month)."""
@@ -115,13 +106,7 @@ class _Tenant:
         self._costs: dict[str, list[PartitionRecord]] = {}
         for partition in here.costs.values():
             self._costs.setdefault(partition.billing_period, []).append(partition)
-        self._kept = here.kept
-        self._invoices: list[Invoice] = invoices_of(ledger)
-        self._estimated: dict[tuple[str, str], int] = {}
-        for source in tenant.explorers:
-            for day, said in days_of(ledger, source).items():
-                month = (source, month_of(day))
-                self._estimated[month] = self._estimated.get(month, 0) + bool(said)
+        self._counterparts = Counterparts(tenant, ledger, here.kept)
         self.comparisons: list[Comparison] = []
 
     def of_delivery(
@@ -142,7 +127,7 @@ class _Tenant:
             )
             for currency in of_files
         }
-        found = self._compared(delivery, of_files, of_charges, missing)
+        found = self._counterparts.compared(delivery, of_files, of_charges, missing)
         self.comparisons += found
         rows = []
         for currency, billed_by_files in of_files.items():
@@ -165,42 +150,6 @@ class _Tenant:
             )
         return rows
 
-    def _compared(
-        self,
-        delivery: DeliveryRecord,
-        of_files: dict[str, Decimal],
-        of_charges: dict[str, Decimal],
-        missing: list[str],
-    ) -> list[Comparison]:
-        key = (delivery.source, delivery.billing_period)
-        both = {currency: (of_charges[currency], of_files[currency]) for currency in of_files}
-        found = [*with_files(delivery, both, missing), with_manifest(delivery)]
-        if missing:
-            return found
-        record = self._kept.get(key)
-        kept = [self._closed(one) for one in (kept_of(record) if record else [])]
-        by_id = [one for one in kept if one.against == INVOICE]
-        for currency in of_files:
-            explorer = [c for c in kept if (c.against, c.billing_currency) == (EXPLORER, currency)]
-            note = "no Cost Explorer source has days of this month"
-            nothing = Comparison(*key, currency, EXPLORER, note=note)
-            found += explorer or [nothing]
-            found += with_invoices(*key, currency, of_charges[currency], self._invoices, by_id)
-        return found
-
-    def _closed(self, one: Comparison) -> Comparison:
-        """What was excused while days could change is a difference when they can no more.
-
-        The console's CSV does not say whether days are estimated, and bringing the same one again
-        changes nothing: so it is the clock that ends the excuse.
-        """
-        month = one.billing_period
-        excused = one.state == EXPLAINED and KNOWN_DIFFERENCES[ESTIMATED] in (one.note or "")
-        if not excused or self._estimated.get((one.counterpart or "", month)) or _may_change(month):
-            return one
-        note = "its days may be from before the month was closed: bring them in again"
-        return replace(one, state=COMPARED_DIFFERS, note=note)
-
     def _state(
         self,
         delivery: DeliveryRecord,
@@ -218,20 +167,15 @@ class _Tenant:
             return DIFFERS, "; ".join(_why_differs(delivery, differing))
         month = delivery.billing_period
         reasons = []
-        if _may_change(month):
+        if may_change(month):
             reasons.append(f"AWS may still change it; it counts as closed on {closed_from(month)}")
         explorers = {one.counterpart for one in mine if one.against == EXPLORER}
-        days = sum(self._estimated.get((name, month), 0) for name in explorers if name)
+        days = sum(self._counterparts.estimated(name, month) for name in explorers)
         if days:
             reasons.append(f"Cost Explorer calls {days} of its days estimated")
         early = [c for c in mine if (c.against, c.state, c.is_whole) == (EXPLORER, EXPLAINED, True)]
         reasons += [f"{one.words()}, as its days were not final" for one in early]
         return (OPEN, "; ".join(reasons)) if reasons else (RECONCILED, "")
-
-
-def _may_change(month: str) -> bool:
-    """Whether AWS may still change a billing period, by the clock."""
-    return clock.now().date() < closed_from(month)
 
 
 _TOLD = 3
