@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+PYTHON312 ?= python3.12
+OUTSIDE = build/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test torture bench docs demo dagster lock clean
+.PHONY: help install check test torture bench conformance docs demo dagster lock clean
 
 help:  ## Show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -30,6 +32,15 @@ torture: install  ## Faults, kills and damaged deliveries with many more seeds (
 
 bench: install  ## How fast bills become visible, as ratios (writes 15 GB to build/bench)
 	$(BIN)/python benchmarks/ingest.py
+
+$(OUTSIDE)/%/.installed: conformance/%.txt
+	@$(PYTHON312) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' || { echo 'The validator needs Python 3.12. Try: make conformance PYTHON312=/path/to/python3.12'; exit 1; }
+	$(PYTHON312) -m venv --clear $(OUTSIDE)/$*
+	$(OUTSIDE)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r conformance/$*.txt
+	@touch $@
+
+conformance: install $(OUTSIDE)/validator/.installed $(OUTSIDE)/converter/.installed  ## Second opinions: the official FOCUS validator, two other conversions
+	$(BIN)/python -m conformance.run
 
 check: install  ## Lint, format, types, import floors
 	$(BIN)/ruff check .

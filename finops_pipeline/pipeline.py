@@ -13,6 +13,7 @@ from finops_pipeline.contracts.explorer import Metric
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.focus.comparisons import KEPT
 from finops_pipeline.focus.conform import Conformed, conform
+from finops_pipeline.focus.conformance import broken_words
 from finops_pipeline.focus.explorer import split
 from finops_pipeline.focus.invoices import check_currency
 from finops_pipeline.focus.reconcile import Pending, reconcile
@@ -198,7 +199,8 @@ def _conform_month(
     seconds = (clock.stopwatch() - start) / max(len(done), 1)
     for one in done:
         what = f"{tenant.name}/{one.record.key}"
-        on_step(Step("costs", what, month, one.outcome, one.record.rows, seconds))
+        told = broken_words(one.record) if one.outcome == "built" else ""
+        on_step(Step("costs", what, month, one.outcome, one.record.rows, seconds, told))
     return done
 
 

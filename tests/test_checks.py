@@ -55,11 +55,6 @@ def test_an_unused_commitment_that_is_lost_is_told(ingested: Installation) -> No
     assert "commitments_amortize" in warnings_of(ingested)
 
 
-def test_a_list_cost_that_prices_do_not_give_is_told(ingested: Installation) -> None:
-    damaged(ingested, "(ListCost + 1)::decimal(38,18) as ListCost")
-    assert "prices_times_quantities" in warnings_of(ingested)
-
-
 def test_every_mart_names_a_check_that_is_there() -> None:
     names = {check.name for check in checks()}
     assert {"daily_costs_equal_charges", "monthly_costs_equal_charges"} <= names

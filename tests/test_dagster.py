@@ -25,11 +25,14 @@ import dagster as dg
 import pytest
 
 from finops_pipeline.definitions import build_definitions
+from finops_pipeline.marts.library import checks
 from finops_pipeline.orchestration.automation import landing_requests
+from finops_pipeline.orchestration.checks import check_specs
 from finops_pipeline.orchestration.partitions import asked, partitions
 from finops_pipeline.orchestration.resources import Installation as Resource
 from finops_pipeline.orchestration.runs import materialize_tenant
 from finops_pipeline.settings import Settings
+from tests.bills import deliver, row
 from tests.conftest import LAST_MONTH, Installation
 
 REPOSITORY = Path(__file__).parent.parent
@@ -144,6 +147,44 @@ def test_a_whole_tenant_in_three_runs(
     assert one["dagster/row_count"] > 0 and one["duration_seconds"] > 0 and one["size_bytes"] > 0
     assert one["dagster/column_schema"].columns[1].name == "BilledCost"
     assert all(status.state == "reconciled" for status in house.status("acme"))
+
+
+def checked() -> dict[str, tuple[bool, dict[str, Any]]]:
+    """Check of the warehouse -> whether it passed last, and its metadata values."""
+    specs = check_specs()
+    with dg.DagsterInstance.get() as instance:
+        storage = instance.event_log_storage
+        found = storage.get_latest_asset_check_execution_by_key([spec.key for spec in specs])
+    said = {}
+    for key, record in found.items():
+        assert record.event is not None and record.event.dagster_event is not None
+        data = record.event.dagster_event.asset_check_evaluation_data
+        said[key.name] = (data.passed, {k: v.value for k, v in data.metadata.items()})
+    return said
+
+
+def test_checks_stand_beside_the_asset(home: Path, fresh: Installation, tmp_path: Path) -> None:
+    """What a refresh found is told by Dagster too; the other tenant's months say nothing of it."""
+    late = row("7", day="2026-08-30", **{"bill/BillingPeriodStartDate": "2026-09-01T00:00:00Z"})
+    words = ["tenants:"]
+    for name, rows in (("initech", [row("1"), late]), ("umbrella", [row("2")])):
+        deliver(tmp_path / name, rows)
+        words += [f"  - name: {name}", "    sources:", "      - name: payer"]
+        words += ["        format: legacy-cur", f"        location: {tmp_path / name}"]
+    (tmp_path / "two.yaml").write_text("\n".join(words))
+    fresh.apply(tmp_path / "two.yaml")
+    house = fresh.house
+    with dg.DagsterInstance.get() as instance:
+        for name, rows_found in (("initech", 1), ("umbrella", 0)):
+            materialize_tenant(instance, house, house.registry.tenant(name), ["2026-09"])
+            found = checked()
+            assert set(found) == {check.name for check in checks()} | {"conformance"}
+            passed, said = found["charges_in_period"]
+            assert (passed, said["rows"]) == (not rows_found, rows_found)
+            assert said["months"] == f"{name} 2026-09"
+            assert ("2026-08-30" in said["failures"]) is bool(rows_found)
+            assert found["charges_equal_lines"][0]
+            assert found["conformance"][0] is not bool(rows_found)
 
 
 def test_project_to_tenant_is_exact(fresh: Installation) -> None:

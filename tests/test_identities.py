@@ -98,7 +98,6 @@ FAULTS = [
      "true"),
     ("commitments_amortize", "acme", UNUSED, on_hit("0", "EffectiveCost"), "true"),
     ("list_and_contracted_costs", "acme", PLAIN, on_hit("ContractedCost - 1", "ListCost"), "true"),
-    ("prices_times_quantities", "acme", PLAIN, on_hit("ListCost + 1", "ListCost"), "true"),
     ("charges_in_their_bill", "acme", PLAIN,
      on_hit("BillingPeriodStart + interval 1 month", "BillingPeriodStart"), "true"),
     ("charges_in_period", "acme", PLAIN,
@@ -111,7 +110,6 @@ FAULTS = [
 
 NAMED = {
     "list_and_contracted_costs": ("x_LineItemId", "SubAccountId"),
-    "prices_times_quantities": ("x_LineItemId",),
     "charges_in_their_bill": ("x_LineItemId", "SubAccountId"),
     "charges_in_period": ("x_LineItemId", "SubAccountId"),
     "net_basis_whole": ("x_LineItemId", "SubAccountId"),

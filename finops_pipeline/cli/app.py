@@ -13,7 +13,17 @@ from typing import Annotated
 import typer
 
 from finops_pipeline import __version__
-from finops_pipeline.cli import check, history, invoice, queries, read, registry, run, status
+from finops_pipeline.cli import (
+    check,
+    history,
+    invoice,
+    queries,
+    read,
+    registry,
+    run,
+    status,
+    validate,
+)
 from finops_pipeline.cli.show import complain
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.house import reason_of
@@ -39,6 +49,7 @@ read.register(app)
 history.register(app)
 check.register(app)
 queries.register(app)
+validate.register(app)
 
 
 @app.command()

@@ -1,12 +1,12 @@
 """The tables beside the numbers that prove them: what landed, what was built, what checks found.
 
-Put here: the contract of bill_totals, partitions, check_results and reconciliation. Keep out:
-marts and other tables (tables.py), the checks themselves (marts/checks).
+Put here: the contract of bill_totals, partitions, check_results, conformance and reconciliation.
+Keep out: marts and other tables (tables.py), the checks themselves (marts/checks).
 """
 
 from __future__ import annotations
 
-from finops_pipeline.contracts.columns import COUNT, JSON, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.columns import COUNT, FLAG, JSON, MONEY, TEXT, Column, Table
 
 _PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
 _PROJECT = Column("project", TEXT, "Project whose rows these are, by account and day.", False)
@@ -73,6 +73,23 @@ CHECK_RESULTS = Table(
         Column("rows", COUNT, "Rows that the check found.", False),
         Column("example", JSON, "One of them, a JSON object as text."),
         Column("says", TEXT, "What the rows are that the check looks for.", False),
+    ),
+)
+
+CONFORMANCE = Table(
+    name="conformance",
+    kind="proof",
+    meaning="Which rules of FOCUS (and ours) charges break; no row where every rule is kept.",
+    grain=("billing_period", "project", "source", "rule"),
+    columns=(
+        _PERIOD,
+        _PROJECT,
+        _SOURCE,
+        Column("rule", TEXT, "Rule (contracts/focus_rules.py).", False),
+        Column("says", TEXT, "The rule in words.", False),
+        Column("is_known_gap", FLAG, "AWS documents that its FOCUS exports break it.", False),
+        Column("rows", COUNT, "Charges that break it.", False),
+        Column("example", JSON, "One of them, a JSON object as text.", False),
     ),
 )
 

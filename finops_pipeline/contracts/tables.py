@@ -11,6 +11,7 @@ from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.proofs import (
     BILL_TOTALS,
     CHECK_RESULTS,
+    CONFORMANCE,
     PARTITIONS,
     RECONCILIATION,
 )
@@ -253,6 +254,7 @@ TABLES = (
     BILL_TOTALS,
     PARTITIONS,
     CHECK_RESULTS,
+    CONFORMANCE,
     API_REQUESTS,
     QUARANTINE,
     SLICES,

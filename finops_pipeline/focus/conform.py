@@ -152,6 +152,7 @@ def _put(
         built_at=clock.now().isoformat(),
         inputs={**inputs, CLAIMS: claims_mark(tenant, project, month)},
         totals=totals,
+        findings=tuple(work.findings.get(project.name, ())),
     )
     final = publication.folder.partition(COSTS, project.name, month)
     if file:

@@ -10,6 +10,7 @@ from importlib import resources
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.documented import DOCUMENTED
 from finops_pipeline.contracts.focus import CHARGE
+from finops_pipeline.contracts.focus_rules import rules
 from finops_pipeline.contracts.services import REGIONS, SERVICES
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.ledger import mark
@@ -19,10 +20,10 @@ _SQL = resources.files("finops_pipeline.focus") / "sql"
 
 
 def conversion_mark() -> str:
-    """A checksum of everything that decides what a row becomes."""
+    """A checksum of everything that decides what a row becomes, and what is asked of it."""
     parts = [sql_text(name) for name in _ALL]
     parts += [repr(CHARGE), repr(SERVICES), repr(REGIONS), repr(cur.COLUMNS)]
-    parts.append(repr(sorted(DOCUMENTED)))
+    parts += [repr(sorted(DOCUMENTED)), repr(rules())]
     return mark(parts)
 
 

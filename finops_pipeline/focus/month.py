@@ -16,13 +16,14 @@ from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.errors import NotTrue
 from finops_pipeline.focus.claims import owned_rows
+from finops_pipeline.focus.conformance import findings_of
 from finops_pipeline.focus.conversion import sql_text
 from finops_pipeline.focus.landed import LandedBill, landed_bill
 from finops_pipeline.focus.normalise import focus_rows, line_items
 from finops_pipeline.lake.bill_totals import BillTotal
 from finops_pipeline.lake.duck import PARQUET_PARTS, Connection, ident, text
 from finops_pipeline.lake.layout import LANDING
-from finops_pipeline.lake.ledger import DeliveryRecord, ProjectTotal
+from finops_pipeline.lake.ledger import DeliveryRecord, Finding, ProjectTotal
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.money import exact_sum
 from finops_pipeline.tenants.model import Project, SourceFormat, Tenant
@@ -63,12 +64,14 @@ class MonthPass:
         self.rows: dict[str, int] = {}
         self.totals: dict[str, Totals] = {}
         self.services: dict[str, list[ProjectTotal]] = {}
+        self.findings: dict[str, list[Finding]] = {}
 
     def write(self, connection: Connection) -> None:
         """Write every project's file beside, and check it.
 
         Afterwards `totals` and `services` hold what each project's charges came to, `bills` what
-        its landed rows did, and `rows` how many rows of each source belonged to any of them.
+        its landed rows did, `rows` how many rows of each source belonged to any of them, and
+        `findings` the rules of conformance that each project's charges break.
 
         Raises:
             NotTrue: a partition does not add up to its part of the bill, or a landing is gone.
@@ -90,6 +93,8 @@ class MonthPass:
         )
         if any(self._folder.iterdir()):
             self._sum_up(connection)
+            for found in findings_of(connection, "written", self._month):
+                self.findings.setdefault(found.project, []).append(found.finding)
         self._check()
 
     def _one_by_one(self, connection: Connection, charges: list[str], names: list[str]) -> str:

@@ -35,6 +35,12 @@ class Limits:
     memory_limit: str = "1GB"
     threads: int = 0
 
+    def apply(self, connection: Connection) -> None:
+        """Hold a connection that is open already to these limits."""
+        connection.execute(f"set memory_limit = {text(self.memory_limit)}")
+        if self.threads:
+            connection.execute(f"set threads = {self.threads}")
+
 
 @contextmanager
 def scratch_connection(spill: Path, limits: Limits) -> Iterator[Connection]:

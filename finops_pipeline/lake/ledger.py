@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from finops_pipeline.lake.ledger_records import (
     DeliveryRecord,
     FileRecord,
+    Finding,
     PartitionRecord,
     ProjectTotal,
     Refusal,
@@ -45,6 +46,7 @@ from finops_pipeline.lake.ledger_tables import (
 __all__ = [
     "DeliveryRecord",
     "FileRecord",
+    "Finding",
     "Ledger",
     "LedgerError",
     "PartitionRecord",
@@ -258,6 +260,7 @@ def built(record: PartitionRecord) -> Write:
         row = asdict(record)
         row["inputs"] = json.dumps(row["inputs"], sort_keys=True)
         row["totals"] = json.dumps(row["totals"], default=plain)
+        row["findings"] = json.dumps(row["findings"])
         db.execute(sa.insert(PARTITIONS), row)
 
     return write

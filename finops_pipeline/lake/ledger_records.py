@@ -113,11 +113,27 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """A rule of conformance that `rows` charges of a source break.
+
+    `is_known_gap`: AWS documents that its export breaks it. `example`: one of the rows as a JSON
+    object, what it says of the rule.
+    """
+
+    source: str
+    rule: str
+    rows: int
+    is_known_gap: bool
+    example: str
+
+
+@dataclass(frozen=True)
 class PartitionRecord:
     """A published partition: which state of its inputs it was built from, and its totals.
 
     `totals` are rows as focus/conform.py's partition_totals makes them. `rows` is 0 and
-    there is no file when nothing belongs to the partition.
+    there is no file when nothing belongs to the partition. `findings`: rules that its charges
+    break (focus/conformance.py).
     """
 
     table_name: str
@@ -129,6 +145,7 @@ class PartitionRecord:
     built_at: str
     inputs: dict[str, str] = field(default_factory=dict)
     totals: tuple[dict[str, Any], ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -215,4 +232,5 @@ def partition_of(row: dict[str, Any]) -> PartitionRecord:
         {name: exact(name, value) for name, value in total.items()}
         for total in json.loads(row.pop("totals"))
     )
-    return PartitionRecord(**row, inputs=inputs, totals=totals)
+    findings = tuple(Finding(**finding) for finding in json.loads(row.pop("findings", "[]")))
+    return PartitionRecord(**row, inputs=inputs, totals=totals, findings=findings)

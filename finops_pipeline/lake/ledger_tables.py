@@ -72,6 +72,7 @@ PARTITIONS = sa.Table(
     sa.Column("built_at", sa.String(25), nullable=False),
     sa.Column("inputs", sa.Text, nullable=False),
     sa.Column("totals", sa.Text, nullable=False),
+    sa.Column("findings", sa.Text, nullable=False, server_default="[]"),
 )
 REFUSALS = sa.Table(
     "refusals",

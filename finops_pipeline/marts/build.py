@@ -20,6 +20,7 @@ from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.proofs import (
     BILL_TOTALS,
     CHECK_RESULTS,
+    CONFORMANCE,
     PARTITIONS,
     RECONCILIATION,
 )
@@ -45,6 +46,7 @@ from finops_pipeline.marts.history import fill_history
 from finops_pipeline.marts.library import Mart, checks, marts
 from finops_pipeline.marts.results import (
     FAILED,
+    conformance_rows,
     keep_results,
     partition_rows,
     refuse,
@@ -131,7 +133,9 @@ def _wanted(publication: Publication, tenant: Tenant, status: Sequence[Any]) -> 
         f"{d.source} {d.billing_period} {d.delivery_id}" for d in publication.ledger.deliveries()
     ]
     whole = [tenant.model_dump_json(), _plain(status), *landed, *view_names(), repr(COSTS)]
-    whole.append(repr((DELIVERY_HISTORY, PARTITIONS, COST_EXPLORER_DAILY, API_REQUESTS)))
+    whole.append(
+        repr((DELIVERY_HISTORY, PARTITIONS, CONFORMANCE, COST_EXPLORER_DAILY, API_REQUESTS))
+    )
     whole.append(repr(RECONCILIATION))
     whole.append(repr(requests_of(publication.ledger)))
     whole.append(repr(focus_views()))
@@ -224,6 +228,7 @@ class _Build:
         create(self._connection, DELIVERY_HISTORY)
         fill_history(self._connection, self._publication)
         fill(self._connection, PARTITIONS, partition_rows(self._publication))
+        fill(self._connection, CONFORMANCE, conformance_rows(self._publication))
         for table in (PROJECTS, ACCOUNTS):
             self._connection.execute(
                 f"create or replace view {table.name} as from {WAREHOUSE}.{table.name}"

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from finops_pipeline.contracts.proofs import CHECK_RESULTS
+from finops_pipeline.contracts.focus_rules import says
+from finops_pipeline.contracts.proofs import CHECK_RESULTS, CONFORMANCE
 from finops_pipeline.contracts.tables import TABLES
 from finops_pipeline.errors import NotTrue
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident, text
@@ -137,6 +138,49 @@ def partition_rows(publication: Publication) -> list[tuple[Any, ...]]:
     ]
 
 
+def conformance_rows(publication: Publication) -> list[tuple[Any, ...]]:
+    """Rows of `conformance`: which rules each costs file breaks, as the publication will be."""
+    return [
+        (month, project, f.source, f.rule, says(f.rule), f.is_known_gap, f.rows, f.example)
+        for (project, month), record in sorted(publication.partitions(COSTS_TABLE).items())
+        for f in record.findings
+    ]
+
+
+CONFORMANCE_CHECK = "conformance"
+"""The name under which broken rules of conformance stand among the checks."""
+
+
+def kept_results(folder: TenantFolder, months: Sequence[str]) -> list[CheckResult]:
+    """What the last refresh kept of these months: each check, and the rules of conformance.
+
+    Raises:
+        Unknown: nothing has been built for this tenant yet.
+    """
+    with reading(folder) as connection:
+        rows = connection.execute(
+            "select check_name, billing_period, state, severity, rows, example, says"
+            f" from {CHECK_RESULTS.name} where billing_period in (select unnest(?::varchar[]))"
+            " order by all",
+            [list(months)],
+        ).fetchall()
+        broken = connection.execute(
+            "select billing_period, rule, sum(rows)::bigint, min(example), says"
+            f" from {CONFORMANCE.name} where not is_known_gap group by all order by all"
+        ).fetchall()
+    results = [
+        CheckResult(name, month, state, severity, count, (example,) if example else (), words)
+        for name, month, state, severity, count, example, words in rows
+    ]
+    for month in months:
+        mine = [one for one in broken if one[0] == month]
+        results += [
+            CheckResult(CONFORMANCE_CHECK, month, FAILED, "warn", count, (example,), words)
+            for _, _, count, example, words in mine
+        ] or [CheckResult(CONFORMANCE_CHECK, month, PASSED, "warn", 0, (), "")]
+    return results
+
+
 def check_published(
     folder: TenantFolder, limits: Limits, month: str | None = None
 ) -> list[CheckResult]:
@@ -154,9 +198,7 @@ def check_published(
         Unknown: nothing has been built for this tenant yet.
     """
     with reading(folder) as connection:
-        connection.execute(f"set memory_limit = {text(limits.memory_limit)}")
-        if limits.threads:
-            connection.execute(f"set threads = {limits.threads}")
+        limits.apply(connection)
         if month is not None:
             _only(connection, check_month(month))
         found = connection.execute(

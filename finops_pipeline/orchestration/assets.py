@@ -23,6 +23,7 @@ from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.lake.ledger import DeliveryRecord, PartitionRecord
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.orchestration.automation import follow
+from finops_pipeline.orchestration.checks import check_results, check_specs
 from finops_pipeline.orchestration.partitions import Asked, Partitions, asked
 from finops_pipeline.orchestration.resources import Installation
 from finops_pipeline.pipeline import (
@@ -184,10 +185,15 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
         group_name=_GROUP,
         kinds={"duckdb", "sql"},
         automation_condition=follow(),
+        check_specs=check_specs(),
         description="The tenant's DuckDB file: views over its folders and aggregated tables.",
     )
-    def warehouse(context: dg.AssetExecutionContext, installation: Installation) -> None:
+    def warehouse(
+        context: dg.AssetExecutionContext, installation: Installation
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         _tenant_by_tenant(context, installation, refresh_part)
+        found = check_results(installation.house(), asked(context.partition_keys))
+        return dg.MaterializeResult(check_results=found)
 
     return warehouse
 

@@ -1,7 +1,7 @@
 -- macros: arithmetic on money that never leaves decimals.
 -- grain: none (scalar macros)
 -- money: exact_ratio, fits (DECIMAL(38,18) in, no float inside)
--- check: prices_times_quantities
+-- check: conformance
 
 -- the digits of a decimal as a whole number, without sign and point
 create or replace macro digits(x) as replace(abs(x)::varchar, '.', '')::hugeint;

@@ -4,7 +4,8 @@
 --
 -- Usage starts in its billing period and ends with it. Not asked of refunds, credits and corrections
 -- (they belong to earlier months), purchases and fees (an upfront fee's term runs for years), tax
--- and other adjustments. AWS has billed late usage in the next month's bill: it is told, and kept.
+-- and other adjustments; nor of FOCUS exports, of which conformance tells the like. AWS has billed
+-- late usage in the next month's bill: it is told, and kept.
 
 with
 
@@ -27,7 +28,7 @@ final as (
     where ChargeCategory = 'Usage'
         and ChargeClass is null
         and x_RowKind = 'line'
-        and coalesce(x_LineItemType, 'Usage') <> 'Refund'
+        and x_LineItemType <> 'Refund'
         and (
             ChargePeriodStart < BillingPeriodStart
             or ChargePeriodStart >= BillingPeriodEnd

@@ -5,7 +5,7 @@
 -- FOCUS 1.2 ListCost, ContractedCost: for usage of a positive quantity that corrects nothing both are
 -- at least 0, and list >= contracted (private rates are lower). Not asked of spot, whose price
 -- moves; of other sellers' goods; where AWS states no public cost, or 0; of refunds, credits and
--- fees. Tolerance 1e-9 of the cost, as AWS rounds the two apart.
+-- fees; nor of FOCUS exports, whose costs are as stated (conformance tells of them). Tolerance 1e-9 of the cost, as AWS rounds the two apart.
 
 with
 
@@ -16,7 +16,7 @@ usage as (
         and ChargeClass is null
         and x_RowKind = 'line'
         and PricingQuantity > 0
-        and coalesce(x_LineItemType, 'Usage') <> 'Refund'
+        and x_LineItemType <> 'Refund'
         and (ListCost < ContractedCost or ListCost < 0 or ContractedCost < 0)
 ),
 

@@ -1,0 +1,265 @@
+"""What FOCUS 1.2 asks of charges, across columns and rows, as data.
+
+Put here: rules of nulls, values and prices, and the list of all, each with its section of FOCUS
+1.2 and the SQL that finds what breaks it. Keep out: rules of kinds of charges (charge_rules.py),
+running them (focus/conformance.py), sums and comparisons with the bill (marts/checks).
+
+AWS's own FOCUS exports leave some columns empty though FOCUS wants them (AWS, "FOCUS with AWS
+columns conformance gaps"); a rule that this breaks there is a known gap.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from finops_pipeline.contracts.charge_rules import CLASSES, COMMITMENTS, ORDINARY, OURS, PERIODS
+from finops_pipeline.contracts.columns import TEXT
+from finops_pipeline.contracts.currencies import CURRENCIES
+from finops_pipeline.contracts.focus import CHARGE, FOCUS_1_2
+from finops_pipeline.contracts.rules import OfValue, OneFor, Rule
+from finops_pipeline.contracts.service_categories import SERVICE_CATEGORIES, SERVICE_SUBCATEGORIES
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+_EXPORT_GAPS = {
+    "ContractedUnitPrice", "InvoiceIssuerName", "ListUnitPrice", "PricingCategory", "PricingUnit",
+    "PublisherName", "SkuId", "SkuPriceId", "SkuPriceDetails",
+}  # fmt: skip
+_PRICED = (
+    "ListUnitPrice", "ContractedUnitPrice", "PricingQuantity", "PricingUnit", "PricingCategory",
+    "SkuId", "SkuPriceId",
+)  # fmt: skip
+
+
+def _columns() -> list[Rule]:
+    """Nulls, allowed values and empty texts, from the contract of the columns."""
+    rules = []
+    for column in CHARGE:
+        if not column.nullable:
+            says = f"{column.name} is never null"
+            rules.append(Rule(f"{column.name} given", column.name, says, f"{column.name} is null"))
+        if column.allowed:
+            allowed = _listed(column.allowed)
+            says = f"{column.name} is one of {', '.join(column.allowed)}"
+            broken = f"{column.name} not in ({allowed})"
+            rules.append(Rule(f"{column.name} allowed", column.name, says, broken))
+    for column in FOCUS_1_2:
+        # A resource may be called "null" by its owner.
+        if column.type == TEXT and not column.allowed and column.name != "ResourceName":
+            says = f"{column.name} is null where there is nothing to say, not a placeholder"
+            broken = f"{column.name} in ('', 'null', 'NULL', 'N/A', 'NaN', '-')"
+            rules.append(Rule(f"{column.name} said", "NullHandling", says, broken))
+    return rules
+
+
+def _pricing() -> list[Rule]:
+    """What tax must leave open and what usage and purchases must state."""
+    rules = []
+    for name in _PRICED:
+        rules.append(
+            Rule(
+                f"{name} not on tax",
+                name,
+                f"{name} is null on Tax",
+                f"ChargeCategory = 'Tax' and {name} is not null",
+            )
+        )
+        rules.append(
+            Rule(
+                f"{name} on usage",
+                name,
+                f"{name} is given on Usage and Purchase that correct nothing",
+                f"ChargeCategory in ('Usage', 'Purchase') and {ORDINARY} and {name} is null",
+                name in _EXPORT_GAPS,
+            )
+        )
+    for basis in ("List", "Contracted"):
+        price, cost = f"{basis}UnitPrice", f"{basis}Cost"
+        rules.append(
+            Rule(
+                f"{cost} is price times quantity",
+                cost,
+                f"{price} x PricingQuantity = {cost}, within 1e-9 of it",
+                f"{ORDINARY} and {_apart(price, cost)}",
+            )
+        )
+        rules.append(Rule(f"{price} not negative", price, f"{price} is at least 0", f"{price} < 0"))
+        rules.append(
+            Rule(
+                f"PricingCurrency{price} not negative",
+                f"PricingCurrency{price}",
+                f"PricingCurrency{price} is at least 0",
+                f"PricingCurrency{price} < 0",
+            )
+        )
+    for name in ("ListUnitPrice", "ContractedUnitPrice", "EffectiveCost"):
+        rules.append(
+            Rule(
+                f"{name} in its own currency",
+                f"PricingCurrency{name}",
+                f"PricingCurrency{name} is {name} where the currencies are the same",
+                f"PricingCurrency = BillingCurrency and PricingCurrency{name} <> {name}",
+            )
+        )
+    return rules
+
+
+def _apart(price: str, cost: str) -> str:
+    """SQL: price x quantity is not the cost.
+
+    No decimal type holds the product of two DECIMAL(38,18), so the question (never an amount) is
+    put in doubles, whose error is a millionth of the tolerance: FOCUS's 1e-9 of the cost, and what
+    the last digit of a price makes of a large quantity. The cheap answers come first: turning
+    decimals into doubles is most of what asking all rules costs.
+    """
+    off = f"abs({price}::double * PricingQuantity::double - {cost}::double)"
+    tolerance = (
+        f"greatest(1e-9 * greatest(abs({cost}::double), 1), abs(PricingQuantity::double) * 1e-18)"
+    )
+    same = "ListUnitPrice = ContractedUnitPrice and ListCost = ContractedCost"
+    return (
+        "case"
+        + (f" when {same} then false" if price == "ListUnitPrice" else "")
+        + f" when PricingQuantity = 1 and {price} = {cost} then false"
+        f" when {off} <= 1e-9 then false else {off} > {tolerance} end"
+    )
+
+
+def _pairs() -> list[Rule]:
+    """Columns that are given together or not at all."""
+    pairs = (
+        ("SubAccountId", "SubAccountName"), ("SubAccountId", "SubAccountType"),
+        ("BillingAccountId", "BillingAccountType"), ("RegionId", "RegionName"),
+        ("ResourceId", "ResourceType"), ("CapacityReservationId", "CapacityReservationStatus"),
+        ("PricingQuantity", "PricingUnit"), ("ConsumedQuantity", "ConsumedUnit"),
+        ("CommitmentDiscountQuantity", "CommitmentDiscountUnit"),
+        ("CommitmentDiscountId", "CommitmentDiscountCategory"),
+        ("CommitmentDiscountId", "CommitmentDiscountType"),
+    )  # fmt: skip
+    gaps = ("RegionName", "ResourceType", "BillingAccountType", "SubAccountType", "PricingUnit")
+    return [
+        Rule(
+            f"{one} with {other}",
+            other,
+            f"{one} and {other} are given together or both null",
+            f"({one} is null) <> ({other} is null)"
+            + (" and ChargeCategory = 'Usage'" if one == "CapacityReservationId" else ""),
+            other in gaps,
+        )
+        for one, other in pairs
+    ]
+
+
+@cache
+def row_rules() -> tuple[Rule, ...]:
+    """The rules that every charge keeps by itself."""
+    of_columns = (*_columns(), *_pricing(), *_pairs())
+    return (*of_columns, *CLASSES, *COMMITMENTS, *PERIODS, *OURS)
+
+
+ONE_FOR: tuple[OneFor, ...] = (
+    OneFor("one SkuId of a price", "SkuPriceId", "SkuPriceId", "SkuId"),
+    OneFor("one category of a service", "ServiceCategory", "ServiceName", "ServiceCategory"),
+    OneFor(
+        "one subcategory of a service", "ServiceSubcategory", "ServiceName", "ServiceSubcategory"
+    ),
+    OneFor("one name of a region", "RegionName", "RegionId", "RegionName"),
+    OneFor(
+        "one unit of a commitment",
+        "CommitmentDiscountUnit",
+        "CommitmentDiscountId",
+        "CommitmentDiscountUnit",
+    ),
+    OneFor(
+        "one type of a commitment",
+        "CommitmentDiscountType",
+        "CommitmentDiscountId",
+        "CommitmentDiscountType",
+    ),
+)
+
+# A case asks in order; an `or` might ask what a broken text contains.
+_JSON_OBJECT = "case when json_valid(value) then json_type(value) <> 'OBJECT' else true end"
+_KEYS_TWICE = "len(json_keys(value)) <> len(list_distinct(json_keys(value)))"
+_NESTED = "list_has_any(json_type(value, '$.*'), ['OBJECT', 'ARRAY'])"
+_FOREIGN_KEYS = (
+    "len(list_filter(json_keys(value),"
+    " lambda k: not regexp_full_match(k, '[A-Z][A-Za-z0-9]*|x_[A-Za-z0-9_]+'))) > 0"
+)
+
+
+def _key_values(broken: str) -> str:
+    return f"case when {_JSON_OBJECT} then true else {broken} end"
+
+
+@cache
+def value_rules() -> tuple[OfValue, ...]:
+    """The rules of distinct values."""
+    pairs = tuple(f"{category}: {name}" for name, category in SERVICE_SUBCATEGORIES.items())
+    return (
+        OfValue(
+            "Tags key-value",
+            "KeyValueFormat",
+            "Tags is a JSON object of plain values, each key once",
+            "Tags",
+            _key_values(f"{_NESTED} or {_KEYS_TWICE}"),
+        ),
+        OfValue(
+            "SkuPriceDetails key-value",
+            "KeyValueFormat",
+            "SkuPriceDetails is a JSON object of plain values; keys PascalCase or x_",
+            "SkuPriceDetails",
+            _key_values(f"{_NESTED} or {_KEYS_TWICE} or {_FOREIGN_KEYS}"),
+            True,
+        ),
+        *(
+            OfValue(f"{name} JSON", "own", f"{name} is a JSON object", name, _JSON_OBJECT)
+            for name in ("x_CostCategories", "x_Discounts", "x_UnknownColumns")
+        ),
+        OfValue(
+            "ServiceCategory allowed",
+            "ServiceCategory",
+            "ServiceCategory is one of FOCUS's categories",
+            "ServiceCategory",
+            f"value not in ({_listed(SERVICE_CATEGORIES)})",
+        ),
+        OfValue(
+            "ServiceSubcategory allowed",
+            "ServiceSubcategory",
+            "ServiceSubcategory is one of its ServiceCategory's",
+            "ServiceCategory || ': ' || ServiceSubcategory",
+            f"value not in ({_listed(pairs)})",
+        ),
+        *(
+            OfValue(
+                f"{name} ISO 4217",
+                "CurrencyFormat",
+                f"{name} is a currency code of ISO 4217",
+                name,
+                f"value not in ({_listed(CURRENCIES)})",
+            )
+            for name in ("BillingCurrency", "PricingCurrency")
+        ),
+    )
+
+
+@cache
+def rules() -> dict[str, Rule | OneFor | OfValue]:
+    """Every rule by its name."""
+    every: tuple[Rule | OneFor | OfValue, ...] = (*row_rules(), *ONE_FOR, *value_rules())
+    return {rule.name: rule for rule in every}
+
+
+CONTRACT_RULE = "columns of the contract"
+"""The rule that a file has the contract's columns and types and no others (FOCUS: custom columns
+begin with x_ and follow FOCUS's): asked of a file, not of its rows."""
+
+
+def says(rule: str) -> str:
+    """A rule in words, by its name."""
+    if rule in rules():
+        return rules()[rule].says
+    return "a file of charges can be read and has the contract's columns and no others"

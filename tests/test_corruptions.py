@@ -1,0 +1,77 @@
+"""Corrupted charges are noticed: each single way by a rule or check that has a name.
+
+Put here: the set of corruptions against `finops validate` and `finops check`. Keep out: the set
+(corruptions.py), what each rule and check says (test_conformance.py, test_identities.py).
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from finops_pipeline.focus.conformance import validate
+from finops_pipeline.marts.results import check_published
+from tests.conftest import Installation
+from tests.corruptions import CORRUPTIONS, Corruption, corrupt
+
+MONTH = "2026-09"
+
+
+@pytest.fixture(scope="module")
+def lake(built: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """A copy of the ingested estate; who damages it puts it right again."""
+    data = tmp_path_factory.mktemp("corruptions") / "data"
+    shutil.copytree(built.data, data)
+    return Installation(data)
+
+
+def charges(lake: Installation, how: Corruption) -> Path:
+    folder = f"costs/project={how.project}/billing_period={MONTH}"
+    return lake.folder(how.tenant) / folder / "charges.parquet"
+
+
+def noticed_by(
+    lake: Installation, tenant: str, project: str | None = None
+) -> tuple[list[str], list[str]]:
+    """Names of the rules, and (where no rule is broken) of the checks, that see something."""
+    house = lake.house
+    _, found = validate(house.folder(tenant), house.limits, MONTH, project)
+    rules = sorted({one.finding.rule for one in found if not one.finding.is_known_gap})
+    if rules:
+        return rules, []
+    results = check_published(house.folder(tenant), house.limits, MONTH)
+    return [], sorted({result.check_name for result in results if result.state == "failed"})
+
+
+@pytest.mark.parametrize("tenant", ["acme", "globex"])
+def test_true_charges_break_nothing(lake: Installation, tenant: str) -> None:
+    assert noticed_by(lake, tenant) == ([], [])
+
+
+def test_the_set_is_large_and_each_way_is_one_of_its_own() -> None:
+    assert len({how.name for how in CORRUPTIONS}) == len(CORRUPTIONS) >= 60
+
+
+@pytest.mark.parametrize("how", CORRUPTIONS, ids=lambda how: how.name)
+def test_each_corruption_is_noticed_by_name(lake: Installation, how: Corruption) -> None:
+    file = charges(lake, how)
+    kept = file.read_bytes()
+    corrupt(file, how, file)
+    try:
+        rules, checks = noticed_by(lake, how.tenant, how.project)
+    finally:
+        file.write_bytes(kept)
+    assert rules or checks, how.name
+
+
+def test_what_is_broken_for_one_tenant_is_not_told_to_the_other(lake: Installation) -> None:
+    file = charges(lake, CORRUPTIONS[0])
+    kept = file.read_bytes()
+    corrupt(file, CORRUPTIONS[0], file)
+    try:
+        assert "ChargeCategory allowed" in noticed_by(lake, "acme")[0]
+        assert noticed_by(lake, "globex") == ([], [])
+    finally:
+        file.write_bytes(kept)
