@@ -50,12 +50,12 @@ def test_a_month_that_can_be_trusted(two: Two) -> None:
     assert finops("invoice", "set", "acme/payer", MONTH, "726.00", data=two.made.data)[0] == 0
     said = " ".join(screen(two.made).split())
     assert said.startswith("2026-09 of acme can be trusted: every row of its bill is in the")
-    assert "; Cost Explorer agrees; the invoice agrees." in said
+    assert "; Cost Explorer agrees; the invoice agrees" in said
     assert "payer USD: reconciled rows 120 read, 120 kept, 0 in quarantine" in said
     assert "files agrees: billed cost 726.000000726 and 726.000000726" in said
     assert "manifest not checked: AWS's manifests state no row counts" in said
     assert "invoice agrees: billed cost 726.000000726 and 726, 0.000000726 apart" in said
-    assert "What to do" not in said
+    assert "finops invoice" not in said and "cost-explorer.md" not in said, "nothing is missing"
     for table in ("costs", "landing", "cost_explorer_daily"):
         shutil.rmtree(two.made.folder("acme") / table)
     assert " ".join(screen(two.made).split()) == said, "it reads no Parquet"
@@ -77,7 +77,7 @@ def test_a_month_that_can_be_trusted(two: Two) -> None:
 def test_what_was_not_checked_is_said(two: Two) -> None:
     said = " ".join(screen(two.made).split())
     assert "can be trusted" in said
-    assert "Cost Explorer was not checked; the invoice was not checked." in said
+    assert "Cost Explorer was not checked; the invoice was not checked" in said
     assert "Cost Explorer not checked: no Cost Explorer source has days of this month" in said
     assert "finops invoice set acme/payer 2026-09 AMOUNT" in said
 
@@ -172,6 +172,22 @@ def test_failed_checks_and_broken_rules_are_named(two: Two) -> None:
     assert "commitments_amortize: 3 rows, for example a=1.50" in said
     assert "FOCUS conformance 1 rules have rows, 1 known gaps R7: 7 rows, for example" in said
     assert f"finops check acme --month {MONTH}" in said
+
+
+def test_rules_that_are_broken_are_told_and_change_no_sum(two: Two) -> None:
+    with duckdb.connect(str(two.made.house.folder("acme").warehouse)) as connection:
+        connection.execute("delete from conformance")
+    assert "FOCUS conformance every rule is kept" in screen(two.made)
+    with duckdb.connect(str(two.made.house.folder("acme").warehouse)) as connection:
+        connection.execute(
+            "insert into conformance values"
+            f" ('{MONTH}', 'prod', 'payer', 'R7', 'a rule', false, 2, '{{}}'),"
+            f" ('{MONTH}', 'prod', 'payer', 'R9', 'a rule', true, 2, '{{}}')"
+        )
+    said = " ".join(screen(two.made).split())
+    assert "can be trusted: every row" in said
+    assert "charges break 1 of FOCUS's rules, which changes no sum." in said
+    assert f"finops validate acme --month {MONTH}" in said
 
 
 def test_answers_name_months_that_are_not_reconciled(two: Two, tmp_path: Path) -> None:

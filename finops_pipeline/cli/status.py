@@ -117,8 +117,9 @@ def _told(here: House, tenant: str, month: str) -> Told:
             f"See what is missing: finops gaps {tenant}",
         )
     said = evidence(here.folder(tenant), month)
-    names = [finding.name for finding in said.failed]
-    judged = verdict(tenant, month, statuses, comparisons, names)
+    failed = [finding.name for finding in said.failed]
+    broken = [finding.name for finding in said.conformance or () if not finding.known]
+    judged = verdict(tenant, month, statuses, comparisons, failed, broken)
     return Told(tenant, month, statuses, comparisons, said, judged)
 
 
@@ -248,7 +249,8 @@ def _conformance(said: Evidence) -> Iterator[str]:
     broken = [one for one in said.conformance if not one.known]
     known = len(said.conformance) - len(broken)
     gaps = f", {known} known gaps" if known else ""
-    yield f"FOCUS conformance {f'{len(broken)} rules have rows' if broken else 'every rule'}{gaps}"
+    words = f"{len(broken)} rules have rows" if broken else "every rule is kept"
+    yield f"FOCUS conformance {words}{gaps}"
     yield from _findings(broken)
 
 

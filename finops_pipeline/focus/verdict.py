@@ -57,16 +57,21 @@ def verdict(
     statuses: Sequence[Status],
     comparisons: Sequence[Comparison],
     failed_checks: Sequence[str],
+    broken_rules: Sequence[str] = (),
 ) -> Verdict:
     """The verdict on a month.
 
     Args:
         statuses: of the month; at least one.
         failed_checks: names of checks that found rows in the published charges or tables.
+        broken_rules: names of FOCUS rules that charges break, known gaps of exports left out;
+            the sums hold all the same, so they are told and change nothing.
     """
     bills = [status for status in statuses if status.state != LANDED]
     wrong = [status for status in bills if status.state not in (RECONCILED, OPEN)]
-    todo = tuple(_todo(tenant, month, bills, comparisons, failed_checks))
+    todo = (*_todo(tenant, month, bills, comparisons, failed_checks),)
+    if broken_rules:
+        todo = (f"finops validate {tenant} --month {month} names the rows that break rules", *todo)
     if not bills:
         return Verdict(Trust.NOT_YET, "no bill of it has landed, only Cost Explorer's days", todo)
     if wrong or failed_checks:
@@ -76,7 +81,7 @@ def verdict(
     count = len({status.source for status in bills})
     bill = "its bill" if count == 1 else f"its {count} bills"
     sums = f"every row of {bill} is in the charges and they bill the same, to the last decimal"
-    beside = "; ".join(_beside(comparisons))
+    beside = "; ".join([*_beside(comparisons), *_broken(broken_rules)])
     if any(status.state == OPEN for status in bills):
         return Verdict(Trust.OPEN, f"{sums}; {beside}", todo)
     return Verdict(Trust.TRUSTED, f"{sums}; {beside}", todo)
@@ -113,6 +118,11 @@ def _beside(comparisons: Sequence[Comparison]) -> Iterator[str]:
             yield f"{WORDS[against]} was not checked"
         else:
             yield f"{WORDS[against]} differs for a known reason"
+
+
+def _broken(rules: Sequence[str]) -> Iterator[str]:
+    if rules:
+        yield f"charges break {len(rules)} of FOCUS's rules, which changes no sum"
 
 
 def _todo(

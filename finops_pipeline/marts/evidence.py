@@ -11,13 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from finops_pipeline.contracts.proofs import CHECK_RESULTS
+from finops_pipeline.contracts.proofs import CHECK_RESULTS, CONFORMANCE
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.marts.results import FAILED, in_words
-
-CONFORMANCE = "conformance"
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def evidence(folder: TenantFolder, month: str) -> Evidence:
         return Evidence()
     with reading(folder) as connection:
         results = _rows(connection, CHECK_RESULTS.name, month)
-        broken = _rows(connection, CONFORMANCE, month)
+        broken = _rows(connection, CONFORMANCE.name, month)
     failed = tuple(
         Finding(row["check_name"], row["says"], row["rows"], _words(row["example"]))
         for row in results or ()
