@@ -17,7 +17,8 @@ from finops_pipeline.contracts.explorer import Metric
 from finops_pipeline.contracts.known_differences import service_key
 from finops_pipeline.tenants.months import closed_from, end_day, first_day, shift
 from tests.bills import deliver, row
-from tests.explorer_server import ACCOUNTS, SERVICES, cost, explorer
+from tests.explorer_server import ACCOUNTS, SERVICES, cost
+from tests.explorer_server import explorer as api
 from tests.globex import finops
 from tests.second_opinion import (
     DAYS,
@@ -257,6 +258,23 @@ def test_each_bill_is_compared_by_itself(two: Two) -> None:
     assert "no accounts in common" in str(none.note)
 
 
+def test_an_account_that_moved_between_payers_joins_no_others(two: Two) -> None:
+    more = [
+        {"name": "other", "format": "legacy-cur", "location": "acme/other"},
+        {"name": "explorer-other", "format": "cost-explorer"},
+    ]
+    declare(two.made, two.folder, "acme", *more)
+    moved = {(DAYS[29], DEV, S3): Decimal(5)}
+    deliver(two.folder / "acme/other", lines(moved), MONTH)
+    two.explorer(costs())
+    two.explorer(moved, source="explorer-other")
+    assert not two.made.ingest("acme").refused
+    for source, explorer in (("payer", "explorer"), ("other", "explorer-other")):
+        (one,) = two.billed(source)
+        assert (one.counterpart, one.state) == (explorer, "agrees")
+        assert two.status(source).state == "reconciled"
+
+
 def test_days_that_aws_calls_estimated_keep_a_month_open(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,7 +290,7 @@ def test_days_that_aws_calls_estimated_keep_a_month_open(
         for service in SERVICES
         for account in ACCOUNTS
     ]
-    with explorer() as (url, said):
+    with api() as (url, said):
         source = {"name": "api", "format": "cost-explorer", "location": url}
         declare(two.made, two.folder, "acme", source)
         deliver(two.folder / "acme/cur", bill, month)

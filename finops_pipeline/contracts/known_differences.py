@@ -57,9 +57,18 @@ _SAME = {
 
 def service_key(name: str | None) -> str:
     """What a service is compared by: without the maker's name and capitals, one word for each."""
+    words = _plain(name)
+    return _SAME.get(words, words)
+
+
+def is_main_name(name: str) -> bool:
+    """Whether it is the word that stands for a service of several names."""
+    return _plain(name) not in _SAME
+
+
+def _plain(name: str | None) -> str:
     words = " ".join((name or "").lower().split())
     for maker in ("amazon ", "aws ", "amazon", "aws"):
         if words.startswith(maker) and words != maker.strip():
-            words = words.removeprefix(maker).strip()
-            break
-    return _SAME.get(words, words)
+            return words.removeprefix(maker).strip()
+    return words

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 
 from finops_pipeline import clock
-from finops_pipeline.contracts.known_differences import service_key
+from finops_pipeline.contracts.known_differences import is_main_name, service_key
 from finops_pipeline.focus.comparisons import (
     BASIS_WORDS,
     BILLED,
@@ -46,6 +47,10 @@ from finops_pipeline.lake.publish import Publication
 
 _RULES = "1"
 """To be raised when a rule of comparing changes: every month is then compared anew."""
+
+
+_AS_GOOD = Fraction(3, 4)
+"""A Cost Explorer whose accounts fit a bill that much as well as the best one is compared, too."""
 
 
 def compare_charges(publication: Publication, limits: Limits) -> list[str]:
@@ -182,12 +187,15 @@ class _Month:
     def _meets(self, accounts: dict[str, set[str]], bill: str, explorer: str) -> str | None:
         """Whether they tell of the same accounts: '' yes, None no, else why it is not known.
 
-        They do when Cost Explorer has at least half of the bill's accounts: an account that has
-        moved between two payers is on both bills, and makes them no pair.
+        They do when Cost Explorer has at least half of the bill's accounts, and none of the others
+        fits it much better: an account that moves between two payers is on both bills, and makes
+        the one's Cost Explorer no counterpart of the other's bill.
         """
         mine, theirs = accounts.get(bill, set()), accounts.get(explorer, set())
         if theirs and theirs != {""}:
-            return "" if len(mine & theirs) * 2 >= len(mine) > 0 else None
+            best = max(_fit(mine, accounts.get(one.source, set())) for one in self._explorers)
+            fits = _fit(mine, theirs) >= best * _AS_GOOD
+            return "" if fits and len(mine & theirs) * 2 >= len(mine) > 0 else None
         if len({frozenset(accounts.get(name, ())) for name in self._bills}) > 1:
             return "its answer is not by account, and the bills are of several sets of accounts"
         return ""
@@ -234,6 +242,11 @@ class _Month:
                 yield from compare_cuts(one, Sides(*cuts, **shared))  # type: ignore[arg-type]
 
 
+def _fit(mine: set[str], theirs: set[str]) -> Fraction:
+    """How much of both sides' accounts both have."""
+    return Fraction(len(mine & theirs), len(mine | theirs) or 1)
+
+
 def _view(connection: Connection, table: str, files: list[str]) -> None:
     connection.execute(
         f"create temp view {table} as from read_parquet({texts(files)}, hive_partitioning = false)"
@@ -242,4 +255,5 @@ def _view(connection: Connection, table: str, files: list[str]) -> None:
 
 def _names(rows: list[Row]) -> dict[str, str]:
     """Service key -> the name to show: the bill's, or Cost Explorer's."""
-    return {service_key(row.service): row.service for row in rows}
+    found = sorted({row.service: None for row in rows}, key=is_main_name)
+    return {service_key(name): name for name in found}
