@@ -90,7 +90,7 @@ def test_rows_that_copy_the_commitment_of_their_instance(bills: Bills) -> None:
     for parent in (INSTANCE, SPOT):
         (share,) = only(found, x_ParentResourceId=parent)
         assert share["CommitmentDiscountId"] is None and share["PricingCategory"] == "Standard"
-        assert share["EffectiveCost"] == share["ListCost"] == 0
+        assert share["EffectiveCost"] == share["ListCost"] == share["ContractedCost"] == 0
 
 
 def test_shares_that_are_not_the_instance_are_told(bills: Bills) -> None:
