@@ -105,6 +105,31 @@ def test_an_invoice_id_is_of_its_charges_only(two: Two) -> None:
     assert found == {"1001": ("agrees", TOTAL), "2002": ("differs", 0)}
 
 
+def test_an_invoice_is_net_where_discounts_stand_in_net_columns_alone(two: Two) -> None:
+    """Billed cost stays gross; the invoice meets the net, by the whole and by its id."""
+    item = "lineItem/NetUnblendedCost"
+    bill = lines(costs(), **{"bill/InvoiceId": "1001"})
+    for line in bill:
+        line[item] = format(Decimal(line["lineItem/UnblendedCost"]) * Decimal("0.9"), "f")
+    net = TOTAL * Decimal("0.9")
+    deliver(two.folder / "acme/cur", bill, MONTH, "two")
+    assert not two.made.ingest("acme").refused
+    for words in ((), ("--invoice-id", "1001")):
+        invoice(two, "set", "acme/payer", MONTH, f"{net:.2f}", *words)
+    found = [(one.state, one.cost_basis, one.ours) for one in two.compared("invoice")]
+    assert found == [("agrees", "net_billed_cost", net)] * 2
+    assert two.status().state == "reconciled"
+    invoice(two, "set", "acme/payer", MONTH, f"{net + 1:.2f}")
+    whole = next(one for one in two.compared("invoice") if one.counterpart is None)
+    assert (whole.state, whole.cost_basis, whole.ours) == ("differs", "billed_cost", TOTAL)
+    # One line without its net: no net sum is known, and gross is not taken for it.
+    bill[0][item] = ""
+    deliver(two.folder / "acme/cur", bill, MONTH, "three")
+    assert not two.made.ingest("acme").refused
+    assert {one.cost_basis for one in two.compared("invoice")} == {"billed_cost"}
+    assert two.status().state == "differs"
+
+
 def test_an_invoice_may_come_before_its_bill(two: Two) -> None:
     invoice(two, "set", "acme/payer", "2026-08", "1")
     assert two.status().state == "reconciled"

@@ -108,8 +108,9 @@ RECONCILIATION = Table(
         Column("against", TEXT, "What the month is held against.", False,
                ("files", "manifest", "cost explorer", "invoice")),
         Column("counterpart", TEXT, "Which: a source of Cost Explorer, or an invoice's id."),
-        Column("cost_basis", TEXT, "rows, billed_cost or effective_cost; null: nothing compared.",
-               True, ("rows", "billed_cost", "effective_cost")),
+        Column("cost_basis", TEXT, "What is compared; null: nothing. An invoice is compared with"
+               " net_billed_cost where every charge states it and it fits better.",
+               True, ("rows", "billed_cost", "effective_cost", "net_billed_cost")),
         Column("service_name", TEXT, "Service; null where all are taken together."),
         Column("sub_account_id", TEXT, "AWS account; null where all are taken together."),
         Column(

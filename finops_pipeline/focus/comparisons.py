@@ -16,11 +16,16 @@ from finops_pipeline.money import difference, plain
 
 AGREES, DIFFERS, EXPLAINED, NOT_CHECKED = "agrees", "differs", "explained", "not checked"
 FILES, MANIFEST, EXPLORER, INVOICE = "files", "manifest", "cost explorer", "invoice"
-ROWS, BILLED, EFFECTIVE = "rows", "billed_cost", "effective_cost"
+ROWS, BILLED, EFFECTIVE, NET = "rows", "billed_cost", "effective_cost", "net_billed_cost"
 KEPT = "reconciliation"
 """Name in the ledger's `partitions` under which comparisons with charges are kept."""
 
-BASIS_WORDS = {ROWS: "rows", BILLED: "billed cost", EFFECTIVE: "effective cost"}
+BASIS_WORDS = {
+    ROWS: "rows",
+    BILLED: "billed cost",
+    EFFECTIVE: "effective cost",
+    NET: "net billed cost",
+}
 _AMOUNTS = ("ours", "theirs", "difference", "tolerance")
 
 

@@ -56,12 +56,14 @@ class Counterparts:
         delivery: DeliveryRecord,
         of_files: dict[str, Decimal],
         of_charges: dict[str, Decimal],
+        net: dict[str, Decimal],
         missing: list[str],
     ) -> list[Comparison]:
         """All comparisons of a delivery.
 
         Args:
             of_files, of_charges: billed cost per currency.
+            net: of the charges, net of private discounts, where each states it.
             missing: projects whose charges are not built as they stand; then nothing is compared.
         """
         key = (delivery.source, delivery.billing_period)
@@ -77,7 +79,8 @@ class Counterparts:
             note = "no Cost Explorer source has days of this month"
             nothing = Comparison(*key, currency, EXPLORER, note=note)
             found += explorer or [nothing]
-            found += with_invoices(*key, currency, of_charges[currency], self._invoices, by_id)
+            bills = (of_charges[currency], net.get(currency))
+            found += with_invoices(*key, currency, bills, self._invoices, by_id)
         return found
 
     def _closed(self, one: Comparison) -> Comparison:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from finops_pipeline import clock
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.focus.comparisons import BILLED, INVOICE, Comparison
+from finops_pipeline.focus.comparisons import AGREES, BILLED, INVOICE, NET, Comparison
 from finops_pipeline.lake.invoices import Invoice
 from finops_pipeline.lake.ledger import DeliveryRecord
 from finops_pipeline.money import plain, read_amount
@@ -99,27 +99,32 @@ def with_invoices(
     source: str,
     month: str,
     currency: str,
-    billed: Decimal,
+    bills: tuple[Decimal, Decimal | None],
     entries: Sequence[Invoice],
     by_id: Sequence[Comparison],
 ) -> list[Comparison]:
     """Entries of one source, month and currency with what its charges bill.
 
     Args:
-        billed: what all charges bill.
+        bills: what all charges bill, and net of private discounts where each states it.
         entries: as they stand.
-        by_id: what the charges of single invoices were found to bill, in `ours`.
+        by_id: what the charges of single invoices were found to bill, in `ours`, on either basis.
+
+    An invoice is net of private discounts. Where a bill has them as lines, billed cost is that too;
+    where it has them in net columns alone, net billed cost is. Billed cost is asked first.
     """
     said = Comparison(source, month, currency, INVOICE)
     mine = [one for one in entries if (one.source, one.billing_period) == (source, month)]
     mine = [one for one in mine if one.billing_currency == currency]
     if not mine:
         return [replace(said, note="no invoice is entered (finops invoice set)")]
-    sums = {one.counterpart: one.ours for one in by_id if one.billing_currency == currency}
+    mine_by_id = [one for one in by_id if one.billing_currency == currency]
+    sums = {(one.counterpart, one.cost_basis): one.ours for one in mine_by_id}
+    sums |= {(WHOLE_BILL, BILLED): bills[0], (WHOLE_BILL, NET): bills[1]}
     found = []
     for entry in mine:
         one = replace(said, cost_basis=BILLED, counterpart=entry.invoice_id or None)
-        ours = billed if entry.invoice_id == WHOLE_BILL else sums.get(entry.invoice_id)
+        ours, net = (sums.get((entry.invoice_id, basis)) for basis in (BILLED, NET))
         if ours is None or entry.amount is None:
             note = "its charges were not summed yet; finops ingest does"
             found.append(replace(one, note=note))
@@ -130,6 +135,9 @@ def with_invoices(
             else "the charges with this InvoiceId"
         )
         judged = one.judged(ours, entry.amount, tolerance_of(currency))
+        if judged.state != AGREES and net is not None:
+            other = replace(one, cost_basis=NET).judged(net, entry.amount, tolerance_of(currency))
+            judged = other if other.state == AGREES else judged
         found.append(replace(judged, note=f"{note}; entered {entry.entered_at[:10]}"))
     return found
 

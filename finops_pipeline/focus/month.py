@@ -187,13 +187,17 @@ class MonthPass:
             " sum(EffectiveCost) as effective_cost, sum(ListCost) as list_cost,"
             " sum(ContractedCost) as contracted_cost,"
             f" count(*) filter (x_LineItemType not in ({known})) as unknown_line_items,"
-            " sum(x_NetUnblendedCost) as net_cost from written group by all order by all"
+            " sum(x_NetUnblendedCost) as net_cost, count(x_NetUnblendedCost) = count(*) as is_net"
+            " from written group by all order by all"
         )
         names = [column[0] for column in query.description or []][1:]
         for project, *said in query.fetchall():
             row = dict(zip(names, said, strict=True))
             place = (row["source"], project, row["billing_currency"])
-            self._nets.setdefault(place, []).append(row.pop("net_cost") or Decimal(0))
+            net, is_net = row.pop("net_cost"), row.pop("is_net")
+            self._nets.setdefault(place, []).append(net or Decimal(0))
+            if is_net:
+                row["net_billed_cost"] = net
             self.totals[project] = (*self.totals.get(project, ()), row)
         services = connection.execute(
             "select project, x_Source, ServiceName, BillingCurrency, count(*), sum(BilledCost),"

@@ -127,7 +127,9 @@ class _Tenant:
             )
             for currency in of_files
         }
-        found = self._counterparts.compared(delivery, of_files, of_charges, missing)
+        found = self._counterparts.compared(
+            delivery, of_files, of_charges, _net(totals, of_files), missing
+        )
         self.comparisons += found
         rows = []
         for currency, billed_by_files in of_files.items():
@@ -176,6 +178,17 @@ class _Tenant:
         early = [c for c in mine if (c.against, c.state, c.is_whole) == (EXPLORER, EXPLAINED, True)]
         reasons += [f"{one.words()}, as its days were not final" for one in early]
         return (OPEN, "; ".join(reasons)) if reasons else (RECONCILED, "")
+
+
+def _net(totals: list[dict[str, Any]], currencies: Iterable[str]) -> dict[str, Decimal]:
+    """What charges bill net of private discounts, in currencies of which each charge states it."""
+    found = {}
+    for currency in currencies:
+        mine = [t.get("net_billed_cost") for t in totals if t["billing_currency"] == currency]
+        stated = [net for net in mine if net is not None]
+        if mine and len(stated) == len(mine):
+            found[currency] = exact_sum(stated)
+    return found
 
 
 _TOLD = 3

@@ -22,6 +22,7 @@ from finops_pipeline.focus.comparisons import (
     EXPLORER,
     INVOICE,
     KEPT,
+    NET,
     Comparison,
     as_kept,
 )
@@ -45,7 +46,7 @@ from finops_pipeline.lake.invoices import invoices_of
 from finops_pipeline.lake.ledger import DeliveryRecord, PartitionRecord, mark
 from finops_pipeline.lake.publish import Publication
 
-_RULES = "1"
+_RULES = "2"
 """To be raised when a rule of comparing changes: every month is then compared anew."""
 
 
@@ -148,17 +149,21 @@ class _Month:
     def _of_invoices(self, connection: Connection) -> Iterator[Comparison]:
         """What the charges of the invoices that were entered bill; 0 where none has the id."""
         rows = connection.execute(
-            f"select x_Source, BillingCurrency, InvoiceId, sum(BilledCost) from {layout.COSTS}"
-            " where InvoiceId in (select unnest(?::varchar[])) group by all",
+            "select x_Source, BillingCurrency, InvoiceId, sum(BilledCost),"
+            " case when count(x_NetUnblendedCost) = count(*) then sum(x_NetUnblendedCost) end"
+            f" from {layout.COSTS} where InvoiceId in (select unnest(?::varchar[])) group by all",
             [self._ids],
         ).fetchall()
-        sums = {(source, currency, name): cost for source, currency, name, cost in rows}
+        sums = {tuple(key): cost for *key, cost, _ in rows}
+        nets = {tuple(key): net for *key, _, net in rows if net is not None}
         for source, delivery in sorted(self._bills.items()):
             for currency in delivery.billed_by_currency():
                 for name in self._ids:
-                    ours = sums.get((source, currency, name), Decimal(0))
+                    key = (source, currency, name)
                     said = Comparison(source, self._month, currency, INVOICE, name, BILLED)
-                    yield replace(said, ours=ours)
+                    yield replace(said, ours=sums.get(key, Decimal(0)))
+                    if key in nets:
+                        yield replace(said, cost_basis=NET, ours=nets[key])
 
     def _of_explorers(self, connection: Connection) -> Iterator[Comparison]:
         accounts = accounts_of(connection)
