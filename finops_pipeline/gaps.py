@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from finops_pipeline import clock
 from finops_pipeline.errors import FileProblem, FinopsError, ManifestProblem
-from finops_pipeline.focus.reconcile import EMPTY, INCOMPLETE, REFUSED, Status
+from finops_pipeline.focus.states import EMPTY, INCOMPLETE, REFUSED, Status
 from finops_pipeline.house import SURPRISES, House
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
 from finops_pipeline.sources.location import Location

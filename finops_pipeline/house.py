@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finops_pipeline.errors import DiskFull, FileProblem, FinopsError, RegistryError
-from finops_pipeline.focus.reconcile import Status, statuses
+from finops_pipeline.focus.reconcile import Reconciled, reconcile
+from finops_pipeline.focus.states import Status
 from finops_pipeline.lake.duck import DuckDBError, Limits
 from finops_pipeline.lake.files import no_room
 from finops_pipeline.lake.layout import TenantFolder
@@ -182,7 +183,15 @@ class House:
         Raises:
             Unknown: there is no such tenant.
         """
+        return list(self.reconciled(tenant).statuses)
+
+    def reconciled(self, tenant: str) -> Reconciled:
+        """That state, and what every month was compared with; from the ledger alone.
+
+        Raises:
+            Unknown: there is no such tenant.
+        """
         known = self.registry.tenant(tenant)
         folder = self.folder(tenant)
         settle(folder)
-        return statuses(known, Ledger(folder.ledger))
+        return reconcile(known, Ledger(folder.ledger))

@@ -14,7 +14,7 @@ from pathlib import Path
 from finops_pipeline import clock
 from finops_pipeline.contracts.explorer import Metric
 from finops_pipeline.errors import FileProblem
-from finops_pipeline.focus.reconcile import OLDER
+from finops_pipeline.focus.states import OLDER
 from finops_pipeline.house import SURPRISES, House, Months, OnStep, Step, reason_of, silent
 from finops_pipeline.lake import ledger
 from finops_pipeline.lake.ledger import LedgerError, Refusal

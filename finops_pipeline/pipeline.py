@@ -11,10 +11,13 @@ from pathlib import Path
 from finops_pipeline import clock
 from finops_pipeline.contracts.explorer import Metric
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.focus.comparisons import KEPT
 from finops_pipeline.focus.conform import Conformed, conform
 from finops_pipeline.focus.conformance import broken_words
 from finops_pipeline.focus.explorer import split
-from finops_pipeline.focus.reconcile import statuses
+from finops_pipeline.focus.invoices import check_currency
+from finops_pipeline.focus.reconcile import Pending, reconcile
+from finops_pipeline.focus.versus_explorer import compare_charges
 from finops_pipeline.house import (
     SURPRISES,
     House,
@@ -26,6 +29,7 @@ from finops_pipeline.house import (
     silent,
 )
 from finops_pipeline.intake import land_by_hand, land_source, landing_step
+from finops_pipeline.lake.invoices import Invoice, entered
 from finops_pipeline.lake.layout import COSTS, EXPLORER
 from finops_pipeline.lake.publish import Publication, Writer
 from finops_pipeline.landing.by_hand import files_below
@@ -41,6 +45,7 @@ __all__ = [
     "Report",
     "Step",
     "build_costs",
+    "enter_invoice",
     "ingest",
     "ingest_files",
     "land_source",
@@ -229,9 +234,10 @@ def refresh_warehouse(
     """
     start = clock.stopwatch()
     try:
-        pending = (publication.partitions(COSTS), publication.partitions(EXPLORER))
-        status = statuses(tenant, publication.ledger, *pending)
-        done = refresh(publication, tenant, status, house.limits)
+        compare_charges(publication, house.limits)
+        pending = Pending(*(publication.partitions(t) for t in (COSTS, EXPLORER, KEPT)))
+        found = reconcile(tenant, publication.ledger, pending)
+        done = refresh(publication, tenant, found.statuses, house.limits, found.comparisons)
         publication.commit()
     except SURPRISES as error:
         reason = f"{reason_of(error)} Nothing of this was published."
@@ -242,3 +248,24 @@ def refresh_warehouse(
     rows = sum(total["rows"] for total in done.totals)
     on_step(Step("warehouse", tenant.name, "", done.outcome, rows, seconds, reason))
     return done
+
+
+def enter_invoice(
+    house: House, tenant: Tenant, entry: Invoice, on_step: OnStep = silent
+) -> Refreshed | None:
+    """Note an invoice's total, or that it is taken back, and tell it in the tenant's file at once.
+
+    Returns:
+        what the refresh did; None when it was refused, and then the entry is noted all the same.
+
+    Raises:
+        RegistryError: the bill has no charges in the invoice's currency.
+        TenantBusy: another process is writing this tenant.
+    """
+    with house.writer(tenant.name) as writer:
+        tenant = house.registry.tenant(tenant.name)
+        if entry.amount is not None:
+            check_currency(entry, writer.ledger.delivery(entry.source, entry.billing_period))
+        writer.ledger.write(entered(entry))
+        with writer.publication() as publication:
+            return refresh_warehouse(house, publication, tenant, on_step)

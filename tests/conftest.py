@@ -27,7 +27,8 @@ from tests.servers import moto, store
 __all__ = ["moto", "store"]
 
 SEED, LAST_MONTH, MONTHS = 7, "2026-10", 3
-"""A small estate: its open month is 2026-10; dates do not depend on today."""
+"""A small estate: its latest month is 2026-10; dates do not depend on today. By today's clock all
+its months are closed, so their state is `reconciled`."""
 
 
 FIGURES = pytest.StashKey[list[str]]()

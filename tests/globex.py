@@ -18,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from click.testing import Result
 from typer.testing import CliRunner
 
 from finops_pipeline.cli.app import app
@@ -40,18 +41,22 @@ def finops(*words: str, data: Path | None = None) -> tuple[int, str]:
 
     Without `data`, on the test's own FINOPS_DATA.
     """
-    done = CliRunner().invoke(app, list(words), env={"FINOPS_DATA": str(data)} if data else None)
+    done = _invoked(words, data)
     if isinstance(done.exception, FinopsError):
         return 1, f"{done.output}{done.exception}"
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, done.output
 
 
+def _invoked(words: Sequence[str], data: Path | None = None) -> Result:
+    return CliRunner().invoke(app, list(words), env={"FINOPS_DATA": str(data)} if data else None)
+
+
 def ask(sql: str, tenant: str = "globex", data: Path | None = None) -> list[dict[str, Any]]:
     """`finops query`; amounts as text, exactly."""
-    code, out = finops("query", tenant, sql, "--format", "json", data=data)
-    assert code == 0, out
-    rows: list[dict[str, Any]] = json.loads(out, parse_float=str)
+    done = _invoked(("query", tenant, sql, "--format", "json"), data)
+    assert done.exit_code == 0, done.output
+    rows: list[dict[str, Any]] = json.loads(done.stdout, parse_float=str)
     return rows
 
 
@@ -189,5 +194,6 @@ class Globex:
             if f"billing_period={MONTH}" in path.parts
         }
         for table in ("daily_costs", "monthly_costs", "monthly_bill"):
-            said[table] = finops("query", "globex", f"from {table}", "--format", "csv")[1].encode()
+            asked = ("query", "globex", f"from {table}", "--format", "csv")
+            said[table] = _invoked(asked).stdout.encode()
         return said

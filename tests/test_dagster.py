@@ -139,6 +139,8 @@ def test_a_whole_tenant_in_three_runs(
             whole = materialized("warehouse")[f"{month}|{tenant}"]
             assert Decimal(whole["billed_cost_USD"]) == true
             assert whole["dagster/row_count"] > 0 and whole["size_bytes"] > 0
+            states = whole["data_status"].split(", ")
+            assert states == [f"{source} reconciled" for source in sorted(sources)]
     one = costs["2026-09|acme/prod"]
     bases = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
     assert all(f"{basis}_USD" in one for basis in bases)

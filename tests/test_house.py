@@ -193,6 +193,7 @@ PURE = {
     *("pa.string", "pa.float64", "pa.timestamp", "pa.map_", "resources.files"),
     *("typer.Typer", "typer.Argument", "typer.Option"),
     *("check.register", "queries.register", "validate.register"),
+    *("status.register", "invoice.register", "frozenset", "Fraction"),
     *("Rule", "OneFor"),
     *("registry.register", "run.register", "read.register", "history.register"),
 }

@@ -13,7 +13,17 @@ from typing import Annotated
 import typer
 
 from finops_pipeline import __version__
-from finops_pipeline.cli import check, history, queries, read, registry, run, validate
+from finops_pipeline.cli import (
+    check,
+    history,
+    invoice,
+    queries,
+    read,
+    registry,
+    run,
+    status,
+    validate,
+)
 from finops_pipeline.cli.show import complain
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.house import reason_of
@@ -33,6 +43,8 @@ _INTERRUPTED_WORDS = "Interrupted; what was published stays, running again goes 
 
 registry.register(app)
 run.register(app)
+status.register(app)
+invoice.register(app)
 read.register(app)
 history.register(app)
 check.register(app)

@@ -13,6 +13,7 @@ import typer
 
 from finops_pipeline.cli.read import answer
 from finops_pipeline.cli.show import Format, table
+from finops_pipeline.house import Months
 from finops_pipeline.marts.use_cases import bound, use_case, use_cases
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
@@ -67,4 +68,5 @@ def run_command(
             raise typer.BadParameter(f"{words!r} is not NAME=VALUE", param_hint="--set")
         values[key] = value
     query = use_case(name)
-    answer(tenant, query.sql, bound(query, first, last, values), format, output)
+    given_values = bound(query, first, last, values)
+    answer(tenant, query.sql, given_values, format, output, Months(first, last))

@@ -14,8 +14,10 @@ from typing import Annotated, Any
 import pyarrow.parquet as pq
 import typer
 
+from finops_pipeline.cli.caveat import Caveat
 from finops_pipeline.cli.show import Format, complain, house, table, write_csv, write_json
 from finops_pipeline.errors import QueryRefused, Unknown
+from finops_pipeline.house import Months
 from finops_pipeline.lake.duck import Connection, DuckDBError
 from finops_pipeline.lake.jail import guard, jailed
 from finops_pipeline.lake.publish import settle
@@ -49,13 +51,21 @@ def query_command(
 
 
 def answer(
-    tenant: str, sql: str, values: Mapping[str, Any], format: Format, output: Path | None
+    tenant: str,
+    sql: str,
+    values: Mapping[str, Any],
+    format: Format,
+    output: Path | None,
+    span: Months | None = None,
 ) -> None:
     """Ask the tenant's file one SELECT and give the answer in a form.
+
+    Months of it that are not reconciled are named on stderr.
 
     Args:
         values: what the SQL's parameters (`$name`) are bound to.
         output: file to write instead of stdout.
+        span: months that it is about; None: those that it shows.
 
     Raises:
         QueryRefused: the file cannot or may not answer it.
@@ -66,31 +76,34 @@ def answer(
     folder = here.folder(here.registry.tenant(tenant).name)
     with jailed(folder, here.limits) as connection:
         asked = guard(connection, sql)
+        caveat = Caveat(sql, span or Months())
         try:
             if format is Format.PARQUET:
-                _parquet(connection, asked, values, target)
+                _parquet(connection, asked, values, target, caveat)
             else:
                 connection.execute(asked, values or None)
-                _answer(connection, format, target)
+                _answer(connection, format, target, caveat)
+            caveat.tell(connection, tenant)
         except DuckDBError as error:
             said = str(error).replace(str(folder.root), "").splitlines()[0]
             raise QueryRefused(said, cure="SHOW TABLES lists what there is") from error
 
 
-def _answer(connection: Connection, format: Format, target: Path | None) -> None:
+def _answer(connection: Connection, format: Format, target: Path | None, caveat: Caveat) -> None:
     names = [column[0] for column in connection.description or []]
+    caveat.columns(names)
     if format is Format.TABLE:
         rows = connection.fetchmany(SHOWN_ROWS + 1)
-        table(names, rows[:SHOWN_ROWS])
+        table(names, caveat.watched(rows[:SHOWN_ROWS]))
         if len(rows) > SHOWN_ROWS:
             complain(f"only the first {SHOWN_ROWS} rows are shown; --format csv gives all")
         return
     write = write_json if format is Format.JSON else write_csv
     if target is None:
-        write(sys.stdout, names, _rows(connection))
+        write(sys.stdout, names, caveat.watched(_rows(connection)))
         return
     with target.open("w", encoding="utf-8", newline="") as stream:
-        write(stream, names, _rows(connection))
+        write(stream, names, caveat.watched(_rows(connection)))
 
 
 def _rows(connection: Connection) -> Iterator[tuple[Any, ...]]:
@@ -99,7 +112,11 @@ def _rows(connection: Connection) -> Iterator[tuple[Any, ...]]:
 
 
 def _parquet(
-    connection: Connection, asked: str, values: Mapping[str, Any], target: Path | None
+    connection: Connection,
+    asked: str,
+    values: Mapping[str, Any],
+    target: Path | None,
+    caveat: Caveat,
 ) -> None:
     if target is None and sys.stdout.isatty():
         raise QueryRefused("Parquet on a terminal", "a file", "Add --output FILE.parquet")
@@ -108,6 +125,7 @@ def _parquet(
     with pq.ParquetWriter(sink, reader.schema, compression="zstd") as writer:
         for batch in reader:
             writer.write_batch(batch)
+            caveat.batch(batch)
 
 
 def open_command(tenant: Annotated[str, typer.Argument(metavar="TENANT")]) -> None:

@@ -1,20 +1,20 @@
-"""Commands that bring data in and tell its state.
+"""Commands that bring data in.
 
-Put here: `ingest`, `ingest-file`, `status`. Keep out: the order of stages (pipeline.py).
+Put here: `ingest`, `ingest-file`. Keep out: the order of stages (pipeline.py), what months say of
+themselves (status.py).
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from finops_pipeline.cli.show import Format, complain, house, split, table, write_csv, write_json
+from finops_pipeline.cli.show import complain, house, split
 from finops_pipeline.contracts.explorer import Metric
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.house import SURPRISES, reason_of
@@ -27,7 +27,6 @@ def register(app: typer.Typer) -> None:
     """Put these commands under `finops`."""
     app.command("ingest")(ingest_command)
     app.command("ingest-file")(ingest_file_command)
-    app.command("status")(status_command)
 
 
 def ingest_command(
@@ -140,48 +139,3 @@ def ingest_file_command(
     here = house()
     tenant = here.registry.tenant(tenant_name)
     _end([ingest_files(here, tenant, tenant.source(name), files, _line, metric)])
-
-
-def status_command(
-    tenant: Annotated[str | None, typer.Argument(metavar="TENANT")] = None,
-    format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
-) -> None:
-    """Tell for every month what was delivered, what it sums to, and whether it reconciles."""
-    here = house()
-    names = here.registry.names() if tenant is None else [here.registry.tenant(tenant).name]
-    rows = [{"tenant": name, **asdict(status)} for name in names for status in here.status(name)]
-    if format is Format.TABLE:
-        for name in names:
-            _status_table(name, [row for row in rows if row["tenant"] == name])
-        return
-    keys = list(rows[0]) if rows else ["tenant"]
-    write = write_json if format is Format.JSON else write_csv
-    write(sys.stdout, keys, [[row[key] for key in keys] for row in rows])
-
-
-def _status_table(tenant: str, rows: list[dict[str, Any]]) -> None:
-    """One tenant's months on one screen; what is to be known of a month stands below it."""
-    shown = [
-        (
-            row["source"],
-            row["billing_period"],
-            row["state"],
-            row["rows_kept"],
-            row["rows_quarantined"],
-            row["source_cost"],
-            row["billed_cost"],
-            row["effective_cost"],
-            row["billing_currency"],
-            (row["execution_id"] or row["delivery_id"] or "")[:12],
-            (row["landed_at"] or "")[:16].replace("T", " "),
-        )
-        for row in rows
-    ]
-    names = ("source", "month", "state", "rows", "quarantined", "files bill", "charges bill",
-             "effective", "currency", "delivery", "landed (UTC)")  # fmt: skip
-    table(names, shown, tenant)
-    for row in rows:
-        if row["reason"]:
-            typer.echo(f"{row['source']} {row['billing_period']}: {row['reason']}")
-        if row["drift"]:
-            typer.echo(f"{row['source']} {row['billing_period']}, columns: {row['drift']}")

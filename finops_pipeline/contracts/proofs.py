@@ -1,7 +1,7 @@
 """The tables beside the numbers that prove them: what landed, what was built, what checks found.
 
-Put here: the contract of bill_totals, partitions, check_results and conformance. Keep out: marts
-and other tables (tables.py), the checks themselves (marts/checks).
+Put here: the contract of bill_totals, partitions, check_results, conformance and reconciliation.
+Keep out: marts and other tables (tables.py), the checks themselves (marts/checks).
 """
 
 from __future__ import annotations
@@ -92,3 +92,39 @@ CONFORMANCE = Table(
         Column("example", JSON, "One of them, a JSON object as text.", False),
     ),
 )
+
+RECONCILIATION = Table(
+    name="reconciliation",
+    kind="proof",
+    meaning="What each source's month was compared with, and what came of it.",
+    grain=(
+        "source", "billing_period", "billing_currency", "against", "counterpart", "cost_basis",
+        "service_name", "sub_account_id",
+    ),
+    columns=(
+        _SOURCE,
+        _PERIOD,
+        Column("billing_currency", TEXT, "Currency; null for rows, which are of all currencies."),
+        Column("against", TEXT, "What the month is held against.", False,
+               ("files", "manifest", "cost explorer", "invoice")),
+        Column("counterpart", TEXT, "Which: a source of Cost Explorer, or an invoice's id."),
+        Column("cost_basis", TEXT, "rows, billed_cost or effective_cost; null: nothing compared.",
+               True, ("rows", "billed_cost", "effective_cost")),
+        Column("service_name", TEXT, "Service; null where all are taken together."),
+        Column("sub_account_id", TEXT, "AWS account; null where all are taken together."),
+        Column(
+            "state",
+            TEXT,
+            "explained: beyond the tolerance, for a reason that the note names;"
+            " not checked: there was nothing to compare with.",
+            False,
+            ("agrees", "differs", "explained", "not checked"),
+        ),
+        Column("ours", MONEY, "Of the charges (or rows kept)."),
+        Column("theirs", MONEY, "Of the counterpart (or rows read)."),
+        Column("difference", MONEY, "ours - theirs."),
+        Column("tolerance", MONEY, "A difference up to this is rounding."),
+        Column("note", TEXT, "What was compared, or why not."),
+    ),
+)  # fmt: skip
+"""Details of services and accounts that agree are not listed: the row of the whole counts them."""

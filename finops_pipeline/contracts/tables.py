@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from finops_pipeline.contracts.columns import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.focus import COSTS
-from finops_pipeline.contracts.proofs import BILL_TOTALS, CHECK_RESULTS, CONFORMANCE, PARTITIONS
+from finops_pipeline.contracts.proofs import (
+    BILL_TOTALS,
+    CHECK_RESULTS,
+    CONFORMANCE,
+    PARTITIONS,
+    RECONCILIATION,
+)
 
 _PROJECT = (
     Column("project", TEXT, "Project the charges belong to.", False),
@@ -125,7 +131,12 @@ DATA_STATUS = Table(
         Column("source", TEXT, "Source (export).", False),
         _PERIOD,
         Column("billing_currency", TEXT, "Currency; null when nothing landed."),
-        Column("state", TEXT, "reconciled, differs, incomplete, landed, empty or refused.", False),
+        Column(
+            "state",
+            TEXT,
+            "reconciled, open, differs, incomplete, landed, empty or refused (docs/naming.md).",
+            False,
+        ),
         Column("reason", TEXT, "Why it is not reconciled, or what to know."),
         Column("delivery_id", TEXT, "Checksum of the delivery the numbers come from."),
         Column("execution_id", TEXT, "AWS's own id of that delivery."),
@@ -238,6 +249,7 @@ TABLES = (
     PROJECTS,
     ACCOUNTS,
     DATA_STATUS,
+    RECONCILIATION,
     DELIVERY_HISTORY,
     BILL_TOTALS,
     PARTITIONS,

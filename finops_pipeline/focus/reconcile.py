@@ -1,19 +1,41 @@
-"""Reconcile: do the charges of all projects add up to the delivery they came from?
+"""Reconcile: do the charges of all projects add up to the delivery, and to what else is known?
 
 Put here: the state of each source and month, from the ledger alone. Keep out: checks inside a
-partition (conform.py), how the state is shown (marts, cli).
+partition (conform.py), comparing with charges (versus_explorer.py), how it is shown (marts, cli).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from finops_pipeline.focus.claims import reclaimed
+from finops_pipeline.focus.comparisons import (
+    BILLED,
+    EXPLAINED,
+    EXPLORER,
+    FILES,
+    KEPT,
+    Comparison,
+    worst_first,
+)
+from finops_pipeline.focus.counterparts import Counterparts, may_change
 from finops_pipeline.focus.drift import drifts
 from finops_pipeline.focus.explorer import explorer_cost, explorer_deliveries, split_mark
-from finops_pipeline.lake.layout import COSTS, EXPLORER
+from finops_pipeline.focus.states import (
+    DIFFERS,
+    EMPTY,
+    INCOMPLETE,
+    LANDED,
+    OLDER,
+    OPEN,
+    RECONCILED,
+    REFUSED,
+    Status,
+)
+from finops_pipeline.lake import layout
 from finops_pipeline.lake.ledger import (
     DeliveryRecord,
     Ledger,
@@ -21,120 +43,159 @@ from finops_pipeline.lake.ledger import (
     Refusal,
     fewer_rows,
 )
-from finops_pipeline.money import difference, exact_sum, plain
+from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.tenants.model import SourceFormat, Tenant
+from finops_pipeline.tenants.months import closed_from
 
-OLDER = "older"
-"""The kind of a refusal of a delivery that came before the published one."""
-
-RECONCILED, DIFFERS, INCOMPLETE, EMPTY, REFUSED = (
-    "reconciled",
-    "differs",
-    "incomplete",
-    "empty",
-    "refused",
-)
-LANDED = "landed"
-"""The state of a month of Cost Explorer, which is no bill: there is nothing to add up."""
+Records = dict[tuple[str, str], PartitionRecord]
+"""Partitions of a table by (key, month)."""
 
 
 @dataclass(frozen=True)
-class Status:
-    """One row of `data_status`; see contracts/tables.py for each field."""
+class Pending:
+    """Partitions as a publication will leave them: of costs, of Cost Explorer, of comparisons."""
 
-    source: str
-    billing_period: str
-    billing_currency: str | None
-    state: str
-    reason: str | None
-    delivery_id: str | None = None
-    execution_id: str | None = None
-    landed_at: str | None = None
-    rows_read: int | None = None
-    rows_kept: int | None = None
-    rows_quarantined: int | None = None
-    values_rounded: int | None = None
-    unknown_line_items: int | None = None
-    source_cost: Decimal | None = None
-    billed_cost: Decimal | None = None
-    effective_cost: Decimal | None = None
-    drift: str | None = None
+    costs: Records
+    explorer: Records
+    kept: Records
 
 
-def statuses(
-    tenant: Tenant,
-    ledger: Ledger,
-    pending: dict[tuple[str, str], PartitionRecord] | None = None,
-    pending_explorer: dict[tuple[str, str], PartitionRecord] | None = None,
-) -> list[Status]:
-    """The state of every source, month and currency that landed or was refused, in order.
+@dataclass(frozen=True)
+class Reconciled:
+    """All of a tenant: rows of `data_status` and of `reconciliation`, in order."""
+
+    statuses: tuple[Status, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) -> Reconciled:
+    """The state of every source, month and currency that landed or was refused, and why.
 
     Args:
-        pending: costs partitions as a publication will leave them, by (project, month).
-        pending_explorer: those of cost_explorer_daily likewise.
+        pending: what a publication will change; None: what is published.
     """
-    split_up = list((pending_explorer or ledger.partitions(EXPLORER)).values())
+    here = pending or Pending(
+        *(ledger.partitions(t) for t in (layout.COSTS, layout.EXPLORER, KEPT))
+    )
+    work = _Tenant(tenant, ledger, here)
     refusals = ledger.refusals()
     before = {(t.source, t.billing_period): t.rows_read for t in ledger.told() if not t.current}
-    partitions = list((pending or ledger.partitions(COSTS)).values())
     rows: list[Status] = []
     deliveries = ledger.deliveries()
     drifted = drifts(deliveries)
     for delivery in deliveries:
-        refusal = refusals.pop((delivery.source, delivery.billing_period), None)
+        key = (delivery.source, delivery.billing_period)
+        refusal = refusals.pop(key, None)
         if delivery.format == SourceFormat.COST_EXPLORER:
+            split_up = list(here.explorer.values())
             rows += _of_explorer(tenant, delivery, split_up, ledger, refusal)
             continue
-        fewer = fewer_rows(before.get((delivery.source, delivery.billing_period), 0), delivery)
-        told = _of_delivery(tenant, delivery, partitions, refusal, fewer)
-        words = drifted.get((delivery.source, delivery.billing_period))
-        rows += [replace(status, drift=words) for status in told]
+        fewer = fewer_rows(before.get(key, 0), delivery)
+        told = work.of_delivery(delivery, refusal, fewer)
+        rows += [replace(status, drift=drifted.get(key)) for status in told]
     rows += [Status(r.source, r.billing_period, None, REFUSED, r.reason) for r in refusals.values()]
-    return sorted(rows, key=lambda s: (s.source, s.billing_period, s.billing_currency or ""))
+    rows.sort(key=lambda s: (s.source, s.billing_period, s.billing_currency or ""))
+    return Reconciled(tuple(rows), tuple(work.comparisons))
 
 
-def _of_delivery(
-    tenant: Tenant,
-    delivery: DeliveryRecord,
-    partitions: list[PartitionRecord],
-    refusal: Refusal | None,
-    fewer: str,
-) -> list[Status]:
-    said = _said(delivery)
-    key = (delivery.source, delivery.billing_period)
-    if not delivery.rows_kept:
-        note = _notes(delivery, 0, refusal, fewer) or "the delivery has a header and no rows"
-        return [Status(*key, None, EMPTY, note, **said)]
-    mine = [p for p in partitions if p.billing_period == delivery.billing_period]
-    missing = _not_built(tenant, delivery, mine)
-    rows = []
-    for currency, billed_by_files in delivery.billed_by_currency().items():
-        totals = [
-            total
-            for partition in mine
-            for total in partition.totals
-            if total["source"] == delivery.source and total["billing_currency"] == currency
-        ]
-        billed = exact_sum(total["billed_cost"] for total in totals)
-        unknown = sum(total["unknown_line_items"] for total in totals)
-        state, reason = _state(
-            missing, delivery.rows_quarantined, billed_by_files, billed, currency
-        )
-        rows.append(
-            Status(
-                *key,
-                currency,
-                state,
-                "; ".join(filter(None, [reason, _notes(delivery, unknown, refusal, fewer)]))
-                or None,
-                **said,
-                unknown_line_items=unknown,
-                source_cost=billed_by_files,
-                billed_cost=billed,
-                effective_cost=exact_sum(total["effective_cost"] for total in totals),
+class _Tenant:
+    """What the ledger knows of a tenant's bills; gathers comparisons as states are asked."""
+
+    def __init__(self, tenant: Tenant, ledger: Ledger, here: Pending) -> None:
+        self._tenant = tenant
+        self._costs: dict[str, list[PartitionRecord]] = {}
+        for partition in here.costs.values():
+            self._costs.setdefault(partition.billing_period, []).append(partition)
+        self._counterparts = Counterparts(tenant, ledger, here.kept)
+        self.comparisons: list[Comparison] = []
+
+    def of_delivery(
+        self, delivery: DeliveryRecord, refusal: Refusal | None, fewer: str
+    ) -> list[Status]:
+        said = _said(delivery)
+        key = (delivery.source, delivery.billing_period)
+        if not delivery.rows_kept:
+            note = _notes(delivery, 0, refusal, fewer) or "the delivery has a header and no rows"
+            return [Status(*key, None, EMPTY, note, **said)]
+        mine = self._costs.get(delivery.billing_period, [])
+        missing = _not_built(self._tenant, delivery, mine)
+        totals = [t for p in mine for t in p.totals if t["source"] == delivery.source]
+        of_files = delivery.billed_by_currency()
+        of_charges = {
+            currency: exact_sum(
+                t["billed_cost"] for t in totals if t["billing_currency"] == currency
             )
-        )
-    return rows
+            for currency in of_files
+        }
+        found = self._counterparts.compared(delivery, of_files, of_charges, missing)
+        self.comparisons += found
+        rows = []
+        for currency, billed_by_files in of_files.items():
+            here = [t for t in totals if t["billing_currency"] == currency]
+            unknown = sum(total["unknown_line_items"] for total in here)
+            state, reason = self._state(delivery, currency, missing, found)
+            notes = _notes(delivery, unknown, refusal, fewer)
+            rows.append(
+                Status(
+                    *key,
+                    currency,
+                    state,
+                    "; ".join(filter(None, [reason, notes])) or None,
+                    **said,
+                    unknown_line_items=unknown,
+                    source_cost=billed_by_files,
+                    billed_cost=of_charges[currency],
+                    effective_cost=exact_sum(total["effective_cost"] for total in here),
+                )
+            )
+        return rows
+
+    def _state(
+        self,
+        delivery: DeliveryRecord,
+        currency: str,
+        missing: list[str],
+        found: list[Comparison],
+    ) -> tuple[str, str]:
+        """The state of a currency of a delivery, and why it is not `reconciled`."""
+        if missing:
+            words = f"charges of {', '.join(missing)} are not built from it as it stands yet"
+            return INCOMPLETE, words
+        mine = [one for one in found if one.billing_currency in (None, currency)]
+        differing = worst_first(mine)
+        if differing:
+            return DIFFERS, "; ".join(_why_differs(delivery, differing))
+        month = delivery.billing_period
+        reasons = []
+        if may_change(month):
+            reasons.append(f"AWS may still change it; it counts as closed on {closed_from(month)}")
+        explorers = {one.counterpart for one in mine if one.against == EXPLORER}
+        days = sum(self._counterparts.estimated(name, month) for name in explorers)
+        if days:
+            reasons.append(f"Cost Explorer calls {days} of its days estimated")
+        early = [c for c in mine if (c.against, c.state, c.is_whole) == (EXPLORER, EXPLAINED, True)]
+        reasons += [f"{one.words()}, as its days were not final" for one in early]
+        return (OPEN, "; ".join(reasons)) if reasons else (RECONCILED, "")
+
+
+_TOLD = 3
+"""Differences that a reason tells; the table `reconciliation` has all."""
+
+
+def _why_differs(delivery: DeliveryRecord, differing: list[Comparison]) -> Iterable[str]:
+    """Each difference with its exact amounts, those with the files first."""
+    others = []
+    for one in differing:
+        if one.against != FILES:
+            others.append(one)
+        elif one.cost_basis == BILLED:
+            off = plain(one.difference or Decimal(0))
+            yield f"charges differ from the files by {off} {one.billing_currency}"
+        else:
+            yield f"{delivery.rows_quarantined} rows are in quarantine, not in the charges"
+    yield from (one.words() for one in others[:_TOLD])
+    if len(others) > _TOLD:
+        yield f"{len(others) - _TOLD} more differences are in the table reconciliation"
 
 
 def _said(delivery: DeliveryRecord) -> dict[str, Any]:
@@ -197,19 +258,6 @@ def _not_built(
         for project in tenant.all_projects
         if delivery.source in tenant.sources_of(project) and project.name not in built
     ]
-
-
-def _state(
-    missing: list[str], quarantined: int, of_files: Decimal, of_charges: Decimal, currency: str
-) -> tuple[str, str]:
-    if missing:
-        return INCOMPLETE, f"charges of {', '.join(missing)} are not built from it as it stands yet"
-    if quarantined:
-        return DIFFERS, f"{quarantined} rows are in quarantine, not in the charges"
-    if of_files != of_charges:
-        off = plain(difference(of_charges, of_files))
-        return DIFFERS, f"charges differ from the files by {off} {currency}"
-    return RECONCILED, ""
 
 
 def _notes(delivery: DeliveryRecord, unknown: int, refusal: Refusal | None, fewer: str) -> str:

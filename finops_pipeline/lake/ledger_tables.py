@@ -101,6 +101,17 @@ EXPLORER_DAYS = sa.Table(
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("is_estimated", sa.Boolean),
 )
+INVOICES = sa.Table(
+    "invoices",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source", sa.String(40), nullable=False),
+    sa.Column("billing_period", sa.String(7), nullable=False),
+    sa.Column("invoice_id", sa.Text, nullable=False),
+    sa.Column("billing_currency", sa.String(3), nullable=False),
+    sa.Column("amount", sa.Text),
+    sa.Column("entered_at", sa.String(25), nullable=False),
+)
 MOVES = sa.Table(
     "moves",
     META,

@@ -17,7 +17,13 @@ from typing import Any
 
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
-from finops_pipeline.contracts.proofs import BILL_TOTALS, CHECK_RESULTS, CONFORMANCE, PARTITIONS
+from finops_pipeline.contracts.proofs import (
+    BILL_TOTALS,
+    CHECK_RESULTS,
+    CONFORMANCE,
+    PARTITIONS,
+    RECONCILIATION,
+)
 from finops_pipeline.contracts.tables import (
     ACCOUNTS,
     API_REQUESTS,
@@ -71,7 +77,11 @@ class Refreshed:
 
 
 def refresh(
-    publication: Publication, tenant: Tenant, status: Sequence[Any], limits: Limits
+    publication: Publication,
+    tenant: Tenant,
+    status: Sequence[Any],
+    limits: Limits,
+    comparisons: Sequence[Any] = (),
 ) -> Refreshed:
     """Put the tenant's file, brought up to date, on a publication.
 
@@ -80,11 +90,12 @@ def refresh(
 
     Args:
         status: dataclass rows of `data_status`.
+        comparisons: those of `reconciliation`.
 
     Raises:
         NotTrue: a check that refuses found rows.
     """
-    wanted = _wanted(publication, tenant, status)
+    wanted = _wanted(publication, tenant, [*status, *comparisons])
     present = _present(publication.folder)
     due = sorted(k for k in wanted.keys() | present.keys() if wanted.get(k) != present.get(k))
     if not due:
@@ -95,6 +106,7 @@ def refresh(
     with building(publication, limits, fresh=not present) as connection:
         work = _Build(connection, publication, tenant, wanted)
         work.dimensions(status)
+        fill(connection, RECONCILIATION, [tuple(asdict(row).values()) for row in comparisons])
         work.marts(changed)
         warnings = work.check(changed)
         work.views()
@@ -124,6 +136,7 @@ def _wanted(publication: Publication, tenant: Tenant, status: Sequence[Any]) -> 
     whole.append(
         repr((DELIVERY_HISTORY, PARTITIONS, CONFORMANCE, COST_EXPLORER_DAILY, API_REQUESTS))
     )
+    whole.append(repr(RECONCILIATION))
     whole.append(repr(requests_of(publication.ledger)))
     whole.append(repr(focus_views()))
     wanted[_WHOLE] = _mark(whole)

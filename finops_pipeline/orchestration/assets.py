@@ -224,9 +224,12 @@ def refresh_part(
         "warnings": "\n".join(done.warnings) or "none",
         "dagster/column_schema": _schema({c.name: c.type for c in monthly.columns}, monthly),
     }
+    status = house.status(part.tenant)
     for key, _, month in part.keys:
         totals = [total for total in done.totals if total["billing_period"] == month]
         metadata = {**common, "dagster/row_count": sum(total["rows"] for total in totals)}
+        states = {f"{told.source} {told.state}" for told in status if told.billing_period == month}
+        metadata["data_status"] = ", ".join(sorted(states)) or "nothing landed"
         for total in totals:
             for basis in COST_BASES:
                 metadata[f"{basis}_{total['billing_currency']}"] = plain(total[basis])

@@ -6,9 +6,12 @@ Put here: arithmetic on billing periods. Keep out: what the present month is (cl
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 from finops_pipeline.errors import RegistryError
+
+RESTATED_FOR = timedelta(days=14)
+"""How long after its end AWS may still change a period ("Understanding export delivery")."""
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
@@ -39,6 +42,11 @@ def shift(month: str, by: int) -> str:
 def end_day(month: str) -> date:
     """First day after a billing period (period ends are exclusive, as in FOCUS)."""
     return first_day(shift(month, 1))
+
+
+def closed_from(month: str) -> date:
+    """The day from which AWS changes a billing period no more, as a rule."""
+    return end_day(month) + RESTATED_FOR
 
 
 def months_between(first: str, last: str) -> list[str]:

@@ -310,7 +310,7 @@ named as (
         end as commitment_type,
         case
             when is_savings_plan and is_unused then line_item_currency_code
-            else coalesce(pricing_unit, 'Units')
+            else coalesce(focus_unit(pricing_unit), 'Units')
         end as unit,
         case
             when is_unused then 0
@@ -443,13 +443,15 @@ final as (
         coalesce(by_name.service_subcategory, 'Other (Other)') as ServiceSubcategory,
         case
             when category <> 'Tax'
+            -- a discount of everything is of no SKU
+            and (line_item_usage_type is not null or category in ('Usage', 'Purchase'))
             then coalesce(
                 product_sku,
                 line_item_product_code || ':' || coalesce(line_item_usage_type, line_type),
                 line_type
             )
         end as SkuId,
-        case when SkuId is not null then line_item_usage_type end as SkuMeter,
+        case when SkuId is not null then coalesce(line_item_usage_type, line_type) end as SkuMeter,
         case
             when SkuId is not null and coalesce(
                 product_instance_type, product_vcpu, product_memory, product_operating_system
@@ -461,7 +463,7 @@ final as (
                 'x_Memory', product_memory
             ))::varchar
         end as SkuPriceDetails,
-        case when category <> 'Tax' then coalesce(pricing_rate_code, SkuId) end as SkuPriceId,
+        case when SkuId is not null then coalesce(pricing_rate_code, SkuId) end as SkuPriceId,
         line_item_usage_account_id as SubAccountId,
         coalesce(line_item_usage_account_name, line_item_usage_account_id) as SubAccountName,
         'AWS Account' as SubAccountType,

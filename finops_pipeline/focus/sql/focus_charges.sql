@@ -9,13 +9,19 @@
 
 with
 
+by_name as (
+    select distinct service_name, service_category, service_subcategory from services
+),
+
 focus_row as (
-    select * from focus_rows
+    select focus_rows.*, by_name.service_category, by_name.service_subcategory
+    from focus_rows
+    left join by_name on by_name.service_name = focus_rows.ServiceName
 ),
 
 final as (
     select
-        * replace (
+        * exclude (service_category, service_subcategory) replace (
             coalesce(EffectiveCost, BilledCost) as EffectiveCost,
             coalesce(ListCost, ContractedCost, BilledCost) as ListCost,
             coalesce(ContractedCost, BilledCost) as ContractedCost,
@@ -33,9 +39,25 @@ final as (
             coalesce(PublisherName, ProviderName, 'AWS') as PublisherName,
             coalesce(InvoiceIssuerName, ProviderName, 'AWS') as InvoiceIssuerName,
             coalesce(PricingCurrency, BillingCurrency) as PricingCurrency,
+            coalesce(
+                PricingCurrencyEffectiveCost,
+                case
+                    when coalesce(PricingCurrency, BillingCurrency) = BillingCurrency
+                    then coalesce(EffectiveCost, BilledCost)
+                end
+            ) as PricingCurrencyEffectiveCost,
+            -- FOCUS 1.0 has no types of accounts
+            coalesce(BillingAccountType, 'Management Account') as BillingAccountType,
+            case when SubAccountId is not null then coalesce(SubAccountType, 'AWS Account') end
+                as SubAccountType,
             case when PricingQuantity is not null then coalesce(PricingUnit, 'Units') end
                 as PricingUnit,
             coalesce(ServiceCategory, 'Other') as ServiceCategory,
+            coalesce(
+                ServiceSubcategory,
+                case when service_category = ServiceCategory then service_subcategory end,
+                'Other (' || coalesce(ServiceCategory, 'Other') || ')'
+            ) as ServiceSubcategory,
             coalesce(ServiceName, x_ServiceCode, 'AWS') as ServiceName,
             coalesce(SkuMeter, x_UsageType) as SkuMeter,
             case when SubAccountId is not null then coalesce(SubAccountName, SubAccountId) end

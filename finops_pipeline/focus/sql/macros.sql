@@ -72,3 +72,22 @@ create or replace macro unit_price(stated, quantity, cost) as
 -- AWS ends some periods at :59; FOCUS ends are exclusive
 create or replace macro exclusive_end(x) as
     case when second(x) = 59 then date_trunc('minute', x) + interval 1 minute else x end;
+
+-- AWS's pricing units in FOCUS's UnitFormat; the common ones first, since patterns are dear
+create or replace macro focus_unit(unit) as
+    case
+        when unit in ('GB', 'Requests', 'Units') then unit
+        when unit in ('Hrs', 'hrs', 'Hr', 'hours', 'hour', 'Hour') then 'Hours'
+        when unit = 'GB-Mo' then 'GB-Months'
+        when contains(unit, '-')
+        then regexp_replace(
+            regexp_replace(
+                regexp_replace(
+                    regexp_replace(unit, '^Lambda-', ''), '(?i)-(mo|mos|months?)$', '-Months'
+                ),
+                '(?i)-(h|hrs?|hours?)$', '-Hours'
+            ),
+            '(?i)-(s|seconds?)$', '-Seconds'
+        )
+        else unit
+    end;

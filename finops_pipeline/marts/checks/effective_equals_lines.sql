@@ -1,6 +1,6 @@
 -- effective_equals_lines: accounts and services whose charges are not AWS's amortized cost of their rows.
 -- reads: costs, bill_totals
--- on failure: refuse
+-- on failure: warn
 --
 -- Per project, source, month, account, service code and line item type: EffectiveCost of lines and
 -- unused rows = amortized cost by AWS's definition, summed from the landed rows before they became

@@ -1,0 +1,74 @@
+"""Why Cost Explorer and a bill differ though both are right, and how their services' names meet.
+
+Put here: the reasons, as data, with where each comes from; names of services. Keep out: comparing
+(focus/versus_explorer.py).
+"""
+
+from __future__ import annotations
+
+ESTIMATED = "estimated"
+PARTIAL_DAY = "partial day"
+OTHER_SERVICE = "other service"
+NO_SUCH_SERVICE = "no such service"
+ROUNDING = "rounding"
+
+KNOWN_DIFFERENCES: dict[str, str] = {
+    # AWS, "Refreshing Cost Explorer": at least once every 24 hours; figures of the running month
+    # are estimated until the bill is final, and CUR and Cost Explorer are made at other times.
+    ESTIMATED: "Cost Explorer lags behind the bill, or calls these days estimated",
+    # AWS, "What are AWS Cost and Usage Reports": a running month's report grows with every
+    # delivery, and its latest day is there in part.
+    PARTIAL_DAY: "days after the bill's last whole day are left out",
+    # Data transfer, volumes and NAT gateways are under EC2 in one and named apart in the other.
+    OTHER_SERVICE: "all services together agree: AWS puts this cost under another service's name",
+    NO_SUCH_SERVICE: "no service of this name on the other side",
+    # GetCostAndUsage answers with up to 10 decimals, the console's CSV with 2 or 10.
+    ROUNDING: "each value that is summed was rounded to the decimals that are shown",
+}
+"""Reason -> what it says to a reader. The first two and the fourth can excuse a difference."""
+
+DIGITS_OF_API, DIGITS_OF_CONSOLE = 10, 2
+"""Decimals of Cost Explorer's values: those of the API, and the fewest that the console shows."""
+
+TAX = "tax"
+"""Cost Explorer has all taxes under one service; a bill has them under the service taxed."""
+
+_SAME = {
+    "ec2-instances": "elastic compute cloud",
+    "elastic compute cloud - compute": "elastic compute cloud",
+    "ec2 - other": "elastic compute cloud",
+    "ec2-other": "elastic compute cloud",
+    "elastic block store": "elastic compute cloud",
+    "s3": "simple storage service",
+    "rds": "relational database service",
+    "sns": "simple notification service",
+    "sqs": "simple queue service",
+    "ses": "simple email service",
+    "efs": "elastic file system",
+    "eks": "elastic container service for kubernetes",
+    "ec2 container service": "elastic container service",
+    "ecs": "elastic container service",
+    "kms": "key management service",
+    "elastic mapreduce": "emr",
+    "eventbridge": "cloudwatch events",
+}
+"""Words for one and the same service: Cost Explorer's API, its console, the bill."""
+
+
+def service_key(name: str | None) -> str:
+    """What a service is compared by: without the maker's name and capitals, one word for each."""
+    words = _plain(name)
+    return _SAME.get(words, words)
+
+
+def is_main_name(name: str) -> bool:
+    """Whether it is the word that stands for a service of several names."""
+    return _plain(name) not in _SAME
+
+
+def _plain(name: str | None) -> str:
+    words = " ".join((name or "").lower().split())
+    for maker in ("amazon ", "aws ", "amazon", "aws"):
+        if words.startswith(maker) and words != maker.strip():
+            return words.removeprefix(maker).strip()
+    return words

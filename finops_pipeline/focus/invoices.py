@@ -1,0 +1,141 @@
+"""Invoice totals that an operator enters: what may be entered, and how they meet the charges.
+
+Put here: checking an entry, its tolerance, the comparison. Keep out: keeping it (lake/invoices.py),
+the sums by invoice id (versus_explorer.py), the commands (cli/invoice.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from finops_pipeline import clock
+from finops_pipeline.errors import RegistryError
+from finops_pipeline.focus.comparisons import BILLED, INVOICE, Comparison
+from finops_pipeline.lake.invoices import Invoice
+from finops_pipeline.lake.ledger import DeliveryRecord
+from finops_pipeline.money import plain, read_amount
+from finops_pipeline.tenants.model import SourceFormat, Tenant
+from finops_pipeline.tenants.months import check_month
+
+_WITHOUT_CENTS = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"})
+"""Currencies whose smallest coin is 1 (ISO 4217, exponent 0)."""
+
+_AMOUNT = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
+_INVOICE_ID = re.compile(r"[\x21-\x7e]{1,100}")
+WHOLE_BILL = ""
+"""The invoice id of an entry for all that a source bills in a month."""
+
+
+def invoice_entry(
+    tenant: Tenant, source: str, month: str, amount: str | None, currency: str, invoice_id: str
+) -> Invoice:
+    """An entry as it is kept, when it can be one.
+
+    Args:
+        amount: as on the invoice, such as `12345.67`; None takes an entry back.
+
+    Raises:
+        Unknown: there is no such source.
+        RegistryError: the source has no bills, or a word is not what it should be.
+    """
+    known = tenant.source(source)
+    if known.format is SourceFormat.COST_EXPLORER:
+        raise RegistryError(
+            f"source {tenant.name}/{source} is Cost Explorer, which sends no invoices",
+            "a source of bills",
+            f"See the sources: finops source list {tenant.name}",
+        )
+    check_month(month)
+    if not re.fullmatch(r"[A-Z]{3}", currency):
+        raise RegistryError(
+            f"Currency {currency!r} is not one", "three capitals of ISO 4217, such as USD"
+        )
+    if invoice_id != WHOLE_BILL and not _INVOICE_ID.fullmatch(invoice_id):
+        raise RegistryError(
+            f"Invoice id {invoice_id!r} cannot be one",
+            "up to 100 signs without spaces, as the invoice shows it",
+        )
+    at = clock.now().isoformat()
+    return Invoice(source, month, invoice_id, currency, _amount(amount), at)
+
+
+def _amount(words: str | None) -> Decimal | None:
+    if words is None:
+        return None
+    found = read_amount(words) if _AMOUNT.fullmatch(words) else None
+    if found is None:
+        raise RegistryError(
+            f"Amount {words!r} is not one",
+            "a decimal number with a point and no thousands separators, such as 12345.67",
+        )
+    return found[0]
+
+
+def check_currency(invoice: Invoice, delivery: DeliveryRecord | None) -> None:
+    """See that the bill, if it has landed, has charges in the invoice's currency.
+
+    Raises:
+        RegistryError: it has none.
+    """
+    billed = sorted(delivery.billed_by_currency()) if delivery else []
+    if billed and invoice.billing_currency not in billed:
+        raise RegistryError(
+            f"{invoice.source} bills {invoice.billing_period} in {' and '.join(billed)}, the"
+            f" invoice is in {invoice.billing_currency}",
+            "the currency of the charges (sums are never converted)",
+            "Enter the total that the invoice states in that currency",
+        )
+
+
+def tolerance_of(currency: str) -> Decimal:
+    """Half of the smallest coin: an invoice is rounded to it."""
+    return Decimal("0.5") if currency in _WITHOUT_CENTS else Decimal("0.005")
+
+
+def with_invoices(
+    source: str,
+    month: str,
+    currency: str,
+    billed: Decimal,
+    entries: Sequence[Invoice],
+    by_id: Sequence[Comparison],
+) -> list[Comparison]:
+    """Entries of one source, month and currency with what its charges bill.
+
+    Args:
+        billed: what all charges bill.
+        entries: as they stand.
+        by_id: what the charges of single invoices were found to bill, in `ours`.
+    """
+    said = Comparison(source, month, currency, INVOICE)
+    mine = [one for one in entries if (one.source, one.billing_period) == (source, month)]
+    mine = [one for one in mine if one.billing_currency == currency]
+    if not mine:
+        return [replace(said, note="no invoice is entered (finops invoice set)")]
+    sums = {one.counterpart: one.ours for one in by_id if one.billing_currency == currency}
+    found = []
+    for entry in mine:
+        one = replace(said, cost_basis=BILLED, counterpart=entry.invoice_id or None)
+        ours = billed if entry.invoice_id == WHOLE_BILL else sums.get(entry.invoice_id)
+        if ours is None or entry.amount is None:
+            note = "its charges were not summed yet; finops ingest does"
+            found.append(replace(one, note=note))
+            continue
+        note = (
+            "all charges of the source, whoever issues their invoice"
+            if entry.invoice_id == WHOLE_BILL
+            else "the charges with this InvoiceId"
+        )
+        judged = one.judged(ours, entry.amount, tolerance_of(currency))
+        found.append(replace(judged, note=f"{note}; entered {entry.entered_at[:10]}"))
+    return found
+
+
+def words_of(invoice: Invoice) -> str:
+    """An entry in a few words."""
+    whose = f" of {invoice.invoice_id}" if invoice.invoice_id else ""
+    amount = "nothing" if invoice.amount is None else plain(invoice.amount)
+    return f"{amount} {invoice.billing_currency}{whose}"

@@ -1,0 +1,166 @@
+"""Totals of invoices that an operator enters: kept, compared at once, taken back.
+
+Put here: `finops invoice` and what it does to a month. Keep out: Cost Explorer
+(test_reconciliation.py), the screen (test_status_screen.py).
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from finops_pipeline.money import plain
+from tests.bills import deliver
+from tests.globex import finops
+from tests.second_opinion import DAYS, MONTH, PROD, S3, Two, built_two, costs, declare, lines, two
+
+__all__ = ["built_two", "two"]
+
+TOTAL = sum(costs().values())
+"""726.000000726 USD."""
+
+
+def invoice(two: Two, *words: str, ok: bool = True) -> str:
+    code, said = finops("invoice", *words, data=two.made.data)
+    assert (code == 0) is ok, said
+    return said
+
+
+def listed(two: Two, tenant: str = "acme", *more: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(
+        invoice(two, "list", tenant, "--format", "json", *more), parse_float=str
+    )
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("off", "state"),
+    [
+        ("0", "agrees"),
+        ("0.005", "agrees"),
+        ("-0.005", "agrees"),
+        ("0.0050001", "differs"),
+        ("0.01", "differs"),
+        ("-0.01", "differs"),
+    ],
+)
+def test_half_a_cent_is_rounding(two: Two, off: str, state: str) -> None:
+    amount = TOTAL + Decimal(off)
+    said = invoice(two, "set", "acme/payer", MONTH, f"{amount:f}")
+    assert f"{state}, charges 726.000000726" in said
+    (one,) = two.compared("invoice")
+    assert (one.state, one.ours, one.theirs) == (state, TOTAL, amount)
+    assert (one.tolerance, one.counterpart) == (Decimal("0.005"), None)
+    status = two.status()
+    assert status.state == ("differs" if state == "differs" else "reconciled")
+    if state == "differs":
+        assert f"by {plain(-Decimal(off))} USD" in str(status.reason)
+    assert listed(two, "globex") == []
+
+
+def test_what_is_entered_can_be_replaced_and_taken_back(two: Two) -> None:
+    invoice(two, "set", "acme/payer", MONTH, "-5")
+    assert two.status().state == "differs"
+    said = invoice(two, "set", "acme/payer", MONTH, "726.00")
+    assert "726 USD (it was -5 USD)" in said
+    assert two.status().state == "reconciled"
+    assert [(row["amount"], row["invoice_id"]) for row in listed(two)] == [
+        ("726.000000000000000000", None)
+    ]
+    assert "nothing USD (it was 726 USD)" in invoice(two, "remove", "acme/payer", MONTH)
+    assert two.compared("invoice")[0].state == "not checked"
+    assert listed(two) == []
+    history = listed(two, "acme", "--history")
+    assert [row["amount"] and Decimal(row["amount"]) for row in history] == [-5, 726, None]
+    assert all(row["entered_at"] for row in history)
+    assert "726" in invoice(two, "list", "acme", "--history")
+
+
+def test_an_invoice_id_is_of_its_charges_only(two: Two) -> None:
+    """Another issuer's invoice is in the bill; each is compared by itself."""
+    mine = lines(costs(), **{"bill/InvoiceId": "1001"})
+    sold = {(DAYS[2], PROD, S3): Decimal("12.345")}
+    market = lines(sold, **{"bill/InvoiceId": "2002"})
+    deliver(two.folder / "acme/cur", mine + market, MONTH, "two")
+    assert not two.made.ingest("acme").refused
+    invoice(two, "set", "acme/payer", MONTH, "726", "--invoice-id", "1001")
+    assert two.status().state == "reconciled"
+    invoice(two, "set", "acme/payer", MONTH, "12.35", "--invoice-id", "2002")
+    invoice(two, "set", "acme/payer", MONTH, "3", "--invoice-id", "3003")
+    found = {one.counterpart: (one.state, one.ours) for one in two.compared("invoice")}
+    assert found == {
+        "1001": ("agrees", TOTAL),
+        "2002": ("agrees", Decimal("12.345")),
+        "3003": ("differs", 0),
+    }
+    assert "(3003) by -3 USD" in str(two.status().reason)
+    invoice(two, "remove", "acme/payer", MONTH, "--invoice-id", "3003")
+    assert two.status().state == "reconciled"
+    deliver(two.folder / "acme/cur", mine, MONTH, "three")
+    assert not two.made.ingest("acme").refused
+    found = {one.counterpart: (one.state, one.ours) for one in two.compared("invoice")}
+    assert found == {"1001": ("agrees", TOTAL), "2002": ("differs", 0)}
+
+
+def test_an_invoice_may_come_before_its_bill(two: Two) -> None:
+    invoice(two, "set", "acme/payer", "2026-08", "1")
+    assert two.status().state == "reconciled"
+    assert [row["billing_period"] for row in listed(two)] == ["2026-08"]
+    invoice(two, "set", "acme/payer", "2026-08", "1", "--currency", "EUR")
+    early = {("2026-08-03", PROD, S3): Decimal(1)}
+    deliver(two.folder / "acme/cur", lines(early), "2026-08")
+    assert not two.made.ingest("acme").refused
+    assert two.status(month="2026-08").state == "reconciled"
+    (one,) = two.compared("invoice", month="2026-08")
+    assert (one.state, one.billing_currency) == ("agrees", "USD")
+
+
+WRONG = {
+    "Amount '5,00' is not one": ("acme/payer", MONTH, "5,00"),
+    "Amount 'NaN' is not one": ("acme/payer", MONTH, "NaN"),
+    "Amount '1e3' is not one": ("acme/payer", MONTH, "1e3"),
+    "Amount '' is not one": ("acme/payer", MONTH, ""),
+    "Month '2026-9' is not": ("acme/payer", "2026-9", "5"),
+    "Currency 'usd' is not one": ("acme/payer", MONTH, "5", "--currency", "usd"),
+    "bills 2026-09 in USD, the invoice is in EUR": (
+        *("acme/payer", MONTH, "5"),
+        *("--currency", "EUR"),
+    ),
+    "source acme/nosuch is not known": ("acme/nosuch", MONTH, "5"),
+    "nosuch": ("nosuch/payer", MONTH, "5"),
+    "is Cost Explorer, which sends no invoices": ("acme/explorer", MONTH, "5"),
+    "cannot be one": ("acme/payer", MONTH, "5", "--invoice-id", "a b"),
+}
+
+
+def test_what_cannot_be_entered_is_refused(two: Two) -> None:
+    for words, given in WRONG.items():
+        said = invoice(two, "set", *given, ok=False)
+        assert words in said, given
+        assert "Expected" in said or "finops" in said, given
+    said = invoice(two, "remove", "acme/payer", MONTH, ok=False)
+    assert "no invoice of acme/payer 2026-09 is entered" in said
+    assert listed(two, "acme", "--history") == []
+    assert two.status().state == "reconciled"
+
+
+def test_currencies_are_apart(two: Two) -> None:
+    more = [{"name": "yen", "format": "legacy-cur", "location": "acme/yen"}]
+    declare(two.made, two.folder, "acme", *more)
+    both = lines(costs()) + lines(
+        {(DAYS[0], PROD, S3): Decimal("99.6")}, **{"lineItem/CurrencyCode": "JPY"}
+    )
+    deliver(two.folder / "acme/yen", both, MONTH)
+    assert not two.made.ingest("acme").refused
+    invoice(two, "set", "acme/yen", MONTH, "100", "--currency", "JPY")
+    found = {one.billing_currency: one for one in two.compared("invoice", "yen")}
+    assert (found["JPY"].state, found["JPY"].tolerance) == ("agrees", Decimal("0.5"))
+    assert found["USD"].state == "not checked"
+    assert {one.state for one in two.compared("invoice")} == {"not checked"}
+    invoice(two, "set", "acme/yen", MONTH, "101", "--currency", "JPY")
+    states = {(s.source, s.billing_currency): s.state for s in two.made.house.status("acme")}
+    assert states[("yen", "JPY")] == "differs"
+    assert states[("yen", "USD")] == states[("payer", "USD")] == "reconciled"
