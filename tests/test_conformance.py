@@ -1,0 +1,145 @@
+"""Rules of conformance at the doorway: what is told, kept and exits how.
+
+Put here: `finops validate`, the table `conformance`, known gaps, the rules as data. Keep out: what
+each rule must notice (test_corruptions.py), sums (test_identities.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from finops_pipeline.contracts.focus import CHARGE
+from finops_pipeline.contracts.focus_rules import row_rules, rules
+from finops_pipeline.contracts.service_categories import SERVICE_SUBCATEGORIES
+from finops_pipeline.contracts.services import SERVICES
+from tests.bills import deliver, row, write_csv
+from tests.conftest import Installation
+
+MONTH = "2026-09"
+HEADER = (
+    "BilledCost", "BillingAccountId", "BillingCurrency", "BillingPeriodStart", "BillingPeriodEnd",
+    "ChargeCategory", "ChargeFrequency", "ChargePeriodStart", "ChargePeriodEnd", "EffectiveCost",
+    "ListCost", "ContractedCost", "ServiceCategory", "ServiceName", "SubAccountId",
+    "ProviderName", "PublisherName", "InvoiceIssuerName", "PricingQuantity", "PricingUnit",
+    "PricingCategory", "ListUnitPrice", "ContractedUnitPrice", "ConsumedQuantity", "ConsumedUnit",
+    "SkuId", "SkuPriceId",
+)  # fmt: skip
+TRUE = dict(zip(HEADER, (
+    "2", "111122223333", "USD", "2026-09-01T00:00:00Z", "2026-10-01T00:00:00Z",
+    "Usage", "Usage-Based", "2026-09-05T00:00:00Z", "2026-09-06T00:00:00Z", "2",
+    "2", "2", "Compute", "AWS Lambda", "111122223333",
+    "AWS", "AWS", "AWS", "4", "Requests",
+    "Standard", "0.5", "0.5", "4", "Requests", "SKU1", "SKU1.PRICE",
+), strict=True))  # fmt: skip
+
+
+@pytest.fixture
+def two(empty: Installation, tmp_path: Path) -> Installation:
+    """Two tenants: globex with a true report, acme with nothing yet."""
+    deliver(tmp_path / "globex", [row("1"), row("2")])
+    (tmp_path / "tenants.yaml").write_text(
+        "tenants:\n  - name: acme\n    sources:\n      - {name: export, format: focus}\n"
+        "  - name: globex\n    sources:\n      - name: payer\n        format: legacy-cur\n"
+        f"        location: {tmp_path / 'globex'}\n"
+    )
+    empty.apply(tmp_path / "tenants.yaml")
+    assert not empty.ingest("globex").refused
+    return empty
+
+
+def bring(lake: Installation, tmp_path: Path, *rows: dict[str, str]) -> str:
+    """Ingest a FOCUS export of these rows for acme; returns what the command says."""
+    write_csv(tmp_path / "export.csv", list(rows))
+    return lake.finops("ingest-file", "acme/export", str(tmp_path / "export.csv")).stderr
+
+
+def told(lake: Installation, tenant: str, ok: bool) -> list[dict[str, str]]:
+    out = lake.finops("validate", tenant, "--month", MONTH, "--format", "csv", ok=ok).stdout
+    return list(csv.DictReader(io.StringIO(out)))
+
+
+def test_true_charges_break_nothing(two: Installation, tmp_path: Path) -> None:
+    assert "rules broken" not in bring(two, tmp_path, TRUE)
+    assert told(two, "acme", ok=True) == told(two, "globex", ok=True) == []
+    words = two.finops("validate", "globex").stdout
+    assert words == f"{len(rules())} rules asked of 1 files of charges: none broken\n"
+
+
+def test_a_broken_rule_is_told_kept_and_exits_1(two: Installation, tmp_path: Path) -> None:
+    """By the run, in the table, on the month's screen and by the command; sums stay as billed."""
+    wrong = TRUE | {"ListCost": "3", "ChargeFrequency": "Often"}
+    assert "rules broken" in bring(two, tmp_path, TRUE, wrong)
+    found = told(two, "acme", ok=False)
+    assert [one["rule"] for one in found] == [
+        "ChargeFrequency allowed",
+        "ListCost is price times quantity",
+    ]
+    assert {(one["project"], one["source"], one["rows"]) for one in found} == {
+        ("unassigned", "export", "1")
+    }
+    assert json.loads(found[0]["example"])["ChargeFrequency"] == "Often"
+    kept = two.rows("acme", "select * from conformance order by rule")
+    assert [(one["rule"], one["rows"], one["example"]) for one in kept] == [
+        (one["rule"], one["rows"], one["example"]) for one in found
+    ]
+    assert "ListCost is price times quantity" in two.finops("status", "acme", MONTH).stdout
+    assert two.rows("acme", "select sum(billed_cost)::varchar as b from monthly_costs") == [
+        {"b": "4.000000000000000000"}
+    ]
+    assert told(two, "globex", ok=True) == []
+    assert two.rows("globex", "select * from conformance") == []
+    # The next true delivery takes the findings away.
+    bring(two, tmp_path, TRUE)
+    assert two.rows("acme", "select * from conformance") == []
+
+
+def test_a_known_gap_of_an_export_is_no_failure(two: Installation, tmp_path: Path) -> None:
+    gap = {k: v for k, v in TRUE.items() if k not in ("SkuId", "SkuPriceId", "ListUnitPrice")}
+    assert "rules broken" not in bring(two, tmp_path, gap)
+    found = told(two, "acme", ok=True)
+    assert {one["rule"] for one in found} == {
+        "ListUnitPrice on usage",
+        "SkuId on usage",
+        "SkuPriceId on usage",
+    }
+    assert {one["is_known_gap"] for one in found} == {"True"}
+    assert "known gap" in two.finops("validate", "acme").stdout
+
+
+def test_a_file_that_is_damaged_is_told_by_name(two: Installation) -> None:
+    (file,) = two.folder("globex").rglob("charges.parquet")
+    file.write_bytes(file.read_bytes()[:-100])
+    (found,) = told(two, "globex", ok=False)
+    assert found["rule"] == "columns of the contract"
+    assert str(two.data) not in found["example"]
+    file.unlink()
+    (found,) = told(two, "globex", ok=False)
+    assert found["rule"] == "columns of the contract"
+
+
+def test_asked_of_nothing_and_of_nobody(two: Installation) -> None:
+    assert "is not known" in two.finops("validate", "umbrella", ok=False).stderr
+    assert "no warehouse yet" in two.finops("validate", "acme", ok=False).stderr
+    assert "0 files" in two.finops("validate", "globex", "--month", "2020-01").stdout
+
+
+def test_rules_have_names_words_and_sections_of_their_own() -> None:
+    every = list(rules().values())
+    names = {column.name for column in CHARGE}
+    assert len(rules()) == len({rule.name for rule in every}) > 100
+    assert all(rule.says and rule.section for rule in every)
+    sections = {"own", "NullHandling", "KeyValueFormat", "CurrencyFormat"}
+    assert {rule.section for rule in every} <= names | sections
+    for column in CHARGE:
+        if not column.nullable:
+            assert f"{column.name} given" in {rule.name for rule in row_rules()}
+
+
+def test_every_service_has_a_category_that_focus_knows() -> None:
+    for _, name, category, subcategory in SERVICES:
+        assert SERVICE_SUBCATEGORIES[subcategory] == category, name
