@@ -2,7 +2,8 @@
 
 Put here: the order of it all, the tables, and when it fails. Keep out: each opinion itself.
 
-Ends with 1 if a leaf rule fails that is not waived, or a sum differs without an explanation.
+Ends with 1 if a leaf rule fails that is not waived, a sum differs without an explanation, or a
+corruption goes unnoticed by our own rules and checks.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from conformance.bills import FORMS, MONTHS, Ingested, bill_files, estate, expor
 from conformance.compare import Line, with_converter, with_polars
 from conformance.converter import convert, sums
 from conformance.judge import MODELS, Failure, Waiver, failures, idle, read_waivers, reason
+from conformance.score import scores
 
 HERE = Path(__file__).parent
 CUR_FORMS = ("legacy-cur", "legacy-cur-parquet", "cur-2.0")
@@ -151,6 +153,22 @@ def _text(amount: Decimal) -> str:
     return f"{amount.normalize():f}"
 
 
+def corrupted(python: Path, home: Path) -> bool:
+    """Corrupted charges before ours and before the validator; whether ours notice all."""
+    start = time.perf_counter()
+
+    def judge(files: Sequence[Path]) -> Iterable[list[Any]]:
+        for options in ([], ["--mended"]):
+            yield outside(python, "validate.py", *options, *map(str, files))
+
+    rows = scores(home, judge)
+    say(f"\n### Who notices corrupted charges: {_since(start)}\n")
+    total = ("all", *(sum(row[place] for row in rows) for place in (1, 2, 3)), "")
+    heads = ("kind", "ways", "ours", "the official validator", "not noticed by it")
+    table(heads, [*rows, total])
+    return total[1] == total[2]
+
+
 def main() -> int:
     """Make the bills, ask for every opinion, and print them all before failing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -164,6 +182,7 @@ def main() -> int:
     made = {form: estate(form, bills / form) for form in FORMS}
     say(f"{len(made)} forms of two tenants' bills made and ingested: {_since(start)}")
     fine = [official(python, made, bills), others(python, tool, made, bills)]
+    fine.append(corrupted(python, bills / "corrupted"))
     say(f"\nIn all {_since(start)}. {'Conformant.' if all(fine) else 'NOT conformant, see above.'}")
     return 0 if all(fine) else 1
 

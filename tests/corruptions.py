@@ -1,7 +1,7 @@
 """Single ways to corrupt published charges, one row (or file) at a time.
 
-Put here: what is done to which row, as data, and doing it. Keep out: who must notice
-(test_corruptions.py here; the official validator is asked by `make conformance`).
+Put here: what is done to which row, as data, doing it, and who of ours notices. Keep out: that
+somebody must (test_corruptions.py); what the official validator notices (conformance/score.py).
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+
+from finops_pipeline.focus.conformance import validate
+from finops_pipeline.house import House
+from finops_pipeline.marts.results import check_published
 
 _USAGE = (
     "x_LineItemType = 'Usage' and BilledCost > 1 and ListCost > 1 and PricingQuantity > 1"
@@ -211,6 +215,16 @@ FILES: list[Corruption] = [
 ]
 
 CORRUPTIONS: list[Corruption] = [*ROWS, *FILES]
+
+
+def noticed_by(house: House, tenant: str, month: str, project: str | None = None) -> list[str]:
+    """Names of the rules that see something; where none does, of the checks."""
+    _, found = validate(house.folder(tenant), house.limits, month, project)
+    rules = sorted({one.finding.rule for one in found if not one.finding.is_known_gap})
+    if rules:
+        return rules
+    results = check_published(house.folder(tenant), house.limits, month)
+    return sorted({result.check_name for result in results if result.state == "failed"})
 
 
 def corrupt(file: Path, how: Corruption, to: Path) -> None:

@@ -103,6 +103,7 @@ def test_a_running_month_is_right_so_far(two: Two, monkeypatch: pytest.MonkeyPat
     said = " ".join(screen(two.made, month="2035-01").split())
     assert said.startswith("2035-01 of acme is right so far, and AWS may still change it: every")
     assert "finops ingest acme on or after 2035-02-15" in said
+    assert "finops invoice set acme" not in said, "AWS has sent none yet"
     assert as_json(two.made, month="2035-01")["verdict"] == "open"
 
 
@@ -170,7 +171,7 @@ def test_failed_checks_and_broken_rules_are_named(two: Two) -> None:
     said = " ".join(screen(two.made).split())
     assert "cannot be trusted yet: the check commitments_amortize found rows" in said
     assert "commitments_amortize: 3 rows, for example a=1.50" in said
-    assert "FOCUS conformance 1 rules have rows, 1 known gaps R7: 7 rows, for example" in said
+    assert "FOCUS conformance rules broken: 1, known gaps: 1 R7: 7 rows, for example" in said
     assert f"finops check acme --month {MONTH}" in said
 
 
@@ -186,7 +187,7 @@ def test_rules_that_are_broken_are_told_and_change_no_sum(two: Two) -> None:
         )
     said = " ".join(screen(two.made).split())
     assert "can be trusted: every row" in said
-    assert "charges break 1 of FOCUS's rules, which changes no sum." in said
+    assert "FOCUS rules that charges break: 1, which changes no sum." in said
     assert f"finops validate acme --month {MONTH}" in said
 
 
@@ -212,7 +213,7 @@ def test_answers_name_months_that_are_not_reconciled(two: Two, tmp_path: Path) -
     manifest.write_text("{}")
     two.made.ingest("acme")
     out, said = both(two, *run, "--to", "2026-07", "--format", "csv")
-    assert len(out.splitlines()) == 1, "the header: the answer has nothing of July"
+    assert len(out.splitlines()) == 1, "the header; the answer has nothing of July"
     assert (
         said == "finops: not reconciled: 2026-07 refused (payer); see finops status acme 2026-07\n"
     )

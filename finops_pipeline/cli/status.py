@@ -248,8 +248,8 @@ def _conformance(said: Evidence) -> Iterator[str]:
         return
     broken = [one for one in said.conformance if not one.known]
     known = len(said.conformance) - len(broken)
-    gaps = f", {known} known gaps" if known else ""
-    words = f"{len(broken)} rules have rows" if broken else "every rule is kept"
+    gaps = f", known gaps: {known}" if known else ""
+    words = f"rules broken: {len(broken)}" if broken else "every rule is kept"
     yield f"FOCUS conformance {words}{gaps}"
     yield from _findings(broken)
 

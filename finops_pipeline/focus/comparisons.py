@@ -125,7 +125,7 @@ def with_manifest(delivery: DeliveryRecord) -> Comparison:
     """
     files = len(delivery.files)
     note = (
-        f"AWS's manifests state no row counts; all {files} files named were read"
+        f"AWS's manifests state no row counts; files named and read: {files}"
         if delivery.execution_id
         else "the files came without a manifest"
     )

@@ -122,7 +122,7 @@ def _beside(comparisons: Sequence[Comparison]) -> Iterator[str]:
 
 def _broken(rules: Sequence[str]) -> Iterator[str]:
     if rules:
-        yield f"charges break {len(rules)} of FOCUS's rules, which changes no sum"
+        yield f"FOCUS rules that charges break: {len(rules)}, which changes no sum"
 
 
 def _todo(
@@ -143,7 +143,8 @@ def _todo(
         yield f"finops ingest {tenant} on or after {closed_from(month)}"
     elif OPEN in states:
         yield f"Ask Cost Explorer again: finops ingest {tenant}, or bring its days by hand"
-    for source in sorted({one.source for one in comparisons if _open(one, INVOICE)}):
+    ended = clock.now().date() >= closed_from(month)  # before that AWS has sent no invoice
+    for source in sorted({one.source for one in comparisons if ended and _open(one, INVOICE)}):
         yield f"Enter the invoice's total: finops invoice set {tenant}/{source} {month} AMOUNT"
     if any(_open(one, EXPLORER) and one.counterpart is None for one in comparisons):
         yield "Bring in Cost Explorer's days, a second opinion of AWS: docs/cost-explorer.md"

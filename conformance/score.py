@@ -1,0 +1,134 @@
+"""Who notices corrupted charges: our rules and checks, and the official validator.
+
+Put here: the same corruptions (tests/corruptions.py) before both, and the table of it. Keep out:
+the corruptions, and what must be noticed (tests/test_corruptions.py).
+
+The validator takes seconds a file, so it is given a few charges of every kind; what it says of them
+unchanged is known, and it notices a corruption when it says anything else.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from conformance.bills import MONTHS, SEED
+from finops_pipeline.contracts.focus import CHARGE, FOCUS_1_2
+from finops_pipeline.lake.layout import COSTS
+from finops_pipeline.pipeline import House, ingest
+from finops_pipeline.settings import Settings
+from finops_pipeline.sources.synthetic.estate import write_estate
+from finops_pipeline.tenants.declare import apply, read_declaration
+from tests.corruptions import CORRUPTIONS, Corruption, corrupt, noticed_by
+
+MONTH = MONTHS[0]
+EACH_KIND = 12
+"""Charges of each kind that the validator is given."""
+
+Row = tuple[str, int, int, int, str]
+"""kind of corruption, ways, noticed by ours, by the validator, what it does not notice"""
+
+
+def installation(home: Path) -> House:
+    """The whole seeded estate, ingested below `home`."""
+    write_estate(home / "exports", seed=SEED, last_month=MONTHS[-1], months=len(MONTHS))
+    house = House(Settings(data=home / "data"))
+    apply(house.registry, read_declaration(home / "exports" / "tenants.yaml"))
+    for tenant in house.registry.tenants():
+        ingest(house, tenant)
+    return house
+
+
+def scores(home: Path, judge: Callable[[Sequence[Path]], Iterable[list[Any]]]) -> list[Row]:
+    """Corrupt charges in every way and ask both.
+
+    Args:
+        judge: gives, for each model of the validator, what it says of each file in order.
+    """
+    house = installation(home)
+    ours = {how.name: _ours(house, how) for how in CORRUPTIONS}
+    files = {_file(house, how): _few(_file(house, how), home / "few") for how in CORRUPTIONS}
+    befores = [before for _, before in files.values()]
+    afters = [
+        _corrupted(files[_file(house, how)][0], how, home / "few" / f"{number}.parquet")
+        for number, how in enumerate(CORRUPTIONS)
+    ]
+    theirs = {how.name: False for how in CORRUPTIONS}
+    for said in judge([*befores, *afters]):
+        known = dict(zip(files, map(_heard, said), strict=False))
+        for how, after in zip(CORRUPTIONS, said[len(befores) :], strict=True):
+            theirs[how.name] |= _heard(after) != known[_file(house, how)]
+    rows: list[Row] = []
+    for kind in dict.fromkeys(_kind(how) for how in CORRUPTIONS):
+        names = [how.name for how in CORRUPTIONS if _kind(how) == kind]
+        missed = [name.removeprefix(f"{kind}: ") for name in names if not theirs[name]]
+        seen = sum(bool(ours[name]) for name in names)
+        rows.append((kind, len(names), seen, len(names) - len(missed), "; ".join(missed)))
+    return rows
+
+
+def _kind(how: Corruption) -> str:
+    return how.name.partition(":")[0] if how.column else "rows and files"
+
+
+def _heard(said: dict[str, Any]) -> object:
+    """What the validator says of a file, to compare with what it says of another."""
+    if "error" in said:
+        return said["error"].partition(":")[0]
+    return said["rows"], sorted((name, f["rows"]) for name, f in said["failures"].items())
+
+
+def _file(house: House, how: Corruption) -> Path:
+    return house.folder(how.tenant).partition(COSTS, how.project, MONTH)
+
+
+def _ours(house: House, how: Corruption) -> list[str]:
+    file = _file(house, how)
+    kept = file.read_bytes()
+    corrupt(file, how, file)
+    try:
+        return noticed_by(house, how.tenant, MONTH, how.project)
+    finally:
+        file.write_bytes(kept)
+
+
+def _few(charges: Path, folder: Path) -> tuple[Path, Path]:
+    """A few charges of every kind of a file: whole, and with FOCUS's columns."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = charges.parent.parent.name + charges.parents[3].name
+    whole, focus = folder / f"{name}.whole", folder / f"{name}.before.parquet"
+    kinds = "x_LineItemType, x_RowKind, ChargeCategory, PricingCategory, ResourceId is null"
+    sizes = "BilledCost > 1, EffectiveCost > 0, ListCost > 1"
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"copy (from read_parquet('{charges}', hive_partitioning = false)"
+            f" qualify row_number() over (partition by {kinds}, {sizes}) <= {EACH_KIND})"
+            f" to '{whole}' (format parquet)"
+        )
+    _focus_columns(whole, focus)
+    return whole, focus
+
+
+def _corrupted(whole: Path, how: Corruption, target: Path) -> Path:
+    """A few charges, corrupted, with FOCUS's columns; the path of no file when that is gone."""
+    beside = target.with_suffix(".whole")
+    corrupt(whole, how, beside)
+    if how.whole == "cut":
+        shutil.copyfile(beside, target)
+    elif beside.exists():
+        _focus_columns(beside, target)
+    return target
+
+
+def _focus_columns(charges: Path, target: Path) -> None:
+    """FOCUS's columns of a file, and what else it has that is not ours."""
+    ours = {column.name for column in CHARGE} - {column.name for column in FOCUS_1_2}
+    with duckdb.connect() as connection:
+        relation = f"read_parquet('{charges}', hive_partitioning = false)"
+        names = [row[0] for row in connection.execute(f"describe from {relation}").fetchall()]
+        kept = ", ".join(f'"{name}"' for name in names if name not in ours)
+        connection.execute(f"copy (select {kept} from {relation}) to '{target}' (format parquet)")
