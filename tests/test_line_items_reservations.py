@@ -73,6 +73,30 @@ def test_without_units_everywhere_hours_are_counted(bills: Bills) -> None:
     assert total(found, quantity, ChargeCategory="Usage") == 1440
 
 
+def test_upfront_fees_and_zones(bills: Bills) -> None:
+    """An upfront fee is counted as its month is; a reservation of one zone states no units."""
+    zonal = "arn:aws:ec2:us-east-1:111122223333:reserved-instances/zonal"
+    found = bills.charges([
+        fee("11520", "9920"),
+        used("200", "1600", "20"),
+        reserved("Fee", "600", lineItem_UsageAmount="2", lineItem_NormalizationFactor="8",
+                 reservation_TotalReservedUnits="17520"),
+        fee("", "", arn=zonal),
+        used("1200", "4800", "120", arn=zonal),
+        reserved("Fee", "70", arn=zonal, lineItem_UsageAmount="1",
+                 lineItem_NormalizationFactor="", reservation_TotalReservedUnits="8760"),
+    ])  # fmt: skip
+    counted = {
+        (c["BilledCost"], c["CommitmentDiscountQuantity"], c["CommitmentDiscountUnit"])
+        for c in only(found, ChargeCategory="Purchase", ChargeFrequency="One-Time")
+    }
+    assert counted == {(600, 140160, "NFU-Hours"), (70, 8760, "Hours")}
+    for arn, unit, quantity in ((RESERVED, "NFU-Hours", 11520), (zonal, "Hours", 1440)):
+        mine = only(found, CommitmentDiscountId=arn)
+        assert {c["CommitmentDiscountUnit"] for c in mine} == {unit}
+        assert total(mine, "CommitmentDiscountQuantity", ChargeCategory="Usage") == quantity
+
+
 def month_of(month: str, upfront_share: str, cost: str, unused: str, **more: str) -> list[Line]:
     """A month of a reservation: its fee, what it covers, a tenth of it unused."""
     day, whole = f"{month}-03", Decimal(cost) + Decimal(upfront_share)

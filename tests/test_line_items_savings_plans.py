@@ -63,7 +63,7 @@ def test_a_plan_over_two_months(bills: Bills, recurring: Decimal) -> None:
         assert total(found, "EffectiveCost", **of) == HOURS * COMMITTED
         quantity = "CommitmentDiscountQuantity"
         assert total(fees, quantity) == total(found, quantity, **of, ChargeCategory="Usage")
-        assert {c["PricingUnit"] for c in fees} == {"Hrs"}
+        assert {c["PricingUnit"] for c in fees} == {"Hours"}
     # covered usage is worth its on-demand price, the unused part nothing
     assert total(found, "ListCost", ChargeCategory="Usage") == 2 * HOURS * 4
     commitments = only(found, ChargeCategory="Purchase")

@@ -71,6 +71,7 @@ COMMITMENTS = (
         f"(CommitmentDiscountQuantity is null and {_COMMITTED} and {ORDINARY}"
         " and ChargeCategory in ('Usage', 'Purchase')) or (CommitmentDiscountQuantity is not null"
         " and ChargeCategory not in ('Usage', 'Purchase'))",
+        True,  # FOCUS 1.0 has no such column
     ),
     Rule(
         "commitment category of its type",

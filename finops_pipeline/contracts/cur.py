@@ -58,7 +58,7 @@ COLUMNS: dict[str, str] = {
     "line_item_availability_zone": TEXT,
     "line_item_resource_id": TEXT,
     "line_item_usage_amount": MONEY,
-    "line_item_normalization_factor": MONEY,
+    "line_item_normalization_factor": TEXT,
     "line_item_normalized_usage_amount": MONEY,
     "line_item_currency_code": TEXT,
     "line_item_unblended_rate": MONEY,

@@ -50,7 +50,9 @@ def in_normalized_units(
     """ARNs of the reservations whose every row states normalized units (AWS: size-flexible).
 
     A fee states what it reserves and leaves unused in units (AWS "Reservation details",
-    TotalReservedNormalizedUnits), covered usage what it used (NormalizedUsageAmount).
+    TotalReservedNormalizedUnits), covered usage what it used (NormalizedUsageAmount). Fees of
+    reservations that hold for one availability zone state none (AWS "Understanding your
+    reservation line items"): those cover one size.
 
     Args:
         relation: SQL of a delivery's whole landing.

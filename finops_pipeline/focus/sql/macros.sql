@@ -55,7 +55,7 @@ create or replace macro share_of(whole, part, of_all) as
         )
     end;
 
--- hours of a reservation in normalized units, by the size of its instances
+-- hours of a reservation in normalized units, by the size of its instances (a factor as text)
 create or replace macro normalized(hours, factor) as
     try_cast(
         try_cast(hours as decimal(24, 8)) * try_cast(factor as decimal(12, 8)) as decimal(38, 18)
