@@ -206,6 +206,12 @@ def test_answers_name_months_that_are_not_reconciled(two: Two, tmp_path: Path) -
     one = f"select * from monthly_costs where billing_period = '{MONTH}'"
     for quiet in (one, "select 1", "from data_status"):
         assert both(two, "query", "acme", quiet, "--format", "csv")[1] == ""
+    deliver(two.folder / "acme/cur", [*early, row("2", day="2026-08-07")], "2026-08", "two")
+    two.made.ingest("acme")
+    for command in ("history", "diff"):
+        for form in ("table", "json"):
+            assert both(two, command, "acme/payer", "2026-08", "--format", form)[1] == note
+        assert "not reconciled" not in both(two, command, "acme/payer", MONTH)[1]
     run = ("queries", "run", "acme", "service_categories")
     assert both(two, *run)[1] == note
     assert both(two, *run, "--from", MONTH)[1] == ""

@@ -14,13 +14,15 @@ from finops_pipeline.cli.show import complain
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, DELIVERY_HISTORY, MARTS
-from finops_pipeline.house import Months
+from finops_pipeline.focus.states import LANDED, RECONCILED
+from finops_pipeline.house import House, Months
 from finops_pipeline.lake.duck import Connection
 
 SHOWN = 5
 """Months that the line names."""
 
 _PERIOD = "billing_period"
+_SETTLED = {RECONCILED, LANDED}
 
 
 class Caveat:
@@ -64,8 +66,8 @@ class Caveat:
             return
         rows = connection.execute(
             "select billing_period, state, string_agg(distinct source, ', ' order by source)"
-            " from data_status where state not in ('reconciled', 'landed')"
-            " group by all order by all"
+            " from data_status where state not in (?, ?) group by all order by all",
+            sorted(_SETTLED),
         ).fetchall()
         # Months that were asked for count, also where the answer has nothing of them.
         asked = self._span if self._span != Months() else self._months
@@ -79,6 +81,18 @@ class Caveat:
             more = f" and {len(mine) - SHOWN} more" if len(mine) > SHOWN else ""
             words = ", ".join(said for _, said in mine[:SHOWN])
             complain(f"not reconciled: {words}{more}; see finops status {tenant} {mine[0][0]}")
+
+
+def tell_of(house: House, tenant: str, source: str, month: str) -> None:
+    """The same line for an answer about one month of one source, by the states as they are now."""
+    states = {
+        status.state
+        for status in house.status(tenant)
+        if (status.source, status.billing_period) == (source, month)
+    } - _SETTLED
+    if states:
+        words = f"{month} {' and '.join(sorted(states))} ({source})"
+        complain(f"not reconciled: {words}; see finops status {tenant} {month}")
 
 
 def _of_money(sql: str) -> bool:

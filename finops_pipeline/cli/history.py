@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from finops_pipeline.cli.caveat import tell_of
 from finops_pipeline.cli.show import Format, complain, house, split, table, write_csv, write_json
 from finops_pipeline.focus.history import (
     BY_HAND,
@@ -51,6 +52,7 @@ def history_command(where: Where, format: How = Format.TABLE) -> None:
     rows = believed(records)
     if format is not Format.TABLE:
         _write(format, Believed, rows)
+        _tell(what, month)
         return
     names = ("landed (UTC)", "id", "AWS's id", "", "rows", "quarantined", "bills", "change",
              "currency")  # fmt: skip
@@ -73,6 +75,7 @@ def history_command(where: Where, format: How = Format.TABLE) -> None:
         typer.echo(f"What changed at the last one: finops diff {what} {month}")
     else:
         typer.echo("It was delivered once; no delivery of it was superseded.")
+    _tell(what, month)
 
 
 def diff_command(
@@ -104,6 +107,7 @@ def diff_command(
         _write(format, Change, found.changes)
         if found.note:
             complain(found.note)
+    _tell(what, month)
 
 
 def _before(records: list[DeliveryRecord], newer: DeliveryRecord) -> DeliveryRecord | None:
@@ -221,6 +225,12 @@ def _month(where: list[str]) -> tuple[str, str, list[DeliveryRecord]]:
         month,
         deliveries_of(ledger, tenant.name, source.name, month),
     )
+
+
+def _tell(what: str, month: str) -> None:
+    """Say so when the month that was asked about is not reconciled."""
+    tenant, source = split(what, "SOURCE")
+    tell_of(house(), tenant, source, month)
 
 
 def _write(format: Format, kind: type[Any], rows: Sequence[Any]) -> None:
