@@ -210,7 +210,8 @@ def test_answers_name_months_that_are_not_reconciled(two: Two, tmp_path: Path) -
     two.made.ingest("acme")
     for command in ("history", "diff"):
         for form in ("table", "json"):
-            assert both(two, command, "acme/payer", "2026-08", "--format", form)[1] == note
+            told = both(two, command, "acme/payer", "2026-08", "--format", form)[1]
+            assert told.splitlines(keepends=True)[-1] == note
         assert "not reconciled" not in both(two, command, "acme/payer", MONTH)[1]
     run = ("queries", "run", "acme", "service_categories")
     assert both(two, *run)[1] == note
