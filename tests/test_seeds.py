@@ -1,0 +1,55 @@
+"""Other estates than the one that all tests share: true bills of any seed pass everything.
+
+Put here: estates of several seeds through the pipeline, every check, every rule, and their truth. Keep
+out: what a single check says (test_identities.py), random bills (test_properties.py).
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from finops_pipeline.focus.conformance import validate
+from finops_pipeline.marts.results import check_published
+from finops_pipeline.sources.synthetic.estate import write_estate
+from tests.conftest import LAST_MONTH, Installation
+
+TENANTS = ("acme", "globex")
+
+
+def of_seed(seed: int, months: int, folder: Path) -> None:
+    """Make, ingest and judge an estate."""
+    write_estate(folder / "estate", seed=seed, last_month=LAST_MONTH, months=months)
+    truth = json.loads((folder / "estate/truth.json").read_text())["tenants"]
+    made = Installation(folder / "data")
+    made.apply(folder / "estate/tenants.yaml")
+    for tenant in TENANTS:
+        assert not made.ingest(tenant).refused
+        where, limits = made.house.folder(tenant), made.house.limits
+        failed = [r for r in check_published(where, limits) if r.state == "failed"]
+        assert failed == [], [result.words() for result in failed]
+        asked, broken = validate(where, limits)
+        assert asked > months and broken == []
+        billed = {
+            (status.source, status.billing_period): (status.billed_cost, status.effective_cost)
+            for status in made.house.status(tenant)
+        }
+        assert billed == {
+            (source, month): (Decimal(one["billed_cost"]), Decimal(one["effective_cost"]))
+            for source, of in truth[tenant]["sources"].items()
+            for month, one in of.items()
+        }
+
+
+@pytest.mark.parametrize("seed", [1, 20261124])
+def test_another_estate_passes_everything(seed: int, tmp_path: Path) -> None:
+    of_seed(seed, 2, tmp_path)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_many_estates_pass_everything(seed: int, tmp_path: Path) -> None:
+    of_seed(seed, 4, tmp_path)
