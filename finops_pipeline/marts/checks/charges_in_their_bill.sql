@@ -2,7 +2,8 @@
 -- reads: costs
 -- on failure: refuse
 --
--- BillingPeriodStart and the folder's billing_period are one month, and the period has a length.
+-- BillingPeriodStart and the folder's billing_period are one month. That the period is a month long is
+-- a rule of conformance: an export may state it otherwise.
 
 with
 
@@ -19,7 +20,6 @@ final as (
         sum(BilledCost) as billed_cost
     from costs
     where strftime(BillingPeriodStart, '%Y-%m') is distinct from billing_period
-        or (BillingPeriodEnd > BillingPeriodStart) is distinct from true
     group by all
 )
 
