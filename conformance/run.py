@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,13 @@ def corrupted(python: Path, home: Path) -> bool:
 
     def judge(files: Sequence[Path]) -> Iterable[list[Any]]:
         for options in ([], ["--mended"]):
-            yield outside(python, "validate.py", *options, *map(str, files))
+            half = len(files) // 2
+            with ThreadPoolExecutor(2) as both:
+                parts = both.map(
+                    lambda part, words=options: outside(python, "validate.py", *words, *part),
+                    ([str(f) for f in files[:half]], [str(f) for f in files[half:]]),
+                )
+                yield [said for part in parts for said in part]
 
     rows = scores(home, judge)
     say(f"\n### Who notices corrupted charges: {_since(start)}\n")
