@@ -26,6 +26,15 @@ particular case (the raiser knows what it found).
 from __future__ import annotations
 
 
+def one_line(words: object) -> str:
+    """Words of a bill as they may be shown: on one line, without signs that steer a terminal.
+
+    A product's name may hold escape sequences, or a line break and a line that looks like ours.
+    """
+    signs = str(words).replace("\n", " ").replace("\t", " ")
+    return "".join(sign if sign.isprintable() else "?" for sign in signs)
+
+
 class FinopsError(Exception):
     """Root of the tree. The text names what was found, what was expected and the cure.
 

@@ -1,6 +1,6 @@
 """Other estates than the one that all tests share: true bills of any seed pass everything.
 
-Put here: estates of several seeds through the pipeline, every check, every rule, and their truth. Keep
+Put here: estates of several seeds through the pipeline, every check and rule, and their truth. Keep
 out: what a single check says (test_identities.py), random bills (test_properties.py).
 """
 

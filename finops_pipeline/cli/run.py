@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from finops_pipeline.cli.show import complain, house, split
 from finops_pipeline.contracts.explorer import Metric
-from finops_pipeline.errors import RegistryError
+from finops_pipeline.errors import RegistryError, one_line
 from finops_pipeline.house import SURPRISES, reason_of
 from finops_pipeline.pipeline import House, Months, Report, Step, ingest, ingest_files
 from finops_pipeline.tenants.model import Tenant
@@ -96,7 +96,7 @@ def _watched(here: House, tenant: Tenant, project: str | None, span: Months) -> 
 
 def _line(step: Step) -> None:
     if step.outcome != "unchanged":
-        typer.echo(_words(step), err=True)
+        typer.echo(one_line(_words(step)), err=True)
 
 
 def _words(step: Step) -> str:

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from finops_pipeline.errors import one_line
 from finops_pipeline.money import plain
 from finops_pipeline.pipeline import House
 from finops_pipeline.settings import load_settings
@@ -42,7 +43,7 @@ def house() -> House:
 
 def complain(message: str) -> None:
     """One line on stderr."""
-    typer.echo(f"finops: {message}", err=True)
+    typer.echo(f"finops: {one_line(message)}", err=True)
 
 
 def split(words: str, kind: str) -> tuple[str, str]:

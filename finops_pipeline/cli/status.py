@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from finops_pipeline.cli.show import Format, cell, house, table, write_csv, write_json
-from finops_pipeline.errors import RegistryError
+from finops_pipeline.errors import RegistryError, one_line
 from finops_pipeline.focus.comparisons import (
     AGREES,
     BASIS_WORDS,
@@ -24,12 +24,13 @@ from finops_pipeline.focus.comparisons import (
     WORDS,
     Comparison,
 )
-from finops_pipeline.focus.states import LANDED, Status
-from finops_pipeline.focus.verdict import ORDER, Verdict, verdict
+from finops_pipeline.focus.states import LANDED, REFUSED, Status
+from finops_pipeline.focus.verdict import ORDER, Doubts, Verdict, verdict
+from finops_pipeline.lake.intact import changed_files
 from finops_pipeline.marts.evidence import Evidence, Finding, evidence
 from finops_pipeline.money import plain
 from finops_pipeline.pipeline import House
-from finops_pipeline.tenants.months import check_month
+from finops_pipeline.tenants.months import check_month, shift
 
 WIDTH, LINES = 100, 40
 """One screen."""
@@ -86,9 +87,10 @@ def _status_table(tenant: str, rows: list[dict[str, Any]]) -> None:
     table(names, shown, tenant)
     for row in rows:
         if row["reason"]:
-            typer.echo(f"{row['source']} {row['billing_period']}: {row['reason']}")
+            typer.echo(f"{row['source']} {row['billing_period']}: {one_line(row['reason'])}")
         if row["drift"]:
-            typer.echo(f"{row['source']} {row['billing_period']}, columns: {row['drift']}")
+            words = f"{row['source']} {row['billing_period']}, columns: {row['drift']}"
+            typer.echo(one_line(words))
 
 
 # ---- one month
@@ -117,10 +119,24 @@ def _told(here: House, tenant: str, month: str) -> Told:
             f"See what is missing: finops gaps {tenant}",
         )
     said = evidence(here.folder(tenant), month)
-    failed = [finding.name for finding in said.failed]
-    broken = [finding.name for finding in said.conformance or () if not finding.known]
-    judged = verdict(tenant, month, statuses, comparisons, failed, broken)
+    doubts = Doubts(
+        failed=tuple(one.name for one in said.failed if one.is_doubt),
+        told=tuple(one.name for one in said.failed if not one.is_doubt),
+        are_checked=said.are_all,
+        broken_rules=tuple(one.name for one in said.conformance or () if not one.known),
+        changed=tuple(changed_files(here.folder(tenant), month)),
+        refused=tuple(source for source, of in found.refused if of == month),
+        absent=tuple(_absent(found.statuses, month)),
+    )
+    judged = verdict(tenant, month, statuses, comparisons, doubts)
     return Told(tenant, month, statuses, comparisons, said, judged)
+
+
+def _absent(statuses: Sequence[Status], month: str) -> list[str]:
+    """Sources of bills that have the month before and nothing of this one."""
+    bills = [one for one in statuses if one.state not in (LANDED, REFUSED)]
+    before = {one.source for one in bills if one.billing_period == shift(month, -1)}
+    return sorted(before - {one.source for one in statuses if one.billing_period == month})
 
 
 def _one_month(told: Told, format: Format) -> None:
@@ -237,7 +253,7 @@ def _checks(said: Evidence) -> Iterator[str]:
     yield (
         f"checks            {passed} of {said.checks} passed"
         if said.checks
-        else ("checks            none were run: no charges of it are published")
+        else ("checks            none were run on it as it is published")
     )
     yield from _findings(said.failed)
 

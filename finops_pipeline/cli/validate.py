@@ -6,15 +6,16 @@ Put here: `validate`, and how findings are told. Keep out: the rules (contracts)
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated
 
 import typer
 
-from finops_pipeline.cli.show import Format, cell, house, write_csv, write_json
+from finops_pipeline.cli.show import Format, house, write_csv, write_json
 from finops_pipeline.contracts.focus_rules import rules, says
+from finops_pipeline.errors import Unknown
 from finops_pipeline.focus.conformance import Found, validate
+from finops_pipeline.marts.results import in_words
 from finops_pipeline.tenants.months import check_month
 
 
@@ -39,6 +40,13 @@ def validate_command(
     chosen = known.project(project).name if project else None
     period = check_month(month) if month else None
     files, found = validate(here.folder(known.name), here.limits, period, chosen)
+    if not files:
+        of = " ".join(filter(None, [chosen and f"project {chosen}", period]))
+        raise Unknown(
+            f"no charges of tenant {known.name} are published{f' of {of}' if of else ''}",
+            "a project and month that have charges",
+            f"See what is there: finops status {known.name}",
+        )
     if format is Format.TABLE:
         _tell(files, found)
     else:
@@ -65,15 +73,10 @@ def _tell(files: int, found: list[Found]) -> None:
         for one in mine:
             finding = one.finding
             where = f"{one.billing_period} {one.project} {finding.source}".strip()
-            typer.echo(f"    {where}: {finding.rows} rows, for example {_example(finding.example)}")
+            typer.echo(f"    {where}: {finding.rows} rows, for example {in_words(finding.example)}")
     broken = sum(not known for known, _ in by_rule)
     typer.echo(
         f"{len(rules())} rules asked of {files} files of charges:"
         f" {broken or 'none'} broken"
         + (f", {len(by_rule) - broken} known gaps of AWS's export" if len(by_rule) > broken else "")
     )
-
-
-def _example(example: str) -> str:
-    row: dict[str, object] = json.loads(example, parse_float=str, parse_int=str)
-    return ", ".join(f"{name}={cell(value)}" for name, value in row.items() if value is not None)

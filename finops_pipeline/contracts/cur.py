@@ -116,6 +116,15 @@ COLUMNS: dict[str, str] = {
 }
 """Canonical (CUR 2.0) name -> type. Columns a source lacks become typed nulls."""
 
+LATER = frozenset(
+    name
+    for name in COLUMNS
+    if "normal" in name
+    or name.startswith(("split_line_item_", "savings_plan_net_amort", "savings_plan_net_recurr"))
+)
+"""Amounts that are typed only since they are used: what landed before was never judged for them. A
+value that is no number is null there, and no cost depends on it."""
+
 EXTRA: dict[str, str] = {
     "tags": JSON,
     "cost_categories": JSON,

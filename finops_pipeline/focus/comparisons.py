@@ -17,6 +17,8 @@ from finops_pipeline.money import difference, plain
 AGREES, DIFFERS, EXPLAINED, NOT_CHECKED = "agrees", "differs", "explained", "not checked"
 FILES, MANIFEST, EXPLORER, INVOICE = "files", "manifest", "cost explorer", "invoice"
 ROWS, BILLED, EFFECTIVE, NET = "rows", "billed_cost", "effective_cost", "net_billed_cost"
+ALL_DAYS = "all days"
+"""How the note of a comparison with Cost Explorer begins that is of the whole month."""
 KEPT = "reconciliation"
 """Name in the ledger's `partitions` under which comparisons with charges are kept."""
 

@@ -21,7 +21,7 @@ from finops_pipeline.focus.comparisons import (
     with_files,
     with_manifest,
 )
-from finops_pipeline.focus.invoices import with_invoices
+from finops_pipeline.focus.invoices import in_other_currencies, with_invoices
 from finops_pipeline.lake.explorer import days_of
 from finops_pipeline.lake.invoices import invoices_of
 from finops_pipeline.lake.ledger import DeliveryRecord, Ledger, PartitionRecord
@@ -81,6 +81,7 @@ class Counterparts:
             found += explorer or [nothing]
             bills = (of_charges[currency], net.get(currency))
             found += with_invoices(*key, currency, bills, self._invoices, by_id)
+        found += in_other_currencies(*key, of_files, self._invoices)
         return found
 
     def _closed(self, one: Comparison) -> Comparison:

@@ -22,7 +22,7 @@ from finops_pipeline.contracts.known_differences import (
     TAX,
     service_key,
 )
-from finops_pipeline.focus.comparisons import BILLED
+from finops_pipeline.focus.comparisons import ALL_DAYS, BILLED
 from finops_pipeline.focus.explorer_cuts import Cut, Key, Sum
 from finops_pipeline.lake.duck import Connection, text
 from finops_pipeline.lake.layout import COSTS, EXPLORER
@@ -81,7 +81,7 @@ def days_of_both(
     early = explorer_landed[:10] < str(closed_from(month))
     may_change = any(known[day] or (known[day] is None and early) for day in days)
     if len(days) == (end - first).days:
-        return Days(days, True, may_change, "all days")
+        return Days(days, True, may_change, ALL_DAYS)
     words = f"{len(days)} days from {days[0]} to {days[-1]}" if days else ""
     if grows:
         words += f" ({KNOWN_DIFFERENCES[PARTIAL_DAY]})"

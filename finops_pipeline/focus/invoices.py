@@ -7,7 +7,7 @@ the sums by invoice id (versus_explorer.py), the commands (cli/invoice.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -140,6 +140,23 @@ def with_invoices(
             judged = other if other.state == AGREES else judged
         found.append(replace(judged, note=f"{note}; entered {entry.entered_at[:10]}"))
     return found
+
+
+def in_other_currencies(
+    source: str, month: str, currencies: Container[str], entries: Sequence[Invoice]
+) -> list[Comparison]:
+    """Entries in a currency that the bill, which landed later, has no charges in: they differ."""
+    return [
+        replace(
+            Comparison(source, month, entry.billing_currency, INVOICE, entry.invoice_id or None),
+            cost_basis=BILLED,
+            note="the bill has no charges in this currency",
+        ).judged(Decimal(0), entry.amount, tolerance_of(entry.billing_currency))
+        for entry in entries
+        if (entry.source, entry.billing_period) == (source, month)
+        and entry.billing_currency not in currencies
+        and entry.amount is not None
+    ]
 
 
 def words_of(invoice: Invoice) -> str:

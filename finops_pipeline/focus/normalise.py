@@ -55,7 +55,9 @@ def line_items(
     parts = []
     for name, kind in cur.COLUMNS.items():
         if name in found:
-            parts.append(f"{typed(found[name], columns[found[name]], kind)} as {name}")
+            column = found[name]
+            amount = typed(column, columns[column], kind, lenient=name in cur.LATER)
+            parts.append(f"{amount} as {name}")
         elif name.startswith("product_") and "product" in lower:
             value = _map_value(lower["product"], columns[lower["product"]], name[8:], keys)
             parts.append(f"{value or f'null::{kind}'} as {name}")
@@ -114,10 +116,13 @@ def _among(column: str | None, values: Sequence[str]) -> str:
     return f"coalesce(trim({ident(column)}) in ({', '.join(map(text, values))}), false)"
 
 
-def typed(column: str, kind: str, promised: str) -> str:
+def typed(column: str, kind: str, promised: str, lenient: bool = False) -> str:
     """SQL: a landed column in its promised type. Landing has judged that it can be read.
 
     A float goes through its shortest text: 0.1 is 0.1 again, not 0.1000000000000000055.
+
+    Args:
+        lenient: an amount that is no number is null (contracts/cur.py, LATER).
     """
     if promised == TIME and kind.startswith("TIMESTAMP"):
         utc = " at time zone 'UTC'" if "TIME ZONE" in kind else ""
@@ -125,7 +130,8 @@ def typed(column: str, kind: str, promised: str) -> str:
     raw = f"nullif(trim({ident(column)}), '')" if kind == "VARCHAR" else f"{ident(column)}::varchar"
     if promised == TIME:
         return utc_time(raw)
-    return f"cast({raw} as {promised})" if promised == MONEY else raw
+    cast = "try_cast" if lenient else "cast"
+    return f"{cast}({raw} as {promised})" if promised == MONEY else raw
 
 
 def usage_day(form_column: str, columns: dict[str, str]) -> str:

@@ -62,10 +62,14 @@ class Pending:
 
 @dataclass(frozen=True)
 class Reconciled:
-    """All of a tenant: rows of `data_status` and of `reconciliation`, in order."""
+    """All of a tenant: rows of `data_status` and of `reconciliation`, in order.
+
+    `refused`: (source, month) of which a delivery newer than the published one was refused.
+    """
 
     statuses: tuple[Status, ...]
     comparisons: tuple[Comparison, ...]
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) -> Reconciled:
@@ -79,6 +83,7 @@ def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) ->
     )
     work = _Tenant(tenant, ledger, here)
     refusals = ledger.refusals()
+    refused = tuple(sorted(key for key, one in refusals.items() if one.kind != OLDER))
     before = {(t.source, t.billing_period): t.rows_read for t in ledger.told() if not t.current}
     rows: list[Status] = []
     deliveries = ledger.deliveries()
@@ -95,7 +100,7 @@ def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) ->
         rows += [replace(status, drift=drifted.get(key)) for status in told]
     rows += [Status(r.source, r.billing_period, None, REFUSED, r.reason) for r in refusals.values()]
     rows.sort(key=lambda s: (s.source, s.billing_period, s.billing_currency or ""))
-    return Reconciled(tuple(rows), tuple(work.comparisons))
+    return Reconciled(tuple(rows), tuple(work.comparisons), refused)
 
 
 class _Tenant:
@@ -136,6 +141,8 @@ class _Tenant:
             here = [t for t in totals if t["billing_currency"] == currency]
             unknown = sum(total["unknown_line_items"] for total in here)
             state, reason = self._state(delivery, currency, missing, found)
+            if state == RECONCILED and refusal and refusal.kind != OLDER:
+                state = OPEN  # right as far as it goes, and AWS has said more since
             notes = _notes(delivery, unknown, refusal, fewer)
             rows.append(
                 Status(
@@ -163,7 +170,9 @@ class _Tenant:
         if missing:
             words = f"charges of {', '.join(missing)} are not built from it as it stands yet"
             return INCOMPLETE, words
-        mine = [one for one in found if one.billing_currency in (None, currency)]
+        # An invoice in a currency that is not billed is nobody's, and must not go unseen.
+        others = delivery.billed_by_currency().keys() - {currency}
+        mine = [one for one in found if one.billing_currency not in others]
         differing = worst_first(mine)
         if differing:
             return DIFFERS, "; ".join(_why_differs(delivery, differing))

@@ -70,8 +70,12 @@ def in_normalized_units(
         )
     )
     parts = [
-        f"{typed(found[name], columns[found[name]], kind) if name in found else f'null::{kind}'}"
-        f" as {words[name]}"
+        (
+            typed(found[name], columns[found[name]], kind, lenient=True)
+            if name in found
+            else f"null::{kind}"
+        )
+        + f" as {words[name]}"
         for name, kind in CUR.types.items()
         if name in words
     ]

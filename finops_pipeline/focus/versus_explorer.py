@@ -254,7 +254,8 @@ def _fit(mine: set[str], theirs: set[str]) -> Fraction:
 
 def _view(connection: Connection, table: str, files: list[str]) -> None:
     connection.execute(
-        f"create temp view {table} as from read_parquet({texts(files)}, hive_partitioning = false)"
+        f"create temp view {table} as from"
+        f" read_parquet({texts(files)}, hive_partitioning = false, union_by_name = true)"
     )
 
 

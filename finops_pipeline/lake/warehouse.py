@@ -11,13 +11,13 @@ place: a writer would lock readers out, and a reader would see half.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-from finops_pipeline.contracts.columns import Table
+from finops_pipeline.contracts.columns import Column, Table
 from finops_pipeline.errors import Unknown
 from finops_pipeline.lake.duck import (
     PARQUET,
@@ -94,11 +94,10 @@ def shaped(
         connection.execute(f"set file_search_path = {text(str(publication.folder.root))}")
 
 
-def files_relation(paths: list[Path], columns: list[str]) -> str:
+def files_relation(paths: list[Path], columns: Sequence[Column]) -> str:
     """SQL over exactly these partition files, with their partition keys among `columns`."""
-    names = ", ".join(ident(column) for column in columns)
     listed = ", ".join(text(str(path)) for path in paths)
-    return f"select {names} from read_parquet([{listed}], {_hive(listed)})"
+    return _relation(f"[{listed}]", listed, columns)
 
 
 def glob_relation(glob: str, columns: list[str]) -> str:
@@ -109,6 +108,19 @@ def glob_relation(glob: str, columns: list[str]) -> str:
     """
     names = ", ".join(ident(column) for column in columns)
     return f"select {names} from read_parquet({text(glob)}, {_hive(glob)}, union_by_name = true)"
+
+
+def table_relation(glob: str, columns: Sequence[Column]) -> str:
+    """SQL over the files of a table of ours, by a glob relative to the tenant's folder."""
+    return _relation(text(glob), glob, columns)
+
+
+def _relation(files: str, paths: str, columns: Sequence[Column]) -> str:
+    """SQL over files, of which some may be of an earlier version and lack the newest columns."""
+    names = ", ".join(ident(column.name) for column in columns)
+    nulls = ", ".join(f"null::{column.type} as {ident(column.name)}" for column in columns)
+    read = f"from read_parquet({files}, {_hive(paths)}, union_by_name = true)"
+    return f"select {names} from (select {nulls} where false union all by name {read})"
 
 
 def glob_columns(connection: Connection, folder: TenantFolder, glob: str) -> list[str]:

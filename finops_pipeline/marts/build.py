@@ -283,7 +283,7 @@ class _Build:
         """Let `costs` be the charges of these slices; the contract without rows when none."""
         paths = [self._files[key] for key in slices]
         if paths:
-            body = files_relation(paths, [column.name for column in COSTS.columns])
+            body = files_relation(paths, COSTS.columns)
         else:
             types = ", ".join(f"null::{c.type} as {ident(c.name)}" for c in COSTS.columns)
             body = f"select {types} where false"

@@ -15,14 +15,19 @@ from finops_pipeline.contracts.proofs import CHECK_RESULTS, CONFORMANCE
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.warehouse import reading
+from finops_pipeline.marts.library import checks
 from finops_pipeline.marts.results import FAILED, in_words
+
+DOUBTS = frozenset({"charges_equal_bill", "effective_equals_lines"})
+"""Checks that warn, and whose rows say that sums of the charges are not those of the bill."""
 
 
 @dataclass(frozen=True)
 class Finding:
     """A check that failed, or a FOCUS rule that rows break.
 
-    `example`: one of the rows in words; `known`: a gap of the export that is known and explained.
+    `example`: one of the rows in words; `known`: a gap of the export that is known and explained;
+    `is_doubt`: a check whose rows make sums doubtful.
     """
 
     name: str
@@ -30,15 +35,18 @@ class Finding:
     rows: int
     example: str = ""
     known: bool = False
+    is_doubt: bool = False
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of one month. `checks` is how many were run; `conformance` None where the file has none."""
+    """Of one month. `checks` is how many were run, `are_all` whether that is every check there is;
+    `conformance` None where the file has none."""
 
     checks: int = 0
     failed: tuple[Finding, ...] = ()
     conformance: tuple[Finding, ...] | None = None
+    are_all: bool = False
 
 
 def evidence(folder: TenantFolder, month: str) -> Evidence:
@@ -49,11 +57,19 @@ def evidence(folder: TenantFolder, month: str) -> Evidence:
         results = _rows(connection, CHECK_RESULTS.name, month)
         broken = _rows(connection, CONFORMANCE.name, month)
     failed = tuple(
-        Finding(row["check_name"], row["says"], row["rows"], _words(row["example"]))
+        Finding(
+            row["check_name"],
+            row["says"],
+            row["rows"],
+            _words(row["example"]),
+            is_doubt=row["severity"] == "refuse" or row["check_name"] in DOUBTS,
+        )
         for row in results or ()
         if row["state"] == FAILED
     )
-    return Evidence(len(results or ()), failed, None if broken is None else _rules(broken))
+    run = {row["check_name"] for row in results or ()}
+    are_all = broken is not None and {check.name for check in checks()} <= run
+    return Evidence(len(run), failed, None if broken is None else _rules(broken), are_all)
 
 
 def _rows(connection: Connection, table: str, month: str) -> list[dict[str, Any]] | None:

@@ -16,7 +16,7 @@ from typing import Any
 from finops_pipeline.contracts.focus_rules import says
 from finops_pipeline.contracts.proofs import CHECK_RESULTS, CONFORMANCE
 from finops_pipeline.contracts.tables import TABLES
-from finops_pipeline.errors import NotTrue
+from finops_pipeline.errors import NotTrue, one_line
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident, text
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
 from finops_pipeline.lake.layout import TenantFolder
@@ -56,7 +56,9 @@ class CheckResult:
 def in_words(example: str) -> str:
     """A failing row as `name=value, …`, amounts exact; what is null is left out."""
     row: dict[str, Any] = json.loads(example, parse_float=str, parse_int=str)
-    return ", ".join(f"{name}={value}" for name, value in row.items() if value is not None)
+    return ", ".join(
+        f"{name}={one_line(value)}" for name, value in row.items() if value is not None
+    )
 
 
 def run_checks(connection: Connection, months: Sequence[str]) -> list[CheckResult]:
@@ -199,18 +201,18 @@ def check_published(
     """
     with reading(folder) as connection:
         limits.apply(connection)
-        if month is not None:
-            _only(connection, check_month(month))
-        found = connection.execute(
-            "select distinct billing_period from partitions order by 1"
-        ).fetchall()
-        months = [row[0] for row in found]
+        try:
+            if month is not None:
+                _only(connection, check_month(month))
+            months = [row[0] for row in connection.execute(_MONTHS).fetchall()]
+        except DuckDBError as error:
+            return [_unreadable(check, folder, error) for check in checks()]
         results: list[CheckResult] = []
         for check in checks():
             try:
                 results += _run(connection, check, months)
             except DuckDBError as error:
-                results.append(_unreadable(check, str(error).replace(str(folder.root), "")))
+                results.append(_unreadable(check, folder, error))
     return results
 
 
@@ -224,7 +226,11 @@ def _only(connection: Connection, month: str) -> None:
             )
 
 
-def _unreadable(check: Check, reason: str) -> CheckResult:
+_MONTHS = "select distinct billing_period from partitions order by 1"
+
+
+def _unreadable(check: Check, folder: TenantFolder, error: DuckDBError) -> CheckResult:
     severity = "refuse" if check.refuses else "warn"
-    said = json.dumps({"cannot_be_read": reason.splitlines()[0]})
+    reason = str(error).replace(f"{folder.root}/", "").splitlines()[0]
+    said = json.dumps({"cannot_be_read": reason})
     return CheckResult(check.name, "", FAILED, severity, 1, (said,), check.meaning)

@@ -16,7 +16,7 @@ from finops_pipeline.lake import layout
 from finops_pipeline.lake.duck import Connection, ident
 from finops_pipeline.lake.layout import partition_glob
 from finops_pipeline.lake.publish import Publication
-from finops_pipeline.lake.warehouse import WAREHOUSE, glob_columns, glob_relation, shaped
+from finops_pipeline.lake.warehouse import WAREHOUSE, glob_columns, shaped, table_relation
 from finops_pipeline.marts.landings import landing_relation
 from finops_pipeline.tenants.model import Tenant
 
@@ -97,14 +97,13 @@ def _focus_versions(connection: Connection, publication: Publication, some: Path
                 f"{empty[c.name]} as {ident(c.name)}" if c.name in empty else ident(c.name)
                 for c in view.columns
             )
-            carried = [c.name for c in view.columns if c.name not in empty]
-            charges = glob_relation(partition_glob(layout.COSTS), carried)
+            carried = [c for c in view.columns if c.name not in empty]
+            charges = table_relation(partition_glob(layout.COSTS), carried)
             _create(connection, view.name, f"select {columns} from ({charges})")
 
 
 def _over_files(connection: Connection, table: Table, glob: str) -> None:
-    names = [column.name for column in table.columns]
-    _create(connection, table.name, glob_relation(glob, names))
+    _create(connection, table.name, table_relation(glob, table.columns))
 
 
 def _without_files(connection: Connection, table: Table | FocusView) -> None:

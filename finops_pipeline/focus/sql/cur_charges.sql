@@ -148,6 +148,8 @@ priced_row as (
         case
             when is_unused then 0
             when is_split then billed
+            when line_type = 'DiscountedUsage'
+            then coalesce(pricing_public_on_demand_cost, reservation_effective_cost, unblended)
             when category = 'Usage' and not is_refund
             then coalesce(pricing_public_on_demand_cost, unblended)
             else unblended
@@ -423,7 +425,8 @@ final as (
         ) as PublisherName,
         region as RegionId,
         case
-            when region is not null then coalesce(regions.region_name, product_location, region)
+            -- not product_location: it names where data comes from on some rows of a region
+            when region is not null then coalesce(regions.region_name, region)
         end as RegionName,
         resource as ResourceId,
         case when resource is not null then json_extract_string(tags, '$."Name"') end

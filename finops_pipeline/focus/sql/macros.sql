@@ -37,9 +37,10 @@ create or replace macro fits(price, quantity, cost) as
         when price is null or quantity is null then false
         when price < 0 or price >= 900000 or abs(cost) >= 1000000000 then false
         when quantity = 1 then near(price, cost)
-        when abs(quantity) < 1000000
+        -- below the bounds by more than what rounding to fewer decimals can add
+        when abs(quantity) < 999999
         then near(price::decimal(20, 14) * quantity::decimal(18, 12), cost)
-        when abs(quantity) < 1000000000000 and price < 1
+        when abs(quantity) < 999999999999 and price < 0.999
         then near(price::decimal(18, 16) * quantity::decimal(19, 7), cost)
         else false
     end;
@@ -47,7 +48,8 @@ create or replace macro fits(price, quantity, cost) as
 -- whole x part / of all, to 16 decimals; null where nothing is all
 create or replace macro share_of(whole, part, of_all) as
     case
-        when abs(whole) < 10000000000 and abs(part) <= 10 * abs(of_all)
+        when abs(whole) < 9999999999
+        and abs(of_all) < 1000000000000000 and abs(part) <= 10 * abs(of_all)
         then try_cast(
             sign(part) * sign(of_all)
             * exact_ratio(part, of_all)::decimal(18, 16) * whole::decimal(20, 10)
