@@ -111,6 +111,28 @@ def test_a_known_gap_of_an_export_is_no_failure(two: Installation, tmp_path: Pat
     assert "known gap" in two.finops("validate", "acme").stdout
 
 
+def test_words_of_a_bill_neither_steer_a_terminal_nor_forge_a_line(
+    two: Installation, tmp_path: Path
+) -> None:
+    name = "N\x1b]0;taken\x07\nok      charges_equal_bill (1 months)"
+    wrong = TRUE | {"ServiceName": name, "ChargeFrequency": name}
+    said = bring(two, tmp_path, wrong)
+    said += two.finops("validate", "acme", ok=False).stdout
+    late = row("7", day="2026-08-30", **{
+        "bill/BillingPeriodStartDate": "2026-09-01T00:00:00Z", "product/ProductName": name,
+    })  # fmt: skip
+    deliver(tmp_path / "globex", [row("1"), row("2"), late], assembly="two")
+    said += two.finops("ingest", "globex").stderr
+    said += two.finops("check", "globex", ok=False).stdout
+    said += two.finops("status", "globex", MONTH).stdout
+    assert "taken" in said and "FAILED  charges_in_period" in said
+    assert "\x1b" not in said and "\x07" not in said
+    forged = [
+        line for line in said.splitlines() if line.startswith("ok      charges_equal_bill (1")
+    ]
+    assert len(forged) == 1, "only the true one, of finops check"
+
+
 def test_a_file_that_is_damaged_is_told_by_name(two: Installation) -> None:
     (file,) = two.folder("globex").rglob("charges.parquet")
     file.write_bytes(file.read_bytes()[:-100])
@@ -125,7 +147,8 @@ def test_a_file_that_is_damaged_is_told_by_name(two: Installation) -> None:
 def test_asked_of_nothing_and_of_nobody(two: Installation) -> None:
     assert "is not known" in two.finops("validate", "umbrella", ok=False).stderr
     assert "no warehouse yet" in two.finops("validate", "acme", ok=False).stderr
-    assert "0 files" in two.finops("validate", "globex", "--month", "2020-01").stdout
+    said = two.finops("validate", "globex", "--month", "2020-01", ok=False).stderr
+    assert "no charges of tenant globex are published of 2020-01" in said
 
 
 def test_rules_have_names_words_and_sections_of_their_own() -> None:

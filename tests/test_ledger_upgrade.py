@@ -8,10 +8,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.bills import deliver, row
@@ -116,3 +118,63 @@ def test_an_old_ledger_grows_and_keeps_what_it_knew(aged: Installation, tmp_path
     assert told == [{"e": "two"}]
     assert {s.reason for s in aged.house.status("initech")} == {"it was torn", None}
     assert {s.state for s in aged.house.status("hooli")} == {"reconciled"}
+
+
+def age_charges(file: Path) -> None:
+    """Rewrite a file of charges without the columns that came last."""
+    with duckdb.connect() as connection:
+        source = f"read_parquet('{file}', hive_partitioning = false)"
+        newest = "x_ParentResourceId, x_SplitCost, x_SplitUnusedCost, x_NetSplitCost"
+        connection.execute(
+            f"copy (select * exclude ({newest}, x_NetSplitUnusedCost) from {source})"
+            f" to '{file}.old' (format parquet)"
+        )
+    Path(f"{file}.old").replace(file)
+
+
+def test_old_charges_of_a_month_that_cannot_be_built_again_stop_no_other(
+    aged: Installation, tmp_path: Path
+) -> None:
+    """The landing is gone and AWS delivers it no more: what was published of it stays, readable."""
+    initech = aged.folder("initech")
+    with sqlite3.connect(initech / "ledger.sqlite") as ledger:
+        ledger.execute("update partitions set fingerprint = 'of before'")
+    ledger.close()
+    for file in initech.rglob("charges.parquet"):
+        age_charges(file)
+    shutil.rmtree(initech / "landing")
+    shutil.rmtree(tmp_path / "initech/cur/20260901-20261001")
+    (initech / "initech.duckdb").unlink()
+    deliver(tmp_path / "initech/cur", [row("7", day="2026-10-02")], month="2026-10")
+    report = aged.ingest("initech")
+    assert [(step.stage, step.month) for step in report.refused] == [("costs", MONTH)]
+    sums = (
+        "select billing_period as m, sum(billed_cost) as b from monthly_costs group by 1 order by 1"
+    )
+    told = ask(sums, "initech", aged.data)
+    assert [(r["m"], Decimal(r["b"])) for r in told] == [(MONTH, 3), ("2026-10", 7)]
+    split = "select count(*) as n, count(x_SplitCost) as s from costs"
+    assert ask(split, "initech", aged.data) == [{"n": 3, "s": 0}]
+
+
+def test_amounts_that_were_never_judged_are_null_where_they_are_none(
+    empty: Installation, tmp_path: Path
+) -> None:
+    """A column that is used only since now may hold anything in an old landing."""
+    (tmp_path / "initech.yaml").write_text(DECLARED.format(name="initech"))
+    deliver(tmp_path / "initech/cur", [row("1", **{"lineItem/NormalizedUsageAmount": "2"})])
+    empty.apply(tmp_path / "initech.yaml")
+    assert not empty.ingest("initech").refused
+    (landing,) = empty.folder("initech").rglob("delivery.parquet")
+    with duckdb.connect() as connection:
+        connection.execute(
+            "copy (select * replace ('1,000' as \"lineItem/NormalizedUsageAmount\") from"
+            f" read_parquet('{landing}', hive_partitioning = false))"
+            f" to '{landing}.old' (format parquet)"
+        )
+    Path(f"{landing}.old").replace(landing)
+    for file in empty.folder("initech").rglob("charges.parquet"):
+        file.unlink()
+    assert not empty.ingest("initech").refused
+    billed = ask("select sum(billed_cost) as b from monthly_costs", "initech", empty.data)
+    assert Decimal(billed[0]["b"]) == 1

@@ -86,7 +86,8 @@ def test_rows_that_copy_the_commitment_of_their_instance(bills: Bills) -> None:
     )  # fmt: skip
     assert bills.said == ""
     assert total(found, "EffectiveCost") == Decimal("0.13") and total(found, "BilledCost") == 0
-    assert total(found, "ListCost") == Decimal("0.096")
+    # where no public cost is stated, covered usage lists at what it costs
+    assert total(found, "ListCost") == Decimal("0.096") + Decimal("0.06")
     for parent in (INSTANCE, SPOT):
         (share,) = only(found, x_ParentResourceId=parent)
         assert share["CommitmentDiscountId"] is None and share["PricingCategory"] == "Standard"

@@ -7,7 +7,6 @@ comparisons come about (test_reconciliation.py, test_invoice.py).
 from __future__ import annotations
 
 import json
-import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,19 @@ from finops_pipeline.contracts.explorer import Metric
 from tests.bills import deliver, row
 from tests.conftest import Installation
 from tests.globex import finops
-from tests.second_opinion import DAYS, DEV, MONTH, S3, Two, built_two, costs, declare, lines, two
+from tests.second_opinion import (
+    DAYS,
+    DEV,
+    MONTH,
+    PROD,
+    S3,
+    Two,
+    built_two,
+    costs,
+    declare,
+    lines,
+    two,
+)
 
 __all__ = ["built_two", "two"]
 
@@ -56,8 +67,8 @@ def test_a_month_that_can_be_trusted(two: Two) -> None:
     assert "manifest not checked: AWS's manifests state no row counts" in said
     assert "invoice agrees: billed cost 726.000000726 and 726, 0.000000726 apart" in said
     assert "finops invoice" not in said and "cost-explorer.md" not in said, "nothing is missing"
-    for table in ("costs", "landing", "cost_explorer_daily"):
-        shutil.rmtree(two.made.folder("acme") / table)
+    for file in two.made.folder("acme").rglob("*.parquet"):
+        file.write_bytes(b"x" * file.stat().st_size)
     assert " ".join(screen(two.made).split()) == said, "it reads no Parquet"
     told = as_json(two.made)
     assert told["verdict"] == "trusted"
@@ -134,8 +145,9 @@ def test_many_sources_still_fit(two: Two) -> None:
     names = [f"more-{number}" for number in range(6)]
     more = [{"name": n, "format": "legacy-cur", "location": f"acme/{n}"} for n in names]
     declare(two.made, two.folder, "acme", *more)
-    for name in names:
-        deliver(two.folder / "acme" / name, lines(costs()), MONTH)
+    for number, name in enumerate(names, start=2):
+        more_of = {key: cost * number for key, cost in costs().items()}
+        deliver(two.folder / "acme" / name, lines(more_of), MONTH)
     two.made.ingest("acme")
     said = screen(two.made)
     assert "can be trusted: every row of its 7 bills" in " ".join(said.split())
@@ -153,7 +165,7 @@ def test_failed_checks_and_broken_rules_are_named(two: Two) -> None:
     with duckdb.connect(str(two.made.house.folder("acme").warehouse)) as connection:
         connection.execute(
             "update check_results set state = 'failed', rows = 3, example = '{\"a\": 1.50}'"
-            " where check_name = 'commitments_amortize'"
+            " where check_name in ('commitments_amortize', 'effective_equals_lines')"
         )
         connection.execute(
             "create table conformance (project varchar, billing_period varchar, source varchar,"
@@ -169,10 +181,84 @@ def test_failed_checks_and_broken_rules_are_named(two: Two) -> None:
             ],
         )
     said = " ".join(screen(two.made).split())
-    assert "cannot be trusted yet: the check commitments_amortize found rows" in said
+    assert "cannot be trusted yet: the check effective_equals_lines found rows" in said
     assert "commitments_amortize: 3 rows, for example a=1.50" in said
     assert "FOCUS conformance rules broken: 1, known gaps: 1 R7: 7 rows, for example" in said
     assert f"finops check acme --month {MONTH}" in said
+
+
+def test_checks_that_change_no_sum_are_told(two: Two) -> None:
+    """Usage that AWS bills late is kept as it is billed."""
+    late = lines({("2026-08-31", PROD, S3): Decimal(1)})
+    for line in late:
+        line["bill/BillingPeriodStartDate"] = f"{MONTH}-01T00:00:00Z"
+    deliver(two.folder / "acme/cur", lines(costs()) + late, MONTH, "two")
+    assert not two.made.ingest("acme").refused
+    said = " ".join(screen(two.made).split())
+    assert "can be trusted: every row" in said
+    assert "charges_in_period found rows, which changes no sum" in said
+    assert f"finops check acme --month {MONTH} names the rows" in said
+
+
+def test_files_that_changed_since_are_named(two: Two) -> None:
+    (file,) = two.made.folder("acme").glob("costs/project=prod/*/charges.parquet")
+    kept = file.read_bytes()
+    place = f"costs/project=prod/billing_period={MONTH}/charges.parquet"
+    for change in (lambda: file.write_bytes(kept[:-1]), file.unlink):
+        change()
+        said = screen(two.made)
+        assert "cannot be trusted yet" in said and f"{place} is not as" in " ".join(said.split())
+        assert "can be trusted" in screen(two.made, "globex")
+    assert not two.made.ingest("acme").refused
+    assert "can be trusted" in screen(two.made)
+
+
+def test_a_month_that_no_check_was_run_on(two: Two) -> None:
+    with duckdb.connect(str(two.made.house.folder("acme").warehouse)) as connection:
+        connection.execute("delete from check_results where check_name = 'charges_equal_lines'")
+    said = " ".join(screen(two.made).split())
+    assert "cannot be trusted yet: not every check was run on it" in said
+    two.made.house.folder("acme").warehouse.unlink()
+    assert "cannot be trusted yet: not every check was run on it" in " ".join(
+        screen(two.made).split()
+    )
+    assert not two.made.ingest("acme").refused
+    assert "can be trusted" in screen(two.made)
+
+
+def test_a_newer_delivery_that_was_refused(two: Two) -> None:
+    """The published one is right as far as it goes; AWS has said more since."""
+    manifest = deliver(two.folder / "acme/cur", lines(costs()), MONTH, "two")
+    (bill,) = manifest.parent.glob("*.csv.gz")
+    bill.write_bytes(bill.read_bytes()[:40])
+    assert two.made.ingest("acme").refused
+    assert two.status().state == "open"
+    said = " ".join(screen(two.made).split())
+    assert "cannot be trusted yet: a newer delivery of payer was refused" in said
+
+
+def test_a_bill_that_has_not_come_yet(two: Two) -> None:
+    """A second payer had August and has nothing of September."""
+    declare(two.made, two.folder, "acme",
+            {"name": "second", "format": "legacy-cur", "location": "acme/second"})  # fmt: skip
+    early = lines({("2026-08-03", PROD, S3): Decimal(900)})
+    deliver(two.folder / "acme/second", early, "2026-08")
+    assert not two.made.ingest("acme").refused
+    said = " ".join(screen(two.made).split())
+    assert "cannot be trusted yet: second has delivered nothing of it yet" in said
+    deliver(two.folder / "acme/second", lines({(DAYS[0], PROD, S3): Decimal(5)}), MONTH)
+    assert not two.made.ingest("acme").refused
+    assert "can be trusted: every row of its 2 bills" in " ".join(screen(two.made).split())
+
+
+def test_one_bill_through_two_sources_counts_double(two: Two) -> None:
+    declare(two.made, two.folder, "acme",
+            {"name": "again", "format": "legacy-cur", "location": "acme/again"})  # fmt: skip
+    deliver(two.folder / "acme/again", lines(costs()), MONTH)
+    assert not two.made.ingest("acme").refused
+    said = " ".join(screen(two.made).split())
+    assert "cannot be trusted yet: the check bills_apart found rows" in said
+    assert "can be trusted" in screen(two.made, "globex")
 
 
 def test_rules_that_are_broken_are_told_and_change_no_sum(two: Two) -> None:

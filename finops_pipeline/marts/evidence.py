@@ -18,7 +18,7 @@ from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.marts.library import checks
 from finops_pipeline.marts.results import FAILED, in_words
 
-DOUBTS = frozenset({"charges_equal_bill", "effective_equals_lines"})
+DOUBTS = frozenset({"bills_apart", "charges_equal_bill", "effective_equals_lines"})
 """Checks that warn, and whose rows say that sums of the charges are not those of the bill."""
 
 
