@@ -229,7 +229,8 @@ def costs(line: Line) -> Costs:
         return cost, cost + effective, cost + listed, cost + cost
     if kind == "DiscountedUsage":
         effective = _told(line, "reservation/EffectiveCost") or ZERO
-        return cost, effective, listed, effective if on_demand is None else on_demand
+        priced = effective if on_demand is None else on_demand
+        return cost, effective, priced, priced
     is_refund = kind == "Refund" and not line.get("lineItem/TaxType")
     if kind in FEES or (line.get(RESERVED) and (kind == "Fee" or is_refund)):
         return cost, unused_cost(line), cost, cost

@@ -116,12 +116,18 @@ COLUMNS: dict[str, str] = {
 }
 """Canonical (CUR 2.0) name -> type. Columns a source lacks become typed nulls."""
 
-LATER = frozenset(
-    name
-    for name in COLUMNS
-    if "normal" in name
-    or name.startswith(("split_line_item_", "savings_plan_net_amort", "savings_plan_net_recurr"))
-)
+LATER = {
+    "line_item_normalization_factor",
+    "line_item_normalized_usage_amount",
+    "reservation_total_reserved_normalized_units",
+    "reservation_unused_normalized_unit_quantity",
+    "savings_plan_net_amortized_upfront_commitment_for_billing_period",
+    "savings_plan_net_recurring_commitment_for_billing_period",
+    "split_line_item_split_cost",
+    "split_line_item_unused_cost",
+    "split_line_item_net_split_cost",
+    "split_line_item_net_unused_cost",
+}
 """Amounts that are typed only since they are used: what landed before was never judged for them. A
 value that is no number is null there, and no cost depends on it."""
 
