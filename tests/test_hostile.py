@@ -80,11 +80,16 @@ def test_a_link_out_of_the_location_is_refused(two: Installation, tmp_path: Path
     assert "not its own" in two.finops("ingest", "acme", ok=False).stderr
 
 
-def test_the_data_folder_may_not_be_a_pattern(
-    two: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    odd = Installation(tmp_path / "d*ta")
-    assert "FINOPS_DATA leads through 'd*ta'" in odd.finops("status", ok=False).stderr
+@pytest.mark.parametrize(
+    "name", ["d*ta", "tenant=globex", "source=payer", "Project=prod", "billing_period=2026-09"]
+)
+def test_the_data_folder_may_not_be_a_pattern_or_a_partition(tmp_path: Path, name: str) -> None:
+    odd = Installation(tmp_path / name / "data")
+    assert f"FINOPS_DATA leads through {name!r}" in odd.finops("status", ok=False).stderr
+
+
+def test_a_data_folder_may_have_other_words_with_a_sign(tmp_path: Path) -> None:
+    assert "leads through" not in Installation(tmp_path / "year=2026").finops("status").stderr
 
 
 def test_columns_named_like_ours_change_nothing(two: Installation, tmp_path: Path) -> None:
