@@ -25,7 +25,7 @@ demo: install  ## Two organisations' bills through the whole pipeline, in Dagste
 	$(BIN)/finops demo
 
 test: install  ## All tests, on two cores
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 torture: install  ## Faults, kills and damaged deliveries with many more seeds (long)
 	$(BIN)/python -m pytest -m torture -n 2 --dist loadfile

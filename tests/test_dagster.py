@@ -27,7 +27,7 @@ import pytest
 from finops_pipeline.definitions import build_definitions
 from finops_pipeline.marts.library import checks
 from finops_pipeline.orchestration.automation import landing_requests
-from finops_pipeline.orchestration.checks import check_specs
+from finops_pipeline.orchestration.checks import check_results, check_specs
 from finops_pipeline.orchestration.partitions import asked, partitions
 from finops_pipeline.orchestration.resources import Installation as Resource
 from finops_pipeline.orchestration.runs import materialize_tenant
@@ -185,6 +185,8 @@ def test_checks_stand_beside_the_asset(home: Path, fresh: Installation, tmp_path
             assert ("2026-08-30" in said["failures"]) is bool(rows_found)
             assert found["charges_equal_lines"][0]
             assert found["conformance"][0] is not bool(rows_found)
+    of_nothing = check_results(house, asked(["2020-01|umbrella"]))
+    assert not any(one.passed for one in of_nothing), "nothing was checked, so nothing passed"
 
 
 def test_project_to_tenant_is_exact(fresh: Installation) -> None:

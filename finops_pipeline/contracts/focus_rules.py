@@ -260,6 +260,6 @@ begin with x_ and follow FOCUS's): asked of a file, not of its rows."""
 
 def says(rule: str) -> str:
     """A rule in words, by its name."""
-    if rule in rules():
-        return rules()[rule].says
-    return "a file of charges can be read and has the contract's columns and no others"
+    if rule == CONTRACT_RULE:
+        return "a file of charges can be read and has the contract's columns and no others"
+    return rules()[rule].says if rule in rules() else "a rule that is asked no more"
