@@ -186,6 +186,6 @@ def test_interrupting_leaves_what_was_published(fresh: Installation) -> None:
     time.sleep(0.2)
     running.send_signal(signal.SIGINT)
     _, error = running.communicate(timeout=60)
-    assert running.returncode == 130 and "Interrupted" in error
+    assert running.returncode == 130 and "Interrupted" in error, error
     fresh.finops("ingest", "acme")
     assert {status.state for status in fresh.house.status("acme")} == {"reconciled"}

@@ -96,7 +96,7 @@ def _watched(here: House, tenant: Tenant, project: str | None, span: Months) -> 
 
 def _line(step: Step) -> None:
     if step.outcome != "unchanged":
-        typer.echo(one_line(_words(step)), err=True)
+        typer.echo(_words(step), err=True)
 
 
 def _words(step: Step) -> str:
@@ -105,7 +105,7 @@ def _words(step: Step) -> str:
         parts.append(f"{step.rows} rows in {step.seconds:.2f} s")
     if step.reason:
         parts.append(f"({step.reason})")
-    return " ".join(part for part in parts if part)
+    return one_line(" ".join(part for part in parts if part))
 
 
 def _end(reports: list[Report]) -> None:
