@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from finops_pipeline.sources.synthetic.cur_columns import LEGACY_HEADERS, snake
+from finops_pipeline.synthetic.cur_columns import LEGACY_HEADERS, snake
 
 ROWS_PER_FILE = 900_000
 """With negations a million lines: AWS splits a report there, so that a spreadsheet opens a part."""

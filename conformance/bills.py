@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from finops_pipeline.application.ingest import ingest
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.lake.warehouse import reading
-from finops_pipeline.pipeline import House, ingest
 from finops_pipeline.settings import Settings
-from finops_pipeline.sources.synthetic.declaration import tenants_yaml
-from finops_pipeline.sources.synthetic.estate import write_delivery
-from finops_pipeline.sources.synthetic.forms import CSV_GZ, CUR_2, FOCUS, LEGACY, PARQUET, Form
-from finops_pipeline.sources.synthetic.spec import Source, Tenant, estate_tenants
+from finops_pipeline.synthetic.declaration import tenants_yaml
+from finops_pipeline.synthetic.estate import write_delivery
+from finops_pipeline.synthetic.forms import CSV_GZ, CUR_2, FOCUS, LEGACY, PARQUET, Form
+from finops_pipeline.synthetic.spec import Source, Tenant, estate_tenants
 from finops_pipeline.tenants.declare import apply, read_declaration
 
 SEED = 7
@@ -44,7 +45,7 @@ class Ingested:
 
     form: str
     exports: Path
-    house: House
+    installation: Installation
     tenants: tuple[Tenant, ...]
 
 
@@ -69,13 +70,13 @@ def estate(form: str, home: Path, months: tuple[str, ...] = MONTHS) -> Ingested:
             )
     declaration = exports / "tenants.yaml"
     declaration.write_text(tenants_yaml(declared), encoding="utf-8")
-    house = House(Settings(data=home / "data"))
-    apply(house.registry, read_declaration(declaration))
+    installation = Installation(Settings(data=home / "data"))
+    apply(installation.registry, read_declaration(declaration))
     for tenant in declared:
-        refused = ingest(house, house.registry.tenant(tenant.name)).refused
+        refused = ingest(installation, installation.registry.tenant(tenant.name)).refused
         if refused:
             raise RuntimeError(f"{form}: {'; '.join(step.reason for step in refused)}")
-    return Ingested(form, exports, house, tuple(declared))
+    return Ingested(form, exports, installation, tuple(declared))
 
 
 def _tenants() -> tuple[Tenant, Tenant]:
@@ -113,7 +114,7 @@ def export_charges(made: Ingested, target: Path) -> int:
     rows = 0
     writer: pq.ParquetWriter | None = None
     for tenant in made.tenants:
-        with reading(made.house.folder(tenant.name)) as connection:
+        with reading(made.installation.folder(tenant.name)) as connection:
             table = connection.sql("select * from costs_focus_1_2").to_arrow_table()
         writer = writer or pq.ParquetWriter(target, table.schema)
         writer.write_table(table)

@@ -55,7 +55,7 @@ class Line:
 
 def with_converter(made: Ingested, tenant: str, month: str, theirs: Sums) -> Iterator[Line]:
     """Ours beside focus_converter's per account, product code and day."""
-    with reading(made.house.folder(tenant)) as connection:
+    with reading(made.installation.folder(tenant)) as connection:
         rows = connection.execute(_BY_DAY, [SOURCE, month]).fetchall()
     ours = {row[:3]: row[3:] for row in rows}
     nothing = (ZERO, ZERO, ZERO)
@@ -76,7 +76,7 @@ def with_polars(
     made: Ingested, tenant: str, month: str, theirs: list[dict[str, Any]]
 ) -> Iterator[Line]:
     """Ours beside the computation in Polars per account and service."""
-    with reading(made.house.folder(tenant)) as connection:
+    with reading(made.installation.folder(tenant)) as connection:
         rows = connection.execute(_BY_SERVICE, [month]).fetchall()
     ours = {row[:2]: row[2:] for row in rows}
     other = {

@@ -1,7 +1,7 @@
 """Who notices corrupted charges: our rules and checks, and the official validator.
 
-Put here: the same corruptions (tests/corruptions.py) before both, and the table of it. Keep out:
-the corruptions, and what must be noticed (tests/test_corruptions.py).
+Put here: the same corruptions (tests/support/corruptions.py) before both, and the table of it. Keep
+out: the corruptions, and what must be noticed (tests/test_corruptions.py).
 
 The validator takes seconds a file, so it is given a few charges of every kind, unchanged and
 corrupted, and notices a corruption when it says more of the second.
@@ -17,13 +17,14 @@ from typing import Any
 import duckdb
 
 from conformance.bills import MONTHS, SEED
+from finops_pipeline.application.ingest import ingest
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.contracts.focus import CHARGE, FOCUS_1_2
 from finops_pipeline.lake.layout import COSTS
-from finops_pipeline.pipeline import House, ingest
 from finops_pipeline.settings import Settings
-from finops_pipeline.sources.synthetic.estate import write_estate
+from finops_pipeline.synthetic.estate import write_estate
 from finops_pipeline.tenants.declare import apply, read_declaration
-from tests.corruptions import CORRUPTIONS, Corruption, corrupt, noticed_by
+from tests.support.corruptions import CORRUPTIONS, Corruption, corrupt, noticed_by
 
 MONTH = MONTHS[0]
 EACH_KIND = 12
@@ -33,14 +34,14 @@ Row = tuple[str, int, int, int, str]
 """kind of corruption, ways, noticed by ours, by the validator, what it does not notice"""
 
 
-def installation(home: Path) -> House:
+def open_installation(home: Path) -> Installation:
     """The whole seeded estate, ingested below `home`."""
     write_estate(home / "exports", seed=SEED, last_month=MONTHS[-1], months=len(MONTHS))
-    house = House(Settings(data=home / "data"))
-    apply(house.registry, read_declaration(home / "exports" / "tenants.yaml"))
-    for tenant in house.registry.tenants():
-        ingest(house, tenant)
-    return house
+    installation = Installation(Settings(data=home / "data"))
+    apply(installation.registry, read_declaration(home / "exports" / "tenants.yaml"))
+    for tenant in installation.registry.tenants():
+        ingest(installation, tenant)
+    return installation
 
 
 def scores(home: Path, judge: Callable[[Sequence[Path]], Iterable[list[Any]]]) -> list[Row]:
@@ -49,19 +50,19 @@ def scores(home: Path, judge: Callable[[Sequence[Path]], Iterable[list[Any]]]) -
     Args:
         judge: gives, for each model of the validator, what it says of each file in order.
     """
-    house = installation(home)
-    ours = {how.name: _ours(house, how) for how in CORRUPTIONS}
-    files = {_file(house, how): _few(_file(house, how), home / "few") for how in CORRUPTIONS}
+    opened = open_installation(home)
+    ours = {how.name: _ours(opened, how) for how in CORRUPTIONS}
+    files = {_file(opened, how): _few(_file(opened, how), home / "few") for how in CORRUPTIONS}
     befores = [before for _, before in files.values()]
     afters = [
-        _corrupted(files[_file(house, how)][0], how, home / "few" / f"{number}.parquet")
+        _corrupted(files[_file(opened, how)][0], how, home / "few" / f"{number}.parquet")
         for number, how in enumerate(CORRUPTIONS)
     ]
     theirs = {how.name: False for how in CORRUPTIONS}
     for said in judge([*befores, *afters]):
         known = dict(zip(files, said, strict=False))
         for how, after in zip(CORRUPTIONS, said[len(befores) :], strict=True):
-            theirs[how.name] |= _notices(known[_file(house, how)], after)
+            theirs[how.name] |= _notices(known[_file(opened, how)], after)
     rows: list[Row] = []
     for kind in dict.fromkeys(_kind(how) for how in CORRUPTIONS):
         names = [how.name for how in CORRUPTIONS if _kind(how) == kind]
@@ -89,16 +90,16 @@ def _notices(before: dict[str, Any], after: dict[str, Any]) -> bool:
     )
 
 
-def _file(house: House, how: Corruption) -> Path:
-    return house.folder(how.tenant).partition(COSTS, how.project, MONTH)
+def _file(installation: Installation, how: Corruption) -> Path:
+    return installation.folder(how.tenant).partition(COSTS, how.project, MONTH)
 
 
-def _ours(house: House, how: Corruption) -> list[str]:
-    file = _file(house, how)
+def _ours(installation: Installation, how: Corruption) -> list[str]:
+    file = _file(installation, how)
     kept = file.read_bytes()
     corrupt(file, how, file)
     try:
-        return noticed_by(house, how.tenant, MONTH, how.project)
+        return noticed_by(installation, how.tenant, MONTH, how.project)
     finally:
         file.write_bytes(kept)
 

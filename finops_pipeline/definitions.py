@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import dagster as dg
 
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.orchestration.assets import build_assets
 from finops_pipeline.orchestration.automation import LAND_JOB, landing_schedule
 from finops_pipeline.orchestration.partitions import partitions
-from finops_pipeline.orchestration.resources import Installation
-from finops_pipeline.pipeline import House
+from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.settings import Settings, load_settings
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Definitions for the tenants that the registry holds now."""
-    parts = partitions(House(settings).registry.tenants(), settings.first_month)
+    parts = partitions(Installation(settings).registry.tenants(), settings.first_month)
     assets = build_assets(parts)
     return dg.Definitions(
         assets=assets,
         jobs=[dg.define_asset_job(LAND_JOB, selection=["landing"])],
         schedules=[landing_schedule()],
-        resources={"installation": Installation()},
+        resources={"finops": InstallationResource()},
         executor=dg.in_process_executor,
     )
 

@@ -12,14 +12,14 @@ import dagster as dg
 import typer
 
 from finops_pipeline import clock
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.cli.show import complain, table
 from finops_pipeline.errors import FinopsError, RegistryError
-from finops_pipeline.focus.states import OPEN, RECONCILED
-from finops_pipeline.lake.jail import jailed
 from finops_pipeline.orchestration.runs import materialize_tenant
-from finops_pipeline.pipeline import House
+from finops_pipeline.reconciliation.states import OPEN, RECONCILED
+from finops_pipeline.serve.sandbox import jailed
 from finops_pipeline.settings import load_settings
-from finops_pipeline.sources.synthetic.estate import write_estate
+from finops_pipeline.synthetic.estate import write_estate
 from finops_pipeline.tenants.declare import apply, read_declaration
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import shift
@@ -39,23 +39,23 @@ def run(seed: int, months: int) -> None:
     Raises:
         RegistryError: this installation has real tenants of the demo's names.
     """
-    house = House(load_settings())
-    exports = house.settings.data_folder / "demo-exports"
+    installation = Installation(load_settings())
+    exports = installation.settings.data_folder / "demo-exports"
     last = clock.this_month()
     span = [shift(last, offset) for offset in range(1 - months, 1)]
     start = clock.stopwatch()
-    _refuse_real_tenants(house, str(exports))
+    _refuse_real_tenants(installation, str(exports))
     declaration = write_estate(exports, seed=seed, last_month=last, months=months)
     _say(f"Made the bills of two organisations, {span[0]} to {last}: {exports}", start)
     declared = read_declaration(declaration)
-    for line in apply(house.registry, declared):
+    for line in apply(installation.registry, declared):
         typer.echo(f"  {line}")
     with dg.DagsterInstance.get() as instance:
         for tenant in declared:
-            known = house.registry.tenant(tenant.name)
-            materialize_tenant(instance, house, known, span)
+            known = installation.registry.tenant(tenant.name)
+            materialize_tenant(instance, installation, known, span)
             _say(f"Materialized landing, costs and warehouse of {tenant.name} in Dagster", start)
-    trusted = [_show(house, tenant) for tenant in declared]
+    trusted = [_show(installation, tenant) for tenant in declared]
     _how_to_go_on(declared)
     if not all(trusted):
         raise RegistryError(
@@ -63,8 +63,8 @@ def run(seed: int, months: int) -> None:
         )
 
 
-def _refuse_real_tenants(house: House, exports: str) -> None:
-    for tenant in house.registry.tenants():
+def _refuse_real_tenants(installation: Installation, exports: str) -> None:
+    for tenant in installation.registry.tenants():
         if tenant.name in ("acme", "globex"):
             for source in tenant.sources:
                 if not source.location.startswith(exports):
@@ -75,13 +75,13 @@ def _refuse_real_tenants(house: House, exports: str) -> None:
                     )
 
 
-def _show(house: House, tenant: Tenant) -> bool:
+def _show(installation: Installation, tenant: Tenant) -> bool:
     typer.echo(f"\n{tenant.display_name} ({tenant.name})")
-    with jailed(house.folder(tenant.name), house.limits) as connection:
+    with jailed(installation.folder(tenant.name), installation.limits) as connection:
         query = connection.execute(BY_ENVIRONMENT)
         names = [column[0] for column in query.description or []]
         table(names, query.fetchall(), "cost by month and environment")
-    statuses = house.status(tenant.name)
+    statuses = installation.status(tenant.name)
     table(
         ("source", "billing_period", "state", "rows_read", "rows_quarantined", "bill", "charges"),
         [

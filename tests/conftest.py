@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
-from finops_pipeline.pipeline import House, ingest
+from finops_pipeline.application.ingest import ingest
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.settings import Settings
-from finops_pipeline.sources.synthetic.estate import write_estate
+from finops_pipeline.synthetic.estate import write_estate
 from finops_pipeline.tenants.declare import apply, read_declaration
-from tests.finops_process import run_finops
-from tests.servers import moto, store
+from tests.support.finops_process import run_finops
+from tests.support.servers import moto, store
 
 __all__ = ["moto", "store"]
 
@@ -86,15 +87,15 @@ def truth(estate: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Installation:
+class TemporaryInstallation:
     """A data folder, and `finops` on it."""
 
     data: Path
 
     @property
-    def house(self) -> House:
+    def installation(self) -> Installation:
         """The installation for calls from Python."""
-        return House(Settings(data=self.data))
+        return Installation(Settings(data=self.data))
 
     def folder(self, tenant: str) -> Path:
         """A tenant's folder."""
@@ -126,18 +127,18 @@ class Installation:
 
     def apply(self, declaration: Path) -> None:
         """Declare tenants from a file."""
-        apply(self.house.registry, read_declaration(declaration))
+        apply(self.installation.registry, read_declaration(declaration))
 
     def ingest(self, tenant: str) -> Any:
         """Ingest a tenant in this process (faster than a command); returns the report."""
-        house = self.house
-        return ingest(house, house.registry.tenant(tenant))
+        installation = self.installation
+        return ingest(installation, installation.registry.tenant(tenant))
 
 
 @pytest.fixture(scope="session")
-def built(estate: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def built(estate: Path, tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
     """The whole estate ingested once. Read only: use `copy_of_built` to change it."""
-    made = Installation(tmp_path_factory.mktemp("built") / "data")
+    made = TemporaryInstallation(tmp_path_factory.mktemp("built") / "data")
     made.apply(estate / "tenants.yaml")
     for tenant in ("acme", "globex"):
         assert not made.ingest(tenant).refused
@@ -145,9 +146,9 @@ def built(estate: Path, tmp_path_factory: pytest.TempPathFactory) -> Installatio
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Installation:
+def empty(tmp_path: Path) -> TemporaryInstallation:
     """An installation with nothing declared."""
-    return Installation(tmp_path / "data")
+    return TemporaryInstallation(tmp_path / "data")
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def own_estate(estate: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def fresh(empty: Installation, own_estate: Path) -> Installation:
+def fresh(empty: TemporaryInstallation, own_estate: Path) -> TemporaryInstallation:
     """An installation that knows `own_estate` and has ingested nothing."""
     empty.apply(own_estate / "tenants.yaml")
     return empty

@@ -16,15 +16,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import Installation
-from tests.globex import COST, MONTH, PERIOD, Globex, ask, finops
+from tests.conftest import TemporaryInstallation
+from tests.support.globex import COST, MONTH, PERIOD, Globex, ask, finops
 
 
 @pytest.fixture
 def globex(
-    built: Installation,
+    built: TemporaryInstallation,
     own_estate: Path,
-    empty: Installation,
+    empty: TemporaryInstallation,
     census: Callable[[Path], dict[str, tuple[int, int]]],
 ) -> Iterator[Globex]:
     made = Globex.like(built, own_estate, empty)
@@ -177,7 +177,7 @@ def test_finops_itself_exits_with_1_and_names_what_was_refused(globex: Globex) -
 
 @pytest.mark.parametrize("source", ["legacy", "payer"])
 def test_a_first_delivery_with_a_header_only_is_an_empty_month(
-    fresh: Installation, own_estate: Path, truth: dict[str, Any], source: str
+    fresh: TemporaryInstallation, own_estate: Path, truth: dict[str, Any], source: str
 ) -> None:
     assert finops("ingest", "acme", "--month", MONTH)[0] == 0
     globex = Globex(fresh, own_estate)

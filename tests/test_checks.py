@@ -11,12 +11,12 @@ import duckdb
 import pytest
 
 from finops_pipeline.marts.library import checks, marts
-from tests.conftest import Installation
+from tests.conftest import TemporaryInstallation
 
 MONTH = "2026-09"
 
 
-def damaged(installation: Installation, change: str) -> Path:
+def damaged(installation: TemporaryInstallation, change: str) -> Path:
     """Rewrite acme's dearest partition of a month with one column expression changed."""
     partition = installation.folder("acme") / f"costs/project=prod/billing_period={MONTH}"
     path = partition / "charges.parquet"
@@ -30,23 +30,23 @@ def damaged(installation: Installation, change: str) -> Path:
 
 
 @pytest.fixture
-def ingested(fresh: Installation) -> Installation:
+def ingested(fresh: TemporaryInstallation) -> TemporaryInstallation:
     for tenant in ("acme", "globex"):
         assert not fresh.ingest(tenant).refused
     return fresh
 
 
-def warnings_of(installation: Installation) -> str:
+def warnings_of(installation: TemporaryInstallation) -> str:
     report = installation.ingest("acme")
     return next(step.reason for step in report.steps if step.stage == "warehouse")
 
 
-def test_nothing_is_told_of_true_charges(ingested: Installation) -> None:
+def test_nothing_is_told_of_true_charges(ingested: TemporaryInstallation) -> None:
     (ingested.folder("acme") / "acme.duckdb").unlink()
     assert warnings_of(ingested) == ""
 
 
-def test_an_unused_commitment_that_is_lost_is_told(ingested: Installation) -> None:
+def test_an_unused_commitment_that_is_lost_is_told(ingested: TemporaryInstallation) -> None:
     damaged(
         ingested,
         "case when x_RowKind = 'unused' then 0 else EffectiveCost end::decimal(38,18)"
@@ -62,7 +62,7 @@ def test_every_mart_names_a_check_that_is_there() -> None:
 
 
 def test_a_mart_that_loses_rows_is_refused(
-    ingested: Installation, monkeypatch: pytest.MonkeyPatch
+    ingested: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broken mart never reaches the tenant's file: the one before stays, byte for byte."""
     wrong = [

@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from tests.conftest import Installation
+from tests.conftest import TemporaryInstallation
 
 PIVOT = """
 select billing_period, environment, sum(billed_cost) as billed_cost
@@ -30,7 +30,7 @@ from monthly_costs group by all order by all
 
 
 def test_from_nothing_to_an_answer(
-    empty: Installation, own_estate: Path, truth: dict[str, Any]
+    empty: TemporaryInstallation, own_estate: Path, truth: dict[str, Any]
 ) -> None:
     """The README's walk: apply, ingest, status, query; every tenant its own."""
     applied = empty.finops("apply", str(own_estate / "tenants.yaml"))
@@ -54,7 +54,7 @@ def test_from_nothing_to_an_answer(
     }
 
 
-def test_ranges_of_months(fresh: Installation) -> None:
+def test_ranges_of_months(fresh: TemporaryInstallation) -> None:
     fresh.finops("ingest", "acme", "--from", "2026-08", "--to", "2026-09")
     months = fresh.rows("acme", "select distinct billing_period as m from costs order by m")
     assert [row["m"] for row in months] == ["2026-08", "2026-09"]
@@ -69,19 +69,19 @@ def test_ranges_of_months(fresh: Installation) -> None:
     assert "no source of tenant globex has a delivery of the months asked for" in missing.stderr
 
 
-def test_an_empty_name_is_not_every_tenant(fresh: Installation) -> None:
+def test_an_empty_name_is_not_every_tenant(fresh: TemporaryInstallation) -> None:
     for words in (("ingest", ""), ("status", ""), ("source", "list", ""), ("project", "list", "")):
         assert "tenant name '' cannot be used" in fresh.finops(*words, ok=False).stderr
     assert not fresh.folder("acme").exists()
 
 
-def test_a_source_keeps_its_location(fresh: Installation) -> None:
+def test_a_source_keeps_its_location(fresh: TemporaryInstallation) -> None:
     again = fresh.finops("source", "add", "acme/payer", "--format", "legacy-cur")
     assert again.stdout == "nothing changed\n"
     assert "cur-hourly" in fresh.finops("source", "list", "acme").stdout
 
 
-def test_forms_of_an_answer(built: Installation, tmp_path: Path) -> None:
+def test_forms_of_an_answer(built: TemporaryInstallation, tmp_path: Path) -> None:
     query = ("query", "acme", PIVOT, "--format")
     shown = built.finops(*query, "table").stdout
     assert "billed_cost" in shown and "unassigned" in shown
@@ -102,7 +102,7 @@ def test_forms_of_an_answer(built: Installation, tmp_path: Path) -> None:
     assert piped.stdout[:4] == b"PAR1" and piped.stderr == b""
 
 
-def test_a_query_from_a_file_and_a_cut_table(built: Installation, tmp_path: Path) -> None:
+def test_a_query_from_a_file_and_a_cut_table(built: TemporaryInstallation, tmp_path: Path) -> None:
     file = tmp_path / "question.sql"
     file.write_text("-- all of it\nselect x_LineItemId from costs")
     shown = built.finops("query", "globex", "-f", str(file))
@@ -111,7 +111,7 @@ def test_a_query_from_a_file_and_a_cut_table(built: Installation, tmp_path: Path
     assert "give SQL" in neither.stderr
 
 
-def test_a_wrong_query_says_what_is_wrong_and_no_path(built: Installation) -> None:
+def test_a_wrong_query_says_what_is_wrong_and_no_path(built: TemporaryInstallation) -> None:
     for sql, said in (
         ("selec 1", "syntax error"),
         ("select nope from costs", "nope"),
@@ -124,7 +124,7 @@ def test_a_wrong_query_says_what_is_wrong_and_no_path(built: Installation) -> No
         assert str(built.data) not in error
 
 
-def test_open_prints_the_line_that_opens_the_file(built: Installation) -> None:
+def test_open_prints_the_line_that_opens_the_file(built: TemporaryInstallation) -> None:
     line = built.finops("open", "acme").stdout.splitlines()
     assert len(line) == 1
     folder, name = re.fullmatch(r"cd (\S+) && duckdb -readonly (\S+)", line[0]).groups()  # type: ignore[union-attr]
@@ -136,7 +136,7 @@ def test_open_prints_the_line_that_opens_the_file(built: Installation) -> None:
     assert int(answer.stdout) == int(built.rows("acme", "select count(*) as n from costs")[0]["n"])
 
 
-def test_the_file_is_for_older_clients_too(built: Installation) -> None:
+def test_the_file_is_for_older_clients_too(built: TemporaryInstallation) -> None:
     """DuckDB's header names the storage version: 1.4 reads what 1.4 wrote."""
     with duckdb.connect() as connection:
         file = built.folder("acme") / "acme.duckdb"
@@ -146,7 +146,7 @@ def test_the_file_is_for_older_clients_too(built: Installation) -> None:
     assert tags["storage_version"].startswith("v1.4.0")
 
 
-def test_files_without_a_manifest(empty: Installation, tmp_path: Path) -> None:
+def test_files_without_a_manifest(empty: TemporaryInstallation, tmp_path: Path) -> None:
     """A bill brought by hand: one call is the whole of its months; a second changes nothing."""
     bill = tmp_path / "bill.csv"
     bill.write_text(
@@ -176,7 +176,7 @@ def test_files_without_a_manifest(empty: Installation, tmp_path: Path) -> None:
     assert "source acme/nope is not known" in wrong.stderr
 
 
-def test_interrupting_leaves_what_was_published(fresh: Installation) -> None:
+def test_interrupting_leaves_what_was_published(fresh: TemporaryInstallation) -> None:
     """Ctrl-C ends with 130; running again goes on and reconciles."""
     command = [sys.executable, "-m", "finops_pipeline.cli", "ingest", "acme"]
     environment = {**os.environ, "FINOPS_DATA": str(fresh.data)}
@@ -188,4 +188,4 @@ def test_interrupting_leaves_what_was_published(fresh: Installation) -> None:
     _, error = running.communicate(timeout=60)
     assert running.returncode == 130 and "Interrupted" in error, error
     fresh.finops("ingest", "acme")
-    assert {status.state for status in fresh.house.status("acme")} == {"reconciled"}
+    assert {status.state for status in fresh.installation.status("acme")} == {"reconciled"}

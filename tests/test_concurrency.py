@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bills import deliver, row
-from tests.conftest import Installation
-from tests.globex import ask
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
+from tests.support.globex import ask
 
 MONTHS = ("2026-07", "2026-08", "2026-09")
 DECLARED = """
@@ -38,9 +38,9 @@ main()
 """
 HOLD = """
 import sys
-from finops_pipeline.pipeline import House
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.settings import load_settings
-with House(load_settings()).writer(sys.argv[1]):
+with Installation(load_settings()).writer(sys.argv[1]):
     print("ready", flush=True)
     sys.stdin.read()
 """
@@ -48,7 +48,7 @@ Process = subprocess.Popen[str]
 
 
 @pytest.fixture
-def two(empty: Installation, tmp_path: Path) -> Installation:
+def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """initech and hooli: the same account and project, three months of bills, nothing ingested."""
     for tenant, cost in (("initech", "1.5"), ("hooli", "7")):
         declared = tmp_path / f"{tenant}.yaml"
@@ -63,7 +63,7 @@ def two(empty: Installation, tmp_path: Path) -> Installation:
 class Processes:
     """Processes of a test on an installation; they end with it."""
 
-    def __init__(self, two: Installation) -> None:
+    def __init__(self, two: TemporaryInstallation) -> None:
         self._two = two
         self._all: list[Process] = []
 
@@ -112,33 +112,37 @@ class Processes:
 
 
 @pytest.fixture
-def run(two: Installation) -> Iterator[Processes]:
+def run(two: TemporaryInstallation) -> Iterator[Processes]:
     processes = Processes(two)
     yield processes
     processes.end()
 
 
-def billed(two: Installation, tenant: str) -> dict[str, Decimal]:
+def billed(two: TemporaryInstallation, tenant: str) -> dict[str, Decimal]:
     sql = "select billing_period as m, sum(billed_cost) as b from monthly_costs group by all"
     return {r["m"]: Decimal(r["b"]) for r in ask(sql, tenant, two.data)}
 
 
-def test_two_ingests_of_the_same_months_end_right(two: Installation, run: Processes) -> None:
+def test_two_ingests_of_the_same_months_end_right(
+    two: TemporaryInstallation, run: Processes
+) -> None:
     said = run.at_once("ingest initech", "ingest initech")
     assert sum("3 landed" in words for words in said) == 1  # the other found it done
     assert billed(two, "initech") == dict.fromkeys(MONTHS, Decimal(12))
-    assert {s.state for s in two.house.status("initech")} == {"reconciled"}
+    assert {s.state for s in two.installation.status("initech")} == {"reconciled"}
     assert not list((two.folder("initech") / ".staging").glob("*"))
 
 
-def test_ingests_of_different_months_end_right(two: Installation, run: Processes) -> None:
+def test_ingests_of_different_months_end_right(two: TemporaryInstallation, run: Processes) -> None:
     said = run.at_once(*(f"ingest initech --month {month}" for month in MONTHS))
     assert all("1 landed" in words for words in said)
     assert billed(two, "initech") == dict.fromkeys(MONTHS, Decimal(12))
-    assert {s.state for s in two.house.status("initech")} == {"reconciled"}
+    assert {s.state for s in two.installation.status("initech")} == {"reconciled"}
 
 
-def test_a_tenant_that_is_written_keeps_no_other_waiting(two: Installation, run: Processes) -> None:
+def test_a_tenant_that_is_written_keeps_no_other_waiting(
+    two: TemporaryInstallation, run: Processes
+) -> None:
     holder = run.begin(HOLD, "initech")
     (said,) = run.at_once("ingest hooli")
     assert "3 landed" in said
@@ -157,7 +161,9 @@ def test_a_tenant_that_is_written_keeps_no_other_waiting(two: Installation, run:
     assert billed(two, "initech") == dict.fromkeys(MONTHS, Decimal(12))
 
 
-def test_declarations_at_the_same_moment_are_all_kept(two: Installation, run: Processes) -> None:
+def test_declarations_at_the_same_moment_are_all_kept(
+    two: TemporaryInstallation, run: Processes
+) -> None:
     names = [f"team-{number}" for number in range(4)]
     commands = []
     for number, name in enumerate(names):
@@ -170,5 +176,5 @@ def test_declarations_at_the_same_moment_are_all_kept(two: Installation, run: Pr
         commands.append(f"apply {declared}")
     run.at_once(*commands)
     for tenant in ("initech", "hooli"):
-        known = two.house.registry.tenant(tenant)
+        known = two.installation.registry.tenant(tenant)
         assert {p.name for p in known.projects} == {"prod", *names}

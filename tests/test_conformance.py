@@ -17,8 +17,8 @@ from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.contracts.focus_rules import row_rules, rules
 from finops_pipeline.contracts.service_categories import SERVICE_SUBCATEGORIES
 from finops_pipeline.contracts.services import SERVICES
-from tests.bills import deliver, row, write_csv
-from tests.conftest import Installation
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row, write_csv
 
 MONTH = "2026-09"
 HEADER = (
@@ -39,7 +39,7 @@ TRUE = dict(zip(HEADER, (
 
 
 @pytest.fixture
-def two(empty: Installation, tmp_path: Path) -> Installation:
+def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """Two tenants: globex with a true report, acme with nothing yet."""
     deliver(tmp_path / "globex", [row("1"), row("2")])
     (tmp_path / "tenants.yaml").write_text(
@@ -52,25 +52,25 @@ def two(empty: Installation, tmp_path: Path) -> Installation:
     return empty
 
 
-def bring(lake: Installation, tmp_path: Path, *rows: dict[str, str]) -> str:
+def bring(lake: TemporaryInstallation, tmp_path: Path, *rows: dict[str, str]) -> str:
     """Ingest a FOCUS export of these rows for acme; returns what the command says."""
     write_csv(tmp_path / "export.csv", list(rows))
     return lake.finops("ingest-file", "acme/export", str(tmp_path / "export.csv")).stderr
 
 
-def told(lake: Installation, tenant: str, ok: bool) -> list[dict[str, str]]:
+def told(lake: TemporaryInstallation, tenant: str, ok: bool) -> list[dict[str, str]]:
     out = lake.finops("validate", tenant, "--month", MONTH, "--format", "csv", ok=ok).stdout
     return list(csv.DictReader(io.StringIO(out)))
 
 
-def test_true_charges_break_nothing(two: Installation, tmp_path: Path) -> None:
+def test_true_charges_break_nothing(two: TemporaryInstallation, tmp_path: Path) -> None:
     assert "rules broken" not in bring(two, tmp_path, TRUE)
     assert told(two, "acme", ok=True) == told(two, "globex", ok=True) == []
     words = two.finops("validate", "globex").stdout
     assert words == f"{len(rules())} rules asked of 1 files of charges: none broken\n"
 
 
-def test_a_broken_rule_is_told_kept_and_exits_1(two: Installation, tmp_path: Path) -> None:
+def test_a_broken_rule_is_told_kept_and_exits_1(two: TemporaryInstallation, tmp_path: Path) -> None:
     """By the run, in the table, on the month's screen and by the command; sums stay as billed."""
     wrong = TRUE | {"ListCost": "3", "ChargeFrequency": "Often"}
     assert "rules broken" in bring(two, tmp_path, TRUE, wrong)
@@ -98,7 +98,7 @@ def test_a_broken_rule_is_told_kept_and_exits_1(two: Installation, tmp_path: Pat
     assert two.rows("acme", "select * from conformance") == []
 
 
-def test_a_known_gap_of_an_export_is_no_failure(two: Installation, tmp_path: Path) -> None:
+def test_a_known_gap_of_an_export_is_no_failure(two: TemporaryInstallation, tmp_path: Path) -> None:
     gap = {k: v for k, v in TRUE.items() if k not in ("SkuId", "SkuPriceId", "ListUnitPrice")}
     assert "rules broken" not in bring(two, tmp_path, gap)
     found = told(two, "acme", ok=True)
@@ -112,7 +112,7 @@ def test_a_known_gap_of_an_export_is_no_failure(two: Installation, tmp_path: Pat
 
 
 def test_words_of_a_bill_neither_steer_a_terminal_nor_forge_a_line(
-    two: Installation, tmp_path: Path
+    two: TemporaryInstallation, tmp_path: Path
 ) -> None:
     name = "N\x1b]0;taken\x07\nok      charges_equal_bill (1 months)"
     wrong = TRUE | {"ServiceName": name, "ChargeFrequency": name}
@@ -133,7 +133,7 @@ def test_words_of_a_bill_neither_steer_a_terminal_nor_forge_a_line(
     assert len(forged) == 1, "only the true one, of finops check"
 
 
-def test_a_file_that_is_damaged_is_told_by_name(two: Installation) -> None:
+def test_a_file_that_is_damaged_is_told_by_name(two: TemporaryInstallation) -> None:
     (file,) = two.folder("globex").rglob("charges.parquet")
     file.write_bytes(file.read_bytes()[:-100])
     (found,) = told(two, "globex", ok=False)
@@ -144,7 +144,7 @@ def test_a_file_that_is_damaged_is_told_by_name(two: Installation) -> None:
     assert found["rule"] == "columns of the contract"
 
 
-def test_asked_of_nothing_and_of_nobody(two: Installation) -> None:
+def test_asked_of_nothing_and_of_nobody(two: TemporaryInstallation) -> None:
     assert "is not known" in two.finops("validate", "umbrella", ok=False).stderr
     assert "no warehouse yet" in two.finops("validate", "acme", ok=False).stderr
     said = two.finops("validate", "globex", "--month", "2020-01", ok=False).stderr

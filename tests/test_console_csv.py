@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Installation
-from tests.globex import ask, finops
+from tests.conftest import TemporaryInstallation
+from tests.support.globex import ask, finops
 
 BY_SERVICE = """\
 "Service","EC2-Instances($)","Support (Developer)($)","S3($)","Total costs($)"
@@ -39,7 +39,7 @@ Date,Service,Linked account,Cost(USD)
 
 
 @pytest.fixture
-def made(empty: Installation, tmp_path: Path) -> Installation:
+def made(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """Two tenants that claim the same account, each with sources that are fed by hand."""
     names = ("console", "by-account", "long")
     sources = [{"name": name, "format": "cost-explorer"} for name in names]
@@ -52,14 +52,16 @@ def made(empty: Installation, tmp_path: Path) -> Installation:
     return empty
 
 
-def bring(made: Installation, source: str, text: str | bytes, *more: str) -> tuple[int, str]:
+def bring(
+    made: TemporaryInstallation, source: str, text: str | bytes, *more: str
+) -> tuple[int, str]:
     """`finops ingest-file` with a download of this text."""
     path = made.data.parent / "costs.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return finops("ingest-file", f"acme/{source}", str(path), *more, data=made.data)
 
 
-def rows(made: Installation, source: str) -> list[tuple[Any, ...]]:
+def rows(made: TemporaryInstallation, source: str) -> list[tuple[Any, ...]]:
     """What the tenant's file says of a source: month, day, project, account, service, costs."""
     found = ask(
         "select billing_period, charge_date, project, sub_account_id, service_name,"
@@ -75,7 +77,7 @@ def rows(made: Installation, source: str) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_by_service(made: Installation) -> None:
+def test_by_service(made: TemporaryInstallation) -> None:
     code, out = bring(made, "console", "\ufeff" + BY_SERVICE.replace("\n", "\r\n"))
     assert code == 0, out
     small = Decimal("0.0000000001")
@@ -94,7 +96,7 @@ def test_by_service(made: Installation) -> None:
     assert not (made.folder("globex") / "landing").exists()
 
 
-def test_by_account_goes_to_projects(made: Installation) -> None:
+def test_by_account_goes_to_projects(made: TemporaryInstallation) -> None:
     code, out = bring(made, "by-account", BY_ACCOUNT.replace("dev($)", "dev(€)"))
     assert (code, "one currency" in out) == (1, True)
     assert bring(made, "by-account", BY_ACCOUNT.replace("($)", "(€)"))[0] == 0
@@ -109,7 +111,7 @@ def test_by_account_goes_to_projects(made: Installation) -> None:
     ]  # fmt: skip
 
 
-def test_the_long_form(made: Installation) -> None:
+def test_the_long_form(made: TemporaryInstallation) -> None:
     code, out = bring(made, "long", LONG, "--metric", "amortized")
     assert code == 0, out
     found = [row[2:7] for row in rows(made, "long")]
@@ -120,7 +122,7 @@ def test_the_long_form(made: Installation) -> None:
     ]
 
 
-def test_one_metric_completes_the_other_and_replaces_its_own(made: Installation) -> None:
+def test_one_metric_completes_the_other_and_replaces_its_own(made: TemporaryInstallation) -> None:
     assert bring(made, "by-account", BY_ACCOUNT)[0] == 0
     landing = made.folder("acme") / "landing/source=by-account/billing_period=2026-10"
     before = (landing / "delivery.parquet").read_bytes()
@@ -164,7 +166,9 @@ OTHERS = {
 }
 
 
-def test_a_file_that_is_not_right_is_refused_and_changes_nothing(made: Installation) -> None:
+def test_a_file_that_is_not_right_is_refused_and_changes_nothing(
+    made: TemporaryInstallation,
+) -> None:
     assert bring(made, "console", BY_SERVICE)[0] == 0
     before = rows(made, "console")
     for name, (old, new, words) in {**TOTALS, **OTHERS}.items():
@@ -181,7 +185,7 @@ def test_a_file_that_is_not_right_is_refused_and_changes_nothing(made: Installat
     assert rows(made, "console") == before
 
 
-def test_two_cuts_of_a_day_do_not_count_twice(made: Installation) -> None:
+def test_two_cuts_of_a_day_do_not_count_twice(made: TemporaryInstallation) -> None:
     assert bring(made, "console", BY_SERVICE)[0] == 0
     code, out = bring(made, "console", BY_ACCOUNT, "--metric", "amortized")
     assert code == 1
@@ -192,13 +196,13 @@ def test_two_cuts_of_a_day_do_not_count_twice(made: Installation) -> None:
     assert {row[4] for row in rows(made, "console") if row[0] == "2026-10"} == {None}
 
 
-def test_a_metric_is_said_of_cost_explorer_only(made: Installation) -> None:
+def test_a_metric_is_said_of_cost_explorer_only(made: TemporaryInstallation) -> None:
     code, out = bring(made, "bill", BY_SERVICE, "--metric", "amortized")
     assert code == 1
     assert "a source of the format cost-explorer" in out
 
 
-def test_totals_may_be_rounded(made: Installation) -> None:
+def test_totals_may_be_rounded(made: TemporaryInstallation) -> None:
     """Columns of 10 decimals and totals that a float added up, or that were cut to cents."""
     rounded = BY_SERVICE.replace('"3.5000000001"', '"3.5"').replace('"32.5000000003"', '"32.5"')
     rounded = rounded.replace('"0.0000000002"', '"0"').replace('"1.2500000001"', '"1.25"')

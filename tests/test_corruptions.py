@@ -11,28 +11,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Installation
-from tests.corruptions import CORRUPTIONS, Corruption, corrupt, noticed_by
+from tests.conftest import TemporaryInstallation
+from tests.support.corruptions import CORRUPTIONS, Corruption, corrupt, noticed_by
 
 MONTH = "2026-09"
 
 
 @pytest.fixture(scope="module")
-def lake(built: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def lake(
+    built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory
+) -> TemporaryInstallation:
     """A copy of the ingested estate; who damages it puts it right again."""
     data = tmp_path_factory.mktemp("corruptions") / "data"
     shutil.copytree(built.data, data)
-    return Installation(data)
+    return TemporaryInstallation(data)
 
 
-def charges(lake: Installation, how: Corruption) -> Path:
+def charges(lake: TemporaryInstallation, how: Corruption) -> Path:
     folder = f"costs/project={how.project}/billing_period={MONTH}"
     return lake.folder(how.tenant) / folder / "charges.parquet"
 
 
 @pytest.mark.parametrize("tenant", ["acme", "globex"])
-def test_true_charges_break_nothing(lake: Installation, tenant: str) -> None:
-    assert noticed_by(lake.house, tenant, MONTH) == []
+def test_true_charges_break_nothing(lake: TemporaryInstallation, tenant: str) -> None:
+    assert noticed_by(lake.installation, tenant, MONTH) == []
 
 
 def test_the_set_is_large_and_each_way_is_one_of_its_own() -> None:
@@ -40,23 +42,25 @@ def test_the_set_is_large_and_each_way_is_one_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("how", CORRUPTIONS, ids=lambda how: how.name)
-def test_each_corruption_is_noticed_by_name(lake: Installation, how: Corruption) -> None:
+def test_each_corruption_is_noticed_by_name(lake: TemporaryInstallation, how: Corruption) -> None:
     file = charges(lake, how)
     kept = file.read_bytes()
     corrupt(file, how, file)
     try:
-        names = noticed_by(lake.house, how.tenant, MONTH, how.project)
+        names = noticed_by(lake.installation, how.tenant, MONTH, how.project)
     finally:
         file.write_bytes(kept)
     assert names, how.name
 
 
-def test_what_is_broken_for_one_tenant_is_not_told_to_the_other(lake: Installation) -> None:
+def test_what_is_broken_for_one_tenant_is_not_told_to_the_other(
+    lake: TemporaryInstallation,
+) -> None:
     file = charges(lake, CORRUPTIONS[0])
     kept = file.read_bytes()
     corrupt(file, CORRUPTIONS[0], file)
     try:
-        assert "ChargeCategory allowed" in noticed_by(lake.house, "acme", MONTH)
-        assert noticed_by(lake.house, "globex", MONTH) == []
+        assert "ChargeCategory allowed" in noticed_by(lake.installation, "acme", MONTH)
+        assert noticed_by(lake.installation, "globex", MONTH) == []
     finally:
         file.write_bytes(kept)

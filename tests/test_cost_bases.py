@@ -14,8 +14,8 @@ from typing import Any
 
 import finops_pipeline
 from finops_pipeline.contracts.dictionary import markdown_table
-from tests.bills import deliver, row
-from tests.conftest import Installation
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
 
 PAGE = Path(finops_pipeline.__file__).parents[1] / "docs" / "cost-bases.md"
 BEGIN, END = "<!-- tests/test_cost_bases.py writes this -->\n", "<!-- to here -->\n"
@@ -89,7 +89,7 @@ from costs
 Costs = tuple[Decimal | None, ...]
 
 
-def told(made: Installation) -> dict[str, tuple[str, Costs]]:
+def told(made: TemporaryInstallation) -> dict[str, tuple[str, Costs]]:
     """Charge -> its category and costs, in the order of the bill."""
     found: dict[str, tuple[str, Costs]] = {}
     for charge in made.rows("acme", SQL):
@@ -154,7 +154,9 @@ def section(charges: dict[str, tuple[str, Costs]]) -> str:
     return f"{markdown_table(names, rows)}\n\n{read}\n"
 
 
-def test_the_page_shows_what_the_pipeline_answers(empty: Installation, tmp_path: Path) -> None:
+def test_the_page_shows_what_the_pipeline_answers(
+    empty: TemporaryInstallation, tmp_path: Path
+) -> None:
     text = "tenants:\n"
     for tenant in ("acme", "globex"):
         source = f"{{name: payer, format: legacy-cur, location: {tenant}/cur}}"

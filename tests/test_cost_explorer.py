@@ -22,12 +22,12 @@ from finops_pipeline import clock
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.orchestration.assets import build_assets
 from finops_pipeline.orchestration.partitions import partitions
-from finops_pipeline.orchestration.resources import Installation as Resource
-from finops_pipeline.sources.cost_explorer import months_there_are
+from finops_pipeline.orchestration.resources import TemporaryInstallation as Resource
+from finops_pipeline.sources.cost_explorer_api import months_there_are
 from finops_pipeline.tenants.months import end_day, first_day, month_of
-from tests.conftest import Installation
-from tests.explorer_server import ACCOUNTS, SERVICES, Said, cost, explorer
-from tests.globex import ask, finops
+from tests.conftest import TemporaryInstallation
+from tests.support.cost_explorer_server import ACCOUNTS, SERVICES, Said, cost, explorer
+from tests.support.globex import ask, finops
 
 TODAY = clock.now().date()
 MONTHS = months_there_are(TODAY)
@@ -51,7 +51,7 @@ def server() -> Iterator[tuple[str, Said]]:
         yield running
 
 
-def declare(made: Installation, **urls: str) -> None:
+def declare(made: TemporaryInstallation, **urls: str) -> None:
     """Tenants that claim the same accounts, each asking its own Cost Explorer."""
     middle = first_day(LAST) + timedelta(days=14)
     tenants = [
@@ -89,7 +89,7 @@ def truth(months: list[str], factor: int = 1) -> Decimal:
     )
 
 
-def summed(made: Installation, tenant: str, where: str = "true") -> dict[str, Decimal]:
+def summed(made: TemporaryInstallation, tenant: str, where: str = "true") -> dict[str, Decimal]:
     rows = ask(
         "select sum(billed_cost) as billed, sum(effective_cost) as effective"
         f" from cost_explorer_daily where {where}",
@@ -99,12 +99,14 @@ def summed(made: Installation, tenant: str, where: str = "true") -> dict[str, De
     return {name: Decimal(value or 0) for name, value in rows[0].items()}
 
 
-def files(made: Installation, tenant: str) -> dict[str, bytes]:
+def files(made: TemporaryInstallation, tenant: str) -> dict[str, bytes]:
     folder = made.folder(tenant)
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.parquet")}
 
 
-def test_days_go_to_projects_and_add_up(empty: Installation, server: tuple[str, Said]) -> None:
+def test_days_go_to_projects_and_add_up(
+    empty: TemporaryInstallation, server: tuple[str, Said]
+) -> None:
     url, said = server
     said.per_page = 100
     with explorer() as (other, quiet):
@@ -140,7 +142,9 @@ def test_days_go_to_projects_and_add_up(empty: Installation, server: tuple[str, 
     assert Decimal(status[0]["source_cost"]) == Decimal(status[0]["billed_cost"]) == truth([LAST])
 
 
-def test_what_a_run_costs_is_recorded(empty: Installation, server: tuple[str, Said]) -> None:
+def test_what_a_run_costs_is_recorded(
+    empty: TemporaryInstallation, server: tuple[str, Said]
+) -> None:
     url, said = server
     said.per_page = 60
     said.faults = [(400, "ThrottlingException"), (503, "ServiceUnavailable")]
@@ -159,7 +163,9 @@ def test_what_a_run_costs_is_recorded(empty: Installation, server: tuple[str, Sa
     assert summed(empty, "acme") == {"billed": truth([LAST]), "effective": truth([LAST], 3)}
 
 
-def test_final_days_are_not_asked_again(empty: Installation, server: tuple[str, Said]) -> None:
+def test_final_days_are_not_asked_again(
+    empty: TemporaryInstallation, server: tuple[str, Said]
+) -> None:
     url, said = server
     yesterday = TODAY - timedelta(days=1)
     said.final_until = yesterday - timedelta(days=2)
@@ -191,7 +197,7 @@ def test_final_days_are_not_asked_again(empty: Installation, server: tuple[str, 
 
 
 def test_a_budget_ends_a_run_between_months(
-    empty: Installation, server: tuple[str, Said], monkeypatch: pytest.MonkeyPatch
+    empty: TemporaryInstallation, server: tuple[str, Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, said = server
     said.per_page = 100
@@ -251,7 +257,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 
 def test_an_answer_that_cannot_be_taken_leaves_the_month(
-    empty: Installation, server: tuple[str, Said]
+    empty: TemporaryInstallation, server: tuple[str, Said]
 ) -> None:
     url, said = server
     said.final_until = date.min
@@ -281,7 +287,9 @@ def test_an_answer_that_cannot_be_taken_leaves_the_month(
     assert status[0]["reason"] is None, "forgotten when the next answer is in order"
 
 
-def test_a_claim_that_changes_moves_days(empty: Installation, server: tuple[str, Said]) -> None:
+def test_a_claim_that_changes_moves_days(
+    empty: TemporaryInstallation, server: tuple[str, Said]
+) -> None:
     url, said = server
     declare(empty, acme=url)
     empty.ingest("acme")
@@ -296,20 +304,20 @@ def test_a_claim_that_changes_moves_days(empty: Installation, server: tuple[str,
     assert summed(empty, "acme") == {"billed": truth(both), "effective": truth(both, 3)}
 
 
-def test_one_account_of_credentials_feeds_one_tenant(empty: Installation) -> None:
+def test_one_account_of_credentials_feeds_one_tenant(empty: TemporaryInstallation) -> None:
     url = "https://ce.us-east-1.amazonaws.com"
     with pytest.raises(RegistryError, match="another tenant"):
         declare(empty, acme=url, globex=url)
-    assert empty.house.registry.names() == []
+    assert empty.installation.registry.names() == []
 
 
 def test_dagster_lands_it_and_gives_its_days_to_projects(
-    empty: Installation, server: tuple[str, Said], monkeypatch: pytest.MonkeyPatch
+    empty: TemporaryInstallation, server: tuple[str, Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, said = server
     declare(empty, acme=url, globex="")
     monkeypatch.setenv("FINOPS_DATA", str(empty.data))
-    parts = partitions(empty.house.registry.tenants(), LAST)
+    parts = partitions(empty.installation.registry.tenants(), LAST)
     for source, works in (("acme/explorer", True), ("globex/explorer", False)):
         done = dg.materialize(
             build_assets(parts),
@@ -323,7 +331,7 @@ def test_dagster_lands_it_and_gives_its_days_to_projects(
     assert summed(empty, "acme") == {"billed": truth([LAST]), "effective": truth([LAST], 3)}
 
 
-def test_moto_answers_as_seeded(empty: Installation) -> None:
+def test_moto_answers_as_seeded(empty: TemporaryInstallation) -> None:
     """The answer of another hand's Cost Explorer, asked through a role of the tenant's account."""
     moto = ThreadedMotoServer("127.0.0.1", port=0)
     moto.start()

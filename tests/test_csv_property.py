@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from finops_pipeline.contracts.bills import CUR
 from finops_pipeline.lake.duck import Limits, scratch_connection
 from finops_pipeline.landing.quarantine import rejected_records
-from finops_pipeline.landing.read import open_files
-from tests.bills import COLUMNS, row
-from tests.mutations.bill import csv_text
+from finops_pipeline.landing.relation import open_files
+from tests.support.bills import COLUMNS, row
+from tests.support.mutations.bill import csv_text
 
 CELL = st.text(
     st.characters(codec="utf-8", exclude_characters="\r\0", exclude_categories=["Cs"]), max_size=12

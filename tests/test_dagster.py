@@ -26,21 +26,21 @@ import pytest
 
 from finops_pipeline.definitions import build_definitions
 from finops_pipeline.marts.library import checks
+from finops_pipeline.orchestration.asset_checks import check_results, check_specs
 from finops_pipeline.orchestration.automation import landing_requests
-from finops_pipeline.orchestration.checks import check_results, check_specs
 from finops_pipeline.orchestration.partitions import asked, partitions
-from finops_pipeline.orchestration.resources import Installation as Resource
+from finops_pipeline.orchestration.resources import TemporaryInstallation as Resource
 from finops_pipeline.orchestration.runs import materialize_tenant
 from finops_pipeline.settings import Settings
-from tests.bills import deliver, row
-from tests.conftest import LAST_MONTH, Installation
+from tests.conftest import LAST_MONTH, TemporaryInstallation
+from tests.support.bills import deliver, row
 
 REPOSITORY = Path(__file__).parent.parent
 MONTHS = ["2026-08", "2026-09", "2026-10"]
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: Installation) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: TemporaryInstallation) -> Path:
     """DAGSTER_HOME of this test, and FINOPS_DATA of its installation."""
     folder = tmp_path / "dagster_home"
     folder.mkdir()
@@ -87,7 +87,7 @@ def test_definitions_load_with_an_empty_registry_and_make_nothing(tmp_path: Path
     assert not data.exists()
 
 
-def test_one_partition_by_the_dagster_command(home: Path, fresh: Installation) -> None:
+def test_one_partition_by_the_dagster_command(home: Path, fresh: TemporaryInstallation) -> None:
     words = ("asset", "materialize", "-m", "finops_pipeline.definitions", "--select")
     done = dagster(*words, "landing", "--partition", f"{LAST_MONTH}|globex/payer")
     assert done.returncode == 0, done.stderr
@@ -99,7 +99,7 @@ def test_one_partition_by_the_dagster_command(home: Path, fresh: Installation) -
 
 
 def test_a_refused_month_fails_its_run_and_says_why(
-    home: Path, fresh: Installation, own_estate: Path
+    home: Path, fresh: TemporaryInstallation, own_estate: Path
 ) -> None:
     next(own_estate.glob("globex/payer/**/BILLING_PERIOD=2026-09/*-00001.*.parquet")).unlink()
     words = ("asset", "materialize", "-m", "finops_pipeline.definitions", "--select")
@@ -118,12 +118,14 @@ def test_a_month_without_a_delivery_is_not_marked_done(home: Path) -> None:
 
 
 def test_a_whole_tenant_in_three_runs(
-    home: Path, fresh: Installation, truth: dict[str, Any]
+    home: Path, fresh: TemporaryInstallation, truth: dict[str, Any]
 ) -> None:
-    house = fresh.house
+    installation = fresh.installation
     for name in ("acme", "globex"):
         with dg.DagsterInstance.get() as instance:
-            runs = materialize_tenant(instance, house, house.registry.tenant(name), MONTHS)
+            runs = materialize_tenant(
+                instance, installation, installation.registry.tenant(name), MONTHS
+            )
             assert len(runs) == 3
             tags = [instance.get_run_by_id(run).tags for run in runs]  # type: ignore[union-attr]
         assert all(tag["finops/tenant"] == name for tag in tags)
@@ -146,7 +148,7 @@ def test_a_whole_tenant_in_three_runs(
     assert all(f"{basis}_USD" in one for basis in bases)
     assert one["dagster/row_count"] > 0 and one["duration_seconds"] > 0 and one["size_bytes"] > 0
     assert one["dagster/column_schema"].columns[1].name == "BilledCost"
-    assert all(status.state == "reconciled" for status in house.status("acme"))
+    assert all(status.state == "reconciled" for status in installation.status("acme"))
 
 
 def checked() -> dict[str, tuple[bool, dict[str, Any]]]:
@@ -163,7 +165,9 @@ def checked() -> dict[str, tuple[bool, dict[str, Any]]]:
     return said
 
 
-def test_checks_stand_beside_the_asset(home: Path, fresh: Installation, tmp_path: Path) -> None:
+def test_checks_stand_beside_the_asset(
+    home: Path, fresh: TemporaryInstallation, tmp_path: Path
+) -> None:
     """What a refresh found is told by Dagster too; the other tenant's months say nothing of it."""
     late = row("7", day="2026-08-30", **{"bill/BillingPeriodStartDate": "2026-09-01T00:00:00Z"})
     words = ["tenants:"]
@@ -173,10 +177,12 @@ def test_checks_stand_beside_the_asset(home: Path, fresh: Installation, tmp_path
         words += ["        format: legacy-cur", f"        location: {tmp_path / name}"]
     (tmp_path / "two.yaml").write_text("\n".join(words))
     fresh.apply(tmp_path / "two.yaml")
-    house = fresh.house
+    installation = fresh.installation
     with dg.DagsterInstance.get() as instance:
         for name, rows_found in (("initech", 1), ("umbrella", 0)):
-            materialize_tenant(instance, house, house.registry.tenant(name), ["2026-09"])
+            materialize_tenant(
+                instance, installation, installation.registry.tenant(name), ["2026-09"]
+            )
             found = checked()
             assert set(found) == {check.name for check in checks()} | {"conformance"}
             passed, said = found["charges_in_period"]
@@ -185,12 +191,12 @@ def test_checks_stand_beside_the_asset(home: Path, fresh: Installation, tmp_path
             assert ("2026-08-30" in said["failures"]) is bool(rows_found)
             assert found["charges_equal_lines"][0]
             assert found["conformance"][0] is not bool(rows_found)
-    of_nothing = check_results(house, asked(["2020-01|umbrella"]))
+    of_nothing = check_results(installation, asked(["2020-01|umbrella"]))
     assert not any(one.passed for one in of_nothing), "nothing was checked, so nothing passed"
 
 
-def test_project_to_tenant_is_exact(fresh: Installation) -> None:
-    parts = partitions(fresh.house.registry.tenants(), "2026-08")
+def test_project_to_tenant_is_exact(fresh: TemporaryInstallation) -> None:
+    parts = partitions(fresh.installation.registry.tenants(), "2026-08")
     upstream = parts.costs_to_warehouse.get_upstream_mapped_partitions_result_for_partitions(
         parts.warehouse.subset_with_partition_keys(["2026-09|acme"]), parts.warehouse, parts.costs
     )
@@ -217,7 +223,7 @@ def test_keys_are_taken_apart_by_tenant() -> None:
 
 
 def test_the_schedule_asks_for_what_is_delivered(
-    home: Path, fresh: Installation, monkeypatch: pytest.MonkeyPatch
+    home: Path, fresh: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("finops_pipeline.clock.this_month", lambda: "2026-11")
     context = dg.build_schedule_context()
@@ -308,14 +314,14 @@ query ($id: String!) {
 
 
 def test_backfill_of_one_project_over_its_months(
-    served: str, home: Path, fresh: Installation
+    served: str, home: Path, fresh: TemporaryInstallation
 ) -> None:
     """A backfill as the UI launches it: one project's months in one run, no other tenant."""
-    house = fresh.house
+    installation = fresh.installation
     until(60, lambda: ask(served, "{ version }"), home / "served.log")
     with dg.DagsterInstance.get() as instance:
-        tenant = house.registry.tenant("globex")
-        materialize_tenant(instance, house, tenant, MONTHS)
+        tenant = installation.registry.tenant("globex")
+        materialize_tenant(instance, installation, tenant, MONTHS)
     shutil.rmtree(fresh.folder("globex") / "costs/project=prod")
     params = {
         "assetSelection": [{"path": ["costs"]}],

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.before_the_fault import Bill, Estate, build
-from tests.faulty_proxy import FaultyServer, line
-from tests.servers import Store
+from tests.support.before_the_fault import Bill, Estate, build
+from tests.support.faulty_proxy import FaultyServer, line
+from tests.support.servers import Store
 
 __all__ = ["line"]
 
@@ -40,7 +40,7 @@ def estate(store: Store, line: FaultyServer, tmp_path_factory: pytest.TempPathFa
 
 
 def tries(estate: Estate, mode: str, sizes: list[int]) -> list[dict[str, Any]]:
-    words = [sys.executable, "-m", "tests.full_disk", str(estate.work), mode]
+    words = [sys.executable, "-m", "tests.support.full_disk", str(estate.work), mode]
     words += [str(size * KIB) for size in sizes]
     if mode == "disk":
         words = ["unshare", "-m", *words]

@@ -18,9 +18,9 @@ import finops_pipeline
 from finops_pipeline.cli.app import app
 from finops_pipeline.cli.pages import pages
 from finops_pipeline.contracts.tables import TABLES
-from finops_pipeline.focus.comparisons import AGREES, EXPLAINED, NOT_CHECKED
-from finops_pipeline.focus.comparisons import DIFFERS as APART
-from finops_pipeline.focus.states import (
+from finops_pipeline.reconciliation.comparisons import AGREES, EXPLAINED, NOT_CHECKED
+from finops_pipeline.reconciliation.comparisons import DIFFERS as APART
+from finops_pipeline.reconciliation.states import (
     DIFFERS,
     EMPTY,
     INCOMPLETE,
@@ -31,7 +31,7 @@ from finops_pipeline.focus.states import (
 from finops_pipeline.settings import Settings
 from finops_pipeline.tenants.declare import apply, read_declaration
 from finops_pipeline.tenants.registry import Registry
-from tests.conftest import LAST_MONTH, MONTHS, SEED, Installation
+from tests.conftest import LAST_MONTH, MONTHS, SEED, TemporaryInstallation
 
 ROOT = Path(finops_pipeline.__file__).parents[1]
 README = ROOT / "README.md"
@@ -171,14 +171,14 @@ def test_the_readme_is_short_and_its_declaration_holds(tmp_path: Path) -> None:
 def test_the_readme_shows_every_floor() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     floors = project["tool"]["importlinter"]["contracts"][0]["layers"]
-    house = next(
+    installation = next(
         block for block in _fenced(README.read_text(encoding="utf-8"), "") if "cli " in block
     )
-    shown = [re.split(r" {2,}", line)[0].strip() for line in house.splitlines()]
+    shown = [re.split(r" {2,}", line)[0].strip() for line in installation.splitlines()]
     assert shown == floors
 
 
-def test_the_tour_gives_the_answers_it_shows(built: Installation) -> None:
+def test_the_tour_gives_the_answers_it_shows(built: TemporaryInstallation) -> None:
     text = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
     assert f'seed={SEED}, last_month="{LAST_MONTH}", months={MONTHS}' in text
     shown = re.findall(

@@ -20,9 +20,9 @@ import yaml
 
 from finops_pipeline.contracts.headers import header_of, landed_name
 from finops_pipeline.lake.warehouse import reading
-from tests.bills import deliver, row, write_csv
-from tests.conftest import Installation
-from tests.export_forms import MONTH, write_form
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row, write_csv
+from tests.support.export_forms import MONTH, write_form
 
 TENANTS = ("acme", "globex")
 
@@ -32,7 +32,7 @@ class Drifting:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.made = Installation(home / "data")
+        self.made = TemporaryInstallation(home / "data")
         sources = [("cur", "legacy-cur"), ("cur2", "cur-2.0"), ("focus", "focus")]
         tenants = []
         for tenant in TENANTS:
@@ -59,12 +59,12 @@ class Drifting:
 
     def ask(self, sql: str, tenant: str = "acme") -> list[tuple[Any, ...]]:
         """Rows of a query of the tenant's file."""
-        with reading(self.made.house.folder(tenant)) as connection:
+        with reading(self.made.installation.folder(tenant)) as connection:
             return connection.execute(sql).fetchall()
 
     def drift(self, month: str, source: str = "cur") -> str | None:
         """What is told of a reconciled month's columns, the same in the tenant's file."""
-        told = {(s.source, s.billing_period): s for s in self.made.house.status("acme")}
+        told = {(s.source, s.billing_period): s for s in self.made.installation.status("acme")}
         assert told[source, month].state == "reconciled", told[source, month].reason
         sql = f"select drift from data_status where source = '{source}'"
         assert self.ask(f"{sql} and billing_period = '{month}'") == [(told[source, month].drift,)]

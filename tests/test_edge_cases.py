@@ -18,7 +18,8 @@ import yaml
 
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.cur import canonical
-from tests.beside_globex import (
+from tests.conftest import TemporaryInstallation
+from tests.support.beside_globex import (
     FOLDER,
     MONTH,
     ZEROS,
@@ -29,9 +30,8 @@ from tests.beside_globex import (
     take,
     two,
 )
-from tests.bills import deliver, row, write_csv
-from tests.conftest import Installation
-from tests.globex import finops
+from tests.support.bills import deliver, row, write_csv
+from tests.support.globex import finops
 
 __all__ = ["built_globex", "two"]
 
@@ -41,13 +41,13 @@ ROOT = Path(__file__).parents[1]
 # --- what stands in a bill
 
 
-def test_account_ids_keep_their_leading_zeros_in_text(two: Installation) -> None:
+def test_account_ids_keep_their_leading_zeros_in_text(two: TemporaryInstallation) -> None:
     take(two, [row("1", account=ZEROS), row("2")])
     assert billed(two, "SubAccountId") == {ZEROS: 1, "111122223333": 2}
     assert billed(two) == {"prod": 3}
 
 
-def test_account_ids_regain_the_zeros_that_a_number_loses(two: Installation) -> None:
+def test_account_ids_regain_the_zeros_that_a_number_loses(two: TemporaryInstallation) -> None:
     """Parquet files with ids as numbers, beside one that has text; an odd one stays as it is."""
     folder = two.data.parent / f"acme/cur/{FOLDER}"
     ids: list[Any] = [pa.array([1122334455], kind) for kind in (pa.int64(), pa.float64())]
@@ -63,7 +63,9 @@ def test_account_ids_regain_the_zeros_that_a_number_loses(two: Installation) -> 
     assert billed(two) == {"prod": 4, "unassigned": 1}
 
 
-def test_days_outside_the_month_belong_to_the_bill_they_stand_in(two: Installation) -> None:
+def test_days_outside_the_month_belong_to_the_bill_they_stand_in(
+    two: TemporaryInstallation,
+) -> None:
     """All usage before the bill's month, and a fee whose end is a year away: no row is lost."""
     month = {"bill/BillingPeriodStartDate": f"{MONTH}-01T00:00:00Z"}
     plan = "arn:aws:savingsplans::111122223333:savingsplan/one"
@@ -82,10 +84,10 @@ def test_days_outside_the_month_belong_to_the_bill_they_stand_in(two: Installati
     days = rows(two, "select min(charge_date), max(charge_date), sum(billed_cost) from daily_costs")
     assert months == [(MONTH, 1200)]
     assert [*map(str, days[0])][:2] == ["2026-09-12"] * 2 and days[0][2] == 1200
-    assert {s.state for s in two.house.status("acme")} == {"reconciled"}
+    assert {s.state for s in two.installation.status("acme")} == {"reconciled"}
 
 
-def test_the_final_bill_replaces_the_open_one_whole(two: Installation) -> None:
+def test_the_final_bill_replaces_the_open_one_whole(two: TemporaryInstallation) -> None:
     """Without an invoice, then with one and with fewer rows: nothing of the open bill stays."""
     take(two, [row(c, **{"bill/InvoiceId": ""}) for c in ("1", "2", "4")])
     assert rows(two, "select distinct InvoiceId from costs") == [(None,)]
@@ -94,7 +96,7 @@ def test_the_final_bill_replaces_the_open_one_whole(two: Installation) -> None:
     assert billed(two, "InvoiceId") == {"77": Decimal("2.5"), "78": 4}
 
 
-def test_a_month_long_closed_is_restated_alone(two: Installation) -> None:
+def test_a_month_long_closed_is_restated_alone(two: TemporaryInstallation) -> None:
     """Credits of two years ago: what counts is what AWS delivers, not how old it is."""
     old = "2024-02"
     deliver(two.data.parent / "acme/cur", [row("10", day="2024-02-29")], old)
@@ -110,7 +112,7 @@ def test_a_month_long_closed_is_restated_alone(two: Installation) -> None:
 # --- tags
 
 
-def test_tags_of_many_columns_and_files(two: Installation) -> None:
+def test_tags_of_many_columns_and_files(two: TemporaryInstallation) -> None:
     """A row without a tag has `{}`; keys add up over files; keys that differ by case are two."""
     folder = two.data.parent / f"acme/cur/{FOLDER}"
     tags = "resourceTags/"
@@ -131,7 +133,7 @@ def test_tags_of_many_columns_and_files(two: Installation) -> None:
 # --- projects
 
 
-def test_an_account_that_moves_and_comes_back(two: Installation, tmp_path: Path) -> None:
+def test_an_account_that_moves_and_comes_back(two: TemporaryInstallation, tmp_path: Path) -> None:
     text = {
         "prod": [{"id": "444455556666", "to": "2026-09-10"},
                  {"id": "444455556666", "from": "2026-09-20"}],

@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from finops_pipeline.sources.location import LocalFolder
-from tests.beside_globex import (
+from tests.conftest import TemporaryInstallation
+from tests.support.beside_globex import (
     FOLDER,
     MONTH,
     ZEROS,
@@ -29,16 +30,15 @@ from tests.beside_globex import (
     take,
     two,
 )
-from tests.bills import deliver, row, write_csv
-from tests.conftest import Installation
-from tests.faulty_proxy import FOREVER, Exchange, Fault, FaultyServer, line
-from tests.globex import finops
-from tests.servers import Store
+from tests.support.bills import deliver, row, write_csv
+from tests.support.faulty_proxy import FOREVER, Exchange, Fault, FaultyServer, line
+from tests.support.globex import finops
+from tests.support.servers import Store
 
 __all__ = ["built_globex", "line", "two"]
 
 
-def test_a_delivery_of_more_than_a_hundred_files(two: Installation) -> None:
+def test_a_delivery_of_more_than_a_hundred_files(two: TemporaryInstallation) -> None:
     folder = two.data.parent / f"acme/cur/{FOLDER}"
     names = [f"cur-{number:05d}.csv.gz" for number in range(1, 121)]
     for number, name in enumerate(names, start=1):
@@ -51,7 +51,9 @@ def test_a_delivery_of_more_than_a_hundred_files(two: Installation) -> None:
 
 
 @pytest.mark.parametrize("ending", [".csv.bz2", ".csv.xz", ".csv.zst", ".orc"])
-def test_files_of_a_kind_that_is_not_read_are_refused(two: Installation, ending: str) -> None:
+def test_files_of_a_kind_that_is_not_read_are_refused(
+    two: TemporaryInstallation, ending: str
+) -> None:
     folder = two.data.parent / f"acme/cur/{FOLDER}"
     manifest(folder, [f"cur-1{ending}"])
     (folder / f"cur-1{ending}").write_bytes(b"x")
@@ -62,7 +64,7 @@ def test_files_of_a_kind_that_is_not_read_are_refused(two: Installation, ending:
 
 @pytest.mark.parametrize("good", [True, False], ids=["good file", "damaged file"])
 def test_a_manifest_that_goes_while_its_files_are_read(
-    two: Installation, monkeypatch: pytest.MonkeyPatch, good: bool
+    two: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch, good: bool
 ) -> None:
     """Nothing is published; and what is wrong with a file is told before what went later."""
     take(two, [row("1")])
@@ -84,7 +86,7 @@ def test_a_manifest_that_goes_while_its_files_are_read(
 
 
 def test_a_disk_too_small_for_the_text_of_a_bill(
-    two: Installation, monkeypatch: pytest.MonkeyPatch
+    two: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Room for the packed file, not for what it inflates to."""
     bill = deliver(two.data.parent / "acme/cur", [row("1")] * 5000).with_name("cur-1.csv.gz")
@@ -97,7 +99,7 @@ def test_a_disk_too_small_for_the_text_of_a_bill(
     assert "cur-1.csv" not in str(sorted(two.data.rglob("*")))
 
 
-def test_several_reports_in_one_place(two: Installation, tmp_path: Path) -> None:
+def test_several_reports_in_one_place(two: TemporaryInstallation, tmp_path: Path) -> None:
     """A location that holds several reports feeds a source of a report's name, or is refused."""
     place, none = tmp_path / "acme/several", tmp_path / "acme/none"
     for name, cost in (("daily", "1"), ("hourly", "2")):
@@ -119,7 +121,7 @@ def test_several_reports_in_one_place(two: Installation, tmp_path: Path) -> None
 
 @pytest.fixture
 def bucket(
-    two: Installation, store: Store, line: FaultyServer, monkeypatch: pytest.MonkeyPatch,
+    two: TemporaryInstallation, store: Store, line: FaultyServer, monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> str:  # fmt: skip
     """A bucket with the bills of two payers, which acme's sources payer-1 and payer-2 read."""
@@ -154,7 +156,7 @@ def without_length(to: Exchange) -> None:
 
 
 def test_two_payers_in_one_bucket_from_a_store_that_tells_no_length(
-    two: Installation, bucket: str, line: FaultyServer
+    two: TemporaryInstallation, bucket: str, line: FaultyServer
 ) -> None:
     line.script(
         Fault(without_length, "data", times=FOREVER),
@@ -171,18 +173,20 @@ def test_two_payers_in_one_bucket_from_a_store_that_tells_no_length(
 # --- tenants and registry
 
 
-def test_the_same_bill_in_two_tenants_stays_apart(two: Installation, census: Census) -> None:
+def test_the_same_bill_in_two_tenants_stays_apart(
+    two: TemporaryInstallation, census: Census
+) -> None:
     """The same bytes, account, source, month and id: each counts its own, and forgets it alone."""
     take(two, [row("777.77", account=ZEROS)])
     bill = {"prod": Decimal("777.77")}
     assert billed(two) == billed(two, tenant="globex") == bill
-    ids = [two.house.status(tenant)[0].billed_cost for tenant in ("acme", "globex")]
+    ids = [two.installation.status(tenant)[0].billed_cost for tenant in ("acme", "globex")]
     assert ids == [Decimal("777.77")] * 2
     take(two, [row("1", account=ZEROS)], assembly="two")
     assert billed(two) == {"prod": 1} and billed(two, tenant="globex") == bill
 
 
-def test_reading_makes_no_tenant(two: Installation, census: Census) -> None:
+def test_reading_makes_no_tenant(two: TemporaryInstallation, census: Census) -> None:
     deliver(two.data.parent / "acme/cur", [row("1")])
     before = census(two.data), sorted(two.data.rglob("*"))
     for tenant in ("acme", "initech"):  # declared and never ingested; not known at all
@@ -201,23 +205,25 @@ def test_reading_makes_no_tenant(two: Installation, census: Census) -> None:
             assert code in (0, 1), said
             assert code == 1 or tenant == "acme", words
             assert (census(two.data), sorted(two.data.rglob("*"))) == before, words
-    assert [tenant.name for tenant in two.house.registry.tenants()] == ["acme", "globex"]
+    assert [tenant.name for tenant in two.installation.registry.tenants()] == ["acme", "globex"]
 
 
-def test_a_source_removed_while_its_ingest_waits(two: Installation, tmp_path: Path) -> None:
+def test_a_source_removed_while_its_ingest_waits(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
     """Who waits for the tenant's lock works by what is declared when the wait is over."""
     deliver(tmp_path / "acme/cur", [row("1")])
     deliver(tmp_path / "acme/other", [row("2")])
     words = ("--format", "legacy-cur", "--location", str(tmp_path / "acme/other"))
     assert finops("source", "add", "acme/other", *words)[0] == 0
-    before = two.house.registry.tenant("acme")
+    before = two.installation.registry.tenant("acme")
     waits = threading.Thread(target=two.ingest, args=("acme",))
-    with two.house.writer("acme"):
+    with two.installation.writer("acme"):
         waits.start()
         waits.join(0.5)
         assert waits.is_alive()
         left = tuple(source for source in before.sources if source.name != "other")
-        two.house.registry.save(before.model_copy(update={"sources": left}))
+        two.installation.registry.save(before.model_copy(update={"sources": left}))
     waits.join(60)
     assert billed(two, "x_Source") == {"payer": 1}
     assert not (two.folder("acme") / "landing/source=other").exists()

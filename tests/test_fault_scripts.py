@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.before_the_fault import Estate, build
 from tests.conftest import FIGURES
-from tests.faulty_proxy import (
+from tests.support.before_the_fault import Estate, build
+from tests.support.faulty_proxy import (
     FOREVER,
     Deed,
     Fault,
@@ -32,7 +32,7 @@ from tests.faulty_proxy import (
     stalls,
     trickles,
 )
-from tests.servers import Store
+from tests.support.servers import Store
 
 __all__ = ["line"]
 

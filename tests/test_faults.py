@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.before_the_fault import FOLDER, WELL, Bill, Estate, Ran, build
 from tests.conftest import FIGURES
-from tests.faulty_proxy import (
+from tests.support.before_the_fault import FOLDER, WELL, Bill, Estate, Ran, build
+from tests.support.faulty_proxy import (
     FOREVER,
     Asked,
     Fault,
@@ -33,7 +33,7 @@ from tests.faulty_proxy import (
     stalls,
     trickles,
 )
-from tests.servers import Store
+from tests.support.servers import Store
 
 __all__ = ["line"]
 
@@ -184,7 +184,7 @@ def test_the_run_as_a_whole(night: Night) -> None:
     assert night.seen_after == estate.new
     assert not estate.leftovers()
     for tenant in estate.tenants:
-        assert {s.state for s in estate.made.house.status(tenant)} == {"reconciled"}
+        assert {s.state for s in estate.made.installation.status(tenant)} == {"reconciled"}
 
 
 def test_only_the_missing_bytes_are_fetched_again(night: Night) -> None:

@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from finops_pipeline.contracts.focus import FOCUS_1_2
-from tests.bills import deliver
-from tests.conftest import Installation
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver
 
 _FOCUS_1_0 = """
 AvailabilityZone BilledCost BillingAccountId BillingAccountName BillingCurrency BillingPeriodEnd
@@ -68,7 +68,7 @@ def test_versions_have_43_57_and_65_columns() -> None:
 
 @pytest.mark.parametrize("tenant", ["acme", "globex"])
 def test_any_duckdb_reads_them_from_the_tenants_folder(
-    built: Installation, truth: dict[str, Any], tenant: str
+    built: TemporaryInstallation, truth: dict[str, Any], tenant: str
 ) -> None:
     os.chdir(built.folder(tenant))
     said = [m for s in truth["tenants"][tenant]["sources"].values() for m in s.values()]
@@ -94,7 +94,7 @@ def test_any_duckdb_reads_them_from_the_tenants_folder(
 
 @pytest.mark.parametrize("sql", PUBLISHED)
 def test_published_queries_run_unchanged(
-    built: Installation, truth: dict[str, Any], sql: str
+    built: TemporaryInstallation, truth: dict[str, Any], sql: str
 ) -> None:
     key = {"BilledCost": "billed_cost", "EffectiveCost": "effective_cost"}[PUBLISHED[sql]]
     rows = built.rows("acme", sql)
@@ -103,7 +103,9 @@ def test_published_queries_run_unchanged(
     assert sum(Decimal(list(row.values())[-1]) for row in rows) == true
 
 
-def test_without_a_charge_they_are_there_and_empty(empty: Installation, tmp_path: Path) -> None:
+def test_without_a_charge_they_are_there_and_empty(
+    empty: TemporaryInstallation, tmp_path: Path
+) -> None:
     text = "tenants:\n- name: acme\n  sources: [{name: payer, format: legacy-cur, location: cur}]\n"
     (tmp_path / "tenants.yaml").write_text(text)
     deliver(tmp_path / "cur", [])

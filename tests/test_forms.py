@@ -17,11 +17,11 @@ import pytest
 import yaml
 
 from finops_pipeline.lake.warehouse import reading
-from finops_pipeline.landing.columns import renames_of
-from finops_pipeline.sources.synthetic.estate import write_delivery
-from tests.conftest import Installation
-from tests.estate_in_s3 import may_read
-from tests.export_forms import (
+from finops_pipeline.landing.column_names import renames_of
+from finops_pipeline.synthetic.estate import write_delivery
+from tests.conftest import TemporaryInstallation
+from tests.support.estate_in_s3 import may_read
+from tests.support.export_forms import (
     FORMS,
     LAST_MONTH,
     MONTH,
@@ -30,9 +30,9 @@ from tests.export_forms import (
     declaration,
     write_form,
 )
-from tests.globex import finops
-from tests.servers import Store
-from tests.synthetic_bills import digests
+from tests.support.globex import finops
+from tests.support.servers import Store
+from tests.support.synthetic_bills import digests
 
 BUCKET = "export-forms"
 TENANTS = tuple(SOURCES)
@@ -48,19 +48,19 @@ class Forms:
 
     store: Store
     home: Path
-    made: dict[str, Installation] = field(default_factory=dict)
+    made: dict[str, TemporaryInstallation] = field(default_factory=dict)
     truths: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
-    def of(self, form: str) -> Installation:
+    def of(self, form: str) -> TemporaryInstallation:
         """The installation that has a source in this form."""
         kind = FORMS[form].format
         if kind not in self.made:
             self.made[kind] = self._ingested(kind)
         return self.made[kind]
 
-    def _ingested(self, kind: str) -> Installation:
-        made = Installation(self.home / kind / "data")
+    def _ingested(self, kind: str) -> TemporaryInstallation:
+        made = TemporaryInstallation(self.home / kind / "data")
         locations: dict[str, dict[str, str]] = {tenant: {} for tenant in TENANTS}
         for name in (name for name, form in FORMS.items() if form.format == kind):
             for tenant in TENANTS:
@@ -102,22 +102,28 @@ def forms(all_forms: Forms, credentials: Path, monkeypatch: pytest.MonkeyPatch) 
     return all_forms
 
 
-def exactly(made: Installation, tenant: str, source: str, month: str, true: dict[str, Any]) -> None:
+def exactly(
+    made: TemporaryInstallation, tenant: str, source: str, month: str, true: dict[str, Any]
+) -> None:
     """Status and charges of a source's month against the truth, to the last decimal."""
-    told = {(s.source, s.billing_period): s for s in made.house.status(tenant)}[source, month]
+    told = {(s.source, s.billing_period): s for s in made.installation.status(tenant)}[
+        source, month
+    ]
     assert told.state == "reconciled", told.reason
     assert told.rows_read == told.rows_kept == true["rows"]
     assert told.source_cost == told.billed_cost == Decimal(true["billed_cost"])
     assert told.effective_cost == Decimal(true["effective_cost"])
 
 
-def charged(made: Installation, tenant: str, key: str, source: str) -> dict[str, list[Decimal]]:
+def charged(
+    made: TemporaryInstallation, tenant: str, key: str, source: str
+) -> dict[str, list[Decimal]]:
     """Billed and effective cost of a source's month by a column of `costs`."""
     sql = (
         f"select {key} as x_key, sum(BilledCost), sum(EffectiveCost) from costs"
         f" where x_Source = '{source}' and billing_period = '{MONTH}' group by all"
     )
-    folder = made.house.folder(tenant)
+    folder = made.installation.folder(tenant)
     with reading(folder) as connection:
         return {row[0]: list(row[1:]) for row in connection.execute(sql).fetchall()}
 
@@ -158,9 +164,9 @@ def test_tags_survive_every_form_and_nothing_is_unknown(
             count(x_UnknownColumns), count(*) filter (regexp_matches(Tags, 'user[_:]'))
         from costs where x_Source = '{form}'
     """
-    with reading(made.house.folder(tenant)) as connection:
+    with reading(made.installation.folder(tenant)) as connection:
         (told,) = connection.execute(sql).fetchall()
-    (drifts,) = {s.drift for s in made.house.status(tenant) if s.source == form}
+    (drifts,) = {s.drift for s in made.installation.status(tenant) if s.source == form}
     assert drifts is None
     if form == "cur2-subset":
         assert told == (0, 0, 0, 0)
@@ -196,9 +202,11 @@ def test_what_an_exports_query_says_of_its_columns(query: str, renames: dict[str
         assert renames_of(connection, query) == renames
 
 
-def sources_at(home: Path, store: Store, places: dict[str, str], kind: str) -> Installation:
+def sources_at(
+    home: Path, store: Store, places: dict[str, str], kind: str
+) -> TemporaryInstallation:
     """An installation whose tenant acme reads a source (name -> place) for each."""
-    made = Installation(home / "data")
+    made = TemporaryInstallation(home / "data")
     more = {"format": kind, "profile": "acme", "endpoint_url": store.url}
     sources = [
         {"name": name, "location": f"s3://{BUCKET}/acme/{place}"} | more
@@ -272,7 +280,7 @@ def test_folders_brought_by_hand(tmp_path: Path) -> None:
     declared = tmp_path / "tenants.yaml"
     tenants = [{"name": tenant, "sources": sources} for tenant in TENANTS]
     declared.write_text(yaml.safe_dump({"tenants": tenants}))
-    made = Installation(tmp_path / "data")
+    made = TemporaryInstallation(tmp_path / "data")
     made.apply(declared)
     for name in BY_HAND:
         truths, folder = {}, tmp_path / "by-hand" / name
@@ -288,7 +296,7 @@ def test_folders_brought_by_hand(tmp_path: Path) -> None:
         assert "3 files that are no bills: .hidden.csv, READ ME.txt, deep/_SUCCESS.csv" in said
         for month, true in truths.items():
             exactly(made, "acme", name, month, true)
-    assert made.house.status("globex") == []
+    assert made.installation.status("globex") == []
 
 
 def _copy_bills(report: Path, folder: Path) -> None:
@@ -303,7 +311,7 @@ def test_a_folder_that_is_a_report_or_empty_is_refused(tmp_path: Path) -> None:
     declared = tmp_path / "tenants.yaml"
     sources = [{"name": "cur", "format": "legacy-cur"}]
     declared.write_text(yaml.safe_dump({"tenants": [{"name": "acme", "sources": sources}]}))
-    made = Installation(tmp_path / "data")
+    made = TemporaryInstallation(tmp_path / "data")
     made.apply(declared)
     report = write_form(tmp_path, "acme", "cur-gz-new").report
     (tmp_path / "nothing").mkdir()
@@ -311,4 +319,4 @@ def test_a_folder_that_is_a_report_or_empty_is_refused(tmp_path: Path) -> None:
     for folder, words in ((report, "2 manifests"), (tmp_path / "nothing", "notes.txt")):
         code, said = finops("ingest-file", "acme/cur", str(folder), data=made.data)
         assert code == 1 and words in said, said
-    assert made.house.status("acme") == []
+    assert made.installation.status("acme") == []

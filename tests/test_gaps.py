@@ -14,9 +14,9 @@ import pytest
 
 from finops_pipeline import clock
 from finops_pipeline.tenants.months import shift
-from tests.bills import deliver, row, write_csv
-from tests.conftest import Installation
-from tests.globex import finops
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row, write_csv
+from tests.support.globex import finops
 
 NOW = clock.this_month()
 AGO = [shift(NOW, -months) for months in range(9)]
@@ -33,7 +33,7 @@ def bill(month: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def two(empty: Installation, tmp_path: Path) -> Installation:
+def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """hooli has every month to now; initech's sources have gaps."""
     declared = tmp_path / "tenants.yaml"
     declared.write_text(
@@ -81,7 +81,7 @@ def told(*words: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(out)))
 
 
-def test_every_gap_has_its_reason_and_cure(two: Installation) -> None:
+def test_every_gap_has_its_reason_and_cure(two: TemporaryInstallation) -> None:
     found = {(g["source"], g["billing_period"]): g for g in told("initech")}
     why = {key: gap["why"] for key, gap in found.items()}
     assert why == {
@@ -115,7 +115,7 @@ def test_every_gap_has_its_reason_and_cure(two: Installation) -> None:
     }
 
 
-def test_a_tenant_without_gaps_says_so_and_scripts_can_ask(two: Installation) -> None:
+def test_a_tenant_without_gaps_says_so_and_scripts_can_ask(two: TemporaryInstallation) -> None:
     assert told("hooli") == []
     assert finops("gaps", "hooli", "--fail") == (0, "No month is missing (hooli).\n")
     code, out = finops("gaps")

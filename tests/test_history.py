@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from finops_pipeline.sources.synthetic.estate import write_delivery
-from tests.bills import deliver, row, write_csv
-from tests.conftest import LAST_MONTH, SEED, Installation
-from tests.globex import ask, finops
+from finops_pipeline.synthetic.estate import write_delivery
+from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
+from tests.support.bills import deliver, row, write_csv
+from tests.support.globex import ask, finops
 
 MONTH = "2026-09"
 SERVICE = "lineItem/ProductCode"
@@ -47,7 +47,7 @@ B = [line("10.000000000000000001"), line("3", "AmazonS3"), line("1", account="44
 
 
 @pytest.fixture
-def two(empty: Installation, tmp_path: Path) -> Installation:
+def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """initech and hooli, whose payers deliver to `tmp_path/TENANT/cur`; hooli has A."""
     (tmp_path / "tenants.yaml").write_text(TWO)
     for tenant in ("initech", "hooli"):
@@ -58,7 +58,7 @@ def two(empty: Installation, tmp_path: Path) -> Installation:
     return empty
 
 
-def take(two: Installation, lines: list[Line], assembly: str) -> Any:
+def take(two: TemporaryInstallation, lines: list[Line], assembly: str) -> Any:
     """Deliver a month to initech and take it in; the step that landed it."""
     deliver(two.data.parent / "initech/cur", lines, assembly=assembly)
     return two.ingest("initech").steps[0]
@@ -71,15 +71,17 @@ def told(*words: str) -> list[dict[str, str]]:
     return list(csv.DictReader(lines))
 
 
-def note(two: Installation) -> str:
-    (status,) = two.house.status("initech")
+def note(two: TemporaryInstallation) -> str:
+    (status,) = two.installation.status("initech")
     return status.reason or ""
 
 
 # --- history and diff
 
 
-def test_history_tells_what_was_believed_also_when_bytes_come_again(two: Installation) -> None:
+def test_history_tells_what_was_believed_also_when_bytes_come_again(
+    two: TemporaryInstallation,
+) -> None:
     for lines, assembly in ((A, "one"), (B, "two"), (A, "three")):
         assert take(two, lines, assembly).outcome == "landed"
     rows = told("history", "initech", "payer", MONTH)
@@ -105,7 +107,7 @@ def test_history_tells_what_was_believed_also_when_bytes_come_again(two: Install
     assert same == []
 
 
-def test_tables_explain_themselves(two: Installation) -> None:
+def test_tables_explain_themselves(two: TemporaryInstallation) -> None:
     take(two, A, "one")
     code, out = finops("history", "initech/payer", MONTH)
     assert code == 0
@@ -132,7 +134,9 @@ def test_tables_explain_themselves(two: Installation) -> None:
         (f"diff hooli/payer {MONTH} --to x9", 1, "deliveries are named 'x9'"),
     ],
 )
-def test_what_is_not_there_is_said(two: Installation, words: str, code: int, said: str) -> None:
+def test_what_is_not_there_is_said(
+    two: TemporaryInstallation, words: str, code: int, said: str
+) -> None:
     done = finops(*words.split())
     assert done[0] == code
     assert said in " ".join(done[1].replace("│", " ").split())
@@ -142,7 +146,12 @@ def test_what_is_not_there_is_said(two: Installation, words: str, code: int, sai
     ("tenant", "source"), [("acme", "payer"), ("globex", "payer"), ("acme", "labs")]
 )
 def test_differences_of_a_restatement_add_up_exactly(
-    built: Installation, own_estate: Path, empty: Installation, truth: Any, tenant: str, source: str
+    built: TemporaryInstallation,
+    own_estate: Path,
+    empty: TemporaryInstallation,
+    truth: Any,
+    tenant: str,
+    source: str,
 ) -> None:
     shutil.copytree(built.data, empty.data)
     empty.apply(own_estate / "tenants.yaml")
@@ -182,7 +191,7 @@ where (source, billing_period, landed_at) in (
 """
 
 
-def test_delivery_history_answers_as_of_a_moment(two: Installation) -> None:
+def test_delivery_history_answers_as_of_a_moment(two: TemporaryInstallation) -> None:
     take(two, A, "one")
     time.sleep(1.1)  # moments are to the second
     take(two, B, "two")
@@ -209,7 +218,9 @@ def test_delivery_history_answers_as_of_a_moment(two: Installation) -> None:
     assert theirs == [{"e": "hooli-1"}]
 
 
-def test_a_claim_that_moves_moves_the_totals_of_the_published_delivery(two: Installation) -> None:
+def test_a_claim_that_moves_moves_the_totals_of_the_published_delivery(
+    two: TemporaryInstallation,
+) -> None:
     take(two, A, "one")
     take(two, B, "two")
     sql = (
@@ -229,7 +240,9 @@ def test_a_claim_that_moves_moves_the_totals_of_the_published_delivery(two: Inst
 # --- newest wins
 
 
-def test_a_superseded_delivery_is_not_taken_again(two: Installation, census: Census) -> None:
+def test_a_superseded_delivery_is_not_taken_again(
+    two: TemporaryInstallation, census: Census
+) -> None:
     take(two, A, "one")
     take(two, B, "two")
     step = take(two, A, "one")
@@ -257,14 +270,14 @@ def test_a_superseded_delivery_is_not_taken_again(two: Installation, census: Cen
     assert "older" not in note(two)
 
 
-def test_the_same_bytes_under_a_new_id_are_known_by_it(two: Installation) -> None:
+def test_the_same_bytes_under_a_new_id_are_known_by_it(two: TemporaryInstallation) -> None:
     take(two, A, "one")
     assert take(two, A, "two").outcome == "unchanged"
     (only,) = told("history", "initech/payer", MONTH)
     assert only["execution_id"] == "two"
 
 
-def test_fewer_rows_are_taken_and_said(two: Installation) -> None:
+def test_fewer_rows_are_taken_and_said(two: TemporaryInstallation) -> None:
     take(two, B, "one")
     step = take(two, A, "two")
     assert (step.outcome, step.reason) == (
@@ -284,7 +297,9 @@ def export(report: Path, lines: list[Line], execution: str) -> None:
     manifest.write_text(json.dumps({"dataFiles": [f"s3://b/{data.relative_to(report.parent)}"]}))
 
 
-def test_an_earlier_execution_of_a_data_export_is_older(two: Installation, tmp_path: Path) -> None:
+def test_an_earlier_execution_of_a_data_export_is_older(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
     report = tmp_path / "initech/export"
     report.mkdir()
     words = ["source", "add", "initech/main", "--format", "cur-2.0", "--location", str(report)]
@@ -301,7 +316,7 @@ def test_an_earlier_execution_of_a_data_export_is_older(two: Installation, tmp_p
     ]  # fmt: skip
 
 
-def test_other_bytes_of_the_same_size_and_time_are_noticed(two: Installation) -> None:
+def test_other_bytes_of_the_same_size_and_time_are_noticed(two: TemporaryInstallation) -> None:
     take(two, A, "one")
     (bill,) = (two.data.parent / "initech/cur").rglob("*.gz")
     stat = bill.stat()
@@ -313,7 +328,7 @@ def test_other_bytes_of_the_same_size_and_time_are_noticed(two: Installation) ->
 
 @pytest.mark.parametrize("left", [b"", None])
 def test_a_delivery_still_arriving_is_refused_and_the_month_stays(
-    two: Installation, left: bytes | None
+    two: TemporaryInstallation, left: bytes | None
 ) -> None:
     take(two, A, "one")
     deliver(two.data.parent / "initech/cur", B, assembly="two")

@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.bills import deliver, row, write_csv
-from tests.conftest import Installation
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row, write_csv
 
 SUM = "select sum(BilledCost) as b from costs"
 SECRET = "777.77"
 
 
 @pytest.fixture
-def two(empty: Installation, tmp_path: Path) -> Installation:
+def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """acme and globex with a legacy CUR folder each; globex's bill is the secret."""
     text = "tenants:\n"
     for tenant, cost in (("acme", "1.5"), ("globex", SECRET)):
@@ -38,7 +38,7 @@ def two(empty: Installation, tmp_path: Path) -> Installation:
     return empty
 
 
-def billed(installation: Installation, tenant: str) -> str:
+def billed(installation: TemporaryInstallation, tenant: str) -> str:
     return str(installation.rows(tenant, SUM)[0]["b"]).rstrip("0")
 
 
@@ -56,7 +56,9 @@ def parquet(path: Path, cost: str) -> None:
     pq.write_table(pa.table({name: [value] for name, value in snake.items()}), path)
 
 
-def test_a_pattern_in_a_delivered_name_is_a_name(two: Installation, tmp_path: Path) -> None:
+def test_a_pattern_in_a_delivered_name_is_a_name(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
     """`d*ta` beside a link `dxta` into globex's exports: acme gets its own file only."""
     parquet(tmp_path / "globex2/data/f.parquet", SECRET)
     cur = tmp_path / "acme2"
@@ -70,7 +72,7 @@ def test_a_pattern_in_a_delivered_name_is_a_name(two: Installation, tmp_path: Pa
     assert billed(two, "globex") == SECRET
 
 
-def test_a_link_out_of_the_location_is_refused(two: Installation, tmp_path: Path) -> None:
+def test_a_link_out_of_the_location_is_refused(two: TemporaryInstallation, tmp_path: Path) -> None:
     file = tmp_path / "acme/cur/20260901-20261001/cur-1.csv.gz"
     file.unlink()
     file.symlink_to(tmp_path / "globex/cur/20260901-20261001/cur-1.csv.gz")
@@ -84,15 +86,17 @@ def test_a_link_out_of_the_location_is_refused(two: Installation, tmp_path: Path
     "name", ["d*ta", "tenant=globex", "source=payer", "Project=prod", "billing_period=2026-09"]
 )
 def test_the_data_folder_may_not_be_a_pattern_or_a_partition(tmp_path: Path, name: str) -> None:
-    odd = Installation(tmp_path / name / "data")
+    odd = TemporaryInstallation(tmp_path / name / "data")
     assert f"FINOPS_DATA leads through {name!r}" in odd.finops("status", ok=False).stderr
 
 
 def test_a_data_folder_may_have_other_words_with_a_sign(tmp_path: Path) -> None:
-    assert "leads through" not in Installation(tmp_path / "year=2026").finops("status").stderr
+    assert (
+        "leads through" not in TemporaryInstallation(tmp_path / "year=2026").finops("status").stderr
+    )
 
 
-def test_columns_named_like_ours_change_nothing(two: Installation, tmp_path: Path) -> None:
+def test_columns_named_like_ours_change_nothing(two: TemporaryInstallation, tmp_path: Path) -> None:
     """A bill's own x_problem: the good row stays good, the bad one is the one set aside."""
     ours = {"x_problem": "boo", "x_SourceFile": "evil", "project": "globex", "source": "s"}
     rows = [row("1.5", **ours), row("bad", **{**ours, "x_problem": ""})]
@@ -106,7 +110,7 @@ def test_columns_named_like_ours_change_nothing(two: Installation, tmp_path: Pat
     assert two.rows("acme", "select x_problem__2 as x from landing_payer") == [{"x": "boo"}]
 
 
-def test_a_file_counts_once(two: Installation, tmp_path: Path) -> None:
+def test_a_file_counts_once(two: TemporaryInstallation, tmp_path: Path) -> None:
     bill = tmp_path / "hand.csv"
     write_csv(bill, [row("10")])
     two.finops("source", "add", "acme/hand", "--format", "legacy-cur")
@@ -119,7 +123,7 @@ def test_a_file_counts_once(two: Installation, tmp_path: Path) -> None:
     assert "names a file twice" in two.finops("ingest", "acme", ok=False).stderr
 
 
-def test_an_offset_in_a_time_is_kept(two: Installation, tmp_path: Path) -> None:
+def test_an_offset_in_a_time_is_kept(two: TemporaryInstallation, tmp_path: Path) -> None:
     line = row("1", **{"lineItem/UsageStartDate": "2026-09-03T00:00:00+09:00"})
     deliver(tmp_path / "acme/cur", [line], assembly="two")
     two.finops("ingest", "acme")
@@ -127,7 +131,7 @@ def test_an_offset_in_a_time_is_kept(two: Installation, tmp_path: Path) -> None:
     assert start == [{"s": "2026-09-02 15:00:00"}]
 
 
-def test_decimals_beside_floats_stay_decimals(two: Installation, tmp_path: Path) -> None:
+def test_decimals_beside_floats_stay_decimals(two: TemporaryInstallation, tmp_path: Path) -> None:
     """Two files of one delivery, cost a decimal in one and a float in the other."""
     folder = tmp_path / "acme3/20260901-20261001"
     for name, cost in (("a", pa.array(["12345678901.123456789012345678"])), ("b", pa.array([0.1]))):
@@ -147,7 +151,7 @@ def test_decimals_beside_floats_stay_decimals(two: Installation, tmp_path: Path)
     assert two.rows("acme", sql)[0]["b"] == "12345678901.223456789012345678"
 
 
-def test_trouble_of_one_stops_no_other(two: Installation, tmp_path: Path) -> None:
+def test_trouble_of_one_stops_no_other(two: TemporaryInstallation, tmp_path: Path) -> None:
     """A tenant without deliveries, a damaged month: the rest is built, the exit code tells."""
     two.finops("tenant", "add", "able")
     (tmp_path / "none").mkdir()
@@ -161,7 +165,9 @@ def test_trouble_of_one_stops_no_other(two: Installation, tmp_path: Path) -> Non
     assert billed(two, "acme") == "2." and billed(two, "globex") == SECRET
 
 
-def test_hostile_manifests_are_refused_in_one_line(two: Installation, tmp_path: Path) -> None:
+def test_hostile_manifests_are_refused_in_one_line(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
     two.finops("ingest")
     manifest = tmp_path / "acme/cur/20260901-20261001/cur-Manifest.json"
     for facts in (
@@ -178,7 +184,7 @@ def test_hostile_manifests_are_refused_in_one_line(two: Installation, tmp_path: 
         assert billed(two, "acme") == "1.5"
 
 
-def test_amounts_at_the_edge_build(two: Installation, tmp_path: Path) -> None:
+def test_amounts_at_the_edge_build(two: TemporaryInstallation, tmp_path: Path) -> None:
     """Huge costs, tiny quantities, cut-off JSON: exact, and never a traceback."""
     amounts = {"lineItem/UsageAmount": "1e-17", "pricing/publicOnDemandCost": "5000"}
     rows = [
@@ -195,7 +201,9 @@ def test_amounts_at_the_edge_build(two: Installation, tmp_path: Path) -> None:
     assert billed(two, "acme") == "1000000000004992.5"
 
 
-def test_a_gone_landing_takes_no_charges_with_it(two: Installation, tmp_path: Path) -> None:
+def test_a_gone_landing_takes_no_charges_with_it(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
     bill = tmp_path / "hand.csv"
     write_csv(bill, [row("10", account="999988887777")])
     two.finops("source", "add", "acme/hand", "--format", "legacy-cur")
@@ -206,7 +214,7 @@ def test_a_gone_landing_takes_no_charges_with_it(two: Installation, tmp_path: Pa
     assert billed(two, "acme") == "10."
 
 
-def test_charges_and_tables_never_part(two: Installation, tmp_path: Path) -> None:
+def test_charges_and_tables_never_part(two: TemporaryInstallation, tmp_path: Path) -> None:
     """A refused refresh publishes neither: `costs` and `monthly_costs` say the same."""
     two.finops("ingest", "acme")
     before = two.folder("acme") / "acme.duckdb"
@@ -232,7 +240,7 @@ def test_charges_and_tables_never_part(two: Installation, tmp_path: Path) -> Non
     assert {value.rstrip("0") for value in two.rows("acme", both)[0].values()} == {"99."}
 
 
-def test_values_do_not_steer_the_table(two: Installation, tmp_path: Path) -> None:
+def test_values_do_not_steer_the_table(two: TemporaryInstallation, tmp_path: Path) -> None:
     line = row("1", **{"lineItem/LineItemDescription": "[prod] a [/foo] \x1b[31mred"})
     deliver(tmp_path / "acme/cur", [line], assembly="two")
     two.finops("ingest", "acme")
@@ -240,13 +248,13 @@ def test_values_do_not_steer_the_table(two: Installation, tmp_path: Path) -> Non
     assert "[prod] a [/foo] ?[31mred" in shown
 
 
-def test_a_claim_moves_the_charge_whole(two: Installation, tmp_path: Path) -> None:
+def test_a_claim_moves_the_charge_whole(two: TemporaryInstallation, tmp_path: Path) -> None:
     """Ingesting one project after a claim: its charges leave `unassigned` in the same moment."""
     deliver(tmp_path / "acme/cur", [row("1"), row("2", account="999988887777")], assembly="two")
     two.finops("ingest", "acme")
     two.finops("project", "add", "acme/new", "--account", "999988887777")
-    assert two.house.status("acme")[0].state == "incomplete"
+    assert two.installation.status("acme")[0].state == "incomplete"
     two.finops("ingest", "acme/new")
     sql = "select project as p, sum(BilledCost)::int as b from costs group by all order by all"
     assert two.rows("acme", sql) == [{"p": "new", "b": "2"}, {"p": "prod", "b": "1"}]
-    assert two.house.status("acme")[0].state == "reconciled"
+    assert two.installation.status("acme")[0].state == "reconciled"

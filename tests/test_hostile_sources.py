@@ -21,9 +21,9 @@ from finops_pipeline.orchestration import assets
 from finops_pipeline.sources.aws import Access, client
 from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
 from finops_pipeline.tenants.registry import Registry
-from tests.bills import deliver, row, write_csv
-from tests.conftest import Installation
-from tests.globex import ask, finops
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row, write_csv
+from tests.support.globex import ask, finops
 
 CUR, EXPLORER = SourceFormat.LEGACY_CUR, SourceFormat.COST_EXPLORER
 AMAZON = "https://ce.us-east-1.amazonaws.com"
@@ -35,7 +35,7 @@ def registry(tmp_path: Path) -> Registry:
 
 
 @pytest.fixture
-def two(empty: Installation, tmp_path: Path) -> Installation:
+def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """acme and globex with a folder of a legacy CUR each."""
     text = "tenants:\n"
     for tenant, cost in (("acme", "1.5"), ("globex", "777.77")):
@@ -119,7 +119,9 @@ def test_one_cost_explorer_answers_one_tenant(registry: Registry, words: dict[st
     registry.save(Tenant(name="globex", sources=(other,)))
 
 
-def test_no_file_of_another_tenant_comes_in_by_hand(two: Installation, tmp_path: Path) -> None:
+def test_no_file_of_another_tenant_comes_in_by_hand(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
     assert finops("ingest")[0] == 0
     before = ask("select * from delivery_history", "acme")
     file = tmp_path / "globex/cur/20260901-20261001/cur-1.csv.gz"
@@ -135,7 +137,7 @@ def test_no_file_of_another_tenant_comes_in_by_hand(two: Installation, tmp_path:
     assert finops("ingest-file", "acme/hand", str(tmp_path / "mine/own.csv"))[0] == 0
 
 
-def test_names_in_a_bill_are_no_sql(two: Installation, tmp_path: Path) -> None:
+def test_names_in_a_bill_are_no_sql(two: TemporaryInstallation, tmp_path: Path) -> None:
     """In headers, tags, services and file names, also where months' types differ."""
     evil = "'); attach '{}' as g; create view x as from g.costs; --\"x"
     theirs = two.folder("globex") / "globex.duckdb"

@@ -21,7 +21,7 @@ import finops_pipeline
 from finops_pipeline import errors
 from finops_pipeline.contracts.tables import MARTS, TABLES
 from finops_pipeline.marts.library import head, marts
-from finops_pipeline.sources.synthetic.spec import estate_tenants
+from finops_pipeline.synthetic.spec import estate_tenants
 
 PACKAGE = Path(finops_pipeline.__file__).parent
 ROOT = PACKAGE.parent
@@ -112,11 +112,11 @@ def test_no_import_of_the_house_hides_in_a_function(module: Module) -> None:
 
 
 WRITERS = {
-    "finops_pipeline/cli/read.py": "the answer to a query, where the user asks for it",
+    "finops_pipeline/cli/query.py": "the answer to a query, where the user asks for it",
     "finops_pipeline/cli/pages.py": "the generated pages of docs/",
     "finops_pipeline/sources/s3_bucket.py": "downloads, into the scratch folder it is given",
 }
-"""Files outside lake and sources/synthetic that may write files, and what."""
+"""Files outside lake and synthetic that may write files, and what."""
 
 _WRITING = re.compile(
     r"(^|\.)(write_text|write_bytes|write_table|ParquetWriter|unlink|touch|symlink_to)$"
@@ -140,9 +140,7 @@ def test_only_the_lake_writes_files() -> None:
     found = {
         module.name: sorted(_writes(module.tree))
         for module in MODULES
-        if not module.name.startswith(
-            ("finops_pipeline/lake/", "finops_pipeline/sources/synthetic/")
-        )
+        if not module.name.startswith(("finops_pipeline/lake/", "finops_pipeline/synthetic/"))
     }
     others = {name: writes for name, writes in found.items() if writes and name not in WRITERS}
     assert others == {}
@@ -177,7 +175,7 @@ def test_only_the_clock_knows_the_time(module: Module) -> None:
 def test_money_in_python_never_is_a_float() -> None:
     """But for the synthetic Parquet exports, whose real ones have doubles too."""
     floats = {m.name for m in MODULES for _, words in _calls(m.tree) if words == "float"}
-    assert floats == {"finops_pipeline/sources/synthetic/parquet_export.py"}
+    assert floats == {"finops_pipeline/synthetic/parquet_export.py"}
 
 
 # ---- nothing happens at import

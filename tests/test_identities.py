@@ -17,35 +17,37 @@ from typing import Any
 import duckdb
 import pytest
 
-from finops_pipeline.lake import ledger_tables
+from finops_pipeline.ledger import schema as ledger_tables
 from finops_pipeline.marts.library import checks
 from finops_pipeline.marts.results import CheckResult, check_published, in_words
-from tests.bills import deliver, row
-from tests.conftest import Installation
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
 
 TENANTS = ("acme", "globex")
 MONTH = "2026-09"
 
 
 @pytest.fixture(scope="module")
-def lake(built: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def lake(
+    built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory
+) -> TemporaryInstallation:
     """A copy of the ingested estate; who damages it puts it right again."""
     data = tmp_path_factory.mktemp("identities") / "data"
     shutil.copytree(built.data, data)
-    return Installation(data)
+    return TemporaryInstallation(data)
 
 
-def check(lake: Installation, tenant: str, month: str | None = None) -> list[CheckResult]:
-    return check_published(lake.house.folder(tenant), lake.house.limits, month)
+def check(lake: TemporaryInstallation, tenant: str, month: str | None = None) -> list[CheckResult]:
+    return check_published(lake.installation.folder(tenant), lake.installation.limits, month)
 
 
-def failures(lake: Installation, tenant: str) -> dict[str, str]:
+def failures(lake: TemporaryInstallation, tenant: str) -> dict[str, str]:
     """Check -> the words of its first failing row."""
     found = [result for result in check(lake, tenant) if result.state == "failed"]
     return {result.check_name: in_words(result.examples[0]) for result in found}
 
 
-def charges(lake: Installation, tenant: str, project: str = "prod") -> Path:
+def charges(lake: TemporaryInstallation, tenant: str, project: str = "prod") -> Path:
     folder = f"costs/project={project}/billing_period={MONTH}"
     return lake.folder(tenant) / folder / "charges.parquet"
 
@@ -121,7 +123,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize("tenant", TENANTS)
-def test_true_bills_pass_every_check(lake: Installation, tenant: str) -> None:
+def test_true_bills_pass_every_check(lake: TemporaryInstallation, tenant: str) -> None:
     found = check(lake, tenant)
     assert [in_words(r.examples[0]) for r in found if r.state != "passed"] == []
     assert {result.check_name for result in found} == {one.name for one in checks()}
@@ -131,7 +133,7 @@ def test_true_bills_pass_every_check(lake: Installation, tenant: str) -> None:
 
 @pytest.mark.parametrize(("name", "tenant", "victim", "change", "keep"), FAULTS)
 def test_each_check_sees_its_fault_and_names_it(
-    lake: Installation, name: str, tenant: str, victim: str, change: str, keep: str
+    lake: TemporaryInstallation, name: str, tenant: str, victim: str, change: str, keep: str
 ) -> None:
     with damaged(charges(lake, tenant)) as file:
         hit = rewrite(file, victim, change, keep)
@@ -144,7 +146,7 @@ def test_each_check_sees_its_fault_and_names_it(
 
 
 @pytest.mark.parametrize("mart", ["daily_costs", "monthly_costs", "monthly_bill"])
-def test_a_mart_that_was_changed_is_seen(lake: Installation, mart: str) -> None:
+def test_a_mart_that_was_changed_is_seen(lake: TemporaryInstallation, mart: str) -> None:
     with damaged(lake.folder("acme") / "acme.duckdb") as file:
         with duckdb.connect(str(file)) as connection:
             connection.execute(
@@ -157,7 +159,7 @@ def test_a_mart_that_was_changed_is_seen(lake: Installation, mart: str) -> None:
     assert name in said and "currencies_apart" in said
 
 
-def test_the_command_tells_where_to_look(lake: Installation) -> None:
+def test_the_command_tells_where_to_look(lake: TemporaryInstallation) -> None:
     good = lake.finops("check", "acme", "--month", MONTH).stdout
     assert good.count("ok  ") == len(checks()) and "FAILED" not in good
     with damaged(charges(lake, "acme")) as file:
@@ -174,7 +176,7 @@ def test_the_command_tells_where_to_look(lake: Installation) -> None:
     assert "nobody" in lake.finops("check", "nobody", ok=False).stderr
 
 
-def test_a_file_that_cannot_be_read_or_is_gone_is_a_failure(lake: Installation) -> None:
+def test_a_file_that_cannot_be_read_or_is_gone_is_a_failure(lake: TemporaryInstallation) -> None:
     with damaged(charges(lake, "acme")) as file:
         file.write_bytes(file.read_bytes()[:-100])
         said = failures(lake, "acme")
@@ -184,7 +186,7 @@ def test_a_file_that_cannot_be_read_or_is_gone_is_a_failure(lake: Installation) 
         assert "charges_found=0" in failures(lake, "acme")["charges_equal_ledger"]
 
 
-def test_bill_totals_are_the_truth(built: Installation, truth: dict[str, Any]) -> None:
+def test_bill_totals_are_the_truth(built: TemporaryInstallation, truth: dict[str, Any]) -> None:
     for tenant in TENANTS:
         told = built.rows(
             tenant,
@@ -206,7 +208,7 @@ def test_bill_totals_are_the_truth(built: Installation, truth: dict[str, Any]) -
                     assert said == (rows, Decimal(billed)), (tenant, source, month, line_type)
 
 
-def test_net_costs_are_whole_or_nothing(built: Installation) -> None:
+def test_net_costs_are_whole_or_nothing(built: TemporaryInstallation) -> None:
     """Net billed of a month = net unblended of what landed; the gross bills state none."""
     landed = built.rows(
         "globex",
@@ -224,7 +226,7 @@ def test_net_costs_are_whole_or_nothing(built: Installation) -> None:
 
 
 def test_what_the_bill_breaks_is_told_published_and_kept(
-    empty: Installation, tmp_path: Path
+    empty: TemporaryInstallation, tmp_path: Path
 ) -> None:
     """Late usage is AWS's doing: a warning, a row of check_results, and no refusal."""
     item = "identity/LineItemId"
@@ -253,7 +255,7 @@ def test_what_the_bill_breaks_is_told_published_and_kept(
     assert empty.rows("acme", sql) == [told]
 
 
-def test_an_older_ledger_gets_its_totals_with_the_next_build(lake: Installation) -> None:
+def test_an_older_ledger_gets_its_totals_with_the_next_build(lake: TemporaryInstallation) -> None:
     """Without totals of what landed nothing is compared with them, and nothing is refused."""
     name = ledger_tables.BILL_TOTALS.name
     with duckdb.connect(str(lake.folder("acme") / "acme.duckdb"), read_only=True) as connection:

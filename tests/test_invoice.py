@@ -13,9 +13,20 @@ from typing import Any
 import pytest
 
 from finops_pipeline.money import plain
-from tests.bills import deliver
-from tests.globex import finops
-from tests.second_opinion import DAYS, MONTH, PROD, S3, Two, built_two, costs, declare, lines, two
+from tests.support.bills import deliver
+from tests.support.globex import finops
+from tests.support.second_opinion import (
+    DAYS,
+    MONTH,
+    PROD,
+    S3,
+    Two,
+    built_two,
+    costs,
+    declare,
+    lines,
+    two,
+)
 
 __all__ = ["built_two", "two"]
 
@@ -188,6 +199,6 @@ def test_currencies_are_apart(two: Two) -> None:
     assert found["USD"].state == "not checked"
     assert {one.state for one in two.compared("invoice")} == {"not checked"}
     invoice(two, "set", "acme/yen", MONTH, "101", "--currency", "JPY")
-    states = {(s.source, s.billing_currency): s.state for s in two.made.house.status("acme")}
+    states = {(s.source, s.billing_currency): s.state for s in two.made.installation.status("acme")}
     assert states[("yen", "JPY")] == "differs"
     assert states[("yen", "USD")] == states[("payer", "USD")] == "reconciled"

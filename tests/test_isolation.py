@@ -21,10 +21,10 @@ import duckdb
 import pytest
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.lake.jail import jailed
 from finops_pipeline.lake.layout import TenantFolder
-from tests.conftest import LAST_MONTH, Installation
-from tests.globex import finops
+from finops_pipeline.serve.sandbox import jailed
+from tests.conftest import LAST_MONTH, TemporaryInstallation
+from tests.support.globex import finops
 
 OTHER = {"acme": "globex", "globex": "acme"}
 Truth = dict[str, Any]
@@ -40,7 +40,7 @@ def billed(truth: Truth, tenant: str) -> Decimal:
 
 
 def test_the_tenants_look_alike_and_are_answered_differently(
-    built: Installation, truth: Truth
+    built: TemporaryInstallation, truth: Truth
 ) -> None:
     said: dict[str, dict[tuple[str, str], Decimal]] = {}
     sql = "select project, sub_account_id a, sum(billed_cost) b from monthly_costs group by 1, 2"
@@ -67,7 +67,7 @@ def rows_with(connection: duckdb.DuckDBPyConnection, relation: str, marker: str)
 
 @pytest.mark.parametrize("tenant", OTHER)
 def test_no_file_of_a_tenant_holds_the_others_marker(
-    built: Installation, truth: Truth, tenant: str
+    built: TemporaryInstallation, truth: Truth, tenant: str
 ) -> None:
     own, other = (truth["tenants"][t]["marker"] for t in (tenant, OTHER[tenant]))
     folder = built.folder(tenant)
@@ -82,7 +82,7 @@ def test_no_file_of_a_tenant_holds_the_others_marker(
     assert files == 2 * 3 + 5 * 3  # landing: sources x months; costs: projects x months
     assert own_rows > 1000, "the search finds what is there"
 
-    with jailed(TenantFolder(built.data, tenant), built.house.limits) as connection:
+    with jailed(TenantFolder(built.data, tenant), built.installation.limits) as connection:
         names = [row[0] for row in connection.execute("show tables").fetchall()]
         assert {"costs", "daily_costs", "monthly_bill", "landing_payer", "quarantine"} <= set(names)
         found = {name: rows_with(connection, f'"{name}"', other) for name in names}
@@ -147,7 +147,7 @@ ONLY_GUARDED = (
 """Reads nothing of others, but writes, or tells of the installation."""
 
 
-def spelled(sql: str, made: Installation) -> str:
+def spelled(sql: str, made: TemporaryInstallation) -> str:
     charges = f"costs/project=prod/billing_period={LAST_MONTH}/charges.parquet"
     assert (made.folder("globex") / charges).is_file()
     folders = {tenant: made.folder(tenant) for tenant in OTHER}
@@ -155,17 +155,17 @@ def spelled(sql: str, made: Installation) -> str:
 
 
 @pytest.fixture
-def untouched(built: Installation, census: Census) -> Iterator[Installation]:
+def untouched(built: TemporaryInstallation, census: Census) -> Iterator[TemporaryInstallation]:
     before = census(built.data)
     yield built
     assert census(built.data) == before
 
 
-def ask(made: Installation, sql: str) -> tuple[int, str]:
+def ask(made: TemporaryInstallation, sql: str) -> tuple[int, str]:
     return finops("query", "acme", sql, "--format", "csv", data=made.data)
 
 
-def test_finops_query_refuses_hostile_sql(untouched: Installation, truth: Truth) -> None:
+def test_finops_query_refuses_hostile_sql(untouched: TemporaryInstallation, truth: Truth) -> None:
     for sql in (*HOSTILE, *ONLY_GUARDED):
         code, said = ask(untouched, spelled(sql, untouched))
         assert code == 1, sql
@@ -174,9 +174,11 @@ def test_finops_query_refuses_hostile_sql(untouched: Installation, truth: Truth)
     assert ask(untouched, "select 1 as a") == (0, "a\n1\n")
 
 
-def test_the_connection_itself_refuses_what_the_guard_would(untouched: Installation) -> None:
+def test_the_connection_itself_refuses_what_the_guard_would(
+    untouched: TemporaryInstallation,
+) -> None:
     folder = TenantFolder(untouched.data, "acme")
-    with jailed(folder, untouched.house.limits) as connection:
+    with jailed(folder, untouched.installation.limits) as connection:
         for sql in HOSTILE:
             with pytest.raises(duckdb.Error):
                 connection.execute(spelled(sql, untouched)).fetchall()
@@ -187,7 +189,7 @@ def test_the_connection_itself_refuses_what_the_guard_would(untouched: Installat
         )
 
 
-def test_a_hostile_query_leaves_finops_as_one_line_on_stderr(built: Installation) -> None:
+def test_a_hostile_query_leaves_finops_as_one_line_on_stderr(built: TemporaryInstallation) -> None:
     done = built.finops("query", "acme", "from read_text('/etc/passwd')", ok=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"finops: read_text\(\) is not among .*\n", done.stderr)
@@ -202,7 +204,7 @@ def test_a_hostile_query_leaves_finops_as_one_line_on_stderr(built: Installation
      "file://{acme}/20261001-20261101", "{acme}/x/../../cur-hourly", "{link}"],
 )  # fmt: skip
 def test_two_tenants_cannot_read_the_same_or_nested_locations(
-    fresh: Installation, own_estate: Path, tmp_path: Path, location: str
+    fresh: TemporaryInstallation, own_estate: Path, tmp_path: Path, location: str
 ) -> None:
     acme = own_estate / "acme/payer/finops/cur-hourly"
     (tmp_path / "link").symlink_to(acme)
@@ -228,7 +230,7 @@ NAMES = ["../globex", "acme/..", "acme/../globex", "ACME", "acme\n", "acme ", " 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_could_lead_elsewhere_is_refused_everywhere(
-    built: Installation, tmp_path: Path, census: Census, name: str
+    built: TemporaryInstallation, tmp_path: Path, census: Census, name: str
 ) -> None:
     before = census(built.data)
     commands = [["query", name, "select 1"], ["open", name], ["tenant", "add", name]]
@@ -246,7 +248,7 @@ def test_a_name_that_could_lead_elsewhere_is_refused_everywhere(
 
 
 def test_what_is_not_yours_is_as_unknown_as_what_is_not_there(
-    built: Installation, empty: Installation
+    built: TemporaryInstallation, empty: TemporaryInstallation
 ) -> None:
     shutil.copytree(built.data, empty.data)
     shutil.copytree(empty.folder("globex"), empty.folder("umbrella"))
@@ -272,10 +274,10 @@ def test_what_is_not_yours_is_as_unknown_as_what_is_not_there(
 
 
 def test_a_moved_data_folder_still_answers(
-    built: Installation, empty: Installation, tmp_path: Path, truth: Truth
+    built: TemporaryInstallation, empty: TemporaryInstallation, tmp_path: Path, truth: Truth
 ) -> None:
     shutil.copytree(built.data, empty.data)
-    moved = Installation(tmp_path / "it's else where")
+    moved = TemporaryInstallation(tmp_path / "it's else where")
     empty.data.rename(moved.data)
     for tenant in OTHER:
         for sql in ("sum(BilledCost) as b from costs", "sum(billed_cost) as b from monthly_costs"):
@@ -283,7 +285,7 @@ def test_a_moved_data_folder_still_answers(
 
 
 def test_a_copied_file_still_answers_and_tells_not_where_it_was(
-    built: Installation, tmp_path: Path, truth: Truth
+    built: TemporaryInstallation, tmp_path: Path, truth: Truth
 ) -> None:
     for tenant in OTHER:
         files = {path.name for path in built.folder(tenant).iterdir()}

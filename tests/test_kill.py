@@ -24,10 +24,11 @@ from typing import Any
 
 import pytest
 
-from finops_pipeline.lake.jail import guard, jailed
-from finops_pipeline.pipeline import Months, ingest
-from finops_pipeline.sources.synthetic.estate import write_delivery
-from tests.conftest import LAST_MONTH, SEED, Installation
+from finops_pipeline.application.ingest import ingest
+from finops_pipeline.application.progress import Months
+from finops_pipeline.serve.sandbox import guard, jailed
+from finops_pipeline.synthetic.estate import write_delivery
+from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
 
 MONTH, BEFORE, TENANT = LAST_MONTH, "2026-09", "globex"
 KILLS = 10
@@ -39,8 +40,11 @@ Shares = dict[tuple[str, str], Decimal]
 DRIVER = """
 import os, shutil, sys
 from pathlib import Path
-from finops_pipeline.lake import files, ledger
-from finops_pipeline.pipeline import House, Months, ingest
+from finops_pipeline.lake import files
+from finops_pipeline.ledger import ledger
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.progress import Months
+from finops_pipeline.application.ingest import ingest
 from finops_pipeline.settings import Settings
 
 base, work, month, tenant, first = sys.argv[1:]
@@ -67,8 +71,9 @@ for last in range(int(first), 1000, 2):
     child = os.fork()
     if not child:
         die_at(last)
-        house = House(Settings(data=data))
-        done = ingest(house, house.registry.tenant(tenant), months=Months(month, month))
+        installation = Installation(Settings(data=data))
+        known = installation.registry.tenant(tenant)
+        done = ingest(installation, known, months=Months(month, month))
         os._exit(1 if done.refused else 0)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     print(last, code, flush=True)
@@ -81,7 +86,7 @@ for last in range(int(first), 1000, 2):
 class Case:
     """What stands before, and the two ways the month may then bill."""
 
-    base: Installation
+    base: TemporaryInstallation
     old: dict[str, Any]
     new: dict[str, Any]
     before: dict[str, Decimal]
@@ -105,10 +110,14 @@ def totals(truth: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(params=["first", "restated"])
 def case(
-    request: pytest.FixtureRequest, built: Installation, estate: Path, truth: dict[str, Any],
-    tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]],
-) -> Case:  # fmt: skip
-    base = Installation(tmp_path / "base")
+    request: pytest.FixtureRequest,
+    built: TemporaryInstallation,
+    estate: Path,
+    truth: dict[str, Any],
+    tmp_path: Path,
+    census: Callable[[Path], dict[str, tuple[int, int]]],
+) -> Case:
+    base = TemporaryInstallation(tmp_path / "base")
     sources = truth["tenants"][TENANT]["sources"]
     complete = totals({name: months[MONTH] for name, months in sources.items()})
     before = {name: Decimal(months[BEFORE]["billed_cost"]) for name, months in sources.items()}
@@ -116,8 +125,8 @@ def case(
     old, new = {"sources": {}, "projects": {}}, complete
     if request.param == "first":
         shutil.rmtree(base.folder(TENANT))
-        house = base.house
-        ingest(house, house.registry.tenant(TENANT), months=Months(BEFORE, BEFORE))
+        installation = base.installation
+        ingest(installation, installation.registry.tenant(TENANT), months=Months(BEFORE, BEFORE))
     else:
         exports = Path(shutil.copytree(estate, tmp_path / "exports"))
         restated = {
@@ -138,9 +147,9 @@ def of_month(found: Shares, month: str) -> dict[str, Decimal]:
     return {name: billed for (name, where), billed in found.items() if where == month and billed}
 
 
-def check(case: Case, made: Installation, census: Callable[[Path], Any]) -> bool:
+def check(case: Case, made: TemporaryInstallation, census: Callable[[Path], Any]) -> bool:
     """Nothing is half, and the tables say what the charges say; whether that is the new."""
-    with jailed(made.house.folder(TENANT), made.house.limits) as connection:
+    with jailed(made.installation.folder(TENANT), made.installation.limits) as connection:
 
         def shares(name: str, billed: str, table: str) -> Shares:
             """Asked as `finops query` asks."""
@@ -164,18 +173,22 @@ def check(case: Case, made: Installation, census: Callable[[Path], Any]) -> bool
     return is_new
 
 
-def check_next_run(case: Case, made: Installation, census: Callable[[Path], Any]) -> None:
+def check_next_run(case: Case, made: TemporaryInstallation, census: Callable[[Path], Any]) -> None:
     """An ordinary run then ends at the truth, reconciled, with nothing left lying about."""
-    house = made.house
-    assert not ingest(house, house.registry.tenant(TENANT), months=Months(MONTH, MONTH)).refused
+    installation = made.installation
+    assert not ingest(
+        installation, installation.registry.tenant(TENANT), months=Months(MONTH, MONTH)
+    ).refused
     assert check(case, made, census)
-    assert {s.state for s in house.status(TENANT) if s.billing_period == MONTH} == {"reconciled"}
+    assert {s.state for s in installation.status(TENANT) if s.billing_period == MONTH} == {
+        "reconciled"
+    }
     staging = made.folder(TENANT) / ".staging"
     assert not staging.exists() or not list(staging.iterdir())
     assert not list(made.folder(TENANT).rglob("*.wal"))
 
 
-def start(made: Installation) -> subprocess.Popen[bytes]:
+def start(made: TemporaryInstallation) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "finops_pipeline.cli", "ingest", TENANT, "--month", MONTH],
         env={**os.environ, "FINOPS_DATA": str(made.data)},
@@ -187,8 +200,8 @@ def start(made: Installation) -> subprocess.Popen[bytes]:
 def test_killed_at_any_moment(
     case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]]
 ) -> None:
-    def installation(name: str) -> Installation:
-        return Installation(Path(shutil.copytree(case.base.data, tmp_path / name)))
+    def installation(name: str) -> TemporaryInstallation:
+        return TemporaryInstallation(Path(shutil.copytree(case.base.data, tmp_path / name)))
 
     assert not check(case, case.base, census)
     whole = installation("whole")
@@ -227,7 +240,7 @@ def test_dead_at_every_step_of_publication(
     assert len(steps) > 4
     seen = set()
     for step in steps:
-        made = Installation(work / str(step))
+        made = TemporaryInstallation(work / str(step))
         seen.add(check(case, made, census))
         if step % 4 < 2:
             check_next_run(case, made, census)

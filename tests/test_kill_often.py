@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from finops_pipeline.lake.jail import jailed
+from finops_pipeline.serve.sandbox import jailed
 from finops_pipeline.tenants.declare import apply, read_declaration
-from tests.bills import deliver, row
-from tests.conftest import FIGURES, Installation
+from tests.conftest import FIGURES, TemporaryInstallation
+from tests.support.bills import deliver, row
 
 KILLS, TORTURE = 110, 600
 MONTHS = ("2026-08", "2026-09")
@@ -27,7 +27,8 @@ MONTHS = ("2026-08", "2026-09")
 DRIVER = """
 import os, signal, sys, time, json
 from pathlib import Path
-from finops_pipeline.pipeline import House, ingest
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.ingest import ingest
 from finops_pipeline.settings import Settings
 
 def child(data):
@@ -35,8 +36,8 @@ def child(data):
     if pid:
         return pid
     try:
-        house = House(Settings(data=data, threads=1, memory_limit='256MB'))
-        os._exit(1 if ingest(house, house.registry.tenant('acme')).refused else 0)
+        installation = Installation(Settings(data=data, threads=1, memory_limit='256MB'))
+        os._exit(1 if ingest(installation, installation.registry.tenant('acme')).refused else 0)
     except BaseException as error:
         print(repr(error), file=sys.stderr, flush=True)
         os._exit(2)
@@ -57,7 +58,7 @@ class Victim:
     """The forking process, and the tenant whose ingests it kills."""
 
     def __init__(self, place: Path) -> None:
-        self.made = Installation(place / "data")
+        self.made = TemporaryInstallation(place / "data")
         self.report = place / "cur"
         declared = place / "tenants.yaml"
         declared.write_text(
@@ -65,7 +66,7 @@ class Victim:
             f"      - {{name: payer, format: legacy-cur, location: {self.report}}}\n"
         )
         self.report.mkdir(parents=True)
-        apply(self.made.house.registry, read_declaration(declared))
+        apply(self.made.installation.registry, read_declaration(declared))
         self.process = subprocess.Popen(
             [sys.executable, "-c", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -96,7 +97,9 @@ class Victim:
         """What `costs` bills per month, which the tables must say too; empty before the first."""
         if not (self.made.folder("acme") / "acme.duckdb").exists():
             return {}
-        with jailed(self.made.house.folder("acme"), self.made.house.limits) as connection:
+        with jailed(
+            self.made.installation.folder("acme"), self.made.installation.limits
+        ) as connection:
             ask = "select billing_period, sum({}) from {} group by 1"
             charges = dict(connection.execute(ask.format("BilledCost", "costs")).fetchall())
             bill = dict(connection.execute(ask.format("billed_cost", "monthly_bill")).fetchall())
@@ -129,7 +132,7 @@ def kill_often(place: Path, kills: int, seed: int) -> str:
         assert victim.served() == landed[-1]
         staging = victim.made.folder("acme") / ".staging"
         assert not staging.exists() or not list(staging.iterdir())
-        assert {s.state for s in victim.made.house.status("acme")} == {"reconciled"}
+        assert {s.state for s in victim.made.installation.status("acme")} == {"reconciled"}
     finally:
         victim.end()
     return f"{killed} ingests killed: rows lost 0, half-visible months 0"

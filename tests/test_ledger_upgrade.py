@@ -16,9 +16,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.bills import deliver, row
-from tests.conftest import Installation
-from tests.globex import ask, finops
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
+from tests.support.globex import ask, finops
 
 MONTH = "2026-09"
 OLD = """
@@ -74,7 +74,7 @@ def age(ledger: Path) -> None:
 
 
 @pytest.fixture
-def aged(empty: Installation, tmp_path: Path) -> Installation:
+def aged(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """initech and hooli, ingested once; initech's ledger is of version 1."""
     for tenant in ("initech", "hooli"):
         (tmp_path / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
@@ -86,10 +86,10 @@ def aged(empty: Installation, tmp_path: Path) -> Installation:
     return empty
 
 
-def test_an_old_ledger_is_read_as_it_is(aged: Installation) -> None:
+def test_an_old_ledger_is_read_as_it_is(aged: TemporaryInstallation) -> None:
     ledger = aged.folder("initech") / "ledger.sqlite"
     before = ledger.read_bytes()
-    states = {s.billing_period: (s.state, s.reason) for s in aged.house.status("initech")}
+    states = {s.billing_period: (s.state, s.reason) for s in aged.installation.status("initech")}
     assert states == {"2026-08": ("refused", "it was torn"), MONTH: ("reconciled", None)}
     for words in (f"history initech/payer {MONTH}", f"diff initech/payer {MONTH}", "gaps initech"):
         assert finops(*words.split())[0] == 0
@@ -99,7 +99,9 @@ def test_an_old_ledger_is_read_as_it_is(aged: Installation) -> None:
     assert Decimal(billed[0]["b"]) == 3
 
 
-def test_an_old_ledger_grows_and_keeps_what_it_knew(aged: Installation, tmp_path: Path) -> None:
+def test_an_old_ledger_grows_and_keeps_what_it_knew(
+    aged: TemporaryInstallation, tmp_path: Path
+) -> None:
     lines = [row("1") | {"lineItem/ProductCode": "AmazonS3"}, row("5", account="4" * 12)]
     deliver(tmp_path / "initech/cur", lines, assembly="two")
     assert aged.ingest("initech").steps[0].outcome == "landed"
@@ -116,8 +118,8 @@ def test_an_old_ledger_grows_and_keeps_what_it_knew(aged: Installation, tmp_path
     assert "AmazonS3" not in out
     told = ask("select distinct execution_id as e from delivery_history", "initech", aged.data)
     assert told == [{"e": "two"}]
-    assert {s.reason for s in aged.house.status("initech")} == {"it was torn", None}
-    assert {s.state for s in aged.house.status("hooli")} == {"reconciled"}
+    assert {s.reason for s in aged.installation.status("initech")} == {"it was torn", None}
+    assert {s.state for s in aged.installation.status("hooli")} == {"reconciled"}
 
 
 def age_charges(file: Path) -> None:
@@ -133,7 +135,7 @@ def age_charges(file: Path) -> None:
 
 
 def test_old_charges_of_a_month_that_cannot_be_built_again_stop_no_other(
-    aged: Installation, tmp_path: Path
+    aged: TemporaryInstallation, tmp_path: Path
 ) -> None:
     """The landing is gone and AWS delivers it no more: what was published of it stays, readable."""
     initech = aged.folder("initech")
@@ -158,7 +160,7 @@ def test_old_charges_of_a_month_that_cannot_be_built_again_stop_no_other(
 
 
 def test_amounts_that_were_never_judged_are_null_where_they_are_none(
-    empty: Installation, tmp_path: Path
+    empty: TemporaryInstallation, tmp_path: Path
 ) -> None:
     """A column that is used only since now may hold anything in an old landing."""
     (tmp_path / "initech.yaml").write_text(DECLARED.format(name="initech"))

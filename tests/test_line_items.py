@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.bills import deliver, row
-from tests.conftest import Installation
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
 
 PLAN = "arn:aws:savingsplans::111122223333:savingsplan/one"
 RESERVED = "arn:aws:ec2:us-east-1:111122223333:reserved-instances/two"
@@ -24,7 +24,7 @@ Bill = list[dict[str, str]]
 
 
 @pytest.fixture
-def two(empty: Installation, tmp_path: Path) -> Installation:
+def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """acme and globex, both claiming the same account; acme moves another one mid month."""
     text = "tenants:\n"
     for tenant in ("acme", "globex"):
@@ -41,12 +41,14 @@ def two(empty: Installation, tmp_path: Path) -> Installation:
     return empty
 
 
-def charges(installation: Installation, tmp_path: Path, bill: Bill) -> list[dict[str, Any]]:
+def charges(
+    installation: TemporaryInstallation, tmp_path: Path, bill: Bill
+) -> list[dict[str, Any]]:
     """Ingest a bill of acme (and globex's beside it) and return acme's charges."""
     deliver(tmp_path / "acme/cur", bill, assembly=str(len(bill)))
     for tenant in ("acme", "globex"):
         assert not installation.ingest(tenant).refused
-    status = installation.house.status("acme")
+    status = installation.installation.status("acme")
     assert {told.state for told in status} == {"reconciled"}
     for told in status:
         costs = (
@@ -55,7 +57,7 @@ def charges(installation: Installation, tmp_path: Path, bill: Bill) -> list[dict
             if line["lineItem/CurrencyCode"] == told.billing_currency
         )
         assert told.billed_cost == sum(costs, Decimal(0))
-    assert installation.house.status("globex")[0].billed_cost == 3
+    assert installation.installation.status("globex")[0].billed_cost == 3
     return installation.rows("acme", "select * from costs order by ChargePeriodStart, x_RowKind")
 
 
@@ -77,7 +79,7 @@ def amounts(found: list[dict[str, Any]], key: str, **where: str) -> list[Decimal
     ]
 
 
-def test_negations_that_cancel_leave_nothing(two: Installation, tmp_path: Path) -> None:
+def test_negations_that_cancel_leave_nothing(two: TemporaryInstallation, tmp_path: Path) -> None:
     found = charges(two, tmp_path, [covered("0.10", "0.07"), negation("-0.10")])
     assert [line["x_RowKind"] for line in found] == ["line"]
     assert amounts(found, "BilledCost") == [0] and amounts(found, "EffectiveCost") == [
@@ -85,7 +87,9 @@ def test_negations_that_cancel_leave_nothing(two: Installation, tmp_path: Path) 
     ]
 
 
-def test_what_negations_do_not_cancel_is_an_adjustment(two: Installation, tmp_path: Path) -> None:
+def test_what_negations_do_not_cancel_is_an_adjustment(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
     """A rounding rest, to the last decimal, in the account it belongs to."""
     bill = [
         covered("0.1000000001", "0.07"),
@@ -105,7 +109,7 @@ def test_what_negations_do_not_cancel_is_an_adjustment(two: Installation, tmp_pa
         assert line["EffectiveCost"] == line["BilledCost"] == line["x_UnblendedCost"]
 
 
-def test_negations_follow_an_account_that_moves(two: Installation, tmp_path: Path) -> None:
+def test_negations_follow_an_account_that_moves(two: TemporaryInstallation, tmp_path: Path) -> None:
     """Covered before the move, negated after it: each project keeps what its own days bill."""
     bill = [covered("2", "1", OTHER, "2026-09-10"), negation("-2", OTHER, "2026-09-20")]
     found = charges(two, tmp_path, bill)
@@ -114,14 +118,14 @@ def test_negations_follow_an_account_that_moves(two: Installation, tmp_path: Pat
     assert rest == {"prod": Decimal(2), "dev": Decimal(-2)}
 
 
-def test_currencies_are_never_summed(two: Installation, tmp_path: Path) -> None:
+def test_currencies_are_never_summed(two: TemporaryInstallation, tmp_path: Path) -> None:
     bill = [row("1"), row("2", **{"lineItem/CurrencyCode": "EUR"})]
     charges(two, tmp_path, bill)
     told = two.rows("acme", "select billing_currency as c, billed_cost as b from monthly_costs")
     assert {(line["c"], Decimal(line["b"])) for line in told} == {("USD", 1), ("EUR", 2)}
 
 
-def test_fees_and_their_unused_part(two: Installation, tmp_path: Path) -> None:
+def test_fees_and_their_unused_part(two: TemporaryInstallation, tmp_path: Path) -> None:
     """The fee is billed and costs nothing; what was used and unused costs the fee, exactly."""
     bill = [
         row("3", **{TYPE: "SavingsPlanRecurringFee", ARN: PLAN, "savingsPlan/UsedCommitment": "2.1",
@@ -144,14 +148,14 @@ def test_fees_and_their_unused_part(two: Installation, tmp_path: Path) -> None:
         assert amounts(found, "BilledCost", **of, CommitmentDiscountStatus="Unused") == [0]
 
 
-def test_a_fee_whose_use_is_unknown_is_told(two: Installation, tmp_path: Path) -> None:
+def test_a_fee_whose_use_is_unknown_is_told(two: TemporaryInstallation, tmp_path: Path) -> None:
     fee = {TYPE: "SavingsPlanRecurringFee", ARN: PLAN, "savingsPlan/TotalCommitmentToDate": "3"}
     deliver(tmp_path / "acme/cur", [row("3", **fee)])
     step = next(s for s in two.ingest("acme").steps if s.stage == "warehouse")
     assert step.outcome == "built" and "commitments_amortize" in step.reason
 
 
-def test_refunds_know_their_period(two: Installation, tmp_path: Path) -> None:
+def test_refunds_know_their_period(two: TemporaryInstallation, tmp_path: Path) -> None:
     """A refund of an earlier month is a Correction; one inside the open month is not."""
     earlier = {TYPE: "Refund", "bill/BillType": "Refund"}
     bill = [

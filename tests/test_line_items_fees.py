@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from tests.line_item_bills import Bills, Line, bills, line, one, only, prepared, total
+from tests.support.line_item_bills import Bills, Line, bills, line, one, only, prepared, total
 
 __all__ = ["bills", "prepared"]
 

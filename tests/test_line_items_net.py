@@ -5,7 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 
 from finops_pipeline.contracts.cur import KNOWN_LINE_TYPES
-from tests.line_item_bills import PLAN, Bills, Line, bills, line, one, only, plan, prepared, total
+from tests.support.line_item_bills import (
+    PLAN,
+    Bills,
+    Line,
+    bills,
+    line,
+    one,
+    only,
+    plan,
+    prepared,
+    total,
+)
 
 __all__ = ["bills", "prepared"]
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.line_item_bills import Bills, Line, bills, line, one, only, prepared, total
+from tests.support.line_item_bills import Bills, Line, bills, line, one, only, prepared, total
 
 __all__ = ["bills", "prepared"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.line_item_bills import Bills, bills, line, one, prepared, total
+from tests.support.line_item_bills import Bills, bills, line, one, prepared, total
 
 __all__ = ["bills", "prepared"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.line_item_bills import (
+from tests.support.line_item_bills import (
     RESERVED,
     Bills,
     Line,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.line_item_bills import Bills, Line, bills, only, plan, prepared, total
+from tests.support.line_item_bills import Bills, Line, bills, only, plan, prepared, total
 
 __all__ = ["bills", "prepared"]
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.line_item_bills import Bills, Line, bills, line, only, plan, prepared, reserved, total
+from tests.support.line_item_bills import (
+    Bills,
+    Line,
+    bills,
+    line,
+    only,
+    plan,
+    prepared,
+    reserved,
+    total,
+)
 
 __all__ = ["bills", "prepared"]
 

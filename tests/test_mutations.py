@@ -1,9 +1,9 @@
 """Mutated deliveries: each ingested exactly, with its bad rows set aside, or refused in words.
 
-The catalogue (tests/mutations) mutates good deliveries of every form and says, without asking the
-pipeline, which outcome is right. Six sources of one tenant are ingested at a time; what is then
-served is read as `finops query` reads it, and must be the month as delivered or as it was before.
-`pytest -m torture` does the same with other seeds and more of what is random.
+The catalogue (tests/support/mutations) mutates good deliveries of every form and says, without
+asking the pipeline, which outcome is right. Six sources of one tenant are ingested at a time; what
+is then served is read as `finops query` reads it, and must be the month as delivered or as it was
+before. `pytest -m torture` does the same with other seeds and more of what is random.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import FIGURES
-from tests.mutations.bench import Outcome, figures
-from tests.mutations.catalogue import FAMILIES, run_catalogue
+from tests.support.mutations.bench import Outcome, figures
+from tests.support.mutations.catalogue import FAMILIES, run_catalogue
 
 SEED = "7"
 TORTURE = ("11", "23")

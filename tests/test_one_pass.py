@@ -14,38 +14,38 @@ from typing import Any
 
 import pytest
 
+from finops_pipeline.application.ingest import ingest_files
 from finops_pipeline.errors import NotTrue
-from finops_pipeline.focus import month
+from finops_pipeline.focus import month_pass as month
 from finops_pipeline.lake import files, publish
 from finops_pipeline.lake.layout import COSTS
-from finops_pipeline.lake.ledger import PartitionRecord
-from finops_pipeline.pipeline import ingest_files
+from finops_pipeline.ledger.ledger import PartitionRecord
 from finops_pipeline.tenants.model import Project, Source, SourceFormat, Tenant
-from tests.bills import row, write_csv
-from tests.conftest import Installation
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import row, write_csv
 
 MONTH = "2026-09"
 ACCOUNTS = [f"{number:012d}" for number in range(1, 21)]
 
 
-def declare(installation: Installation, name: str, **said: Any) -> Tenant:
+def declare(installation: TemporaryInstallation, name: str, **said: Any) -> Tenant:
     tenant = Tenant(name=name, **said)
-    installation.house.registry.save(tenant)
-    return installation.house.registry.tenant(name)
+    installation.installation.registry.save(tenant)
+    return installation.installation.registry.tenant(name)
 
 
 def project(**said: Any) -> Project:
     return Project.model_validate(said)
 
 
-def bring(installation: Installation, tenant: str, source: str, path: Path) -> Any:
-    known = installation.house.registry.tenant(tenant)
-    report = ingest_files(installation.house, known, known.source(source), [path])
+def bring(installation: TemporaryInstallation, tenant: str, source: str, path: Path) -> Any:
+    known = installation.installation.registry.tenant(tenant)
+    report = ingest_files(installation.installation, known, known.source(source), [path])
     assert not report.refused, report.refused
     return report
 
 
-def sums(installation: Installation, tenant: str) -> dict[str, tuple[int, Decimal]]:
+def sums(installation: TemporaryInstallation, tenant: str) -> dict[str, tuple[int, Decimal]]:
     """Per project: charges, and what they bill."""
     found = installation.rows(
         tenant,
@@ -54,12 +54,12 @@ def sums(installation: Installation, tenant: str) -> dict[str, tuple[int, Decima
     return {r["project"]: (int(r["n"]), Decimal(r["billed"])) for r in found}
 
 
-def states(installation: Installation, tenant: str) -> set[str]:
+def states(installation: TemporaryInstallation, tenant: str) -> set[str]:
     return {r["state"] for r in installation.rows(tenant, "select state from data_status")}
 
 
 @pytest.fixture
-def two(empty: Installation, tmp_path: Path) -> Installation:
+def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """globex has a bill of the same accounts: nothing of it may appear in acme."""
     cur = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
     declare(empty, "globex", sources=cur, projects=[project(name="p01", accounts=ACCOUNTS)])
@@ -69,7 +69,7 @@ def two(empty: Installation, tmp_path: Path) -> Installation:
 
 
 def test_more_sources_than_go_together_and_more_projects_than_one_pass(
-    two: Installation, tmp_path: Path
+    two: TemporaryInstallation, tmp_path: Path
 ) -> None:
     names = [f"s{number:02d}" for number in range(10)]
     declare(
@@ -106,7 +106,7 @@ def focus(path: Path, rows: list[dict[str, str]]) -> Path:
     return path
 
 
-def test_accounts_with_spaces_null_and_blank(two: Installation, tmp_path: Path) -> None:
+def test_accounts_with_spaces_null_and_blank(two: TemporaryInstallation, tmp_path: Path) -> None:
     declare(
         two,
         "acme",
@@ -120,7 +120,7 @@ def test_accounts_with_spaces_null_and_blank(two: Installation, tmp_path: Path) 
     assert states(two, "acme") == {"reconciled"}
 
 
-def test_focus_without_accounts_is_nobodys(two: Installation, tmp_path: Path) -> None:
+def test_focus_without_accounts_is_nobodys(two: TemporaryInstallation, tmp_path: Path) -> None:
     declare(
         two,
         "acme",
@@ -132,7 +132,7 @@ def test_focus_without_accounts_is_nobodys(two: Installation, tmp_path: Path) ->
     assert states(two, "acme") == {"reconciled"}
 
 
-def test_claims_with_a_gap_cover_every_day_once(two: Installation, tmp_path: Path) -> None:
+def test_claims_with_a_gap_cover_every_day_once(two: TemporaryInstallation, tmp_path: Path) -> None:
     one = ACCOUNTS[0]
     declare(
         two,
@@ -159,7 +159,7 @@ def test_claims_with_a_gap_cover_every_day_once(two: Installation, tmp_path: Pat
 
 
 def interrupted(
-    installation: Installation, bill: Path, at: int, error: type[BaseException]
+    installation: TemporaryInstallation, bill: Path, at: int, error: type[BaseException]
 ) -> bool:
     """Bring a bill and break at the so-manieth move; whether there were so many."""
     real, made = files.move_into_place, [0]
@@ -179,7 +179,7 @@ def interrupted(
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_interrupted_at_each_move_after_the_commit_nothing_committed_is_lost(
-    two: Installation, tmp_path: Path, error: type[BaseException]
+    two: TemporaryInstallation, tmp_path: Path, error: type[BaseException]
 ) -> None:
     payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
     halves = [
@@ -205,7 +205,9 @@ def test_interrupted_at_each_move_after_the_commit_nothing_committed_is_lost(
     assert sums(two, "globex") == {"p01": (20, Decimal(20000))}
 
 
-def test_staged_files_removed_by_hand_are_missed(two: Installation, tmp_path: Path) -> None:
+def test_staged_files_removed_by_hand_are_missed(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
     payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
     declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     bill = tmp_path / "a.csv"
@@ -231,21 +233,25 @@ DOUBLED = "(from {0} union all (select * from {0} where x_Project = 'unassigned'
 
 @pytest.mark.parametrize(("leak", "given"), [(LOST, 1), (DOUBLED, 3)])
 def test_a_row_that_costs_nothing_is_missed_when_lost_or_doubled(
-    two: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leak: str, given: int
+    two: TemporaryInstallation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    leak: str,
+    given: int,
 ) -> None:
     payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
     declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     write_csv(tmp_path / "a.csv", [row("1", ACCOUNTS[0]), row("0", ACCOUNTS[1])])
     real = month.owned_rows
     monkeypatch.setattr(month, "owned_rows", lambda *said: leak.format(real(*said)))
-    tenant = two.house.registry.tenant("acme")
-    report = ingest_files(two.house, tenant, tenant.source("payer"), [tmp_path / "a.csv"])
+    tenant = two.installation.registry.tenant("acme")
+    report = ingest_files(two.installation, tenant, tenant.source("payer"), [tmp_path / "a.csv"])
     assert f"landed 2 rows, its projects were given {given}" in str(report.refused)
     assert not list(two.folder("acme").glob("costs/**/*.parquet"))
 
 
 def test_two_files_of_a_project_are_not_taken_for_one(
-    two: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
     declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
@@ -258,14 +264,14 @@ def test_two_files_of_a_project_are_not_taken_for_one(
         found.with_name("another.parquet").write_bytes(found.read_bytes())
 
     monkeypatch.setattr(month.MonthPass, "write", twice)
-    tenant = two.house.registry.tenant("acme")
-    report = ingest_files(two.house, tenant, tenant.source("payer"), [tmp_path / "a.csv"])
+    tenant = two.installation.registry.tenant("acme")
+    report = ingest_files(two.installation, tenant, tenant.source("payer"), [tmp_path / "a.csv"])
     assert "2 files" in str(report.refused), report
     assert not list(two.folder("acme").glob("costs/**/*.parquet"))
 
 
 def test_a_half_put_month_goes_off_the_publication(tmp_path: Path) -> None:
-    folder = Installation(tmp_path / "data").house.folder("acme")
+    folder = TemporaryInstallation(tmp_path / "data").installation.folder("acme")
     with publish.tenant_writer(folder, 0) as writer, writer.publication() as publication:
         record = PartitionRecord(COSTS, "p01", MONTH, "mark", 0, 0, "")
         publication.build(record)
@@ -275,7 +281,7 @@ def test_a_half_put_month_goes_off_the_publication(tmp_path: Path) -> None:
         assert publication.partitions(COSTS) == {("p01", MONTH): record}
 
 
-def test_a_negative_price_stops_no_warehouse(two: Installation, tmp_path: Path) -> None:
+def test_a_negative_price_stops_no_warehouse(two: TemporaryInstallation, tmp_path: Path) -> None:
     labs = [Source(name="labs", format=SourceFormat.FOCUS)]
     declare(two, "acme", sources=labs, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     prices = [("-5000000", "2"), ("-150", "2000000")]

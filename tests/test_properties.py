@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from finops_pipeline.lake.warehouse import reading
-from tests.bills import deliver, row
-from tests.conftest import Installation
-from tests.random_bills import MONTH, MOVES, UNKNOWN, Bill, bills, by, kinds, unblended
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
+from tests.support.random_bills import MONTH, MOVES, UNKNOWN, Bill, bills, by, kinds, unblended
 
 Census = Callable[[Path], dict[str, tuple[int, int]]]
 BASES = ("Billed", "Effective", "List", "Contracted")
@@ -49,7 +49,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"  - {{name: dev, accounts: [{{id: '{MOVES}', from: {MONTH}-16}}]}}\n"
         )
     (folder / "tenants.yaml").write_text(text)
-    made = Installation(folder / "data")
+    made = TemporaryInstallation(folder / "data")
     deliver(folder / "globex/cur", [row("3"), row("4.5", MOVES)])
     made.apply(folder / "tenants.yaml")
     assert not made.ingest("globex").refused
@@ -66,7 +66,7 @@ def holds(prepared: Path, census: Census, bill: Bill) -> None:
         exact.prec = 60
         here = Path(scratch) / "here"
         shutil.copytree(prepared, here)
-        made = Installation(here / "data")
+        made = TemporaryInstallation(here / "data")
         made.apply(here / "tenants.yaml")
         deliver(here / "acme/cur", bill.lines)
         before = census(made.folder("globex"))
@@ -75,7 +75,7 @@ def holds(prepared: Path, census: Census, bill: Bill) -> None:
         told = " ".join(step.reason for step in report.steps)
         assert "commitments_amortize" not in told
         assert "charges_equal_bill" not in told
-        with reading(made.house.folder("acme")) as connection:
+        with reading(made.installation.folder("acme")) as connection:
             charges_come_to(connection, bill)
             status_says(connection, bill)
         assert census(made.folder("globex")) == before

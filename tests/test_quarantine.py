@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import Installation
-from tests.globex import (
+from tests.conftest import TemporaryInstallation
+from tests.support.globex import (
     ACCOUNT,
     COST,
     ID,
@@ -42,9 +42,9 @@ TIMES = ("yesterday", "2026-13-01T00:00:00Z", "10/05/2026", "infinity", "epoch",
 
 @pytest.fixture
 def globex(
-    built: Installation,
+    built: TemporaryInstallation,
     own_estate: Path,
-    empty: Installation,
+    empty: TemporaryInstallation,
     census: Callable[[Path], dict[str, tuple[int, int]]],
 ) -> Iterator[Globex]:
     made = Globex.like(built, own_estate, empty)

@@ -19,10 +19,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from finops_pipeline.lake.jail import guard, jailed
 from finops_pipeline.marts.use_cases import bound, use_case, use_cases
-from tests.conftest import Installation
-from tests.globex import finops
+from finops_pipeline.serve.sandbox import guard, jailed
+from tests.conftest import TemporaryInstallation
+from tests.support.globex import finops
 
 OTHER = {"acme": "globex", "globex": "acme"}
 Row = dict[str, Any]
@@ -122,10 +122,10 @@ ELSEWHERE = {
 """Queries with a test of their own, below or in test_queries_by_hand.py."""
 
 
-def ask(made: Installation, tenant: str, name: str, **given: str) -> Rows:
+def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Rows:
     query = use_case(name)
-    folder = made.house.folder(tenant)
-    with jailed(folder, made.house.limits) as connection:
+    folder = made.installation.folder(tenant)
+    with jailed(folder, made.installation.limits) as connection:
         asked = guard(connection, query.sql)
         connection.execute(asked, bound(query, None, None, given))
         names = [column[0] for column in connection.description or []]
@@ -133,13 +133,13 @@ def ask(made: Installation, tenant: str, name: str, **given: str) -> Rows:
 
 
 @pytest.fixture(scope="module")
-def answers(built: Installation) -> dict[str, dict[str, Rows]]:
+def answers(built: TemporaryInstallation) -> dict[str, dict[str, Rows]]:
     """Every query's whole answer for both tenants."""
     return {t: {q.name: ask(built, t, q.name) for q in use_cases()} for t in OTHER}
 
 
 @pytest.fixture(scope="module")
-def charges(built: Installation) -> dict[str, Rows]:
+def charges(built: TemporaryInstallation) -> dict[str, Rows]:
     """Every charge of both tenants, read without DuckDB."""
     return {
         tenant: [
@@ -250,7 +250,9 @@ def test_a_share_of_costs_is_one_of_sums(answers: dict[str, dict[str, Rows]]) ->
             assert abs(row["effective_rate"] - rate) <= Decimal("1e-11") * max(1, abs(rate))
 
 
-def test_tags_are_chosen_by_a_parameter(built: Installation, charges: dict[str, Rows]) -> None:
+def test_tags_are_chosen_by_a_parameter(
+    built: TemporaryInstallation, charges: dict[str, Rows]
+) -> None:
     for key in ("CostCenter", "Env", "no such tag", "x' or '1'='1"):
         wanted: dict[Any, Decimal] = defaultdict(Decimal)
         for charge in charges["acme"]:
@@ -302,9 +304,9 @@ def test_no_answer_holds_the_others_marker(
 
 
 def test_answers_have_the_grain_and_the_types_they_say(
-    built: Installation, answers: dict[str, dict[str, Rows]]
+    built: TemporaryInstallation, answers: dict[str, dict[str, Rows]]
 ) -> None:
-    with jailed(built.house.folder("acme"), built.house.limits) as connection:
+    with jailed(built.installation.folder("acme"), built.installation.limits) as connection:
         for query in use_cases():
             values = bound(query, None, None, {})
             found = connection.execute(f"describe ({query.sql})", values).fetchall()
@@ -319,7 +321,7 @@ def test_answers_have_the_grain_and_the_types_they_say(
 
 
 def test_months_are_those_asked_for(
-    built: Installation, answers: dict[str, dict[str, Rows]]
+    built: TemporaryInstallation, answers: dict[str, dict[str, Rows]]
 ) -> None:
     words = ("queries", "run", "acme", "cash_and_amortized", "--format", "csv")
     whole = answers["acme"]["cash_and_amortized"]
@@ -337,7 +339,7 @@ def test_months_are_those_asked_for(
         assert all(Decimal(row[B]) == wanted[row["billing_period"]] for row in told)
 
 
-def test_the_library_from_the_command_line(built: Installation, tmp_path: Path) -> None:
+def test_the_library_from_the_command_line(built: TemporaryInstallation, tmp_path: Path) -> None:
     listed = finops("queries")[1]
     for query in use_cases():
         assert query.name in listed
@@ -366,7 +368,9 @@ def test_the_library_from_the_command_line(built: Installation, tmp_path: Path) 
         (("umbrella", "credits"), "tenant umbrella is not known"),
     ],
 )
-def test_what_cannot_be_asked(built: Installation, words: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_asked(
+    built: TemporaryInstallation, words: tuple[str, ...], said: str
+) -> None:
     code, told = finops("queries", "run", *words, data=built.data)
     assert code != 0
     assert said in " ".join(told.replace("│", " ").split())

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from finops_pipeline.marts.use_cases import use_cases
-from tests.bills import deliver, row
-from tests.conftest import Installation
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
 from tests.test_queries import ask
 
 CAPACITY = "arn:aws:ec2:eu-west-1:111122223333:capacity-reservation/cr-1"
@@ -44,7 +44,7 @@ BILL = [
 
 
 @pytest.fixture(scope="module")
-def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
     """acme with the bill above; globex with half of it in the same accounts."""
     folder = tmp_path_factory.mktemp("by-hand")
     text = "tenants:\n"
@@ -53,7 +53,7 @@ def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Installation:
         text += f"- {{name: {tenant}, sources: [{source}]}}\n"
         deliver(folder / tenant / "cur", bill)
     (folder / "tenants.yaml").write_text(text)
-    made = Installation(folder / "data")
+    made = TemporaryInstallation(folder / "data")
     made.apply(folder / "tenants.yaml")
     for tenant in ("acme", "globex"):
         assert not made.ingest(tenant).refused
@@ -64,7 +64,7 @@ def cells(rows: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
     return [tuple(r[n] if isinstance(r[n], str) else Decimal(r[n]) for n in names) for r in rows]
 
 
-def test_capacity_that_was_reserved(by_hand: Installation) -> None:
+def test_capacity_that_was_reserved(by_hand: TemporaryInstallation) -> None:
     rows = ask(by_hand, "acme", "capacity_reservations")
     wanted = [(CAPACITY, "Unused", Decimal(4)), (CAPACITY, "Used", Decimal(4))]
     names = ("capacity_reservation_id", "capacity_reservation_status")
@@ -73,7 +73,7 @@ def test_capacity_that_was_reserved(by_hand: Installation) -> None:
     assert cells(idle, names[0], "effective_cost") == [(CAPACITY, Decimal(4))]
 
 
-def test_savings_are_of_costs_and_of_one_currency(by_hand: Installation) -> None:
+def test_savings_are_of_costs_and_of_one_currency(by_hand: TemporaryInstallation) -> None:
     """10 + 4 at list prices cost 9: 35.71 %. Quotients of the rows, added up, would say other."""
     s3 = "Amazon Simple Storage Service"
     rows = [r for r in ask(by_hand, "acme", "effective_savings_rate") if r["service_name"] == s3]
@@ -86,7 +86,7 @@ def test_savings_are_of_costs_and_of_one_currency(by_hand: Installation) -> None
     assert cells(told, "billing_currency", "saved_cost") == [("EUR", 9), ("USD", 5)]
 
 
-def test_no_query_sums_across_currencies(by_hand: Installation) -> None:
+def test_no_query_sums_across_currencies(by_hand: TemporaryInstallation) -> None:
     """Euros and dollars have rows of their own; globex, without euros, is told none."""
     for query in use_cases():
         told = {row["billing_currency"] for row in ask(by_hand, "globex", query.name)}

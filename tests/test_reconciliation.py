@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from finops_pipeline import clock
-from finops_pipeline.contracts.explorer import Metric
+from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.contracts.known_differences import service_key
 from finops_pipeline.tenants.months import closed_from, end_day, first_day, shift
-from tests.bills import deliver, row
-from tests.explorer_server import ACCOUNTS, SERVICES, cost
-from tests.explorer_server import explorer as api
-from tests.globex import finops
-from tests.second_opinion import (
+from tests.support.bills import deliver, row
+from tests.support.cost_explorer_server import ACCOUNTS, SERVICES, cost
+from tests.support.cost_explorer_server import explorer as api
+from tests.support.globex import finops
+from tests.support.second_opinion import (
     DAYS,
     DEV,
     EC2,

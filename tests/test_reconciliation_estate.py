@@ -18,13 +18,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finops_pipeline.contracts.explorer import Metric
-from finops_pipeline.focus.comparisons import Comparison
-from finops_pipeline.pipeline import ingest_files
-from finops_pipeline.sources.synthetic.scenario import source_month
-from finops_pipeline.sources.synthetic.spec import estate_tenants
-from finops_pipeline.sources.synthetic.usage import Period, Scene
-from tests.conftest import LAST_MONTH, SEED, Installation
+from finops_pipeline.application.ingest import ingest_files
+from finops_pipeline.contracts.cost_explorer import Metric
+from finops_pipeline.reconciliation.comparisons import Comparison
+from finops_pipeline.synthetic.scenario import source_month
+from finops_pipeline.synthetic.spec import estate_tenants
+from finops_pipeline.synthetic.usage import Period, Scene
+from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
 
 MONTH = "2026-09"
 SMALL = Decimal("0.001")
@@ -54,10 +54,10 @@ def _days(scene: Scene) -> Days:
     return found
 
 
-def bring(made: Installation, tenant: str, payer: str, days: Days) -> None:
+def bring(made: TemporaryInstallation, tenant: str, payer: str, days: Days) -> None:
     """Bring the days of a payer's Cost Explorer, with both metrics."""
-    house = made.house
-    known = house.registry.tenant(tenant)
+    installation = made.installation
+    known = installation.registry.tenant(tenant)
     for position, metric in enumerate((Metric.UNBLENDED, Metric.AMORTIZED)):
         path = made.data.parent / f"{metric.value}.csv"
         with path.open("w", newline="") as stream:
@@ -66,14 +66,14 @@ def bring(made: Installation, tenant: str, payer: str, days: Days) -> None:
             for (day, account, service), costs in days.items():
                 writer.writerow((day, service, account, f"{costs[position]:.10f}"))
         source = known.source(f"explorer-{payer}")
-        report = ingest_files(house, known, source, [path], metric=metric)
+        report = ingest_files(installation, known, source, [path], metric=metric)
         assert not report.refused, report.refused
 
 
 @pytest.fixture
-def made(built: Installation, estate: Path, tmp_path: Path) -> Installation:
+def made(built: TemporaryInstallation, estate: Path, tmp_path: Path) -> TemporaryInstallation:
     """A copy of the ingested estate in which every tenant has a Cost Explorer."""
-    copied = Installation(tmp_path / "data")
+    copied = TemporaryInstallation(tmp_path / "data")
     shutil.copytree(built.data, copied.data)
     more = [
         {
@@ -83,7 +83,7 @@ def made(built: Installation, estate: Path, tmp_path: Path) -> Installation:
                 for source in tenant.sources
             ],
         }
-        for tenant in copied.house.registry.tenants()
+        for tenant in copied.installation.registry.tenants()
     ]
     path = tmp_path / "more.yaml"
     path.write_text(yaml.safe_dump({"tenants": more}))
@@ -92,13 +92,13 @@ def made(built: Installation, estate: Path, tmp_path: Path) -> Installation:
 
 
 @pytest.mark.parametrize("tenant", ["acme", "globex"])
-def test_the_estate_agrees_with_its_generator(made: Installation, tenant: str) -> None:
+def test_the_estate_agrees_with_its_generator(made: TemporaryInstallation, tenant: str) -> None:
     truth = days_of(tenant)
     for payer, days in truth.items():
         bring(made, tenant, payer, days)
     states = {
         (status.source, status.state)
-        for status in made.house.status(tenant)
+        for status in made.installation.status(tenant)
         if status.billing_period == MONTH and status.source in truth
     }
     assert states == {(payer, "reconciled") for payer in truth}
@@ -124,10 +124,10 @@ def test_the_estate_agrees_with_its_generator(made: Installation, tenant: str) -
     assert all(round((one.difference or Decimal(0)) + SMALL, 6) == 0 for one in off)
 
 
-def compared(made: Installation, tenant: str) -> list[Comparison]:
+def compared(made: TemporaryInstallation, tenant: str) -> list[Comparison]:
     """What the month's comparisons with Cost Explorer list."""
     return [
         one
-        for one in made.house.reconciled(tenant).comparisons
+        for one in made.installation.reconciled(tenant).comparisons
         if (one.billing_period, one.against) == (MONTH, "cost explorer")
     ]

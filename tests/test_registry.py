@@ -26,8 +26,8 @@ from finops_pipeline.tenants.model import (
     Tenant,
     check_name,
 )
-from tests.conftest import Installation
-from tests.globex import finops
+from tests.conftest import TemporaryInstallation
+from tests.support.globex import finops
 
 Apply = Callable[[str], tuple[int, str]]
 ONE, NEW, DAY = '"111122223333"', '"999900001111"', "2026-10-02"
@@ -35,7 +35,7 @@ ONE, NEW, DAY = '"111122223333"', '"999900001111"', "2026-10-02"
 
 
 @pytest.fixture
-def apply(empty: Installation, tmp_path: Path) -> Apply:
+def apply(empty: TemporaryInstallation, tmp_path: Path) -> Apply:
     """A function: text of a tenants.yaml -> what `finops apply` answers; nothing declared yet."""
     empty.data.mkdir()
 
@@ -47,14 +47,14 @@ def apply(empty: Installation, tmp_path: Path) -> Apply:
 
 
 @pytest.fixture
-def declared(fresh: Installation, tmp_path: Path) -> Apply:
+def declared(fresh: TemporaryInstallation, tmp_path: Path) -> Apply:
     """Like `apply`, with acme and globex of the estate declared."""
 
     def run(text: str) -> tuple[int, str]:
         (tmp_path / "declared.yaml").write_text(text)
         return finops("apply", str(tmp_path / "declared.yaml"))
 
-    assert fresh.house.registry.names() == ["acme", "globex"]
+    assert fresh.installation.registry.names() == ["acme", "globex"]
     return run
 
 
@@ -81,7 +81,7 @@ def acme(**parts: str) -> str:
 
 
 def test_applying_shows_what_is_new_and_a_second_time_nothing(
-    empty: Installation, estate: Path
+    empty: TemporaryInstallation, estate: Path
 ) -> None:
     code, said = finops("apply", str(estate / "tenants.yaml"))
     assert code == 0
@@ -91,7 +91,7 @@ def test_applying_shows_what_is_new_and_a_second_time_nothing(
     before = everything()
     assert finops("apply", str(estate / "tenants.yaml")) == (0, "nothing changed\n")
     assert everything() == before
-    assert {t.name for t in empty.house.registry.tenants()} == {"acme", "globex"}
+    assert {t.name for t in empty.installation.registry.tenants()} == {"acme", "globex"}
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_wrong_file_changes_nothing(declared: Apply, name: str) -> None:
     assert everything() == before
 
 
-def test_a_file_that_cannot_be_read_is_one_line_on_stderr(empty: Installation) -> None:
+def test_a_file_that_cannot_be_read_is_one_line_on_stderr(empty: TemporaryInstallation) -> None:
     done = empty.finops("apply", "/nowhere/tenants.yaml", ok=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("finops: /nowhere/tenants.yaml cannot be read (No such file")

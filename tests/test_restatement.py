@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 
-from finops_pipeline.sources.synthetic.estate import write_delivery
-from tests.conftest import LAST_MONTH, SEED, Installation
-from tests.globex import ask, finops
+from finops_pipeline.synthetic.estate import write_delivery
+from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
+from tests.support.globex import ask, finops
 
 OLDEST, MIDDLE, OPEN = "2026-08", "2026-09", LAST_MONTH
 MARTS = ("daily_costs", "monthly_costs", "monthly_bill")
@@ -32,7 +32,9 @@ Census = Callable[[Path], dict[str, tuple[int, int]]]
 
 
 @pytest.fixture
-def made(built: Installation, own_estate: Path, empty: Installation) -> Installation:
+def made(
+    built: TemporaryInstallation, own_estate: Path, empty: TemporaryInstallation
+) -> TemporaryInstallation:
     """Both tenants ingested, up to date with exports that may be changed."""
     shutil.copytree(built.data, empty.data)
     empty.apply(own_estate / "tenants.yaml")
@@ -41,7 +43,7 @@ def made(built: Installation, own_estate: Path, empty: Installation) -> Installa
     return empty
 
 
-def by_project(made: Installation, tenant: str, month: str) -> dict[str, Decimal]:
+def by_project(made: TemporaryInstallation, tenant: str, month: str) -> dict[str, Decimal]:
     where = f"where billing_period = '{month}'"
     rows = ask(
         f"select project p, sum(BilledCost) b from costs {where} group by 1", tenant, made.data
@@ -58,8 +60,8 @@ def expected(*truths: Truth, basis: str = "billed_cost") -> dict[str, Decimal]:
     return {project: cost for project, cost in sums.items() if cost}
 
 
-def states(made: Installation, tenant: str) -> set[str]:
-    return {status.state for status in made.house.status(tenant)}
+def states(made: TemporaryInstallation, tenant: str) -> set[str]:
+    return {status.state for status in made.installation.status(tenant)}
 
 
 def partitions(counted: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
@@ -69,7 +71,9 @@ def partitions(counted: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]
 # --- the same bytes
 
 
-def test_the_same_delivery_twice_changes_no_file(made: Installation, census: Census) -> None:
+def test_the_same_delivery_twice_changes_no_file(
+    made: TemporaryInstallation, census: Census
+) -> None:
     before = census(made.data)
     for tenant in ("acme", "globex"):
         steps = made.ingest(tenant).steps
@@ -81,7 +85,7 @@ def test_the_same_delivery_twice_changes_no_file(made: Installation, census: Cen
 
 
 def test_touched_files_with_the_same_bytes_rewrite_nothing(
-    made: Installation, own_estate: Path, census: Census
+    made: TemporaryInstallation, own_estate: Path, census: Census
 ) -> None:
     before = census(made.folder("acme"))
     for path in own_estate.rglob("*"):
@@ -100,7 +104,12 @@ def test_touched_files_with_the_same_bytes_rewrite_nothing(
     ("tenant", "source"), [("acme", "payer"), ("globex", "payer"), ("acme", "labs")]
 )
 def test_a_restated_delivery_replaces_exactly_its_month(
-    made: Installation, own_estate: Path, truth: Truth, census: Census, tenant: str, source: str
+    made: TemporaryInstallation,
+    own_estate: Path,
+    truth: Truth,
+    census: Census,
+    tenant: str,
+    source: str,
 ) -> None:
     other = "globex" if tenant == "acme" else "acme"
     before, other_before = census(made.folder(tenant)), census(made.folder(other))
@@ -156,7 +165,7 @@ def marts_but(mart: str) -> str:
 
 @pytest.mark.parametrize("tenant", ["acme", "globex"])
 def test_every_project_and_month_bills_the_truth(
-    built: Installation, truth: Truth, tenant: str
+    built: TemporaryInstallation, truth: Truth, tenant: str
 ) -> None:
     for month in (OLDEST, MIDDLE, OPEN):
         truths = [months[month] for months in truth["tenants"][tenant]["sources"].values()]
@@ -168,7 +177,7 @@ def test_every_project_and_month_bills_the_truth(
         assert effective == expected(*truths, basis="effective_cost")
 
 
-def test_an_account_that_moves_mid_month_is_split_by_day(built: Installation) -> None:
+def test_an_account_that_moves_mid_month_is_split_by_day(built: TemporaryInstallation) -> None:
     for tenant in ("acme", "globex"):
         sql = (
             "select project, min(ChargePeriodStart)::date as first, max(ChargePeriodStart)::date as"
@@ -181,7 +190,7 @@ def test_an_account_that_moves_mid_month_is_split_by_day(built: Installation) ->
 
 
 def test_a_new_project_takes_its_account_out_of_unassigned(
-    made: Installation, census: Census
+    made: TemporaryInstallation, census: Census
 ) -> None:
     before = {m: by_project(made, "acme", m) for m in (OLDEST, MIDDLE, OPEN)}
     files, globex = census(made.folder("acme")), census(made.folder("globex"))
@@ -207,7 +216,7 @@ def test_a_new_project_takes_its_account_out_of_unassigned(
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_whatever_is_claimed_all_projects_together_are_the_bill(
-    made: Installation, tmp_path: Path, seed: int
+    made: TemporaryInstallation, tmp_path: Path, seed: int
 ) -> None:
     """Random claims with random days, classified again here, charge by charge."""
     rng = random.Random(seed)
@@ -233,7 +242,7 @@ def test_whatever_is_claimed_all_projects_together_are_the_bill(
         wanted["unassigned" if project == "nobody" else project] += Decimal(row["b"])
 
     for name in ("prod", "staging", "dev", "shared"):
-        project = made.house.registry.tenant("globex").project(name)
+        project = made.installation.registry.tenant("globex").project(name)
         for account in {claim.id for claim in project.accounts}:
             assert finops("project", "release", f"globex/{name}", account)[0] == 0
     text = "tenants:\n- name: globex\n  projects:\n"
@@ -250,21 +259,23 @@ def test_whatever_is_claimed_all_projects_together_are_the_bill(
     assert finops("ingest", "globex", "--month", MIDDLE)[0] == 0
 
     assert by_project(made, "globex", MIDDLE) == {n: cost for n, cost in wanted.items() if cost}
-    of_month = [s for s in made.house.status("globex") if s.billing_period == MIDDLE]
+    of_month = [s for s in made.installation.status("globex") if s.billing_period == MIDDLE]
     assert {s.state for s in of_month} == {"reconciled"}
 
 
 # --- parts of the work
 
 
-def test_one_project_is_built_from_its_sources_only(fresh: Installation, census: Census) -> None:
+def test_one_project_is_built_from_its_sources_only(
+    fresh: TemporaryInstallation, census: Census
+) -> None:
     code, said = finops("ingest", "acme/prod", "--month", OPEN)
     assert code == 0, said
     assert set(partitions(census(fresh.folder("acme")))) == {
         f"landing/source=payer/billing_period={OPEN}/delivery.parquet",
         f"costs/project=prod/billing_period={OPEN}/charges.parquet",
     }
-    (status,) = fresh.house.status("acme")
+    (status,) = fresh.installation.status("acme")
     assert status.state == "incomplete"
     assert (
         status.reason and "data-platform, dev, staging, unassigned are not built" in status.reason
@@ -274,9 +285,9 @@ def test_one_project_is_built_from_its_sources_only(fresh: Installation, census:
     assert not fresh.folder("globex").exists()
 
 
-def test_months_choose_what_is_ingested(fresh: Installation) -> None:
+def test_months_choose_what_is_ingested(fresh: TemporaryInstallation) -> None:
     def months(tenant: str) -> set[str]:
-        return {status.billing_period for status in fresh.house.status(tenant)}
+        return {status.billing_period for status in fresh.installation.status(tenant)}
 
     assert finops("ingest", "globex", "--to", OLDEST)[0] == 0
     assert months("globex") == {OLDEST}
@@ -305,7 +316,7 @@ def test_months_choose_what_is_ingested(fresh: Installation) -> None:
     ],
 )
 def test_what_is_not_there_is_an_error_and_changes_nothing(
-    made: Installation, census: Census, words: str, code: int, said: str
+    made: TemporaryInstallation, census: Census, words: str, code: int, said: str
 ) -> None:
     before = census(made.data)
     done = finops("ingest", *words.split())

@@ -21,9 +21,9 @@ from finops_pipeline import clock
 from finops_pipeline.lake import files
 from finops_pipeline.sources import data_exports
 from finops_pipeline.sources.s3_bucket import Bucket, Download
-from tests.conftest import Installation
-from tests.estate_in_s3 import Bills, bills, in_s3, may_read, profiles
-from tests.servers import Store
+from tests.conftest import TemporaryInstallation
+from tests.support.estate_in_s3 import Bills, bills, in_s3, may_read, profiles
+from tests.support.servers import Store
 from tests.test_truth import months_of
 
 __all__ = ["bills", "in_s3", "profiles"]
@@ -45,8 +45,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return sent
 
 
-def told(made: Installation, tenant: str) -> dict[tuple[str, str], Any]:
-    return {(s.source, s.billing_period): s for s in made.house.status(tenant)}
+def told(made: TemporaryInstallation, tenant: str) -> dict[tuple[str, str], Any]:
+    return {(s.source, s.billing_period): s for s in made.installation.status(tenant)}
 
 
 def refusals(report: Any) -> list[str]:
@@ -54,7 +54,7 @@ def refusals(report: Any) -> list[str]:
 
 
 def test_the_estate_comes_in_from_buckets_exactly_and_once(
-    in_s3: Installation, truth: dict[str, Any], asked: Asked
+    in_s3: TemporaryInstallation, truth: dict[str, Any], asked: Asked
 ) -> None:
     for tenant in ("acme", "globex"):
         assert not in_s3.ingest(tenant).refused
@@ -82,7 +82,7 @@ def test_the_estate_comes_in_from_buckets_exactly_and_once(
 
 
 def test_no_tenant_reads_anothers_prefix(
-    in_s3: Installation, bills: Bills, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    in_s3: TemporaryInstallation, bills: Bills, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     swapped = dict(zip(bills.keys, reversed(bills.keys.values()), strict=True))
     lines = [f"[{name}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
@@ -93,19 +93,19 @@ def test_no_tenant_reads_anothers_prefix(
     assert "acme/payer could not list s3://bills/acme/payer" in done.stderr
     assert "AccessDenied" in done.stderr
     assert "Grant what finops source policy acme/payer prints" in done.stderr
-    assert not in_s3.house.status("acme")
+    assert not in_s3.installation.status("acme")
 
 
 def test_what_cannot_be_reached_is_named_with_its_cure(
-    in_s3: Installation, bills: Bills, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    in_s3: TemporaryInstallation, bills: Bills, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before = in_s3.house.registry.tenant("acme")
+    before = in_s3.installation.registry.tenant("acme")
     payer = before.source("payer")
 
     def ingested(**fields: str) -> str:
         changed = payer.model_copy(update=fields)
         others = tuple(s for s in before.sources if s.name != "payer")
-        in_s3.house.registry.save(before.model_copy(update={"sources": (*others, changed)}))
+        in_s3.installation.registry.save(before.model_copy(update={"sources": (*others, changed)}))
         return next(r for r in refusals(in_s3.ingest("acme")) if "acme/payer" in r)
 
     bills.store.add_user(
@@ -135,7 +135,7 @@ def test_what_cannot_be_reached_is_named_with_its_cure(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", bills.keys["acme"][1])
     saved = payer.model_copy(update={"profile": ""})
     others = tuple(s for s in before.sources if s.name != "payer")
-    in_s3.house.registry.save(before.model_copy(update={"sources": (*others, saved)}))
+    in_s3.installation.registry.save(before.model_copy(update={"sources": (*others, saved)}))
     assert not in_s3.ingest("acme").refused
 
 
@@ -170,7 +170,7 @@ class Month:
 
 @pytest.fixture
 def month(
-    store: Store, estate: Path, empty: Installation, tmp_path: Path, request: Any,
+    store: Store, estate: Path, empty: TemporaryInstallation, tmp_path: Path, request: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Month:  # fmt: skip
     """A month in a bucket that `empty` reads as acme/payer with the default chain."""
@@ -200,7 +200,7 @@ def during_download(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) ->
 
 
 def test_a_manifest_that_moves_while_files_download_publishes_nothing(
-    month: Month, empty: Installation, monkeypatch: pytest.MonkeyPatch
+    month: Month, empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = json.dumps({**month.facts, "assemblyId": "later"}).encode()
     during_download(monkeypatch, lambda: month.put(month.manifest, later))
@@ -212,7 +212,7 @@ def test_a_manifest_that_moves_while_files_download_publishes_nothing(
 
 
 def test_a_file_that_moves_while_others_download_publishes_nothing(
-    month: Month, empty: Installation, monkeypatch: pytest.MonkeyPatch
+    month: Month, empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = gzip.decompress(month.files[-1].read_bytes())
     during_download(monkeypatch, lambda: month.put(month.files[-1], gzip.compress(text, 1)))
@@ -221,7 +221,7 @@ def test_a_file_that_moves_while_others_download_publishes_nothing(
 
 
 def test_files_newer_than_the_manifest_are_a_delivery_still_arriving(
-    month: Month, empty: Installation, monkeypatch: pytest.MonkeyPatch
+    month: Month, empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock.pause(1.1)  # the store tells times to the second
     month.put(month.files[0])
@@ -235,7 +235,7 @@ def test_files_newer_than_the_manifest_are_a_delivery_still_arriving(
     assert not empty.ingest("acme").refused
 
 
-def test_a_missing_file_is_named(month: Month, empty: Installation) -> None:
+def test_a_missing_file_is_named(month: Month, empty: TemporaryInstallation) -> None:
     key = month.key(month.files[0])
     month.store.client().delete_object(Bucket=month.bucket, Key=key)
     said = refusals(empty.ingest("acme"))[0]
@@ -243,7 +243,7 @@ def test_a_missing_file_is_named(month: Month, empty: Installation) -> None:
 
 
 def test_a_disk_too_small_is_said_before_anything_is_downloaded(
-    month: Month, empty: Installation, monkeypatch: pytest.MonkeyPatch, asked: Asked
+    month: Month, empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch, asked: Asked
 ) -> None:
     usage = shutil.disk_usage("/")._replace(free=1000)
     monkeypatch.setattr(files.shutil, "disk_usage", lambda path: usage)
@@ -253,7 +253,7 @@ def test_a_disk_too_small_is_said_before_anything_is_downloaded(
     assert read and all(key.endswith("Manifest.json") for key in read)
 
 
-def test_names_of_a_manifest_lead_nowhere(month: Month, empty: Installation) -> None:
+def test_names_of_a_manifest_lead_nowhere(month: Month, empty: TemporaryInstallation) -> None:
     month.store.client().put_object(Bucket=month.bucket, Key="secret.csv.gz", Body=b"x")
     for key in ("../secret.csv.gz", "/../secret.csv.gz", "cur/../secret.csv.gz", "a\x00b.csv.gz"):
         month.put(month.manifest, json.dumps({**month.facts, "reportKeys": [key]}).encode())
@@ -262,7 +262,7 @@ def test_names_of_a_manifest_lead_nowhere(month: Month, empty: Installation) -> 
         assert not (empty.folder("acme") / "landing").exists()
 
 
-def test_keys_that_are_no_names_are_passed_over(month: Month, empty: Installation) -> None:
+def test_keys_that_are_no_names_are_passed_over(month: Month, empty: TemporaryInstallation) -> None:
     client = month.store.client()
     for key in ("cur/20261001-20261101/caf\u00e9 +&.txt", "cur/notes/x.txt", "cur/x"):
         client.put_object(Bucket=month.bucket, Key=key, Body=b"x")
@@ -270,7 +270,7 @@ def test_keys_that_are_no_names_are_passed_over(month: Month, empty: Installatio
 
 
 def test_a_user_of_one_prefix_does_not_see_one_that_begins_alike(
-    month: Month, empty: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    month: Month, empty: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = month.store.add_user("curly", may_read(month.bucket, "cu"))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys[0])

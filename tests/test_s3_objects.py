@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from finops_pipeline.errors import AccessRefused, DeliveryMoving, FileProblem, Unreachable
-from finops_pipeline.sources.access import Access
+from finops_pipeline.sources.credentials import Access
 from finops_pipeline.sources.location import ExportFile
 from finops_pipeline.sources.s3 import S3Location
-from tests.servers import Store
+from tests.support.servers import Store
 
 MIB = 1 << 20
 

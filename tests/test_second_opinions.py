@@ -21,8 +21,8 @@ import pytest
 from conformance import compare, converter, judge
 from conformance.bills import FORMS, Ingested, bill_files, estate
 from finops_pipeline.lake.warehouse import reading
-from tests.conftest import Installation
-from tests.synthetic_bills import (
+from tests.conftest import TemporaryInstallation
+from tests.support.synthetic_bills import (
     LOCATIONS,
     cur_entry,
     current_manifests,
@@ -59,17 +59,17 @@ def from_files(estate: Path, tenant: str) -> Sums:
     return {key: (billed, effective) for key, (billed, effective) in found.items()}
 
 
-def from_mart(made: Installation, tenant: str, mart: str, cost: str) -> dict[Key, Decimal]:
+def from_mart(made: TemporaryInstallation, tenant: str, mart: str, cost: str) -> dict[Key, Decimal]:
     sql = (
         f"select billing_period, sub_account_id, service_name, sum({cost}) from {mart} group by all"
     )
-    with reading(made.house.folder(tenant)) as connection:
+    with reading(made.installation.folder(tenant)) as connection:
         return {row[:3]: row[3] for row in connection.execute(sql).fetchall()}
 
 
 @pytest.mark.parametrize("tenant", TENANTS)
 def test_marts_are_the_files_computed_once_more(
-    built: Installation, estate: Path, tenant: str
+    built: TemporaryInstallation, estate: Path, tenant: str
 ) -> None:
     sums = from_files(estate, tenant)
     unblended = {key: billed for key, (billed, _) in sums.items()}

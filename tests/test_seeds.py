@@ -14,8 +14,8 @@ import pytest
 
 from finops_pipeline.focus.conformance import validate
 from finops_pipeline.marts.results import check_published
-from finops_pipeline.sources.synthetic.estate import write_estate
-from tests.conftest import LAST_MONTH, Installation
+from finops_pipeline.synthetic.estate import write_estate
+from tests.conftest import LAST_MONTH, TemporaryInstallation
 
 TENANTS = ("acme", "globex")
 
@@ -24,18 +24,18 @@ def of_seed(seed: int, months: int, folder: Path) -> None:
     """Make, ingest and judge an estate."""
     write_estate(folder / "estate", seed=seed, last_month=LAST_MONTH, months=months)
     truth = json.loads((folder / "estate/truth.json").read_text())["tenants"]
-    made = Installation(folder / "data")
+    made = TemporaryInstallation(folder / "data")
     made.apply(folder / "estate/tenants.yaml")
     for tenant in TENANTS:
         assert not made.ingest(tenant).refused
-        where, limits = made.house.folder(tenant), made.house.limits
+        where, limits = made.installation.folder(tenant), made.installation.limits
         failed = [r for r in check_published(where, limits) if r.state == "failed"]
         assert failed == [], [result.words() for result in failed]
         asked, broken = validate(where, limits)
         assert asked > months and broken == []
         billed = {
             (status.source, status.billing_period): (status.billed_cost, status.effective_cost)
-            for status in made.house.status(tenant)
+            for status in made.installation.status(tenant)
         }
         assert billed == {
             (source, month): (Decimal(one["billed_cost"]), Decimal(one["effective_cost"]))

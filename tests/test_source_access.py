@@ -19,10 +19,10 @@ from finops_pipeline.errors import RegistryError
 from finops_pipeline.sources.policy import trust_policy
 from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
 from finops_pipeline.tenants.registry import Registry
-from tests.conftest import Installation
-from tests.estate_in_s3 import Bills, bills, in_s3, profiles
-from tests.globex import finops
-from tests.servers import Store, trusting_role
+from tests.conftest import TemporaryInstallation
+from tests.support.estate_in_s3 import Bills, bills, in_s3, profiles
+from tests.support.globex import finops
+from tests.support.servers import Store, trusting_role
 
 __all__ = ["bills", "in_s3", "profiles"]
 
@@ -90,7 +90,7 @@ def test_nobody_chooses_an_external_id(registry: Registry, tmp_path: Path, fresh
         path.write_text(yaml.safe_dump({"tenants": [entry]}))
         said = failing("apply", str(path))
         assert "external_id is declared" in said and "nobody can choose it" in said
-        assert "evil" not in fresh.house.registry.names()
+        assert "evil" not in fresh.installation.registry.names()
 
 
 OLD = """
@@ -173,7 +173,7 @@ def test_what_a_source_cannot_say(words: dict[str, str], says: str) -> None:
 
 
 def test_a_change_that_breaks_the_rules_is_refused_and_the_source_stays(
-    empty: Installation,
+    empty: TemporaryInstallation,
 ) -> None:
     finops("tenant", "add", "acme")
     add = ["source", "add", "acme/payer"]
@@ -181,11 +181,11 @@ def test_a_change_that_breaks_the_rules_is_refused_and_the_source_stays(
     said = failing(*add, *words)
     assert "a new source needs one" in said
     said_by(*add, "--format", "legacy-cur", *words, "--region", "eu-central-1")
-    before = empty.house.registry.tenant("acme").source("payer")
+    before = empty.installation.registry.tenant("acme").source("payer")
     assert (before.location, before.region) == ("s3://bills/acme/cur", "eu-central-1")
     said = failing(*add, "--location", "/exports")
     assert "role_arn and region, but reads nothing from AWS" in said
-    assert empty.house.registry.tenant("acme").source("payer") == before
+    assert empty.installation.registry.tenant("acme").source("payer") == before
     said = said_by(*add, "--region", "")
     assert said == "~ source acme/payer: region eu-central-1 -> (none)\n"
 
@@ -253,7 +253,11 @@ def test_the_roles_of_an_account_serve_one_tenant(registry: Registry) -> None:
 
 @pytest.fixture
 def with_role(
-    moto: Store, estate: Path, empty: Installation, monkeypatch: pytest.MonkeyPatch, request: Any
+    moto: Store,
+    estate: Path,
+    empty: TemporaryInstallation,
+    monkeypatch: pytest.MonkeyPatch,
+    request: Any,
 ) -> Source:
     """acme/labs in moto's S3, read through a role that checks acme's external id."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -267,7 +271,7 @@ def with_role(
         endpoint_url=moto.url,
         role_arn=f"arn:aws:iam::111122223333:role/{name}",
     )
-    empty.house.registry.save(Tenant(name="acme", sources=(source,)), Tenant(name="globex"))
+    empty.installation.registry.save(Tenant(name="acme", sources=(source,)), Tenant(name="globex"))
     return source
 
 
@@ -277,7 +281,7 @@ def role_for(moto: Store, source: Source, trust: dict[str, Any]) -> None:
 
 
 def test_bills_come_in_through_the_role_that_the_policy_describes(
-    moto: Store, with_role: Source, empty: Installation
+    moto: Store, with_role: Source, empty: TemporaryInstallation
 ) -> None:
     refused = empty.ingest("acme").refused
     assert "AccessDenied" in refused[0].reason
@@ -285,7 +289,7 @@ def test_bills_come_in_through_the_role_that_the_policy_describes(
     words = ["source", "policy", "acme/labs", "--platform-role", PLATFORM, "--part", "trust"]
     role_for(moto, with_role, printed(*words))
     assert not empty.ingest("acme").refused
-    assert {s.state for s in empty.house.status("acme")} == {"reconciled"}
+    assert {s.state for s in empty.installation.status("acme")} == {"reconciled"}
     said = said_by("source", "check", "acme/labs")
     assert "ok     credentials: arn:aws" in said
     assert "ok     role stays shut with a wrong external id: refused" in said
@@ -297,9 +301,9 @@ def test_bills_come_in_through_the_role_that_the_policy_describes(
 
 
 def test_a_role_that_lets_anyone_in_is_told_loudly(
-    moto: Store, with_role: Source, empty: Installation
+    moto: Store, with_role: Source, empty: TemporaryInstallation
 ) -> None:
-    trust = trust_policy(empty.house.registry.tenant("acme"), PLATFORM)
+    trust = trust_policy(empty.installation.registry.tenant("acme"), PLATFORM)
     del trust["Statement"][0]["Condition"]
     role_for(moto, with_role, trust)
     said = failing("source", "check", "acme/labs")
@@ -310,21 +314,21 @@ def test_a_role_that_lets_anyone_in_is_told_loudly(
 
 
 def test_the_role_of_one_tenant_does_not_open_for_another(
-    moto: Store, with_role: Source, empty: Installation
+    moto: Store, with_role: Source, empty: TemporaryInstallation
 ) -> None:
     """The confused deputy: globex declares acme's role before acme does."""
-    registry = empty.house.registry
+    registry = empty.installation.registry
     role_for(moto, with_role, trust_policy(registry.tenant("acme"), PLATFORM))
     registry.save(Tenant(name="acme"))
     registry.save(Tenant(name="globex", sources=(with_role,)))
     reason = empty.ingest("globex").refused[0].reason
-    assert "AccessDenied" in reason and not empty.house.status("globex")
+    assert "AccessDenied" in reason and not empty.installation.status("globex")
 
 
 # --- what the commands print
 
 
-def test_the_policy_grants_one_prefix_and_nothing_else(empty: Installation) -> None:
+def test_the_policy_grants_one_prefix_and_nothing_else(empty: TemporaryInstallation) -> None:
     said_by("tenant", "add", "acme")
     words = ["--format", "cur-2.0", "--location", "s3://bills/a$b*/cur", "--role-arn"]
     said_by("source", "add", "acme/payer", *words, ROLE.format("111122223333"))
@@ -337,7 +341,9 @@ def test_the_policy_grants_one_prefix_and_nothing_else(empty: Installation) -> N
             "Principal": {"AWS": PLATFORM},
             "Action": "sts:AssumeRole",
             "Condition": {
-                "StringEquals": {"sts:ExternalId": empty.house.registry.tenant("acme").external_id}
+                "StringEquals": {
+                    "sts:ExternalId": empty.installation.registry.tenant("acme").external_id
+                }
             },
         }
     ]
@@ -356,19 +362,19 @@ def test_the_policy_grants_one_prefix_and_nothing_else(empty: Installation) -> N
         assert "is not the ARN" in failing(*words[:3], *wrong)
 
 
-def test_the_policy_of_cost_explorer_asks_for_one_action(empty: Installation) -> None:
+def test_the_policy_of_cost_explorer_asks_for_one_action(empty: TemporaryInstallation) -> None:
     source = Source(
         name="ce",
         format=SourceFormat.COST_EXPLORER,
         location="https://ce.us-east-1.amazonaws.com",
     )
-    empty.house.registry.save(Tenant(name="acme", sources=(source,)))
+    empty.installation.registry.save(Tenant(name="acme", sources=(source,)))
     (statement,) = printed("source", "policy", "acme/ce", "--part", "permissions")["Statement"]
     assert (statement["Action"], statement["Resource"]) == ("ce:GetCostAndUsage", "*")
 
 
 def test_the_printed_permissions_are_enough_and_no_more(
-    bills: Bills, in_s3: Installation, monkeypatch: pytest.MonkeyPatch
+    bills: Bills, in_s3: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a real policy engine: a user with exactly the statements that are printed."""
     words = ["source", "policy", "acme/payer", "--part", "permissions"]

@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from finops_pipeline.cli.app import app
 from finops_pipeline.cli.status import LINES, WIDTH
-from finops_pipeline.contracts.explorer import Metric
-from tests.bills import deliver, row
-from tests.conftest import Installation
-from tests.globex import finops
-from tests.second_opinion import (
+from finops_pipeline.contracts.cost_explorer import Metric
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
+from tests.support.globex import finops
+from tests.support.second_opinion import (
     DAYS,
     DEV,
     MONTH,
@@ -38,7 +38,7 @@ from tests.second_opinion import (
 __all__ = ["built_two", "two"]
 
 
-def screen(made: Installation, tenant: str = "acme", month: str = MONTH) -> str:
+def screen(made: TemporaryInstallation, tenant: str = "acme", month: str = MONTH) -> str:
     """What `finops status` shows; it fits one screen, whatever it says."""
     code, said = finops("status", tenant, month, data=made.data)
     assert code == 0, said
@@ -48,7 +48,9 @@ def screen(made: Installation, tenant: str = "acme", month: str = MONTH) -> str:
     return said
 
 
-def as_json(made: Installation, tenant: str = "acme", month: str = MONTH) -> dict[str, Any]:
+def as_json(
+    made: TemporaryInstallation, tenant: str = "acme", month: str = MONTH
+) -> dict[str, Any]:
     code, said = finops("status", tenant, month, "--format", "json", data=made.data)
     assert code == 0, said
     (loaded,) = json.loads(said, parse_float=Decimal, parse_int=Decimal)
@@ -159,10 +161,10 @@ def test_many_sources_still_fit(two: Two) -> None:
 def test_failed_checks_and_broken_rules_are_named(two: Two) -> None:
     """In the file itself: no bill that lands fails a check as things are."""
     assert "FOCUS conformance" in screen(two.made)
-    with duckdb.connect(str(two.made.house.folder("acme").warehouse)) as connection:
+    with duckdb.connect(str(two.made.installation.folder("acme").warehouse)) as connection:
         connection.execute("drop table if exists conformance")
     assert "FOCUS conformance not checked" in screen(two.made)
-    with duckdb.connect(str(two.made.house.folder("acme").warehouse)) as connection:
+    with duckdb.connect(str(two.made.installation.folder("acme").warehouse)) as connection:
         connection.execute(
             "update check_results set state = 'failed', rows = 3, example = '{\"a\": 1.50}'"
             " where check_name in ('commitments_amortize', 'effective_equals_lines')"
@@ -214,11 +216,11 @@ def test_files_that_changed_since_are_named(two: Two) -> None:
 
 
 def test_a_month_that_no_check_was_run_on(two: Two) -> None:
-    with duckdb.connect(str(two.made.house.folder("acme").warehouse)) as connection:
+    with duckdb.connect(str(two.made.installation.folder("acme").warehouse)) as connection:
         connection.execute("delete from check_results where check_name = 'charges_equal_lines'")
     said = " ".join(screen(two.made).split())
     assert "cannot be trusted yet: not every check was run on it" in said
-    two.made.house.folder("acme").warehouse.unlink()
+    two.made.installation.folder("acme").warehouse.unlink()
     assert "cannot be trusted yet: not every check was run on it" in " ".join(
         screen(two.made).split()
     )
@@ -262,10 +264,10 @@ def test_one_bill_through_two_sources_counts_double(two: Two) -> None:
 
 
 def test_rules_that_are_broken_are_told_and_change_no_sum(two: Two) -> None:
-    with duckdb.connect(str(two.made.house.folder("acme").warehouse)) as connection:
+    with duckdb.connect(str(two.made.installation.folder("acme").warehouse)) as connection:
         connection.execute("delete from conformance")
     assert "FOCUS conformance every rule is kept" in screen(two.made)
-    with duckdb.connect(str(two.made.house.folder("acme").warehouse)) as connection:
+    with duckdb.connect(str(two.made.installation.folder("acme").warehouse)) as connection:
         connection.execute(
             "insert into conformance values"
             f" ('{MONTH}', 'prod', 'payer', 'R7', 'a rule', false, 2, '{{}}'),"

@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from finops_pipeline.sources.synthetic.estate import write_estate
-from tests.synthetic_bills import (
+from finops_pipeline.synthetic.estate import write_estate
+from tests.support.synthetic_bills import (
     LAST,
     LOCATIONS,
     SEED,
@@ -69,7 +69,7 @@ def test_a_month_has_the_same_bytes_whatever_else_is_written(estate: Path, tmp_p
     """Another process, another hash seed, fewer months: what is written is byte-identical."""
     code = (
         "import sys; from pathlib import Path;"
-        "from finops_pipeline.sources.synthetic.estate import write_estate;"
+        "from finops_pipeline.synthetic.estate import write_estate;"
         f"write_estate(Path(sys.argv[1]), seed={SEED}, last_month='{LAST}', months=2)"
     )
     root = str(Path(__file__).parents[1])

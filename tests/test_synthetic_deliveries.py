@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from finops_pipeline.sources.synthetic.estate import write_delivery, write_estate
-from finops_pipeline.sources.synthetic.packing import number_text
-from finops_pipeline.sources.synthetic.parquet_export import as_double
-from tests.synthetic_bills import (
+from finops_pipeline.synthetic.estate import write_delivery, write_estate
+from finops_pipeline.synthetic.packing import number_text
+from finops_pipeline.synthetic.parquet_export import as_double
+from tests.support.synthetic_bills import (
     LAST,
     SEED,
     SOURCES,

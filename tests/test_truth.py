@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Installation
+from tests.conftest import TemporaryInstallation
 
 TENANTS = ("acme", "globex")
 
@@ -30,7 +30,7 @@ def number(text: str | None) -> Decimal:
 
 
 @pytest.fixture(scope="module")
-def charges(built: Installation) -> dict[str, list[dict[str, Any]]]:
+def charges(built: TemporaryInstallation) -> dict[str, list[dict[str, Any]]]:
     """Per tenant: totals of `costs` by everything the truth speaks of."""
     sql = """
         select x_Source as source, billing_period, project, SubAccountId as account,
@@ -49,10 +49,10 @@ def total(rows: list[dict[str, Any]], key: str, **where: str) -> Decimal:
 
 
 def test_rows_and_totals_of_every_source_and_month(
-    built: Installation, truth: dict[str, Any]
+    built: TemporaryInstallation, truth: dict[str, Any]
 ) -> None:
     for tenant, source, month, true in months_of(truth):
-        status = {(s.source, s.billing_period): s for s in built.house.status(tenant)}
+        status = {(s.source, s.billing_period): s for s in built.installation.status(tenant)}
         told = status[source, month]
         assert told.state == "reconciled", (tenant, source, month, told.reason)
         assert told.rows_read == true["rows"]
@@ -119,7 +119,7 @@ def test_commitments_amortize_exactly(
 
 @pytest.mark.parametrize("tenant", TENANTS)
 @pytest.mark.parametrize("mart", ["daily_costs", "monthly_costs"])
-def test_marts_are_the_sum_of_charges(built: Installation, tenant: str, mart: str) -> None:
+def test_marts_are_the_sum_of_charges(built: TemporaryInstallation, tenant: str, mart: str) -> None:
     said = built.rows(
         tenant,
         f"""
@@ -141,7 +141,7 @@ def test_marts_are_the_sum_of_charges(built: Installation, tenant: str, mart: st
     assert said == charged and len(said) >= 3
 
 
-def test_monthly_bill_is_the_bill(built: Installation, truth: dict[str, Any]) -> None:
+def test_monthly_bill_is_the_bill(built: TemporaryInstallation, truth: dict[str, Any]) -> None:
     sql = "select source, billing_period, sum(billed_cost) as billed from monthly_bill group by all"
     for tenant in TENANTS:
         told = {(r["source"], r["billing_period"]): number(r["billed"]) for r in
@@ -151,7 +151,7 @@ def test_monthly_bill_is_the_bill(built: Installation, truth: dict[str, Any]) ->
                 assert told[source, month] == Decimal(true["billed_cost"])
 
 
-def test_prices_times_quantities_and_mandatory_columns(built: Installation) -> None:
+def test_prices_times_quantities_and_mandatory_columns(built: TemporaryInstallation) -> None:
     """FOCUS 1.2: the columns that may not be null are not, and statuses follow commitments."""
     sql = """
         select count(*) as rows,
@@ -184,7 +184,7 @@ def test_prices_times_quantities_and_mandatory_columns(built: Installation) -> N
         assert int(row["spot"]) > 0 and int(row["corrections"]) > 0
 
 
-def test_one_service_of_a_source_has_one_category(built: Installation) -> None:
+def test_one_service_of_a_source_has_one_category(built: TemporaryInstallation) -> None:
     sql = """
         select x_Source, ServiceName from costs group by all
         having count(distinct ServiceCategory) > 1 or count(distinct ServiceSubcategory) > 1
@@ -192,7 +192,7 @@ def test_one_service_of_a_source_has_one_category(built: Installation) -> None:
     assert [built.rows(tenant, sql) for tenant in TENANTS] == [[], []]
 
 
-def test_tags_are_json_objects_with_the_owners_keys(built: Installation) -> None:
+def test_tags_are_json_objects_with_the_owners_keys(built: TemporaryInstallation) -> None:
     sql = """
         select count(*) filter (json_type(Tags) <> 'OBJECT') as odd,
             count(*) filter (Tags->>'Team' is not null or Tags->>'team' is not null) as tagged,

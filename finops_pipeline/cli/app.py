@@ -13,22 +13,17 @@ from typing import Annotated
 import typer
 
 from finops_pipeline import __version__
-from finops_pipeline.cli import (
-    check,
-    history,
-    invoice,
-    queries,
-    read,
-    registry,
-    run,
-    status,
-    validate,
-)
+from finops_pipeline.application.refusals import reason_of
+from finops_pipeline.cli import checks as check
+from finops_pipeline.cli import declarations as registry
+from finops_pipeline.cli import deliveries as history
+from finops_pipeline.cli import invoice, run, status, validate
+from finops_pipeline.cli import query as read
+from finops_pipeline.cli import query_library as queries
 from finops_pipeline.cli.show import complain
 from finops_pipeline.errors import FinopsError
-from finops_pipeline.house import reason_of
 from finops_pipeline.lake.duck import DuckDBError
-from finops_pipeline.lake.ledger import LedgerError
+from finops_pipeline.ledger.ledger import LedgerError
 from finops_pipeline.settings import child_environment, load_settings
 
 app = typer.Typer(

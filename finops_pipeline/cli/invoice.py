@@ -1,7 +1,7 @@
 """Commands over invoice totals that an operator enters.
 
 Put here: `invoice set`, `invoice list`, `invoice remove`. Keep out: what may be entered
-(focus/invoices.py), what follows from it (focus/reconcile.py).
+(reconciliation/invoice_comparison.py), what follows from it (reconciliation/statuses.py).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Annotated
 
 import typer
 
-from finops_pipeline.cli.show import Format, house, split, table, write_csv, write_json
+from finops_pipeline.application.ingest import enter_invoice
+from finops_pipeline.application.progress import Step
+from finops_pipeline.cli.show import Format, open_installation, split, table, write_csv, write_json
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.focus.comparisons import INVOICE
-from finops_pipeline.focus.invoices import WHOLE_BILL, invoice_entry, words_of
-from finops_pipeline.house import Step
-from finops_pipeline.lake.invoices import Invoice, every_invoice, invoices_of
-from finops_pipeline.lake.ledger import Ledger
+from finops_pipeline.ledger.invoice_entries import Invoice, every_invoice, invoices_of
+from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.money import plain
-from finops_pipeline.pipeline import enter_invoice
+from finops_pipeline.reconciliation.comparisons import INVOICE
+from finops_pipeline.reconciliation.invoice_comparison import WHOLE_BILL, invoice_entry, words_of
 
 SourceName = Annotated[str, typer.Argument(metavar="TENANT/SOURCE")]
 Month = Annotated[str, typer.Argument(metavar="YYYY-MM", help="Billing period.")]
@@ -62,10 +62,12 @@ def remove_command(
 
 def _enter(name: str, month: str, amount: str | None, currency: str, invoice_id: str) -> None:
     tenant_name, source = split(name, "SOURCE")
-    here = house()
-    tenant = here.registry.tenant(tenant_name)
+    installation = open_installation()
+    tenant = installation.registry.tenant(tenant_name)
     entry = invoice_entry(tenant, source, month, amount, currency, invoice_id)
-    standing = {one.key: one for one in invoices_of(Ledger(here.folder(tenant.name).ledger))}
+    standing = {
+        one.key: one for one in invoices_of(Ledger(installation.folder(tenant.name).ledger))
+    }
     before = standing.get(entry.key)
     if amount is None and before is None:
         raise RegistryError(
@@ -73,10 +75,10 @@ def _enter(name: str, month: str, amount: str | None, currency: str, invoice_id:
             cure=f"See what is: finops invoice list {tenant_name}",
         )
     steps: list[Step] = []
-    enter_invoice(here, tenant, entry, steps.append)
+    enter_invoice(installation, tenant, entry, steps.append)
     was = f" (it was {words_of(before)})" if before else ""
     typer.echo(f"{name} {month}: {words_of(entry)}{was}")
-    for one in here.reconciled(tenant.name).comparisons:
+    for one in installation.reconciled(tenant.name).comparisons:
         same = (one.source, one.billing_period, one.billing_currency, one.counterpart)
         if one.against == INVOICE and same == (source, month, currency, invoice_id or None):
             said = f", charges {plain(one.ours)}" if one.ours is not None else ""
@@ -93,8 +95,8 @@ def list_command(
     """List the invoices that are entered, and when; finops does not know by whom."""
     if format is Format.PARQUET:
         raise typer.BadParameter("table, csv or json", param_hint="--format")
-    here = house()
-    ledger = Ledger(here.folder(here.registry.tenant(tenant).name).ledger)
+    installation = open_installation()
+    ledger = Ledger(installation.folder(installation.registry.tenant(tenant).name).ledger)
     found = every_invoice(ledger) if history else invoices_of(ledger)
     names = (
         *("source", "billing_period", "invoice_id", "billing_currency", "amount", "entered_at"),

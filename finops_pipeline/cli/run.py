@@ -14,11 +14,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from finops_pipeline.cli.show import complain, house, split
-from finops_pipeline.contracts.explorer import Metric
+from finops_pipeline.application.ingest import ingest, ingest_files
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.progress import Months, Report, Step
+from finops_pipeline.application.refusals import SURPRISES, reason_of
+from finops_pipeline.cli.show import complain, open_installation, split
+from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.errors import RegistryError, one_line
-from finops_pipeline.house import SURPRISES, reason_of
-from finops_pipeline.pipeline import House, Months, Report, Step, ingest, ingest_files
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
 
@@ -46,23 +48,27 @@ def ingest_command(
 ) -> None:
     """Take in what AWS has delivered and bring charges and tables up to date."""
     span = _span(month, first, last)
-    here = house()
+    installation = open_installation()
     project = None
     if target is not None and "/" in target:
         target, project = split(target, "PROJECT")
-    tenants = [here.registry.tenant(target)] if target is not None else here.registry.tenants()
+    tenants = (
+        [installation.registry.tenant(target)]
+        if target is not None
+        else installation.registry.tenants()
+    )
     if not tenants:
         raise RegistryError("no tenant is declared", cure="Declare some: finops apply FILE")
     if target is not None:
-        _end([_watched(here, tenants[0], project, span)])
+        _end([_watched(installation, tenants[0], project, span)])
     else:
-        _end([_one_of_many(here, tenant, span) for tenant in tenants])
+        _end([_one_of_many(installation, tenant, span) for tenant in tenants])
 
 
-def _one_of_many(here: House, tenant: Tenant, span: Months) -> Report:
+def _one_of_many(installation: Installation, tenant: Tenant, span: Months) -> Report:
     """One tenant's trouble is told at the end and stops no other tenant."""
     try:
-        return _watched(here, tenant, None, span)
+        return _watched(installation, tenant, None, span)
     except SURPRISES as error:
         return Report([Step("ingest", tenant.name, "", "refused", reason=reason_of(error))])
 
@@ -78,10 +84,12 @@ def _span(month: str | None, first: str | None, last: str | None) -> Months:
     return Months(month or first, month or last)
 
 
-def _watched(here: House, tenant: Tenant, project: str | None, span: Months) -> Report:
+def _watched(
+    installation: Installation, tenant: Tenant, project: str | None, span: Months
+) -> Report:
     """Ingest with a bar on a terminal, with a line for every change elsewhere."""
     if not sys.stderr.isatty():
-        return ingest(here, tenant, project, span, _line)
+        return ingest(installation, tenant, project, span, _line)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(tenant.name, total=None)
@@ -91,7 +99,7 @@ def _watched(here: House, tenant: Tenant, project: str | None, span: Months) -> 
             if step.outcome not in ("unchanged", "empty"):
                 progress.console.print(_words(step), highlight=False, markup=False)
 
-        return ingest(here, tenant, project, span, on_step)
+        return ingest(installation, tenant, project, span, on_step)
 
 
 def _line(step: Step) -> None:
@@ -136,6 +144,6 @@ def ingest_file_command(
 ) -> None:
     """Take in files that have no manifest; together they are the whole of their months."""
     tenant_name, name = split(source, "SOURCE")
-    here = house()
-    tenant = here.registry.tenant(tenant_name)
-    _end([ingest_files(here, tenant, tenant.source(name), files, _line, metric)])
+    installation = open_installation()
+    tenant = installation.registry.tenant(tenant_name)
+    _end([ingest_files(installation, tenant, tenant.source(name), files, _line, metric)])

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import one_line
 from finops_pipeline.money import plain
-from finops_pipeline.pipeline import House
 from finops_pipeline.settings import load_settings
 
 Row = Sequence[Any]
@@ -36,9 +36,9 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-def house() -> House:
+def open_installation() -> Installation:
     """The installation that the environment describes."""
-    return House(load_settings())
+    return Installation(load_settings())
 
 
 def complain(message: str) -> None:

@@ -1,7 +1,7 @@
 """The command that tells the state of months: all of them, or one on one screen.
 
-Put here: `status` and how it looks. Keep out: the states (focus/reconcile.py), the verdict
-(focus/verdict.py).
+Put here: `status` and how it looks. Keep out: the states (reconciliation/statuses.py), the verdict
+(reconciliation/verdict.py).
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ from typing import Annotated, Any
 
 import typer
 
-from finops_pipeline.cli.show import Format, cell, house, table, write_csv, write_json
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.cli.show import Format, cell, open_installation, table, write_csv, write_json
 from finops_pipeline.errors import RegistryError, one_line
-from finops_pipeline.focus.comparisons import (
+from finops_pipeline.lake.changed_files import changed_files
+from finops_pipeline.marts.evidence import Evidence, Finding, evidence
+from finops_pipeline.money import plain
+from finops_pipeline.reconciliation.comparisons import (
     AGREES,
     BASIS_WORDS,
     FILES,
@@ -24,12 +28,8 @@ from finops_pipeline.focus.comparisons import (
     WORDS,
     Comparison,
 )
-from finops_pipeline.focus.states import LANDED, REFUSED, Status
-from finops_pipeline.focus.verdict import ORDER, Doubts, Verdict, verdict
-from finops_pipeline.lake.intact import changed_files
-from finops_pipeline.marts.evidence import Evidence, Finding, evidence
-from finops_pipeline.money import plain
-from finops_pipeline.pipeline import House
+from finops_pipeline.reconciliation.states import LANDED, REFUSED, Status
+from finops_pipeline.reconciliation.verdict import ORDER, Doubts, Verdict, verdict
 from finops_pipeline.tenants.months import check_month, shift
 
 WIDTH, LINES = 100, 40
@@ -49,12 +49,21 @@ def status_command(
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
     """Tell for every month whether it reconciles; for one, whether it can be trusted and why."""
-    here = house()
+    installation = open_installation()
     if tenant is not None and month is not None:
-        _one_month(_told(here, here.registry.tenant(tenant).name, check_month(month)), format)
+        _one_month(
+            _told(installation, installation.registry.tenant(tenant).name, check_month(month)),
+            format,
+        )
         return
-    names = here.registry.names() if tenant is None else [here.registry.tenant(tenant).name]
-    rows = [{"tenant": name, **asdict(status)} for name in names for status in here.status(name)]
+    names = (
+        installation.registry.names()
+        if tenant is None
+        else [installation.registry.tenant(tenant).name]
+    )
+    rows = [
+        {"tenant": name, **asdict(status)} for name in names for status in installation.status(name)
+    ]
     if format is Format.TABLE:
         for name in names:
             _status_table(name, [row for row in rows if row["tenant"] == name])
@@ -108,8 +117,8 @@ class Told:
     verdict: Verdict
 
 
-def _told(here: House, tenant: str, month: str) -> Told:
-    found = here.reconciled(tenant)
+def _told(installation: Installation, tenant: str, month: str) -> Told:
+    found = installation.reconciled(tenant)
     statuses = [status for status in found.statuses if status.billing_period == month]
     comparisons = [one for one in found.comparisons if one.billing_period == month]
     if not statuses:
@@ -118,13 +127,13 @@ def _told(here: House, tenant: str, month: str) -> Told:
             "a month that finops status lists",
             f"See what is missing: finops gaps {tenant}",
         )
-    said = evidence(here.folder(tenant), month)
+    said = evidence(installation.folder(tenant), month)
     doubts = Doubts(
         failed=tuple(one.name for one in said.failed if one.is_doubt),
         told=tuple(one.name for one in said.failed if not one.is_doubt),
         are_checked=said.are_all,
         broken_rules=tuple(one.name for one in said.conformance or () if not one.known),
-        changed=tuple(changed_files(here.folder(tenant), month)),
+        changed=tuple(changed_files(installation.folder(tenant), month)),
         refused=tuple(source for source, of in found.refused if of == month),
         absent=tuple(_absent(found.statuses, month)),
     )

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from finops_pipeline.cli.show import Format, house, write_csv, write_json
+from finops_pipeline.cli.show import Format, open_installation, write_csv, write_json
 from finops_pipeline.contracts.focus_rules import rules, says
 from finops_pipeline.errors import Unknown
 from finops_pipeline.focus.conformance import Found, validate
@@ -35,11 +35,11 @@ def validate_command(
     """Ask every rule of FOCUS of each published charge, as the files lie on the disk now."""
     if format is Format.PARQUET:
         raise typer.BadParameter("table, csv or json", param_hint="--format")
-    here = house()
-    known = here.registry.tenant(tenant)
+    installation = open_installation()
+    known = installation.registry.tenant(tenant)
     chosen = known.project(project).name if project else None
     period = check_month(month) if month else None
-    files, found = validate(here.folder(known.name), here.limits, period, chosen)
+    files, found = validate(installation.folder(known.name), installation.limits, period, chosen)
     if not files:
         of = " ".join(filter(None, [chosen and f"project {chosen}", period]))
         raise Unknown(

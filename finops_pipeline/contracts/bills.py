@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from finops_pipeline.contracts import cur
-from finops_pipeline.contracts.columns import MONEY, TEXT, TIME
+from finops_pipeline.contracts.column import MONEY, TEXT, TIME
 from finops_pipeline.contracts.documented import is_documented, is_tag
 from finops_pipeline.contracts.focus import FOCUS_1_2
 from finops_pipeline.contracts.headers import RESERVED

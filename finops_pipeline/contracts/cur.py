@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from finops_pipeline.contracts.columns import FLAG, JSON, MONEY, TEXT, TIME
+from finops_pipeline.contracts.column import FLAG, JSON, MONEY, TEXT, TIME
 
 REQUIRED = (
     "line_item_line_item_type",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from finops_pipeline.contracts.columns import Column, Table
+from finops_pipeline.contracts.column import Column, Table
 from finops_pipeline.contracts.focus_versions import NOT_CARRIED, FocusView, focus_views
 from finops_pipeline.contracts.tables import TABLES
 

@@ -7,7 +7,7 @@ ServiceProviderName and HostProviderName come from FOCUS 1.3.
 
 from __future__ import annotations
 
-from finops_pipeline.contracts.columns import JSON, MONEY, TEXT, TIME, Column, Table
+from finops_pipeline.contracts.column import JSON, MONEY, TEXT, TIME, Column, Table
 
 CHARGE_CATEGORIES = ("Usage", "Purchase", "Tax", "Credit", "Adjustment")
 

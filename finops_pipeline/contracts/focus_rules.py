@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import cache
 
 from finops_pipeline.contracts.charge_rules import CLASSES, COMMITMENTS, ORDINARY, OURS, PERIODS
-from finops_pipeline.contracts.columns import TEXT
+from finops_pipeline.contracts.column import TEXT
 from finops_pipeline.contracts.currencies import CURRENCIES
 from finops_pipeline.contracts.focus import CHARGE, FOCUS_1_2
 from finops_pipeline.contracts.rules import OfValue, OneFor, Rule

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finops_pipeline.contracts.columns import JSON, TEXT, Column
+from finops_pipeline.contracts.column import JSON, TEXT, Column
 from finops_pipeline.contracts.focus import FOCUS_1_2, FOCUS_1_3
 
 _SINCE_1_1 = (

@@ -1,7 +1,7 @@
 """Why Cost Explorer and a bill differ though both are right, and how their services' names meet.
 
 Put here: the reasons, as data, with where each comes from; names of services. Keep out: comparing
-(focus/versus_explorer.py).
+(reconciliation/cost_explorer_comparison.py).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Keep out: marts and other tables (tables.py), the checks themselves (marts/check
 
 from __future__ import annotations
 
-from finops_pipeline.contracts.columns import COUNT, FLAG, JSON, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.column import COUNT, FLAG, JSON, MONEY, TEXT, Column, Table
 
 _PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
 _PROJECT = Column("project", TEXT, "Project whose rows these are, by account and day.", False)

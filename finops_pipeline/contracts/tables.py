@@ -6,7 +6,7 @@ their SQL (marts/sql) and the columns of a charge (focus.py).
 
 from __future__ import annotations
 
-from finops_pipeline.contracts.columns import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.proofs import (
     BILL_TOTALS,

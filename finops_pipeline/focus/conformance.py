@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from finops_pipeline.contracts.columns import Column
+from finops_pipeline.contracts.column import Column
 from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.contracts.focus_rules import (
     CONTRACT_RULE,
@@ -34,8 +34,8 @@ from finops_pipeline.lake.duck import (
     text,
 )
 from finops_pipeline.lake.layout import COSTS, TenantFolder
-from finops_pipeline.lake.ledger import Finding, Ledger, PartitionRecord
 from finops_pipeline.lake.warehouse import reading
+from finops_pipeline.ledger.ledger import Finding, Ledger, PartitionRecord
 from finops_pipeline.tenants.months import check_month
 
 _OF_CHARGE = ("x_LineItemType", "x_LineItemId", "SubAccountId", "ServiceName", "ChargeCategory")

@@ -13,7 +13,7 @@ from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.contracts.focus_rules import rules
 from finops_pipeline.contracts.services import REGIONS, SERVICES
 from finops_pipeline.lake.duck import Connection
-from finops_pipeline.lake.ledger import mark
+from finops_pipeline.ledger.ledger import mark
 
 _ALL = ("macros", "cur_charges", "focus_charges", "cur_totals", "focus_totals")
 _SQL = resources.files("finops_pipeline.focus") / "sql"

@@ -12,7 +12,7 @@ from collections.abc import Container, Mapping, Sequence
 
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.bills import CUR, FOCUS, BillForm
-from finops_pipeline.contracts.columns import MONEY, TIME
+from finops_pipeline.contracts.column import MONEY, TIME
 from finops_pipeline.contracts.headers import header_of
 from finops_pipeline.lake.duck import ident, text, utc_time
 

@@ -19,9 +19,9 @@ from filelock import FileLock, Timeout
 
 from finops_pipeline.errors import NotTrue, TenantBusy
 from finops_pipeline.lake import files
-from finops_pipeline.lake.bill_totals import BillTotal, Slice, bill_totalled, bill_totals_of
 from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.lake.ledger import (
+from finops_pipeline.ledger.bill_totals import BillTotal, Slice, bill_totalled, bill_totals_of
+from finops_pipeline.ledger.ledger import (
     Ledger,
     PartitionRecord,
     ProjectTotal,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from finops_pipeline.contracts.columns import Column, Table
+from finops_pipeline.contracts.column import Column, Table
 from finops_pipeline.errors import Unknown
 from finops_pipeline.lake.duck import (
     PARQUET,

@@ -15,9 +15,9 @@ from finops_pipeline.contracts.bills import FORMS, BillForm
 from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake.duck import Connection, Limits, columns_of, scratch_connection, text
 from finops_pipeline.lake.publish import Writer
-from finops_pipeline.landing.judge import cast
 from finops_pipeline.landing.land import Landed, Share, land
-from finops_pipeline.landing.read import SOURCE_FILE, ReadableFile, open_files, relation_of
+from finops_pipeline.landing.relation import SOURCE_FILE, ReadableFile, open_files, relation_of
+from finops_pipeline.landing.validation import cast
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.sources.location import LocalFolder
 from finops_pipeline.tenants.model import Source

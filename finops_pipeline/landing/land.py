@@ -15,7 +15,7 @@ from pathlib import Path
 from finops_pipeline import clock
 from finops_pipeline.contracts.bills import FORMS, BillForm
 from finops_pipeline.errors import DeliveryMoving, DeliveryRefused, EmptyDelivery
-from finops_pipeline.lake import files, ledger
+from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import (
     PARQUET,
     Connection,
@@ -26,13 +26,14 @@ from finops_pipeline.lake.duck import (
     text,
 )
 from finops_pipeline.lake.layout import LANDING, QUARANTINE
-from finops_pipeline.lake.ledger import DeliveryRecord, FileRecord, fewer_rows
 from finops_pipeline.lake.publish import Publication, Writer
-from finops_pipeline.landing.columns import renames_of
-from finops_pipeline.landing.judge import Judgement, Tally, judgement, tally
-from finops_pipeline.landing.order import why_older
+from finops_pipeline.landing.column_names import renames_of
+from finops_pipeline.landing.delivery_order import why_older
 from finops_pipeline.landing.quarantine import Row, bad_rows, rejected_records, write_rows
-from finops_pipeline.landing.read import SOURCE_FILE, ReadableFile, open_files, relation_of, run
+from finops_pipeline.landing.relation import SOURCE_FILE, ReadableFile, open_files, relation_of, run
+from finops_pipeline.landing.validation import Judgement, Tally, judgement, tally
+from finops_pipeline.ledger import ledger
+from finops_pipeline.ledger.ledger import DeliveryRecord, FileRecord, fewer_rows
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.tenants.model import Source
 

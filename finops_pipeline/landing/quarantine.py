@@ -13,8 +13,8 @@ from pathlib import Path
 from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import PARQUET, Connection, text
-from finops_pipeline.landing.judge import Judgement
-from finops_pipeline.landing.read import ReadableFile
+from finops_pipeline.landing.relation import ReadableFile
+from finops_pipeline.landing.validation import Judgement
 
 Row = tuple[str, int, str, str]
 """(source_file, line, reason, raw_text); line counts from 1 with the header (CSV) or is the

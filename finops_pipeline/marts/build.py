@@ -36,13 +36,13 @@ from finops_pipeline.contracts.tables import (
 )
 from finops_pipeline.errors import NotTrue
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident
-from finops_pipeline.lake.explorer import requests_of
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, building, files_relation, reading
+from finops_pipeline.ledger.cost_explorer_days import requests_of
+from finops_pipeline.marts.delivery_history_rows import fill_history
 from finops_pipeline.marts.filling import append, create, fill
-from finops_pipeline.marts.history import fill_history
 from finops_pipeline.marts.library import Mart, checks, marts
 from finops_pipeline.marts.results import (
     FAILED,

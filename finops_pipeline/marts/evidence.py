@@ -1,7 +1,7 @@
 """What a tenant's file says of one month beside its numbers: checks and FOCUS conformance.
 
 Put here: reading both tables of the published file, also of a file from before they were. Keep
-out: running checks (results.py), what follows for the month (focus/verdict.py).
+out: running checks (results.py), what follows for the month (reconciliation/verdict.py).
 
 Reads: <tenant>.duckdb (check_results, conformance); no Parquet
 """

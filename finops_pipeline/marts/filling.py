@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from finops_pipeline.contracts.columns import Table
+from finops_pipeline.contracts.column import Table
 from finops_pipeline.lake.duck import Connection, ident, text
 from finops_pipeline.lake.warehouse import WAREHOUSE
 

@@ -1,7 +1,7 @@
 """What the checks find: run on a refresh, or anew over the published file; and kept as data.
 
 Put here: running checks/, their results, what stops a publication. Keep out: what a check says
-(checks/*.sql), which slices are due (build.py), how results look (cli/check.py).
+(checks/*.sql), which slices are due (build.py), how results look (cli/checks.py).
 
 Reads: costs, marts   Writes: <tenant>.duckdb (check_results)
 """

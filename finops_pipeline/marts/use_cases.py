@@ -1,7 +1,7 @@
 """The library of queries: plain .sql files over a tenant's file, each a question of FinOps work.
 
 Put here: reading their heads, and the values their parameters get. Keep out: running them
-(cli/queries.py), marts and checks (library.py).
+(cli/query_library.py), marts and checks (library.py).
 
 The questions are those of the FOCUS use case library (https://focus.finops.org/use-cases); the
 SQL is our own. Every query has the parameters `$from` (first day) and `$to` (first day after);

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from finops_pipeline.contracts.columns import Table
+from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import NOT_CARRIED, FocusView, focus_views
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, QUARANTINE

@@ -14,24 +14,21 @@ from typing import Any
 
 import dagster as dg
 
-from finops_pipeline.contracts.columns import Table
+from finops_pipeline.application.ingest import build_costs, refresh_warehouse
+from finops_pipeline.application.landing import land_source
+from finops_pipeline.application.progress import Step
+from finops_pipeline.application.refusals import SURPRISES, reason_of
+from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.tables import MARTS
-from finops_pipeline.house import SURPRISES, reason_of
 from finops_pipeline.lake.duck import parquet_columns
 from finops_pipeline.lake.layout import LANDING
-from finops_pipeline.lake.ledger import DeliveryRecord, PartitionRecord
+from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord
 from finops_pipeline.money import exact_sum, plain
+from finops_pipeline.orchestration.asset_checks import check_results, check_specs
 from finops_pipeline.orchestration.automation import follow
-from finops_pipeline.orchestration.checks import check_results, check_specs
 from finops_pipeline.orchestration.partitions import Asked, Partitions, asked
-from finops_pipeline.orchestration.resources import Installation
-from finops_pipeline.pipeline import (
-    Step,
-    build_costs,
-    land_source,
-    refresh_warehouse,
-)
+from finops_pipeline.orchestration.resources import InstallationResource
 
 COST_BASES = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 _GROUP = "finops"
@@ -45,18 +42,18 @@ def build_assets(parts: Partitions) -> list[dg.AssetsDefinition]:
         return [_landing(parts), _costs(parts), _warehouse(parts)]
 
 
-Work = Callable[[dg.AssetExecutionContext, Installation, Asked], None]
+Work = Callable[[dg.AssetExecutionContext, InstallationResource, Asked], None]
 """What an asset does for one tenant's part of a run."""
 
 
 def _tenant_by_tenant(
-    context: dg.AssetExecutionContext, installation: Installation, work: Work
+    context: dg.AssetExecutionContext, finops: InstallationResource, work: Work
 ) -> None:
     """Do every tenant's part; one tenant's trouble stops no other and fails the run at the end."""
     reasons: list[str] = []
     for part in asked(context.partition_keys):
         try:
-            work(context, installation, part)
+            work(context, finops, part)
         except dg.Failure as error:
             reasons.append(str(error.description))
         except SURPRISES as error:
@@ -72,42 +69,42 @@ def _landing(parts: Partitions) -> dg.AssetsDefinition:
         kinds={"parquet", "aws"},
         description="A source's delivery of a month as Parquet, in the source's own columns.",
     )
-    def landing(context: dg.AssetExecutionContext, installation: Installation) -> None:
-        _tenant_by_tenant(context, installation, land_part)
+    def landing(context: dg.AssetExecutionContext, finops: InstallationResource) -> None:
+        _tenant_by_tenant(context, finops, land_part)
 
     return landing
 
 
-def land_part(context: dg.AssetExecutionContext, installation: Installation, part: Asked) -> None:
+def land_part(context: dg.AssetExecutionContext, finops: InstallationResource, part: Asked) -> None:
     """Land a tenant's part of a run.
 
     Raises:
         dagster.Failure: a month was refused, or has no delivery.
     """
-    house = installation.house()
-    tenant = house.registry.tenant(part.tenant)
+    installation = finops.open()
+    tenant = installation.registry.tenant(part.tenant)
     steps: list[Step] = []
     landed: dict[tuple[str, str], DeliveryRecord] = {}
     seconds: dict[tuple[str, str], float] = {}
     built: list[Step] = []
-    with house.writer(part.tenant) as writer:
-        tenant = house.registry.tenant(part.tenant)  # as declared now: the wait may be long
+    with installation.writer(part.tenant) as writer:
+        tenant = installation.registry.tenant(part.tenant)  # as declared now: the wait may be long
         for name in part.names:
             months = frozenset(month for _, other, month in part.keys if other == name)
             source = tenant.source(name)
-            for one in land_source(house, writer, tenant, source, months, steps.append):
+            for one in land_source(installation, writer, tenant, source, months, steps.append):
                 landed[name, one.record.billing_period] = one.record
         # Cost Explorer feeds no charges, so no other asset would give its days to projects.
         asked = sorted({month for name, month in landed if name in tenant.explorers})
         if asked:
-            build_costs(house, writer, tenant, [], asked, built.append)
+            build_costs(installation, writer, tenant, [], asked, built.append)
     for step in steps:
         seconds[step.what.split("/")[1], step.month] = step.seconds
     for key, name, month in part.keys:
         record = landed.get((name, month))
         if record is None:
             continue
-        path = house.folder(part.tenant).partition(LANDING, name, month)
+        path = installation.folder(part.tenant).partition(LANDING, name, month)
         metadata: dict[str, Any] = {
             "dagster/row_count": record.rows_kept,
             "rows_quarantined": record.rows_quarantined,
@@ -133,25 +130,27 @@ def _costs(parts: Partitions) -> dg.AssetsDefinition:
         automation_condition=follow(),
         description="A project's charges of a month as FOCUS 1.2 rows.",
     )
-    def costs(context: dg.AssetExecutionContext, installation: Installation) -> None:
-        _tenant_by_tenant(context, installation, build_part)
+    def costs(context: dg.AssetExecutionContext, finops: InstallationResource) -> None:
+        _tenant_by_tenant(context, finops, build_part)
 
     return costs
 
 
-def build_part(context: dg.AssetExecutionContext, installation: Installation, part: Asked) -> None:
+def build_part(
+    context: dg.AssetExecutionContext, finops: InstallationResource, part: Asked
+) -> None:
     """Build a tenant's part of a run.
 
     Raises:
         dagster.Failure: a month does not add up, or nothing has landed of it.
     """
-    house = installation.house()
-    tenant = house.registry.tenant(part.tenant)
+    installation = finops.open()
+    tenant = installation.registry.tenant(part.tenant)
     steps: list[Step] = []
-    with house.writer(part.tenant) as writer:
-        tenant = house.registry.tenant(part.tenant)  # see land_part
+    with installation.writer(part.tenant) as writer:
+        tenant = installation.registry.tenant(part.tenant)  # see land_part
         names, months = list(part.names), list(part.months)
-        done = build_costs(house, writer, tenant, names, months, steps.append)
+        done = build_costs(installation, writer, tenant, names, months, steps.append)
     records = {(one.record.key, one.record.billing_period): one.record for one in done}
     seconds = {(step.what, step.month): step.seconds for step in steps}
     for key, name, month in part.keys:
@@ -189,29 +188,29 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
         description="The tenant's DuckDB file: views over its folders and aggregated tables.",
     )
     def warehouse(
-        context: dg.AssetExecutionContext, installation: Installation
+        context: dg.AssetExecutionContext, finops: InstallationResource
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        _tenant_by_tenant(context, installation, refresh_part)
-        found = check_results(installation.house(), asked(context.partition_keys))
+        _tenant_by_tenant(context, finops, refresh_part)
+        found = check_results(finops.open(), asked(context.partition_keys))
         return dg.MaterializeResult(check_results=found)
 
     return warehouse
 
 
 def refresh_part(
-    context: dg.AssetExecutionContext, installation: Installation, part: Asked
+    context: dg.AssetExecutionContext, finops: InstallationResource, part: Asked
 ) -> None:
     """Refresh a tenant's file once, however many months a run was asked for.
 
     Raises:
         dagster.Failure: a check refused the new file.
     """
-    house = installation.house()
-    tenant = house.registry.tenant(part.tenant)
+    installation = finops.open()
+    tenant = installation.registry.tenant(part.tenant)
     steps: list[Step] = []
-    with house.writer(part.tenant) as writer, writer.publication() as publication:
-        tenant = house.registry.tenant(part.tenant)  # see land_part
-        done = refresh_warehouse(house, publication, tenant, steps.append)
+    with installation.writer(part.tenant) as writer, writer.publication() as publication:
+        tenant = installation.registry.tenant(part.tenant)  # see land_part
+        done = refresh_warehouse(installation, publication, tenant, steps.append)
     _fail_on(_refusals(part, steps, {(name, month) for _, name, month in part.keys}, ""))
     if done is None:
         return
@@ -224,7 +223,7 @@ def refresh_part(
         "warnings": "\n".join(done.warnings) or "none",
         "dagster/column_schema": _schema({c.name: c.type for c in monthly.columns}, monthly),
     }
-    status = house.status(part.tenant)
+    status = installation.status(part.tenant)
     for key, _, month in part.keys:
         totals = [total for total in done.totals if total["billing_period"] == month]
         metadata = {**common, "dagster/row_count": sum(total["rows"] for total in totals)}

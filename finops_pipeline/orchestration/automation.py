@@ -13,8 +13,8 @@ import dagster as dg
 from finops_pipeline import clock
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.orchestration.partitions import key, range_tags
-from finops_pipeline.orchestration.resources import Installation
-from finops_pipeline.sources.cost_explorer import months_there_are
+from finops_pipeline.orchestration.resources import InstallationResource
+from finops_pipeline.sources.cost_explorer_api import months_there_are
 from finops_pipeline.sources.data_exports import billing_periods
 from finops_pipeline.sources.door import open_location
 from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
@@ -39,20 +39,20 @@ def landing_schedule() -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
     def land_deliveries(
-        context: dg.ScheduleEvaluationContext, installation: Installation
+        context: dg.ScheduleEvaluationContext, finops: InstallationResource
     ) -> list[dg.RunRequest]:
-        return landing_requests(context, installation)
+        return landing_requests(context, finops)
 
     return land_deliveries
 
 
 def landing_requests(
-    context: dg.ScheduleEvaluationContext, installation: Installation
+    context: dg.ScheduleEvaluationContext, finops: InstallationResource
 ) -> list[dg.RunRequest]:
     """One run per source over those of the last two months that are there."""
     this = clock.this_month()
     requests = []
-    for tenant in installation.house().registry.tenants():
+    for tenant in finops.open().registry.tenants():
         for source in tenant.sources:
             name = f"{tenant.name}/{source.name}"
             if not source.location:

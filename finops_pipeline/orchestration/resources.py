@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dagster as dg
 
-from finops_pipeline.pipeline import House
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.settings import load_settings
 
 
-class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
+class InstallationResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The installation that the environment of the run describes."""
 
-    def house(self) -> House:
+    def open(self) -> Installation:
         """Open it."""
-        return House(load_settings())
+        return Installation(load_settings())

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import dagster as dg
 
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import Terminal
 from finops_pipeline.orchestration.assets import build_assets
 from finops_pipeline.orchestration.partitions import key, partitions, range_tags
-from finops_pipeline.orchestration.resources import Installation
-from finops_pipeline.pipeline import House
+from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.tenants.model import Tenant
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 
 
 def materialize_tenant(
-    instance: dg.DagsterInstance, house: House, tenant: Tenant, months: list[str]
+    instance: dg.DagsterInstance, installation: Installation, tenant: Tenant, months: list[str]
 ) -> list[str]:
     """Materialize landing, costs and warehouse of a tenant: three runs, whatever the months.
 
@@ -34,7 +34,7 @@ def materialize_tenant(
     """
     sources = sorted(f"{tenant.name}/{source.name}" for source in tenant.sources)
     projects = sorted(f"{tenant.name}/{project.name}" for project in tenant.all_projects)
-    parts = partitions(house.registry.tenants(), house.settings.first_month)
+    parts = partitions(installation.registry.tenants(), installation.settings.first_month)
     assets = build_assets(parts)
     runs = []
     for stage, names in (("landing", sources), ("costs", projects), ("warehouse", [tenant.name])):
@@ -43,7 +43,7 @@ def materialize_tenant(
             assets,
             instance=instance,
             selection=[stage],
-            resources={"installation": Installation()},
+            resources={"finops": InstallationResource()},
             tags=range_tags(first, last, tenant.name),
             run_config=_QUIET,
             raise_on_error=False,

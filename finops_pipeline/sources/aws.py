@@ -20,7 +20,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
 
-from finops_pipeline.sources.access import Access, access_of, calling
+from finops_pipeline.sources.credentials import Access, access_of, calling
 from finops_pipeline.tenants.places import is_amazon, role_partition
 
 __all__ = ["Access", "access_of", "assume", "caller", "calling", "client", "sts_client"]

@@ -19,7 +19,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
-from finops_pipeline.contracts.explorer import Answer, DayCost, Metric
+from finops_pipeline.contracts.cost_explorer import Answer, DayCost, Metric
 from finops_pipeline.errors import FileProblem
 from finops_pipeline.money import difference, exact_sum, plain, read_amount
 

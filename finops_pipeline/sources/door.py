@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.sources.access import access_of
+from finops_pipeline.sources.credentials import access_of
 from finops_pipeline.sources.location import LocalFolder, Location
 from finops_pipeline.sources.s3 import S3Location
 from finops_pipeline.tenants.model import Source, Tenant

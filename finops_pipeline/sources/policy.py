@@ -1,6 +1,6 @@
 """What a customer grants: the trust policy and the least permissions of one source.
 
-Put here: the two IAM documents. Keep out: how they are shown (cli/access.py), and using them
+Put here: the two IAM documents. Keep out: how they are shown (cli/source_access.py), and using them
 (aws.py).
 
 Sources: AWS IAM "Access to AWS accounts owned by third parties" (external id), "IAM policy

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path, PurePosixPath
 
 from finops_pipeline.errors import AccessRefused, FileProblem, Unreachable
-from finops_pipeline.sources.access import LATER, Access
+from finops_pipeline.sources.credentials import LATER, Access
 from finops_pipeline.sources.location import ExportFile
 from finops_pipeline.sources.s3_bucket import Bucket, Download, moving
 from finops_pipeline.tenants.places import bucket_and_prefix

@@ -25,8 +25,8 @@ from urllib3.exceptions import HTTPError
 
 from finops_pipeline import clock
 from finops_pipeline.errors import DeliveryMoving, DiskFull, FileProblem, Unreachable
-from finops_pipeline.sources.access import EXPIRED, Access, calling, code_of
 from finops_pipeline.sources.aws import client
+from finops_pipeline.sources.credentials import EXPIRED, Access, calling, code_of
 from finops_pipeline.sources.location import ExportFile
 
 CHUNK = 1 << 20

@@ -1,0 +1,109 @@
+"""Commands about a source's access: `source policy` for the customer, `source check` for us.
+
+Put here: their words and exit codes. Keep out: the documents (sources/policy.py) and the probes
+(sources/access_check.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.cli.show import cell, open_installation, split
+from finops_pipeline.errors import FinopsError
+from finops_pipeline.sources.access_check import Finding, Verdict, check
+from finops_pipeline.sources.policy import PLATFORM_ROLE, permissions_policy, trust_policy
+from finops_pipeline.tenants.model import Source, Tenant
+from finops_pipeline.tenants.places import check_key, check_role
+
+SourceName = Annotated[str, typer.Argument(metavar="TENANT/SOURCE", help="A declared source.")]
+
+
+class Part(StrEnum):
+    """What `source policy` prints."""
+
+    BOTH = "both"
+    TRUST = "trust"
+    PERMISSIONS = "permissions"
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands under `finops source`."""
+    app.command("policy")(policy_command)
+    app.command("check")(check_command)
+
+
+def _known(name: str) -> tuple[Installation, Tenant, Source]:
+    tenant_name, source_name = split(name, "SOURCE")
+    installation = open_installation()
+    tenant = installation.registry.tenant(tenant_name)
+    if not tenant.external_id:  # a registry of an earlier version: saving makes the id
+        installation.registry.save(tenant)
+        tenant = installation.registry.tenant(tenant_name)
+    return installation, tenant, tenant.source(source_name)
+
+
+def policy_command(
+    source: SourceName,
+    platform_role: Annotated[
+        str, typer.Option(help="ARN of the role that this installation runs as.")
+    ] = "",
+    kms_key: Annotated[
+        str, typer.Option(help="ARN of the key that encrypts the bucket, if it has its own.")
+    ] = "",
+    part: Annotated[Part, typer.Option(help="Print only one of the two documents.")] = Part.BOTH,
+) -> None:
+    """Print what the customer grants: trust policy and least permissions, as JSON on stdout."""
+    check_role(platform_role)
+    check_key(kms_key)
+    _, tenant, one = _known(source)
+    documents = {
+        "trust": trust_policy(tenant, platform_role),
+        "permissions": permissions_policy(one, kms_key),
+    }
+    for line in _words(source, one, platform_role, kms_key):
+        typer.echo(line, err=True)
+    shown = documents if part is Part.BOTH else documents[part.value]
+    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+def _words(name: str, source: Source, platform_role: str, kms_key: str) -> Iterator[str]:
+    yield f"For the customer whose bills {name} reads:"
+    yield "1. Create an IAM role with `trust` as its trust policy. The external id in it was made"
+    yield "   for this tenant; nobody chooses it, and it never changes."
+    yield "2. Attach `permissions` to the role: it may read this one source, and nothing else."
+    yield f"3. Send us the role's ARN: finops source add {name} --role-arn ARN, then try it with"
+    yield f"   finops source check {name}."
+    if not source.in_aws:
+        yield f"Note: {name} reads nothing from AWS, so there is nothing to permit."
+    if not platform_role:
+        yield f"Note: put the role that finops runs as in place of {PLATFORM_ROLE},"
+        yield "   or give it with --platform-role ARN (aws sts get-caller-identity shows it)."
+    if source.location.startswith("s3://") and not kms_key:
+        yield "Note: if the bucket is encrypted with a KMS key, add --kms-key ARN."
+
+
+def check_command(source: SourceName) -> None:
+    """Try a source's access step by step; exit code 1 when something it needs does not work."""
+    installation, tenant, one = _known(source)
+    failed = False
+    for finding in _findings(installation, tenant, one):
+        typer.echo(f"{finding.verdict.value:<7}{finding.probe}: {cell(finding.said)}")
+        failed = failed or finding.verdict is Verdict.FAILED
+    typer.echo(f"{source} cannot be used as it stands." if failed else f"{source} can be used.")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _findings(installation: Installation, tenant: Tenant, source: Source) -> Iterator[Finding]:
+    try:
+        installation.check_location(tenant, source)
+    except FinopsError as error:
+        yield Finding("location", Verdict.FAILED, str(error))
+        return
+    yield from check(tenant, source)

@@ -1,0 +1,72 @@
+"""A landed delivery as conforming sees it: its relation, columns, accounts, empty columns.
+
+Put here: what is read once per delivery, however many projects share it. Keep out: which rows
+are whose (claims.py) and what they become (sql/).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from finops_pipeline.contracts.bills import FORMS, BillForm
+from finops_pipeline.focus.reservation_units import in_normalized_units
+from finops_pipeline.lake.duck import Connection, columns_of, empty_columns, ident, text
+from finops_pipeline.ledger.ledger import DeliveryRecord
+from finops_pipeline.tenants.model import SourceFormat
+
+
+@dataclass(frozen=True)
+class LandedBill:
+    """One source's landing of a month.
+
+    `columns` are its columns and DuckDB types; `empty` those without any value (known from the
+    Parquet footer), whose expressions need not be worked out row by row; `accounts` the values
+    of its account column as they stand there, None for null; `keys` those of its map columns;
+    `in_units` the reservations that are counted in normalized units.
+    """
+
+    source: str
+    kind: SourceFormat
+    relation: str
+    columns: dict[str, str]
+    empty: frozenset[str]
+    accounts: tuple[str | None, ...]
+    keys: dict[str, tuple[str, ...]]
+    in_units: tuple[str, ...]
+
+    @property
+    def form(self) -> BillForm:
+        """How bills of its format are read."""
+        return FORMS[self.kind]
+
+
+def landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) -> LandedBill:
+    """Look at the landing of a delivery.
+
+    Args:
+        path: its Parquet file.
+    """
+    # The form as it landed: the registry may say another by now.
+    kind = SourceFormat(delivery.format)
+    relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
+    columns = columns_of(connection, relation)
+    column = FORMS[kind].find(columns).get(FORMS[kind].account)
+    accounts: tuple[str | None, ...] = ()
+    if column is not None:
+        query = f"select distinct {ident(column)}::varchar from {relation} order by 1"
+        accounts = tuple(row[0] for row in connection.execute(query).fetchall())
+    empty = empty_columns(connection, path)
+    keys = {
+        name: _keys_of(connection, relation, name)
+        for name, type_ in columns.items()
+        if type_.startswith("MAP(VARCHAR")
+    }
+    is_focus = kind is SourceFormat.FOCUS
+    units = () if is_focus else in_normalized_units(connection, relation, columns, empty)
+    return LandedBill(delivery.source, kind, relation, columns, empty, accounts, keys, units)
+
+
+def _keys_of(connection: Connection, relation: str, column: str) -> tuple[str, ...]:
+    query = f"select distinct unnest(map_keys({ident(column)})) from {relation} order by 1"
+    return tuple(row[0] for row in connection.execute(query).fetchall())

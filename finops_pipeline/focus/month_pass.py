@@ -1,0 +1,245 @@
+"""One pass over a month's landings: the costs partitions of several projects at once.
+
+Put here: running the conversions, one file per project, and the check that each adds up to its
+part of the bill. Keep out: which partitions are due (conform.py), rules of rows (sql/).
+
+Reads: landing   Writes: staged costs partitions
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from finops_pipeline.contracts import cur
+from finops_pipeline.contracts.focus import CHARGE
+from finops_pipeline.errors import NotTrue
+from finops_pipeline.focus.conformance import findings_of
+from finops_pipeline.focus.conversion import sql_text
+from finops_pipeline.focus.landed_bill import LandedBill, landed_bill
+from finops_pipeline.focus.normalise import focus_rows, line_items
+from finops_pipeline.focus.owned_rows import owned_rows
+from finops_pipeline.lake.duck import PARQUET_PARTS, Connection, ident, text
+from finops_pipeline.lake.layout import LANDING
+from finops_pipeline.lake.publish import Publication
+from finops_pipeline.ledger.bill_totals import BillTotal
+from finops_pipeline.ledger.ledger import DeliveryRecord, Finding, ProjectTotal
+from finops_pipeline.money import exact_sum
+from finops_pipeline.tenants.model import Project, SourceFormat, Tenant
+
+Totals = tuple[dict[str, Any], ...]
+
+SOURCES_TOGETHER = 8
+"""Sources converted in one statement: each takes memory, and 40 small ones took a gigabyte."""
+
+_CHARGES = {SourceFormat.FOCUS: "focus_charges"}
+_READS = {SourceFormat.FOCUS: "focus_rows"}
+_TOTALS = {SourceFormat.FOCUS: "focus_totals"}
+
+
+class MonthPass:
+    """The charges of some projects in a month, written in one scan of each source.
+
+    Args:
+        projects: those whose partitions are written; each keeps a row group in memory.
+        deliveries: what is landed of the month.
+    """
+
+    def __init__(
+        self,
+        publication: Publication,
+        tenant: Tenant,
+        projects: list[Project],
+        month: str,
+        deliveries: list[DeliveryRecord],
+    ) -> None:
+        self._publication = publication
+        self._tenant = tenant
+        self._projects = projects
+        self._month = month
+        self._deliveries = {d.source: d for d in deliveries}
+        self._folder = publication.scratch(f"costs-{month}-{projects[0].name}")
+        self.bills: dict[str, list[BillTotal]] = {}
+        self.rows: dict[str, int] = {}
+        self.totals: dict[str, Totals] = {}
+        self.services: dict[str, list[ProjectTotal]] = {}
+        self.findings: dict[str, list[Finding]] = {}
+        # net amounts of charges, and those of landed rows taken off: they come to 0
+        self._nets: dict[tuple[str, str, str], list[Decimal]] = {}
+
+    def write(self, connection: Connection) -> None:
+        """Write every project's file beside, and check it.
+
+        Afterwards `totals` and `services` hold what each project's charges came to, `bills` what
+        its landed rows did, `rows` how many rows of each source belonged to any of them, and
+        `findings` the rules of conformance that each project's charges break.
+
+        Raises:
+            NotTrue: a partition does not add up to its part of the bill, or a landing is gone.
+        """
+        charges = []
+        for source, delivery in sorted(self._deliveries.items()):
+            readers = [p for p in self._projects if source in self._tenant.sources_of(p)]
+            if readers and delivery.rows_kept:
+                charges.append(self._charges_of(connection, readers, delivery))
+        if not charges:
+            return
+        names = [f"cast({ident(c.name)} as {c.type}) as {ident(c.name)}" for c in CHARGE]
+        everything = "\nunion all by name\n".join(f"({select})" for select in charges)
+        if len(charges) > SOURCES_TOGETHER:
+            everything = self._one_by_one(connection, charges, names)
+        connection.execute(
+            f"copy (select {', '.join(names)}, x_Project as project from ({everything}))"
+            f" to {text(str(self._folder))} ({PARQUET_PARTS}, partition_by (project))"
+        )
+        if any(self._folder.iterdir()):
+            self._sum_up(connection)
+            for found in findings_of(connection, "written", self._month):
+                self.findings.setdefault(found.project, []).append(found.finding)
+        self._check()
+
+    def _one_by_one(self, connection: Connection, charges: list[str], names: list[str]) -> str:
+        """Write each source's charges beside; SQL of them all."""
+        paths = []
+        for number, select in enumerate(charges):
+            path = self._folder.with_name(f"{self._folder.name}-{number}.parquet")
+            typed = f"select {', '.join(names)}, x_Project from ({select})"
+            connection.execute(f"copy ({typed}) to {text(str(path))} ({PARQUET_PARTS})")
+            paths.append(str(path))
+        return "\nunion all by name\n".join(
+            f"(from read_parquet({text(path)}, hive_partitioning = false))" for path in paths
+        )
+
+    def file(self, project: str) -> Path | None:
+        """Where a project's charges were written; None when it has none.
+
+        Raises:
+            NotTrue: they are in several files, of which one would be published.
+        """
+        found = list((self._folder / f"project={project}").glob("*.parquet"))
+        if len(found) > 1:
+            raise NotTrue(
+                f"{self._tenant.name}/{project} {self._month} was written to {len(found)} files",
+                "one file for a project and month",
+                "Nothing was published; please report this",
+            )
+        return found[0] if found else None
+
+    def _charges_of(
+        self, connection: Connection, readers: list[Project], delivery: DeliveryRecord
+    ) -> str:
+        """SQL of one source's charges; notes what its rows come to (`bills`)."""
+        bill = self._bill(connection, delivery)
+        is_focus = bill.kind is SourceFormat.FOCUS
+        rows = owned_rows(self._tenant, readers, self._month, bill)
+        view = ident(f"rows of {bill.source}")
+        said = (bill.columns, rows, bill.source, self._month, bill.empty)
+        select = focus_rows(*said) if is_focus else line_items(*said, bill.keys, bill.in_units)
+        connection.execute(f"create or replace temp view {view} as {select}")
+        # Materialized, every column of every row would be kept, and spilled, between two scans.
+        reads = f"{_READS.get(bill.kind, 'line_items')} as not materialized (from {view})"
+        totals = sql_text(_TOTALS.get(bill.kind, "cur_totals"))
+        query = connection.execute(f"with {reads} select * from ({totals}) order by all")
+        for project, *key, rows_of, billed, effective, net in query.fetchall():
+            account, service, line_type, currency = key
+            self._nets.setdefault((bill.source, project, currency), []).append(
+                (net or Decimal(0)).copy_negate()
+            )
+            total = BillTotal(
+                project=project,
+                billing_period=self._month,
+                source=bill.source,
+                sub_account_id=account,
+                service_code=service,
+                line_item_type=line_type,
+                billing_currency=currency,
+                rows=rows_of,
+                billed_cost=format(billed, "f"),
+                effective_cost=format(effective, "f"),
+            )
+            self.bills.setdefault(project, []).append(total)
+            self.rows[bill.source] = self.rows.get(bill.source, 0) + rows_of
+        conversion = sql_text(_CHARGES.get(bill.kind, "cur_charges"))
+        return f"with {reads} select * from ({conversion})"
+
+    def _bill(self, connection: Connection, delivery: DeliveryRecord) -> LandedBill:
+        path = self._publication.folder.partition(LANDING, delivery.source, self._month)
+        if not path.exists():
+            raise NotTrue(
+                f"the landing of {self._tenant.name}/{delivery.source} {self._month} is gone",
+                f"{delivery.rows_kept} rows in {path.name}",
+                "Bring the delivery in again; what was published of the month stays",
+            )
+        return landed_bill(connection, path, delivery)
+
+    def _sum_up(self, connection: Connection) -> None:
+        """Read back what was written: totals per project, and per service for the history."""
+        glob = str(self._folder / "*" / "*.parquet")
+        connection.execute(
+            "create or replace temp view written as select * from"
+            f" read_parquet({text(glob)}, hive_partitioning = true, hive_types_autocast = false)"
+        )
+        known = ", ".join(text(kind) for kind in cur.KNOWN_LINE_TYPES)
+        query = connection.execute(
+            "select project, x_Source as source, BillingCurrency as billing_currency,"
+            " x_RowKind as row_kind, count(*) as rows, sum(BilledCost) as billed_cost,"
+            " sum(EffectiveCost) as effective_cost, sum(ListCost) as list_cost,"
+            " sum(ContractedCost) as contracted_cost,"
+            f" count(*) filter (x_LineItemType not in ({known})) as unknown_line_items,"
+            " sum(x_NetUnblendedCost) as net_cost, count(x_NetUnblendedCost) = count(*) as is_net"
+            " from written group by all order by all"
+        )
+        names = [column[0] for column in query.description or []][1:]
+        for project, *said in query.fetchall():
+            row = dict(zip(names, said, strict=True))
+            place = (row["source"], project, row["billing_currency"])
+            net, is_net = row.pop("net_cost"), row.pop("is_net")
+            self._nets.setdefault(place, []).append(net or Decimal(0))
+            if is_net:
+                row["net_billed_cost"] = net
+            self.totals[project] = (*self.totals.get(project, ()), row)
+        services = connection.execute(
+            "select project, x_Source, ServiceName, BillingCurrency, count(*), sum(BilledCost),"
+            " sum(EffectiveCost) from written group by all order by all"
+        ).fetchall()
+        for project, source, service, currency, charges, *costs in services:
+            key = (self._deliveries[source].delivery_id, project, service, currency)
+            total = ProjectTotal(*key, charges, *(format(cost, "f") for cost in costs))
+            self.services.setdefault(project, []).append(total)
+
+    def _expected(self) -> dict[tuple[str, str, str], list[BillTotal]]:
+        """What the landed rows come to, by source, project and currency."""
+        found: dict[tuple[str, str, str], list[BillTotal]] = {}
+        for total in (total for totals in self.bills.values() for total in totals):
+            key = (total.source, total.project, total.billing_currency)
+            found.setdefault(key, []).append(total)
+        return found
+
+    def _check(self) -> None:
+        """Every row has become one charge (negations none), and they bill the same, exactly."""
+        for (source, project, currency), expected in self._expected().items():
+            lines = sum(t.rows for t in expected if t.line_item_type != "SavingsPlanNegation")
+            billed = exact_sum(Decimal(t.billed_cost) for t in expected)
+            mine = [
+                t
+                for t in self.totals.get(project, ())
+                if t["source"] == source and t["billing_currency"] == currency
+            ]
+            kept = sum(t["rows"] for t in mine if t["row_kind"] == "line")
+            bills = exact_sum(t["billed_cost"] for t in mine)
+            off = exact_sum(self._nets[source, project, currency])
+            if off:
+                raise NotTrue(
+                    f"{self._tenant.name}/{project} {self._month}: the net costs of {source}'s"
+                    f" charges are {off:f} {currency} more than those of its lines",
+                    "the same, to the last decimal",
+                    "Nothing was published; please report this with the month's line items",
+                )
+            if kept != lines or bills != billed:
+                raise NotTrue(
+                    f"{self._tenant.name}/{project} {self._month}: {source} has {lines} lines and"
+                    f" bills {billed:f} {currency}, its charges are {kept} and bill {bills:f}",
+                    "the same, to the last decimal",
+                    "Nothing was published; please report this with the month's line items",
+                )

@@ -1,0 +1,92 @@
+"""Whose rows are whose: account claims as SQL.
+
+Put here: which rows of a landing belong to a project. Keep out: what becomes of them (conform.py).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from finops_pipeline.contracts import cur
+from finops_pipeline.focus.landed_bill import LandedBill
+from finops_pipeline.focus.normalise import usage_day
+from finops_pipeline.lake.duck import ident, text
+from finops_pipeline.ledger.claims import claims_for
+from finops_pipeline.tenants.model import UNASSIGNED, Project, Tenant
+from finops_pipeline.tenants.months import end_day, first_day
+
+
+def owned_rows(tenant: Tenant, projects: list[Project], month: str, bill: LandedBill) -> str:
+    """SQL of the landing rows that belong to one of these projects, `x_Project` added.
+
+    Every value that the landing's account column has is laid to a project here, and the rows are
+    joined to that short list: one scan serves many projects, and DuckDB skips what is nobody's.
+
+    Args:
+        projects: those asked for; rows of others are left out.
+    """
+    column = bill.form.find(bill.columns).get(bill.form.account)
+    if column is None:  # only FOCUS may lack it
+        asked = any(project.name == UNASSIGNED for project in projects)
+        return f"(select *, {text(UNASSIGNED)} as x_Project from {bill.relation} where {asked})"
+    spans = [
+        (account, *span)
+        for account in sorted({account or "" for account in bill.accounts})
+        for span in _spans(tenant, projects, month, bill, account.strip(" "))
+    ]
+    if not spans:
+        return f"(select *, null::varchar as x_Project from {bill.relation} where false)"
+    values = ", ".join(
+        f"({text(account)}, {_day(first)}, {_day(end)}, {text(project)})"
+        for account, first, end, project in spans
+    )
+    value = ident(column) if bill.columns[column] == "VARCHAR" else f"{ident(column)}::varchar"
+    value = f"coalesce({value}, '')" if None in bill.accounts else value
+    condition = f"{value} = x_account"
+    if any(first or end for _, first, end, _ in spans):
+        start = "ChargePeriodStart" if bill.form.account == "SubAccountId" else cur.USAGE_START
+        day = usage_day(bill.form.find(bill.columns)[start], bill.columns)
+        condition += (
+            f" and (x_first is null or {day} >= x_first) and (x_end is null or {day} < x_end)"
+        )
+    return (
+        f"(select x_rows.*, x_Project from {bill.relation} as x_rows join (values {values})"
+        f" as x_claims (x_account, x_first, x_end, x_Project) on {condition})"
+    )
+
+
+Span = tuple[date | None, date | None, str]
+"""Days [first, end) on which an account's rows are a project's; None: without bound."""
+
+
+def _spans(
+    tenant: Tenant, projects: list[Project], month: str, bill: LandedBill, account: str
+) -> list[Span]:
+    """Whose the rows of one account are, day by day of a month, without gap."""
+    first, end = first_day(month), end_day(month)
+    claims: list[Span] = [
+        (
+            claim.from_day if claim.from_day and claim.from_day > first else None,
+            claim.to_day if claim.to_day and claim.to_day < end else None,
+            project.name,
+        )
+        for project in tenant.projects
+        if project.name != UNASSIGNED
+        for claim in claims_for(tenant, project, bill.source, month)
+        if claim.id == account
+    ]
+    spans: list[Span] = []
+    since: date | None = None
+    for begin, until, project in sorted(claims, key=lambda c: c[0] or date.min):
+        if begin and begin != since:
+            spans.append((since, begin, UNASSIGNED))
+        spans.append((begin, until, project))
+        since = until
+    if since or not claims:
+        spans.append((since, None, UNASSIGNED))
+    asked = {project.name for project in projects if bill.source in tenant.sources_of(project)}
+    return [span for span in spans if span[2] in asked]
+
+
+def _day(day: date | None) -> str:
+    return f"date {text(day.isoformat())}" if day else "null::date"

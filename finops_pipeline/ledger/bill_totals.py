@@ -1,0 +1,56 @@
+"""What the landed rows of a project's month come to, before they become charges. In the ledger.
+
+Put here: reading and writing the table `bill_totals` of ledger.sqlite. Keep out: making the sums
+(focus/month_pass.py), comparing them with charges (marts/checks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+
+from finops_pipeline.ledger.ledger import Ledger, Write
+from finops_pipeline.ledger.schema import BILL_TOTALS
+
+Slice = tuple[str, str]
+"""(project, billing period)"""
+
+
+@dataclass(frozen=True)
+class BillTotal:
+    """Landed rows of one source, account, service code, line item type and currency.
+
+    Costs are exact text: there are many of these, and they are only passed on.
+    """
+
+    project: str
+    billing_period: str
+    source: str
+    sub_account_id: str | None
+    service_code: str
+    line_item_type: str
+    billing_currency: str
+    rows: int
+    billed_cost: str
+    effective_cost: str
+
+
+def bill_totals_of(ledger: Ledger, months: Sequence[str]) -> list[BillTotal]:
+    """Totals of all projects in these billing periods."""
+    rows = ledger.rows(BILL_TOTALS, BILL_TOTALS.c.billing_period.in_(months))
+    return [BillTotal(**row) for row in rows]
+
+
+def bill_totalled(of: Slice, totals: Sequence[BillTotal]) -> Write:
+    """Write what a project's month comes to, over what stood there."""
+
+    def write(db: sa.Connection) -> None:
+        table = BILL_TOTALS
+        same = (table.c.project == of[0]) & (table.c.billing_period == of[1])
+        db.execute(sa.delete(table).where(same))
+        if totals:
+            db.execute(sa.insert(table), [asdict(total) for total in totals])
+
+    return write

@@ -1,0 +1,73 @@
+"""What Cost Explorer was asked: days that are known, requests that were paid. In the ledger.
+
+Put here: reading and writing these two tables of ledger.sqlite. Keep out: asking (sources,
+landing) and what was answered (the landing's Parquet).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from finops_pipeline.ledger.ledger import Ledger, Write
+from finops_pipeline.ledger.schema import API_REQUESTS, EXPLORER_DAYS
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """Requests sent for one month of a source, and what they cost at most (USD)."""
+
+    asked_at: str
+    source: str
+    service: str
+    billing_period: str
+    requests: int
+    cost_usd: Decimal
+
+
+def requests_of(ledger: Ledger) -> list[RequestRecord]:
+    """All requests of a tenant, in the order they were sent."""
+    rows = sorted(ledger.rows(API_REQUESTS), key=lambda row: int(row["id"]))
+    return [
+        RequestRecord(
+            row["asked_at"],
+            row["source"],
+            row["service"],
+            row["billing_period"],
+            row["requests"],
+            Decimal(row["cost_usd"]),
+        )
+        for row in rows
+    ]
+
+
+def requested(record: RequestRecord) -> Write:
+    """Write that requests were sent."""
+
+    def write(db: sa.Connection) -> None:
+        row = asdict(record) | {"cost_usd": format(record.cost_usd, "f")}
+        db.execute(sa.insert(API_REQUESTS), row)
+
+    return write
+
+
+def days_of(ledger: Ledger, source: str) -> dict[date, bool | None]:
+    """Days of a source that are known: day -> whether AWS calls it estimated (None: unsaid)."""
+    rows = ledger.rows(EXPLORER_DAYS, EXPLORER_DAYS.c.source == source)
+    return {row["day"]: row["is_estimated"] for row in rows}
+
+
+def days_known(source: str, days: Mapping[date, bool | None]) -> Write:
+    """Write that these days are known now, over what was known of them."""
+
+    def write(db: sa.Connection) -> None:
+        table = EXPLORER_DAYS
+        for day, estimated in days.items():
+            db.execute(sa.delete(table).where((table.c.source == source) & (table.c.day == day)))
+            db.execute(sa.insert(table), {"source": source, "day": day, "is_estimated": estimated})
+
+    return write

@@ -1,0 +1,69 @@
+"""Invoice totals that an operator enters, and every earlier word on them. In the ledger.
+
+Put here: reading and writing the table `invoices` of ledger.sqlite. Keep out: what may be entered
+and how it is compared (reconciliation/invoice_comparison.py).
+
+Rows are only added: a later one of the same source, month, id and currency replaces an earlier
+one, and one without an amount takes it back. Who entered it is not known: finops has no users.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from finops_pipeline.ledger.ledger import Ledger, Write
+from finops_pipeline.ledger.schema import INVOICES
+
+
+@dataclass(frozen=True)
+class Invoice:
+    """What was said of an invoice; `amount` is None where it was taken back.
+
+    `invoice_id` is empty for the whole bill of the source and month.
+    """
+
+    source: str
+    billing_period: str
+    invoice_id: str
+    billing_currency: str
+    amount: Decimal | None
+    entered_at: str
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What a later word replaces."""
+        return (self.source, self.billing_period, self.invoice_id, self.billing_currency)
+
+
+def every_invoice(ledger: Ledger) -> list[Invoice]:
+    """Every word on invoices, in the order they were entered."""
+    return [
+        Invoice(
+            row["source"],
+            row["billing_period"],
+            row["invoice_id"],
+            row["billing_currency"],
+            None if row["amount"] is None else Decimal(row["amount"]),
+            row["entered_at"],
+        )
+        for row in sorted(ledger.rows(INVOICES), key=lambda row: int(row["id"]))
+    ]
+
+
+def invoices_of(ledger: Ledger) -> list[Invoice]:
+    """Invoices as they stand, by source, month, id and currency."""
+    last = {invoice.key: invoice for invoice in every_invoice(ledger)}
+    return [last[key] for key in sorted(last) if last[key].amount is not None]
+
+
+def entered(invoice: Invoice) -> Write:
+    """Write a word on an invoice."""
+
+    def write(db: sa.Connection) -> None:
+        amount = None if invoice.amount is None else format(invoice.amount, "f")
+        db.execute(sa.insert(INVOICES), asdict(invoice) | {"amount": amount})
+
+    return write

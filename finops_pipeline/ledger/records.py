@@ -1,0 +1,236 @@
+"""The records of a ledger, as the rest of the house knows them, and how rows become them.
+
+Put here: dataclasses of what landed, what was built and what was refused. Keep out: the tables
+(ledger_tables.py), reading and writing them (ledger.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, TypeVar, overload
+
+from finops_pipeline.money import exact_sum
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One file of a delivery: name, bytes, SHA-256, rows that came from it."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class TotalRecord:
+    """What a delivery bills in one currency for one account, line item type and service.
+
+    `service` is the source's own word: the product code of a CUR, ServiceName of FOCUS; empty
+    where the source says none, and in deliveries of before it was kept.
+    """
+
+    billing_currency: str
+    sub_account_id: str
+    line_item_type: str
+    rows: int
+    billed_cost: Decimal
+    service: str = ""
+
+
+@dataclass(frozen=True)
+class ProjectTotal:
+    """What a delivery came to in one project, service and currency, as charges.
+
+    Costs are exact text: there are many of these, and they are only passed on.
+    """
+
+    delivery_id: str
+    project: str
+    service_name: str
+    billing_currency: str
+    charges: int
+    billed_cost: str
+    effective_cost: str
+
+
+@dataclass(frozen=True)
+class DeliveryRecord:
+    """A delivery that landed; `current` marks the one that is published for its month.
+
+    `columns`: name -> DuckDB type as landed; empty in deliveries of before it was kept. `billed`:
+    the sums of `totals` per currency as the ledger keeps them, so that a list of deliveries need
+    not add them up.
+    """
+
+    delivery_id: str
+    source: str
+    billing_period: str
+    format: str
+    execution_id: str
+    manifest: str
+    quick_mark: str
+    landed_at: str
+    size_bytes: int
+    rows_read: int
+    rows_kept: int
+    rows_quarantined: int
+    values_rounded: int
+    files: Sequence[FileRecord] = ()
+    totals: Sequence[TotalRecord] = ()
+    current: bool = True
+    columns: dict[str, str] = field(default_factory=dict)
+    billed: dict[str, str] = field(default_factory=dict)
+
+    def billed_by_currency(self) -> dict[str, Decimal]:
+        """Billed cost per currency, exact."""
+        if self.billed:
+            return {currency: Decimal(cost) for currency, cost in self.billed.items()}
+        currencies = sorted({total.billing_currency for total in self.totals})
+        return {
+            currency: exact_sum(
+                total.billed_cost for total in self.totals if total.billing_currency == currency
+            )
+            for currency in currencies
+        }
+
+
+@dataclass(frozen=True)
+class Told:
+    """The little of a delivery that lists of all of them need."""
+
+    delivery_id: str
+    source: str
+    billing_period: str
+    execution_id: str
+    landed_at: str
+    rows_read: int
+    current: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule of conformance that `rows` charges of a source break.
+
+    `is_known_gap`: AWS documents that its export breaks it. `example`: one of the rows as a JSON
+    object, what it says of the rule.
+    """
+
+    source: str
+    rule: str
+    rows: int
+    is_known_gap: bool
+    example: str
+
+
+@dataclass(frozen=True)
+class PartitionRecord:
+    """A published partition: which state of its inputs it was built from, and its totals.
+
+    `totals` are rows as focus/costs_partitions.py's partition_totals makes them. `rows` is 0 and
+    there is no file when nothing belongs to the partition. `findings`: rules that its charges
+    break (focus/conformance.py).
+    """
+
+    table_name: str
+    key: str
+    billing_period: str
+    fingerprint: str
+    rows: int
+    size_bytes: int
+    built_at: str
+    inputs: dict[str, str] = field(default_factory=dict)
+    totals: tuple[dict[str, Any], ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a delivery of a month was not taken: `kind` is `refused`, or `older`."""
+
+    source: str
+    billing_period: str
+    reason: str
+    refused_at: str
+    kind: str = "refused"
+
+
+def fewer_rows(before: int, record: DeliveryRecord) -> str:
+    """What to say of a delivery with fewer rows than the one before it; empty when not so."""
+    if record.rows_read >= before:
+        return ""
+    return f"fewer rows than the delivery before ({before} → {record.rows_read})"
+
+
+def plain(value: object) -> str:
+    """A value as JSON text can hold it: amounts exactly."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return str(value)
+
+
+def exact(name: str, value: Any) -> Any:
+    """A stored value: text of amounts becomes Decimal, by the column's name."""
+    return Decimal(value) if name.endswith("_cost") else value
+
+
+T = TypeVar("T")
+
+
+class Stored(Sequence[T]):
+    """Records kept as JSON text, read when they are first asked for: most lists never ask.
+
+    Args:
+        text: a JSON list of objects.
+        make: what becomes of one object.
+    """
+
+    def __init__(self, text: str, make: Callable[[dict[str, Any]], T]) -> None:
+        self._text = text
+        self._make = make
+
+    @cached_property
+    def _items(self) -> tuple[T, ...]:
+        return tuple(self._make(entry) for entry in json.loads(self._text))
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        return self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def delivery_of(row: dict[str, Any]) -> DeliveryRecord:
+    """A row of `deliveries`; an older ledger's lacks columns."""
+    said = {
+        "files": Stored(row.pop("files"), lambda entry: FileRecord(**entry)),
+        "totals": Stored(row.pop("totals"), _total),
+        "columns": json.loads(row.pop("columns", "{}")),
+        "billed": json.loads(row.pop("billed", "{}")),
+    }
+    return DeliveryRecord(**row, **said)
+
+
+def _total(entry: dict[str, Any]) -> TotalRecord:
+    return TotalRecord(**{name: exact(name, value) for name, value in entry.items()})
+
+
+def partition_of(row: dict[str, Any]) -> PartitionRecord:
+    """A row of `partitions`."""
+    inputs = json.loads(row.pop("inputs"))
+    totals = tuple(
+        {name: exact(name, value) for name, value in total.items()}
+        for total in json.loads(row.pop("totals"))
+    )
+    findings = tuple(Finding(**finding) for finding in json.loads(row.pop("findings", "[]")))
+    return PartitionRecord(**row, inputs=inputs, totals=totals, findings=findings)

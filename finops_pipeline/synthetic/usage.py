@@ -1,0 +1,239 @@
+"""Metered usage: every stream of a source, slot by slot, as lines of type Usage.
+
+Put here: quantities, weekly shape, planted spikes, tags and resource names of plain usage.
+Keep out: the table of streams itself, usage that a commitment covers.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from finops_pipeline.synthetic.catalogue import (
+    REGION_NAMES,
+    REGION_PREFIXES,
+    Product,
+    sku_of,
+    token,
+    uuid_like,
+)
+from finops_pipeline.synthetic.rows import Detail, Line, Period, Slot
+from finops_pipeline.synthetic.spec import Source, Tenant
+from finops_pipeline.synthetic.streams import STREAMS, Stream
+
+NET_SHARE = Decimal("0.94")
+NORMALIZATION: dict[str, str] = {
+    "micro": "0.5", "medium": "2", "large": "4", "xlarge": "8", "2xlarge": "16",
+}  # fmt: skip
+
+# A tag column that appears in the third month of a seven-month estate and stays.
+LATE_TAG_AGE = 4
+
+# Tag habits, by position in `Scene.tags`, that also decide how a description is written.
+UNTAGGED, AWKWARD, PARTIAL = 3, 4, 5
+
+# The small source keeps this share of the streams.
+SMALL_STEP = 3
+
+SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What every part of a source-month needs to know: whose bill, which export, when."""
+
+    tenant: Tenant
+    source: Source
+    period: Period
+
+    def rng(self, part: str) -> random.Random:
+        """A generator of its own for each part, so that parts cannot disturb one another."""
+        tenant, period = self.tenant, self.period
+        return random.Random(
+            f"{tenant.seed}/{tenant.name}/{self.source.name}/{period.month}/{part}"
+        )
+
+    def version(self, restatement: int, rows: int) -> str:
+        """Id of a delivery: another one whenever what is delivered is another."""
+        tenant, period = self.tenant, self.period
+        names = (tenant.name, self.source.name, period.month)
+        return uuid_like("version", tenant.seed, *names, period.days, restatement, rows)
+
+    def region(self, place: int) -> str:
+        """The tenant's region number `place`, counted round."""
+        return self.tenant.regions[place % len(self.tenant.regions)]
+
+    def net(self, cost: Decimal) -> Decimal | None:
+        """Cost after the tenant's private discount; None where the export has no net columns."""
+        return cost * NET_SHARE if self.source.net_columns else None
+
+    def tags(self, style: int, name: str) -> tuple[tuple[str, str], ...]:
+        """Tags in one of six habits: tidy, wrong case, SHOUTING, none, awkward text, partial."""
+        marker = self.tenant.marker
+        habits: tuple[tuple[tuple[str, str], ...], ...] = (
+            (("user:Team", "web"), ("user:Env", "Prod"), ("user:Owner", f"{marker}@example.com")),
+            (("user:Team", "web"), ("user:env", "prod"), ("user:Name", name)),
+            (("user:Team", "Platform"), ("user:Env", "PROD"), ("aws:createdBy", f"Root:{marker}")),
+            (),
+            (("user:Team", 'data, "lake"\nand more'), ("user:Env", "prod")),
+            (("user:env", "Prod"),),
+        )
+        chosen = habits[style % len(habits)]
+        if chosen and self.period.age <= LATE_TAG_AGE and style % 2 == 0:
+            return (*chosen, ("user:CostCenter", f"cc-{1000 + style}"))
+        return chosen
+
+
+def usage_lines(scene: Scene) -> Iterator[Line]:
+    """All Usage lines of the source-month, stream by stream in time order."""
+    for index, stream in enumerate(STREAMS):
+        runs_here = stream.role in scene.source.accounts
+        if runs_here and not (scene.source.small and index % SMALL_STEP):
+            yield from _stream_lines(scene, stream)
+
+
+def resource_of(scene: Scene, stream: Stream) -> str:
+    """The resource id of a stream: stable over months, marked with its tenant."""
+    name = f"{stream.name}-{scene.tenant.marker}"
+    short = token(scene.tenant.name, scene.source.name, stream.name, length=17)
+    account, region = scene.source.accounts[stream.role], scene.region(stream.place)
+    forms = {
+        "AmazonEC2": f"i-{short}",
+        "AmazonEBS": f"vol-{short}",
+        "AmazonRDS": f"arn:aws:rds:{region}:{account}:db:{name}",
+        "AmazonS3": name,
+        "AWSLambda": f"arn:aws:lambda:{region}:{account}:function:{name}",
+        "AmazonCloudWatch": f"arn:aws:logs:{region}:{account}:log-group:/{name}",
+    }
+    return forms.get(stream.product.code, name)
+
+
+def product_details(product: Product, usage_type: str, region: str) -> dict[str, Detail]:
+    """The product_* columns that every metered line has."""
+    return {
+        "product_product_name": product.name,
+        "product_servicecode": product.code,
+        "product_product_family": product.family,
+        "product_sku": sku_of(product, usage_type),
+        "product_usagetype": usage_type,
+        "product_region": region,
+        "product_region_code": region,
+        "product_location": REGION_NAMES.get(region, ""),
+        "product_location_type": "AWS Region" if region else "",
+    }
+
+
+def instance_details(instance_type: str, amount: Decimal) -> dict[str, Detail]:
+    """Instance and normalization columns; empty for what is no instance."""
+    if not instance_type:
+        return {}
+    factor = Decimal(NORMALIZATION[instance_type.rsplit(".", 1)[1]])
+    family = instance_type.removeprefix("db.").split(".")[0]
+    return {
+        "product_instance_type": instance_type,
+        "product_instance_family": family,
+        "product_operating_system": "Linux",
+        "line_item_normalization_factor": factor,
+        "line_item_normalized_usage_amount": factor * amount,
+    }
+
+
+def on_demand_details(scene: Scene, usage_type: str, sku: str, unit: str) -> dict[str, Detail]:
+    """The pricing_* columns of a public price; spot has a purchase option of its own."""
+    rate_code = f"{sku}.JRTCKXETXF.6YS6EN2CT7"
+    return {
+        "pricing_rate_code": rate_code,
+        "pricing_rate_id": str(int(token("rate", sku, length=9), 16)),
+        "pricing_currency": "USD",
+        "pricing_term": "Spot" if "SpotUsage" in usage_type else "OnDemand",
+        "pricing_purchase_option": "Spot" if "SpotUsage" in usage_type else "",
+        "pricing_unit": unit,
+    }
+
+
+def _stream_lines(scene: Scene, stream: Stream) -> Iterator[Line]:
+    rng = scene.rng(f"usage/{stream.name}")
+    region = scene.region(stream.place)
+    usage_type = _usage_type(scene, stream, region)
+    resource = resource_of(scene, stream)
+    details = product_details(stream.product, usage_type, region)
+    sku = str(details["product_sku"])
+    details |= on_demand_details(scene, usage_type, sku, stream.unit)
+    if stream.product.code == "AWSDataTransfer":
+        details |= _transfer_details(scene, stream, region)
+    price = Decimal(stream.price)
+    public = Decimal(stream.public or stream.price)
+    for slot in scene.period.slots(stream.hourly_days):
+        if slot.start.day > stream.last_day:
+            return
+        amount = _amount(rng, scene, stream, slot)
+        yield Line(
+            kind="Usage",
+            account=scene.source.accounts[stream.role],
+            start=slot.start,
+            end=slot.end,
+            product=stream.product,
+            usage_type=usage_type,
+            amount=amount,
+            cost=amount * price,
+            net_cost=scene.net(amount * price),
+            description=_description(scene, stream, region),
+            unit=stream.unit,
+            operation=stream.operation,
+            region=region,
+            resource_id=resource,
+            rate=price,
+            public_rate=public,
+            cost_category=stream.role if stream.tag_style != UNTAGGED else "",
+            tags=scene.tags(stream.tag_style, stream.name),
+            details=details | instance_details(stream.instance_type, amount),
+        )
+
+
+def _amount(rng: random.Random, scene: Scene, stream: Stream, slot: Slot) -> Decimal:
+    """Units metered in a slot: the range times the hours, thinner at weekends, plus spikes."""
+    decimals = stream.fine if scene.source.fine_grained else stream.decimals
+    scale = 10 ** (decimals - stream.decimals)
+    steady = stream.low == stream.high
+    drawn = rng.randint(stream.low * scale, stream.high * scale) * slot.hours
+    if not steady and slot.start.weekday() >= SATURDAY:
+        drawn = drawn * 7 // 10
+    for spike in scene.tenant.anomalies:
+        here = (spike.source, spike.stream, spike.age)
+        if here == (scene.source.name, stream.name, scene.period.age):
+            drawn *= spike.factor if slot.start.day in spike.days else 1
+    return Decimal(drawn).scaleb(-decimals)
+
+
+def _usage_type(scene: Scene, stream: Stream, region: str) -> str:
+    if "{from}" in stream.usage_type:
+        source = REGION_PREFIXES[region].rstrip("-") or "USE1"
+        target = REGION_PREFIXES[scene.region(stream.place + 1)].rstrip("-") or "USE1"
+        return stream.usage_type.format_map({"from": source, "to": target})
+    return REGION_PREFIXES[region] + stream.usage_type
+
+
+def _transfer_details(scene: Scene, stream: Stream, region: str) -> dict[str, Detail]:
+    between = "{from}" in stream.usage_type
+    target = scene.region(stream.place + 1) if between else ""
+    return {
+        "product_from_location": REGION_NAMES[region],
+        "product_from_location_type": "AWS Region",
+        "product_from_region_code": region,
+        "product_to_location": REGION_NAMES[target] if between else "External",
+        "product_to_location_type": "AWS Region" if between else "Other",
+        "product_to_region_code": target,
+        "product_transfer_type": "InterRegion Outbound" if between else "AWS Outbound",
+    }
+
+
+def _description(scene: Scene, stream: Stream, region: str) -> str:
+    """What the bill says; some texts carry commas, quotes and newlines, as real ones do."""
+    where = REGION_NAMES[region]
+    if stream.tag_style == AWKWARD:
+        return f'${stream.price} per {stream.unit}, "{stream.name}"\nin {where}'
+    if stream.tag_style == PARTIAL:
+        return f"${stream.price} per {stream.unit}, {where} ({scene.tenant.marker})"
+    return f"${stream.price} per {stream.unit} in {where}"

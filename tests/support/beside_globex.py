@@ -1,0 +1,91 @@
+"""acme, whose bills a test writes by hand, beside a globex that looks alike and must not notice.
+
+Put here: the two tenants, taking a month of acme in, and what its charges sum to. Keep out: what a
+test expects of them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from finops_pipeline.lake.warehouse import reading
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
+
+MONTH, FOLDER = "2026-09", "20260901-20261001"
+ZEROS = "001122334455"
+"""An account that prod claims in both tenants."""
+
+Line = dict[str, str]
+Census = Callable[[Path], dict[str, tuple[int, int]]]
+
+
+def declare(made: TemporaryInstallation, folder: Path, tenant: str) -> None:
+    """A tenant whose one source reads `folder/TENANT/cur`, and its project prod."""
+    declared = {
+        "name": tenant,
+        "sources": [{"name": "payer", "format": "legacy-cur", "location": f"{tenant}/cur"}],
+        "projects": [{"name": "prod", "accounts": [ZEROS, "111122223333"]}],
+    }
+    (folder / "tenants.yaml").write_text(yaml.safe_dump({"tenants": [declared]}))
+    made.apply(folder / "tenants.yaml")
+
+
+@pytest.fixture(scope="session")
+def built_globex(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
+    """globex, ingested. Read only."""
+    folder = tmp_path_factory.mktemp("globex")
+    made = TemporaryInstallation(folder / "data")
+    deliver(folder / "globex/cur", [row("777.77", account=ZEROS)])
+    declare(made, folder, "globex")
+    assert not made.ingest("globex").refused
+    return made
+
+
+@pytest.fixture
+def two(
+    built_globex: TemporaryInstallation,
+    empty: TemporaryInstallation,
+    tmp_path: Path,
+    census: Census,
+) -> Iterator[TemporaryInstallation]:
+    """globex, which must be the same after, and acme, whose payer is at `tmp_path/acme/cur`."""
+    shutil.copytree(built_globex.data, empty.data)
+    declare(empty, tmp_path, "acme")
+    before = census(empty.folder("globex"))
+    yield empty
+    assert census(empty.folder("globex")) == before
+
+
+def take(
+    made: TemporaryInstallation, lines: list[Line], month: str = MONTH, assembly: str = "one"
+) -> None:
+    """Deliver a month to acme and take it in."""
+    deliver(made.data.parent / "acme/cur", lines, month, assembly)
+    assert not made.ingest("acme").refused
+
+
+def rows(made: TemporaryInstallation, sql: str, tenant: str = "acme") -> list[tuple[Any, ...]]:
+    with reading(made.installation.folder(tenant)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def billed(
+    made: TemporaryInstallation, key: str = "project", tenant: str = "acme"
+) -> dict[Any, Decimal]:
+    sql = f"select {key} as k, sum(BilledCost) from costs group by all order by all"
+    return dict(rows(made, sql, tenant))
+
+
+def manifest(folder: Path, names: list[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    keys = [f"cur/{folder.name}/{name}" for name in names]
+    (folder / "cur-Manifest.json").write_text(json.dumps({"assemblyId": "x", "reportKeys": keys}))

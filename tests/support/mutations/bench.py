@@ -1,0 +1,210 @@
+"""The bench that mutated deliveries are ingested on: a base that is restored for each of them.
+
+Put here: making the base (two good months of a form, two tenants), ingesting a mutated month over
+it, reading what is then served. Keep out: what is right (verdict.py), what is damaged (families).
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from finops_pipeline.application.ingest import ingest
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.progress import Months
+from finops_pipeline.serve.sandbox import jailed
+from finops_pipeline.settings import Settings
+from finops_pipeline.tenants.declare import apply, read_declaration
+from tests.support.mutations.bill import BEFORE, FORMS, MONTH, Delivery, Form, Row, good_rows
+from tests.support.mutations.verdict import WIDE, Ingested, Mutation, Seen, Verdict, fault
+
+WIDTH = 6
+SOURCES = [f"bill-{number}" for number in range(1, WIDTH + 1)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a mutated delivery ended: `exact`, `aside` or `refused`, and what is wrong with that."""
+
+    family: str
+    name: str
+    what: str
+    fault: str
+    lost_rows: int
+    """Rows that were neither kept nor set aside although the outcome says so."""
+    half: bool
+    """Whether a month was neither as before nor as it should be."""
+    said: str = ""
+
+
+class Bench:
+    """One form's installation; `run` puts it back to its base and ingests mutated months.
+
+    Acme has `WIDTH` sources of the form, so that as many mutations share one ingest; each has an
+    export of its own. Globex has one, which must not change.
+
+    Args:
+        place: an empty folder.
+    """
+
+    def __init__(self, place: Path, form: Form) -> None:
+        self._form, self._place = form, place
+        self._installation = Installation(
+            Settings(data=place / "data", memory_limit="256MB", threads=1)
+        )
+        lines = ["tenants:"]
+        for tenant, sources in (("acme", SOURCES), ("globex", SOURCES[:1])):
+            lines += [f"  - name: {tenant}", "    sources:"]
+            for source in sources:
+                for month in (BEFORE, MONTH):
+                    self._delivery(tenant, source, month).write_good("one", self._old(month))
+                lines += [
+                    f"      - {{name: {source}, format: {form.format},"
+                    f" location: {self._root(tenant, source)}}}"
+                ]
+        declared = place / "tenants.yaml"
+        declared.write_text("\n".join(lines) + "\n")
+        apply(self._installation.registry, read_declaration(declared))
+        for tenant in ("acme", "globex"):
+            refused = ingest(self._installation, self._installation.registry.tenant(tenant)).refused
+            assert not refused, refused
+        shutil.copytree(place / "data", place / "base-data")
+        shutil.copytree(place / "exports", place / "base-exports")
+        self._before = {month: self._look(month) for month in (BEFORE, MONTH)}
+        self._others = self._files("globex")
+
+    def _root(self, tenant: str, source: str) -> Path:
+        return self._place / "exports" / tenant / source / "bill"
+
+    def _delivery(self, tenant: str, source: str, month: str) -> Delivery:
+        return Delivery(self._form, self._root(tenant, source), month)
+
+    def _old(self, month: str) -> Callable[[int], list[Row]]:
+        """What was delivered before: other costs, so that old and new differ."""
+        return lambda part: [
+            {**row, "cost": f"{row['cost']}7"} for row in good_rows(self._form, month, part)
+        ]
+
+    def _files(self, tenant: str) -> dict[str, int]:
+        folder = self._place / "data/lake" / f"tenant={tenant}"
+        return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+    def run(self, mutations: list[Mutation], seed: str) -> list[Outcome]:
+        """Ingest up to `WIDTH` mutated deliveries over the base, each of a source of its own."""
+        for name in ("data/lake/tenant=acme", "exports/acme"):
+            shutil.rmtree(self._place / name)
+            shutil.copytree(self._place / f"base-{name}", self._place / name, symlinks=True)
+        allowed = []
+        for mutation, source in zip(mutations, SOURCES, strict=False):
+            delivery = self._delivery("acme", source, MONTH)
+            delivery.write_good("two")
+            one = mutation.mutate(delivery, random.Random(f"{seed}/{mutation.name}"))
+            allowed.append(one if isinstance(one, tuple) else (one,))
+        crash, refusals = self._ingest()
+        seen, before = self._look(MONTH), self._look(BEFORE)
+        others = "" if self._files("globex") == self._others else "globex is not as before; "
+        outcomes = []
+        for mutation, source, verdicts in zip(mutations, SOURCES, allowed, strict=False):
+            seen[source].reason = refusals.get(source, "")
+            one = self._judge(mutation, verdicts, seen[source], self._before[MONTH][source])
+            if before[source] != self._before[BEFORE][source]:
+                one = replace(one, half=True, fault=f"{BEFORE} is not as before; {one.fault}")
+            outcomes.append(replace(one, fault=f"{crash}{others}{one.fault}"))
+        return outcomes
+
+    def _ingest(self) -> tuple[str, dict[str, str]]:
+        """What went wrong with the whole run, and why which source was refused."""
+        tenant = self._installation.registry.tenant("acme")
+        try:
+            report = ingest(self._installation, tenant, months=Months(MONTH, MONTH))
+        except Exception as error:
+            return f"left the pipeline with {type(error).__name__}: {str(error)[:300]}; ", {}
+        landing = [step for step in report.refused if step.stage == "landing"]
+        later = [step.reason[:300] for step in report.refused if step.stage != "landing"]
+        return "".join(f"{reason}; " for reason in later), {
+            step.what.partition("/")[2]: step.reason for step in landing
+        }
+
+    @staticmethod
+    def _judge(
+        mutation: Mutation, allowed: tuple[Verdict, ...], seen: Seen, before: Seen
+    ) -> Outcome:
+        what, wrong = fault(allowed, seen, before)
+        right = {one.charges for one in allowed if isinstance(one, Ingested)}
+        half = seen.charges not in {*right, before.charges}
+        read = max((int(s["rows_read"] or 0) for s in seen.status), default=0)
+        lost = 0 if seen.reason else read - len(seen.charges) - seen.quarantined
+        return Outcome(
+            mutation.family,
+            f"{mutation.name} ({mutation.form})",
+            what,
+            wrong,
+            lost,
+            half,
+            seen.reason,
+        )
+
+    def _look(self, month: str) -> dict[str, Seen]:
+        """What `finops query` would say of a month of acme's sources."""
+        found = {source: Seen() for source in SOURCES}
+        with jailed(self._installation.folder("acme"), self._installation.limits) as connection:
+
+            def ask(sql: str) -> list[tuple[Any, ...]]:
+                where = f"where billing_period = '{month}'"
+                return connection.execute(sql.format(where=where)).fetchall()
+
+            for source, *charge in ask(
+                "select x_Source, BilledCost, BillingCurrency, ChargePeriodStart::varchar,"
+                " SubAccountId, coalesce(ChargeDescription, '') from costs {where} order by all"
+            ):
+                found[source].charges += (tuple(charge),)  # type: ignore[assignment]
+            for source, currency, billed in ask(
+                "select source, billing_currency, billed_cost from monthly_bill {where}"
+            ):
+                sums = found[source].bill
+                sums[currency] = WIDE.add(sums.get(currency, Decimal(0)), billed)
+            for source, count in ask("select source, count(*) from quarantine {where} group by 1"):
+                found[source].quarantined = count
+            names = ("state", "rows_read", "rows_quarantined", "reason")
+            for source, *said in ask(
+                f"select source, {', '.join(names)} from data_status {{where}}"
+            ):
+                found[source].status.append(dict(zip(names, said, strict=True)))
+        return found
+
+
+def run_form(place: Path, form: str, mutations: list[Mutation], seed: str) -> list[Outcome]:
+    """Mutations of one form on a bench of their own."""
+    place.mkdir(parents=True)
+    bench = Bench(place, FORMS[form])
+    outcomes = []
+    for begin in range(0, len(mutations), WIDTH):
+        outcomes += bench.run(mutations[begin : begin + WIDTH], seed)
+    shutil.rmtree(place)
+    return outcomes
+
+
+def run_all(place: Path, mutations: list[Mutation], seed: str) -> list[Outcome]:
+    """Every mutation on a bench of its form; forms one after the other."""
+    outcomes = []
+    for form in dict.fromkeys(mutation.form for mutation in mutations):
+        mine = [mutation for mutation in mutations if mutation.form == form]
+        outcomes += run_form(place / form, form, mine, seed)
+    return outcomes
+
+
+def figures(outcomes: list[Outcome]) -> str:
+    """One line to print."""
+    ended = Counter(outcome.what for outcome in outcomes)
+    return (
+        f"{len(outcomes)} mutated deliveries: {ended['exact']} ingested exactly, {ended['aside']}"
+        f" with bad rows quarantined, {ended['refused']} refused, {ended['crashed']} crashed;"
+        f" rows lost {sum(outcome.lost_rows for outcome in outcomes)},"
+        f" half-visible months {sum(outcome.half for outcome in outcomes)}"
+    )

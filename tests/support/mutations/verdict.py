@@ -1,0 +1,137 @@
+"""What must come of a mutated delivery, known without the pipeline, and whether it did.
+
+Put here: the three right outcomes (ingested exactly, bad rows set aside, refused) and their
+comparison with what was seen. Keep out: how a delivery is mutated; how it is ingested (bench.py).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
+
+from tests.support.mutations.bill import Delivery, Row
+
+Charge = tuple[Decimal, str, str, str, str]
+"""Cost, currency, start, account and description of a charge."""
+
+WIDE = Context(prec=60, rounding=ROUND_HALF_UP)
+
+INTERNAL = re.compile(r"\b\w*(Error|Exception|Warning): |Traceback|line \d+, in ")
+"""What a refusal must not say: an exception's name means that nobody foresaw it."""
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """These rows of the delivery are kept, to the last decimal, and `lost` are quarantined."""
+
+    charges: tuple[Charge, ...]
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The delivery is refused in words that name all of these."""
+
+    words: tuple[str, ...]
+
+
+Verdict = Ingested | Refused
+
+
+def kept(rows: list[Row], lost: int = 0) -> Ingested:
+    """The outcome that keeps exactly these rows."""
+    return Ingested(tuple(sorted(map(charge, rows))), lost)
+
+
+def refused(*words: str) -> Refused:
+    """The outcome that names these words."""
+    return Refused(words)
+
+
+def charge(row: Row) -> Charge:
+    """What a kept row must come to."""
+    cost = Decimal(row["cost"]).quantize(Decimal("1e-18"), context=WIDE)
+    start = row["start"].replace("T", " ").removesuffix("Z")
+    return cost, row["currency"], start, row["account"], row.get("words", "")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One mutated delivery: `mutate` edits the files and says which outcomes are right."""
+
+    family: str
+    name: str
+    form: str
+    mutate: Callable[[Delivery, random.Random], Verdict | tuple[Verdict, ...]]
+
+
+@dataclass
+class Seen:
+    """What was seen of a month after an ingest."""
+
+    reason: str = ""
+    """Of a refusal; empty when it was ingested."""
+    charges: tuple[Charge, ...] = ()
+    bill: dict[str, Decimal] = field(default_factory=dict)
+    """Currency -> billed cost in monthly_bill."""
+    quarantined: int = 0
+    status: list[dict[str, Any]] = field(default_factory=list)
+
+
+def fault(allowed: tuple[Verdict, ...], seen: Seen, before: Seen) -> tuple[str, str]:
+    """Which outcome it was (`exact`, `aside`, `refused`), and what is wrong with it, if anything.
+
+    Args:
+        before: what was served of the month before the mutated delivery came.
+    """
+    if seen.reason:
+        return "refused", _fault_of_refusal(allowed, seen, before)
+    faults = [_fault_of_rows(one, seen) for one in allowed if isinstance(one, Ingested)]
+    what = "aside" if seen.quarantined else "exact"
+    return what, "" if "" in faults else "; ".join(faults) or "should have been refused"
+
+
+def _fault_of_refusal(allowed: tuple[Verdict, ...], seen: Seen, before: Seen) -> str:
+    wanted = [one for one in allowed if isinstance(one, Refused)]
+    if not wanted:
+        return f"should have been ingested, but: {seen.reason}"
+    if INTERNAL.search(seen.reason) or "\n" in seen.reason:
+        return f"refused in words of the machinery: {seen.reason}"
+    lacks = [[word for word in one.words if word not in seen.reason] for one in wanted]
+    if [] not in lacks:
+        return f"refusal does not name {lacks}: {seen.reason}"
+    if _served(seen) != _served(before):
+        return "refused, and what is served of the month changed"
+    return ""
+
+
+def _served(seen: Seen) -> tuple[Any, ...]:
+    return seen.charges, seen.bill, seen.quarantined
+
+
+def _fault_of_rows(wanted: Ingested, seen: Seen) -> str:
+    if seen.charges != wanted.charges:
+        missing = [c for c in wanted.charges if c not in seen.charges][:2]
+        extra = [c for c in seen.charges if c not in wanted.charges][:2]
+        return (
+            f"{len(seen.charges)} charges instead of {len(wanted.charges)};"
+            f" missing {missing}, too many {extra}"
+        )
+    sums: dict[str, Decimal] = {}
+    for cost, currency, *_ in wanted.charges:
+        sums[currency] = WIDE.add(sums.get(currency, Decimal(0)), cost)
+    if seen.bill != sums:
+        return f"monthly_bill says {seen.bill}, the rows {sums}"
+    if seen.quarantined != wanted.lost:
+        return f"{seen.quarantined} rows quarantined instead of {wanted.lost}"
+    read = {s["rows_read"] for s in seen.status}
+    if wanted.charges and read != {len(wanted.charges) + wanted.lost}:
+        return f"rows read {read}, kept {len(wanted.charges)}, set aside {wanted.lost}"
+    state = {s["state"] for s in seen.status}
+    if wanted.charges and state != {"differs" if wanted.lost else "reconciled"}:
+        return f"state {state} with {wanted.lost} rows set aside"
+    return ""

@@ -1,0 +1,185 @@
+"""acme and globex with one bill each and a Cost Explorer that is fed by hand, alike but apart.
+
+Put here: both tenants ingested, Cost Explorer's days as CSV, what a month's comparisons say. Keep
+out: what a test expects of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finops_pipeline.application.ingest import ingest_files
+from finops_pipeline.contracts.cost_explorer import Metric
+from finops_pipeline.lake.warehouse import reading
+from finops_pipeline.reconciliation.comparisons import Comparison
+from finops_pipeline.reconciliation.states import Status
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
+
+MONTH = "2026-09"
+DAYS = [f"{MONTH}-{day:02d}" for day in range(1, 31)]
+PROD, DEV = "111122223333", "001122334455"
+EC2, S3 = "Amazon Elastic Compute Cloud", "Amazon Simple Storage Service"
+Costs = dict[tuple[str, str, str], Decimal]
+"""(day, account, service) -> cost"""
+
+
+def costs() -> Costs:
+    """What every day of September costs: two accounts, two services, ten decimals."""
+    return {
+        (day, account, service): Decimal(number + 1) * Decimal("0.1000000001")
+        for number, (day, account, service) in enumerate(
+            (d, a, s) for d in DAYS for a in (PROD, DEV) for s in (EC2, S3)
+        )
+    }
+
+
+CODES = {EC2: "AmazonEC2", S3: "AmazonS3"}
+
+
+def lines(of: Costs, **more: str) -> list[dict[str, str]]:
+    """Costs as lines of a legacy CUR."""
+    return [
+        row(
+            format(cost, "f"),
+            account=account,
+            day=day,
+            **{"lineItem/ProductCode": CODES[service], "product/ProductName": service, **more},
+        )
+        for (day, account, service), cost in of.items()
+    ]
+
+
+def declare(made: TemporaryInstallation, folder: Path, tenant: str, *more: dict[str, str]) -> None:
+    """A tenant whose payer delivers to `folder/TENANT/cur`, and whose explorer is fed by hand."""
+    sources = [
+        {"name": "payer", "format": "legacy-cur", "location": f"{tenant}/cur"},
+        {"name": "explorer", "format": "cost-explorer"},
+        *more,
+    ]
+    declared = {
+        "name": tenant,
+        "sources": sources,
+        "projects": [{"name": "prod", "accounts": [PROD]}],
+    }
+    path = folder / "tenants.yaml"
+    path.write_text(json.dumps({"tenants": [declared]}))
+    made.apply(path)
+
+
+@dataclass(frozen=True)
+class Two:
+    """The installation, and where acme's payer delivers."""
+
+    made: TemporaryInstallation
+    folder: Path
+
+    def explorer(
+        self,
+        of: Costs,
+        tenant: str = "acme",
+        names: dict[str, str] | None = None,
+        source: str = "explorer",
+        digits: int = 10,
+        metrics: tuple[Metric, ...] = (Metric.UNBLENDED,),
+    ) -> None:
+        """Bring Cost Explorer's days, all metrics alike; services may have other names."""
+        path = self.folder / f"{tenant}-{source}.csv"
+        with path.open("w", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(("Date", "Service", "Linked account", "Cost(USD)"))
+            for (day, account, service), cost in of.items():
+                name = (names or {}).get(service, service)
+                writer.writerow((day, name, account, f"{cost:.{digits}f}"))
+        installation = self.made.installation
+        known = installation.registry.tenant(tenant)
+        for metric in metrics:
+            report = ingest_files(installation, known, known.source(source), [path], metric=metric)
+            assert not report.refused, report.refused
+
+    def bill(self, of: Costs, assembly: str, tenant: str = "acme") -> None:
+        """Deliver September anew and take it in."""
+        deliver(self.folder / tenant / "cur", lines(of), MONTH, assembly)
+        assert not self.made.ingest(tenant).refused
+
+    def status(self, source: str = "payer", tenant: str = "acme", month: str = MONTH) -> Status:
+        """The state of a source's month; the tenant's file says the same."""
+        mine = [
+            one
+            for one in self.made.installation.status(tenant)
+            if (one.source, one.billing_period) == (source, month)
+        ]
+        assert len(mine) == 1
+        said = self.rows(
+            f"select state, reason from data_status where source = '{source}'"
+            f" and billing_period = '{month}'",
+            tenant,
+        )
+        assert said == [(mine[0].state, mine[0].reason)]
+        return mine[0]
+
+    def billed(self, source: str = "payer") -> list[Comparison]:
+        """Comparisons of billed cost with Cost Explorer."""
+        found = self.compared("cost explorer", source)
+        return [one for one in found if one.cost_basis != "effective_cost"]
+
+    def compared(
+        self, against: str, source: str = "payer", tenant: str = "acme", month: str = MONTH
+    ) -> list[Comparison]:
+        """Rows of `reconciliation`; the tenant's file has the same ones."""
+        mine = [
+            one
+            for one in self.made.installation.reconciled(tenant).comparisons
+            if (one.source, one.billing_period, one.against) == (source, month, against)
+        ]
+        said = self.rows(
+            f"from reconciliation where source = '{source}' and billing_period = '{month}'"
+            f" and against = '{against}'",
+            tenant,
+        )
+        assert sorted(said, key=str) == sorted((tuple(vars(one).values()) for one in mine), key=str)
+        return mine
+
+    def rows(self, sql: str, tenant: str = "acme") -> list[tuple[Any, ...]]:
+        """What the tenant's file answers."""
+        with reading(self.made.installation.folder(tenant)) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="session")
+def built_two(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
+    """Both tenants with September's bill, ingested. Read only."""
+    folder = tmp_path_factory.mktemp("two")
+    made = TemporaryInstallation(folder / "data")
+    for tenant in ("acme", "globex"):
+        deliver(folder / tenant / "cur", lines(costs()), MONTH)
+        declare(made, folder, tenant)
+        assert not made.ingest(tenant).refused
+    return made
+
+
+@pytest.fixture
+def two(
+    built_two: TemporaryInstallation, empty: TemporaryInstallation, tmp_path: Path
+) -> Iterator[Two]:
+    """A copy to change; at the end globex is as it was."""
+    shutil.copytree(built_two.data, empty.data)
+    for tenant in ("acme", "globex"):
+        shutil.copytree(built_two.data.parent / tenant, tmp_path / tenant)
+        declare(empty, tmp_path, tenant)
+    before = _bytes(empty.folder("globex"))
+    yield Two(empty, tmp_path)
+    assert _bytes(empty.folder("globex")) == before
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
