@@ -58,6 +58,12 @@ class Settings(BaseSettings):
         description="Cost Explorer requests (USD 0.01 each) that one run may send for a tenant.",
     )
 
+    log_format: str = Field(
+        default="text",
+        pattern=r"^(text|json)$",
+        description="Form of the log on stderr: text, or json for one JSON object per line.",
+    )
+
     @property
     def data_folder(self) -> Path:
         """The data folder as an absolute path.
