@@ -16,7 +16,7 @@ LOGGER = "finops_pipeline"
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per record: time (UTC), level, logger, message and, for a crash, traceback."""
+    """One JSON object per record: time (UTC), level, logger, message, traceback of a crash."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
