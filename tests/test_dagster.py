@@ -29,7 +29,7 @@ from finops_pipeline.marts.library import checks
 from finops_pipeline.orchestration.asset_checks import check_results, check_specs
 from finops_pipeline.orchestration.automation import landing_requests
 from finops_pipeline.orchestration.partitions import asked, partitions
-from finops_pipeline.orchestration.resources import TemporaryInstallation as Resource
+from finops_pipeline.orchestration.resources import InstallationResource as Resource
 from finops_pipeline.orchestration.runs import materialize_tenant
 from finops_pipeline.settings import Settings
 from tests.conftest import LAST_MONTH, TemporaryInstallation
