@@ -24,11 +24,14 @@ from finops_pipeline.synthetic.estate import write_estate
 from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.support.finops_process import run_finops
 from tests.support.servers import moto, store
+from tests.support.shifted_clock import shift_clock
 
 __all__ = ["moto", "store"]
 
+shift_clock()
+
 SEED, LAST_MONTH, MONTHS = 7, "2026-10", 3
-"""A small estate: its latest month is 2026-10; dates do not depend on today. By today's clock all
+"""A small estate: its latest month is 2026-10. By the tests' clock (support/shifted_clock.py) all
 its months are closed, so their state is `reconciled`."""
 
 

@@ -13,7 +13,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -180,10 +179,16 @@ def test_interrupting_leaves_what_was_published(fresh: TemporaryInstallation) ->
     """Ctrl-C ends with 130; running again goes on and reconciles."""
     command = [sys.executable, "-m", "finops_pipeline.cli", "ingest", "acme"]
     environment = {**os.environ, "FINOPS_DATA": str(fresh.data)}
-    running = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A parent that ignores Ctrl-C (nohup, a CI runner) hands that on to its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert running.stderr is not None
     assert "landing" in running.stderr.readline()
-    time.sleep(0.2)
     running.send_signal(signal.SIGINT)
     _, error = running.communicate(timeout=60)
     assert running.returncode == 130 and "Interrupted" in error, error
