@@ -16,7 +16,7 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.settings import Settings
 from finops_pipeline.synthetic.declaration import tenants_yaml
-from finops_pipeline.synthetic.estate import write_delivery
+from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from finops_pipeline.synthetic.forms import CSV_GZ, CUR_2, FOCUS, LEGACY, PARQUET, Form
 from finops_pipeline.synthetic.spec import Source, Tenant, estate_tenants
 from finops_pipeline.tenants.declare import apply, read_declaration
@@ -59,8 +59,7 @@ def estate(form: str, home: Path, months: tuple[str, ...] = MONTHS) -> Ingested:
     declared = [_only(tenant, FORMS[form]) for tenant in _tenants()]
     for tenant in declared:
         for month in months:
-            write_delivery(
-                exports,
+            request = DeliveryRequest(
                 seed=SEED,
                 last_month=MONTHS[-1],
                 tenant=tenant.name,
@@ -68,6 +67,7 @@ def estate(form: str, home: Path, months: tuple[str, ...] = MONTHS) -> Ingested:
                 month=month,
                 form=FORMS[form],
             )
+            write_delivery(exports, request)
     declaration = exports / "tenants.yaml"
     declaration.write_text(tenants_yaml(declared), encoding="utf-8")
     installation = Installation(Settings(data=home / "data"))
