@@ -1,7 +1,7 @@
 """Bills of any size for benchmarks: legacy CUR csv.gz and CUR 2.0 Parquet of the same rows.
 
 Put here: rows made by SQL (fast, the same for the same size), in AWS's own file layout. Keep
-out: measuring (ingest.py) and the seeded estate, whose truth is known row by row.
+out: measuring (ingest.py), and the seeded estate with its known totals.
 
 The mix is that of a mid-sized payer: 24 accounts, 60 products, 2,400 usage types, 50,000
 resources, 744 hours; 8 % of rows covered by a savings plan with their negations and hourly
@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -163,23 +164,32 @@ _TAG_VALUES = {
 }
 
 
-def _sql(first: int, last: int, total: int, month: str, columns: list[str]) -> str:
-    hours = 720
-    return _ROWS.format(
-        first=first,
-        last=last,
-        total=max(total, 744),
-        month=month,
-        hours=hours,
-        accounts=ACCOUNTS,
-        columns=", ".join(columns).replace("{month}", month),
-    )
+@dataclass(frozen=True)
+class Part:
+    """Rows `first` to `last` (exclusive) of a month of `total` rows: one file."""
+
+    first: int
+    last: int
+    total: int
+    month: str
+
+    def query(self, columns: list[str]) -> str:
+        """SQL that makes the part's lines with these select expressions."""
+        return _ROWS.format(
+            first=self.first,
+            last=self.last,
+            total=max(self.total, 744),
+            month=self.month,
+            hours=720,
+            accounts=ACCOUNTS,
+            columns=", ".join(columns).replace("{month}", self.month),
+        )
 
 
 def write_legacy(folder: Path, rows: int, month: str, files: int | None = None) -> Path:
-    """A month of a legacy CUR as csv.gz files with their manifest, below `folder`.
+    """Write a month of a legacy CUR as csv.gz files with their manifest, below `folder`.
 
-    Returns the report's folder. Files that are there already are kept.
+    Returns the report's folder. Existing files are kept.
     """
     columns = []
     for header in LEGACY_HEADERS:
@@ -196,14 +206,14 @@ def write_legacy(folder: Path, rows: int, month: str, files: int | None = None) 
     names = [f"report-{part}.csv.gz" for part in range(1, parts + 1)]
     size = -(-rows // parts)
 
-    def one(part: int) -> None:
+    def write_part(part: int) -> None:
         path = target / names[part]
         if path.exists():
             return
         text = path.with_name(f"part-{part}.csv")
         with duckdb.connect() as connection:
             connection.execute("set threads = 1")
-            sql = _sql(part * size, min((part + 1) * size, rows), rows, month, columns)
+            sql = Part(part * size, min((part + 1) * size, rows), rows, month).query(columns)
             connection.execute(f"copy ({sql}) to '{text}' (header, delimiter ',')")
         with path.with_suffix(".part").open("wb") as out:
             subprocess.run(["gzip", "-6", "-c", str(text)], stdout=out, check=True)
@@ -211,7 +221,7 @@ def write_legacy(folder: Path, rows: int, month: str, files: int | None = None) 
         path.with_suffix(".part").rename(path)
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(one, range(parts)))
+        list(pool.map(write_part, range(parts)))
     manifest = {
         "assemblyId": f"bench-{rows}",
         "billingPeriod": {"start": span[:8] + "T000000.000Z", "end": span[9:] + "T000000.000Z"},
@@ -225,7 +235,7 @@ _NUMBERS = ("amount", "cost", "rate", "commitment", "fee", "quantity")
 
 
 def write_cur_2(folder: Path, rows: int, month: str) -> Path:
-    """The same month as a CUR 2.0 Parquet export (doubles and maps, as AWS types them)."""
+    """Write the same month as a CUR 2.0 Parquet export (doubles and maps, as AWS types them)."""
     data = folder / "data" / f"BILLING_PERIOD={month}"
     meta = folder / "metadata" / f"BILLING_PERIOD={month}"
     columns = []
@@ -256,7 +266,7 @@ def write_cur_2(folder: Path, rows: int, month: str) -> Path:
         for part, name in enumerate(names):
             if (data / name).exists():
                 continue
-            sql = _sql(part * size, min((part + 1) * size, rows), rows, month, columns)
+            sql = Part(part * size, min((part + 1) * size, rows), rows, month).query(columns)
             staged = data / f"{name}.part"
             connection.execute(f"copy ({sql}) to '{staged}' (format parquet, compression snappy)")
             staged.rename(data / name)

@@ -1,4 +1,4 @@
-"""How fast a bill becomes visible, as ratios to what one cannot go below, in one run.
+"""How fast a bill becomes visible, as a ratio to the least possible work, in one run.
 
 Put here: the comparisons of docs/performance.md. Keep out: making bills (bills.py), timing
 (measure.py). Run by `make bench`; `--rows 1000000 10000000` chooses the sizes.
@@ -32,7 +32,7 @@ c.execute(f"copy (select * from {sys.argv[1]}) to '{sys.argv[2]}'"
 
 
 def declare(data: Path, name: str, form: str, location: Path) -> dict[str, str]:
-    """An installation with one tenant of three projects; returns the environment to use it."""
+    """Declare a tenant of three projects in a new installation; returns its environment."""
     data.mkdir(parents=True)
     projects = "\n".join(
         f"      - name: {project}\n        accounts: ["
@@ -49,8 +49,8 @@ def declare(data: Path, name: str, form: str, location: Path) -> dict[str, str]:
     return environment
 
 
-def ours(work: Path, form: str, location: Path, times: int) -> Cost:
-    """`finops ingest` of one month into a new installation."""
+def measure_ingest(work: Path, form: str, location: Path, times: int) -> Cost:
+    """Measure `finops ingest` of one month into a new installation."""
     costs = []
     for _ in range(times):
         shutil.rmtree(work / "data", ignore_errors=True)
@@ -59,8 +59,8 @@ def ours(work: Path, form: str, location: Path, times: int) -> Cost:
     return min(costs, key=lambda cost: cost.wall)
 
 
-def legacy(work: Path, rows: int, times: int) -> Cost:
-    """The legacy CUR table; returns what ours took."""
+def compare_legacy(work: Path, rows: int, times: int) -> Cost:
+    """Measure and print the legacy CUR table; returns the cost of `finops ingest`."""
     report = write_legacy(work / f"cur-{rows}" / "report", rows, MONTH)
     files = sorted(report.glob("*/*.csv.gz"))
     size = sum(file.stat().st_size for file in files) / 2**20
@@ -78,13 +78,13 @@ def legacy(work: Path, rows: int, times: int) -> Cost:
         say("| focus_converters is installed: see benchmarks/peers.py |")
     else:
         say(f"| {'focus_converters: not installed':<52} | {'':>8} | {'':>8} | {'':>8} | {'':>9} |")
-    mine = ours(work, "legacy-cur", report, times)
-    row("finops ingest: csv.gz to visible", mine, base)
-    return mine
+    ingest_cost = measure_ingest(work, "legacy-cur", report, times)
+    row("finops ingest: csv.gz to visible", ingest_cost, base)
+    return ingest_cost
 
 
-def cur_2(work: Path, rows: int, times: int) -> Cost:
-    """The CUR 2.0 Parquet table; returns what ours took."""
+def compare_cur_2(work: Path, rows: int, times: int) -> Cost:
+    """Measure and print the CUR 2.0 table; returns the cost of `finops ingest`."""
     export = write_cur_2(work / f"cur2-{rows}" / "export", rows, MONTH)
     files = sorted(export.glob("data/*/*.parquet"))
     size = sum(file.stat().st_size for file in files) / 2**20
@@ -92,13 +92,13 @@ def cur_2(work: Path, rows: int, times: int) -> Cost:
     scan = "read_parquet([" + ", ".join(f"'{file}'" for file in files) + "])"
     base = best([sys.executable, "-c", COPY, scan, str(work / "o.parquet")], times)
     row("DuckDB: Parquet to Parquet", base, base)
-    mine = ours(work, "cur-2.0", export, times)
-    row("finops ingest: Parquet to visible", mine, base)
-    return mine
+    ingest_cost = measure_ingest(work, "cur-2.0", export, times)
+    row("finops ingest: Parquet to visible", ingest_cost, base)
+    return ingest_cost
 
 
-def redelivered(work: Path, rows: int) -> None:
-    """One month of 36 delivered again, against that month alone in an empty tenant."""
+def compare_redelivery(work: Path, rows: int) -> None:
+    """Measure a month of 36 delivered again, beside that month alone in an empty tenant."""
     head(f"A month of {rows:,} rows delivered again: alone, and as one of 36")
     for name in ("alone", "of-36"):
         shutil.rmtree(work / name, ignore_errors=True)
@@ -128,19 +128,19 @@ def main() -> None:
     parser.add_argument(
         "--again", type=int, default=100_000, help="rows of a month delivered again"
     )
-    asked = parser.parse_args()
-    work = asked.folder.absolute()
+    options = parser.parse_args()
+    work = options.folder.absolute()
     work.mkdir(parents=True, exist_ok=True)
     say(machine())
     peaks: dict[str, list[float]] = {"csv.gz": [], "Parquet": []}
-    for rows in asked.rows:
-        peaks["csv.gz"].append(legacy(work, rows, asked.times).rss)
-        peaks["Parquet"].append(cur_2(work, rows, asked.times).rss)
-    if asked.again:
-        redelivered(work, asked.again)
-    if len(asked.rows) > 1:
-        said = ", ".join(f"{form} {max(p) / p[0]:.2f} x" for form, p in peaks.items())
-        say(f"\nPeak memory, largest against smallest size: {said}")
+    for rows in options.rows:
+        peaks["csv.gz"].append(compare_legacy(work, rows, options.times).rss)
+        peaks["Parquet"].append(compare_cur_2(work, rows, options.times).rss)
+    if options.again:
+        compare_redelivery(work, options.again)
+    if len(options.rows) > 1:
+        ratios = ", ".join(f"{form} {max(p) / p[0]:.2f} x" for form, p in peaks.items())
+        say(f"\nPeak memory, largest against smallest size: {ratios}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ once more, over the delivered files alone. Keep out: DuckDB, anything of finops_
 Amortized, by AWS's "Understanding your Savings Plans line items" and "Understanding your
 reservation line items": usage that a commitment covers costs what the commitment pays for it
 (its effective cost); a recurring fee costs the part of the commitment that nothing used; upfront
-fees and negations cost nothing; everything else its unblended cost. Gross: net columns are left.
+fees and negations cost nothing; everything else its unblended cost. Gross: net columns are ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import polars as pl
 
 MONEY = pl.Decimal(38, 18)
 KIND = pl.col("line_item_line_item_type")
-COSTS = (
+COST_COLUMNS = (
     "line_item_unblended_cost",
     "savings_plan_savings_plan_effective_cost",
     "savings_plan_total_commitment_to_date",
@@ -34,7 +34,7 @@ COSTS = (
     "reservation_unused_amortized_upfront_fee_for_billing_period",
     "reservation_unused_recurring_fee",
 )
-WORDS = (
+TEXT_COLUMNS = (
     "line_item_line_item_type",
     "line_item_usage_account_id",
     "line_item_product_code",
@@ -48,46 +48,46 @@ def snake(header: str) -> str:
     if "/" not in header:
         return header
     category, name = header.split("/", 1)
-    words = [re.sub(r"(?<=[a-z0-9A-Z])(?=[A-Z])", "_", part).lower() for part in (category, name)]
-    return "_".join(words)
+    parts = [re.sub(r"(?<=[a-z0-9A-Z])(?=[A-Z])", "_", part).lower() for part in (category, name)]
+    return "_".join(parts)
 
 
-def lines(file: Path) -> pl.DataFrame:
-    """The wanted columns of a file: words (nothing instead of ''), costs as exact decimals."""
+def read_lines(file: Path) -> pl.DataFrame:
+    """The columns of a file that are needed: text (null instead of ''), costs as exact decimals."""
     if file.name.endswith(".parquet"):
         frame = pl.read_parquet(file)
     else:
         frame = pl.read_csv(file, infer_schema=False)
         frame = frame.rename({name: snake(name) for name in frame.columns if ":" not in name})
     if "product" in frame.columns and "product_product_name" not in frame.columns:
-        held = pl.col("product").list.eval(
+        product_name = pl.col("product").list.eval(
             pl.element().filter(pl.element().struct.field("key") == "product_name")
         )
-        name = held.list.first().struct.field("value")
+        name = product_name.list.first().struct.field("value")
         frame = frame.with_columns(name.alias("product_product_name"))
     return frame.select(
-        *(_word(frame, name) for name in WORDS),
-        *(_cost(frame, name) for name in COSTS),
+        *(_text(frame, name) for name in TEXT_COLUMNS),
+        *(_cost(frame, name) for name in COST_COLUMNS),
     )
 
 
-def _word(frame: pl.DataFrame, name: str) -> pl.Series:
+def _text(frame: pl.DataFrame, name: str) -> pl.Series:
     if name not in frame.columns:
         return pl.Series(name, [None] * len(frame), dtype=pl.String)
     return frame[name].cast(pl.String).replace("", None).alias(name)
 
 
 def _cost(frame: pl.DataFrame, name: str) -> pl.Series:
-    """Text as it stands; a double as the shortest decimal that it is the nearest double to."""
+    """Text as it is; a double as the shortest decimal that it is the nearest double to."""
     if name not in frame.columns:
         return pl.Series(name, [None] * len(frame), dtype=MONEY)
     values = [None if v in (None, "") else Decimal(str(v)) for v in frame[name].to_list()]
     return pl.Series(name, values, dtype=MONEY)
 
 
-def amortized() -> pl.Expr:
+def amortized_cost() -> pl.Expr:
     """AWS's amortized cost of a line."""
-    cost = {name: pl.col(name).fill_null(Decimal(0)) for name in COSTS}
+    cost = {name: pl.col(name).fill_null(Decimal(0)) for name in COST_COLUMNS}
     upfront = (KIND == "Fee") & pl.col("reservation_reservation_a_r_n").is_not_null()
     return (
         pl.when(KIND == "SavingsPlanCoveredUsage")
@@ -109,12 +109,12 @@ def amortized() -> pl.Expr:
     )
 
 
-def sums(files: list[Path]) -> list[dict[str, Any]]:
-    """A bill's files: account, service, rows, unblended and amortized (as text, exact)."""
-    bill = pl.concat([lines(file) for file in files])
+def sum_bill(files: list[Path]) -> list[dict[str, Any]]:
+    """Add up a bill's files: account, service, rows, unblended and amortized (exact, as text)."""
+    bill = pl.concat([read_lines(file) for file in files])
     service = pl.coalesce("product_product_name", "line_item_product_code").alias("service")
-    found = (
-        bill.with_columns(amortized(), service)
+    totals = (
+        bill.with_columns(amortized_cost(), service)
         .group_by(pl.col("line_item_usage_account_id").alias("account"), "service")
         .agg(
             pl.len().alias("rows"),
@@ -125,7 +125,7 @@ def sums(files: list[Path]) -> list[dict[str, Any]]:
     )
     return [
         row | {"unblended": f"{row['unblended']:f}", "amortized": f"{row['amortized']:f}"}
-        for row in found.to_dicts()
+        for row in totals.to_dicts()
     ]
 
 
@@ -134,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("jobs", type=Path)
     jobs = json.loads(parser.parse_args().jobs.read_text(encoding="utf-8"))
-    done = [job | {"sums": sums([Path(file) for file in job["files"]])} for job in jobs]
+    done = [job | {"sums": sum_bill([Path(file) for file in job["files"]])} for job in jobs]
     sys.stdout.write(json.dumps(done, indent=1) + "\n")
 
 

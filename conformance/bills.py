@@ -1,7 +1,7 @@
 """The seeded estate's bills in every source form, ingested, and their charges as FOCUS Parquet.
 
-Put here: which bills are judged, and bringing them through the pipeline as a user would. Keep
-out: judging them (validate.py, amortized.py, converter.py), and bills of other sizes (benchmarks).
+Put here: which bills are checked, and ingesting them as a user would. Keep out: checking them
+ (validate.py, amortized.py, converter.py), and bills of other sizes (benchmarks).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.settings import Settings
 from finops_pipeline.synthetic.declaration import tenants_yaml
-from finops_pipeline.synthetic.estate import write_delivery
+from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from finops_pipeline.synthetic.forms import CSV_GZ, CUR_2, FOCUS, LEGACY, PARQUET, Form
 from finops_pipeline.synthetic.spec import Source, Tenant, estate_tenants
 from finops_pipeline.tenants.declare import apply, read_declaration
@@ -49,8 +49,8 @@ class Ingested:
     tenants: tuple[Tenant, ...]
 
 
-def estate(form: str, home: Path, months: tuple[str, ...] = MONTHS) -> Ingested:
-    """Both tenants' bills in one form below `home`, ingested into an installation of its own.
+def ingest_estate(form: str, home: Path, months: tuple[str, ...] = MONTHS) -> Ingested:
+    """Write both tenants' bills in one form below `home`, and ingest them into an installation.
 
     Raises:
         RuntimeError: a delivery was refused, with its reason.
@@ -59,8 +59,7 @@ def estate(form: str, home: Path, months: tuple[str, ...] = MONTHS) -> Ingested:
     declared = [_only(tenant, FORMS[form]) for tenant in _tenants()]
     for tenant in declared:
         for month in months:
-            write_delivery(
-                exports,
+            request = DeliveryRequest(
                 seed=SEED,
                 last_month=MONTHS[-1],
                 tenant=tenant.name,
@@ -68,6 +67,7 @@ def estate(form: str, home: Path, months: tuple[str, ...] = MONTHS) -> Ingested:
                 month=month,
                 form=FORMS[form],
             )
+            write_delivery(exports, request)
     declaration = exports / "tenants.yaml"
     declaration.write_text(tenants_yaml(declared), encoding="utf-8")
     installation = Installation(Settings(data=home / "data"))
@@ -95,14 +95,15 @@ def _only(tenant: Tenant, form: Form) -> Tenant:
 
 
 def bill_files(made: Ingested, tenant: str, month: str) -> list[Path]:
-    """The delivered files of a tenant's month."""
-    (spec,) = (one for one in made.tenants if one.name == tenant)
+    """List the delivered files of a tenant's month."""
+    (spec,) = (declared for declared in made.tenants if declared.name == tenant)
     report = made.exports / spec.location(spec.source(SOURCE))
-    marks = (f"/{month.replace('-', '')}01-", f"={month}/")
+    folders = (f"/{month.replace('-', '')}01-", f"={month}/")
     return [
         path
         for path in sorted(report.rglob("*"))
-        if path.name.endswith((".parquet", ".csv.gz")) and any(mark in str(path) for mark in marks)
+        if path.name.endswith((".parquet", ".csv.gz"))
+        and any(folder in str(path) for folder in folders)
     ]
 
 

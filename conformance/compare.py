@@ -1,6 +1,6 @@
 """Our sums beside those of two independent conversions of the same bill, difference by difference.
 
-Put here: reading our published tables, and explaining what differs. Keep out: the other two
+Put here: reading our published tables, and explaining differences. Keep out: the other two
 computations (converter.py, amortized.py).
 """
 
@@ -36,78 +36,98 @@ from monthly_costs where billing_period = ? group by all
 
 
 @dataclass(frozen=True)
-class Line:
-    """One sum beside a peer's: over `keys` groups, of which `differing` differ.
+class Comparison:
+    """Our total beside a peer's: over `keys` groups, of which `differing` differ.
 
-    `explanation` says why; `unexplained` is how many groups it does not account for.
+    `explanation` gives the reason; `unexplained` is the number of groups that it does not explain.
     """
 
     bill: str
     peer: str
     basis: str
     keys: int
-    ours: Decimal
-    theirs: Decimal
+    our_total: Decimal
+    peer_total: Decimal
     differing: int
     unexplained: int
     explanation: str
 
 
-def with_converter(made: Ingested, tenant: str, month: str, theirs: Sums) -> Iterator[Line]:
-    """Ours beside focus_converter's per account, product code and day."""
+@dataclass(frozen=True)
+class Subject:
+    """What is compared: a bill, with which peer, on which cost basis."""
+
+    bill: str
+    peer: str
+    basis: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """The sums of one group: ours, the peer's, and the peer's as the explanation predicts it."""
+
+    our: Decimal
+    peer: Decimal
+    expected: Decimal
+
+
+def compare_with_converter(
+    made: Ingested, tenant: str, month: str, peer_sums: Sums
+) -> Iterator[Comparison]:
+    """Compare ours with focus_converter's sums per account, product code and day."""
     with reading(made.installation.folder(tenant)) as connection:
         rows = connection.execute(_BY_DAY, [SOURCE, month]).fetchall()
     ours = {row[:3]: row[3:] for row in rows}
-    nothing = (ZERO, ZERO, ZERO)
-    keys = sorted({*ours, *theirs}, key=str)
-    pairs = [(ours.get(key, nothing), theirs.get(key, nothing)) for key in keys]
+    zeros = (ZERO, ZERO, ZERO)
+    keys = sorted({*ours, *peer_sums}, key=str)
+    pairs = [(ours.get(key, zeros), peer_sums.get(key, zeros)) for key in keys]
     bill = f"{made.form} {tenant} {month}"
 
-    net = sum(mine[2] - mine[0] for mine, _ in pairs)
-    why = f"it bills net columns where stated: our net billed cost is {-net:.2f} less"
-    yield _line(bill, "focus_converter", "billed", [(m[0], t[0], m[2]) for m, t in pairs], why)
-    noise = [(m[1], t[1], t[1] if abs(t[1] - m[1]) <= NOISE else m[1]) for m, t in pairs]
-    yield _line(
-        bill, "focus_converter", "effective", noise, "it computes in doubles, we in decimals"
-    )
+    discount = sum(our[0] - our[2] for our, _ in pairs)
+    why = f"it bills net columns where stated: our net billed cost is {discount:.2f} less"
+    billed = [Group(our[0], peer[0], our[2]) for our, peer in pairs]
+    yield _compare(Subject(bill, "focus_converter", "billed"), billed, why)
+    effective = [Group(our[1], peer[1], _within_noise(our[1], peer[1])) for our, peer in pairs]
+    why = "it computes in doubles, we in decimals"
+    yield _compare(Subject(bill, "focus_converter", "effective"), effective, why)
 
 
-def with_polars(
-    made: Ingested, tenant: str, month: str, theirs: list[dict[str, Any]]
-) -> Iterator[Line]:
-    """Ours beside the computation in Polars per account and service."""
+def _within_noise(our: Decimal, peer: Decimal) -> Decimal:
+    """What the peer should get: its own number as long as only noise separates it from ours."""
+    return peer if abs(peer - our) <= NOISE else our
+
+
+def compare_with_polars(
+    made: Ingested, tenant: str, month: str, peer_rows: list[dict[str, Any]]
+) -> Iterator[Comparison]:
+    """Compare ours with the computation in Polars per account and service."""
     with reading(made.installation.folder(tenant)) as connection:
         rows = connection.execute(_BY_SERVICE, [month]).fetchall()
     ours = {row[:2]: row[2:] for row in rows}
-    other = {
+    peer_sums = {
         (row["account"], row["service"]): (Decimal(row["unblended"]), Decimal(row["amortized"]))
-        for row in theirs
+        for row in peer_rows
     }
     bill = f"{made.form} {tenant} {month}"
-    nothing = (ZERO, ZERO)
-    keys = sorted({*ours, *other}, key=str)
+    zeros = (ZERO, ZERO)
+    keys = sorted({*ours, *peer_sums}, key=str)
     for place, basis in enumerate(("billed", "effective")):
-        pairs = [(ours.get(k, nothing)[place], other.get(k, nothing)[place]) for k in keys]
-        yield _line(bill, "Polars", basis, [(mine, its, mine) for mine, its in pairs], "")
+        pairs = [(ours.get(key, zeros)[place], peer_sums.get(key, zeros)[place]) for key in keys]
+        groups = [Group(our, peer, expected=our) for our, peer in pairs]
+        yield _compare(Subject(bill, "Polars", basis), groups, "")
 
 
-def _line(
-    bill: str,
-    peer: str,
-    basis: str,
-    groups: list[tuple[Decimal, Decimal, Decimal]],
-    why: str,
-) -> Line:
-    """Groups of ours, theirs, and what theirs should be by the explanation."""
-    differing = sum(mine != its for mine, its, _ in groups)
-    return Line(
-        bill=bill,
-        peer=peer,
-        basis=basis,
+def _compare(subject: Subject, groups: list[Group], why: str) -> Comparison:
+    """Add up the groups, and count those that differ and those that `why` does not explain."""
+    differing = sum(group.our != group.peer for group in groups)
+    return Comparison(
+        bill=subject.bill,
+        peer=subject.peer,
+        basis=subject.basis,
         keys=len(groups),
-        ours=sum((mine for mine, _, _ in groups), ZERO),
-        theirs=sum((its for _, its, _ in groups), ZERO),
+        our_total=sum((group.our for group in groups), ZERO),
+        peer_total=sum((group.peer for group in groups), ZERO),
         differing=differing,
-        unexplained=sum(its not in (mine, expected) for mine, its, expected in groups),
+        unexplained=sum(group.peer not in (group.our, group.expected) for group in groups),
         explanation=why if differing else "equal",
     )

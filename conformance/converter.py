@@ -1,10 +1,10 @@
 """The same bill by focus_converter, an older open converter from CUR to FOCUS, as a peer.
 
-Put here: running it as the outside tool that it is, and summing what it writes. Keep out: ours,
+Put here: running it as an outside tool, and adding up its output. Keep out: our own conversion,
 the comparison (compare.py).
 
-It waits for ever after an error, and its writers are processes of their own: so it gets a time
-limit and a process group that is killed whole.
+It waits forever after an error, and its writers are separate processes: so it gets a time limit and
+a process group that is killed as a whole.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-SECONDS = 120
+TIMEOUT_SECONDS = 120
 Key = tuple[str, str, str]
 Sums = dict[Key, tuple[Decimal, Decimal]]
 """(account, product code, day) -> billed, effective."""
 
 
 def convert(tool: Path, files: list[Path], scratch: Path) -> Path:
-    """Convert the Parquet files of one bill, and return the folder of what came of it.
+    """Convert the Parquet files of one bill, and return the folder of the result.
 
     Its plan `aws` reads Parquet under the legacy report's snake-case names.
 
     Raises:
-        RuntimeError: it failed or took too long; with the end of what it said.
+        RuntimeError: it failed or took too long; the message has the end of its output.
     """
     out = scratch / "converted"
     out.mkdir(parents=True)
@@ -43,20 +43,20 @@ def convert(tool: Path, files: list[Path], scratch: Path) -> Path:
         *("--parquet-data-format", "dataset", "--no-export-include-source-columns"),
         *("--data-path", str(bill), "--export-path", f"{out}/"),
     ]
-    with (scratch / "said.txt").open("w+b") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
+    with (scratch / "output.txt").open("w+b") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
         try:
-            code: int | None = process.wait(SECONDS)
+            code: int | None = process.wait(TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             code = None
         finally:
             _kill_group(process.pid)
             process.wait()
-        said.seek(0)
-        words = said.read().decode(errors="replace")[-1500:]
+        output.seek(0)
+        text = output.read().decode(errors="replace")[-1500:]
     if code != 0 or not any(out.glob("*.parquet")):
-        why = f"no end after {SECONDS} s" if code is None else f"exit code {code}"
-        raise RuntimeError(f"focus_converter: {why}\n{words}")
+        why = f"still running after {TIMEOUT_SECONDS} s" if code is None else f"exit code {code}"
+        raise RuntimeError(f"focus_converter: {why}\n{text}")
     return out
 
 
@@ -67,17 +67,17 @@ def _kill_group(leader: int) -> None:
         return
 
 
-def sums(folder: Path) -> Sums:
-    """What it wrote, added up exactly: a double is the shortest decimal that it stands for.
+def sum_charges(folder: Path) -> Sums:
+    """Add up its output exactly; a double counts as the shortest decimal that it stands for.
 
     It computes effective cost in doubles, so their last digits are noise; AWS's amounts have at
     most 10 to 12 decimals, to which they are rounded.
     """
-    found: dict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
-    wanted = ["SubAccountId", "ServiceName", "ChargePeriodStart", "BilledCost", "EffectiveCost"]
-    for row in pq.read_table(folder, columns=wanted).to_pylist():
+    totals: dict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    columns = ["SubAccountId", "ServiceName", "ChargePeriodStart", "BilledCost", "EffectiveCost"]
+    for row in pq.read_table(folder, columns=columns).to_pylist():
         key = (row["SubAccountId"], row["ServiceName"], str(row["ChargePeriodStart"].date()))
         for place, name in enumerate(("BilledCost", "EffectiveCost")):
             value = row[name]
-            found[key][place] += Decimal(0 if value is None else str(value))
-    return {key: (billed, effective) for key, (billed, effective) in found.items()}
+            totals[key][place] += Decimal(0 if value is None else str(value))
+    return {key: (billed, effective) for key, (billed, effective) in totals.items()}

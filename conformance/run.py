@@ -1,9 +1,10 @@
-"""`make conformance`: our output before the official validator and two other conversions.
+"""`make conformance`: our output checked by the official validator and two other conversions.
 
-Put here: the order of it all, the tables, and when it fails. Keep out: each opinion itself.
+Put here: the order of the checks, the printed tables, and what makes it fail. Keep out: each check
+itself.
 
-Ends with 1 if a leaf rule fails that is not waived, a sum differs without an explanation, or a
-corruption goes unnoticed by our own rules and checks.
+Exits with 1 if a leaf rule fails without a waiver, a sum differs without an explanation, or our own
+rules and checks miss a corruption.
 """
 
 from __future__ import annotations
@@ -20,13 +21,28 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from conformance.bills import FORMS, MONTHS, Ingested, bill_files, estate, export_charges
-from conformance.compare import Line, with_converter, with_polars
-from conformance.converter import convert, sums
-from conformance.judge import MODELS, Failure, Waiver, failures, idle, read_waivers, reason
-from conformance.score import scores
+from conformance.bills import (
+    FORMS,
+    MONTHS,
+    Ingested,
+    bill_files,
+    export_charges,
+    ingest_estate,
+)
+from conformance.compare import Comparison, compare_with_converter, compare_with_polars
+from conformance.converter import convert, sum_charges
+from conformance.corruption_scores import score_corruptions
+from conformance.waivers import (
+    MODELS,
+    Failure,
+    Waiver,
+    find_reason,
+    list_unused_waivers,
+    read_failures,
+    read_waivers,
+)
 
-HERE = Path(__file__).parent
+SCRIPTS = Path(__file__).parent
 CUR_FORMS = ("legacy-cur", "legacy-cur-parquet", "cur-2.0")
 CONVERTED = ("legacy-cur-parquet", "cur-2.0")
 """Forms that focus_converter reads: Parquet under the legacy report's names."""
@@ -49,127 +65,139 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
             say(f"|{'|'.join('-' * (width + 2) for width in widths)}|")
 
 
-def outside(python: Path, script: str, *words: str) -> Any:
-    """The JSON that a script of this folder prints, run in another environment.
+def run_outside(python: Path, script: str, *arguments: str) -> Any:
+    """Run a script of this folder in another environment; returns the JSON that it prints.
 
     Raises:
-        RuntimeError: it failed; with the end of what it said.
+        RuntimeError: it failed; the message has the end of its output.
     """
-    command = [str(python), str(HERE / script), *words]
+    command = [str(python), str(SCRIPTS / script), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
     if done.returncode:
         raise RuntimeError(f"{script} failed:\n{done.stderr[-1500:]}")
     return json.loads(done.stdout)
 
 
-def official(python: Path, made: dict[str, Ingested], home: Path) -> bool:
-    """The validator over each form's charges; whether nothing failed that is not waived."""
-    files = {form: home / form / "charges.parquet" for form in made}
+def run_validator(python: Path, ingested: dict[str, Ingested], home: Path) -> bool:
+    """Run the validator over each form's charges; whether every failure is waived."""
+    files = {form: home / form / "charges.parquet" for form in ingested}
     for form, file in files.items():
-        export_charges(made[form], file)
-    waivers, told = read_waivers(), []
+        export_charges(ingested[form], file)
+    waivers = read_waivers()
+    all_failures: list[Failure] = []
     for model in MODELS:
         start = time.perf_counter()
-        options = ["--mended"] if model == "mended" else []
-        found = outside(python, "validate.py", *options, *map(str, files.values()))
+        options = ["--corrected"] if model == "corrected" else []
+        reports = run_outside(python, "validate.py", *options, *map(str, files.values()))
         say(f"\n### Official validator, rules as {model}: {_since(start)} for {len(files)} files\n")
         rows = []
-        for form, said in zip(files, found, strict=True):
-            mine = list(failures(model, form, said))
-            told += mine
-            waived = sum(bool(reason(failure, waivers)) for failure in mine)
-            left = len(mine) - waived
-            ran, skipped = said.get("rules", 0), said.get("skipped", 0)
-            rows.append((form, f"{said['rows']:,}", ran, skipped, len(mine), waived, left))
+        for form, report in zip(files, reports, strict=True):
+            failures = list(read_failures(model, form, report))
+            all_failures += failures
+            waived = sum(bool(find_reason(failure, waivers)) for failure in failures)
+            ran, skipped = report.get("rules", 0), report.get("skipped", 0)
+            counts = (len(failures), waived, len(failures) - waived)
+            rows.append((form, f"{report['rows']:,}", ran, skipped, *counts))
         table(("form", "charges", "ran", "skipped", "failed", "waived", "not waived"), rows)
-    return _verdict(told, waivers, made)
+    return _print_verdict(all_failures, waivers, ingested)
 
 
-def _verdict(told: Sequence[Failure], waivers: Sequence[Waiver], forms: Iterable[str]) -> bool:
+def _print_verdict(
+    failures: Sequence[Failure], waivers: Sequence[Waiver], forms: Iterable[str]
+) -> bool:
+    """Print waived rules, waivers without use, and failures; whether none is left unwaived."""
     say()
-    reasons = [(failure, reason(failure, waivers)) for failure in told]
-    known = sorted({(one.model, one.rule, why) for one, why in reasons if why})
-    table(("rules", "waived", "why"), known)
-    for words in idle(waivers, told, forms):
-        say(f"\nA waiver that is not needed: {words}.")
-    broken = [one for one, why in reasons if not why]
-    for failure in broken:
+    reasons = [(failure, find_reason(failure, waivers)) for failure in failures]
+    waived = sorted({(failure.model, failure.rule, why) for failure, why in reasons if why})
+    table(("rules", "waived", "why"), waived)
+    for description in list_unused_waivers(waivers, failures, forms):
+        say(f"\nThis waiver is no longer needed: {description}.")
+    unwaived = [failure for failure, why in reasons if not why]
+    for failure in unwaived:
         head = f"{failure.form}: {failure.rule} ({failure.model}), {failure.rows:,} rows"
-        say(f"\nFAILED in {head}: {failure.says}")
+        say(f"\nFAILED in {head}: {failure.requirement}")
         for example in failure.examples:
             say(f"    {', '.join(f'{name} = {value}' for name, value in example.items())}")
-    return not broken
+    return not unwaived
 
 
-def others(python: Path, tool: Path, made: dict[str, Ingested], home: Path) -> bool:
-    """Two other conversions of the same bills; whether every difference is explained."""
+def run_other_conversions(
+    python: Path, tool: Path, ingested: dict[str, Ingested], home: Path
+) -> bool:
+    """Convert the same bills in two other ways; whether every difference is explained."""
     bills = [
         (form, tenant.name, month)
         for form in CUR_FORMS
-        for tenant in made[form].tenants
+        for tenant in ingested[form].tenants
         for month in MONTHS
     ]
     jobs = home / "jobs.json"
-    asked = [{"files": [str(path) for path in bill_files(made[f], t, m)]} for f, t, m in bills]
-    jobs.write_text(json.dumps(asked), encoding="utf-8")
-    computed = outside(python, "amortized.py", str(jobs))
-    lines: list[Line] = []
-    for (form, tenant, month), job in zip(bills, computed, strict=True):
+    requests = [
+        {"files": [str(path) for path in bill_files(ingested[form], tenant, month)]}
+        for form, tenant, month in bills
+    ]
+    jobs.write_text(json.dumps(requests), encoding="utf-8")
+    results = run_outside(python, "amortized.py", str(jobs))
+    comparisons: list[Comparison] = []
+    for (form, tenant, month), result in zip(bills, results, strict=True):
         if form in CONVERTED:
             scratch = home / "converter" / f"{form}-{tenant}-{month}"
-            theirs = sums(convert(tool, bill_files(made[form], tenant, month), scratch))
-            lines += with_converter(made[form], tenant, month, theirs)
-        lines += with_polars(made[form], tenant, month, job["sums"])
+            converted = convert(tool, bill_files(ingested[form], tenant, month), scratch)
+            sums = sum_charges(converted)
+            comparisons += compare_with_converter(ingested[form], tenant, month, sums)
+        comparisons += compare_with_polars(ingested[form], tenant, month, result["sums"])
     say("\n### Two other conversions of the same bills\n")
     say("focus_converter per account, product code and day; Polars per account and service.\n")
-    _side_by_side(lines)
-    broken = [line for line in lines if line.unexplained]
-    for line in broken:
-        say(f"\nFAILED: {line.bill}, {line.basis}: {line.unexplained} groups of {line.peer} differ")
-    return not broken
+    _print_comparisons(comparisons)
+    failed = [comparison for comparison in comparisons if comparison.unexplained]
+    for comparison in failed:
+        groups = f"{comparison.unexplained} groups of {comparison.peer} differ without explanation"
+        say(f"\nFAILED: {comparison.bill}, {comparison.basis}: {groups}")
+    return not failed
 
 
-def _side_by_side(lines: Sequence[Line]) -> None:
-    """A row for each bill and basis; a difference with the number of groups that it lies in."""
+def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
+    """Print a row for each bill and basis, with each peer's difference and its groups."""
     peers = ("focus_converter", "Polars")
-    found = {(line.bill, line.basis, line.peer): line for line in lines}
+    by_peer = {(c.bill, c.basis, c.peer): c for c in comparisons}
     rows = []
-    for bill, basis in dict.fromkeys((line.bill, line.basis) for line in lines):
-        here = [found.get((bill, basis, peer)) for peer in peers]
-        (ours,) = {_text(line.ours) for line in here if line}
-        cells = [cell for line in here for cell in _cells(line)]
-        why = "; ".join(line.explanation for line in here if line and line.differing)
-        rows.append((bill, basis, ours, *cells, why))
-    named = [head for peer in peers for head in (peer, "less ours", "in groups")]
-    table(("bill", "basis", "ours", *named, "why"), rows)
+    for bill, basis in dict.fromkeys((c.bill, c.basis) for c in comparisons):
+        in_order = [by_peer.get((bill, basis, peer)) for peer in peers]
+        (our_total,) = {_text(comparison.our_total) for comparison in in_order if comparison}
+        cells = [cell for comparison in in_order for cell in _cells(comparison)]
+        why = "; ".join(c.explanation for c in in_order if c and c.differing)
+        rows.append((bill, basis, our_total, *cells, why))
+    heads = [head for peer in peers for head in (peer, "minus ours", "differing groups")]
+    table(("bill", "basis", "ours", *heads, "why"), rows)
 
 
-def _cells(line: Line | None) -> tuple[str, str, str]:
-    if line is None:
-        return ("not asked: no .gz", "", "")
-    return _text(line.theirs), _text(line.theirs - line.ours), f"{line.differing} of {line.keys}"
+def _cells(comparison: Comparison | None) -> tuple[str, str, str]:
+    if comparison is None:
+        return ("not run: reads Parquet only", "", "")
+    surplus = comparison.peer_total - comparison.our_total
+    groups = f"{comparison.differing} of {comparison.keys}"
+    return _text(comparison.peer_total), _text(surplus), groups
 
 
 def _text(amount: Decimal) -> str:
     return f"{amount.normalize():f}"
 
 
-def corrupted(python: Path, home: Path) -> bool:
-    """Corrupted charges before ours and before the validator; whether ours notice all."""
+def run_corruptions(python: Path, home: Path) -> bool:
+    """Check corrupted charges by our rules and by the validator; whether ours notice all."""
     start = time.perf_counter()
 
-    def judge(files: Sequence[Path]) -> Iterable[list[Any]]:
-        for options in ([], ["--mended"]):
-            half = len(files) // 2
-            with ThreadPoolExecutor(2) as both:
-                parts = both.map(
-                    lambda part, words=options: outside(python, "validate.py", *words, *part),
-                    ([str(f) for f in files[:half]], [str(f) for f in files[half:]]),
-                )
-                yield [said for part in parts for said in part]
+    def validate(files: Sequence[Path]) -> Iterable[list[Any]]:
+        half = len(files) // 2
+        halves = ([str(file) for file in files[:half]], [str(file) for file in files[half:]])
+        for options in ([], ["--corrected"]):
+            commands = [("validate.py", *options, *part) for part in halves]
+            with ThreadPoolExecutor(2) as pool:
+                reports = pool.map(lambda command: run_outside(python, *command), commands)
+                yield [report for part in reports for report in part]
 
-    rows = scores(home, judge)
-    say(f"\n### Who notices corrupted charges: {_since(start)}\n")
+    rows = score_corruptions(home, validate)
+    say(f"\n### Which corrupted charges are noticed: {_since(start)}\n")
     total = ("all", *(sum(row[place] for row in rows) for place in (1, 2, 3)), "")
     heads = ("kind", "ways", "ours", "the official validator", "not noticed by it")
     table(heads, [*rows, total])
@@ -177,7 +205,7 @@ def corrupted(python: Path, home: Path) -> bool:
 
 
 def main() -> int:
-    """Make the bills, ask for every opinion, and print them all before failing."""
+    """Make the bills, run every check, and print all results before failing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--home", type=Path, default=Path("build/conformance"))
     home = parser.parse_args().home.absolute()
@@ -186,12 +214,16 @@ def main() -> int:
     bills = home / "bills"
     shutil.rmtree(bills, ignore_errors=True)
     start = time.perf_counter()
-    made = {form: estate(form, bills / form) for form in FORMS}
-    say(f"{len(made)} forms of two tenants' bills made and ingested: {_since(start)}")
-    fine = [official(python, made, bills), others(python, tool, made, bills)]
-    fine.append(corrupted(python, bills / "corrupted"))
-    say(f"\nIn all {_since(start)}. {'Conformant.' if all(fine) else 'NOT conformant, see above.'}")
-    return 0 if all(fine) else 1
+    ingested = {form: ingest_estate(form, bills / form) for form in FORMS}
+    say(f"{len(ingested)} forms of two tenants' bills made and ingested: {_since(start)}")
+    passed = [
+        run_validator(python, ingested, bills),
+        run_other_conversions(python, tool, ingested, bills),
+        run_corruptions(python, bills / "corrupted"),
+    ]
+    verdict = "Conformant." if all(passed) else "NOT conformant, see above."
+    say(f"\n{verdict} {_since(start)} in total.")
+    return 0 if all(passed) else 1
 
 
 def _since(start: float) -> str:

@@ -18,7 +18,7 @@ import yaml
 
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.landing.column_names import renames_of
-from finops_pipeline.synthetic.estate import write_delivery
+from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import TemporaryInstallation
 from tests.support.estate_in_s3 import may_read
 from tests.support.export_forms import (
@@ -256,9 +256,10 @@ def test_two_payers_in_one_bucket(forms: Forms, tmp_path: Path) -> None:
     bills = {}
     for source in ("payer", "labs"):
         wanted: dict[str, Any] = {"tenant": "acme", "source": source, "month": MONTH}
-        bills[source] = write_delivery(
-            tmp_path / source, seed=SEED, last_month=LAST_MONTH, form=FORMS["cur2-gz-new"], **wanted
+        request = DeliveryRequest(
+            seed=SEED, last_month=LAST_MONTH, form=FORMS["cur2-gz-new"], **wanted
         )
+        bills[source] = write_delivery(tmp_path / source, request)
         report = bills[source].manifest.parents[2]
         forms.store.bring(report, f"{BUCKET}/acme/payers/{source}")
     places = {source: f"payers/{source}" for source in bills}

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from finops_pipeline.synthetic.estate import write_delivery
+from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
 from tests.support.bills import deliver, row, write_csv
 from tests.support.globex import ask, finops
@@ -157,9 +157,16 @@ def test_differences_of_a_restatement_add_up_exactly(
     empty.apply(own_estate / "tenants.yaml")
     old = truth["tenants"][tenant]["sources"][source][MONTH]
     new = write_delivery(
-        own_estate, seed=SEED, last_month=LAST_MONTH, tenant=tenant, source=source, month=MONTH,
-        restatement=1,
-    ).truth  # fmt: skip
+        own_estate,
+        DeliveryRequest(
+            seed=SEED,
+            last_month=LAST_MONTH,
+            tenant=tenant,
+            source=source,
+            month=MONTH,
+            restatement=1,
+        ),
+    ).truth
     empty.ingest(tenant)
     rows = told("diff", f"{tenant}/{source}", MONTH)
     off = Decimal(new["billed_cost"]) - Decimal(old["billed_cost"])

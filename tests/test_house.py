@@ -186,7 +186,7 @@ PURE = {
     *("dataclass", "field", "Field", "ConfigDict", "SettingsConfigDict", "BeforeValidator"),
     "AfterValidator",
     *("model_validator", "Column", "Table", "BillForm", "Share"),
-    *("Product", "Stream", "Reservation", "SavingsPlan", "_box", "_spot"),
+    *("Product", "Stream", "Reservation", "SavingsPlan", "_box", "_spot", "replace"),
     *("sa.MetaData", "sa.Table", "sa.Column", "sa.Index", "sa.String", "sa.ForeignKey"),
     *("pa.string", "pa.float64", "pa.timestamp", "pa.map_", "resources.files"),
     *("typer.Typer", "typer.Argument", "typer.Option"),

@@ -27,7 +27,7 @@ import pytest
 from finops_pipeline.application.ingest import ingest
 from finops_pipeline.application.progress import Months
 from finops_pipeline.serve.sandbox import guard, jailed
-from finops_pipeline.synthetic.estate import write_delivery
+from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
 
 MONTH, BEFORE, TENANT = LAST_MONTH, "2026-09", "globex"
@@ -131,11 +131,18 @@ def case(
         exports = Path(shutil.copytree(estate, tmp_path / "exports"))
         restated = {
             name: write_delivery(
-                exports, seed=SEED, last_month=LAST_MONTH, tenant=TENANT, source=name,
-                month=MONTH, restatement=1,
+                exports,
+                DeliveryRequest(
+                    seed=SEED,
+                    last_month=LAST_MONTH,
+                    tenant=TENANT,
+                    source=name,
+                    month=MONTH,
+                    restatement=1,
+                ),
             ).truth
             for name in sources
-        }  # fmt: skip
+        }
         base.apply(exports / "tenants.yaml")
         old, new = complete, totals(restated)
         assert old["sources"].keys() == new["sources"].keys()

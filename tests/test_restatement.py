@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from finops_pipeline.synthetic.estate import write_delivery
+from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
 from tests.support.globex import ask, finops
 
@@ -120,9 +120,16 @@ def test_a_restated_delivery_replaces_exactly_its_month(
 
     def deliver(restatement: int) -> Truth:
         return write_delivery(
-            own_estate, seed=SEED, last_month=LAST_MONTH, tenant=tenant, source=source,
-            month=MIDDLE, restatement=restatement,
-        ).truth  # fmt: skip
+            own_estate,
+            DeliveryRequest(
+                seed=SEED,
+                last_month=LAST_MONTH,
+                tenant=tenant,
+                source=source,
+                month=MIDDLE,
+                restatement=restatement,
+            ),
+        ).truth
 
     new = deliver(1)
     assert new["billed_cost"] != old["billed_cost"]

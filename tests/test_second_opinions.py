@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from conformance import compare, converter, judge
-from conformance.bills import FORMS, Ingested, bill_files, estate
+from conformance import compare, converter, waivers
+from conformance.bills import FORMS, Ingested, bill_files, ingest_estate
 from finops_pipeline.lake.warehouse import reading
 from tests.conftest import TemporaryInstallation
 from tests.support.synthetic_bills import (
@@ -87,7 +87,7 @@ def test_marts_are_the_files_computed_once_more(
 @pytest.fixture(scope="module")
 def cur_2(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
     """Both tenants' open month as CUR 2.0; globex' states net columns."""
-    return estate("cur-2.0", tmp_path_factory.mktemp("conformance"), (MONTH,))
+    return ingest_estate("cur-2.0", tmp_path_factory.mktemp("conformance"), (MONTH,))
 
 
 def as_peer(made: Ingested, tenant: str) -> converter.Sums:
@@ -103,20 +103,22 @@ def as_peer(made: Ingested, tenant: str) -> converter.Sums:
 
 def test_a_difference_needs_its_own_explanation(cur_2: Ingested) -> None:
     gross = as_peer(cur_2, "acme")
-    lines = list(compare.with_converter(cur_2, "acme", MONTH, gross))
+    lines = list(compare.compare_with_converter(cur_2, "acme", MONTH, gross))
     assert [(line.differing, line.unexplained) for line in lines] == [(0, 0), (0, 0)]
     net = as_peer(cur_2, "globex")
-    billed, effective = compare.with_converter(cur_2, "globex", MONTH, net)
+    billed, effective = compare.compare_with_converter(cur_2, "globex", MONTH, net)
     assert billed.differing > 100 and billed.unexplained == effective.differing == 0
-    assert billed.ours - billed.theirs > 1 and "net" in billed.explanation
+    assert billed.our_total - billed.peer_total > 1 and "net" in billed.explanation
     # Noise of doubles is explained, a thousandth of a cent is not.
     key = max(net, key=lambda key: net[key][1])
     for more, unexplained in ((Decimal("1e-15"), 0), (Decimal("1e-5"), 1)):
         changed = net | {key: (net[key][0], net[key][1] + more)}
-        (_, effective) = compare.with_converter(cur_2, "globex", MONTH, changed)
+        (_, effective) = compare.compare_with_converter(cur_2, "globex", MONTH, changed)
         assert (effective.differing, effective.unexplained) == (1, unexplained)
     lost = {other: sums for other, sums in net.items() if other != key}
-    assert [line.unexplained for line in compare.with_converter(cur_2, "globex", MONTH, lost)] == [
+    assert [
+        line.unexplained for line in compare.compare_with_converter(cur_2, "globex", MONTH, lost)
+    ] == [
         1,
         1,
     ]
@@ -132,10 +134,10 @@ def test_polars_must_agree_to_the_last_decimal(cur_2: Ingested) -> None:
         {"account": key[0], "service": key[1], "unblended": str(sums[0]), "amortized": str(sums[1])}
         for key, sums in found.items()
     ]
-    lines = list(compare.with_polars(cur_2, "acme", MONTH, rows))
+    lines = list(compare.compare_with_polars(cur_2, "acme", MONTH, rows))
     assert [(line.keys, line.differing) for line in lines] == [(len(rows), 0)] * 2
     rows[0]["amortized"] = str(Decimal(rows[0]["amortized"]) + Decimal("1e-18"))
-    lines = list(compare.with_polars(cur_2, "acme", MONTH, rows))
+    lines = list(compare.compare_with_polars(cur_2, "acme", MONTH, rows))
     assert [line.unexplained for line in lines] == [0, 1]
 
 
@@ -154,8 +156,8 @@ def test_a_peer_that_hangs_is_killed_with_its_children(
         "print('a column is not there', flush=True)\nchild.wait()\n"
     )
     tool.chmod(0o755)
-    monkeypatch.setattr(converter, "SECONDS", 1)
-    with pytest.raises(RuntimeError, match=r"no end after 1 s\na column is not there"):
+    monkeypatch.setattr(converter, "TIMEOUT_SECONDS", 1)
+    with pytest.raises(RuntimeError, match=r"still running after 1 s\na column is not there"):
         converter.convert(tool, bill_files(cur_2, "acme", MONTH), tmp_path / "scratch")
     child = int((tmp_path / "child").read_text())
     until = time.monotonic() + 10
@@ -177,33 +179,42 @@ def gone(process: int) -> bool:
 # ---- waivers
 
 
-FOUND = {"rows": 3, "failures": {"ListCost-C-009-C": {"says": "x", "rows": 1, "examples": []}}}
-WAIVER = judge.Waiver("mended", "ListCost-C-009-C", "known", ("cur-2.0",))
+FOUND = {
+    "rows": 3,
+    "failures": {"ListCost-C-009-C": {"requirement": "x", "rows": 1, "examples": []}},
+}
+WAIVER = waivers.Waiver("corrected", "ListCost-C-009-C", "known", ("cur-2.0",))
 
 
 def test_a_waiver_is_for_one_rule_one_form_and_one_model() -> None:
-    (failure,) = judge.failures("mended", "cur-2.0", FOUND)
-    assert judge.reason(failure, [WAIVER]) == "known"
+    (failure,) = waivers.read_failures("corrected", "cur-2.0", FOUND)
+    assert waivers.find_reason(failure, [WAIVER]) == "known"
     for other in ({"form": "focus-1.2"}, {"model": "published"}, {"rule": "ListCost-C-008-M"}):
-        assert judge.reason(replace(failure, **other), [WAIVER]) == ""
-    assert judge.reason(replace(failure, form="any"), [replace(WAIVER, forms=())]) == "known"
-    (unreadable,) = judge.failures("mended", "cur-2.0", {"rows": 0, "error": "no such file"})
-    assert judge.reason(unreadable, [WAIVER]) == "" and unreadable.says == "no such file"
+        assert waivers.find_reason(replace(failure, **other), [WAIVER]) == ""
+    assert waivers.find_reason(replace(failure, form="any"), [replace(WAIVER, forms=())]) == "known"
+    (unreadable,) = waivers.read_failures(
+        "corrected", "cur-2.0", {"rows": 0, "error": "no such file"}
+    )
+    assert (
+        waivers.find_reason(unreadable, [WAIVER]) == "" and unreadable.requirement == "no such file"
+    )
 
 
 def test_a_waiver_that_nothing_needs_is_told() -> None:
-    failures = list(judge.failures("mended", "cur-2.0", FOUND))
-    assert judge.idle([WAIVER], failures, FORMS) == []
-    (told,) = judge.idle([replace(WAIVER, forms=())], failures, ("cur-2.0", "focus-1.2"))
-    assert told == "ListCost-C-009-C (mended) did not fail in focus-1.2"
+    failures = list(waivers.read_failures("corrected", "cur-2.0", FOUND))
+    assert waivers.list_unused_waivers([WAIVER], failures, FORMS) == []
+    (told,) = waivers.list_unused_waivers(
+        [replace(WAIVER, forms=())], failures, ("cur-2.0", "focus-1.2")
+    )
+    assert told == "ListCost-C-009-C (corrected) did not fail in focus-1.2"
 
 
 def test_every_waiver_has_its_reason_and_known_forms(tmp_path: Path) -> None:
-    waivers = judge.read_waivers()
-    assert {form for waiver in waivers for form in waiver.forms} <= FORMS.keys()
-    assert {waiver.model for waiver in waivers} == set(judge.MODELS)
-    entry = '[[mended]]\nrule = "A-C-001-M"\n'
+    declared = waivers.read_waivers()
+    assert {form for waiver in declared for form in waiver.forms} <= FORMS.keys()
+    assert {waiver.model for waiver in declared} == set(waivers.MODELS)
+    entry = '[[corrected]]\nrule = "A-C-001-M"\n'
     for text in (entry, f'{entry}why = "x"\n{entry}why = "y"\n'):
         (tmp_path / "waivers.toml").write_text(text)
-        with pytest.raises(ValueError, match="A-C-001-M has no reason or is there twice"):
-            judge.read_waivers(tmp_path / "waivers.toml")
+        with pytest.raises(ValueError, match="A-C-001-M has no reason or is listed twice"):
+            waivers.read_waivers(tmp_path / "waivers.toml")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from finops_pipeline.synthetic.estate import write_delivery, write_estate
+from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery, write_estate
 from finops_pipeline.synthetic.packing import number_text
 from finops_pipeline.synthetic.parquet_export import as_double
 from tests.support.synthetic_bills import (
@@ -41,8 +41,12 @@ def test_two_writes_are_identical_and_another_seed_is_not(tmp_path: Path) -> Non
 @pytest.mark.parametrize(("tenant", "source"), SOURCES)
 def test_a_restatement_changes_its_own_month_only(tmp_path: Path, tenant: str, source: str) -> None:
     def deliver(month: str, **options: Any) -> Any:
-        return write_delivery(tmp_path, seed=SEED, last_month=LAST, tenant=tenant, source=source,
-                              month=month, **options)  # fmt: skip
+        return write_delivery(
+            tmp_path,
+            DeliveryRequest(
+                seed=SEED, last_month=LAST, tenant=tenant, source=source, month=month, **options
+            ),
+        )
 
     first, _ = deliver("2026-08"), deliver(LAST)
     identity = json.loads(first.manifest.read_text(encoding="utf-8"))
@@ -69,8 +73,12 @@ def test_a_restatement_changes_its_own_month_only(tmp_path: Path, tenant: str, s
 def test_an_empty_delivery_has_columns_and_no_rows(
     tmp_path: Path, tenant: str, source: str
 ) -> None:
-    empty = write_delivery(tmp_path, seed=SEED, last_month=LAST, tenant=tenant, source=source,
-                           month=LAST, empty=True)  # fmt: skip
+    empty = write_delivery(
+        tmp_path,
+        DeliveryRequest(
+            seed=SEED, last_month=LAST, tenant=tenant, source=source, month=LAST, empty=True
+        ),
+    )
     (file,) = data_files(tmp_path, empty.manifest)
     assert file.is_file()
     assert read_bill(tmp_path, empty.manifest) == []
@@ -79,8 +87,12 @@ def test_an_empty_delivery_has_columns_and_no_rows(
 
 def test_the_open_month_grows_without_changing_its_past(tmp_path: Path) -> None:
     def usage(days: int) -> list[Row]:
-        written = write_delivery(tmp_path, seed=SEED, last_month=LAST, tenant="acme",
-                                 source="payer", month=LAST, days=days)  # fmt: skip
+        written = write_delivery(
+            tmp_path,
+            DeliveryRequest(
+                seed=SEED, last_month=LAST, tenant="acme", source="payer", month=LAST, days=days
+            ),
+        )
         rows = read_bill(tmp_path, written.manifest)
         return [{k: v for k, v in row.items() if k not in {"identity_line_item_id"}}
                 for row in rows if row["line_item_line_item_type"] == "Usage"]  # fmt: skip
@@ -93,13 +105,13 @@ def test_the_open_month_grows_without_changing_its_past(tmp_path: Path) -> None:
 def test_bad_requests_are_refused_with_both_values(tmp_path: Path) -> None:
     wanted: Row = {"seed": SEED, "last_month": LAST, "tenant": "acme", "source": "payer"}
     with pytest.raises(ValueError, match=r"2026-10.*2026-09"):
-        write_delivery(tmp_path, **wanted, month="2026-10")
+        write_delivery(tmp_path, DeliveryRequest(**wanted, month="2026-10"))
     with pytest.raises(ValueError, match=r"31, expected 1\.\.30"):
-        write_delivery(tmp_path, **wanted, month=LAST, days=31)
+        write_delivery(tmp_path, DeliveryRequest(**wanted, month=LAST, days=31))
     with pytest.raises(KeyError, match=r"initech.*acme"):
-        write_delivery(tmp_path, **{**wanted, "tenant": "initech"}, month=LAST)
+        write_delivery(tmp_path, DeliveryRequest(**{**wanted, "tenant": "initech"}, month=LAST))
     with pytest.raises(KeyError, match=r"nowhere.*payer"):
-        write_delivery(tmp_path, **{**wanted, "source": "nowhere"}, month=LAST)
+        write_delivery(tmp_path, DeliveryRequest(**{**wanted, "source": "nowhere"}, month=LAST))
     with pytest.raises(ValueError, match="0, expected at least 1"):
         write_estate(tmp_path, seed=SEED, last_month=LAST, months=0)
     assert list(tmp_path.iterdir()) == []

@@ -17,12 +17,12 @@ TERM_HOURS = 8760
 
 def is_held(scene: Scene, name: str, role: str, began: int) -> bool:
     """Whether the source has this commitment in the scene's month."""
-    listed = name in scene.source.commitments and role_here(scene, role) in scene.source.accounts
+    listed = name in scene.source.commitments and holder_role(scene, role) in scene.source.accounts
     return listed and scene.period.age <= began
 
 
-def role_here(scene: Scene, role: str) -> str:
-    """The role itself, or the payer where a source has no such account."""
+def holder_role(scene: Scene, role: str) -> str:
+    """The role itself, or `payer` where the source has no such account."""
     return role if role in scene.source.accounts else "payer"
 
 

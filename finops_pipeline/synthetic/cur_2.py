@@ -20,6 +20,7 @@ from finops_pipeline.synthetic.parquet_export import (
     NUMBER_MAP,
     TEXT_MAP,
     TIMESTAMP,
+    ExportTable,
     as_double,
     definition_of,
     plain_instant,
@@ -98,15 +99,9 @@ def write_cur_2(folder: Path, scene: Scene, lines: Sequence[Line], *, restatemen
     schema = cur_2_schema()
     doubles = frozenset(f.name for f in schema if f.type == pa.float64())
     rows = [_row(doubles, scene, line, number) for number, line in enumerate(lines)]
-    return write_parquet_export(
-        folder,
-        scene,
-        schema,
-        rows,
-        period_word="BILLING_PERIOD",
-        definition=definition_of(scene, "COST_AND_USAGE_REPORT", schema.names),
-        restatement=restatement,
-    )
+    definition = definition_of(scene, "COST_AND_USAGE_REPORT", schema.names)
+    table = ExportTable(schema, rows, "BILLING_PERIOD", definition)
+    return write_parquet_export(folder, scene, table, restatement=restatement)
 
 
 def _field(name: str) -> pa.Field:
@@ -141,7 +136,7 @@ def _row(doubles: frozenset[str], scene: Scene, line: Line, number: int) -> dict
 
 def account_name(scene: Scene, account: str) -> str:
     """Display name of an account: its role at this tenant, and the tenant's marker."""
-    roles = [role for role, held in scene.source.accounts.items() if held == account]
+    roles = [role for role, number in scene.source.accounts.items() if number == account]
     return f"{scene.tenant.name} {roles[0]} ({scene.tenant.marker})"
 
 

@@ -1,6 +1,6 @@
 """A line as Cost and Usage Report columns, for both generations of the report.
 
-Put here: column names, their legacy `category/Name` spelling, and the value of each.
+Put here: column names, their legacy `category/Name` spelling, and each column's value.
 Keep out: files, manifests, Parquet types.
 """
 
@@ -49,8 +49,8 @@ LEGACY_HEADERS = tuple(
 def snake(header: str) -> str:
     """`savingsPlan/SavingsPlanARN` as `savings_plan_savings_plan_a_r_n`."""
     category, name = header.split("/", 1)
-    words = re.sub(r"(?<!^)(?<!:)(?=[A-Z])", "_", name).lower().replace(":", "_")
-    return f"{re.sub(r'(?=[A-Z])', '_', category).lower()}_{words}"
+    snake_name = re.sub(r"(?<!^)(?<!:)(?=[A-Z])", "_", name).lower().replace(":", "_")
+    return f"{re.sub(r'(?=[A-Z])', '_', category).lower()}_{snake_name}"
 
 
 # As AWS types the Parquet form: rates and counts of reservations are text there.
@@ -72,7 +72,7 @@ def is_moment(name: str) -> bool:
 
 
 def invoicing_entity(line: Line) -> str:
-    """Who issues the invoice on which the line stands."""
+    """The company that issues the invoice with this line."""
     europe = "Amazon Web Services EMEA SARL"
     return europe if line.product.billing_entity == "AWS" else "AWS Marketplace"
 
@@ -91,7 +91,7 @@ def instant(moment: datetime, *, milliseconds: bool = False) -> str:
 
 
 def cur_values(scene: Scene, line: Line, number: int) -> dict[str, Detail | datetime]:
-    """All filled columns of `line` by snake name; what is absent is null or empty.
+    """All filled columns of `line` by snake name; absent columns are null or empty.
 
     `number` is the line's place in the delivery: line item ids are unique within one only.
     """

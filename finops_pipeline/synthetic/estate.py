@@ -1,6 +1,6 @@
 """The doorway of the synthetic estate: write all of it, or one source-month again.
 
-Put here: what callers may ask for, and where its files go.
+Put here: what callers may request, and where its files go.
 Keep out: contents of bills, formats, totals.
 """
 
@@ -65,37 +65,50 @@ def write_estate(folder: Path, *, seed: int, last_month: str, months: int = 7) -
     return declaration
 
 
-def write_delivery(
-    folder: Path,
-    *,
-    seed: int,
-    last_month: str,
-    tenant: str,
-    source: str,
-    month: str,
-    restatement: int = 0,
-    days: int | None = None,
-    empty: bool = False,
-    form: Form | None = None,
-) -> WrittenDelivery:
-    """Writes one source-month of the estate below `folder`, replacing its current delivery.
+@dataclass(frozen=True, slots=True)
+class DeliveryRequest:
+    """Which source-month of the estate to write, and in which version and form.
 
     `restatement` n > 0 is the n-th later version: another assembly or execution id, changed
     amounts, a late credit. `days` meters another number of days than usual: the open month
     grows from day to day without changing what plain usage was metered before. `empty` writes
-    headers only. `form` writes it in another form than the source's own. truth.json and
-    tenants.yaml are left alone. Raises KeyError for an unknown
-    tenant or source, ValueError for a month after `last_month` or `days` it does not have.
+    headers only. `form` writes it in another form than the source's own.
     """
-    tenants = {t.name: t for t in estate_tenants(seed=seed, last_month=last_month)}
-    if tenant not in tenants:
-        raise KeyError(f"tenant {tenant!r}, expected one of {list(tenants)}")
-    chosen = tenants[tenant]
-    period = Period.of(month, last_month=last_month, days=days)
-    asked = chosen.source(source)
-    scene = Scene(chosen, asked.written_as(form) if form else asked, period)
-    lines = [] if empty else source_month(scene, restatement)
-    return _write_lines(folder, scene, lines, restatement)
+
+    seed: int
+    last_month: str
+    tenant: str
+    source: str
+    month: str
+    restatement: int = 0
+    days: int | None = None
+    empty: bool = False
+    form: Form | None = None
+
+
+def write_delivery(folder: Path, request: DeliveryRequest) -> WrittenDelivery:
+    """Writes one source-month of the estate below `folder`, replacing its current delivery.
+
+    truth.json and tenants.yaml are left alone.
+
+    Raises:
+        KeyError: the estate has no such tenant or source.
+        ValueError: the month is after `last_month`, or has fewer than `days` days.
+    """
+    scene = _scene(request)
+    lines = [] if request.empty else source_month(scene, request.restatement)
+    return _write_lines(folder, scene, lines, request.restatement)
+
+
+def _scene(request: DeliveryRequest) -> Scene:
+    estate = estate_tenants(seed=request.seed, last_month=request.last_month)
+    tenants = {tenant.name: tenant for tenant in estate}
+    if request.tenant not in tenants:
+        raise KeyError(f"tenant {request.tenant!r}, expected one of {list(tenants)}")
+    tenant = tenants[request.tenant]
+    period = Period.of(request.month, last_month=request.last_month, days=request.days)
+    source = tenant.source(request.source)
+    return Scene(tenant, source.written_as(request.form) if request.form else source, period)
 
 
 def _write_tenant(

@@ -19,6 +19,7 @@ from finops_pipeline.synthetic.parquet_export import (
     NUMBER_MAP,
     TEXT_MAP,
     TIMESTAMP,
+    ExportTable,
     as_double,
     definition_of,
     plain_instant,
@@ -79,16 +80,11 @@ def write_focus_export(
     """Writes the month below `folder` (the export's location); returns the current manifest."""
     form = scene.source.form
     schema = focus_schema(form.focus_version)
-    table = f"FOCUS_{form.focus_version.replace('.', '_')}_AWS"
-    return write_parquet_export(
-        folder,
-        scene,
-        schema,
-        [_plain(row, GAPS if form.focus_gaps else ()) for row in rows],
-        period_word="billing_period",
-        definition=definition_of(scene, table, schema.names) if form.query else None,
-        restatement=restatement,
-    )
+    name = f"FOCUS_{form.focus_version.replace('.', '_')}_AWS"
+    definition = definition_of(scene, name, schema.names) if form.query else None
+    plain_rows = [_plain(row, GAPS if form.focus_gaps else ()) for row in rows]
+    table = ExportTable(schema, plain_rows, "billing_period", definition)
+    return write_parquet_export(folder, scene, table, restatement=restatement)
 
 
 def _type(name: str) -> pa.DataType:

@@ -4,7 +4,7 @@ Put here: which FOCUS rows a line becomes and their values, rule by rule.
 Keep out: Parquet types and files (`focus_export`).
 
 This is the provider's side of the standard. It deliberately shares nothing with the pipeline's
-own conformance rules, so that the two can be held against each other.
+own conformance rules, so that each can be tested against the other.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ UNITS: dict[str, str] = {
 def focus_rows(scene: Scene, line: Line) -> Iterator[FocusRow]:
     """The FOCUS rows of a line, PascalCase column → value; absent columns are null.
 
-    A negation has no row: covered usage is not billed in FOCUS, so nothing must be taken back.
+    A negation has no row: covered usage is not billed in FOCUS, so there is nothing to take back.
     """
     if line.kind == "SavingsPlanNegation":
         return
@@ -122,17 +122,17 @@ def _sku(line: Line) -> FocusRow:
         "InstanceSeries": line.details.get("product_instance_family"),
         "OperatingSystem": line.details.get("product_operating_system"),
     }
-    kept = {key: str(value) for key, value in facts.items() if value}
+    price_details = {key: str(value) for key, value in facts.items() if value}
     return {
         "SkuId": sku,
         "SkuMeter": line.usage_type,
         "SkuPriceId": str(line.details.get("pricing_rate_code", f"{sku}.{line.kind.upper()}")),
-        "SkuPriceDetails": json.dumps(kept) if kept else None,
+        "SkuPriceDetails": json.dumps(price_details) if price_details else None,
     }
 
 
 def _unused_row(scene: Scene, line: Line) -> FocusRow:
-    """What was committed and not used: costs nothing in cash, and its amortized share."""
+    """The unused part of a commitment: no billed cost, its amortized share as effective cost."""
     savings_plan = line.product is SAVINGS_PLANS
     hours = line.money("reservation_unused_quantity")
     quantity = line.unused if savings_plan else hours
@@ -194,7 +194,7 @@ def _unit(line: Line) -> str:
 
 
 def _common(scene: Scene, line: Line) -> FocusRow:
-    """What every row of the line shares: who, when, where, which service."""
+    """Columns that all rows of the line share: accounts, time, region, service."""
     payer, marker = scene.source.accounts["payer"], scene.tenant.marker
     billing = line.product.billing_entity
     row: FocusRow = {

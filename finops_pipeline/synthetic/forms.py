@@ -1,7 +1,7 @@
 """The forms in which AWS delivers a bill: format, packing, versioning, layout, query.
 
-Put here: what a writer must be told beside the lines themselves. Keep out: how any of it is
-written (the writers), which form each source of the estate has (`spec`).
+Put here: what a writer needs to know besides the lines themselves. Keep out: the writing itself
+(the writers), which form each source of the estate has (`spec`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class Form:
     """How deliveries of a source are written.
 
     `athena` is the legacy CUR's layout for Athena (Parquet below `year=`/`month=`).
-    `snake_files` says which CSV files of a legacy delivery (counted from 0) have underscore
-    headers. `period_word` is the partition key as it is spelled; empty: as AWS spells it for
-    this kind. `focus_version` is 1.0 or 1.2; with `focus_gaps` the columns are null that AWS
-    says it may leave null. `query` is what a Data Export selects: pairs of column and alias
-    (empty: no alias), `map.key` for one value of a map; no pairs: every column. `files` is
-    how many there are; 0: as many as the source's own.
+    `snake_files` lists the CSV files of a legacy delivery (counted from 0) that have
+    underscore headers. `period_word` is the spelling of the partition key; empty: as AWS spells
+    it for this kind. `focus_version` is 1.0 or 1.2; with `focus_gaps` the columns are null that
+    AWS says it may leave null. `query` is what a Data Export selects: pairs of column and alias
+    (empty: no alias), `map.key` for one value of a map; no pairs: every column. `files` is the
+    number of files; 0: as many as the source usually has.
     """
 
     format: str

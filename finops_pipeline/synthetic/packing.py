@@ -38,7 +38,7 @@ def cell(value: object) -> str:
     if isinstance(value, datetime):
         return instant(value)
     if isinstance(value, list | tuple):
-        pairs = {key: cell(held) for key, held in value}
+        pairs = {key: cell(item) for key, item in value}
         return json.dumps(pairs, ensure_ascii=False)
     return str(value)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -48,7 +49,7 @@ TYPE_NAMES = {
 def as_double(value: Decimal) -> float:
     """The double whose shortest text is `value` again.
 
-    Raises ValueError when there is none: more than 15 significant digits would not come back.
+    Raises ValueError when there is none: more than 15 significant digits are not kept.
     """
     double = float(value)
     if len(value.normalize().as_tuple().digits) > DOUBLE_DIGITS or Decimal(repr(double)) != value:
@@ -65,59 +66,102 @@ def write_table(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
     pq.write_table(table, path, compression="snappy")
 
 
-def write_parquet_export(
-    folder: Path,
-    scene: Scene,
-    schema: pa.Schema,
-    rows: Sequence[Row],
-    *,
-    period_word: str,
-    definition: dict[str, object] | None = None,
-    restatement: int = 0,
-) -> Path:
-    """Writes `rows` (column name → Python value) below `folder`; returns the current manifest.
+@dataclass(frozen=True, slots=True)
+class ExportTable:
+    """A month of an export as a table: rows map a column name to its Python value.
 
     `period_word` is the partition key as AWS spells it for this kind of export. With a
-    `definition` the manifest also tells the export's query and period. Without rows one file
-    with the schema only is written.
+    `definition` the manifest also contains the export's query and period.
     """
-    source, period = scene.source, scene.period
-    execution = scene.version(restatement, len(rows))
-    partition = f"{source.form.period_word or period_word}={period.month}"
+
+    schema: pa.Schema
+    rows: Sequence[Row]
+    period_word: str
+    definition: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """Where a delivery goes below the export's folder: `inner` is the same for both parts."""
+
+    export: Path
+    partition: str
+    inner: str
+
+    @classmethod
+    def of(cls, export: Path, scene: Scene, period_word: str, version: str) -> _Folders:
+        """The folders of the scene's month; only create-new has a folder for each version."""
+        partition = f"{scene.source.form.period_word or period_word}={scene.period.month}"
+        create_new = scene.source.versioning == CREATE_NEW
+        return cls(export, partition, f"{partition}/{version}" if create_new else partition)
+
+    def prepare_data(self) -> Path:
+        """Make the folder of the files, and remove those of the version it replaces."""
+        data = self.export / "data" / self.inner
+        data.mkdir(parents=True, exist_ok=True)
+        for stale in sorted([*data.glob("*.parquet"), *data.glob("*.csv.gz")]):
+            stale.unlink()
+        return data
+
+    def write_manifest(self, name: str, text: str) -> Path:
+        """Write the current manifest, and the version's copy of it; returns the current one."""
+        metadata = self.export / "metadata" / self.inner
+        metadata.mkdir(parents=True, exist_ok=True)
+        (metadata / name).write_text(text, encoding="utf-8")
+        current = self.export / "metadata" / self.partition / name
+        current.write_text(text, encoding="utf-8")
+        return current
+
+
+def write_parquet_export(
+    folder: Path, scene: Scene, table: ExportTable, *, restatement: int = 0
+) -> Path:
+    """Writes the table below `folder`; returns the current manifest.
+
+    Without rows one file with the schema only is written.
+    """
+    source = scene.source
+    execution = scene.version(restatement, len(table.rows))
     version = f"{_delivered_at(scene, restatement)}-{execution}"
-    inner = f"{partition}/{version}" if source.versioning == CREATE_NEW else partition
-    data, metadata = folder / "data" / inner, folder / "metadata" / inner
-    data.mkdir(parents=True, exist_ok=True)
-    metadata.mkdir(parents=True, exist_ok=True)
-    for stale in sorted([*data.glob("*.parquet"), *data.glob("*.csv.gz")]):
-        stale.unlink()
+    folders = _Folders.of(folder, scene, table.period_word, version)
+    data = folders.prepare_data()
+    schema, rows = _selected(source.form.query, table.schema, table.rows)
     bucket = f"{scene.tenant.name}-{source.name}-billing"
-    schema, rows = _selected(source.form.query, schema, rows)
     uris = [
-        f"s3://{bucket}/{source.prefix}/{source.export}/data/{inner}/{name}"
+        f"s3://{bucket}/{source.prefix}/{source.export}/data/{folders.inner}/{name}"
         for name in _files(data, scene, schema, rows)
     ]
-    account = source.accounts["payer"]
+    manifest = _manifest(scene, execution, schema, uris)
+    if table.definition is not None:
+        manifest |= _definition_entries(scene, table.definition)
+    text = json.dumps(manifest, indent=1)
+    return folders.write_manifest(f"{source.export}-Manifest.json", text)
+
+
+def _manifest(
+    scene: Scene, execution: str, schema: pa.Schema, uris: Sequence[str]
+) -> dict[str, object]:
+    source = scene.source
     export_id = uuid_like("export", scene.tenant.name, source.name)
-    content: dict[str, object] = {
+    return {
         "executionId": execution,
-        "exportArn": f"arn:aws:bcm-data-exports:us-east-1:{account}:export/"
+        "exportArn": f"arn:aws:bcm-data-exports:us-east-1:{source.accounts['payer']}:export/"
         f"{source.export}-{export_id}",
         "columns": [{"name": f.name, "type": TYPE_NAMES[f.type]} for f in schema],
         "dataFiles": uris,
         "additionalOutputFiles": [],
     }
-    if definition is not None:
-        content["export"] = definition
-        content["billingPeriod"] = {
+
+
+def _definition_entries(scene: Scene, definition: dict[str, object]) -> dict[str, object]:
+    period = scene.period
+    return {
+        "export": definition,
+        "billingPeriod": {
             "start": f"{period.start:%Y-%m-%d}",
             "end": f"{period.end:%Y-%m-%d}",
-        }
-    text = json.dumps(content, indent=1)
-    manifest = folder / "metadata" / partition / f"{source.export}-Manifest.json"
-    (metadata / manifest.name).write_text(text, encoding="utf-8")
-    manifest.write_text(text, encoding="utf-8")
-    return manifest
+        },
+    }
 
 
 def definition_of(scene: Scene, table: str, columns: Iterable[str]) -> dict[str, object]:
@@ -154,7 +198,7 @@ def _files(home: Path, scene: Scene, schema: pa.Schema, rows: Sequence[Row]) -> 
 def _text(value: object) -> str:
     """A value of a Parquet row in a CSV: doubles as the decimals that they stand for."""
     if isinstance(value, list):
-        return cell([(key, _decimal(held)) for key, held in value])
+        return cell([(key, _decimal(number)) for key, number in value])
     return cell(_decimal(value))
 
 
@@ -186,7 +230,7 @@ def _selected_row(query: Sequence[tuple[str, str]], row: Row) -> Row:
 
 
 def plain_instant(moment: datetime) -> datetime:
-    """The moment without its time zone: AWS's timestamps are UTC and do not say so."""
+    """The moment without its time zone: AWS's timestamps are UTC but carry no zone."""
     return moment.replace(tzinfo=None)
 
 

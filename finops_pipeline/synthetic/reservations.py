@@ -27,9 +27,9 @@ from finops_pipeline.synthetic.catalogue import (
 )
 from finops_pipeline.synthetic.commitments import (
     TERM_HOURS,
+    holder_role,
     is_held,
     net_twins,
-    role_here,
     term_of,
 )
 from finops_pipeline.synthetic.rows import ZERO, Detail, Line, Slot
@@ -82,85 +82,146 @@ def reservation_lines(scene: Scene) -> Iterator[Line]:
     """All lines of the source's reservations in the month."""
     for item in RESERVATIONS:
         if is_held(scene, item.name, item.role, item.began):
-            yield from _lines(scene, item)
+            yield from _Holding.of(scene, item).lines()
 
 
 def reservation_arn(scene: Scene, reservation: Reservation) -> str:
     """ARN of a reservation, equal in all months."""
     name = uuid_like(scene.tenant.name, scene.source.name, reservation.name)
-    region, account = scene.region(0), scene.source.accounts[role_here(scene, reservation.role)]
+    region, account = scene.region(0), scene.source.accounts[holder_role(scene, reservation.role)]
     noun = "rds" if reservation.product is RDS else "ec2"
     return f"arn:aws:{noun}:{region}:{account}:reserved-instances/{name}"
 
 
-def _lines(scene: Scene, item: Reservation) -> Iterator[Line]:
-    rng = scene.rng(f"commitments/{item.name}")
-    region = scene.region(0)
-    usage_type = REGION_PREFIXES[region] + item.usage_type
-    account = scene.source.accounts[role_here(scene, item.role)]
-    hourly, upfront = Decimal(item.hourly), Decimal(item.upfront_hourly)
-    base = _base_details(scene, item, usage_type, region)
-    used = ZERO
-    for slot in scene.period.slots():
-        share = Decimal(rng.randint(item.lowest_use, 100)).scaleb(-2)
-        amount = slot.hours * item.count * share
-        used += amount
-        yield _discounted_usage(scene, item, slot, amount, usage_type, account, base)
-    total = Decimal(scene.period.metered_hours * item.count)
-    unused = total - used
-    fee: dict[str, Detail] = {
-        "reservation_amortized_upfront_fee_for_billing_period": total * upfront,
-        "reservation_unused_quantity": unused,
-        "reservation_unused_recurring_fee": unused * hourly,
-        "reservation_unused_amortized_upfront_fee_for_billing_period": unused * upfront,
-        "reservation_total_reserved_units": total,
-        "reservation_number_of_reservations": str(item.count),
-        "reservation_units_per_reservation": "1",
-        "reservation_upfront_value": upfront * TERM_HOURS * item.count,
-        "reservation_modification_status": "Original",
-    }
-    if scene.source.net_columns:
-        fee |= net_twins(scene, fee, _NET_RI_FEE)
-    cost = total * hourly
-    fee_line = Line(
-        kind="RIFee",
-        account=account,
-        start=scene.period.start,
-        end=scene.period.metered_end,
-        product=item.product,
-        usage_type=usage_type.replace("BoxUsage", "HeavyUsage"),
-        amount=total,
-        cost=cost,
-        net_cost=scene.net(cost),
-        description=f"USD {item.hourly} hourly fee per {item.instance_type}, {item.payment}",
-        unit="Hrs",
-        operation=item.operation,
-        region=region,
-        rate=hourly,
-        details=base | fee,
-    )
-    yield fee_line
-    if scene.period.age == item.began and upfront:
-        price = upfront * TERM_HOURS * item.count
-        yield replace(
-            fee_line,
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    """A reservation as a source holds it in a month; `base` are the details of all its lines."""
+
+    scene: Scene
+    item: Reservation
+    account: str
+    usage_type: str
+    base: dict[str, Detail]
+
+    @classmethod
+    def of(cls, scene: Scene, item: Reservation) -> _Holding:
+        """The reservation `item` in the scene's source and month."""
+        region = scene.region(0)
+        usage_type = REGION_PREFIXES[region] + item.usage_type
+        account = scene.source.accounts[holder_role(scene, item.role)]
+        return cls(scene, item, account, usage_type, _base_details(scene, item, usage_type))
+
+    def lines(self) -> Iterator[Line]:
+        """The usage covered in each slot, the recurring fee, and an upfront fee when due."""
+        rng = self.scene.rng(f"commitments/{self.item.name}")
+        used = ZERO
+        for slot in self.scene.period.slots():
+            share = Decimal(rng.randint(self.item.lowest_use, 100)).scaleb(-2)
+            amount = slot.hours * self.item.count * share
+            used += amount
+            yield self._discounted_usage(slot, amount)
+        fee = self._fee(used)
+        yield fee
+        if self.scene.period.age == self.item.began and Decimal(self.item.upfront_hourly):
+            yield self._upfront_fee(fee)
+
+    def _discounted_usage(self, slot: Slot, amount: Decimal) -> Line:
+        """Usage under a reservation: nothing is billed, the fee is amortized onto it."""
+        scene, item = self.scene, self.item
+        recurring = amount * Decimal(item.hourly)
+        upfront = amount * Decimal(item.upfront_hourly)
+        details: dict[str, Detail] = {
+            "reservation_effective_cost": recurring + upfront,
+            "reservation_recurring_fee_for_usage": recurring,
+            "reservation_amortized_upfront_cost_for_usage": upfront,
+        }
+        if scene.source.net_columns:
+            details |= net_twins(scene, details, _NET_RI_USE)
+        return Line(
+            kind="DiscountedUsage",
+            account=self.account,
+            start=slot.start,
+            end=slot.end,
+            product=item.product,
+            usage_type=self.usage_type,
+            amount=amount,
+            cost=ZERO,
+            net_cost=scene.net(ZERO),
+            description=f"{item.product.name}, {item.instance_type} reserved instance applied",
+            unit="Hrs",
+            operation=item.operation,
+            region=scene.region(0),
+            resource_id=f"i-{token(scene.tenant.name, scene.source.name, item.name, length=17)}",
+            rate=ZERO,
+            public_rate=Decimal(item.public),
+            tags=scene.tags(1, item.name),
+            cost_category=item.role,
+            details=self.base | instance_details(item.instance_type, amount) | details,
+        )
+
+    def _fee(self, used: Decimal) -> Line:
+        """The recurring fee of the metered time, of which `used` instance-hours were used."""
+        scene, item = self.scene, self.item
+        total = Decimal(scene.period.metered_hours * item.count)
+        cost = total * Decimal(item.hourly)
+        return Line(
+            kind="RIFee",
+            account=self.account,
+            start=scene.period.start,
+            end=scene.period.metered_end,
+            product=item.product,
+            usage_type=self.usage_type.replace("BoxUsage", "HeavyUsage"),
+            amount=total,
+            cost=cost,
+            net_cost=scene.net(cost),
+            description=f"USD {item.hourly} hourly fee per {item.instance_type}, {item.payment}",
+            unit="Hrs",
+            operation=item.operation,
+            region=scene.region(0),
+            rate=Decimal(item.hourly),
+            details=self.base | self._fee_details(total, total - used),
+        )
+
+    def _fee_details(self, total: Decimal, unused: Decimal) -> dict[str, Detail]:
+        hourly, upfront = Decimal(self.item.hourly), Decimal(self.item.upfront_hourly)
+        details: dict[str, Detail] = {
+            "reservation_amortized_upfront_fee_for_billing_period": total * upfront,
+            "reservation_unused_quantity": unused,
+            "reservation_unused_recurring_fee": unused * hourly,
+            "reservation_unused_amortized_upfront_fee_for_billing_period": unused * upfront,
+            "reservation_total_reserved_units": total,
+            "reservation_number_of_reservations": str(self.item.count),
+            "reservation_units_per_reservation": "1",
+            "reservation_upfront_value": upfront * TERM_HOURS * self.item.count,
+            "reservation_modification_status": "Original",
+        }
+        if self.scene.source.net_columns:
+            details |= net_twins(self.scene, details, _NET_RI_FEE)
+        return details
+
+    def _upfront_fee(self, fee: Line) -> Line:
+        """The upfront payment of the whole term; apart from the amounts it is like `fee`."""
+        item = self.item
+        price_of_term = Decimal(item.upfront_hourly) * TERM_HOURS
+        price = price_of_term * item.count
+        units = {"reservation_total_reserved_units": Decimal(TERM_HOURS * item.count)}
+        return replace(
+            fee,
             kind="Fee",
-            end=scene.period.start + timedelta(seconds=1),
+            end=self.scene.period.start + timedelta(seconds=1),
             amount=Decimal(item.count),
             cost=price,
-            net_cost=scene.net(price),
-            rate=upfront * TERM_HOURS,
+            net_cost=self.scene.net(price),
+            rate=price_of_term,
             bill_type="Purchase",
             description=f"Upfront fee, {item.count} x {item.instance_type}, {item.payment}",
-            details=base | {"reservation_total_reserved_units": Decimal(TERM_HOURS * item.count)},
+            details=self.base | units,
         )
 
 
-def _base_details(
-    scene: Scene, item: Reservation, usage_type: str, region: str
-) -> dict[str, Detail]:
+def _base_details(scene: Scene, item: Reservation, usage_type: str) -> dict[str, Detail]:
     term = term_of(scene.period, item.began)
-    return product_details(item.product, usage_type, region) | {
+    return product_details(item.product, usage_type, scene.region(0)) | {
         "product_instance_type": item.instance_type,
         "product_instance_family": item.instance_type.removeprefix("db.").split(".")[0],
         "pricing_currency": "USD",
@@ -174,40 +235,3 @@ def _base_details(
         "reservation_start_time": term["start"],
         "reservation_end_time": term["end"],
     }
-
-
-def _discounted_usage(
-    scene: Scene, item: Reservation, slot: Slot, amount: Decimal, usage_type: str,
-    account: str, base: dict[str, Detail],
-) -> Line:  # fmt: skip
-    """Usage under a reservation: nothing is billed, the fee is amortized onto it."""
-    recurring = amount * Decimal(item.hourly)
-    upfront = amount * Decimal(item.upfront_hourly)
-    details: dict[str, Detail] = {
-        "reservation_effective_cost": recurring + upfront,
-        "reservation_recurring_fee_for_usage": recurring,
-        "reservation_amortized_upfront_cost_for_usage": upfront,
-    }
-    if scene.source.net_columns:
-        details |= net_twins(scene, details, _NET_RI_USE)
-    return Line(
-        kind="DiscountedUsage",
-        account=account,
-        start=slot.start,
-        end=slot.end,
-        product=item.product,
-        usage_type=usage_type,
-        amount=amount,
-        cost=ZERO,
-        net_cost=scene.net(ZERO),
-        description=f"{item.product.name}, {item.instance_type} reserved instance applied",
-        unit="Hrs",
-        operation=item.operation,
-        region=scene.region(0),
-        resource_id=f"i-{token(scene.tenant.name, scene.source.name, item.name, length=17)}",
-        rate=ZERO,
-        public_rate=Decimal(item.public),
-        tags=scene.tags(1, item.name),
-        cost_category=item.role,
-        details=base | instance_details(item.instance_type, amount) | details,
-    )

@@ -12,7 +12,7 @@ By construction, in every slot and exactly:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -25,9 +25,9 @@ from finops_pipeline.synthetic.catalogue import (
 )
 from finops_pipeline.synthetic.commitments import (
     TERM_HOURS,
+    holder_role,
     is_held,
     net_twins,
-    role_here,
     term_of,
 )
 from finops_pipeline.synthetic.rows import ZERO, Detail, Line, Slot
@@ -75,137 +75,168 @@ def savings_plan_lines(scene: Scene) -> Iterator[Line]:
     """All lines of the source's savings plans in the month."""
     for plan in PLANS:
         if is_held(scene, plan.name, "payer", plan.began):
-            yield from _lines(scene, plan)
+            yield from _Holding.of(scene, plan).lines()
 
 
-def _lines(scene: Scene, plan: SavingsPlan) -> Iterator[Line]:
-    rng = scene.rng(f"commitments/{plan.name}")
-    payer = scene.source.accounts["payer"]
-    arn = f"arn:aws:savingsplans::{payer}:savingsplan/" + uuid_like(
-        scene.tenant.name, scene.source.name, plan.name
-    )
-    term = term_of(scene.period, plan.began)
-    base: dict[str, Detail] = {
-        "savings_plan_savings_plan_a_r_n": arn,
-        "savings_plan_offering_type": "ComputeSavingsPlans",
-        "savings_plan_payment_option": plan.payment,
-        "savings_plan_purchase_term": "1yr",
-        "savings_plan_region": "Any",
-        "savings_plan_start_time": term["start"],
-        "savings_plan_end_time": term["end"],
-    }
-    hourly_days = 1 if plan.name == "sp-none" and not scene.source.small else 0
-    for slot in scene.period.slots(hourly_days):
-        used = ZERO
-        for role, size, public, price in plan.covers:
-            hours = slot.hours * Decimal(rng.randint(80, 100)).scaleb(-2)
-            details = base | {
-                "savings_plan_savings_plan_rate": Decimal(price),
-                "savings_plan_savings_plan_effective_cost": hours * Decimal(price),
-            }
-            used += hours * Decimal(price)
-            yield from _covered(scene, plan, slot, (role, size), hours, Decimal(public), details)
-        yield _plan_fee(scene, plan, slot, used, base)
-    upfront = Decimal(plan.commitment) - Decimal(plan.recurring)
-    if scene.period.age == plan.began and upfront:
-        price_of_term = upfront * TERM_HOURS
-        yield Line(
+@dataclass(frozen=True, slots=True)
+class _CoveredUse:
+    """What a plan covers in one slot: hours of an instance, at public and plan prices."""
+
+    role: str
+    size: str
+    hours: Decimal
+    public: Decimal
+    price: Decimal
+
+    @property
+    def effective(self) -> Decimal:
+        """What the plan pays for it."""
+        return self.hours * self.price
+
+
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    """A savings plan as a source holds it in a month; `base` are the details of all its lines."""
+
+    scene: Scene
+    plan: SavingsPlan
+    base: dict[str, Detail]
+
+    @classmethod
+    def of(cls, scene: Scene, plan: SavingsPlan) -> _Holding:
+        """The savings plan `plan` in the scene's source and month."""
+        payer = scene.source.accounts["payer"]
+        name = uuid_like(scene.tenant.name, scene.source.name, plan.name)
+        term = term_of(scene.period, plan.began)
+        base: dict[str, Detail] = {
+            "savings_plan_savings_plan_a_r_n": f"arn:aws:savingsplans::{payer}:savingsplan/{name}",
+            "savings_plan_offering_type": "ComputeSavingsPlans",
+            "savings_plan_payment_option": plan.payment,
+            "savings_plan_purchase_term": "1yr",
+            "savings_plan_region": "Any",
+            "savings_plan_start_time": term["start"],
+            "savings_plan_end_time": term["end"],
+        }
+        return cls(scene, plan, base)
+
+    def lines(self) -> Iterator[Line]:
+        """Covered usage, its negation and the fee of each slot, and an upfront fee when due."""
+        rng = self.scene.rng(f"commitments/{self.plan.name}")
+        is_hourly = self.plan.name == "sp-none" and not self.scene.source.small
+        for slot in self.scene.period.slots(1 if is_hourly else 0):
+            used = ZERO
+            for role, size, public, price in self.plan.covers:
+                hours = slot.hours * Decimal(rng.randint(80, 100)).scaleb(-2)
+                use = _CoveredUse(role, size, hours, Decimal(public), Decimal(price))
+                used += use.effective
+                yield from self._covered(slot, use)
+            yield self._fee(slot, used)
+        if self.scene.period.age == self.plan.began and self._upfront_hourly:
+            yield self._upfront_fee()
+
+    @property
+    def _upfront_hourly(self) -> Decimal:
+        return Decimal(self.plan.commitment) - Decimal(self.plan.recurring)
+
+    def _covered(self, slot: Slot, use: _CoveredUse) -> Iterator[Line]:
+        """Usage under a plan at its on-demand cost, and the negation that takes it back."""
+        scene, region = self.scene, self.scene.region(0)
+        usage_type = f"{REGION_PREFIXES[region]}BoxUsage:{use.size}"
+        product = product_details(EC2, usage_type, region)
+        cost = use.hours * use.public
+        covered = Line(
+            kind="SavingsPlanCoveredUsage",
+            account=scene.source.accounts[holder_role(scene, use.role)],
+            start=slot.start,
+            end=slot.end,
+            product=EC2,
+            usage_type=usage_type,
+            amount=use.hours,
+            cost=cost,
+            net_cost=scene.net(cost),
+            description=f"${use.public} per On Demand Linux {use.size} Instance Hour",
+            unit="Hrs",
+            operation="RunInstances",
+            region=region,
+            resource_id=f"i-{token(scene.tenant.name, self.plan.name, use.role, length=17)}",
+            rate=use.public,
+            public_rate=use.public,
+            tags=scene.tags(2, self.plan.name),
+            cost_category=use.role,
+            details=product | self._covered_details(use, usage_type, str(product["product_sku"])),
+        )
+        yield covered
+        yield replace(
+            covered,
+            kind="SavingsPlanNegation",
+            cost=-cost,
+            net_cost=scene.net(-cost),
+            description=f"SavingsPlanNegation used by AccountId : {covered.account} and UsageSku",
+            resource_id="",
+            rate=-use.public,
+            public_rate=None,
+            tags=(),
+            cost_category="",
+            details=product | {"savings_plan_savings_plan_a_r_n": covered.commitment},
+        )
+
+    def _covered_details(self, use: _CoveredUse, usage_type: str, sku: str) -> dict[str, Detail]:
+        details = self.base | {
+            "savings_plan_savings_plan_rate": use.price,
+            "savings_plan_savings_plan_effective_cost": use.effective,
+        }
+        if self.scene.source.net_columns:
+            details |= net_twins(self.scene, details, _NET_SP)
+        pricing = on_demand_details(self.scene, usage_type, sku, "Hrs")
+        return pricing | instance_details(use.size, use.hours) | details
+
+    def _fee(self, slot: Slot, used: Decimal) -> Line:
+        """The plan's fee for one slot; commitment minus what was used is the unused part."""
+        scene, plan = self.scene, self.plan
+        total = slot.hours * Decimal(plan.commitment)
+        recurring = slot.hours * Decimal(plan.recurring)
+        details: dict[str, Detail] = {
+            "savings_plan_total_commitment_to_date": total,
+            "savings_plan_used_commitment": used,
+            "savings_plan_recurring_commitment_for_billing_period": recurring,
+            "savings_plan_amortized_upfront_commitment_for_billing_period": total - recurring,
+        }
+        if scene.source.net_columns:
+            details |= net_twins(scene, details, _NET_SP)
+        usage_type = f"ComputeSP:1yr{plan.payment.replace(' ', '')}"
+        return Line(
+            kind="SavingsPlanRecurringFee",
+            account=scene.source.accounts["payer"],
+            start=slot.start,
+            end=slot.end,
+            product=SAVINGS_PLANS,
+            usage_type=usage_type,
+            amount=Decimal(slot.hours),
+            cost=recurring,
+            net_cost=scene.net(recurring),
+            rate=Decimal(plan.recurring),
+            description=f"{plan.commitment} dollar hourly {plan.payment} Compute Savings Plan",
+            unit="Hrs",
+            details=self.base | product_details(SAVINGS_PLANS, usage_type, "") | details,
+        )
+
+    def _upfront_fee(self) -> Line:
+        """The upfront payment of the whole term."""
+        scene, plan = self.scene, self.plan
+        price = self._upfront_hourly * TERM_HOURS
+        usage_type = "ComputeSP:1yrPartialUpfront"
+        return Line(
             kind="SavingsPlanUpfrontFee",
-            account=payer,
+            account=scene.source.accounts["payer"],
             start=scene.period.start,
             end=scene.period.start + timedelta(seconds=1),
             product=SAVINGS_PLANS,
-            usage_type="ComputeSP:1yrPartialUpfront",
+            usage_type=usage_type,
             amount=Decimal(1),
-            cost=price_of_term,
-            net_cost=scene.net(price_of_term),
-            rate=price_of_term,
+            cost=price,
+            net_cost=scene.net(price),
+            rate=price,
             bill_type="Purchase",
             description=f"{plan.commitment} dollar hourly {plan.payment} Savings Plan, upfront",
-            details=base | product_details(SAVINGS_PLANS, "ComputeSP:1yrPartialUpfront", ""),
+            details=self.base | product_details(SAVINGS_PLANS, usage_type, ""),
         )
-
-
-def _covered(
-    scene: Scene, plan: SavingsPlan, slot: Slot, what: tuple[str, str], hours: Decimal,
-    public: Decimal, details: dict[str, Detail],
-) -> Iterator[Line]:  # fmt: skip
-    """Usage under a plan at its on-demand cost, and the negation that takes it back."""
-    role, size = what
-    region = scene.region(0)
-    usage_type = f"{REGION_PREFIXES[region]}BoxUsage:{size}"
-    product = product_details(EC2, usage_type, region)
-    pricing = on_demand_details(scene, usage_type, str(product["product_sku"]), "Hrs")
-    net = net_twins(scene, details, _NET_SP) if scene.source.net_columns else {}
-    cost = hours * public
-    covered = Line(
-        kind="SavingsPlanCoveredUsage",
-        account=scene.source.accounts[role_here(scene, role)],
-        start=slot.start,
-        end=slot.end,
-        product=EC2,
-        usage_type=usage_type,
-        amount=hours,
-        cost=cost,
-        net_cost=scene.net(cost),
-        description=f"${public} per On Demand Linux {size} Instance Hour",
-        unit="Hrs",
-        operation="RunInstances",
-        region=region,
-        resource_id=f"i-{token(scene.tenant.name, plan.name, role, length=17)}",
-        rate=public,
-        public_rate=public,
-        tags=scene.tags(2, plan.name),
-        cost_category=role,
-        details=product | pricing | instance_details(size, hours) | details | net,
-    )
-    yield covered
-    yield Line(
-        kind="SavingsPlanNegation",
-        account=covered.account,
-        start=slot.start,
-        end=slot.end,
-        product=EC2,
-        usage_type=usage_type,
-        amount=hours,
-        cost=-cost,
-        net_cost=scene.net(-cost),
-        description=f"SavingsPlanNegation used by AccountId : {covered.account} and UsageSku",
-        unit="Hrs",
-        operation="RunInstances",
-        region=region,
-        rate=-public,
-        details=product | {"savings_plan_savings_plan_a_r_n": covered.commitment},
-    )
-
-
-def _plan_fee(
-    scene: Scene, plan: SavingsPlan, slot: Slot, used: Decimal, base: dict[str, Detail]
-) -> Line:
-    """The plan's fee for one slot; commitment minus what was used is the unused part."""
-    total = slot.hours * Decimal(plan.commitment)
-    recurring = slot.hours * Decimal(plan.recurring)
-    details: dict[str, Detail] = {
-        "savings_plan_total_commitment_to_date": total,
-        "savings_plan_used_commitment": used,
-        "savings_plan_recurring_commitment_for_billing_period": recurring,
-        "savings_plan_amortized_upfront_commitment_for_billing_period": total - recurring,
-    }
-    if scene.source.net_columns:
-        details |= net_twins(scene, details, _NET_SP)
-    usage_type = f"ComputeSP:1yr{plan.payment.replace(' ', '')}"
-    return Line(
-        kind="SavingsPlanRecurringFee",
-        account=scene.source.accounts["payer"],
-        start=slot.start,
-        end=slot.end,
-        product=SAVINGS_PLANS,
-        usage_type=usage_type,
-        amount=Decimal(slot.hours),
-        cost=recurring,
-        net_cost=scene.net(recurring),
-        rate=Decimal(plan.recurring),
-        description=f"{plan.commitment} dollar hourly {plan.payment} Compute Savings Plan",
-        unit="Hrs",
-        details=base | product_details(SAVINGS_PLANS, usage_type, "") | details,
-    )

@@ -10,7 +10,7 @@ come out), `fine` for exports that are text (17 decimals occur in real bills).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from finops_pipeline.synthetic.catalogue import (
     CLOUDWATCH,
@@ -53,39 +53,36 @@ class Stream:
     tag_style: int = 0
 
 
-def _box(
-    name: str, role: str, size: str, price: str, *, place: int = 0, hourly: int = 0,
-    waste: str = "", tags: int = 0,
-) -> Stream:  # fmt: skip
+def _box(name: str, role: str, size: str, price: str) -> Stream:
     """An on-demand Linux instance that runs the whole hour."""
     return Stream(
         name, role, EC2, f"BoxUsage:{size}", "RunInstances", "Hrs", price, 100, 100,
-        place=place, hourly_days=hourly, instance_type=size, waste=waste, tag_style=tags,
+        instance_type=size,
     )  # fmt: skip
 
 
-def _spot(name: str, role: str, size: str, price: str, public: str, place: int) -> Stream:
+def _spot(name: str, role: str, size: str, price: str) -> Stream:
     """A Spot instance: interrupted now and then, gone after a few days."""
     return Stream(
         name, role, EC2, f"SpotUsage:{size}", "RunInstances:SV001", "Hrs", price, 40, 100,
-        place=place, public=public, hourly_days=4, last_day=9, instance_type=size, tag_style=2,
+        hourly_days=4, last_day=9, instance_type=size, tag_style=2,
     )  # fmt: skip
 
 
 STREAMS: tuple[Stream, ...] = (
-    _box("web-a", "prod", "m5.large", "0.096", hourly=9),
-    _box("web-b", "prod", "m5.large", "0.096", place=1, tags=1),
-    _box("api-a", "prod2", "c5.xlarge", "0.17", hourly=4, tags=2),
-    _box("api-b", "prod2", "c5.xlarge", "0.17", place=2, tags=4),
-    _box("build", "dev", "t3.medium", "0.0416", place=1, tags=3),
-    _box("idle", "dev", "m5.2xlarge", "0.384", waste="idle instance"),
-    _box("stage-a", "staging", "t3.large", "0.0832", tags=1),
-    _box("mover-a", "moving", "t3.large", "0.0832", hourly=2, tags=2),
-    _box("mover-b", "moving", "m5.large", "0.096", place=2, tags=5),
-    _box("etl", "extra", "r5.xlarge", "0.252", tags=4),
-    _box("toy", "sandbox", "t3.micro", "0.0104", place=1, tags=3),
-    _spot("spot-a", "extra", "c5.2xlarge", "0.1363", "0.34", 0),
-    _spot("spot-b", "dev", "m5.xlarge", "0.0721", "0.192", 2),
+    replace(_box("web-a", "prod", "m5.large", "0.096"), hourly_days=9),
+    replace(_box("web-b", "prod", "m5.large", "0.096"), place=1, tag_style=1),
+    replace(_box("api-a", "prod2", "c5.xlarge", "0.17"), hourly_days=4, tag_style=2),
+    replace(_box("api-b", "prod2", "c5.xlarge", "0.17"), place=2, tag_style=4),
+    replace(_box("build", "dev", "t3.medium", "0.0416"), place=1, tag_style=3),
+    replace(_box("idle", "dev", "m5.2xlarge", "0.384"), waste="idle instance"),
+    replace(_box("stage-a", "staging", "t3.large", "0.0832"), tag_style=1),
+    replace(_box("mover-a", "moving", "t3.large", "0.0832"), hourly_days=2, tag_style=2),
+    replace(_box("mover-b", "moving", "m5.large", "0.096"), place=2, tag_style=5),
+    replace(_box("etl", "extra", "r5.xlarge", "0.252"), tag_style=4),
+    replace(_box("toy", "sandbox", "t3.micro", "0.0104"), place=1, tag_style=3),
+    replace(_spot("spot-a", "extra", "c5.2xlarge", "0.1363"), public="0.34", place=0),
+    replace(_spot("spot-b", "dev", "m5.xlarge", "0.0721"), public="0.192", place=2),
     Stream("pg-prod", "prod", RDS, "InstanceUsage:db.r5.large", "CreateDBInstance:0014", "Hrs",
            "0.24", 100, 100, instance_type="db.r5.large"),
     Stream("aurora-staging", "staging", RDS, "Aurora:StorageIOUsage", "CreateDBInstance:0021",

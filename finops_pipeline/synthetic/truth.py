@@ -6,7 +6,7 @@ Keep out: reading any file back; a truth that is read back would repeat a writer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,10 @@ from finops_pipeline.synthetic.usage import Scene, resource_of
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What counts of a row, whatever its format. `kind` is the word the format itself uses."""
+    """The part of a row that totals need, whatever its format.
+
+    `kind` is the line item type of a CUR, or the ChargeCategory of a FOCUS export.
+    """
 
     kind: str
     account: str
@@ -65,7 +68,7 @@ def line_entries(lines: Iterable[Line]) -> list[Entry]:
 def focus_entries(lines: Iterable[Line], rows: Iterable[FocusRow]) -> list[Entry]:
     """Entries of a FOCUS export: `kind` is the ChargeCategory, billed is BilledCost.
 
-    The lines behind the rows tell which commitments have an upfront payment.
+    Which commitments have an upfront payment is known from the lines behind the rows.
     """
     upfront = {line.commitment for line in lines if _has_upfront(line)}
     return [_focus_entry(row, upfront) for row in rows]
@@ -73,8 +76,8 @@ def focus_entries(lines: Iterable[Line], rows: Iterable[FocusRow]) -> list[Entry
 
 def _has_upfront(line: Line) -> bool:
     options = ("savings_plan_payment_option", "pricing_purchase_option")
-    found = [line.details.get(option) for option in options]
-    return bool(line.commitment) and ("Partial Upfront" in found or "All Upfront" in found)
+    payment = {line.details.get(option) for option in options}
+    return bool(line.commitment) and not payment.isdisjoint({"Partial Upfront", "All Upfront"})
 
 
 def _focus_entry(row: FocusRow, upfront: set[str]) -> Entry:
@@ -106,7 +109,7 @@ def month_truth(scene: Scene, entries: Sequence[Entry]) -> dict[str, Any]:
     "by_line_item_type": {kind: [rows, billed]}, "by_account": {id: billed},
     "by_project": {name: {"billed_cost", "effective_cost"}},
     "by_commitment": {arn: {"fees", "used", "unused", "upfront"}}}.
-    Every project of the source is there, and `unassigned`, also with zero.
+    Every project of the source is listed, and `unassigned`, also with zero.
     """
     projects = [p.name for p in scene.tenant.projects if scene.source.name in p.sources]
     shares: dict[str, list[Entry]] = {name: [] for name in (*projects, UNASSIGNED)}
@@ -145,18 +148,18 @@ def month_truth(scene: Scene, entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def _by_commitment(entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
-    held: dict[str, list[Entry]] = {}
+    by_arn: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.commitment:
-            held.setdefault(entry.commitment, []).append(entry)
+            by_arn.setdefault(entry.commitment, []).append(entry)
     return {
         arn: {
-            "fees": plain(sum((e.fee for e in held[arn]), ZERO)),
-            "used": plain(sum((e.used for e in held[arn]), ZERO)),
-            "unused": plain(sum((e.unused for e in held[arn]), ZERO)),
-            "upfront": any(e.upfront for e in held[arn]),
+            "fees": plain(sum((e.fee for e in by_arn[arn]), ZERO)),
+            "used": plain(sum((e.used for e in by_arn[arn]), ZERO)),
+            "unused": plain(sum((e.unused for e in by_arn[arn]), ZERO)),
+            "upfront": any(e.upfront for e in by_arn[arn]),
         }
-        for arn in sorted(held)
+        for arn in sorted(by_arn)
     }
 
 
@@ -186,37 +189,50 @@ def anomaly_truth(scene: Scene, spike: Anomaly, lines: Sequence[Line]) -> dict[s
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Waste:
+    """Something that costs money in the month and is of no use."""
+
+    kind: str
+    account: str
+    region: str
+    resource_id: str
+    cost: Decimal
+
+
 def waste_truth(scene: Scene, lines: Sequence[Line]) -> list[dict[str, Any]]:
     """Planted waste of the month: idle instances, unattached volumes, an unused commitment."""
-    found: list[dict[str, Any]] = []
+    return [
+        {
+            "kind": waste.kind,
+            "source": scene.source.name,
+            "month": scene.period.month,
+            "account": waste.account,
+            "region": waste.region,
+            "resource_id": waste.resource_id,
+            "cost": plain(waste.cost),
+        }
+        for waste in (*_wasted_resources(scene, lines), *_unused_commitments(scene, lines))
+    ]
+
+
+def _wasted_resources(scene: Scene, lines: Sequence[Line]) -> Iterator[_Waste]:
     for stream in STREAMS:
-        resource = resource_of(scene, stream) if stream.role in scene.source.accounts else ""
-        cost = sum((line.cost for line in lines if line.resource_id == resource), ZERO)
-        if stream.waste and resource and cost:
+        if stream.waste and stream.role in scene.source.accounts:
             account, region = scene.source.accounts[stream.role], scene.region(stream.place)
-            found.append(_waste(scene, stream.waste, account, region, resource, cost))
+            resource = resource_of(scene, stream)
+            cost = sum((line.cost for line in lines if line.resource_id == resource), ZERO)
+            if cost:
+                yield _Waste(stream.waste, account, region, resource, cost)
+
+
+def _unused_commitments(scene: Scene, lines: Sequence[Line]) -> Iterator[_Waste]:
     for item in RESERVATIONS:
         if item.waste and item.name in scene.source.commitments:
             arn = reservation_arn(scene, item)
-            idle = [line for line in lines if line.commitment == arn and line.unused]
-            for line in idle:
-                kind = "unused commitment"
-                found.append(_waste(scene, kind, line.account, line.region, arn, line.unused))
-    return found
-
-
-def _waste(
-    scene: Scene, kind: str, account: str, region: str, resource: str, cost: Decimal
-) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "source": scene.source.name,
-        "month": scene.period.month,
-        "account": account,
-        "region": region,
-        "resource_id": resource,
-        "cost": plain(cost),
-    }
+            for line in lines:
+                if line.commitment == arn and line.unused:
+                    yield _Waste("unused commitment", line.account, line.region, arn, line.unused)
 
 
 def _billed(entries: Iterable[Entry]) -> str:

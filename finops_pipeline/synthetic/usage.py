@@ -42,21 +42,21 @@ SATURDAY = 5
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What every part of a source-month needs to know: whose bill, which export, when."""
+    """The context of a source-month: whose bill it is, which export, and which period."""
 
     tenant: Tenant
     source: Source
     period: Period
 
     def rng(self, part: str) -> random.Random:
-        """A generator of its own for each part, so that parts cannot disturb one another."""
+        """A separate random generator for each part, so that no part changes another's draws."""
         tenant, period = self.tenant, self.period
         return random.Random(
             f"{tenant.seed}/{tenant.name}/{self.source.name}/{period.month}/{part}"
         )
 
     def version(self, restatement: int, rows: int) -> str:
-        """Id of a delivery: another one whenever what is delivered is another."""
+        """Id of a delivery; it differs whenever the delivered content differs."""
         tenant, period = self.tenant, self.period
         names = (tenant.name, self.source.name, period.month)
         return uuid_like("version", tenant.seed, *names, period.days, restatement, rows)
@@ -89,8 +89,8 @@ class Scene:
 def usage_lines(scene: Scene) -> Iterator[Line]:
     """All Usage lines of the source-month, stream by stream in time order."""
     for index, stream in enumerate(STREAMS):
-        runs_here = stream.role in scene.source.accounts
-        if runs_here and not (scene.source.small and index % SMALL_STEP):
+        has_account = stream.role in scene.source.accounts
+        if has_account and not (scene.source.small and index % SMALL_STEP):
             yield from _stream_lines(scene, stream)
 
 
@@ -126,7 +126,7 @@ def product_details(product: Product, usage_type: str, region: str) -> dict[str,
 
 
 def instance_details(instance_type: str, amount: Decimal) -> dict[str, Detail]:
-    """Instance and normalization columns; empty for what is no instance."""
+    """Instance and normalization columns; empty for anything but an instance."""
     if not instance_type:
         return {}
     factor = Decimal(NORMALIZATION[instance_type.rsplit(".", 1)[1]])
@@ -201,8 +201,8 @@ def _amount(rng: random.Random, scene: Scene, stream: Stream, slot: Slot) -> Dec
     if not steady and slot.start.weekday() >= SATURDAY:
         drawn = drawn * 7 // 10
     for spike in scene.tenant.anomalies:
-        here = (spike.source, spike.stream, spike.age)
-        if here == (scene.source.name, stream.name, scene.period.age):
+        spike_key = (spike.source, spike.stream, spike.age)
+        if spike_key == (scene.source.name, stream.name, scene.period.age):
             drawn *= spike.factor if slot.start.day in spike.days else 1
     return Decimal(drawn).scaleb(-decimals)
 
@@ -230,7 +230,7 @@ def _transfer_details(scene: Scene, stream: Stream, region: str) -> dict[str, De
 
 
 def _description(scene: Scene, stream: Stream, region: str) -> str:
-    """What the bill says; some texts carry commas, quotes and newlines, as real ones do."""
+    """The line's description; some contain commas, quotes and newlines, as real ones do."""
     where = REGION_NAMES[region]
     if stream.tag_style == AWKWARD:
         return f'${stream.price} per {stream.unit}, "{stream.name}"\nin {where}'

@@ -14,7 +14,7 @@ import yaml
 
 from finops_pipeline.synthetic.cur_2 import cur_2_schema
 from finops_pipeline.synthetic.declaration import tenants_yaml
-from finops_pipeline.synthetic.estate import write_delivery
+from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from finops_pipeline.synthetic.focus_export import FOCUS_COLUMNS
 from finops_pipeline.synthetic.forms import (
     CREATE_NEW,
@@ -103,7 +103,8 @@ def write_form(folder: Path, tenant: str, name: str, month: str = MONTH, **more:
     """Write a tenant's month in the form of that name; the report lies below `folder`."""
     form, source = FORMS[name], SOURCES[tenant]
     wanted: dict[str, Any] = {"tenant": tenant, "source": source, "month": month, "form": form}
-    done = write_delivery(folder, seed=SEED, last_month=LAST_MONTH, **wanted, **more)
+    request = DeliveryRequest(seed=SEED, last_month=LAST_MONTH, **wanted, **more)
+    done = write_delivery(folder, request)
     spec = tenant_spec(tenant)
     report = folder / spec.location(spec.source(source).written_as(form))
     return Written(report, done.truth)

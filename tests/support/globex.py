@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from finops_pipeline.cli.app import app
 from finops_pipeline.errors import FinopsError
-from finops_pipeline.synthetic.estate import write_delivery
+from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
 
 MONTH = LAST_MONTH
@@ -149,9 +149,16 @@ class Globex:
     def deliver(self, source: str, empty: bool = False) -> None:
         """Write the month's delivery of a source again, complete or with headers only."""
         write_delivery(
-            self.exports, seed=SEED, last_month=LAST_MONTH, tenant="globex", source=source,
-            month=MONTH, empty=empty,
-        )  # fmt: skip
+            self.exports,
+            DeliveryRequest(
+                seed=SEED,
+                last_month=LAST_MONTH,
+                tenant="globex",
+                source=source,
+                month=MONTH,
+                empty=empty,
+            ),
+        )
 
     def ingest(self, ok: bool = True) -> str:
         """`finops ingest globex` for the month; everything it said."""

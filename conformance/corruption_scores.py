@@ -1,10 +1,10 @@
-"""Who notices corrupted charges: our rules and checks, and the official validator.
+"""Which corrupted charges our rules and checks notice, and which the official validator.
 
-Put here: the same corruptions (tests/support/corruptions.py) before both, and the table of it. Keep
-out: the corruptions, and what must be noticed (tests/test_corruptions.py).
+Put here: giving both the same corruptions (tests/support/corruptions.py), and the table of results.
+Keep out: the corruptions, and what must be noticed (tests/test_corruptions.py).
 
 The validator takes seconds a file, so it is given a few charges of every kind, unchanged and
-corrupted, and notices a corruption when it says more of the second.
+corrupted, and notices a corruption when it reports more failures for the second.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ EACH_KIND = 12
 """Charges of each kind that the validator is given."""
 
 Row = tuple[str, int, int, int, str]
-"""kind of corruption, ways, noticed by ours, by the validator, what it does not notice"""
+"""Kind of corruption, number of ways, noticed by ours, by the validator, not noticed by it."""
 
 
 def open_installation(home: Path) -> Installation:
-    """The whole seeded estate, ingested below `home`."""
+    """Write the complete seeded estate below `home`, and ingest it."""
     write_estate(home / "exports", seed=SEED, last_month=MONTHS[-1], months=len(MONTHS))
     installation = Installation(Settings(data=home / "data"))
     apply(installation.registry, read_declaration(home / "exports" / "tenants.yaml"))
@@ -44,11 +44,13 @@ def open_installation(home: Path) -> Installation:
     return installation
 
 
-def scores(home: Path, judge: Callable[[Sequence[Path]], Iterable[list[Any]]]) -> list[Row]:
-    """Corrupt charges in every way and ask both.
+def score_corruptions(
+    home: Path, validate: Callable[[Sequence[Path]], Iterable[list[Any]]]
+) -> list[Row]:
+    """Corrupt charges in every way, and count what our checks and the validator notice.
 
     Args:
-        judge: gives, for each model of the validator, what it says of each file in order.
+        validate: yields, for each model of the validator, its report of each file in order.
     """
     opened = open_installation(home)
     ours = {how.name: _ours(opened, how) for how in CORRUPTIONS}
@@ -58,15 +60,15 @@ def scores(home: Path, judge: Callable[[Sequence[Path]], Iterable[list[Any]]]) -
         _corrupted(files[_file(opened, how)][0], how, home / "few" / f"{number}.parquet")
         for number, how in enumerate(CORRUPTIONS)
     ]
-    theirs = {how.name: False for how in CORRUPTIONS}
-    for said in judge([*befores, *afters]):
-        known = dict(zip(files, said, strict=False))
-        for how, after in zip(CORRUPTIONS, said[len(befores) :], strict=True):
-            theirs[how.name] |= _notices(known[_file(opened, how)], after)
+    validator = {how.name: False for how in CORRUPTIONS}
+    for reports in validate([*befores, *afters]):
+        unchanged = dict(zip(files, reports, strict=False))
+        for how, after in zip(CORRUPTIONS, reports[len(befores) :], strict=True):
+            validator[how.name] |= _notices(unchanged[_file(opened, how)], after)
     rows: list[Row] = []
     for kind in dict.fromkeys(_kind(how) for how in CORRUPTIONS):
         names = [how.name for how in CORRUPTIONS if _kind(how) == kind]
-        missed = [name.removeprefix(f"{kind}: ") for name in names if not theirs[name]]
+        missed = [name.removeprefix(f"{kind}: ") for name in names if not validator[name]]
         seen = sum(bool(ours[name]) for name in names)
         rows.append((kind, len(names), seen, len(names) - len(missed), "; ".join(missed)))
     return rows
@@ -77,9 +79,9 @@ def _kind(how: Corruption) -> str:
 
 
 def _notices(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Whether a rule fails that did not, or fails on more of as many rows; or nothing can be read.
+    """Whether a rule fails newly, or on more of equally many rows, or the file is unreadable.
 
-    Some rules fail on every row, also of a true file: one row more is no finding of theirs.
+    Some rules fail on every row, also of a true file: one more row there is not a finding.
     """
     if "error" in after:
         return True
@@ -96,12 +98,12 @@ def _file(installation: Installation, how: Corruption) -> Path:
 
 def _ours(installation: Installation, how: Corruption) -> list[str]:
     file = _file(installation, how)
-    kept = file.read_bytes()
+    content = file.read_bytes()
     corrupt(file, how, file)
     try:
         return noticed_by(installation, how.tenant, MONTH, how.project)
     finally:
-        file.write_bytes(kept)
+        file.write_bytes(content)
 
 
 def _few(charges: Path, folder: Path) -> tuple[Path, Path]:
@@ -122,7 +124,7 @@ def _few(charges: Path, folder: Path) -> tuple[Path, Path]:
 
 
 def _corrupted(whole: Path, how: Corruption, target: Path) -> Path:
-    """A few charges, corrupted, with FOCUS's columns; the path of no file when that is gone."""
+    """A few charges, corrupted, with FOCUS's columns; no file is written when it was deleted."""
     beside = target.with_suffix(".whole")
     corrupt(whole, how, beside)
     if how.whole == "cut":
@@ -133,10 +135,12 @@ def _corrupted(whole: Path, how: Corruption, target: Path) -> Path:
 
 
 def _focus_columns(charges: Path, target: Path) -> None:
-    """FOCUS's columns of a file, and what else it has that is not ours."""
+    """Write the file without our own columns: FOCUS's, and any that a corruption added."""
     ours = {column.name for column in CHARGE} - {column.name for column in FOCUS_1_2}
     with duckdb.connect() as connection:
         relation = f"read_parquet('{charges}', hive_partitioning = false)"
         names = [row[0] for row in connection.execute(f"describe from {relation}").fetchall()]
-        kept = ", ".join(f'"{name}"' for name in names if name not in ours)
-        connection.execute(f"copy (select {kept} from {relation}) to '{target}' (format parquet)")
+        columns = ", ".join(f'"{name}"' for name in names if name not in ours)
+        connection.execute(
+            f"copy (select {columns} from {relation}) to '{target}' (format parquet)"
+        )

@@ -1,11 +1,11 @@
-"""The official rules model with the conditions that its own wording asks for.
+"""The official rules model with the conditions that its rules' text states.
 
-Put here: each mended condition, and writing such a model for the validator. Keep out: failures that
-are known and cannot be mended in the model (waivers.toml).
+Put here: each corrected condition, and writing such a model for the validator. Keep out: failures
+that are known and cannot be corrected in the model (waivers.toml).
 
 As published (1.2.0.1) "ChargeClass is not Correction" is false where the class is null, so the
-rules that ask it never look at an ordinary charge, price x quantity = cost among them; and a few
-conditions are turned round, malformed or too wide. Requirements are left as they are.
+rules with that condition never look at an ordinary charge, price x quantity = cost among them; and
+a few conditions are inverted, malformed or too wide. Requirements are left as they are.
 """
 
 from __future__ import annotations
@@ -46,32 +46,32 @@ CONDITIONS: dict[str, Condition] = {
         _is("ChargeCategory", "Purchase"), _is_not("CommitmentDiscountId", None), ORDINARY
     ),
 }
-"""Rule -> the condition that its words state."""
+"""Rule -> the condition that its text states."""
 
 
-def mended_model(published: Path, folder: Path) -> list[str]:
-    """Write the mended model into a folder, as the validator looks for it; returns mended rules.
+def write_corrected_model(published: Path, folder: Path) -> list[str]:
+    """Write the corrected model where the validator looks for it; returns the corrected rules.
 
     Raises:
-        KeyError: the published model has no such rule, so it is another version.
+        KeyError: the published model lacks one of the rules, so it is another version.
     """
     model = json.loads(published.read_text(encoding="utf-8"))
     rules = model["ModelRules"]
     if unknown := sorted(CONDITIONS.keys() - rules.keys()):
         raise KeyError(f"{published.name} has no {', '.join(unknown)}: it is another version")
-    mended = []
+    corrected = []
     for name, rule in rules.items():
         criteria = rule["ValidationCriteria"]
         before = criteria["Condition"]
         criteria["Condition"] = CONDITIONS.get(name) or _ordinary(before)
         if criteria["Condition"] != before and rule["Type"] == "Static":
-            mended.append(name)
+            corrected.append(name)
     (folder / published.name).write_text(json.dumps(model), encoding="utf-8")
-    return sorted(mended)
+    return sorted(corrected)
 
 
 def _ordinary(condition: Any) -> Any:
-    """A condition with "is Correction or null" where it asked for a class that is another."""
+    """The condition with "ChargeClass is null" in place of "ChargeClass is not Correction"."""
     if condition == NOT_CORRECTION:
         return ORDINARY
     if isinstance(condition, dict):

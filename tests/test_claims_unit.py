@@ -1,0 +1,102 @@
+"""Account claims, rule by rule: which claim holds on which day, where claims overlap and end.
+
+Put here: AccountClaim and the choice of claims for a month. Keep out: declaring them
+(test_registry.py), and the rows that they assign (test_truth.py).
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finops_pipeline.errors import RegistryError
+from finops_pipeline.ledger.claims import claims_for
+from finops_pipeline.tenants.model import AccountClaim, Project, Source, SourceFormat, Tenant
+
+ACCOUNT, OTHER_ACCOUNT = "111122223333", "001122334455"
+DAYS = st.dates(date(2026, 1, 1), date(2026, 3, 31))
+CLAIM_DAYS = st.tuples(st.none() | DAYS, st.none() | DAYS).filter(
+    lambda days: not (days[0] and days[1]) or days[0] < days[1]
+)
+
+
+def claim(
+    from_day: date | None = None, to_day: date | None = None, account: str = ACCOUNT
+) -> AccountClaim:
+    return AccountClaim(id=account, from_day=from_day, to_day=to_day)
+
+
+def is_claimed(days: tuple[date | None, date | None], day: date) -> bool:
+    """The rule in its simplest form: from the first day until the day before the last."""
+    return (days[0] is None or days[0] <= day) and (days[1] is None or day < days[1])
+
+
+@given(CLAIM_DAYS, CLAIM_DAYS)
+def test_claims_overlap_when_some_day_is_in_both(
+    one: tuple[date | None, date | None], other: tuple[date | None, date | None]
+) -> None:
+    # All dates lie in these days, so open ends are reached before and after them.
+    days = [date(2025, 12, 31) + timedelta(days=n) for n in range(93)]
+    is_shared = any(is_claimed(one, day) and is_claimed(other, day) for day in days)
+    assert claim(*one).overlaps(claim(*other)) is is_shared
+    assert not claim(*one).overlaps(claim(*other, OTHER_ACCOUNT))
+
+
+@given(CLAIM_DAYS, DAYS)
+def test_a_claim_touches_a_day_when_it_holds_on_it(
+    days: tuple[date | None, date | None], day: date
+) -> None:
+    assert claim(*days).touches(day, day + timedelta(days=1)) is is_claimed(days, day)
+
+
+def test_the_last_day_is_exclusive() -> None:
+    moved = date(2026, 9, 16)
+    assert not claim(to_day=moved).overlaps(claim(from_day=moved))
+    assert claim(to_day=moved + timedelta(days=1)).overlaps(claim(from_day=moved))
+
+
+@pytest.mark.parametrize("to_day", [date(2026, 9, 16), date(2026, 9, 15)])
+def test_a_claim_without_a_day_is_refused(to_day: date) -> None:
+    with pytest.raises(RegistryError, match="'from' before 'to'"):
+        claim(date(2026, 9, 16), to_day)
+
+
+def tenant(name: str, moved: date) -> Tenant:
+    """Two projects that share an account in time; dev reads a second source alone."""
+    source = {"format": SourceFormat.LEGACY_CUR}
+    projects = (
+        Project(name="prod", sources=("payer",), accounts=(claim(to_day=moved),)),
+        Project(
+            name="dev", sources=("payer", "labs"),
+            accounts=(claim(from_day=moved), claim(account=OTHER_ACCOUNT)),
+        ),
+    )  # fmt: skip
+    sources = (Source(name="payer", **source), Source(name="labs", **source))
+    return Tenant(name=name, sources=sources, projects=projects)
+
+
+def days_of(owner: Tenant, project: str, source: str, month: str) -> list[tuple[str, str]]:
+    chosen = next(each for each in owner.all_projects if each.name == project)
+    return [(each.id, each.days) for each in claims_for(owner, chosen, source, month)]
+
+
+def test_a_month_takes_the_claims_that_hold_on_one_of_its_days() -> None:
+    acme, globex = tenant("acme", date(2026, 9, 16)), tenant("globex", date(2026, 10, 1))
+    assert days_of(acme, "prod", "payer", "2026-09") == [(ACCOUNT, "always to 2026-09-16")]
+    assert days_of(acme, "prod", "payer", "2026-10") == []
+    assert days_of(globex, "prod", "payer", "2026-09") == [(ACCOUNT, "always to 2026-10-01")]
+    assert days_of(globex, "prod", "payer", "2026-10") == []
+    other = (OTHER_ACCOUNT, "always")
+    assert days_of(acme, "dev", "labs", "2026-09") == [(ACCOUNT, "2026-09-16 to open"), other]
+    assert days_of(globex, "dev", "labs", "2026-09") == [other]
+    assert days_of(acme, "prod", "labs", "2026-09") == []
+
+
+def test_unassigned_leaves_what_any_project_of_the_source_claims() -> None:
+    acme = tenant("acme", date(2026, 9, 16))
+    assert len(days_of(acme, "unassigned", "payer", "2026-09")) == 3
+    assert len(days_of(acme, "unassigned", "labs", "2026-09")) == 2
+    assert len(days_of(acme, "unassigned", "payer", "2026-10")) == 2
