@@ -201,8 +201,8 @@ class _MonthComparison:
                 if obstacle:
                     yield from self._not_checked(bill, cost_explorer.source, obstacle)
                     continue
-                others = self._accounts_of_other_bills(accounts, bill)
-                pair = _Pair(delivery, cost_explorer.source, days, others)
+                left_out = self._accounts_of_other_bills(accounts, bill)
+                pair = _Pair(delivery, cost_explorer.source, days, left_out)
                 yield from self._compare_pair(connection, pair)
             if not is_matched:
                 note = "Cost Explorer and the bill have no accounts in common"
@@ -255,10 +255,10 @@ class _MonthComparison:
 
     def _compare_pair(self, connection: Connection, pair: _Pair) -> Iterator[Comparison]:
         """Compare one bill with one Cost Explorer, in every currency of the bill."""
-        bill, others = pair.bill.source, pair.accounts_of_other_bills
+        bill, left_out = pair.bill.source, pair.accounts_of_other_bills
         charges = read_charges(connection, bill, pair.days)
-        cost_explorer = read_cost_explorer(connection, pair.cost_explorer, pair.days, others)
-        scope = pair.days.description + ("; accounts of other bills left out" if others else "")
+        cost_explorer = read_cost_explorer(connection, pair.cost_explorer, pair.days, left_out)
+        scope = pair.days.description + ("; accounts of other bills left out" if left_out else "")
         breakdown = Breakdown(
             charges,
             cost_explorer,
