@@ -16,7 +16,7 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.cli.show import complain, table
 from finops_pipeline.errors import FinopsError, RegistryError
 from finops_pipeline.orchestration.runs import materialize_tenant
-from finops_pipeline.reconciliation.states import OPEN, RECONCILED
+from finops_pipeline.reconciliation.states import ReconciliationState
 from finops_pipeline.serve.sandbox import jailed
 from finops_pipeline.settings import load_settings
 from finops_pipeline.synthetic.estate import write_estate
@@ -98,7 +98,8 @@ def _show(installation: Installation, tenant: Tenant) -> bool:
         ],
         "reconciliation: what the files bill, and what the charges of all projects bill",
     )
-    return all(status.state in (RECONCILED, OPEN) for status in statuses)
+    right = (ReconciliationState.RECONCILED, ReconciliationState.OPEN)
+    return all(status.state in right for status in statuses)
 
 
 def _how_to_go_on(tenants: list[Tenant]) -> None:

@@ -18,16 +18,8 @@ import finops_pipeline
 from finops_pipeline.cli.app import app
 from finops_pipeline.cli.pages import pages
 from finops_pipeline.contracts.tables import TABLES
-from finops_pipeline.reconciliation.comparisons import AGREES, EXPLAINED, NOT_CHECKED
-from finops_pipeline.reconciliation.comparisons import DIFFERS as APART
-from finops_pipeline.reconciliation.states import (
-    DIFFERS,
-    EMPTY,
-    INCOMPLETE,
-    OPEN,
-    RECONCILED,
-    REFUSED,
-)
+from finops_pipeline.reconciliation.comparisons import ComparisonState
+from finops_pipeline.reconciliation.states import ReconciliationState
 from finops_pipeline.settings import Settings
 from finops_pipeline.tenants.declare import apply, read_declaration
 from finops_pipeline.tenants.registry import Registry
@@ -194,9 +186,9 @@ def test_the_tour_gives_the_answers_it_shows(built: TemporaryInstallation) -> No
 def test_the_runbook_and_naming_know_every_state() -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     naming = (ROOT / "docs" / "naming.md").read_text(encoding="utf-8")
-    for state in (AGREES, APART, EXPLAINED, NOT_CHECKED):
+    for state in ComparisonState:
         assert f"\n| `{state}` | " in naming.partition("## States of a comparison")[2]
-    for state in (RECONCILED, OPEN, DIFFERS, INCOMPLETE, EMPTY, REFUSED):
+    for state in ReconciliationState:
         assert f"\n| `{state}` | " in naming
-        if state != RECONCILED:
+        if state != ReconciliationState.RECONCILED:
             assert re.search(rf"^## Status says `{state}`", runbook, re.MULTILINE), state

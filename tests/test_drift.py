@@ -85,8 +85,8 @@ def test_columns_come_and_go_and_are_told(drifting: Drifting) -> None:
     drifting.ingest()
     assert drifting.drift("2026-08") is None
     assert drifting.drift("2026-09") == (
-        "since 2026-08 columns added: lineItem/Operation; columns gone: pricing/unit;"
-        " tag columns: 2 added, 1 gone"
+        "since 2026-08 columns added: lineItem/Operation; columns removed: pricing/unit;"
+        " tag columns: 2 added, 1 removed"
     )
     assert drifting.ask("select Tags, BilledCost from costs order by billing_period") == [
         ('{"Team":"a"}', Decimal("1.5")),

@@ -188,7 +188,7 @@ PURE = {
     *("model_validator", "Column", "Table", "BillForm", "Share"),
     *("Product", "Stream", "Reservation", "SavingsPlan", "_box", "_spot", "replace"),
     *("sa.MetaData", "sa.Table", "sa.Column", "sa.Index", "sa.String", "sa.ForeignKey"),
-    *("pa.string", "pa.float64", "pa.timestamp", "pa.map_", "resources.files"),
+    *("pa.string", "pa.float64", "pa.timestamp", "pa.map_", "resources.files", "pl.Decimal"),
     *("typer.Typer", "typer.Argument", "typer.Option"),
     *("check.register", "queries.register", "validate.register"),
     *("status.register", "invoice.register", "frozenset", "Fraction"),

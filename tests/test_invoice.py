@@ -157,20 +157,20 @@ def test_an_invoice_may_come_before_its_bill(two: Two) -> None:
 
 
 WRONG = {
-    "Amount '5,00' is not one": ("acme/payer", MONTH, "5,00"),
-    "Amount 'NaN' is not one": ("acme/payer", MONTH, "NaN"),
-    "Amount '1e3' is not one": ("acme/payer", MONTH, "1e3"),
-    "Amount '' is not one": ("acme/payer", MONTH, ""),
+    "Amount '5,00' is not a decimal number": ("acme/payer", MONTH, "5,00"),
+    "Amount 'NaN' is not a decimal number": ("acme/payer", MONTH, "NaN"),
+    "Amount '1e3' is not a decimal number": ("acme/payer", MONTH, "1e3"),
+    "Amount '' is not a decimal number": ("acme/payer", MONTH, ""),
     "Month '2026-9' is not": ("acme/payer", "2026-9", "5"),
-    "Currency 'usd' is not one": ("acme/payer", MONTH, "5", "--currency", "usd"),
-    "bills 2026-09 in USD, the invoice is in EUR": (
+    "Currency 'usd' is not a currency code": ("acme/payer", MONTH, "5", "--currency", "usd"),
+    "bills 2026-09 in USD, but the invoice is in EUR": (
         *("acme/payer", MONTH, "5"),
         *("--currency", "EUR"),
     ),
     "source acme/nosuch is not known": ("acme/nosuch", MONTH, "5"),
     "nosuch": ("nosuch/payer", MONTH, "5"),
     "is Cost Explorer, which sends no invoices": ("acme/explorer", MONTH, "5"),
-    "cannot be one": ("acme/payer", MONTH, "5", "--invoice-id", "a b"),
+    "Invoice id 'a b' is not valid": ("acme/payer", MONTH, "5", "--invoice-id", "a b"),
 }
 
 

@@ -113,7 +113,7 @@ def test_an_old_ledger_grows_and_keeps_what_it_knew(
     ]  # fmt: skip
     code, out = finops("diff", "initech/payer", MONTH)
     assert code == 0
-    assert "services are not told apart" in out
+    assert "services are not distinguished" in out
     assert "Together: +3 USD and +0 rows." in out
     assert "AmazonS3" not in out
     told = ask("select distinct execution_id as e from delivery_history", "initech", aged.data)

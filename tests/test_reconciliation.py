@@ -201,7 +201,7 @@ def test_a_running_month_is_open(two: Two, monkeypatch: pytest.MonkeyPatch) -> N
     two.explorer(said)
     status = two.status()
     assert status.state == "open"
-    words = "AWS may still change it; it counts as closed on 2026-10-15"
+    words = "AWS may still change this month; it counts as closed on 2026-10-15"
     assert str(status.reason).startswith(words)
     whole = two.billed()[0]
     assert (whole.state, whole.difference) == ("agrees", 0)
@@ -216,7 +216,7 @@ def test_a_running_month_is_open(two: Two, monkeypatch: pytest.MonkeyPatch) -> N
     assert not two.made.ingest("acme").refused
     assert two.status().state == "differs", "it is no excuse for ever"
     assert "by -7 USD" in str(two.status().reason)
-    assert "bring them in again" in str(two.billed()[0].note)
+    assert "import them again" in str(two.billed()[0].note)
     two.bill(costs(), "three")
     two.explorer(costs())
     assert two.status().state == "reconciled"
@@ -304,7 +304,7 @@ def test_days_that_aws_calls_estimated_keep_a_month_open(
             found = two.compared("cost explorer", month=month)
             assert [one.state for one in found] == ["agrees", "agrees"]
             assert status.reason == (
-                f"Cost Explorer calls {len(days)} of its days estimated"
+                f"Cost Explorer marks {len(days)} of its days as estimated"
                 if state == "open"
                 else None
             )

@@ -12,7 +12,7 @@ from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.refusals import SURPRISES
 from finops_pipeline.errors import FileProblem, FinopsError, ManifestProblem
-from finops_pipeline.reconciliation.states import EMPTY, INCOMPLETE, REFUSED, Status
+from finops_pipeline.reconciliation.states import ReconciliationState, Status
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
 from finops_pipeline.sources.location import Location
 from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
@@ -80,12 +80,12 @@ class _Look:
         row = self._status.get(month)
         if row is None:
             return self._missing(month)
-        if row.state == REFUSED:
+        if row.state == ReconciliationState.REFUSED:
             cure = f"Do what the reason says, then {self._ingest}"
             return self._said(month, "refused", row.reason or "", cure)
-        if row.state == INCOMPLETE:
+        if row.state == ReconciliationState.INCOMPLETE:
             return self._said(month, "not built", row.reason or "", f"Run {self._ingest}")
-        if row.state == EMPTY:
+        if row.state == ReconciliationState.EMPTY:
             cure = "Nothing, on the first day of a month; else look into the export"
             return self._said(month, "empty", row.reason or "", cure)
         return None

@@ -22,7 +22,7 @@ from finops_pipeline.lake.publish import Publication, Writer
 from finops_pipeline.landing.by_hand import files_below
 from finops_pipeline.ledger.invoice_entries import Invoice, entered
 from finops_pipeline.marts.build import Refreshed, refresh
-from finops_pipeline.reconciliation.comparisons import KEPT
+from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
 from finops_pipeline.reconciliation.cost_explorer_comparison import compare_charges
 from finops_pipeline.reconciliation.cost_explorer_daily import split
 from finops_pipeline.reconciliation.invoice_comparison import check_currency
@@ -217,7 +217,9 @@ def refresh_warehouse(
     start = clock.stopwatch()
     try:
         compare_charges(publication, installation.limits)
-        pending = Pending(*(publication.partitions(t) for t in (COSTS, EXPLORER, KEPT)))
+        pending = Pending(
+            *(publication.partitions(t) for t in (COSTS, EXPLORER, STORED_COMPARISONS))
+        )
         found = reconcile(tenant, publication.ledger, pending)
         done = refresh(publication, tenant, found.statuses, installation.limits, found.comparisons)
         publication.commit()

@@ -29,13 +29,13 @@ from finops_pipeline.ledger.ledger import DeliveryRecord, Ledger
 from finops_pipeline.money import difference, plain
 from finops_pipeline.reconciliation.delivery_history import (
     BY_HAND,
-    Believed,
     Change,
-    Comparison,
-    believed,
-    choose,
-    compare,
-    deliveries_of,
+    DeliveryComparison,
+    DeliveryVersion,
+    choose_delivery,
+    compare_deliveries,
+    list_deliveries,
+    list_versions,
     short_id,
 )
 from finops_pipeline.serve.caveats import month_caveat
@@ -58,9 +58,9 @@ def register(app: typer.Typer) -> None:
 def history_command(where: Where, format: How = Format.TABLE) -> None:
     """Tell every delivery of a month: what was believed of it, and since when."""
     what, month, records = _month(where)
-    rows = believed(records)
+    rows = list_versions(records)
     if format is not Format.TABLE:
-        _write(format, Believed, rows)
+        _write(format, DeliveryVersion, rows)
         _tell(what, month)
         return
     names = ("landed (UTC)", "id", "AWS's id", "", "rows", "quarantined", "bills", "change",
@@ -102,14 +102,14 @@ def diff_command(
     IDs are those of `finops history`. The differences add up to that of the two bills, exactly.
     """
     what, month, records = _month(where)
-    newer = choose(records, after) if after is not None else records[-1]
-    older = choose(records, before) if before is not None else _before(records, newer)
+    newer = choose_delivery(records, after) if after is not None else records[-1]
+    older = choose_delivery(records, before) if before is not None else _before(records, newer)
     if older is None:
         complain(f"{what} {month} has no delivery before {short_id(newer)}: nothing to compare")
         if format is not Format.TABLE:
             _write(format, Change, [])
         return
-    found = compare(older, newer)
+    found = compare_deliveries(older, newer)
     if format is Format.TABLE:
         _show(what, month, found)
     else:
@@ -124,7 +124,7 @@ def _before(records: list[DeliveryRecord], newer: DeliveryRecord) -> DeliveryRec
     return records[position - 1] if position else None
 
 
-def _show(what: str, month: str, found: Comparison) -> None:
+def _show(what: str, month: str, found: DeliveryComparison) -> None:
     for word, record in (("from", found.before), ("to  ", found.after)):
         billed = record.billed_by_currency().items()
         sums = ", ".join(f"{plain(cost)} {currency}" for currency, cost in billed) or "nothing"
@@ -158,7 +158,7 @@ def _show(what: str, month: str, found: Comparison) -> None:
         typer.echo(line)
 
 
-def _conclusions(found: Comparison) -> list[str]:
+def _conclusions(found: DeliveryComparison) -> list[str]:
     """The whole difference per currency, which is that of the lines above, and what to know."""
     was, now = found.before.billed_by_currency(), found.after.billed_by_currency()
     lines = []
@@ -236,7 +236,7 @@ def _month(where: list[str]) -> tuple[str, str, list[DeliveryRecord]]:
     return (
         f"{tenant.name}/{source.name}",
         month,
-        deliveries_of(ledger, tenant.name, source.name, month),
+        list_deliveries(ledger, tenant.name, source.name, month),
     )
 
 

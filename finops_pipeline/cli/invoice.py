@@ -18,8 +18,13 @@ from finops_pipeline.errors import RegistryError
 from finops_pipeline.ledger.invoice_entries import Invoice, every_invoice, invoices_of
 from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.money import plain
-from finops_pipeline.reconciliation.comparisons import INVOICE
-from finops_pipeline.reconciliation.invoice_comparison import WHOLE_BILL, invoice_entry, words_of
+from finops_pipeline.reconciliation.comparisons import CounterpartKind
+from finops_pipeline.reconciliation.invoice_comparison import (
+    WHOLE_BILL,
+    EnteredInvoice,
+    describe_invoice,
+    read_invoice_entry,
+)
 
 SourceName = Annotated[str, typer.Argument(metavar="TENANT/SOURCE")]
 Month = Annotated[str, typer.Argument(metavar="YYYY-MM", help="Billing period.")]
@@ -64,7 +69,7 @@ def _enter(name: str, month: str, amount: str | None, currency: str, invoice_id:
     tenant_name, source = split(name, "SOURCE")
     installation = open_installation()
     tenant = installation.registry.tenant(tenant_name)
-    entry = invoice_entry(tenant, source, month, amount, currency, invoice_id)
+    entry = read_invoice_entry(tenant, EnteredInvoice(source, month, amount, currency, invoice_id))
     standing = {
         one.key: one for one in invoices_of(Ledger(installation.folder(tenant.name).ledger))
     }
@@ -76,11 +81,16 @@ def _enter(name: str, month: str, amount: str | None, currency: str, invoice_id:
         )
     steps: list[Step] = []
     enter_invoice(installation, tenant, entry, steps.append)
-    was = f" (it was {words_of(before)})" if before else ""
-    typer.echo(f"{name} {month}: {words_of(entry)}{was}")
+    was = f" (it was {describe_invoice(before)})" if before else ""
+    typer.echo(f"{name} {month}: {describe_invoice(entry)}{was}")
     for one in installation.reconciled(tenant.name).comparisons:
         same = (one.source, one.billing_period, one.billing_currency, one.counterpart)
-        if one.against == INVOICE and same == (source, month, currency, invoice_id or None):
+        if one.against == CounterpartKind.INVOICE and same == (
+            source,
+            month,
+            currency,
+            invoice_id or None,
+        ):
             said = f", charges {plain(one.ours)}" if one.ours is not None else ""
             typer.echo(f"{one.state}{said}: {one.note}")
     if any(step.outcome == "refused" for step in steps):

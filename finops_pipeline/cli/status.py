@@ -21,15 +21,14 @@ from finops_pipeline.lake.changed_files import changed_files
 from finops_pipeline.marts.evidence import Evidence, Finding, evidence
 from finops_pipeline.money import plain
 from finops_pipeline.reconciliation.comparisons import (
-    AGREES,
-    BASIS_WORDS,
-    FILES,
-    NOT_CHECKED,
-    WORDS,
+    BASIS_NAMES,
+    COUNTERPART_NAMES,
     Comparison,
+    ComparisonState,
+    CounterpartKind,
 )
-from finops_pipeline.reconciliation.states import LANDED, REFUSED, Status
-from finops_pipeline.reconciliation.verdict import ORDER, Doubts, Verdict, verdict
+from finops_pipeline.reconciliation.states import ReconciliationState, Status
+from finops_pipeline.reconciliation.verdict import Doubts, MonthOutcome, Verdict, reach_verdict
 from finops_pipeline.tenants.months import check_month, shift
 
 WIDTH, LINES = 100, 40
@@ -129,21 +128,25 @@ def _told(installation: Installation, tenant: str, month: str) -> Told:
         )
     said = evidence(installation.folder(tenant), month)
     doubts = Doubts(
-        failed=tuple(one.name for one in said.failed if one.is_doubt),
-        told=tuple(one.name for one in said.failed if not one.is_doubt),
+        failed_checks=tuple(one.name for one in said.failed if one.is_doubt),
+        harmless_checks=tuple(one.name for one in said.failed if not one.is_doubt),
         are_checked=said.are_all,
         broken_rules=tuple(one.name for one in said.conformance or () if not one.known),
-        changed=tuple(changed_files(installation.folder(tenant), month)),
-        refused=tuple(source for source, of in found.refused if of == month),
-        absent=tuple(_absent(found.statuses, month)),
+        changed_files=tuple(changed_files(installation.folder(tenant), month)),
+        refused_sources=tuple(source for source, of in found.refused if of == month),
+        absent_sources=tuple(_absent(found.statuses, month)),
     )
-    judged = verdict(tenant, month, statuses, comparisons, doubts)
+    judged = reach_verdict(MonthOutcome(tenant, month, statuses, comparisons), doubts)
     return Told(tenant, month, statuses, comparisons, said, judged)
+
+
+_NO_BILL = (ReconciliationState.LANDED, ReconciliationState.REFUSED)
+"""States of months without charges of their own."""
 
 
 def _absent(statuses: Sequence[Status], month: str) -> list[str]:
     """Sources of bills that have the month before and nothing of this one."""
-    bills = [one for one in statuses if one.state not in (LANDED, REFUSED)]
+    bills = [one for one in statuses if one.state not in _NO_BILL]
     before = {one.source for one in bills if one.billing_period == shift(month, -1)}
     return sorted(before - {one.source for one in statuses if one.billing_period == month})
 
@@ -204,7 +207,7 @@ def _folded(words: str, indent: int = 2) -> list[str]:
 
 def _sources(told: Told) -> Iterator[str]:
     """Per source and currency: its state, rows, and what it was compared with."""
-    bills = [status for status in told.statuses if status.state != LANDED]
+    bills = [status for status in told.statuses if status.state != ReconciliationState.LANDED]
     for status in bills:
         yield f"{status.source} {status.billing_currency or ''}".rstrip() + f": {status.state}"
         if status.reason:
@@ -221,7 +224,7 @@ def _sources(told: Told) -> Iterator[str]:
             and one.billing_currency in (None, status.billing_currency)
             and one.cost_basis != "rows"
         ]
-        for against in ORDER:
+        for against in CounterpartKind:
             yield from _against([one for one in mine if one.against == against])
 
 
@@ -231,9 +234,9 @@ DETAILS = 3
 
 def _against(found: list[Comparison]) -> Iterator[str]:
     for one in (one for one in found if one.is_whole):
-        name = WORDS[one.against].removeprefix("the ")
+        name = COUNTERPART_NAMES[one.against].removeprefix("the ")
         yield f"  {name:<15} {_state(one)}"
-    details = [one for one in found if not one.is_whole and one.state != AGREES]
+    details = [one for one in found if not one.is_whole and one.state != ComparisonState.AGREES]
     for one in details[:DETAILS]:
         cut = " ".join(filter(None, [one.sub_account_id, one.service_name]))
         yield f"    {cut}, {_state(one)}"
@@ -243,12 +246,13 @@ def _against(found: list[Comparison]) -> Iterator[str]:
 
 def _state(one: Comparison) -> str:
     whose = f"{one.counterpart}, " if one.counterpart else ""
-    basis = BASIS_WORDS.get(one.cost_basis or "", "")
-    if one.state == NOT_CHECKED and one.ours is None:
+    basis = BASIS_NAMES.get(one.cost_basis or "", "")
+    if one.state == ComparisonState.NOT_CHECKED and one.ours is None:
         return f"{one.state}: {whose}{f'{basis}, ' if basis else ''}{one.note}"
     sums = f"{plain_of(one.ours)} and {plain_of(one.theirs)}"
     off = "" if one.difference == 0 else f", {plain_of(one.difference)} apart"
-    note = "" if one.state == AGREES and one.against == FILES else f"; {one.note}"
+    agrees = one.state == ComparisonState.AGREES
+    note = "" if agrees and one.against == CounterpartKind.FILES else f"; {one.note}"
     return f"{one.state}: {whose}{basis} {sums}{off}{note if one.note else ''}"
 
 

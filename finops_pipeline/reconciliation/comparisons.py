@@ -1,152 +1,222 @@
 """Comparisons of a source's month: with its files, its manifest, Cost Explorer and invoices.
 
-Put here: one row of `reconciliation`, and the comparisons that the ledger alone can make. Keep
-out: those that read charges (versus_explorer.py), what follows for the month (reconcile.py).
+Put here: one row of `reconciliation`, and the comparisons that need the ledger alone. Keep out:
+those that read charges (cost_explorer_comparison.py), the state that follows (statuses.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord
 from finops_pipeline.money import difference, plain
 
-AGREES, DIFFERS, EXPLAINED, NOT_CHECKED = "agrees", "differs", "explained", "not checked"
-FILES, MANIFEST, EXPLORER, INVOICE = "files", "manifest", "cost explorer", "invoice"
-ROWS, BILLED, EFFECTIVE, NET = "rows", "billed_cost", "effective_cost", "net_billed_cost"
-ALL_DAYS = "all days"
-"""How the note of a comparison with Cost Explorer begins that is of the whole month."""
-KEPT = "reconciliation"
-"""Name in the ledger's `partitions` under which comparisons with charges are kept."""
 
-BASIS_WORDS = {
-    ROWS: "rows",
-    BILLED: "billed cost",
-    EFFECTIVE: "effective cost",
-    NET: "net billed cost",
+class ComparisonState(StrEnum):
+    """The outcome of one comparison; docs/naming.md explains each."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    EXPLAINED = "explained"
+    NOT_CHECKED = "not checked"
+
+
+class CounterpartKind(StrEnum):
+    """What a month is compared with, in the order in which comparisons are shown."""
+
+    FILES = "files"
+    MANIFEST = "manifest"
+    COST_EXPLORER = "cost explorer"
+    INVOICE = "invoice"
+
+
+class Basis(StrEnum):
+    """What is compared: a count of rows, or a sum of money on one cost basis."""
+
+    ROWS = "rows"
+    BILLED = "billed_cost"
+    EFFECTIVE = "effective_cost"
+    NET_BILLED = "net_billed_cost"
+
+
+BASIS_NAMES: dict[str, str] = {
+    Basis.ROWS: "rows",
+    Basis.BILLED: "billed cost",
+    Basis.EFFECTIVE: "effective cost",
+    Basis.NET_BILLED: "net billed cost",
 }
+"""Bases as a sentence names them."""
+
+COUNTERPART_NAMES: dict[str, str] = {
+    CounterpartKind.FILES: "the files",
+    CounterpartKind.MANIFEST: "the manifest",
+    CounterpartKind.COST_EXPLORER: "Cost Explorer",
+    CounterpartKind.INVOICE: "the invoice",
+}
+"""Counterparts as a sentence names them."""
+
+ALL_DAYS = "all days"
+"""How the note of a comparison with Cost Explorer begins when it covers the whole month."""
+
+STORED_COMPARISONS = "reconciliation"
+"""Name in the ledger's `partitions` under which comparisons that read charges are stored."""
+
 _AMOUNTS = ("ours", "theirs", "difference", "tolerance")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row of `reconciliation`; see contracts/proofs.py for each field."""
+    """One row of `reconciliation`; contracts/proofs.py explains each field.
+
+    `ours` (the charges) and `theirs` (the counterpart) are columns of that published table.
+    """
 
     source: str
     billing_period: str
     billing_currency: str | None
-    against: str
+    against: CounterpartKind
     counterpart: str | None = None
-    cost_basis: str | None = None
+    cost_basis: Basis | None = None
     service_name: str | None = None
     sub_account_id: str | None = None
-    state: str = NOT_CHECKED
+    state: ComparisonState = ComparisonState.NOT_CHECKED
     ours: Decimal | None = None
     theirs: Decimal | None = None
     difference: Decimal | None = None
     tolerance: Decimal | None = None
     note: str | None = None
 
-    def judged(self, ours: Decimal, theirs: Decimal, tolerance: Decimal) -> Comparison:
-        """The same with both amounts: it agrees when they differ by the tolerance at most."""
-        off = difference(ours, theirs)
+    def with_amounts(
+        self, charges: Decimal, counterpart: Decimal, tolerance: Decimal
+    ) -> Comparison:
+        """The same with both amounts: it agrees if they differ by the tolerance at most."""
+        gap = difference(charges, counterpart)
         return replace(
             self,
-            state=AGREES if abs(off) <= tolerance else DIFFERS,
-            ours=ours,
-            theirs=theirs,
-            difference=off,
+            state=ComparisonState.AGREES if abs(gap) <= tolerance else ComparisonState.DIFFERS,
+            ours=charges,
+            theirs=counterpart,
+            difference=gap,
             tolerance=tolerance,
         )
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is of all services and accounts together."""
+        """Whether it covers all services and accounts together."""
         return self.service_name is None and self.sub_account_id is None
 
-    def words(self) -> str:
-        """What differs, in one line with the exact amounts."""
-        basis = BASIS_WORDS.get(self.cost_basis or "", "")
-        whose = f" ({self.counterpart})" if self.counterpart else ""
-        cut = ", ".join(
-            f"{word} {name}"
-            for word, name in (("account", self.sub_account_id), ("service", self.service_name))
+    def describe_difference(self) -> str:
+        """Describe what differs in one line with the exact amounts."""
+        basis = BASIS_NAMES.get(self.cost_basis or "", "")
+        counterpart = COUNTERPART_NAMES[self.against]
+        label = f" ({self.counterpart})" if self.counterpart else ""
+        scope = ", ".join(
+            f"{kind} {name}"
+            for kind, name in (("account", self.sub_account_id), ("service", self.service_name))
             if name is not None
         )
-        ours, theirs, off = (plain(getattr(self, name) or Decimal(0)) for name in _AMOUNTS[:3])
+        charges_amount, counterpart_amount, gap = (
+            plain(amount or Decimal(0)) for amount in (self.ours, self.theirs, self.difference)
+        )
         return (
-            f"{basis}{f' of {cut}' if cut else ''} differs from {WORDS[self.against]}{whose} by"
-            f" {off} {self.billing_currency or ''}: charges {ours}, there {theirs}"
+            f"{basis}{f' of {scope}' if scope else ''} differs from {counterpart}{label} by"
+            f" {gap} {self.billing_currency or ''}: {charges_amount} in the charges,"
+            f" {counterpart_amount} in {counterpart}"
         )
 
 
-WORDS = {
-    FILES: "the files",
-    MANIFEST: "the manifest",
-    EXPLORER: "Cost Explorer",
-    INVOICE: "the invoice",
-}
-"""Counterparts in a sentence."""
+@dataclass(frozen=True)
+class BilledAmounts:
+    """What a delivery bills, by currency, according to its files and to the charges.
 
-
-def kept_of(record: PartitionRecord) -> list[Comparison]:
-    """Comparisons with charges as the ledger, or a publication, keeps them."""
-    found = []
-    for row in record.totals:
-        amounts = {name: Decimal(row[name]) for name in _AMOUNTS if row.get(name) is not None}
-        said: dict[str, Any] = {**row, **amounts}
-        found.append(Comparison(**said))
-    return found
-
-
-def with_files(
-    delivery: DeliveryRecord, billed: dict[str, tuple[Decimal, Decimal]], missing: Sequence[str]
-) -> list[Comparison]:
-    """Rows kept with rows read, and per currency what charges bill with what the rows bill.
-
-    Args:
-        billed: currency -> (of the charges, of the rows that landed).
-        missing: projects whose charges are not built as they stand.
+    `net_charges` holds only currencies in which every charge states its net cost.
+    `projects_not_built`: projects whose charges are not up to date; nothing can be compared then.
     """
-    said = Comparison(delivery.source, delivery.billing_period, None, FILES)
-    rows = replace(said, cost_basis=ROWS, note="all currencies; rows in quarantine are not kept")
-    found = [rows.judged(Decimal(delivery.rows_kept), Decimal(delivery.rows_read), Decimal(0))]
-    for currency, (ours, theirs) in billed.items():
-        one = replace(said, billing_currency=currency, cost_basis=BILLED)
-        if missing:
-            words = f"charges of {', '.join(missing)} are not built from it as it stands yet"
-            found.append(replace(one, note=words))
+
+    delivery: DeliveryRecord
+    files: dict[str, Decimal]
+    charges: dict[str, Decimal]
+    net_charges: dict[str, Decimal]
+    projects_not_built: list[str]
+
+
+def read_comparisons(record: PartitionRecord) -> list[Comparison]:
+    """Read comparisons with charges as the ledger, or a publication, stores them."""
+    return [_read_comparison(row) for row in record.totals]
+
+
+def _read_comparison(row: dict[str, Any]) -> Comparison:
+    fields = dict(row)
+    fields |= {name: Decimal(row[name]) for name in _AMOUNTS if row.get(name) is not None}
+    fields["against"] = CounterpartKind(row["against"])
+    fields["state"] = ComparisonState(row["state"])
+    if row.get("cost_basis") is not None:
+        fields["cost_basis"] = Basis(row["cost_basis"])
+    return Comparison(**fields)
+
+
+def store_comparisons(comparisons: Iterable[Comparison]) -> tuple[dict[str, Any], ...]:
+    """Comparisons as the ledger stores them: fields that are null are left out."""
+    return tuple(
+        {name: value for name, value in vars(comparison).items() if value is not None}
+        for comparison in comparisons
+    )
+
+
+def not_built_reason(projects: Iterable[str]) -> str:
+    """Say which projects' charges do not follow the delivery and the claims as they are now."""
+    return f"charges of {', '.join(projects)} have not been built from the current delivery yet"
+
+
+def compare_with_files(amounts: BilledAmounts) -> list[Comparison]:
+    """Compare rows kept with rows read and, per currency, charges with the rows that landed."""
+    delivery = amounts.delivery
+    base = Comparison(delivery.source, delivery.billing_period, None, CounterpartKind.FILES)
+    note = "all currencies; rows in quarantine are not part of the charges"
+    rows = replace(base, cost_basis=Basis.ROWS, note=note)
+    comparisons = [
+        rows.with_amounts(Decimal(delivery.rows_kept), Decimal(delivery.rows_read), Decimal(0))
+    ]
+    for currency, files_amount in amounts.files.items():
+        comparison = replace(base, billing_currency=currency, cost_basis=Basis.BILLED)
+        if amounts.projects_not_built:
+            note = not_built_reason(amounts.projects_not_built)
         else:
-            note = "exact: every decimal of the charges of all projects"
-            found.append(replace(one.judged(ours, theirs, Decimal(0)), note=note))
-    return found
+            note = "exact to the last decimal, over the charges of all projects"
+            comparison = comparison.with_amounts(
+                amounts.charges[currency], files_amount, Decimal(0)
+            )
+        comparisons.append(replace(comparison, note=note))
+    return comparisons
 
 
-def with_manifest(delivery: DeliveryRecord) -> Comparison:
-    """AWS's manifests name files and columns; none of their three forms counts rows.
+def compare_with_manifest(delivery: DeliveryRecord) -> Comparison:
+    """Note what the manifest can prove: its three forms name files and columns, never row counts.
 
     Source: AWS "Understanding your report versions" and "Understanding export delivery".
     """
-    files = len(delivery.files)
     note = (
-        f"AWS's manifests state no row counts; files named and read: {files}"
+        f"AWS's manifests state no row counts; files named and read: {len(delivery.files)}"
         if delivery.execution_id
         else "the files came without a manifest"
     )
-    return Comparison(delivery.source, delivery.billing_period, None, MANIFEST, note=note)
+    kind = CounterpartKind.MANIFEST
+    return Comparison(delivery.source, delivery.billing_period, None, kind, note=note)
 
 
-def worst_first(found: Iterable[Comparison]) -> list[Comparison]:
-    """Those that differ, wholes before details, the largest difference first."""
-    mine = [one for one in found if one.state == DIFFERS]
-    return sorted(mine, key=lambda one: (not one.is_whole, -abs(one.difference or Decimal(0))))
-
-
-def as_kept(found: Iterable[Comparison]) -> tuple[dict[str, Any], ...]:
-    """Comparisons as the ledger keeps them: what says nothing is left out."""
-    return tuple(
-        {name: value for name, value in vars(one).items() if value is not None} for one in found
+def list_differences(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """List those that differ: whole months before details, the largest difference first."""
+    differing = [
+        comparison for comparison in comparisons if comparison.state == ComparisonState.DIFFERS
+    ]
+    return sorted(
+        differing,
+        key=lambda comparison: (
+            not comparison.is_whole,
+            -abs(comparison.difference or Decimal(0)),
+        ),
     )

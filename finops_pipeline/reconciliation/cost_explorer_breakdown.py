@@ -1,15 +1,21 @@
-"""Sums of a bill and of Cost Explorer, judged: together, by account, by account and service.
+"""Costs of a bill and of Cost Explorer side by side: together, by account, by service.
 
-Put here: tolerance, which details can be compared, what excuses a difference. Keep out: reading
-either side (versus_explorer.py), the reasons' words (contracts/known_differences.py).
+Put here: exact sums of frames, tolerance, which details can be compared, what excuses a
+difference. Keep out: reading either side (cost_explorer_totals.py), the texts of the reasons
+(contracts/known_differences.py).
+
+A frame of costs has the columns account, service, value_count (how many values were added) and
+cost, a Decimal(38, 18). An account or service is empty where that side does not state it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any
+
+import polars as pl
 
 from finops_pipeline.contracts.known_differences import (
     DIGITS_OF_API,
@@ -18,152 +24,165 @@ from finops_pipeline.contracts.known_differences import (
     NO_SUCH_SERVICE,
     OTHER_SERVICE,
 )
-from finops_pipeline.money import exact_sum
-from finops_pipeline.reconciliation.comparisons import (
-    AGREES,
-    DIFFERS,
-    EXPLAINED,
-    NOT_CHECKED,
-    Comparison,
-)
+from finops_pipeline.errors import FinopsError
+from finops_pipeline.reconciliation.comparisons import Comparison, ComparisonState
 
-T = TypeVar("T")
-LISTED = 50
-"""Details that do not agree and are listed, the largest first."""
+DETAILS_LISTED = 50
+"""Accounts, and services, that do not agree and are listed, the largest difference first."""
 
-Key = tuple[str, str]
-"""(account, service key); '' where the side does not say."""
+COST_TYPE = pl.Decimal(38, 18)
 
 
 @dataclass(frozen=True)
-class Sum:
-    """How many values were added, and to what."""
+class Breakdown:
+    """Both sides of one comparison, in one currency and on one cost basis.
 
-    values: int = 0
-    cost: Decimal = Decimal(0)
-
-
-Cut = dict[Key, Sum]
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Both sides of one comparison, in one currency and cost basis.
-
-    `digits`: decimals that Cost Explorer's values were rounded to; `excused`: whether AWS may
-    still change them; `scope`: which days and accounts, in words; `names`: service key -> name.
+    `charges`, `cost_explorer`: frames of costs. `digits`: decimals that Cost Explorer's values
+    were rounded to; `may_change`: whether AWS may still change them; `scope`: which days and
+    accounts, as text; `service_names`: service key -> name to show.
     """
 
-    ours: Cut
-    theirs: Cut
+    charges: pl.DataFrame
+    cost_explorer: pl.DataFrame
     digits: int
-    excused: bool
+    may_change: bool
     scope: str
-    names: dict[str, str]
-
-    @property
-    def both(self) -> tuple[Cut, Cut]:
-        """Ours, theirs."""
-        return self.ours, self.theirs
+    service_names: dict[str, str]
 
 
-def compare_cuts(said: Comparison, sides: Sides) -> list[Comparison]:
-    """The row of the whole, then the accounts and services that do not agree.
+def compare_breakdown(base: Comparison, breakdown: Breakdown) -> list[Comparison]:
+    """Compare the whole, then list the accounts and services that do not agree.
 
     Args:
-        said: source, month, currency, counterpart and cost basis of all rows.
+        base: source, month, currency, counterpart and cost basis of all rows.
+
+    Raises:
+        FinopsError: amounts too large to be added exactly.
     """
-    ours, theirs = (_summed(cut, lambda key: "").get("", Sum()) for cut in sides.both)
-    whole = _judged(said, sides, ours, theirs)
-    by_account = bool(sides.theirs) and all(account for account, _ in sides.theirs)
-    by_service = bool(sides.theirs) and all(service for _, service in sides.theirs)
-    accounts = _accounts(said, sides) if by_account else []
-    services = list(_services(said, sides, accounts, whole)) if by_service else []
-    agree = [sum(one.state == AGREES for one in some) for some in (accounts, services)]
-    counted = [
-        f"{count} of {len(some)} {words} agree"
-        for count, some, words in zip(
-            agree, (accounts, services), ("accounts", "services of accounts"), strict=True
-        )
-        if some
+    (row,) = _pair(breakdown, [])
+    whole = _compare_pair(base, breakdown, row)
+    accounts = _compare_accounts(base, breakdown)
+    services = list(_compare_services(base, breakdown, accounts, whole))
+    counts = [
+        f"{sum(c.state == ComparisonState.AGREES for c in details)} of {len(details)} {label} agree"
+        for details, label in ((accounts, "accounts"), (services, "services of accounts"))
+        if details
     ]
-    notes = [sides.scope, *counted, KNOWN_DIFFERENCES[ESTIMATED] * (whole.state == EXPLAINED)]
-    shown = [replace(whole, note="; ".join(filter(None, notes)))]
-    for some in (accounts, services):
-        off = [one for one in some if one.state != AGREES]
-        shown += sorted(off, key=_size, reverse=True)[:LISTED]
-    return shown
+    notes = [breakdown.scope, *counts]
+    if whole.state == ComparisonState.EXPLAINED:
+        notes.append(KNOWN_DIFFERENCES[ESTIMATED])
+    comparisons = [replace(whole, note="; ".join(filter(None, notes)))]
+    for details in (accounts, services):
+        disagreeing = [c for c in details if c.state != ComparisonState.AGREES]
+        disagreeing.sort(key=lambda c: abs(c.difference or Decimal(0)), reverse=True)
+        comparisons += disagreeing[:DETAILS_LISTED]
+    return comparisons
 
 
-def _size(one: Comparison) -> Decimal:
-    return abs(one.difference or Decimal(0))
+def sum_costs(costs: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Sum a frame of costs by some of account and service; without keys, to one row.
+
+    Polars adds Decimal(38, 18) exactly, but a grouped sum that leaves the 128 bits behind it wraps
+    around without an error, while the sum of a column raises one. So the sizes of all amounts are
+    added first: where they fit, no group and no partial sum can overflow.
+
+    Raises:
+        FinopsError: the sum would not fit DECIMAL(38,18).
+    """
+    try:
+        costs["cost"].abs().sum()
+    except pl.exceptions.ComputeError:
+        raise FinopsError(
+            "costs of Cost Explorer or of the bill are too large to be added exactly",
+            "amounts that add up to less than 1e20",
+            "Look for amounts that cannot be true in the bill and in cost_explorer_daily",
+        ) from None
+    sums = (pl.col("value_count").sum(), pl.col("cost").sum())
+    return costs.group_by(keys).agg(*sums) if keys else costs.select(*sums)
 
 
-def _judged(said: Comparison, sides: Sides, ours: Sum, theirs: Sum) -> Comparison:
-    """One comparison of a sum of both sides."""
-    rounding = tolerance(ours.values, theirs.values, sides.digits)
-    found = said.judged(ours.cost, theirs.cost, rounding)
-    if found.state == DIFFERS and sides.excused:
-        return replace(found, state=EXPLAINED, note=KNOWN_DIFFERENCES[ESTIMATED])
-    return found
+def _pair(breakdown: Breakdown, keys: list[str]) -> list[dict[str, Any]]:
+    """Sums of both sides by key, in order; those of a side that lacks the key are None."""
+    charges = sum_costs(breakdown.charges, keys).rename(
+        {"value_count": "charges_values", "cost": "charges_cost"}
+    )
+    cost_explorer = sum_costs(breakdown.cost_explorer, keys).rename(
+        {"value_count": "cost_explorer_values", "cost": "cost_explorer_cost"}
+    )
+    if not keys:
+        return pl.concat([charges, cost_explorer], how="horizontal").to_dicts()
+    return charges.join(cost_explorer, on=keys, how="full", coalesce=True).sort(keys).to_dicts()
 
 
-def _summed(cut: Cut, part: Callable[[Key], T]) -> dict[T, Sum]:
-    """A cut's sums by a part of their keys."""
-    groups: dict[T, list[Sum]] = {}
-    for key, amount in cut.items():
-        groups.setdefault(part(key), []).append(amount)
-    return {
-        name: Sum(sum(one.values for one in some), exact_sum(one.cost for one in some))
-        for name, some in groups.items()
-    }
+def _compare_pair(base: Comparison, breakdown: Breakdown, row: dict[str, Any]) -> Comparison:
+    """Compare the sums of both sides in one row of `_pair`; a side that lacks the key has 0."""
+    values = (row["charges_values"] or 0, row["cost_explorer_values"] or 0)
+    comparison = base.with_amounts(
+        row["charges_cost"] or Decimal(0),
+        row["cost_explorer_cost"] or Decimal(0),
+        rounding_tolerance(*values, breakdown.digits),
+    )
+    if comparison.state == ComparisonState.DIFFERS and breakdown.may_change:
+        note = KNOWN_DIFFERENCES[ESTIMATED]
+        return replace(comparison, state=ComparisonState.EXPLAINED, note=note)
+    return comparison
 
 
-def tolerance(ours: int, theirs: int, digits: int) -> Decimal:
-    """What rounding can come to: half of the last decimal for each value that is summed.
+def rounding_tolerance(charges_values: int, cost_explorer_values: int, digits: int) -> Decimal:
+    """What rounding can add up to: half of the last decimal for each value that is summed.
 
     AWS states a bill's amounts and the API's answers with 10 decimals.
     """
-    half = Decimal(5).scaleb(-DIGITS_OF_API - 1)
-    return half * ours + Decimal(5).scaleb(-digits - 1) * theirs
+    charges_half = Decimal(5).scaleb(-DIGITS_OF_API - 1)
+    cost_explorer_half = Decimal(5).scaleb(-digits - 1)
+    return charges_half * charges_values + cost_explorer_half * cost_explorer_values
 
 
-def _accounts(said: Comparison, sides: Sides) -> list[Comparison]:
-    ours, theirs = (_summed(cut, lambda key: key[0]) for cut in sides.both)
+def _states_every(costs: pl.DataFrame, column: str) -> bool:
+    """Whether there are costs and each states its account, or service."""
+    return not costs.is_empty() and bool((costs[column] != "").all())
+
+
+def _compare_accounts(base: Comparison, breakdown: Breakdown) -> list[Comparison]:
+    """Compare account by account; nothing where Cost Explorer does not state accounts."""
+    if not _states_every(breakdown.cost_explorer, "account"):
+        return []
     return [
-        _judged(
-            replace(said, sub_account_id=name),
-            sides,
-            ours.get(name, Sum()),
-            theirs.get(name, Sum()),
-        )
-        for name in sorted({*ours, *theirs})
+        _compare_pair(replace(base, sub_account_id=row["account"]), breakdown, row)
+        for row in _pair(breakdown, ["account"])
     ]
 
 
-def _services(
-    said: Comparison, sides: Sides, accounts: list[Comparison], whole: Comparison
+def _compare_services(
+    base: Comparison, breakdown: Breakdown, accounts: list[Comparison], whole: Comparison
 ) -> Iterator[Comparison]:
-    """Services by account, or of the whole where Cost Explorer says no accounts.
+    """Compare services by account, or of the whole where Cost Explorer does not state accounts.
 
     A difference between services of an account that agrees is one of names, and a service that
     only one side has a name for cannot be compared: neither is a difference of money.
     """
-    around = {one.sub_account_id or "": one.state for one in accounts}
-    ours = sides.ours if accounts else _summed(sides.ours, lambda key: ("", key[1]))
-    for account, service in sorted({*ours, *sides.theirs}):
-        here = replace(
-            said,
-            service_name=sides.names.get(service, service),
-            sub_account_id=account or None,
+    if not _states_every(breakdown.cost_explorer, "service"):
+        return
+    states = {comparison.sub_account_id or "": comparison.state for comparison in accounts}
+    if not accounts:
+        charges = breakdown.charges.with_columns(account=pl.lit(""))
+        breakdown = replace(breakdown, charges=charges)
+    for row in _pair(breakdown, ["account", "service"]):
+        service = row["service"]
+        detail = replace(
+            base,
+            service_name=breakdown.service_names.get(service, service),
+            sub_account_id=row["account"] or None,
         )
-        key = (account, service)
-        one = _judged(here, sides, ours.get(key, Sum()), sides.theirs.get(key, Sum()))
-        if one.state == AGREES:
-            yield one
-        elif around.get(account, whole.state) == AGREES:
-            yield replace(one, state=EXPLAINED, note=KNOWN_DIFFERENCES[OTHER_SERVICE])
-        elif not (key in ours and key in sides.theirs):
-            yield replace(one, state=NOT_CHECKED, note=KNOWN_DIFFERENCES[NO_SUCH_SERVICE])
+        comparison = _compare_pair(detail, breakdown, row)
+        is_on_both_sides = None not in (row["charges_cost"], row["cost_explorer_cost"])
+        if comparison.state == ComparisonState.AGREES:
+            yield comparison
+        elif states.get(row["account"], whole.state) == ComparisonState.AGREES:
+            note = KNOWN_DIFFERENCES[OTHER_SERVICE]
+            yield replace(comparison, state=ComparisonState.EXPLAINED, note=note)
+        elif not is_on_both_sides:
+            note = KNOWN_DIFFERENCES[NO_SUCH_SERVICE]
+            yield replace(comparison, state=ComparisonState.NOT_CHECKED, note=note)
         else:
-            yield one
+            yield comparison

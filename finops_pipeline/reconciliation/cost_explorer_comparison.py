@@ -1,17 +1,22 @@
 """A month's charges against Cost Explorer, and what the charges of single invoices bill.
 
-Put here: which months are due, and which bill meets which Cost Explorer. Keep out: the sums
-(explorer_sums.py), judging them (explorer_cuts.py), giving days to projects (explorer.py).
+Put here: which months are due, and which bill is compared with which Cost Explorer. Keep out:
+reading the sums (cost_explorer_totals.py), comparing them (cost_explorer_breakdown.py), giving
+days to projects (cost_explorer_daily.py).
 
 Reads: costs, cost_explorer_daily, ledger   Writes: ledger
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+
+import polars as pl
 
 from finops_pipeline import clock
 from finops_pipeline.contracts.known_differences import is_main_name, service_key
@@ -22,36 +27,33 @@ from finops_pipeline.ledger.cost_explorer_days import days_of
 from finops_pipeline.ledger.invoice_entries import invoices_of
 from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, mark
 from finops_pipeline.reconciliation.comparisons import (
-    BASIS_WORDS,
-    BILLED,
-    EFFECTIVE,
-    EXPLORER,
-    INVOICE,
-    KEPT,
-    NET,
+    BASIS_NAMES,
+    STORED_COMPARISONS,
+    Basis,
     Comparison,
-    as_kept,
+    CounterpartKind,
+    store_comparisons,
 )
-from finops_pipeline.reconciliation.cost_explorer_breakdown import Sides, compare_cuts
+from finops_pipeline.reconciliation.cost_explorer_breakdown import Breakdown, compare_breakdown
 from finops_pipeline.reconciliation.cost_explorer_daily import explorer_deliveries
 from finops_pipeline.reconciliation.cost_explorer_totals import (
-    Days,
-    Row,
-    accounts_of,
-    answers,
-    charges,
-    cut_of,
-    days_of_both,
-    digits_of,
-    last_days,
+    BillExtent,
+    CommonDays,
+    CostExplorerExtent,
+    break_down,
+    find_common_days,
+    read_accounts,
+    read_charges,
+    read_cost_explorer,
+    read_digits,
+    read_last_usage_days,
 )
 
-_RULES = "2"
-"""To be raised when a rule of comparing changes: every month is then compared anew."""
+_RULES_VERSION = "3"
+"""To be raised when a rule, or the text of a note, changes: every month is then compared again."""
 
-
-_AS_GOOD = Fraction(3, 4)
-"""A Cost Explorer whose accounts fit a bill that much as well as the best one is compared, too."""
+_NEARLY_AS_GOOD = Fraction(3, 4)
+"""A Cost Explorer whose accounts fit a bill this much as well as the best one is compared, too."""
 
 
 def compare_charges(publication: Publication, limits: Limits) -> list[str]:
@@ -63,80 +65,96 @@ def compare_charges(publication: Publication, limits: Limits) -> list[str]:
         the months that were compared.
     """
     costs = publication.partitions(layout.COSTS)
-    explorer = publication.partitions(layout.EXPLORER)
-    before = publication.partitions(KEPT)
-    wanted: dict[str, set[str]] = {month: set() for _, month in explorer}
-    for entry in invoices_of(publication.ledger):
-        if entry.invoice_id:
-            wanted.setdefault(entry.billing_period, set()).add(entry.invoice_id)
-    done = []
-    for month in sorted({*wanted, *(month for _, month in before)}):
-        ids = sorted(wanted.get(month, ()))
-        inputs = [_inputs(records, month) for records in (costs, explorer)]
-        fingerprint = mark([_RULES, ids, *inputs])
-        kept = {source: r.fingerprint for (source, of), r in before.items() if of == month}
-        landed = [d for d in publication.ledger.deliveries(month=month) if d.rows_kept]
-        if set(kept.values()) == {fingerprint}:
+    cost_explorer = publication.partitions(layout.EXPLORER)
+    stored = publication.partitions(STORED_COMPARISONS)
+    invoice_ids: defaultdict[str, set[str]] = defaultdict(set)
+    for invoice in invoices_of(publication.ledger):
+        if invoice.invoice_id:
+            invoice_ids[invoice.billing_period].add(invoice.invoice_id)
+    compared = []
+    partition_months = {month for _, month in (*cost_explorer, *stored)}
+    for month in sorted(partition_months | invoice_ids.keys()):
+        ids = sorted(invoice_ids[month])
+        inputs = [_input_fingerprints(records, month) for records in (costs, cost_explorer)]
+        fingerprint = mark([_RULES_VERSION, ids, *inputs])
+        before = {source: r.fingerprint for (source, m), r in stored.items() if m == month}
+        if set(before.values()) == {fingerprint}:
             continue
-        found = _Month(publication, month, landed, ids).compared(limits)
-        for source in sorted({*found, *kept}):
-            publication.build(_record(source, month, fingerprint, found.get(source, [])))
-        done.append(month)
-    return done
+        comparisons = _MonthComparison(publication, month, ids).compare(limits)
+        for source in sorted({*comparisons, *before}):
+            rows = comparisons.get(source, [])
+            publication.build(_record((source, month), fingerprint, rows))
+        compared.append(month)
+    return compared
 
 
-def _inputs(records: dict[tuple[str, str], PartitionRecord], month: str) -> list[list[str]]:
-    return sorted([key, r.fingerprint] for (key, of), r in records.items() if of == month)
+def _input_fingerprints(
+    records: dict[tuple[str, str], PartitionRecord], month: str
+) -> list[list[str]]:
+    return sorted([key, r.fingerprint] for (key, m), r in records.items() if m == month)
 
 
-def _record(source: str, month: str, fingerprint: str, found: list[Comparison]) -> PartitionRecord:
+def _record(
+    source_month: tuple[str, str], fingerprint: str, comparisons: list[Comparison]
+) -> PartitionRecord:
+    source, month = source_month
     return PartitionRecord(
-        table_name=KEPT,
+        table_name=STORED_COMPARISONS,
         key=source,
         billing_period=month,
         fingerprint=fingerprint,
-        rows=len(found),
+        rows=len(comparisons),
         size_bytes=0,
         built_at=clock.now().isoformat(),
-        totals=as_kept(found),
+        totals=store_comparisons(comparisons),
     )
 
 
-class _Month:
+@dataclass(frozen=True)
+class _Pair:
+    """A bill and a Cost Explorer that are compared, on the days that both have."""
+
+    bill: DeliveryRecord
+    cost_explorer: str
+    days: CommonDays
+    accounts_of_other_bills: frozenset[str]
+
+
+class _MonthComparison:
     """Both sides of one month, as the publication will leave them.
 
     Args:
-        landed: deliveries of the month that have rows.
-        ids: of invoices that were entered.
+        invoice_ids: of invoices that were entered.
     """
 
-    def __init__(
-        self, publication: Publication, month: str, landed: list[DeliveryRecord], ids: list[str]
-    ) -> None:
+    def __init__(self, publication: Publication, month: str, invoice_ids: list[str]) -> None:
         self._publication = publication
         self._month = month
-        self._ids = ids
-        self._explorers = explorer_deliveries(landed, month)
-        names = {d.source for d in self._explorers}
+        self._invoice_ids = invoice_ids
+        landed = [d for d in publication.ledger.deliveries(month=month) if d.rows_kept]
+        self._cost_explorers = explorer_deliveries(landed, month)
+        names = {delivery.source for delivery in self._cost_explorers}
         self._bills = {d.source: d for d in landed if d.source not in names}
 
-    def compared(self, limits: Limits) -> dict[str, list[Comparison]]:
-        """What came of it, by source of bills."""
-        found: dict[str, list[Comparison]] = {source: [] for source in self._bills}
-        costs, explorer = self._files(layout.COSTS), self._files(layout.EXPLORER)
-        if not found or not costs:
-            return found
+    def compare(self, limits: Limits) -> dict[str, list[Comparison]]:
+        """Compare the month's charges; the comparisons by source of bills."""
+        comparisons: dict[str, list[Comparison]] = {source: [] for source in self._bills}
+        costs = self._partition_files(layout.COSTS)
+        cost_explorer = self._partition_files(layout.EXPLORER)
+        if not comparisons or not costs:
+            return comparisons
         with scratch_connection(self._publication.spill, limits) as connection:
-            _view(connection, layout.COSTS, costs)
-            for one in self._of_invoices(connection) if self._ids else ():
-                found[one.source].append(one)
-            if explorer:
-                _view(connection, layout.EXPLORER, explorer)
-                for one in self._of_explorers(connection):
-                    found[one.source].append(one)
-        return found
+            _create_view(connection, layout.COSTS, costs)
+            if self._invoice_ids:
+                for comparison in self._sum_by_invoice(connection):
+                    comparisons[comparison.source].append(comparison)
+            if cost_explorer:
+                _create_view(connection, layout.EXPLORER, cost_explorer)
+                for comparison in self._compare_with_cost_explorer(connection):
+                    comparisons[comparison.source].append(comparison)
+        return comparisons
 
-    def _files(self, table: str) -> list[str]:
+    def _partition_files(self, table: str) -> list[str]:
         records = self._publication.partitions(table, self._month)
         folder = self._publication.folder
         paths = (
@@ -146,120 +164,154 @@ class _Month:
         )
         return [str(path) for path in paths if path is not None]
 
-    def _of_invoices(self, connection: Connection) -> Iterator[Comparison]:
+    def _sum_by_invoice(self, connection: Connection) -> Iterator[Comparison]:
         """What the charges of the invoices that were entered bill; 0 where none has the id."""
         rows = connection.execute(
             "select x_Source, BillingCurrency, InvoiceId, sum(BilledCost),"
             " case when count(x_NetUnblendedCost) = count(*) then sum(x_NetUnblendedCost) end"
             f" from {layout.COSTS} where InvoiceId in (select unnest(?::varchar[])) group by all",
-            [self._ids],
+            [self._invoice_ids],
         ).fetchall()
-        sums = {tuple(key): cost for *key, cost, _ in rows}
-        nets = {tuple(key): net for *key, _, net in rows if net is not None}
+        billed = {tuple(key): cost for *key, cost, _ in rows}
+        net = {tuple(key): cost for *key, _, cost in rows if cost is not None}
+        kind = CounterpartKind.INVOICE
         for source, delivery in sorted(self._bills.items()):
             for currency in delivery.billed_by_currency():
-                for name in self._ids:
-                    key = (source, currency, name)
-                    said = Comparison(source, self._month, currency, INVOICE, name, BILLED)
-                    yield replace(said, ours=sums.get(key, Decimal(0)))
-                    if key in nets:
-                        yield replace(said, cost_basis=NET, ours=nets[key])
+                for invoice_id in self._invoice_ids:
+                    key = (source, currency, invoice_id)
+                    base = Comparison(source, self._month, currency, kind, invoice_id)
+                    amount = billed.get(key, Decimal(0))
+                    yield replace(base, cost_basis=Basis.BILLED, ours=amount)
+                    if key in net:
+                        yield replace(base, cost_basis=Basis.NET_BILLED, ours=net[key])
 
-    def _of_explorers(self, connection: Connection) -> Iterator[Comparison]:
-        accounts = accounts_of(connection)
-        last = last_days(connection)
+    def _compare_with_cost_explorer(self, connection: Connection) -> Iterator[Comparison]:
+        accounts = read_accounts(connection)
+        last_days = read_last_usage_days(connection)
         for bill, delivery in sorted(self._bills.items()):
-            met = False
-            for explorer in self._explorers:
-                why = self._meets(accounts, bill, explorer.source)
-                if why is None:
+            is_matched = False
+            for cost_explorer in self._cost_explorers:
+                obstacle = self._find_obstacle(accounts, bill, cost_explorer.source)
+                if obstacle is None:
                     continue
-                met = True
-                known = days_of(self._publication.ledger, explorer.source)
-                days = days_of_both(
-                    self._month, known, delivery.landed_at, last.get(bill), explorer.landed_at
-                )
-                if not why and not days.days:
-                    why = "Cost Explorer and the bill have no whole day in common"
-                if why:
-                    yield from self._not_checked(bill, explorer.source, why)
-                else:
-                    yield from self._pair(connection, accounts, bill, explorer.source, days)
-            if not met:
-                why = "Cost Explorer and the bill have no accounts in common"
-                yield from self._not_checked(bill, None, why)
+                is_matched = True
+                days = self._common_days(delivery, last_days.get(bill), cost_explorer)
+                if not obstacle and not days.days:
+                    obstacle = "Cost Explorer and the bill have no complete day in common"
+                if obstacle:
+                    yield from self._not_checked(bill, cost_explorer.source, obstacle)
+                    continue
+                left_out = self._accounts_of_other_bills(accounts, bill)
+                pair = _Pair(delivery, cost_explorer.source, days, left_out)
+                yield from self._compare_pair(connection, pair)
+            if not is_matched:
+                note = "Cost Explorer and the bill have no accounts in common"
+                yield from self._not_checked(bill, None, note)
 
-    def _meets(self, accounts: dict[str, set[str]], bill: str, explorer: str) -> str | None:
-        """Whether they tell of the same accounts: '' yes, None no, else why it is not known.
+    def _common_days(
+        self, bill: DeliveryRecord, last_usage_day: date | None, cost_explorer: DeliveryRecord
+    ) -> CommonDays:
+        days = days_of(self._publication.ledger, cost_explorer.source)
+        return find_common_days(
+            self._month,
+            BillExtent(bill.landed_at, last_usage_day),
+            CostExplorerExtent(cost_explorer.landed_at, days),
+        )
+
+    def _accounts_of_other_bills(self, accounts: dict[str, set[str]], bill: str) -> frozenset[str]:
+        all_accounts = {a for name in self._bills for a in accounts.get(name, ())}
+        return frozenset(all_accounts - accounts[bill])
+
+    def _find_obstacle(
+        self, accounts: dict[str, set[str]], bill: str, cost_explorer: str
+    ) -> str | None:
+        """Find out whether both cover the same accounts.
 
         They do when Cost Explorer has at least half of the bill's accounts, and none of the others
-        fits it much better: an account that moves between two payers is on both bills, and makes
-        the one's Cost Explorer no counterpart of the other's bill.
+        fits it much better: an account that moves between two payers is on both bills, and does
+        not make one payer's Cost Explorer a counterpart of the other's bill.
+
+        Returns:
+            '' if they do, None if they do not, else why it cannot be known.
         """
-        mine, theirs = accounts.get(bill, set()), accounts.get(explorer, set())
-        if theirs and theirs != {""}:
-            best = max(_fit(mine, accounts.get(one.source, set())) for one in self._explorers)
-            fits = _fit(mine, theirs) >= best * _AS_GOOD
-            return "" if fits and len(mine & theirs) * 2 >= len(mine) > 0 else None
+        bill_accounts = accounts.get(bill, set())
+        cost_explorer_accounts = accounts.get(cost_explorer, set())
+        if cost_explorer_accounts and cost_explorer_accounts != {""}:
+            best = max(
+                _overlap(bill_accounts, accounts.get(delivery.source, set()))
+                for delivery in self._cost_explorers
+            )
+            fits = _overlap(bill_accounts, cost_explorer_accounts) >= best * _NEARLY_AS_GOOD
+            common = len(bill_accounts & cost_explorer_accounts)
+            return "" if fits and common * 2 >= len(bill_accounts) > 0 else None
         if len({frozenset(accounts.get(name, ())) for name in self._bills}) > 1:
-            return "its answer is not by account, and the bills are of several sets of accounts"
+            return "its data is not by account, and the tenant's bills cover different accounts"
         return ""
 
-    def _not_checked(self, bill: str, explorer: str | None, why: str) -> Iterator[Comparison]:
+    def _not_checked(self, bill: str, cost_explorer: str | None, note: str) -> Iterator[Comparison]:
+        kind = CounterpartKind.COST_EXPLORER
         for currency in self._bills[bill].billed_by_currency():
-            yield Comparison(bill, self._month, currency, EXPLORER, explorer, note=why)
+            yield Comparison(bill, self._month, currency, kind, cost_explorer, note=note)
 
-    def _pair(
-        self,
-        connection: Connection,
-        accounts: dict[str, set[str]],
-        bill: str,
-        explorer: str,
-        days: Days,
-    ) -> Iterator[Comparison]:
-        """One bill and one Cost Explorer, in every currency of the bill and on both bases."""
-        of_others = {a for name in self._bills for a in accounts.get(name, ())} - accounts[bill]
-        ours = charges(connection, bill, days)
-        theirs = answers(connection, explorer, days, of_others)
-        currencies = {row.currency for row in theirs}
-        words = days.words + ("; accounts of other bills left out" if of_others else "")
-        shared = {
-            "digits": digits_of(connection, explorer),
-            "excused": days.may_change,
-            "scope": words,
-            "names": _names([*theirs, *ours]),
-        }
-        for currency in self._bills[bill].billed_by_currency():
-            said = Comparison(bill, self._month, currency, EXPLORER, explorer)
-            if currencies and currency not in currencies:
-                yield replace(
-                    said, note=f"Cost Explorer answers in {', '.join(sorted(currencies))}"
-                )
-                continue
-            mine = [row for row in theirs if row.currency == currency]
-            for basis in (BILLED, EFFECTIVE):
-                one = replace(said, cost_basis=basis)
-                if any((r.billed if basis == BILLED else r.effective) is None for r in mine):
-                    why = f"Cost Explorer did not say the {BASIS_WORDS[basis]} of all these days"
-                    yield replace(one, note=why)
-                    continue
-                cuts = (cut_of(ours, currency, basis), cut_of(mine, currency, basis))
-                yield from compare_cuts(one, Sides(*cuts, **shared))  # type: ignore[arg-type]
+    def _compare_pair(self, connection: Connection, pair: _Pair) -> Iterator[Comparison]:
+        """Compare one bill with one Cost Explorer, in every currency of the bill."""
+        bill, left_out = pair.bill.source, pair.accounts_of_other_bills
+        charges = read_charges(connection, bill, pair.days)
+        cost_explorer = read_cost_explorer(connection, pair.cost_explorer, pair.days, left_out)
+        scope = pair.days.description + ("; accounts of other bills left out" if left_out else "")
+        breakdown = Breakdown(
+            charges,
+            cost_explorer,
+            read_digits(connection, pair.cost_explorer),
+            pair.days.may_change,
+            scope,
+            _service_names([*cost_explorer["service"], *charges["service"]]),
+        )
+        kind = CounterpartKind.COST_EXPLORER
+        for currency in pair.bill.billed_by_currency():
+            base = Comparison(bill, self._month, currency, kind, pair.cost_explorer)
+            yield from _compare_currency(base, currency, breakdown)
 
 
-def _fit(mine: set[str], theirs: set[str]) -> Fraction:
-    """How much of both sides' accounts both have."""
-    return Fraction(len(mine & theirs), len(mine | theirs) or 1)
+def _compare_currency(
+    base: Comparison, currency: str, breakdown: Breakdown
+) -> Iterator[Comparison]:
+    """Compare one currency on both cost bases.
+
+    Args:
+        breakdown: both sides in all currencies and on both bases (SERVICE_COSTS).
+    """
+    currencies = sorted(set(breakdown.cost_explorer["currency"]))
+    if currencies and currency not in currencies:
+        yield replace(base, note=f"Cost Explorer reports in {', '.join(currencies)}")
+        return
+    in_currency = breakdown.cost_explorer.filter(pl.col("currency") == currency)
+    for basis in (Basis.BILLED, Basis.EFFECTIVE):
+        comparison = replace(base, cost_basis=basis)
+        if in_currency[basis.value].null_count():
+            note = f"Cost Explorer does not state the {BASIS_NAMES[basis]} of all these days"
+            yield replace(comparison, note=note)
+            continue
+        sides = replace(
+            breakdown,
+            charges=break_down(breakdown.charges, currency, basis),
+            cost_explorer=break_down(breakdown.cost_explorer, currency, basis),
+        )
+        yield from compare_breakdown(comparison, sides)
 
 
-def _view(connection: Connection, table: str, files: list[str]) -> None:
+def _overlap(accounts: set[str], other_accounts: set[str]) -> Fraction:
+    """The share of all accounts of both that both have."""
+    return Fraction(len(accounts & other_accounts), len(accounts | other_accounts) or 1)
+
+
+def _create_view(connection: Connection, table: str, files: list[str]) -> None:
     connection.execute(
         f"create temp view {table} as from"
         f" read_parquet({texts(files)}, hive_partitioning = false, union_by_name = true)"
     )
 
 
-def _names(rows: list[Row]) -> dict[str, str]:
-    """Service key -> the name to show: the bill's, or Cost Explorer's."""
-    found = sorted({row.service: None for row in rows}, key=is_main_name)
-    return {service_key(name): name for name in found}
+def _service_names(names: list[str]) -> dict[str, str]:
+    """Service key -> the name to show: the last of those given, main names before others."""
+    return {service_key(name): name for name in sorted(dict.fromkeys(names), key=is_main_name)}

@@ -1,18 +1,18 @@
-"""What charges and Cost Explorer's days sum to, by account and service: the reading of both.
+"""What charges and Cost Explorer's days cost by account and service: the reading of both sides.
 
-Put here: the days that are compared, one query per side. Keep out: which bill meets which Cost
-Explorer (versus_explorer.py), judging (explorer_cuts.py).
+Put here: the days that are compared, one query per side. Keep out: which bill is compared with
+which Cost Explorer (cost_explorer_comparison.py), comparing (cost_explorer_breakdown.py).
 
 Reads: views `costs` and `cost_explorer_daily` of one month, on the connection it is given
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
-from typing import NamedTuple
+
+import polars as pl
 
 from finops_pipeline.contracts.known_differences import (
     DIGITS_OF_API,
@@ -24,116 +24,142 @@ from finops_pipeline.contracts.known_differences import (
 )
 from finops_pipeline.lake.duck import Connection, text
 from finops_pipeline.lake.layout import COSTS, EXPLORER
-from finops_pipeline.money import exact_sum
-from finops_pipeline.reconciliation.comparisons import ALL_DAYS, BILLED
-from finops_pipeline.reconciliation.cost_explorer_breakdown import Cut, Key, Sum
+from finops_pipeline.reconciliation.comparisons import ALL_DAYS, Basis
+from finops_pipeline.reconciliation.cost_explorer_breakdown import COST_TYPE
 from finops_pipeline.tenants.months import closed_from, end_day, first_day
 
-
-class Row(NamedTuple):
-    """Values of one account, service and currency; a cost is None where it is not known of all."""
-
-    account: str
-    service: str
-    currency: str
-    values: int
-    billed: Decimal | None
-    effective: Decimal | None
+SERVICE_COSTS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "account": pl.String,
+    "service": pl.String,
+    "currency": pl.String,
+    "value_count": pl.Int64,
+    Basis.BILLED.value: COST_TYPE,
+    Basis.EFFECTIVE.value: COST_TYPE,
+}
+"""Columns of a frame of one side: costs by account, service and currency; a cost is null where
+not every value states it."""
 
 
 @dataclass(frozen=True)
-class Days:
-    """The days that a bill and Cost Explorer both have: all of the month, or these.
+class BillExtent:
+    """When a bill landed (ISO time), and the latest day of its usage."""
 
-    `may_change`: AWS calls one of them estimated, or says nothing and was asked too early.
+    landed_at: str
+    last_usage_day: date | None
+
+
+@dataclass(frozen=True)
+class CostExplorerExtent:
+    """When Cost Explorer's data landed (ISO time), and its days.
+
+    `days`: day -> whether AWS marks it as estimated; None: the data does not say.
+    """
+
+    landed_at: str
+    days: Mapping[date, bool | None]
+
+
+@dataclass(frozen=True)
+class CommonDays:
+    """The days that a bill and Cost Explorer both have: all of the month, or some.
+
+    `may_change`: AWS marks one of them as estimated, or does not say and was asked too early.
     """
 
     days: tuple[date, ...]
-    all_of_month: bool
+    is_whole_month: bool
     may_change: bool
-    words: str
+    description: str
 
     def sql(self, column: str) -> str:
         """SQL condition on a column."""
-        if self.all_of_month:
+        if self.is_whole_month:
             return "true"
-        listed = ", ".join(f"date {text(day.isoformat())}" for day in self.days)
-        return f"cast({column} as date) in ({listed})"
+        days = ", ".join(f"date {text(day.isoformat())}" for day in self.days)
+        return f"cast({column} as date) in ({days})"
 
 
-def days_of_both(
-    month: str,
-    known: Mapping[date, bool | None],
-    bill_landed: str,
-    bill_last: date | None,
-    explorer_landed: str,
-) -> Days:
-    """Days that both have whole: of a running bill, those before its latest.
-
-    Args:
-        known: Cost Explorer's days -> whether AWS calls them estimated (None: unsaid).
-        bill_last: the latest day of its usage.
-    """
+def find_common_days(month: str, bill: BillExtent, cost_explorer: CostExplorerExtent) -> CommonDays:
+    """Find the days that both have completely: of a running bill, those before its latest."""
     first, end = first_day(month), end_day(month)
-    grows = bill_landed[:10] < str(end + timedelta(days=1))
-    known = {day: said for day, said in known.items() if first <= day < end}
-    days = tuple(sorted(d for d in known if not (grows and bill_last and d >= bill_last)))
-    early = explorer_landed[:10] < str(closed_from(month))
-    may_change = any(known[day] or (known[day] is None and early) for day in days)
+    is_running = bill.landed_at[:10] < str(end + timedelta(days=1))
+    last = bill.last_usage_day if is_running else None
+    estimated = {
+        day: is_estimated
+        for day, is_estimated in sorted(cost_explorer.days.items())
+        if first <= day < end and not (last and day >= last)
+    }
+    days = tuple(estimated)
+    is_early = cost_explorer.landed_at[:10] < str(closed_from(month))
+    may_change = any(flag or (flag is None and is_early) for flag in estimated.values())
     if len(days) == (end - first).days:
-        return Days(days, True, may_change, ALL_DAYS)
-    words = f"{len(days)} days from {days[0]} to {days[-1]}" if days else ""
-    if grows:
-        words += f" ({KNOWN_DIFFERENCES[PARTIAL_DAY]})"
-    return Days(days, False, may_change, words)
+        return CommonDays(days, True, may_change, ALL_DAYS)
+    description = f"{len(days)} days from {days[0]} to {days[-1]}" if days else ""
+    if is_running:
+        description += f" ({KNOWN_DIFFERENCES[PARTIAL_DAY]})"
+    return CommonDays(days, False, may_change, description)
 
 
-def charges(connection: Connection, bill: str, days: Days) -> list[Row]:
-    """A bill's charges of these days. Taxes are a service of their own, as in Cost Explorer."""
-    rows = connection.execute(
-        "select coalesce(SubAccountId, ''),"
-        f" case when ChargeCategory = 'Tax' then {text(TAX)} else ServiceName end,"
-        f" BillingCurrency, count(*), sum(BilledCost), sum(EffectiveCost) from {COSTS}"
-        f" where x_Source = {text(bill)} and {days.sql('ChargePeriodStart')} group by all"
-    ).fetchall()
-    return [Row(*row) for row in rows]
+def read_charges(connection: Connection, bill: str, days: CommonDays) -> pl.DataFrame:
+    """Read a bill's charges of some days as SERVICE_COSTS.
+
+    Taxes are a service of their own, as in Cost Explorer.
+    """
+    return _read_costs(
+        connection,
+        "select coalesce(SubAccountId, '') as account,"
+        f" case when ChargeCategory = 'Tax' then {text(TAX)} else ServiceName end as service,"
+        " BillingCurrency as currency, count(*) as value_count, sum(BilledCost) as billed_cost,"
+        f" sum(EffectiveCost) as effective_cost from {COSTS}"
+        f" where x_Source = {text(bill)} and {days.sql('ChargePeriodStart')} group by all",
+    )
 
 
-def answers(connection: Connection, explorer: str, days: Days, without: Set[str]) -> list[Row]:
-    """Cost Explorer's values of these days, without some accounts."""
-    rows = connection.execute(
-        "select coalesce(sub_account_id, ''), coalesce(service_name, ''), billing_currency,"
-        " count(*), case when count(billed_cost) = count(*) then sum(billed_cost) end,"
+def read_cost_explorer(
+    connection: Connection, source: str, days: CommonDays, accounts_left_out: Set[str]
+) -> pl.DataFrame:
+    """Read Cost Explorer's values of some days as SERVICE_COSTS, without some accounts."""
+    costs = _read_costs(
+        connection,
+        "select coalesce(sub_account_id, '') as account, coalesce(service_name, '') as service,"
+        " billing_currency as currency, count(*) as value_count,"
+        " case when count(billed_cost) = count(*) then sum(billed_cost) end as billed_cost,"
         " case when count(effective_cost) = count(*) then sum(effective_cost) end"
-        f" from {EXPLORER} where source = {text(explorer)} and {days.sql('charge_date')}"
-        " group by all"
-    ).fetchall()
-    return [Row(*row) for row in rows if row[0] not in without]
+        f" as effective_cost from {EXPLORER}"
+        f" where source = {text(source)} and {days.sql('charge_date')} group by all",
+    )
+    return costs.filter(~pl.col("account").is_in(sorted(accounts_left_out)))
 
 
-def digits_of(connection: Connection, explorer: str) -> int:
+def _read_costs(connection: Connection, query: str) -> pl.DataFrame:
+    """Read a query's answer by way of Arrow, so that decimals stay decimals."""
+    return pl.DataFrame(connection.sql(query).to_arrow_table(), schema=SERVICE_COSTS)
+
+
+def read_digits(connection: Connection, cost_explorer: str) -> int:
     """Decimals that Cost Explorer's values are rounded to: the most that any of them shows."""
-    spelled = "length(rtrim(split_part({}::varchar, '.', 2), '0'))"
-    row = connection.execute(
-        f"select greatest(max({spelled.format('billed_cost')}),"
-        f" max({spelled.format('effective_cost')})) from {EXPLORER} where source = {text(explorer)}"
-    ).fetchone()
-    return min(max((row and row[0]) or 0, DIGITS_OF_CONSOLE), DIGITS_OF_API)
+    decimals = "length(rtrim(split_part({}::varchar, '.', 2), '0'))"
+    ((digits,),) = connection.execute(
+        f"select greatest(max({decimals.format('billed_cost')}),"
+        f" max({decimals.format('effective_cost')})) from {EXPLORER}"
+        f" where source = {text(cost_explorer)}"
+    ).fetchall()  # all: DuckDB refuses the next query while an answer is not read to its end
+    return min(max(digits or 0, DIGITS_OF_CONSOLE), DIGITS_OF_API)
 
 
-def accounts_of(connection: Connection) -> dict[str, set[str]]:
-    """Accounts that have costs, by source of either side; '' where it does not say."""
-    found: dict[str, set[str]] = {}
+def read_accounts(connection: Connection) -> dict[str, set[str]]:
+    """Accounts that have costs, by source of either side; '' where it does not state them."""
+    accounts: dict[str, set[str]] = {}
     rows = connection.execute(
         f"select x_Source, coalesce(SubAccountId, '') from {COSTS} group by all union all"
         f" select source, coalesce(sub_account_id, '') from {EXPLORER} group by all"
     ).fetchall()
     for source, account in rows:
-        found.setdefault(source, set()).add(account)
-    return found
+        accounts.setdefault(source, set()).add(account)
+    return accounts
 
 
-def last_days(connection: Connection) -> dict[str, date]:
+def read_last_usage_days(connection: Connection) -> dict[str, date]:
     """The latest day of each bill's usage."""
     query = connection.execute(
         f"select x_Source, max(cast(ChargePeriodStart as date)) from {COSTS}"
@@ -142,13 +168,17 @@ def last_days(connection: Connection) -> dict[str, date]:
     return dict(query.fetchall())
 
 
-def cut_of(rows: Iterable[Row], currency: str, basis: str) -> Cut:
-    """Sums of one currency and cost basis, services by the key they are compared by."""
-    found: dict[Key, Sum] = {}
-    for row in rows:
-        cost = row.billed if basis == BILLED else row.effective
-        if row.currency == currency and cost is not None:
-            key = (row.account, service_key(row.service))
-            before = found.get(key, Sum())
-            found[key] = Sum(before.values + row.values, exact_sum([before.cost, cost]))
-    return found
+def break_down(costs: pl.DataFrame, currency: str, basis: Basis) -> pl.DataFrame:
+    """Costs of one currency and cost basis, with the key by which services are compared.
+
+    Returns:
+        a frame of costs as cost_explorer_breakdown.py describes it.
+    """
+    chosen = costs.filter((pl.col("currency") == currency) & pl.col(basis.value).is_not_null())
+    keys = [service_key(name) for name in chosen["service"]]
+    return chosen.select(
+        "account",
+        pl.Series("service", keys, dtype=pl.String),
+        "value_count",
+        pl.col(basis.value).alias("cost"),
+    )

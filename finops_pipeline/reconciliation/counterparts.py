@@ -1,101 +1,105 @@
-"""What a delivery is held against, as far as the ledger knows: files, Cost Explorer, invoices.
+"""What a delivery is compared with, as far as the ledger knows: files, Cost Explorer, invoices.
 
-Put here: gathering the comparisons of a source's month, also those that were kept. Keep out:
-making those that read charges (versus_explorer.py), what follows for the month (reconcile.py).
+Put here: gathering the comparisons of a source's month, including stored ones. Keep out: making
+those that read charges (cost_explorer_comparison.py), the state that follows (statuses.py).
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 
 from finops_pipeline import clock
 from finops_pipeline.contracts.known_differences import ESTIMATED, KNOWN_DIFFERENCES
 from finops_pipeline.ledger.cost_explorer_days import days_of
 from finops_pipeline.ledger.invoice_entries import invoices_of
-from finops_pipeline.ledger.ledger import DeliveryRecord, Ledger, PartitionRecord
+from finops_pipeline.ledger.ledger import Ledger, PartitionRecord
 from finops_pipeline.reconciliation.comparisons import (
-    DIFFERS,
-    EXPLAINED,
-    EXPLORER,
-    INVOICE,
+    BilledAmounts,
     Comparison,
-    kept_of,
-    with_files,
-    with_manifest,
+    ComparisonState,
+    CounterpartKind,
+    compare_with_files,
+    compare_with_manifest,
+    read_comparisons,
 )
-from finops_pipeline.reconciliation.invoice_comparison import in_other_currencies, with_invoices
+from finops_pipeline.reconciliation.invoice_comparison import (
+    BillAmount,
+    compare_unbilled_currencies,
+    compare_with_invoices,
+)
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import closed_from, month_of
 
 
 class Counterparts:
-    """Of all of a tenant's bills; read once.
+    """The counterparts of all of a tenant's bills, read once.
 
     Args:
-        kept: comparisons with charges, by (source, month).
+        stored: comparisons with charges, by (source, month).
     """
 
     def __init__(
-        self, tenant: Tenant, ledger: Ledger, kept: dict[tuple[str, str], PartitionRecord]
+        self, tenant: Tenant, ledger: Ledger, stored: dict[tuple[str, str], PartitionRecord]
     ) -> None:
-        self._kept = kept
+        self._stored = stored
         self._invoices = invoices_of(ledger)
-        self._estimated: dict[tuple[str, str], int] = {}
+        self._estimated_days: Counter[tuple[str, str]] = Counter()
         for source in tenant.explorers:
-            for day, said in days_of(ledger, source).items():
-                month = (source, month_of(day))
-                self._estimated[month] = self._estimated.get(month, 0) + bool(said)
+            for day, is_estimated in days_of(ledger, source).items():
+                if is_estimated:
+                    self._estimated_days[source, month_of(day)] += 1
 
-    def estimated(self, explorer: str | None, month: str) -> int:
-        """Days of a month that AWS calls estimated."""
-        return self._estimated.get((explorer or "", month), 0)
+    def count_estimated_days(self, cost_explorer: str | None, month: str) -> int:
+        """Count the days of a month that AWS marks as estimated."""
+        return self._estimated_days[cost_explorer or "", month]
 
-    def compared(
-        self,
-        delivery: DeliveryRecord,
-        of_files: dict[str, Decimal],
-        of_charges: dict[str, Decimal],
-        net: dict[str, Decimal],
-        missing: list[str],
+    def compare(self, amounts: BilledAmounts) -> list[Comparison]:
+        """Compare a delivery with all its counterparts."""
+        delivery = amounts.delivery
+        comparisons = [*compare_with_files(amounts), compare_with_manifest(delivery)]
+        if amounts.projects_not_built:
+            return comparisons
+        record = self._stored.get((delivery.source, delivery.billing_period))
+        stored = [self._without_excuse(c) for c in (read_comparisons(record) if record else [])]
+        for currency in amounts.files:
+            comparisons += self._compare_currency(amounts, currency, stored)
+        comparisons += compare_unbilled_currencies(delivery, amounts.files, self._invoices)
+        return comparisons
+
+    def _compare_currency(
+        self, amounts: BilledAmounts, currency: str, stored: Sequence[Comparison]
     ) -> list[Comparison]:
-        """All comparisons of a delivery.
+        """Compare one currency's charges with Cost Explorer, then with invoices."""
+        key = (amounts.delivery.source, amounts.delivery.billing_period, currency)
+        kind = CounterpartKind.COST_EXPLORER
+        with_cost_explorer = [
+            c for c in stored if c.against == kind and c.billing_currency == currency
+        ] or [Comparison(*key, kind, note="no Cost Explorer source has days of this month")]
+        bill = BillAmount(*key, amounts.charges[currency], amounts.net_charges.get(currency))
+        sums_by_id = [c for c in stored if c.against == CounterpartKind.INVOICE]
+        return [*with_cost_explorer, *compare_with_invoices(bill, self._invoices, sums_by_id)]
 
-        Args:
-            of_files, of_charges: billed cost per currency.
-            net: of the charges, net of private discounts, where each states it.
-            missing: projects whose charges are not built as they stand; then nothing is compared.
+    def _without_excuse(self, comparison: Comparison) -> Comparison:
+        """Turn a difference excused by days that could change into one that counts.
+
+        The console's CSV does not say whether days are estimated, and importing the same file
+        again changes nothing; so the clock ends the excuse.
         """
-        key = (delivery.source, delivery.billing_period)
-        both = {currency: (of_charges[currency], of_files[currency]) for currency in of_files}
-        found = [*with_files(delivery, both, missing), with_manifest(delivery)]
-        if missing:
-            return found
-        record = self._kept.get(key)
-        kept = [self._closed(one) for one in (kept_of(record) if record else [])]
-        by_id = [one for one in kept if one.against == INVOICE]
-        for currency in of_files:
-            explorer = [c for c in kept if (c.against, c.billing_currency) == (EXPLORER, currency)]
-            note = "no Cost Explorer source has days of this month"
-            nothing = Comparison(*key, currency, EXPLORER, note=note)
-            found += explorer or [nothing]
-            bills = (of_charges[currency], net.get(currency))
-            found += with_invoices(*key, currency, bills, self._invoices, by_id)
-        found += in_other_currencies(*key, of_files, self._invoices)
-        return found
-
-    def _closed(self, one: Comparison) -> Comparison:
-        """What was excused while days could change is a difference when they can no more.
-
-        The console's CSV does not say whether days are estimated, and bringing the same one again
-        changes nothing: so it is the clock that ends the excuse.
-        """
-        month = one.billing_period
-        excused = one.state == EXPLAINED and KNOWN_DIFFERENCES[ESTIMATED] in (one.note or "")
-        if not excused or self.estimated(one.counterpart, month) or may_change(month):
-            return one
-        note = "its days may be from before the month was closed: bring them in again"
-        return replace(one, state=DIFFERS, note=note)
+        month = comparison.billing_period
+        note = comparison.note or ""
+        is_excused = (
+            comparison.state == ComparisonState.EXPLAINED and KNOWN_DIFFERENCES[ESTIMATED] in note
+        )
+        if (
+            not is_excused
+            or self.count_estimated_days(comparison.counterpart, month)
+            or may_change(month)
+        ):
+            return comparison
+        note = "its days may date from before the month was closed: import them again"
+        return replace(comparison, state=ComparisonState.DIFFERS, note=note)
 
 
 def may_change(month: str) -> bool:

@@ -1,7 +1,7 @@
-"""What was believed of a month when, and what changed between two of its deliveries.
+"""The deliveries of a month in order: what each billed, and what changed between two of them.
 
 Put here: reading the ledger's deliveries as a history. Keep out: the state of the published one
-(reconcile.py), months that are missing (gaps.py), how it is shown (cli).
+(statuses.py), months that are missing (application/gaps.py), how it is shown (cli).
 
 Reads: ledger
 """
@@ -9,7 +9,7 @@ Reads: ledger
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,11 +18,11 @@ from finops_pipeline.ledger.ledger import DeliveryRecord, Ledger, TotalRecord
 from finops_pipeline.money import difference, exact_sum
 
 BY_HAND = "by hand"
-"""What stands for AWS's id of a delivery that was brought by `finops ingest-file`."""
+"""Stands for AWS's id of a delivery that was brought by `finops ingest-file`."""
 
 
 @dataclass(frozen=True)
-class Believed:
+class DeliveryVersion:
     """What one delivery of a month billed in one currency.
 
     `id` names it in `finops diff`; `change` is the difference to the delivery before it, None
@@ -56,11 +56,11 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class DeliveryComparison:
     """Two deliveries of a month and what differs, largest difference first.
 
     `changes` holds every line whose rows or cost differ: their differences add up to the
-    difference of the two bills, exactly. `note` says what could not be told apart.
+    difference of the two bills, exactly. `note` says what could not be distinguished.
     """
 
     before: DeliveryRecord
@@ -70,100 +70,113 @@ class Comparison:
 
 
 def short_id(record: DeliveryRecord) -> str:
-    """The first letters of a delivery's checksum, with the count of a repeated one."""
-    digest, dot, count = record.delivery_id.partition(".")
-    return digest[:10] + dot + count
+    """The first characters of a delivery's fingerprint, with the count of a repeated one."""
+    fingerprint, dot, count = record.delivery_id.partition(".")
+    return fingerprint[:10] + dot + count
 
 
-def deliveries_of(ledger: Ledger, what: str, source: str, month: str) -> list[DeliveryRecord]:
-    """A month's deliveries in the order they landed; the last is the published one.
+def list_deliveries(ledger: Ledger, tenant: str, source: str, month: str) -> list[DeliveryRecord]:
+    """List a month's deliveries in the order they landed; the last is the published one.
 
     Raises:
         Unknown: none has landed.
     """
-    found = ledger.every_delivery(source, month)
-    if found:
-        return found
-    landed = sorted(d.billing_period for d in ledger.deliveries(source))
-    there = f"it has {landed[0]} to {landed[-1]}" if landed else "nothing of it has landed"
+    deliveries = ledger.every_delivery(source, month)
+    if deliveries:
+        return deliveries
+    months = sorted(delivery.billing_period for delivery in ledger.deliveries(source))
+    extent = f"it has {months[0]} to {months[-1]}" if months else "nothing of it has landed"
     raise Unknown(
-        f"no delivery of {what}/{source} {month} has landed ({there})",
-        cure=f"See what is missing and why: finops gaps {what}",
+        f"no delivery of {tenant}/{source} {month} has landed ({extent})",
+        cure=f"See what is missing and why: finops gaps {tenant}",
     )
 
 
-def believed(records: list[DeliveryRecord]) -> list[Believed]:
-    """One row per delivery and currency, in the order the deliveries landed."""
-    rows: list[Believed] = []
+def list_versions(records: Sequence[DeliveryRecord]) -> list[DeliveryVersion]:
+    """List one row per delivery and currency, in the order the deliveries landed."""
+    versions: list[DeliveryVersion] = []
     before: dict[str, Decimal] | None = None
     for record in records:
-        now = record.billed_by_currency()
-        said = (
-            record.landed_at,
-            short_id(record),
-            record.execution_id or BY_HAND,
-            "current" if record.current else "superseded",
-            record.rows_read,
-            record.rows_quarantined,
-        )
-        for currency in sorted({*now, *(before or {})}):
-            cost = now.get(currency, Decimal(0))
-            was = None if before is None else before.get(currency, Decimal(0))
-            change = None if was is None else difference(cost, was)
-            rows.append(Believed(*said, currency, cost, change))
-        if not now and not before:
-            rows.append(Believed(*said, None, Decimal(0), None))
-        before = now
-    return rows
+        billed = record.billed_by_currency()
+        versions += _versions_of(record, billed, before)
+        before = billed
+    return versions
 
 
-def choose(records: list[DeliveryRecord], name: str) -> DeliveryRecord:
-    """The delivery of that id: as `history` shows it, AWS's own, or the beginning of either.
+def _versions_of(
+    record: DeliveryRecord, billed: dict[str, Decimal], before: dict[str, Decimal] | None
+) -> list[DeliveryVersion]:
+    """The rows of one delivery; one row without a currency when neither it nor the last bills."""
+    shared = (
+        record.landed_at,
+        short_id(record),
+        record.execution_id or BY_HAND,
+        "current" if record.current else "superseded",
+        record.rows_read,
+        record.rows_quarantined,
+    )
+    if not billed and not before:
+        return [DeliveryVersion(*shared, None, Decimal(0), None)]
+    versions = []
+    for currency in sorted({*billed, *(before or {})}):
+        cost = billed.get(currency, Decimal(0))
+        previous = None if before is None else before.get(currency, Decimal(0))
+        change = None if previous is None else difference(cost, previous)
+        versions.append(DeliveryVersion(*shared, currency, cost, change))
+    return versions
+
+
+def choose_delivery(records: Sequence[DeliveryRecord], name: str) -> DeliveryRecord:
+    """Choose a delivery by its id as `history` shows it, AWS's own id, or a prefix of either.
 
     Raises:
-        Unknown: there is none, or more than one.
+        Unknown: no delivery has it, or more than one.
     """
     exact = [r for r in records if name in (short_id(r), r.delivery_id, r.execution_id)]
-    begins = [
+    by_prefix = [
         r for r in records if r.delivery_id.startswith(name) or r.execution_id.startswith(name)
     ]
-    found = exact or begins
-    if name and len(found) == 1:
-        return found[0]
-    there = ", ".join(f"{short_id(r)} ({r.execution_id or BY_HAND})" for r in records)
+    matches = exact or by_prefix
+    if name and len(matches) == 1:
+        return matches[0]
+    choices = ", ".join(f"{short_id(r)} ({r.execution_id or BY_HAND})" for r in records)
     raise Unknown(
-        f"{len(found) if name else 'no'} deliveries are named {name!r}",
+        f"{len(matches) if name else 'no'} deliveries are named {name!r}",
         "one of the month's deliveries",
-        f"There are {there}",
+        f"There are {choices}",
     )
 
 
-def compare(before: DeliveryRecord, after: DeliveryRecord) -> Comparison:
-    """What differs between two deliveries, by currency, line item type, service and account."""
-    # Deliveries that landed before services were kept have none: then no line tells them apart.
-    known = [any(t.service for t in r.totals) or not r.totals for r in (before, after)]
-    by_service = all(known)
-    was, now = _sums(before.totals, by_service), _sums(after.totals, by_service)
+def compare_deliveries(before: DeliveryRecord, after: DeliveryRecord) -> DeliveryComparison:
+    """Compare two deliveries by currency, line item type, service and account."""
+    # Deliveries that landed before services were recorded have none to tell their lines apart.
+    by_service = all(
+        any(total.service for total in record.totals) or not record.totals
+        for record in (before, after)
+    )
+    sums_before, sums_after = _sums(before.totals, by_service), _sums(after.totals, by_service)
     changes = []
-    for key in sorted(was.keys() | now.keys()):
-        rows_before, cost_before = was.get(key, (0, Decimal(0)))
-        rows_after, cost_after = now.get(key, (0, Decimal(0)))
+    for key in sorted(sums_before.keys() | sums_after.keys()):
+        rows_before, cost_before = sums_before.get(key, (0, Decimal(0)))
+        rows_after, cost_after = sums_after.get(key, (0, Decimal(0)))
         if (rows_before, cost_before) != (rows_after, cost_after):
-            off = difference(cost_after, cost_before)
-            changes.append(Change(*key, rows_before, rows_after, cost_before, cost_after, off))
+            gap = difference(cost_after, cost_before)
+            changes.append(Change(*key, rows_before, rows_after, cost_before, cost_after, gap))
     changes.sort(key=lambda change: -abs(change.difference))
     note = (
         ""
         if by_service
-        else "one of them landed before services were kept, so services are not told apart"
+        else "one of them landed before services were recorded, so services are not distinguished"
     )
-    return Comparison(before, after, tuple(changes), note)
+    return DeliveryComparison(before, after, tuple(changes), note)
 
 
 _Key = tuple[str, str, str, str]
+"""(currency, line item type, service, account)"""
 
 
 def _sums(totals: Iterable[TotalRecord], by_service: bool) -> dict[_Key, tuple[int, Decimal]]:
+    """Rows and exact cost by key; without services, their place in the key is empty."""
     rows: dict[_Key, int] = defaultdict(int)
     costs: dict[_Key, list[Decimal]] = defaultdict(list)
     for total in totals:

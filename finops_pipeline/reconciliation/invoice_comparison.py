@@ -1,6 +1,6 @@
 """Invoice totals that an operator enters: what may be entered, and how they meet the charges.
 
-Put here: checking an entry, its tolerance, the comparison. Keep out: keeping it
+Put here: checking an entry, its tolerance, the comparison. Keep out: storing it
 (ledger/invoice_entries.py), the sums by invoice id (cost_explorer_comparison.py), the
 commands (cli/invoice.py).
 """
@@ -8,8 +8,8 @@ commands (cli/invoice.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
-from dataclasses import replace
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from finops_pipeline import clock
@@ -17,7 +17,12 @@ from finops_pipeline.errors import RegistryError
 from finops_pipeline.ledger.invoice_entries import Invoice
 from finops_pipeline.ledger.ledger import DeliveryRecord
 from finops_pipeline.money import plain, read_amount
-from finops_pipeline.reconciliation.comparisons import AGREES, BILLED, INVOICE, NET, Comparison
+from finops_pipeline.reconciliation.comparisons import (
+    Basis,
+    Comparison,
+    ComparisonState,
+    CounterpartKind,
+)
 from finops_pipeline.tenants.model import SourceFormat, Tenant
 from finops_pipeline.tenants.months import check_month
 
@@ -30,53 +35,70 @@ WHOLE_BILL = ""
 """The invoice id of an entry for all that a source bills in a month."""
 
 
-def invoice_entry(
-    tenant: Tenant, source: str, month: str, amount: str | None, currency: str, invoice_id: str
-) -> Invoice:
-    """An entry as it is kept, when it can be one.
+@dataclass(frozen=True)
+class EnteredInvoice:
+    """An invoice total as an operator types it.
 
-    Args:
-        amount: as on the invoice, such as `12345.67`; None takes an entry back.
+    `amount` is text such as `12345.67`; None takes an earlier entry back. `invoice_id` is
+    WHOLE_BILL for all that the source bills in the month.
+    """
+
+    source: str
+    month: str
+    amount: str | None
+    currency: str = "USD"
+    invoice_id: str = WHOLE_BILL
+
+
+def read_invoice_entry(tenant: Tenant, entered: EnteredInvoice) -> Invoice:
+    """Check an entry and return it as the ledger stores it, with the present time.
 
     Raises:
         Unknown: there is no such source.
-        RegistryError: the source has no bills, or a word is not what it should be.
+        RegistryError: the source has no bills, or a value is not valid.
     """
-    known = tenant.source(source)
-    if known.format is SourceFormat.COST_EXPLORER:
+    source = tenant.source(entered.source)
+    if source.format is SourceFormat.COST_EXPLORER:
         raise RegistryError(
-            f"source {tenant.name}/{source} is Cost Explorer, which sends no invoices",
+            f"source {tenant.name}/{entered.source} is Cost Explorer, which sends no invoices",
             "a source of bills",
             f"See the sources: finops source list {tenant.name}",
         )
-    check_month(month)
-    if not re.fullmatch(r"[A-Z]{3}", currency):
+    check_month(entered.month)
+    if not re.fullmatch(r"[A-Z]{3}", entered.currency):
         raise RegistryError(
-            f"Currency {currency!r} is not one", "three capitals of ISO 4217, such as USD"
+            f"Currency {entered.currency!r} is not a currency code",
+            "three capital letters of ISO 4217, such as USD",
         )
-    if invoice_id != WHOLE_BILL and not _INVOICE_ID.fullmatch(invoice_id):
+    if entered.invoice_id != WHOLE_BILL and not _INVOICE_ID.fullmatch(entered.invoice_id):
         raise RegistryError(
-            f"Invoice id {invoice_id!r} cannot be one",
-            "up to 100 signs without spaces, as the invoice shows it",
+            f"Invoice id {entered.invoice_id!r} is not valid",
+            "up to 100 ASCII characters without spaces, as on the invoice",
         )
-    at = clock.now().isoformat()
-    return Invoice(source, month, invoice_id, currency, _amount(amount), at)
+    return Invoice(
+        source=entered.source,
+        billing_period=entered.month,
+        invoice_id=entered.invoice_id,
+        billing_currency=entered.currency,
+        amount=_parse_amount(entered.amount),
+        entered_at=clock.now().isoformat(),
+    )
 
 
-def _amount(words: str | None) -> Decimal | None:
-    if words is None:
+def _parse_amount(text: str | None) -> Decimal | None:
+    if text is None:
         return None
-    found = read_amount(words) if _AMOUNT.fullmatch(words) else None
-    if found is None:
+    parsed = read_amount(text) if _AMOUNT.fullmatch(text) else None
+    if parsed is None:
         raise RegistryError(
-            f"Amount {words!r} is not one",
+            f"Amount {text!r} is not a decimal number",
             "a decimal number with a point and no thousands separators, such as 12345.67",
         )
-    return found[0]
+    return parsed[0]
 
 
 def check_currency(invoice: Invoice, delivery: DeliveryRecord | None) -> None:
-    """See that the bill, if it has landed, has charges in the invoice's currency.
+    """Check that the bill, if it has landed, has charges in the invoice's currency.
 
     Raises:
         RegistryError: it has none.
@@ -84,7 +106,7 @@ def check_currency(invoice: Invoice, delivery: DeliveryRecord | None) -> None:
     billed = sorted(delivery.billed_by_currency()) if delivery else []
     if billed and invoice.billing_currency not in billed:
         raise RegistryError(
-            f"{invoice.source} bills {invoice.billing_period} in {' and '.join(billed)}, the"
+            f"{invoice.source} bills {invoice.billing_period} in {' and '.join(billed)}, but the"
             f" invoice is in {invoice.billing_currency}",
             "the currency of the charges (sums are never converted)",
             "Enter the total that the invoice states in that currency",
@@ -92,76 +114,105 @@ def check_currency(invoice: Invoice, delivery: DeliveryRecord | None) -> None:
 
 
 def tolerance_of(currency: str) -> Decimal:
-    """Half of the smallest coin: an invoice is rounded to it."""
+    """Half of the currency's smallest coin, to which an invoice is rounded."""
     return Decimal("0.5") if currency in _WITHOUT_CENTS else Decimal("0.005")
 
 
-def with_invoices(
-    source: str,
-    month: str,
-    currency: str,
-    bills: tuple[Decimal, Decimal | None],
-    entries: Sequence[Invoice],
-    by_id: Sequence[Comparison],
+@dataclass(frozen=True)
+class BillAmount:
+    """What all charges of a source bill in a month and currency.
+
+    `net_billed_cost` is net of private discounts; None unless every charge states it.
+    """
+
+    source: str
+    billing_period: str
+    billing_currency: str
+    billed_cost: Decimal
+    net_billed_cost: Decimal | None
+
+
+_Sums = Mapping[tuple[str | None, Basis | None], Decimal | None]
+"""(invoice id, basis) -> what the charges of that invoice bill."""
+
+
+def compare_with_invoices(
+    bill: BillAmount, invoices: Sequence[Invoice], sums_by_id: Sequence[Comparison]
 ) -> list[Comparison]:
-    """Entries of one source, month and currency with what its charges bill.
+    """Compare the entries of one source, month and currency with what its charges bill.
 
     Args:
-        bills: what all charges bill, and net of private discounts where each states it.
-        entries: as they stand.
-        by_id: what the charges of single invoices were found to bill, in `ours`, on either basis.
-
-    An invoice is net of private discounts. Where a bill has them as lines, billed cost is that too;
-    where it has them in net columns alone, net billed cost is. Billed cost is asked first.
+        invoices: all entries of the tenant that are in force.
+        sums_by_id: what the charges of single invoices bill, in `ours`, on either basis.
     """
-    said = Comparison(source, month, currency, INVOICE)
-    mine = [one for one in entries if (one.source, one.billing_period) == (source, month)]
-    mine = [one for one in mine if one.billing_currency == currency]
-    if not mine:
-        return [replace(said, note="no invoice is entered (finops invoice set)")]
-    mine_by_id = [one for one in by_id if one.billing_currency == currency]
-    sums = {(one.counterpart, one.cost_basis): one.ours for one in mine_by_id}
-    sums |= {(WHOLE_BILL, BILLED): bills[0], (WHOLE_BILL, NET): bills[1]}
-    found = []
-    for entry in mine:
-        one = replace(said, cost_basis=BILLED, counterpart=entry.invoice_id or None)
-        ours, net = (sums.get((entry.invoice_id, basis)) for basis in (BILLED, NET))
-        if ours is None or entry.amount is None:
-            note = "its charges were not summed yet; finops ingest does"
-            found.append(replace(one, note=note))
-            continue
-        note = (
-            "all charges of the source, whoever issues their invoice"
-            if entry.invoice_id == WHOLE_BILL
-            else "the charges with this InvoiceId"
-        )
-        judged = one.judged(ours, entry.amount, tolerance_of(currency))
-        if judged.state != AGREES and net is not None:
-            other = replace(one, cost_basis=NET).judged(net, entry.amount, tolerance_of(currency))
-            judged = other if other.state == AGREES else judged
-        found.append(replace(judged, note=f"{note}; entered {entry.entered_at[:10]}"))
-    return found
+    key = (bill.source, bill.billing_period, bill.billing_currency)
+    base = Comparison(*key, CounterpartKind.INVOICE)
+    entries = [
+        invoice
+        for invoice in invoices
+        if (invoice.source, invoice.billing_period, invoice.billing_currency) == key
+    ]
+    if not entries:
+        return [replace(base, note="no invoice has been entered (finops invoice set)")]
+    sums = {
+        (row.counterpart, row.cost_basis): row.ours
+        for row in sums_by_id
+        if row.billing_currency == bill.billing_currency
+    }
+    sums[WHOLE_BILL, Basis.BILLED] = bill.billed_cost
+    sums[WHOLE_BILL, Basis.NET_BILLED] = bill.net_billed_cost
+    return [_compare_with_invoice(base, invoice, sums) for invoice in entries]
 
 
-def in_other_currencies(
-    source: str, month: str, currencies: Container[str], entries: Sequence[Invoice]
+def _compare_with_invoice(base: Comparison, invoice: Invoice, sums: _Sums) -> Comparison:
+    """Compare on the basis that fits: billed cost, else net billed cost where it agrees.
+
+    An invoice is net of private discounts. Where a bill has them as lines, billed cost is net
+    already; where it has them in net columns alone, net billed cost is.
+    """
+    base = replace(base, cost_basis=Basis.BILLED, counterpart=invoice.invoice_id or None)
+    billed, net = (sums.get((invoice.invoice_id, b)) for b in (Basis.BILLED, Basis.NET_BILLED))
+    if billed is None or invoice.amount is None:
+        return replace(base, note="its charges have not been summed yet; run finops ingest")
+    tolerance = tolerance_of(invoice.billing_currency)
+    comparison = base.with_amounts(billed, invoice.amount, tolerance)
+    if comparison.state != ComparisonState.AGREES and net is not None:
+        on_net = replace(base, cost_basis=Basis.NET_BILLED)
+        on_net = on_net.with_amounts(net, invoice.amount, tolerance)
+        comparison = on_net if on_net.state == ComparisonState.AGREES else comparison
+    scope = (
+        "all charges of the source, whichever company invoices them"
+        if invoice.invoice_id == WHOLE_BILL
+        else "the charges with this InvoiceId"
+    )
+    return replace(comparison, note=f"{scope}; entered {invoice.entered_at[:10]}")
+
+
+def compare_unbilled_currencies(
+    delivery: DeliveryRecord, currencies: Container[str], invoices: Sequence[Invoice]
 ) -> list[Comparison]:
-    """Entries in a currency that the bill, which landed later, has no charges in: they differ."""
+    """Compare entries in a currency in which the bill, landed later, has no charges: they differ.
+
+    Args:
+        currencies: those in which the bill has charges.
+    """
+    key = (delivery.source, delivery.billing_period)
+    kind = CounterpartKind.INVOICE
     return [
         replace(
-            Comparison(source, month, entry.billing_currency, INVOICE, entry.invoice_id or None),
-            cost_basis=BILLED,
+            Comparison(*key, invoice.billing_currency, kind, invoice.invoice_id or None),
+            cost_basis=Basis.BILLED,
             note="the bill has no charges in this currency",
-        ).judged(Decimal(0), entry.amount, tolerance_of(entry.billing_currency))
-        for entry in entries
-        if (entry.source, entry.billing_period) == (source, month)
-        and entry.billing_currency not in currencies
-        and entry.amount is not None
+        ).with_amounts(Decimal(0), invoice.amount, tolerance_of(invoice.billing_currency))
+        for invoice in invoices
+        if (invoice.source, invoice.billing_period) == key
+        and invoice.billing_currency not in currencies
+        and invoice.amount is not None
     ]
 
 
-def words_of(invoice: Invoice) -> str:
-    """An entry in a few words."""
-    whose = f" of {invoice.invoice_id}" if invoice.invoice_id else ""
+def describe_invoice(invoice: Invoice) -> str:
+    """Describe an entry: `726.00 USD of 1001`, or `nothing USD` when it was taken back."""
+    label = f" of {invoice.invoice_id}" if invoice.invoice_id else ""
     amount = "nothing" if invoice.amount is None else plain(invoice.amount)
-    return f"{amount} {invoice.billing_currency}{whose}"
+    return f"{amount} {invoice.billing_currency}{label}"

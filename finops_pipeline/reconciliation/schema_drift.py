@@ -1,7 +1,7 @@
 """What changed in a bill's columns: against the month before, and against AWS's dictionary.
 
-Put here: comparing the columns that landed and saying it in plain words. Keep out: where it is
-shown (reconcile.py, marts), keeping the columns themselves (landing, normalise.py).
+Put here: comparing the columns that landed, and describing it. Keep out: where it is shown
+(statuses.py, marts), recording the columns (landing, focus/normalise.py).
 """
 
 from __future__ import annotations
@@ -14,123 +14,127 @@ from finops_pipeline.contracts.headers import header_of
 from finops_pipeline.ledger.ledger import DeliveryRecord
 from finops_pipeline.tenants.model import SourceFormat
 
-_NAMED = 8
-"""Columns that are named; of more only the number is told."""
+_LISTED = 8
+"""Columns that are listed by name; of the rest only the number is given."""
 
-_SAVED = {
+_EFFECTIVE_COST_COLUMNS = {
     "SavingsPlanCoveredUsage": "savings_plan_savings_plan_effective_cost",
     "DiscountedUsage": "reservation_effective_cost",
 }
-"""Line item types whose effective cost stands in a column of its own."""
+"""Line item types whose effective cost has a column of its own."""
+
+_BILL_FORMATS = tuple(form.value for form in FORMS)
+
+_Columns = dict[str, tuple[str, str]]
+"""Canonical name -> header as delivered, type as landed."""
 
 
-def drifts(deliveries: Iterable[DeliveryRecord]) -> dict[tuple[str, str], str]:
-    """How columns differ from the source's month before, by (source, month); none: not there.
+def describe_drifts(deliveries: Iterable[DeliveryRecord]) -> dict[tuple[str, str], str]:
+    """Describe how columns differ from the source's month before, by (source, month).
 
-    Tag and cost category columns, which customers make, are only counted.
+    A month without a difference has no entry. Tag and cost category columns, which customers
+    create, are only counted.
 
     Args:
-        deliveries: the published ones of bills, by source and month.
+        deliveries: the published ones, by source and month.
     """
-    told: dict[tuple[str, str], str] = {}
+    drifts: dict[tuple[str, str], str] = {}
     before: DeliveryRecord | None = None
-    known: dict[tuple[str, ...], list[str]] = {}
+    undocumented: dict[tuple[str, ...], str] = {}
     for delivery in deliveries:
-        if delivery.format not in _BILLS or not delivery.columns:
+        if delivery.format not in _BILL_FORMATS or not delivery.columns:
             continue
         form = FORMS[SourceFormat(delivery.format)]
         key = (delivery.format, *delivery.columns)
-        if key not in known:
-            known[key] = _unknown(form, delivery)
-        said = _against(form, delivery, before) if _comparable(delivery, before) else []
-        said += [*known[key], _list("costs are not amortized without", _missed(form, delivery))]
-        words = "; ".join(filter(None, said))
-        if words:
-            told[delivery.source, delivery.billing_period] = words
+        if key not in undocumented:
+            undocumented[key] = _describe_undocumented(form, delivery)
+        missing = _missing_columns(form, delivery)
+        parts = [*_describe_changes(form, delivery, before)] if before else []
+        parts += [undocumented[key], _listed("costs are not amortized without", missing)]
+        if drift := "; ".join(filter(None, parts)):
+            drifts[delivery.source, delivery.billing_period] = drift
         before = delivery
-    return told
+    return drifts
 
 
-_BILLS = tuple(form.value for form in FORMS)
-
-
-def _comparable(delivery: DeliveryRecord, before: DeliveryRecord | None) -> bool:
-    same = before is not None and (before.source, before.format) == (
-        delivery.source,
-        delivery.format,
-    )
-    return same and before is not None and before.columns != delivery.columns
-
-
-def _unknown(form: BillForm, delivery: DeliveryRecord) -> list[str]:
+def _describe_undocumented(form: BillForm, delivery: DeliveryRecord) -> str:
     lower = {name.lower() for name in delivery.columns}
-    unknown = [header_of(name, lower) for name in form.unknown(delivery.columns)]
-    return [_list("not in AWS's dictionary, kept in x_UnknownColumns", unknown)]
+    headers = [header_of(name, lower) for name in form.unknown(delivery.columns)]
+    return _listed("not in AWS's dictionary, kept in x_UnknownColumns", headers)
 
 
-def _against(form: BillForm, delivery: DeliveryRecord, before: DeliveryRecord | None) -> list[str]:
-    if before is None:
+def _describe_changes(
+    form: BillForm, delivery: DeliveryRecord, before: DeliveryRecord
+) -> list[str]:
+    """Describe columns added, removed or of another type; nothing to say of other sources."""
+    if (before.source, before.format) != (delivery.source, delivery.format):
         return []
-    now, then = _by_name(form, delivery), _by_name(form, before)
-    added = {name: told for name, told in now.items() if name not in then}
-    gone = {name: told for name, told in then.items() if name not in now}
+    if before.columns == delivery.columns:
+        return []
+    new, old = _by_canonical_name(form, delivery), _by_canonical_name(form, before)
+    added = {name: column for name, column in new.items() if name not in old}
+    removed = {name: column for name, column in old.items() if name not in new}
     changed = [
-        f"{now[name][0]} ({then[name][1]}, now {now[name][1]})"
-        for name in now
-        if name in then and _kind(now[name][1]) != _kind(then[name][1])
+        f"{new[name][0]} ({old[name][1]}, now {new[name][1]})"
+        for name in new
+        if name in old and _type_family(new[name][1]) != _type_family(old[name][1])
     ]
-
-    def plain(columns: dict[str, tuple[str, str]]) -> list[str]:
-        return [told[0] for name, told in columns.items() if not _is_tag(form, name)]
-
-    tags = [
-        f"{count} {word}"
-        for columns, word in ((added, "added"), (gone, "gone"))
-        if (count := len(columns) - len(plain(columns)))
+    parts = [
+        _listed("columns added", _headers_without_tags(form, added)),
+        _listed("columns removed", _headers_without_tags(form, removed)),
+        _listed("types changed", changed),
+        _listed("tag columns", _count_tags(form, added=added, removed=removed)),
     ]
-    said = [
-        _list("columns added", plain(added)),
-        _list("columns gone", plain(gone)),
-        _list("types changed", changed),
-        _list("tag columns", tags),
-    ]
-    said = [part for part in said if part]
-    return [f"since {before.billing_period} {said[0]}", *said[1:]] if said else []
+    parts = [part for part in parts if part]
+    return [f"since {before.billing_period} {parts[0]}", *parts[1:]] if parts else []
 
 
-def _by_name(form: BillForm, delivery: DeliveryRecord) -> dict[str, tuple[str, str]]:
-    """Canonical name -> header and type; headers that differ only by case stay apart."""
+def _by_canonical_name(form: BillForm, delivery: DeliveryRecord) -> _Columns:
+    """A delivery's columns by canonical name; headers that differ only by case stay apart."""
     lower = {name.lower() for name in delivery.columns}
-    found: dict[str, tuple[str, str]] = {}
-    for name, kind in delivery.columns.items():
+    columns: _Columns = {}
+    for name, type_ in delivery.columns.items():
         header = header_of(name, lower)
         canonical = form.canonical(header)
-        found[header if canonical in found else canonical] = (header, kind)
-    return found
+        columns[header if canonical in columns else canonical] = (header, type_)
+    return columns
+
+
+def _headers_without_tags(form: BillForm, columns: _Columns) -> list[str]:
+    return [header for name, (header, _) in columns.items() if not _is_tag(form, name)]
+
+
+def _count_tags(form: BillForm, *, added: _Columns, removed: _Columns) -> list[str]:
+    return [
+        f"{count} {change}"
+        for columns, change in ((added, "added"), (removed, "removed"))
+        if (count := len(columns) - len(_headers_without_tags(form, columns)))
+    ]
 
 
 def _is_tag(form: BillForm, name: str) -> bool:
     return form.is_tag(form.canonical(name))
 
 
-def _kind(type_: str) -> str:
-    """Types between which a column may go unnoticed are one kind: times of any precision."""
+def _type_family(type_: str) -> str:
+    """Types between which a column may change unnoticed: times of any precision."""
     return "TIMESTAMP" if type_.startswith("TIMESTAMP") else type_
 
 
-def _missed(form: BillForm, delivery: DeliveryRecord) -> Sequence[str]:
-    """Columns that a subset lacks although its rows need them to be amortized."""
+def _missing_columns(form: BillForm, delivery: DeliveryRecord) -> Sequence[str]:
+    """Columns that the export leaves out although its rows need them to be amortized."""
     if form.total != cur.TOTAL:
         return ()
-    types = {total.line_item_type for total in delivery.totals} & set(_SAVED)
+    types = {total.line_item_type for total in delivery.totals} & set(_EFFECTIVE_COST_COLUMNS)
     if not types:
         return ()
-    found = form.find(delivery.columns)
-    return [_SAVED[kind] for kind in sorted(types) if _SAVED[kind] not in found]
+    present = form.find(delivery.columns)
+    needed = [_EFFECTIVE_COST_COLUMNS[line_item_type] for line_item_type in sorted(types)]
+    return [column for column in needed if column not in present]
 
 
-def _list(words: str, names: Sequence[str]) -> str:
+def _listed(label: str, names: Sequence[str]) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{words}: {', '.join(names[:_NAMED])}{more}"
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{label}: {', '.join(names[:_LISTED])}{more}"

@@ -1,6 +1,6 @@
-"""The states of a source's month, and the row of `data_status` that tells one.
+"""The states of a source's month, and the row of `data_status` that holds one.
 
-Put here: names of states. Keep out: how a month comes to one (reconcile.py), what they mean to a
+Put here: names of states. Keep out: how a month reaches one (statuses.py), what they mean to a
 reader (docs/naming.md).
 """
 
@@ -8,30 +8,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 OLDER = "older"
-"""The kind of a refusal of a delivery that came before the published one."""
+"""The kind of a refusal of a delivery that is older than the published one."""
 
-RECONCILED, OPEN, DIFFERS, INCOMPLETE, EMPTY, REFUSED = (
-    "reconciled",
-    "open",
-    "differs",
-    "incomplete",
-    "empty",
-    "refused",
-)
-LANDED = "landed"
-"""The state of a month of Cost Explorer, which is no bill: there is nothing to add up."""
+
+class ReconciliationState(StrEnum):
+    """Whether a source's month is right; docs/naming.md explains each state."""
+
+    RECONCILED = "reconciled"
+    OPEN = "open"
+    DIFFERS = "differs"
+    INCOMPLETE = "incomplete"
+    EMPTY = "empty"
+    REFUSED = "refused"
+    LANDED = "landed"
+    """A month of Cost Explorer, which is not a bill: nothing has to add up."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """One row of `data_status`; see contracts/tables.py for each field."""
+    """One row of `data_status`; contracts/tables.py explains each field."""
 
     source: str
     billing_period: str
     billing_currency: str | None
-    state: str
+    state: ReconciliationState
     reason: str | None
     delivery_id: str | None = None
     execution_id: str | None = None

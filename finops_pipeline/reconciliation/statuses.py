@@ -1,12 +1,14 @@
-"""Reconcile: do the charges of all projects add up to the delivery, and to what else is known?
+"""Reconcile: do the charges of all projects add up to the delivery, and agree with the rest?
 
-Put here: the state of each source and month, from the ledger alone. Keep out: checks inside a
-partition (conform.py), comparing with charges (versus_explorer.py), how it is shown (marts, cli).
+Put here: the state of each source and month, from the ledger alone; every other place that shows
+a state asks here. Keep out: checks inside a partition (focus/conformance.py), comparing with
+charges (cost_explorer_comparison.py), how a state is shown (marts, cli).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -22,13 +24,14 @@ from finops_pipeline.ledger.ledger import (
 )
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.reconciliation.comparisons import (
-    BILLED,
-    EXPLAINED,
-    EXPLORER,
-    FILES,
-    KEPT,
+    STORED_COMPARISONS,
+    Basis,
+    BilledAmounts,
     Comparison,
-    worst_first,
+    ComparisonState,
+    CounterpartKind,
+    list_differences,
+    not_built_reason,
 )
 from finops_pipeline.reconciliation.cost_explorer_daily import (
     explorer_cost,
@@ -36,18 +39,8 @@ from finops_pipeline.reconciliation.cost_explorer_daily import (
     split_mark,
 )
 from finops_pipeline.reconciliation.counterparts import Counterparts, may_change
-from finops_pipeline.reconciliation.schema_drift import drifts
-from finops_pipeline.reconciliation.states import (
-    DIFFERS,
-    EMPTY,
-    INCOMPLETE,
-    LANDED,
-    OLDER,
-    OPEN,
-    RECONCILED,
-    REFUSED,
-    Status,
-)
+from finops_pipeline.reconciliation.schema_drift import describe_drifts
+from finops_pipeline.reconciliation.states import OLDER, ReconciliationState, Status
 from finops_pipeline.tenants.model import SourceFormat, Tenant
 from finops_pipeline.tenants.months import closed_from
 
@@ -57,11 +50,11 @@ Records = dict[tuple[str, str], PartitionRecord]
 
 @dataclass(frozen=True)
 class Pending:
-    """Partitions as a publication will leave them: of costs, of Cost Explorer, of comparisons."""
+    """Partitions as a publication will leave them."""
 
     costs: Records
-    explorer: Records
-    kept: Records
+    cost_explorer: Records
+    comparisons: Records
 
 
 @dataclass(frozen=True)
@@ -77,223 +70,269 @@ class Reconciled:
 
 
 def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) -> Reconciled:
-    """The state of every source, month and currency that landed or was refused, and why.
+    """Compute the state of every source, month and currency that landed or was refused, and why.
 
     Args:
         pending: what a publication will change; None: what is published.
     """
-    here = pending or Pending(
-        *(ledger.partitions(t) for t in (layout.COSTS, layout.EXPLORER, KEPT))
-    )
-    work = _Tenant(tenant, ledger, here)
+    if pending is None:
+        tables = (layout.COSTS, layout.EXPLORER, STORED_COMPARISONS)
+        pending = Pending(*(ledger.partitions(table) for table in tables))
     refusals = ledger.refusals()
-    refused = tuple(sorted(key for key, one in refusals.items() if one.kind != OLDER))
-    before = {(t.source, t.billing_period): t.rows_read for t in ledger.told() if not t.current}
-    rows: list[Status] = []
+    rows_before = {
+        (d.source, d.billing_period): d.rows_read for d in ledger.told() if not d.current
+    }
     deliveries = ledger.deliveries()
-    drifted = drifts(deliveries)
+    drifts = describe_drifts(deliveries)
+    tenant_status = _TenantStatus(tenant, ledger, pending)
+    statuses: list[Status] = []
     for delivery in deliveries:
         key = (delivery.source, delivery.billing_period)
-        refusal = refusals.pop(key, None)
         if delivery.format == SourceFormat.COST_EXPLORER:
-            split_up = list(here.explorer.values())
-            rows += _of_explorer(tenant, delivery, split_up, ledger, refusal)
-            continue
-        fewer = fewer_rows(before.get(key, 0), delivery)
-        told = work.of_delivery(delivery, refusal, fewer)
-        rows += [replace(status, drift=drifted.get(key)) for status in told]
-    rows += [Status(r.source, r.billing_period, None, REFUSED, r.reason) for r in refusals.values()]
-    rows.sort(key=lambda s: (s.source, s.billing_period, s.billing_currency or ""))
-    return Reconciled(tuple(rows), tuple(work.comparisons), refused)
+            landed = _Landed(delivery, refusals.get(key))
+            statuses += tenant_status.assess_cost_explorer(landed)
+        else:
+            fewer = fewer_rows(rows_before.get(key, 0), delivery)
+            landed = _Landed(delivery, refusals.get(key), fewer)
+            bill_statuses = tenant_status.assess_bill(landed)
+            statuses += [replace(status, drift=drifts.get(key)) for status in bill_statuses]
+    landed_keys = {(delivery.source, delivery.billing_period) for delivery in deliveries}
+    statuses += [
+        Status(*key, None, ReconciliationState.REFUSED, refusal.reason)
+        for key, refusal in refusals.items()
+        if key not in landed_keys
+    ]
+    statuses.sort(key=lambda s: (s.source, s.billing_period, s.billing_currency or ""))
+    refused = tuple(sorted(key for key, refusal in refusals.items() if refusal.kind != OLDER))
+    return Reconciled(tuple(statuses), tuple(tenant_status.comparisons), refused)
 
 
-class _Tenant:
-    """What the ledger knows of a tenant's bills; gathers comparisons as states are asked."""
+@dataclass(frozen=True)
+class _Landed:
+    """A delivery that landed, and what the ledger notes of the month beside it.
 
-    def __init__(self, tenant: Tenant, ledger: Ledger, here: Pending) -> None:
+    `fewer_rows_note`: that it has fewer rows than the delivery before, or empty.
+    """
+
+    delivery: DeliveryRecord
+    refusal: Refusal | None
+    fewer_rows_note: str = ""
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a newer delivery was refused: AWS has sent more since."""
+        return self.refusal is not None and self.refusal.kind != OLDER
+
+    def empty_status(self, reasons: Sequence[str], default_reason: str) -> Status:
+        """The status of a delivery without costs, with a default for want of other reasons."""
+        key = (self.delivery.source, self.delivery.billing_period)
+        reason = "; ".join([*reasons, *self.notes()]) or default_reason
+        return Status(*key, None, ReconciliationState.EMPTY, reason, **self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """The fields of a status that come from the delivery itself."""
+        return {
+            "delivery_id": self.delivery.delivery_id,
+            "execution_id": self.delivery.execution_id,
+            "landed_at": self.delivery.landed_at,
+            "rows_read": self.delivery.rows_read,
+            "rows_kept": self.delivery.rows_kept,
+            "rows_quarantined": self.delivery.rows_quarantined,
+            "values_rounded": self.delivery.values_rounded,
+        }
+
+    def notes(self, unknown_line_items: int = 0) -> Iterator[str]:
+        """Yield what to know of the month whatever its state."""
+        if self.fewer_rows_note:
+            yield self.fewer_rows_note
+        if self.delivery.values_rounded:
+            yield f"{self.delivery.values_rounded} values rounded to 18 decimals"
+        if unknown_line_items:
+            yield f"{unknown_line_items} line items of an unknown type kept as Adjustment"
+        if self.refusal and self.refusal.kind == OLDER:
+            yield self.refusal.reason
+        elif self.refusal:
+            yield f"a newer delivery was refused: {self.refusal.reason}"
+
+
+class _TenantStatus:
+    """The ledger's facts about a tenant; collects comparisons as states are computed."""
+
+    def __init__(self, tenant: Tenant, ledger: Ledger, pending: Pending) -> None:
         self._tenant = tenant
-        self._costs: dict[str, list[PartitionRecord]] = {}
-        for partition in here.costs.values():
-            self._costs.setdefault(partition.billing_period, []).append(partition)
-        self._counterparts = Counterparts(tenant, ledger, here.kept)
+        self._ledger = ledger
+        self._costs = _by_month(pending.costs)
+        self._cost_explorer = _by_month(pending.cost_explorer)
+        self._counterparts = Counterparts(tenant, ledger, pending.comparisons)
         self.comparisons: list[Comparison] = []
 
-    def of_delivery(
-        self, delivery: DeliveryRecord, refusal: Refusal | None, fewer: str
-    ) -> list[Status]:
-        said = _said(delivery)
-        key = (delivery.source, delivery.billing_period)
+    def assess_bill(self, landed: _Landed) -> list[Status]:
+        """Compute a bill's state in each of its currencies."""
+        delivery = landed.delivery
         if not delivery.rows_kept:
-            note = _notes(delivery, 0, refusal, fewer) or "the delivery has a header and no rows"
-            return [Status(*key, None, EMPTY, note, **said)]
-        mine = self._costs.get(delivery.billing_period, [])
-        missing = _not_built(self._tenant, delivery, mine)
-        totals = [t for p in mine for t in p.totals if t["source"] == delivery.source]
-        of_files = delivery.billed_by_currency()
-        of_charges = {
-            currency: exact_sum(
-                t["billed_cost"] for t in totals if t["billing_currency"] == currency
-            )
-            for currency in of_files
+            return [landed.empty_status([], "the delivery has a header and no rows")]
+        partitions = self._costs[delivery.billing_period]
+        totals = [t for p in partitions for t in p.totals if t["source"] == delivery.source]
+        files = delivery.billed_by_currency()
+        totals_by_currency = {
+            currency: [t for t in totals if t["billing_currency"] == currency] for currency in files
         }
-        found = self._counterparts.compared(
-            delivery, of_files, of_charges, _net(totals, of_files), missing
+        amounts = BilledAmounts(
+            delivery,
+            files,
+            {
+                currency: exact_sum(t["billed_cost"] for t in rows)
+                for currency, rows in totals_by_currency.items()
+            },
+            _net_amounts(totals_by_currency),
+            _projects_not_built(self._tenant, delivery, partitions),
         )
-        self.comparisons += found
-        rows = []
-        for currency, billed_by_files in of_files.items():
-            here = [t for t in totals if t["billing_currency"] == currency]
-            unknown = sum(total["unknown_line_items"] for total in here)
-            state, reason = self._state(delivery, currency, missing, found)
-            if state == RECONCILED and refusal and refusal.kind != OLDER:
-                state = OPEN  # right as far as it goes, and AWS has said more since
-            notes = _notes(delivery, unknown, refusal, fewer)
-            rows.append(
-                Status(
-                    *key,
-                    currency,
-                    state,
-                    "; ".join(filter(None, [reason, notes])) or None,
-                    **said,
-                    unknown_line_items=unknown,
-                    source_cost=billed_by_files,
-                    billed_cost=of_charges[currency],
-                    effective_cost=exact_sum(total["effective_cost"] for total in here),
-                )
-            )
-        return rows
+        comparisons = self._counterparts.compare(amounts)
+        self.comparisons += comparisons
+        return [
+            self._bill_status(landed, amounts, comparisons, (currency, rows))
+            for currency, rows in totals_by_currency.items()
+        ]
 
-    def _state(
+    def _bill_status(
         self,
-        delivery: DeliveryRecord,
-        currency: str,
-        missing: list[str],
-        found: list[Comparison],
-    ) -> tuple[str, str]:
-        """The state of a currency of a delivery, and why it is not `reconciled`."""
-        if missing:
-            words = f"charges of {', '.join(missing)} are not built from it as it stands yet"
-            return INCOMPLETE, words
-        # An invoice in a currency that is not billed is nobody's, and must not go unseen.
-        others = delivery.billed_by_currency().keys() - {currency}
-        mine = [one for one in found if one.billing_currency not in others]
-        differing = worst_first(mine)
-        if differing:
-            return DIFFERS, "; ".join(_why_differs(delivery, differing))
-        month = delivery.billing_period
-        reasons = []
-        if may_change(month):
-            reasons.append(f"AWS may still change it; it counts as closed on {closed_from(month)}")
-        explorers = {one.counterpart for one in mine if one.against == EXPLORER}
-        days = sum(self._counterparts.estimated(name, month) for name in explorers)
-        if days:
-            reasons.append(f"Cost Explorer calls {days} of its days estimated")
-        early = [c for c in mine if (c.against, c.state, c.is_whole) == (EXPLORER, EXPLAINED, True)]
-        reasons += [f"{one.words()}, as its days were not final" for one in early]
-        return (OPEN, "; ".join(reasons)) if reasons else (RECONCILED, "")
-
-
-def _net(totals: list[dict[str, Any]], currencies: Iterable[str]) -> dict[str, Decimal]:
-    """What charges bill net of private discounts, in currencies of which each charge states it."""
-    found = {}
-    for currency in currencies:
-        mine = [t.get("net_billed_cost") for t in totals if t["billing_currency"] == currency]
-        stated = [net for net in mine if net is not None]
-        if mine and len(stated) == len(mine):
-            found[currency] = exact_sum(stated)
-    return found
-
-
-_TOLD = 3
-"""Differences that a reason tells; the table `reconciliation` has all."""
-
-
-def _why_differs(delivery: DeliveryRecord, differing: list[Comparison]) -> Iterable[str]:
-    """Each difference with its exact amounts, those with the files first."""
-    others = []
-    for one in differing:
-        if one.against != FILES:
-            others.append(one)
-        elif one.cost_basis == BILLED:
-            off = plain(one.difference or Decimal(0))
-            yield f"charges differ from the files by {off} {one.billing_currency}"
-        else:
-            yield f"{delivery.rows_quarantined} rows are in quarantine, not in the charges"
-    yield from (one.words() for one in others[:_TOLD])
-    if len(others) > _TOLD:
-        yield f"{len(others) - _TOLD} more differences are in the table reconciliation"
-
-
-def _said(delivery: DeliveryRecord) -> dict[str, Any]:
-    return {
-        "delivery_id": delivery.delivery_id,
-        "execution_id": delivery.execution_id,
-        "landed_at": delivery.landed_at,
-        "rows_read": delivery.rows_read,
-        "rows_kept": delivery.rows_kept,
-        "rows_quarantined": delivery.rows_quarantined,
-        "values_rounded": delivery.values_rounded,
-    }
-
-
-def _of_explorer(
-    tenant: Tenant,
-    delivery: DeliveryRecord,
-    partitions: list[PartitionRecord],
-    ledger: Ledger,
-    refusal: Refusal | None,
-) -> list[Status]:
-    """Cost Explorer's days make no charges: they have landed, and each is in one project."""
-    month = delivery.billing_period
-    mine = [p for p in partitions if p.billing_period == month]
-    wanted = split_mark(tenant, explorer_deliveries(ledger.deliveries(month=month), month), month)
-    built = bool(mine) and all(p.fingerprint == wanted for p in mine)
-    notes = [] if built else ["its days are not given to projects as they stand yet"]
-    notes.append(_notes(delivery, 0, refusal, ""))
-    currencies: dict[str, Decimal] = delivery.billed_by_currency()
-    if not currencies:
-        note = "; ".join(filter(None, notes)) or "no costs on the days that were asked"
-        return [Status(delivery.source, month, None, EMPTY, note, **_said(delivery))]
-    return [
-        Status(
-            delivery.source,
-            month,
+        landed: _Landed,
+        amounts: BilledAmounts,
+        comparisons: list[Comparison],
+        currency_totals: tuple[str, list[dict[str, Any]]],
+    ) -> Status:
+        currency, totals = currency_totals
+        state, reasons = self._assess_currency(amounts, currency, comparisons)
+        if state == ReconciliationState.RECONCILED and landed.is_outdated:
+            state = ReconciliationState.OPEN
+        unknown_line_items = sum(total["unknown_line_items"] for total in totals)
+        return Status(
+            landed.delivery.source,
+            landed.delivery.billing_period,
             currency,
-            LANDED if built else INCOMPLETE,
-            "; ".join(filter(None, notes)) or None,
-            **_said(delivery),
-            source_cost=landed,
-            billed_cost=explorer_cost(mine, delivery.source, currency),
-            effective_cost=explorer_cost(mine, delivery.source, currency, "effective_cost"),
+            state,
+            "; ".join([*reasons, *landed.notes(unknown_line_items)]) or None,
+            **landed.facts(),
+            unknown_line_items=unknown_line_items,
+            source_cost=amounts.files[currency],
+            billed_cost=amounts.charges[currency],
+            effective_cost=exact_sum(total["effective_cost"] for total in totals),
         )
-        for currency, landed in currencies.items()
-    ]
+
+    def _assess_currency(
+        self, amounts: BilledAmounts, currency: str, comparisons: list[Comparison]
+    ) -> tuple[ReconciliationState, list[str]]:
+        """Compute the state of a currency of a bill, and why it is not `reconciled`."""
+        if amounts.projects_not_built:
+            return ReconciliationState.INCOMPLETE, [not_built_reason(amounts.projects_not_built)]
+        # An invoice in a currency that is not billed belongs to no currency: each must show it.
+        other_currencies = amounts.files.keys() - {currency}
+        relevant = [c for c in comparisons if c.billing_currency not in other_currencies]
+        if differing := list_differences(relevant):
+            reasons = list(_describe_differences(amounts.delivery, differing))
+            return ReconciliationState.DIFFERS, reasons
+        reasons = list(self._open_reasons(amounts.delivery.billing_period, relevant))
+        return ReconciliationState.OPEN if reasons else ReconciliationState.RECONCILED, reasons
+
+    def _open_reasons(self, month: str, comparisons: list[Comparison]) -> Iterator[str]:
+        """Yield why a month that agrees may still change."""
+        if may_change(month):
+            closing_day = closed_from(month)
+            yield f"AWS may still change this month; it counts as closed on {closing_day}"
+        with_cost_explorer = [c for c in comparisons if c.against == CounterpartKind.COST_EXPLORER]
+        sources = {comparison.counterpart for comparison in with_cost_explorer}
+        days = sum(self._counterparts.count_estimated_days(name, month) for name in sources)
+        if days:
+            yield f"Cost Explorer marks {days} of its days as estimated"
+        for comparison in with_cost_explorer:
+            if comparison.is_whole and comparison.state == ComparisonState.EXPLAINED:
+                yield f"{comparison.describe_difference()}; its days were not final"
+
+    def assess_cost_explorer(self, landed: _Landed) -> list[Status]:
+        """Compute the state of Cost Explorer's month: landed, and each day in one project.
+
+        Its days make no charges, so nothing has to add up to a bill.
+        """
+        delivery = landed.delivery
+        month = delivery.billing_period
+        partitions = self._cost_explorer[month]
+        deliveries = explorer_deliveries(self._ledger.deliveries(month=month), month)
+        fingerprint = split_mark(self._tenant, deliveries, month)
+        is_built = bool(partitions) and all(p.fingerprint == fingerprint for p in partitions)
+        reasons = [] if is_built else ["its days have not been assigned to projects yet"]
+        currencies = delivery.billed_by_currency()
+        if not currencies:
+            return [landed.empty_status(reasons, "no costs on the requested days")]
+        state = ReconciliationState.LANDED if is_built else ReconciliationState.INCOMPLETE
+        return [
+            Status(
+                delivery.source,
+                month,
+                currency,
+                state,
+                "; ".join([*reasons, *landed.notes()]) or None,
+                **landed.facts(),
+                source_cost=landed_cost,
+                billed_cost=explorer_cost(partitions, delivery.source, currency),
+                effective_cost=explorer_cost(
+                    partitions, delivery.source, currency, "effective_cost"
+                ),
+            )
+            for currency, landed_cost in currencies.items()
+        ]
 
 
-def _not_built(
+def _by_month(records: Records) -> defaultdict[str, list[PartitionRecord]]:
+    by_month = defaultdict(list)
+    for record in records.values():
+        by_month[record.billing_period].append(record)
+    return by_month
+
+
+def _net_amounts(totals_by_currency: dict[str, list[dict[str, Any]]]) -> dict[str, Decimal]:
+    """What charges bill net of private discounts, in currencies of which each charge states it."""
+    amounts = {}
+    for currency, totals in totals_by_currency.items():
+        stated = [t["net_billed_cost"] for t in totals if t.get("net_billed_cost") is not None]
+        if totals and len(stated) == len(totals):
+            amounts[currency] = exact_sum(stated)
+    return amounts
+
+
+_LISTED = 3
+"""Differences that a reason lists; the table `reconciliation` has all."""
+
+
+def _describe_differences(
+    delivery: DeliveryRecord, differing: Sequence[Comparison]
+) -> Iterable[str]:
+    """Describe each difference with its exact amounts, those with the files first."""
+    elsewhere = [c for c in differing if c.against != CounterpartKind.FILES]
+    for comparison in differing:
+        if comparison.against != CounterpartKind.FILES:
+            continue
+        if comparison.cost_basis == Basis.BILLED:
+            gap = plain(comparison.difference or Decimal(0))
+            yield f"the charges differ from the files by {gap} {comparison.billing_currency}"
+        else:
+            yield f"{delivery.rows_quarantined} rows are in quarantine and not in the charges"
+    yield from (comparison.describe_difference() for comparison in elsewhere[:_LISTED])
+    if len(elsewhere) > _LISTED:
+        yield f"{len(elsewhere) - _LISTED} more differences are in the table reconciliation"
+
+
+def _projects_not_built(
     tenant: Tenant, delivery: DeliveryRecord, partitions: list[PartitionRecord]
 ) -> list[str]:
-    """Projects whose charges of this month are not of this delivery and the present claims."""
+    """Projects whose charges were not built from this delivery and the present claims."""
     built = {
-        p.key
-        for p in partitions
-        if p.inputs.get(delivery.source) == delivery.delivery_id and not reclaimed(tenant, p)
+        partition.key
+        for partition in partitions
+        if partition.inputs.get(delivery.source) == delivery.delivery_id
+        and not reclaimed(tenant, partition)
     }
     return [
         project.name
         for project in tenant.all_projects
         if delivery.source in tenant.sources_of(project) and project.name not in built
     ]
-
-
-def _notes(delivery: DeliveryRecord, unknown: int, refusal: Refusal | None, fewer: str) -> str:
-    notes: list[str] = [fewer] if fewer else []
-    if delivery.values_rounded:
-        notes.append(f"{delivery.values_rounded} values rounded to 18 decimals")
-    if unknown:
-        notes.append(f"{unknown} line items of an unknown type kept as Adjustment")
-    if refusal and refusal.kind == OLDER:
-        notes.append(refusal.reason)
-    elif refusal:
-        notes.append(f"a newer delivery was refused: {refusal.reason}")
-    return "; ".join(notes)

@@ -1,7 +1,7 @@
-"""Whether a month's numbers can be trusted: one answer, why, and what to do.
+"""Whether a month's numbers can be trusted: one answer, the reason, and what to do.
 
-Put here: the verdict on a month of a tenant from its states, comparisons and evidence. Keep out:
-the states themselves (reconcile.py), how it is shown (cli/status.py).
+Put here: the verdict on a tenant's month from its states, comparisons and evidence. Keep out:
+the states themselves (statuses.py), how the verdict is shown (cli/status.py).
 """
 
 from __future__ import annotations
@@ -12,26 +12,13 @@ from enum import StrEnum
 
 from finops_pipeline import clock
 from finops_pipeline.reconciliation.comparisons import (
-    AGREES,
     ALL_DAYS,
-    EXPLORER,
-    FILES,
-    INVOICE,
-    MANIFEST,
-    NOT_CHECKED,
-    WORDS,
+    COUNTERPART_NAMES,
     Comparison,
+    ComparisonState,
+    CounterpartKind,
 )
-from finops_pipeline.reconciliation.states import (
-    DIFFERS,
-    EMPTY,
-    INCOMPLETE,
-    LANDED,
-    OPEN,
-    RECONCILED,
-    REFUSED,
-    Status,
-)
+from finops_pipeline.reconciliation.states import ReconciliationState, Status
 from finops_pipeline.tenants.months import closed_from
 
 
@@ -39,13 +26,13 @@ class Trust(StrEnum):
     """The three answers."""
 
     TRUSTED = "can be trusted"
-    OPEN = "is right so far, and AWS may still change it"
+    OPEN = "is right so far, but AWS may still change it"
     NOT_YET = "cannot be trusted yet"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`trust` in a word, `why` in a sentence, `todo` as lines."""
+    """`trust` is the answer, `why` its reason in a sentence, `todo` the lines of what to do."""
 
     trust: Trust
     why: str
@@ -53,154 +40,183 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Doubts:
-    """What else is known of a month, beside what it was compared with.
+class MonthOutcome:
+    """The states of a tenant's month (at least one) and the comparisons that led to them."""
 
-    `failed`: checks that found rows and make its sums doubtful; `told`: those that found rows and
-    change no sum. `are_checked`: every check was run on the month as it is published.
-    `broken_rules`: FOCUS rules that charges break, known gaps of exports left out; the sums hold
-    all the same. `changed`: files that are not as they were written. `refused`: sources whose
-    newer delivery could not be taken. `absent`: sources that delivered the month before, and
-    nothing of this one.
+    tenant: str
+    month: str
+    statuses: Sequence[Status]
+    comparisons: Sequence[Comparison]
+
+    @property
+    def bills(self) -> list[Status]:
+        """The states of bills; Cost Explorer's months are not bills."""
+        return [s for s in self.statuses if s.state != ReconciliationState.LANDED]
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Evidence about a month beside its comparisons.
+
+    `failed_checks`: checks that found rows and make its sums doubtful; `harmless_checks`: checks
+    that found rows and change no sum. `are_checked`: every check was run on the month as it is
+    published. `broken_rules`: FOCUS rules that charges break, without the known gaps of exports;
+    the sums hold all the same. `changed_files`: files that changed after they were written.
+    `refused_sources`: sources whose newer delivery was refused. `absent_sources`: sources that
+    delivered the month before, and nothing of this one.
     """
 
-    failed: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
+    failed_checks: tuple[str, ...] = ()
+    harmless_checks: tuple[str, ...] = ()
     are_checked: bool = True
     broken_rules: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
+    changed_files: tuple[str, ...] = ()
+    refused_sources: tuple[str, ...] = ()
+    absent_sources: tuple[str, ...] = ()
 
     def reasons(self) -> Iterator[str]:
-        """Why the month cannot be trusted."""
-        yield from (f"{name} has delivered nothing of it yet" for name in self.absent)
-        yield from (f"a newer delivery of {name} was refused" for name in self.refused)
-        yield from (f"{name} is not as it was written" for name in self.changed)
-        yield from (f"the check {name} found rows" for name in self.failed)
+        """Yield why the month cannot be trusted."""
+        yield from (f"{name} has not delivered this month yet" for name in self.absent_sources)
+        yield from (f"a newer delivery of {name} was refused" for name in self.refused_sources)
+        yield from (f"{name} has changed since it was written" for name in self.changed_files)
+        yield from (f"the check {name} failed" for name in self.failed_checks)
         if not self.are_checked:
-            yield "not every check was run on it"
+            yield "not every check has been run on it"
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what to know although it changes no sum."""
+        if self.harmless_checks:
+            yield f"{' and '.join(self.harmless_checks)} found rows, but no sum is affected"
+        if self.broken_rules:
+            yield f"charges break FOCUS rules ({len(self.broken_rules)}), but no sum is affected"
 
     def todo(self, tenant: str, month: str) -> Iterator[str]:
-        """What to do about them."""
+        """Yield what to do about them."""
         if self.broken_rules:
-            yield f"finops validate {tenant} --month {month} names the rows that break rules"
-        if self.failed or self.told:
-            yield f"finops check {tenant} --month {month} names the rows"
-        if self.changed:
-            yield f"Remove {', '.join(self.changed)}; then finops ingest {tenant}"
-        if self.refused or self.absent:
-            yield f"finops status {tenant} and finops gaps {tenant} say why; finops ingest {tenant}"
+            yield f"finops validate {tenant} --month {month} lists the rows that break rules"
+        if self.failed_checks or self.harmless_checks:
+            yield f"finops check {tenant} --month {month} lists the rows"
+        if self.changed_files:
+            yield f"Remove {', '.join(self.changed_files)}; then run finops ingest {tenant}"
+        if self.refused_sources or self.absent_sources:
+            yield (
+                f"See the reason: finops status {tenant} and finops gaps {tenant};"
+                f" then run finops ingest {tenant}"
+            )
         elif not self.are_checked:
-            yield f"finops ingest {tenant} runs every check"
+            yield f"Run every check: finops ingest {tenant}"
 
 
-def verdict(
-    tenant: str,
-    month: str,
-    statuses: Sequence[Status],
-    comparisons: Sequence[Comparison],
-    doubts: Doubts,
-) -> Verdict:
-    """The verdict on a month.
-
-    Args:
-        statuses: of the month; at least one.
-    """
-    bills = [status for status in statuses if status.state != LANDED]
-    wrong = [status for status in bills if status.state not in (RECONCILED, OPEN)]
-    todo = (*doubts.todo(tenant, month), *_todo(tenant, month, bills, comparisons))
-    if not bills:
-        return Verdict(Trust.NOT_YET, "no bill of it has landed, only Cost Explorer's days", todo)
-    reasons = [f"{s.source} {_STATES[s.state]} ({_first(s)})" for s in _once(wrong)]
-    if not any(status.state in (INCOMPLETE, EMPTY, REFUSED) for status in wrong):
-        reasons += doubts.reasons()
-    if reasons:
+def reach_verdict(outcome: MonthOutcome, doubts: Doubts) -> Verdict:
+    """Decide whether a month can be trusted."""
+    todo = (*doubts.todo(outcome.tenant, outcome.month), *_todo(outcome))
+    if not outcome.bills:
+        why = "no bill of this month has landed, only Cost Explorer's days"
+        return Verdict(Trust.NOT_YET, why, todo)
+    if reasons := _doubtful(outcome.bills, doubts):
         return Verdict(Trust.NOT_YET, "; ".join(reasons), todo)
-    count = len({status.source for status in bills})
-    bill = "its bill" if count == 1 else f"its {count} bills"
-    sums = f"every row of {bill} is in the charges and they bill the same, to the last decimal"
-    beside = "; ".join([*_beside(comparisons), *_beside_sums(doubts)])
-    if any(status.state == OPEN for status in bills):
-        return Verdict(Trust.OPEN, f"{sums}; {beside}", todo)
-    return Verdict(Trust.TRUSTED, f"{sums}; {beside}", todo)
+    count = len({status.source for status in outcome.bills})
+    bills = "its bill" if count == 1 else f"its {count} bills"
+    sums = f"every row of {bills} is in the charges, and the sums are equal to the last decimal"
+    why = "; ".join([sums, *_second_opinions(outcome.comparisons), *doubts.remarks()])
+    is_open = any(status.state == ReconciliationState.OPEN for status in outcome.bills)
+    return Verdict(Trust.OPEN if is_open else Trust.TRUSTED, why, todo)
 
 
-_STATES = {
-    DIFFERS: "differs",
-    INCOMPLETE: "is incomplete",
-    EMPTY: "is empty",
-    REFUSED: "was refused",
+_STATE_PHRASES = {
+    ReconciliationState.DIFFERS: "differs",
+    ReconciliationState.INCOMPLETE: "is incomplete",
+    ReconciliationState.EMPTY: "is empty",
+    ReconciliationState.REFUSED: "was refused",
 }
+"""States of a bill that is not right, as a sentence says them."""
+
+_WITHOUT_SUMS = frozenset(
+    {ReconciliationState.INCOMPLETE, ReconciliationState.EMPTY, ReconciliationState.REFUSED}
+)
+"""States without sums that evidence could cast doubt on."""
 
 
-def _first(status: Status) -> str:
-    """The first of a state's reasons: it tells the amounts."""
-    return (status.reason or "no reason is noted").split("; ")[0]
+def _doubtful(bills: Sequence[Status], doubts: Doubts) -> list[str]:
+    """Why the month cannot be trusted; nothing when it can."""
+    wrong = [status for status in bills if status.state in _STATE_PHRASES]
+    reasons = [
+        f"{status.source} {_STATE_PHRASES[status.state]} ({_first_reason(status)})"
+        for status in _distinct(wrong)
+    ]
+    if not any(status.state in _WITHOUT_SUMS for status in wrong):
+        reasons += doubts.reasons()
+    return reasons
 
 
-def _once(statuses: Sequence[Status]) -> list[Status]:
-    """One of each source and state: currencies apart would say it twice."""
+def _first_reason(status: Status) -> str:
+    """The first of a state's reasons, which has the amounts."""
+    return (status.reason or "no reason was recorded").split("; ")[0]
+
+
+def _distinct(statuses: Sequence[Status]) -> list[Status]:
+    """The last status of each source and state: each currency would repeat the same."""
     return list({(status.source, status.state): status for status in statuses}.values())
 
 
-def _beside(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """Whether Cost Explorer and invoices agree, or were not there."""
-    for against in (EXPLORER, INVOICE):
-        mine = [one for one in comparisons if one.against == against and one.is_whole]
-        states = {one.state for one in mine}
-        if states == {AGREES} and not any(map(_is_of_all, mine)):
-            part = "on the days that it has" if against == EXPLORER else "for the ids entered"
-            yield f"{WORDS[against]} agrees {part}, which is not all of the month"
-        elif states == {AGREES}:
-            yield f"{WORDS[against]} agrees"
-        elif AGREES in states:
-            yield f"{WORDS[against]} agrees where it was compared"
-        elif states <= {NOT_CHECKED}:
-            yield f"{WORDS[against]} was not checked"
-        else:
-            yield f"{WORDS[against]} differs, and its days are not final"
+def _second_opinions(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """Say whether Cost Explorer and invoices agree, or were not checked."""
+    for kind in (CounterpartKind.COST_EXPLORER, CounterpartKind.INVOICE):
+        wholes = [c for c in comparisons if c.against == kind and c.is_whole]
+        yield f"{COUNTERPART_NAMES[kind]} {_agreement(kind, wholes)}"
 
 
-def _beside_sums(doubts: Doubts) -> Iterator[str]:
-    if doubts.told:
-        yield f"{' and '.join(doubts.told)} found rows, which changes no sum"
-    if doubts.broken_rules:
-        yield f"FOCUS rules that charges break: {len(doubts.broken_rules)}, which changes no sum"
+def _agreement(kind: CounterpartKind, wholes: Sequence[Comparison]) -> str:
+    states = {comparison.state for comparison in wholes}
+    if states == {ComparisonState.AGREES}:
+        if any(map(_covers_everything, wholes)):
+            return "agrees"
+        part = (
+            "on the days that it has"
+            if kind == CounterpartKind.COST_EXPLORER
+            else "for the invoice ids that were entered"
+        )
+        return f"agrees {part}, which do not cover the whole month"
+    if ComparisonState.AGREES in states:
+        return "agrees where it was compared"
+    if states <= {ComparisonState.NOT_CHECKED}:
+        return "was not checked"
+    return "differs, but its days are not final"
 
 
-def _is_of_all(one: Comparison) -> bool:
-    """Whether a comparison is of all that was billed: every day, every invoice."""
-    if one.against == INVOICE:
-        return one.counterpart is None
-    return (one.note or "").startswith(ALL_DAYS)
+def _covers_everything(comparison: Comparison) -> bool:
+    """Whether a comparison covers all that was billed: every day, every invoice."""
+    if comparison.against == CounterpartKind.INVOICE:
+        return comparison.counterpart is None
+    return (comparison.note or "").startswith(ALL_DAYS)
 
 
-def _todo(
-    tenant: str,
-    month: str,
-    bills: Sequence[Status],
-    comparisons: Sequence[Comparison],
-) -> Iterator[str]:
-    states = {status.state for status in bills}
-    if states & {INCOMPLETE, REFUSED} or not bills:
-        yield f"finops ingest {tenant}, after what the reasons say"
-    if DIFFERS in states:
-        yield "docs/runbook.md, A month differs: from the amounts to their cause"
-    if OPEN in states and clock.now().date() < closed_from(month):
-        yield f"finops ingest {tenant} on or after {closed_from(month)}"
-    elif OPEN in states:
-        yield f"Ask Cost Explorer again: finops ingest {tenant}, or bring its days by hand"
-    ended = clock.now().date() >= closed_from(month)  # before that AWS has sent no invoice
-    for source in sorted({one.source for one in comparisons if ended and _open(one, INVOICE)}):
-        yield f"Enter the invoice's total: finops invoice set {tenant}/{source} {month} AMOUNT"
-    if any(_open(one, EXPLORER) and one.counterpart is None for one in comparisons):
-        yield "Bring in Cost Explorer's days, a second opinion of AWS: docs/cost-explorer.md"
+def _todo(outcome: MonthOutcome) -> Iterator[str]:
+    tenant, month = outcome.tenant, outcome.month
+    states = {status.state for status in outcome.bills}
+    closing_day = closed_from(month)
+    has_closed = clock.now().date() >= closing_day
+    if states & {ReconciliationState.INCOMPLETE, ReconciliationState.REFUSED} or not states:
+        yield f"Do what the reasons ask for, then run finops ingest {tenant}"
+    if ReconciliationState.DIFFERS in states:
+        yield "See docs/runbook.md, A month differs: from the amounts to their cause"
+    if ReconciliationState.OPEN in states and not has_closed:
+        yield f"Run finops ingest {tenant} on or after {closing_day}"
+    elif ReconciliationState.OPEN in states:
+        yield f"Ask Cost Explorer again: run finops ingest {tenant}, or import its CSV by hand"
+    if has_closed:  # before that day AWS has sent no invoice
+        for source in _unchecked_sources(outcome.comparisons, CounterpartKind.INVOICE):
+            yield f"Enter the invoice's total: finops invoice set {tenant}/{source} {month} AMOUNT"
+    no_counterpart = [c for c in outcome.comparisons if c.counterpart is None]
+    if _unchecked_sources(no_counterpart, CounterpartKind.COST_EXPLORER):
+        yield "Add Cost Explorer as a second opinion on the bill: docs/cost-explorer.md"
 
 
-def _open(one: Comparison, against: str) -> bool:
-    return one.against == against and one.state == NOT_CHECKED
-
-
-ORDER = (FILES, MANIFEST, EXPLORER, INVOICE)
-"""Counterparts in the order in which they are told."""
+def _unchecked_sources(comparisons: Sequence[Comparison], kind: CounterpartKind) -> list[str]:
+    return sorted(
+        {
+            comparison.source
+            for comparison in comparisons
+            if comparison.against == kind and comparison.state == ComparisonState.NOT_CHECKED
+        }
+    )

@@ -16,13 +16,13 @@ from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, DELIVERY_HISTORY, MARTS
 from finops_pipeline.lake.duck import Connection
-from finops_pipeline.reconciliation.states import LANDED, RECONCILED
+from finops_pipeline.reconciliation.states import ReconciliationState
 
 SHOWN = 5
 """Months that the line names."""
 
 _PERIOD = "billing_period"
-_SETTLED = {RECONCILED, LANDED}
+_SETTLED = {ReconciliationState.RECONCILED, ReconciliationState.LANDED}
 
 
 class Caveat:
