@@ -42,7 +42,7 @@ class Counterparts:
         self._kept = kept
         self._invoices = invoices_of(ledger)
         self._estimated: dict[tuple[str, str], int] = {}
-        for source in tenant.explorers:
+        for source in tenant.cost_explorer_sources:
             for day, said in days_of(ledger, source).items():
                 month = (source, month_of(day))
                 self._estimated[month] = self._estimated.get(month, 0) + bool(said)

@@ -18,7 +18,7 @@ from finops_pipeline.ledger.invoice_entries import Invoice
 from finops_pipeline.ledger.ledger import DeliveryRecord
 from finops_pipeline.money import plain, read_amount
 from finops_pipeline.reconciliation.comparisons import AGREES, BILLED, INVOICE, NET, Comparison
-from finops_pipeline.tenants.model import SourceFormat, Tenant
+from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
 
 _WITHOUT_CENTS = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"})
@@ -43,7 +43,7 @@ def invoice_entry(
         RegistryError: the source has no bills, or a word is not what it should be.
     """
     known = tenant.source(source)
-    if known.format is SourceFormat.COST_EXPLORER:
+    if not known.is_bill:
         raise RegistryError(
             f"source {tenant.name}/{source} is Cost Explorer, which sends no invoices",
             "a source of bills",

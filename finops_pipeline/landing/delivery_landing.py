@@ -19,7 +19,6 @@ from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import (
     PARQUET,
     Connection,
-    Limits,
     columns_of,
     empty_columns,
     scratch_connection,
@@ -29,6 +28,7 @@ from finops_pipeline.lake.layout import LANDING, QUARANTINE
 from finops_pipeline.lake.publish import Publication, Writer
 from finops_pipeline.landing.column_names import renames_of
 from finops_pipeline.landing.delivery_order import why_older
+from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
 from finops_pipeline.landing.quarantine import Row, bad_rows, rejected_records, write_rows
 from finops_pipeline.landing.relation import SOURCE_FILE, ReadableFile, open_files, relation_of, run
 from finops_pipeline.landing.validation import Judgement, Tally, judgement, tally
@@ -51,37 +51,23 @@ class Share:
     with_rejects: bool = True
 
 
-@dataclass(frozen=True)
-class Landed:
-    """What landing did with a delivery: `landed`, `unchanged`, `empty` or `older` (not taken).
-
-    `record` is what is now published of the month; `note` what to know about it, if anything.
-    """
-
-    outcome: str
-    record: DeliveryRecord
-    note: str = ""
-
-
-def land(
-    writer: Writer, source: Source, delivery: Delivery, limits: Limits, share: Share = Share()
-) -> Landed:
-    """Land a delivery, unless the same bytes are landed already.
+def land(task: LandingTask, delivery: Delivery, share: Share = Share()) -> Landed:
+    """Land a delivery, unless the same bytes have landed already.
 
     Args:
-        writer: the tenant's writer.
         share: which rows of the files belong to it (files that hold several months).
 
     Raises:
-        DeliveryRefused: it cannot be taken; says why. What was published stays.
+        DeliveryRefused: it cannot be accepted. What was published stays.
         DeliveryMoving: a file or the manifest changed while it was read.
         DiskFull: there is no room for it.
     """
+    writer, source = task.writer, task.source
     before = writer.ledger.delivery(source.name, delivery.billing_period)
     if before and before.quick_mark == delivery.quick_mark and _is_there(writer, before):
-        return Landed("unchanged", before)
+        return Landed(LandingOutcome.UNCHANGED, before)
     if before and (older := _older(writer, before, delivery)):
-        return Landed("older", before, older)
+        return Landed(LandingOutcome.OLDER, before, older)
     with writer.publication() as publication:
         _require_room(publication, delivery)
         paths = delivery.location.fetch_all(delivery.files, publication.scratch("fetched"))
@@ -89,9 +75,9 @@ def land(
         delivery_id = _identity(source, delivery, sums)
         if before and before.delivery_id == delivery_id and _is_there(writer, before):
             writer.ledger.write(_seen_again(before, delivery))
-            return Landed("unchanged", before)
+            return Landed(LandingOutcome.UNCHANGED, before)
         work = _Landing(publication, source, delivery, share)
-        with scratch_connection(publication.spill, limits) as connection:
+        with scratch_connection(publication.spill, task.limits) as connection:
             record = work.stage(connection, paths, sums, delivery_id)
         _check_still_there(delivery)
         if record.rows_read == 0 and before and before.rows_kept:
@@ -102,7 +88,7 @@ def land(
                 "Look into the export; the published month stays until a delivery has rows",
             )
         work.publish(writer, record)
-    outcome = "landed" if record.rows_read else "empty"
+    outcome = LandingOutcome.LANDED if record.rows_read else LandingOutcome.EMPTY
     return Landed(outcome, record, fewer_rows(before.rows_read if before else 0, record))
 
 
