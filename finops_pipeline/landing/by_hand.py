@@ -1,7 +1,7 @@
 """Files without a manifest, brought by hand: each billing period in them is a delivery.
 
 Put here: finding the periods of such files and landing each. Keep out: everything that is the
-same for a delivery with a manifest (land.py).
+same for a delivery with a manifest (delivery_landing.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake.duck import Connection, columns_of, scratch_connection, text
 from finops_pipeline.landing.delivery_landing import Share, land
 from finops_pipeline.landing.landing_task import Landed, LandingTask
-from finops_pipeline.landing.relation import SOURCE_FILE, ReadableFile, open_files, relation_of
+from finops_pipeline.landing.relation import (
+    SOURCE_FILE,
+    DeliveryFiles,
+    ReadableFile,
+    open_files,
+    relation_of,
+)
 from finops_pipeline.landing.validation import cast
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.sources.location import LocalFolder
@@ -135,7 +141,7 @@ def _months(task: LandingTask, folder: Path, paths: list[Path]) -> tuple[dict[st
         scratch_connection(publication.spill, task.limits) as connection,
     ):
         named = [(_name(path, folder), path) for path in paths]
-        readable = open_files(connection, named, form, publication.work)
+        readable = open_files(connection, DeliveryFiles(named, form, publication.work))
         return _periods_in(connection, readable, form)
 
 
