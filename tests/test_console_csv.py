@@ -189,7 +189,7 @@ def test_two_cuts_of_a_day_do_not_count_twice(made: TemporaryInstallation) -> No
     assert bring(made, "console", BY_SERVICE)[0] == 0
     code, out = bring(made, "console", BY_ACCOUNT, "--metric", "amortized")
     assert code == 1
-    assert "costs of that day cut otherwise" in out
+    assert "costs of that day broken down in another way" in out
     assert "a source of its own" in out
     assert {row[3] for row in rows(made, "console")} == {None}
     assert bring(made, "console", BY_ACCOUNT)[0] == 0, "the same metric: the newest wins"

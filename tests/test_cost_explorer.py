@@ -252,7 +252,10 @@ WRONG: dict[str, tuple[Any, str]] = {
         ),
         "and no groups",
     ),
-    "empty": (lambda made: [entry.update(Groups=[]) for entry in made], "says nothing was spent"),
+    "empty": (
+        lambda made: [entry.update(Groups=[]) for entry in made],
+        "reports no costs for",
+    ),
 }
 
 

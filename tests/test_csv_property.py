@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from finops_pipeline.contracts.bills import CUR
 from finops_pipeline.lake.duck import Limits, scratch_connection
 from finops_pipeline.landing.quarantine import rejected_records
-from finops_pipeline.landing.relation import open_files
+from finops_pipeline.landing.relation import DeliveryFiles, open_files
 from tests.support.bills import COLUMNS, row
 from tests.support.mutations.bill import csv_text
 
@@ -48,7 +48,8 @@ def test_every_cell_comes_back(
         path = Path(folder) / "bill.csv"
         path.write_bytes(("\ufeff" * mark + text).encode())
         with scratch_connection(Path(folder) / "spill", Limits("256MB", 1)) as connection:
-            file = open_files(connection, [("bill.csv", path)], CUR, Path(folder))[0]
+            delivered = DeliveryFiles([("bill.csv", path)], CUR, Path(folder))
+            file = open_files(connection, delivered)[0]
             names = ", ".join(f'"{name}"' for name in header)
             found = connection.execute(f"select {names} from ({file.scan()})").fetchall()
             assert rejected_records(connection, file) == {}

@@ -19,13 +19,13 @@ import pytest
 from finops_pipeline.errors import RegistryError, TenantBusy
 from finops_pipeline.orchestration import assets
 from finops_pipeline.sources.aws import Access, client
-from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
+from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.registry import Registry
+from finops_pipeline.tenants.source import CostExplorerApiSource, LegacyCurSource
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row, write_csv
 from tests.support.globex import ask, finops
 
-CUR, EXPLORER = SourceFormat.LEGACY_CUR, SourceFormat.COST_EXPLORER
 AMAZON = "https://ce.us-east-1.amazonaws.com"
 
 
@@ -56,7 +56,7 @@ def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
 def test_a_bucket_in_the_endpoint_is_refused(host: str) -> None:
     """There `s3://bills` would be the bucket bills.acme, or a key of the bucket acme."""
     with pytest.raises(RegistryError, match="credentials or bucket"):
-        Source(name="spy", format=CUR, location="s3://bills/x", endpoint_url=f"http://{host}")
+        LegacyCurSource(name="spy", location="s3://bills/x", endpoint_url=f"http://{host}")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_bucket_in_the_endpoint_is_refused(host: str) -> None:
      "s3-eu-west-1.amazonaws.com", "bucket.vpce-1a2b-3c.s3.us-east-1.vpce.amazonaws.com"],
 )  # fmt: skip
 def test_the_services_own_endpoints_are_taken(host: str) -> None:
-    Source(name="own", format=CUR, location="s3://bills/x", endpoint_url=f"https://{host}")
+    LegacyCurSource(name="own", location="s3://bills/x", endpoint_url=f"https://{host}")
 
 
 def test_the_environment_leads_no_source_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_the_environment_leads_no_source_elsewhere(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("bucket", ["x-0a1b-s3alias", "x-0a1b--ol-s3", "m0a1b.mrap"])
 def test_an_alias_of_a_bucket_is_refused(bucket: str) -> None:
     with pytest.raises(RegistryError, match="the bucket's own name"):
-        Source(name="spy", format=CUR, location=f"s3://{bucket}/acme")
+        LegacyCurSource(name="spy", location=f"s3://{bucket}/acme")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_an_alias_of_a_bucket_is_refused(bucket: str) -> None:
 )
 def test_two_spellings_of_a_store_are_one(registry: Registry, mine: str, theirs: str) -> None:
     def source(endpoint: str) -> Source:
-        return Source(name="s1", format=CUR, location="s3://bills/x", endpoint_url=endpoint)
+        return LegacyCurSource(name="s1", location="s3://bills/x", endpoint_url=endpoint)
 
     registry.save(Tenant(name="acme", sources=(source(mine),)))
     with pytest.raises(RegistryError, match="location of another tenant"):
@@ -109,9 +109,9 @@ def test_two_spellings_of_a_store_are_one(registry: Registry, mine: str, theirs:
 )
 def test_one_cost_explorer_answers_one_tenant(registry: Registry, words: dict[str, str]) -> None:
     """What is asked is told by the endpoint that is used and by the credentials."""
-    mine = Source(name="days", format=EXPLORER, location=AMAZON)
+    mine = CostExplorerApiSource(name="days", location=AMAZON)
     registry.save(Tenant(name="acme", sources=(mine,)))
-    spy = Source(name="spy", format=EXPLORER, **words)
+    spy = CostExplorerApiSource(name="spy", **words)
     with pytest.raises(RegistryError, match="another tenant") as error:
         registry.save(Tenant(name="globex", sources=(spy,)))
     assert "acme" not in str(error.value)

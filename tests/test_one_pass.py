@@ -20,7 +20,8 @@ from finops_pipeline.focus import month_pass as month
 from finops_pipeline.lake import files, publish
 from finops_pipeline.lake.layout import COSTS
 from finops_pipeline.ledger.ledger import PartitionRecord
-from finops_pipeline.tenants.model import Project, Source, SourceFormat, Tenant
+from finops_pipeline.tenants.model import Project, Tenant
+from finops_pipeline.tenants.source import FocusSource, LegacyCurSource
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import row, write_csv
 
@@ -61,7 +62,7 @@ def states(installation: TemporaryInstallation, tenant: str) -> set[str]:
 @pytest.fixture
 def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """globex has a bill of the same accounts: nothing of it may appear in acme."""
-    cur = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
+    cur = [LegacyCurSource(name="payer")]
     declare(empty, "globex", sources=cur, projects=[project(name="p01", accounts=ACCOUNTS)])
     write_csv(tmp_path / "globex.csv", [row("1000", account) for account in ACCOUNTS])
     bring(empty, "globex", "payer", tmp_path / "globex.csv")
@@ -75,7 +76,7 @@ def test_more_sources_than_go_together_and_more_projects_than_one_pass(
     declare(
         two,
         "acme",
-        sources=[Source(name=name, format=SourceFormat.LEGACY_CUR) for name in names],
+        sources=[LegacyCurSource(name=name) for name in names],
         projects=[project(name=f"p{a[-2:]}", accounts=[a]) for a in ACCOUNTS[:18]],
     )
     for number, name in enumerate(names):
@@ -110,7 +111,7 @@ def test_accounts_with_spaces_null_and_blank(two: TemporaryInstallation, tmp_pat
     declare(
         two,
         "acme",
-        sources=[Source(name="labs", format=SourceFormat.FOCUS)],
+        sources=[FocusSource(name="labs")],
         projects=[project(name="p01", accounts=ACCOUNTS[:1])],
     )
     ids = [ACCOUNTS[0], f" {ACCOUNTS[0]}", f"{ACCOUNTS[0]}  ", "", "   ", "NULL", ACCOUNTS[1]]
@@ -124,7 +125,7 @@ def test_focus_without_accounts_is_nobodys(two: TemporaryInstallation, tmp_path:
     declare(
         two,
         "acme",
-        sources=[Source(name="labs", format=SourceFormat.FOCUS)],
+        sources=[FocusSource(name="labs")],
         projects=[project(name="p01", accounts=ACCOUNTS[:1]), project(name="unassigned")],
     )
     bring(two, "acme", "labs", focus(tmp_path / "labs.csv", [{}, {}, {}]))
@@ -137,7 +138,7 @@ def test_claims_with_a_gap_cover_every_day_once(two: TemporaryInstallation, tmp_
     declare(
         two,
         "acme",
-        sources=[Source(name="payer", format=SourceFormat.LEGACY_CUR)],
+        sources=[LegacyCurSource(name="payer")],
         projects=[
             project(name="p01", accounts=[{"id": one, "from": "2026-09-03", "to": "2026-09-10"}]),
             project(name="p02", accounts=[{"id": one, "from": "2026-09-20"}]),
@@ -181,7 +182,7 @@ def interrupted(
 def test_interrupted_at_each_move_after_the_commit_nothing_committed_is_lost(
     two: TemporaryInstallation, tmp_path: Path, error: type[BaseException]
 ) -> None:
-    payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
+    payer = [LegacyCurSource(name="payer")]
     halves = [
         project(name=name, accounts=[a]) for name, a in zip(["aa", "bb"], ACCOUNTS, strict=False)
     ]
@@ -208,7 +209,7 @@ def test_interrupted_at_each_move_after_the_commit_nothing_committed_is_lost(
 def test_staged_files_removed_by_hand_are_missed(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:
-    payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
+    payer = [LegacyCurSource(name="payer")]
     declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     bill = tmp_path / "a.csv"
     write_csv(bill, [row("1", ACCOUNTS[0])])
@@ -239,7 +240,7 @@ def test_a_row_that_costs_nothing_is_missed_when_lost_or_doubled(
     leak: str,
     given: int,
 ) -> None:
-    payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
+    payer = [LegacyCurSource(name="payer")]
     declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     write_csv(tmp_path / "a.csv", [row("1", ACCOUNTS[0]), row("0", ACCOUNTS[1])])
     real = month.owned_rows
@@ -253,7 +254,7 @@ def test_a_row_that_costs_nothing_is_missed_when_lost_or_doubled(
 def test_two_files_of_a_project_are_not_taken_for_one(
     two: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    payer = [Source(name="payer", format=SourceFormat.LEGACY_CUR)]
+    payer = [LegacyCurSource(name="payer")]
     declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     write_csv(tmp_path / "a.csv", [row("1", ACCOUNTS[0])])
     real = month.MonthPass.write
@@ -282,7 +283,7 @@ def test_a_half_put_month_goes_off_the_publication(tmp_path: Path) -> None:
 
 
 def test_a_negative_price_stops_no_warehouse(two: TemporaryInstallation, tmp_path: Path) -> None:
-    labs = [Source(name="labs", format=SourceFormat.FOCUS)]
+    labs = [FocusSource(name="labs")]
     declare(two, "acme", sources=labs, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     prices = [("-5000000", "2"), ("-150", "2000000")]
     rows = [

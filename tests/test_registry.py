@@ -21,11 +21,10 @@ from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.model import (
     AccountClaim,
     Project,
-    Source,
-    SourceFormat,
     Tenant,
     check_name,
 )
+from finops_pipeline.tenants.source import FocusSource
 from tests.conftest import TemporaryInstallation
 from tests.support.globex import finops
 
@@ -218,7 +217,7 @@ def test_projects_of_different_sources_may_claim_one_account(apply: Apply) -> No
     assert code == 1 and "acme/p1 (always) and by acme/p2 (always)" in said
 
 
-SOURCE = Source(name="s1", format=SourceFormat.FOCUS)
+SOURCE = FocusSource(name="s1")
 DAYS = st.one_of(st.none(), st.dates(date(2026, 1, 1), date(2026, 1, 8)))
 
 

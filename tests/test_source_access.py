@@ -17,8 +17,13 @@ import yaml
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.sources.policy import trust_policy
-from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
+from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.registry import Registry
+from finops_pipeline.tenants.source import (
+    CostExplorerApiSource,
+    FocusSource,
+    LegacyCurSource,
+)
 from tests.conftest import TemporaryInstallation
 from tests.support.estate_in_s3 import Bills, bills, in_s3, profiles
 from tests.support.globex import finops
@@ -28,7 +33,6 @@ __all__ = ["bills", "in_s3", "profiles"]
 
 PLATFORM = "arn:aws:iam::999988887777:role/finops"
 ROLE = "arn:aws:iam::{}:role/finops-read"
-CUR = SourceFormat.LEGACY_CUR
 
 
 def said_by(*words: str) -> str:
@@ -53,7 +57,7 @@ def printed(*words: str) -> dict[str, Any]:
 
 
 def s3(name: str = "payer", location: str = "s3://bills/acme/cur", **words: str) -> Source:
-    return Source(name=name, format=CUR, location=location, **words)
+    return LegacyCurSource(name=name, location=location, **words)
 
 
 @pytest.fixture
@@ -264,9 +268,8 @@ def with_role(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     moto.bring(estate / "acme/labs/exports/labs-focus", "acme-bills/labs")
     name = request.node.name.replace("[", "-").strip("]")[:60]
-    source = Source(
+    source = FocusSource(
         name="labs",
-        format=SourceFormat.FOCUS,
         location="s3://acme-bills/labs",
         endpoint_url=moto.url,
         role_arn=f"arn:aws:iam::111122223333:role/{name}",
@@ -363,9 +366,8 @@ def test_the_policy_grants_one_prefix_and_nothing_else(empty: TemporaryInstallat
 
 
 def test_the_policy_of_cost_explorer_asks_for_one_action(empty: TemporaryInstallation) -> None:
-    source = Source(
+    source = CostExplorerApiSource(
         name="ce",
-        format=SourceFormat.COST_EXPLORER,
         location="https://ce.us-east-1.amazonaws.com",
     )
     empty.installation.registry.save(Tenant(name="acme", sources=(source,)))

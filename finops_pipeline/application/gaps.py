@@ -15,7 +15,7 @@ from finops_pipeline.errors import FileProblem, FinopsError, ManifestProblem
 from finops_pipeline.reconciliation.states import ReconciliationState, Status
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
 from finops_pipeline.sources.location import Location
-from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
+from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.months import months_between
 
 
@@ -40,7 +40,7 @@ def gaps(installation: Installation, tenant: Tenant) -> list[Gap]:
     status = installation.status(tenant.name)
     found: list[Gap] = []
     for source in tenant.sources:
-        if source.format is not SourceFormat.COST_EXPLORER:
+        if source.is_bill:
             mine = [row for row in status if row.source == source.name]
             found += _Look(installation, tenant, source, mine).gaps()
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.application.landing import land_by_hand, land_source, landing_step
+from finops_pipeline.application.landing import land_source, landing_step
 from finops_pipeline.application.progress import Months, OnStep, Report, Step, silent
 from finops_pipeline.application.refusals import SURPRISES, reason_of
 from finops_pipeline.contracts.cost_explorer import Metric
@@ -20,6 +20,8 @@ from finops_pipeline.focus.costs_partitions import Conformed, conform
 from finops_pipeline.lake.layout import COSTS, EXPLORER
 from finops_pipeline.lake.publish import Publication, Writer
 from finops_pipeline.landing.by_hand import files_below
+from finops_pipeline.landing.landers import FILE_LANDERS
+from finops_pipeline.landing.landing_task import LandingTask
 from finops_pipeline.ledger.invoice_entries import Invoice, entered
 from finops_pipeline.marts.build import Refreshed, refresh
 from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
@@ -79,7 +81,8 @@ def ingest(
 def _asked_for(tenant: Tenant, project: str | None) -> tuple[list[Project], set[str]]:
     """The projects of a run, and the names of the sources that they read."""
     chosen = [tenant.project(project)] if project else list(tenant.all_projects)
-    return chosen, {n for p in chosen for n in tenant.sources_of(p)} | {*tenant.explorers}
+    bills = {name for project in chosen for name in tenant.sources_of(project)}
+    return chosen, bills | {*tenant.cost_explorer_sources}
 
 
 def ingest_files(
@@ -113,10 +116,11 @@ def ingest_files(
     with installation.writer(tenant.name) as writer:
         tenant = installation.registry.tenant(tenant.name)
         source = tenant.source(source.name)
+        task = LandingTask(writer, tenant, source, installation.limits)
         start = clock.stopwatch()
         months = []
         try:
-            for one in land_by_hand(installation, writer, source, absolute, metric):
+            for one in FILE_LANDERS[source.kind](task, absolute, metric):
                 note(landing_step(tenant, source, one, clock.stopwatch() - start))
                 months.append(one.record.billing_period)
         finally:

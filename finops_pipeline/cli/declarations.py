@@ -14,7 +14,7 @@ from finops_pipeline.cli import source_access as access
 from finops_pipeline.cli.show import open_installation, split, table
 from finops_pipeline.errors import Unknown
 from finops_pipeline.tenants.declare import apply, read_declaration
-from finops_pipeline.tenants.model import REACH, Project, Source, SourceFormat, Tenant
+from finops_pipeline.tenants.model import REACH, Project, SourceFormat, Tenant, parse_source
 
 tenant_app = typer.Typer(help="Organisations.", no_args_is_help=True)
 source_app = typer.Typer(help="Billing exports that a tenant receives.", no_args_is_help=True)
@@ -101,7 +101,7 @@ def source_add(
     if location is not None:
         is_folder = location and "://" not in location
         said["location"] = str(Path(location).expanduser().resolve()) if is_folder else location
-    _lay_over(Tenant(name=tenant, sources=(Source.model_validate(said),)))
+    _lay_over(Tenant(name=tenant, sources=(parse_source(said),)))
 
 
 @source_app.command("list")

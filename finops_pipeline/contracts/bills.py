@@ -22,7 +22,8 @@ class BillForm:
 
     `account` is whose a row is; `account_ids` are all columns that hold ids of twelve digits.
     `is_documented` tells whether AWS's dictionary has a column, `is_tag` whether its customers
-    name it; both of a canonical name.
+    name it; both take a canonical name. `has_reservation_units` tells whether reservations may
+    be counted in normalized units, which conversion needs to know.
     """
 
     canonical: Callable[[str], str]
@@ -38,6 +39,7 @@ class BillForm:
     null_words: tuple[str, ...]
     is_documented: Callable[[str], bool]
     is_tag: Callable[[str], bool]
+    has_reservation_units: bool
 
     def typed(self, columns: dict[str, str]) -> dict[str, tuple[str, str]]:
         """Of a file's columns, those that must be readable as number or time.
@@ -107,6 +109,7 @@ CUR = BillForm(
     null_words=("",),
     is_documented=lambda name: is_documented(name) or name in cur.COLUMNS,
     is_tag=is_tag,
+    has_reservation_units=True,
 )
 
 FOCUS = BillForm(
@@ -130,6 +133,7 @@ FOCUS = BillForm(
     null_words=("", "NULL"),
     is_documented=_FOCUS_TYPES.__contains__,
     is_tag=lambda name: False,
+    has_reservation_units=False,
 )
 
 FORMS = {

@@ -27,7 +27,7 @@ class LandedBill:
     """
 
     source: str
-    kind: SourceFormat
+    format: SourceFormat
     relation: str
     columns: dict[str, str]
     empty: frozenset[str]
@@ -38,7 +38,7 @@ class LandedBill:
     @property
     def form(self) -> BillForm:
         """How bills of its format are read."""
-        return FORMS[self.kind]
+        return FORMS[self.format]
 
 
 def landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) -> LandedBill:
@@ -48,10 +48,11 @@ def landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) ->
         path: its Parquet file.
     """
     # The form as it landed: the registry may say another by now.
-    kind = SourceFormat(delivery.format)
+    format = SourceFormat(delivery.format)
+    form = FORMS[format]
     relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
     columns = columns_of(connection, relation)
-    column = FORMS[kind].find(columns).get(FORMS[kind].account)
+    column = form.find(columns).get(form.account)
     accounts: tuple[str | None, ...] = ()
     if column is not None:
         query = f"select distinct {ident(column)}::varchar from {relation} order by 1"
@@ -62,9 +63,10 @@ def landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) ->
         for name, type_ in columns.items()
         if type_.startswith("MAP(VARCHAR")
     }
-    is_focus = kind is SourceFormat.FOCUS
-    units = () if is_focus else in_normalized_units(connection, relation, columns, empty)
-    return LandedBill(delivery.source, kind, relation, columns, empty, accounts, keys, units)
+    units: tuple[str, ...] = ()
+    if form.has_reservation_units:
+        units = in_normalized_units(connection, relation, columns, empty)
+    return LandedBill(delivery.source, format, relation, columns, empty, accounts, keys, units)
 
 
 def _keys_of(connection: Connection, relation: str, column: str) -> tuple[str, ...]:

@@ -15,10 +15,10 @@ from typing import Any
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.errors import NotTrue
+from finops_pipeline.focus.bill_conversions import CONVERSIONS
 from finops_pipeline.focus.conformance import findings_of
 from finops_pipeline.focus.conversion import sql_text
 from finops_pipeline.focus.landed_bill import LandedBill, landed_bill
-from finops_pipeline.focus.normalise import focus_rows, line_items
 from finops_pipeline.focus.owned_rows import owned_rows
 from finops_pipeline.lake.duck import PARQUET_PARTS, Connection, ident, text
 from finops_pipeline.lake.layout import LANDING
@@ -26,16 +26,12 @@ from finops_pipeline.lake.publish import Publication
 from finops_pipeline.ledger.bill_totals import BillTotal
 from finops_pipeline.ledger.ledger import DeliveryRecord, Finding, ProjectTotal
 from finops_pipeline.money import exact_sum
-from finops_pipeline.tenants.model import Project, SourceFormat, Tenant
+from finops_pipeline.tenants.model import Project, Tenant
 
 Totals = tuple[dict[str, Any], ...]
 
 SOURCES_TOGETHER = 8
 """Sources converted in one statement: each takes memory, and 40 small ones took a gigabyte."""
-
-_CHARGES = {SourceFormat.FOCUS: "focus_charges"}
-_READS = {SourceFormat.FOCUS: "focus_rows"}
-_TOTALS = {SourceFormat.FOCUS: "focus_totals"}
 
 
 class MonthPass:
@@ -131,15 +127,14 @@ class MonthPass:
     ) -> str:
         """SQL of one source's charges; notes what its rows come to (`bills`)."""
         bill = self._bill(connection, delivery)
-        is_focus = bill.kind is SourceFormat.FOCUS
+        conversion = CONVERSIONS[bill.format]
         rows = owned_rows(self._tenant, readers, self._month, bill)
         view = ident(f"rows of {bill.source}")
-        said = (bill.columns, rows, bill.source, self._month, bill.empty)
-        select = focus_rows(*said) if is_focus else line_items(*said, bill.keys, bill.in_units)
+        select = conversion.select_rows(bill, rows, self._month)
         connection.execute(f"create or replace temp view {view} as {select}")
         # Materialized, every column of every row would be kept, and spilled, between two scans.
-        reads = f"{_READS.get(bill.kind, 'line_items')} as not materialized (from {view})"
-        totals = sql_text(_TOTALS.get(bill.kind, "cur_totals"))
+        reads = f"{conversion.rows} as not materialized (from {view})"
+        totals = sql_text(conversion.totals)
         query = connection.execute(f"with {reads} select * from ({totals}) order by all")
         for project, *key, rows_of, billed, effective, net in query.fetchall():
             account, service, line_type, currency = key
@@ -160,8 +155,7 @@ class MonthPass:
             )
             self.bills.setdefault(project, []).append(total)
             self.rows[bill.source] = self.rows.get(bill.source, 0) + rows_of
-        conversion = sql_text(_CHARGES.get(bill.kind, "cur_charges"))
-        return f"with {reads} select * from ({conversion})"
+        return f"with {reads} select * from ({sql_text(conversion.charges)})"
 
     def _bill(self, connection: Connection, delivery: DeliveryRecord) -> LandedBill:
         path = self._publication.folder.partition(LANDING, delivery.source, self._month)

@@ -1,7 +1,7 @@
 """Files without a manifest, brought by hand: each billing period in them is a delivery.
 
 Put here: finding the periods of such files and landing each. Keep out: everything that is the
-same for a delivery with a manifest (land.py).
+same for a delivery with a manifest (delivery_landing.py).
 """
 
 from __future__ import annotations
@@ -13,27 +13,30 @@ from pathlib import Path
 
 from finops_pipeline.contracts.bills import FORMS, BillForm
 from finops_pipeline.errors import FileProblem
-from finops_pipeline.lake.duck import Connection, Limits, columns_of, scratch_connection, text
-from finops_pipeline.lake.publish import Writer
-from finops_pipeline.landing.land import Landed, Share, land
-from finops_pipeline.landing.relation import SOURCE_FILE, ReadableFile, open_files, relation_of
+from finops_pipeline.lake.duck import Connection, columns_of, scratch_connection, text
+from finops_pipeline.landing.delivery_landing import Share, land
+from finops_pipeline.landing.landing_task import Landed, LandingTask
+from finops_pipeline.landing.relation import (
+    SOURCE_FILE,
+    DeliveryFiles,
+    ReadableFile,
+    open_files,
+    relation_of,
+)
 from finops_pipeline.landing.validation import cast
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.sources.location import LocalFolder
-from finops_pipeline.tenants.model import Source
 
 
-def land_files(
-    writer: Writer, source: Source, paths: list[Path], limits: Limits
-) -> Iterator[Landed]:
-    """Land files that together are whole billing periods; replaces each period they hold.
+def land_files(task: LandingTask, paths: list[Path]) -> Iterator[Landed]:
+    """Land files that together are whole billing periods; they replace each period they hold.
 
     Args:
         paths: CSV (.csv, .csv.gz, .csv.zip) or Parquet files of the source's format, all in
             one folder or below it.
 
     Raises:
-        DeliveryRefused: a file cannot be taken, or holds no billing period; says why.
+        DeliveryRefused: a file cannot be accepted or holds no billing period.
     """
     if len(set(paths)) < len(paths):
         given = ", ".join(path.name for path in paths)
@@ -42,12 +45,12 @@ def land_files(
     for path in paths:
         if not path.is_file():
             raise FileProblem(f"{path} is not a file", "files of one folder")
-    held, own_month = _months(writer, source, folder, paths, limits)
+    held, own_month = _months(task, folder, paths)
     months = sorted({month for found in held.values() for month in found})
     if not months:
         raise FileProblem(
             f"{paths[0].name} holds no readable billing period",
-            f"rows with {FORMS[source.format].period_start}",
+            f"rows with {FORMS[task.source.format].period_start}",
         )
     apart = all(len(found) == 1 for found in held.values())
     for position, month in enumerate(months):
@@ -58,7 +61,7 @@ def land_files(
             # Rows whose period cannot be read belong to the first month, to be quarantined.
             where = f"coalesce({own_month}, {text(months[0])}) = {text(month)}"
             share = Share(where, with_rejects=position == 0)
-        yield land(writer, source, _delivery(folder, mine, month), limits, share)
+        yield land(task, _delivery(folder, mine, month), share)
 
 
 def files_below(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
@@ -130,17 +133,15 @@ def _delivery(folder: Path, paths: list[Path], month: str) -> Delivery:
     )
 
 
-def _months(
-    writer: Writer, source: Source, folder: Path, paths: list[Path], limits: Limits
-) -> tuple[dict[str, set[str]], str]:
+def _months(task: LandingTask, folder: Path, paths: list[Path]) -> tuple[dict[str, set[str]], str]:
     """Billing periods that each file holds, by its name, and SQL for a row's own period."""
-    form = FORMS[source.format]
+    form = FORMS[task.source.format]
     with (
-        writer.publication() as publication,
-        scratch_connection(publication.spill, limits) as connection,
+        task.writer.publication() as publication,
+        scratch_connection(publication.spill, task.limits) as connection,
     ):
         named = [(_name(path, folder), path) for path in paths]
-        readable = open_files(connection, named, form, publication.work)
+        readable = open_files(connection, DeliveryFiles(named, form, publication.work))
         return _periods_in(connection, readable, form)
 
 

@@ -1,7 +1,7 @@
 """Under which names the columns of a delivery land: one column, one name, in all its files.
 
 Put here: spellings that mean the same column, headers that differ only by case, aliases of an
-export's query. Keep out: reading headers (read.py), what a name means (contracts).
+export's query. Keep out: reading headers (relation.py), what a name means (contracts).
 """
 
 from __future__ import annotations

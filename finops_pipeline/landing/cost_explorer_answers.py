@@ -1,7 +1,7 @@
-"""Take in what Cost Explorer says: which months and days are asked, which files are read.
+"""Land Cost Explorer's answers: which months and days to ask for, which files to read.
 
-Put here: which days are not final, what a run's questions cost. Keep out: asking and reading
-(sources), keeping the answers (explorer_month.py).
+Put here: which days are not final, what a run's requests cost. Keep out: asking and reading
+(sources), keeping the answers (cost_explorer_month.py).
 
 Reads: Cost Explorer or the console's CSV, ledger   Writes: landing, ledger
 """
@@ -15,113 +15,99 @@ from pathlib import Path
 
 from finops_pipeline import clock
 from finops_pipeline.contracts.cost_explorer import Answer, Metric
-from finops_pipeline.errors import FileProblem, RegistryError
+from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake import files
-from finops_pipeline.lake.duck import Limits
 from finops_pipeline.lake.layout import LANDING
-from finops_pipeline.lake.publish import Writer
 from finops_pipeline.landing.cost_explorer_month import land_answer
-from finops_pipeline.landing.land import Landed
+from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
 from finops_pipeline.ledger import cost_explorer_days as explorer
 from finops_pipeline.ledger.cost_explorer_days import RequestRecord
 from finops_pipeline.ledger.ledger import FileRecord
 from finops_pipeline.sources.aws import access_of
 from finops_pipeline.sources.console_csv import read_console_csv
 from finops_pipeline.sources.cost_explorer_api import PRICE_USD, Budget, Explorer, months_there_are
-from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.months import end_day, first_day, month_of
 
 LATEST = 2
-"""Months that are asked when none are named: the running one and the one before it."""
+"""Months that are asked for when none are named: the running one and the one before it."""
 
 
-class Asking:
-    """One run's questions for one source: which months, and each month's days that are due.
+class CostExplorerLander:
+    """One run's requests for one source: which months, and the days of each that are due.
 
     Args:
         budget: shared by all sources of a run.
-
-    Raises:
-        RegistryError: the source is fed by hand only.
     """
 
-    def __init__(
-        self, writer: Writer, tenant: Tenant, source: Source, budget: Budget, limits: Limits
-    ) -> None:
-        if not source.location:
-            raise RegistryError(
-                f"source {tenant.name}/{source.name} has no location",
-                "the endpoint of Cost Explorer, https://ce.us-east-1.amazonaws.com",
-                "Set it, or bring the console's CSV: finops ingest-file"
-                f" {tenant.name}/{source.name} FILE",
-            )
-        self._writer = writer
-        self._source = source
+    def __init__(self, task: LandingTask, budget: Budget) -> None:
+        self._task = task
+        self._writer = task.writer
+        self._source = task.source
         self._budget = budget
-        self._limits = limits
-        self._explorer = Explorer(access_of(tenant, source), budget)
+        self._cost_explorer = Explorer(access_of(task.tenant, task.source), budget)
         self._today = clock.now().date()
-        self.sent = 0
+        self._requests = 0
 
-    def months(self, wanted: Container[str] | None) -> list[str]:
-        """Months to look at, newest first, as a budget may not reach all of them.
+    def list_months(self, selected: Container[str] | None) -> list[str]:
+        """List the months to ask for, newest first, as a budget may not reach all of them.
 
         Args:
-            wanted: only these; None: the latest, and those with days that are not final.
+            selected: only these; None: the latest, and those with days that are not final.
         """
-        there = months_there_are(self._today)
-        if wanted is None:
-            known = explorer.days_of(self._writer.ledger, self._source.name)
-            open_months = {month_of(day) for day, estimated in known.items() if estimated}
-            wanted = open_months.union(there[-LATEST:])
-        return [month for month in reversed(there) if month in wanted]
+        available = months_there_are(self._today)
+        if selected is None:
+            days = explorer.days_of(self._writer.ledger, self._source.name)
+            open_months = {month_of(day) for day, estimated in days.items() if estimated}
+            selected = open_months.union(available[-LATEST:])
+        return [month for month in reversed(available) if month in selected]
 
-    def land(self, month: str) -> Landed:
-        """Ask for the days of a month that are due and lay the answer over what has landed.
+    def land_month(self, month: str) -> Landed:
+        """Ask for the days of a month that are due and merge the answer with what has landed.
 
         Raises:
-            BudgetSpent: the answer is not whole; nothing of it was kept.
-            DeliveryRefused: an answer that cannot be taken, or AWS denies it.
+            BudgetSpent: the answer is incomplete; nothing of it was kept.
+            DeliveryRefused: the answer cannot be accepted, or AWS denies access.
         """
         due = self._due(month)
         before = self._writer.ledger.delivery(self._source.name, month)
         if not due and before:
-            return Landed("unchanged", before)
+            return Landed(LandingOutcome.UNCHANGED, before)
         sent = self._budget.sent
         try:
-            answers = [self._explorer.ask(first, end) for first, end in _runs(due)]
+            answers = [self._cost_explorer.ask(first, end) for first, end in _runs(due)]
         finally:
-            self._note(month, self._budget.sent - sent)
+            self._record_requests(month, self._budget.sent - sent)
         whole = Answer(
-            days={day: said for answer in answers for day, said in answer.days.items()},
+            days={day: flag for answer in answers for day, flag in answer.days.items()},
             rows=tuple(row for answer in answers for row in answer.rows),
             metrics=frozenset(Metric),
             said_by="GetCostAndUsage",
             values_rounded=sum(answer.values_rounded for answer in answers),
         )
-        return land_answer(self._writer, self._source, month, whole, self._limits)
+        return land_answer(self._task, month, whole)
 
     @property
-    def words(self) -> str:
-        """What this run's requests come to, for its report; empty when none were sent."""
-        return f"{self.sent} requests, USD {PRICE_USD * self.sent}" if self.sent else ""
+    def requests_report(self) -> str:
+        """The number and price of this run's requests; empty when none were sent."""
+        cost = PRICE_USD * self._requests
+        return f"{self._requests} requests, USD {cost}" if self._requests else ""
 
     def _due(self, month: str) -> list[date]:
-        """Days until yesterday that are not known, or not final."""
+        """Days until yesterday that have not landed or are not final."""
         end = min(end_day(month), self._today)
         days = [first_day(month) + timedelta(days=n) for n in range((end - first_day(month)).days)]
         before = self._writer.ledger.delivery(self._source.name, month)
         path = self._writer.folder.partition(LANDING, self._source.name, month)
         if before and before.rows_kept and not path.exists():
             return days  # pruned or lost: what was known of it is gone with it
-        known = explorer.days_of(self._writer.ledger, self._source.name)
-        return [day for day in days if known.get(day) is not False]
+        estimated = explorer.days_of(self._writer.ledger, self._source.name)
+        return [day for day in days if estimated.get(day) is not False]
 
-    def _note(self, month: str, requests: int) -> None:
-        """AWS charges for requests whatever comes of them, so they are written down at once."""
+    def _record_requests(self, month: str, requests: int) -> None:
+        """Record paid requests at once: AWS charges for them whatever becomes of the answer."""
         if not requests:
             return
-        self.sent += requests
+        self._requests += requests
         at = clock.now().isoformat()
         cost = PRICE_USD * requests
         record = RequestRecord(at, self._source.name, "Cost Explorer", month, requests, cost)
@@ -139,21 +125,19 @@ def _runs(days: list[date]) -> Iterator[tuple[date, date]]:
             start = None
 
 
-def land_console(
-    writer: Writer, source: Source, paths: list[Path], metric: Metric, limits: Limits
-) -> Iterator[Landed]:
-    """Land CSVs that Cost Explorer's console made; every month they hold is a delivery.
+def land_console_files(task: LandingTask, paths: list[Path], metric: Metric) -> Iterator[Landed]:
+    """Land CSV files from Cost Explorer's console; every month in them is a delivery.
 
-    Days that a file holds replace what was there of the same metric; the other metric stays.
+    The days in a file replace earlier values of the same metric; the other metric stays.
 
     Raises:
-        FileProblem: a file cannot be taken; says why. Nothing of any of them has landed then.
+        FileProblem: a file cannot be read; nothing of any of them has landed then.
     """
     answers = []
-    with writer.publication() as publication:
+    with task.writer.publication() as publication:
         for number, path in enumerate(paths):
             if not path.is_file():
-                raise FileProblem(f"{path} is no file", "a CSV from Cost Explorer's console")
+                raise FileProblem(f"{path} is not a file", "a CSV from Cost Explorer's console")
             flat = publication.scratch(f"{number}.csv")
             files.inflate(path, flat, path.name)
             file = FileRecord(path.name, path.stat().st_size, files.checksum(path), 0)
@@ -162,14 +146,14 @@ def land_console(
         for month in sorted({month_of(day) for day in answer.days}):
             part = replace(
                 answer,
-                days={day: said for day, said in answer.days.items() if month_of(day) == month},
+                days={day: flag for day, flag in answer.days.items() if month_of(day) == month},
                 rows=tuple(row for row in answer.rows if month_of(row.day) == month),
             )
-            yield land_answer(writer, source, month, part, limits, file)
+            yield land_answer(task, month, part, file)
 
 
 def _decoded(flat: Path, path: Path) -> str:
     try:
         return flat.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FileProblem(f"{path.name} is no UTF-8 text ({error})", "a CSV in UTF-8") from error
+        raise FileProblem(f"{path.name} is not UTF-8 text ({error})", "a CSV in UTF-8") from error

@@ -1,4 +1,4 @@
-"""Lay an answer of Cost Explorer over the days that have landed: one Parquet file per month.
+"""Merge an answer of Cost Explorer with the days that have landed: one Parquet file per month.
 
 Put here: what is replaced and what stays, a month's identity, its record and file. Keep out:
 where answers come from (cost_explorer_answers.py), whose costs they are
@@ -16,14 +16,15 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+
 from finops_pipeline import clock
 from finops_pipeline.contracts.cost_explorer import LANDED, Answer, DayCost, Metric
 from finops_pipeline.errors import EmptyDelivery, FileProblem
-from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import PARQUET, Limits, ident, scratch_connection, text
 from finops_pipeline.lake.layout import LANDING
-from finops_pipeline.lake.publish import Publication, Writer
-from finops_pipeline.landing.land import Landed
+from finops_pipeline.lake.publish import Publication
+from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
 from finops_pipeline.ledger import cost_explorer_days as explorer
 from finops_pipeline.ledger import ledger
 from finops_pipeline.ledger.ledger import DeliveryRecord, FileRecord, TotalRecord
@@ -32,12 +33,21 @@ from finops_pipeline.tenants.model import Source
 from finops_pipeline.tenants.months import month_of
 
 _Key = tuple[date, str, str, str]
-"""(day, account, service, currency); empty where the answer is not cut by it."""
+"""(day, account, service, currency); empty where the answer is not broken down by it."""
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """A landed row's amounts, and what was said of them when."""
+class _Delivery:
+    """A merged month of a source."""
+
+    source: Source
+    month: str
+    id: str
+
+
+@dataclass(frozen=True)
+class _Amounts:
+    """A landed row's amounts, whether AWS calls them estimated, and when they were asked for."""
 
     unblended: Decimal | None
     amortized: Decimal | None
@@ -46,68 +56,65 @@ class _Kept:
 
 
 def land_answer(
-    writer: Writer,
-    source: Source,
-    month: str,
-    answer: Answer,
-    limits: Limits,
-    file: FileRecord | None = None,
+    task: LandingTask, month: str, answer: Answer, file: FileRecord | None = None
 ) -> Landed:
-    """Lay an answer for days of one month over what has landed of it, and publish the month.
+    """Merge an answer for days of one month with what has landed of it, and publish the month.
+
+    Args:
+        file: the file that the answer was read from, if any.
 
     Raises:
-        EmptyDelivery: nothing would be left where costs are published.
-        FileProblem: the days have landed in another cut; both would count twice.
+        EmptyDelivery: no costs would be left in a month that has published costs.
+        FileProblem: the days have landed in another breakdown; together they would count twice.
     """
+    writer, source = task.writer, task.source
     before = writer.ledger.delivery(source.name, month)
     with writer.publication() as publication:
-        kept = _landed_rows(publication, source, month, limits)
-        merged = _merge(kept, answer, clock.now().isoformat())
-        _one_cut(merged, answer, source.name)
+        landed = _read_landed(publication, task, month)
+        merged = _merge(landed, answer, clock.now().isoformat())
+        _check_breakdown(merged, answer, source.name)
         if before and before.rows_kept and not merged:
             raise EmptyDelivery(
-                f"{answer.said_by} says nothing was spent in {month}, where {before.rows_kept}"
+                f"{answer.said_by} reports no costs for {month}, of which {before.rows_kept}"
                 " rows are published",
                 "an answer with costs",
                 "The published month stays; ask again later",
             )
-        known = explorer.days_of(writer.ledger, source.name) | answer.days
-        days = {day: said for day, said in known.items() if month_of(day) == month}
-        identity = _identity(source, month, merged, days)
-        if before and before.delivery_id == identity and (kept or not merged):
-            return Landed("unchanged", before)
-        record = _record(source, month, merged, answer, identity, file)
+        all_days = explorer.days_of(writer.ledger, source.name) | answer.days
+        days = {day: flag for day, flag in all_days.items() if month_of(day) == month}
+        delivery_id = _fingerprint(source, month, merged, days)
+        if before and before.delivery_id == delivery_id and (landed or not merged):
+            return Landed(LandingOutcome.UNCHANGED, before)
+        record = _record(_Delivery(source, month, delivery_id), merged, answer, file)
         final = writer.folder.partition(LANDING, source.name, month)
         if merged:
-            _write(publication, merged, publication.stage(final), limits)
+            _write(publication, merged, publication.stage(final), task.limits)
         else:
             publication.drop(final)
         publication.record(ledger.landed(record), explorer.days_known(source.name, answer.days))
         publication.commit()
-    return Landed("landed" if merged else "empty", record)
+    return Landed(LandingOutcome.LANDED if merged else LandingOutcome.EMPTY, record)
 
 
-def _landed_rows(
-    publication: Publication, source: Source, month: str, limits: Limits
-) -> dict[_Key, _Kept]:
-    path = publication.folder.partition(LANDING, source.name, month)
+def _read_landed(publication: Publication, task: LandingTask, month: str) -> dict[_Key, _Amounts]:
+    path = publication.folder.partition(LANDING, task.source.name, month)
     if not path.exists():
         return {}
     names = ", ".join(ident(column.name) for column in LANDED)
-    with scratch_connection(publication.spill, limits) as connection:
+    with scratch_connection(publication.spill, task.limits) as connection:
         rows = connection.execute(
             f"select {names} from read_parquet({text(str(path))}, hive_partitioning = false)"
         ).fetchall()
     return {
-        (row[0], row[1] or "", row[2] or "", row[3]): _Kept(row[4], row[5], row[6], row[7])
+        (row[0], row[1] or "", row[2] or "", row[3]): _Amounts(row[4], row[5], row[6], row[7])
         for row in rows
     }
 
 
-def _merge(kept: dict[_Key, _Kept], answer: Answer, now: str) -> dict[_Key, _Kept]:
-    """What is known after an answer: other days as they were, its own days as it says."""
-    merged: dict[_Key, _Kept] = {}
-    for key, row in kept.items():
+def _merge(landed: dict[_Key, _Amounts], answer: Answer, now: str) -> dict[_Key, _Amounts]:
+    """Merge an answer with landed rows: its own days are replaced, all others stay."""
+    merged: dict[_Key, _Amounts] = {}
+    for key, row in landed.items():
         if key[0] in answer.days:
             row = replace(
                 row,
@@ -115,46 +122,49 @@ def _merge(kept: dict[_Key, _Kept], answer: Answer, now: str) -> dict[_Key, _Kep
                 amortized=None if Metric.AMORTIZED in answer.metrics else row.amortized,
             )
         merged[key] = row
-    for said in answer.rows:
-        key = (said.day, said.account or "", said.service or "", said.currency)
-        other = merged.get(key, _Kept(None, None, None, now))
-        merged[key] = _Kept(
-            said.unblended if Metric.UNBLENDED in answer.metrics else other.unblended,
-            said.amortized if Metric.AMORTIZED in answer.metrics else other.amortized,
-            answer.days[said.day],
+    for cost in answer.rows:
+        key = (cost.day, cost.account or "", cost.service or "", cost.currency)
+        other = merged.get(key, _Amounts(None, None, None, now))
+        merged[key] = _Amounts(
+            cost.unblended if Metric.UNBLENDED in answer.metrics else other.unblended,
+            cost.amortized if Metric.AMORTIZED in answer.metrics else other.amortized,
+            answer.days[cost.day],
             now,
         )
-    return {k: r for k, r in sorted(merged.items()) if (r.unblended, r.amortized) != (None, None)}
+    has_amount = {k for k, r in merged.items() if (r.unblended, r.amortized) != (None, None)}
+    return {key: merged[key] for key in sorted(has_amount)}
 
 
-def _one_cut(merged: Iterable[_Key], answer: Answer, source: str) -> None:
-    """A day is cut by account, by service or by both: the sum over two cuts would be double."""
-    cuts: dict[date, tuple[bool, bool]] = {}
+def _check_breakdown(merged: Iterable[_Key], answer: Answer, source: str) -> None:
+    """See that all rows of a day are broken down alike: two breakdowns would count it twice.
+
+    A day is broken down by account, by service or by both.
+    """
+    breakdowns: dict[date, tuple[bool, bool]] = {}
     for day, account, service, _ in merged:
-        cut = (bool(account), bool(service))
-        if day in answer.days and cuts.setdefault(day, cut) != cut:
+        breakdown = (bool(account), bool(service))
+        if day in answer.days and breakdowns.setdefault(day, breakdown) != breakdown:
             raise FileProblem(
-                f"{answer.said_by} cuts {day} by {_cut_words(answer)}, and source {source} has"
-                " costs of that day cut otherwise",
-                "one cut for a day: by service, by account, or by both",
-                "Give each cut a source of its own (format cost-explorer, without a location)",
+                f"{answer.said_by} breaks {day} down by {_breakdown_of(answer)}, and source"
+                f" {source} has costs of that day broken down in another way",
+                "one breakdown for a day: by service, by account, or by both",
+                "Give each breakdown a source of its own (format cost-explorer, no location)",
             )
 
 
-def _cut_words(answer: Answer) -> str:
-    one: DayCost = answer.rows[0]
-    return " and ".join(
-        word for word, said in (("service", one.service), ("account", one.account)) if said
-    )
+def _breakdown_of(answer: Answer) -> str:
+    first: DayCost = answer.rows[0]
+    dimensions = {"service": first.service, "account": first.account}
+    return " and ".join(name for name, value in dimensions.items() if value)
 
 
-def _identity(
-    source: Source, month: str, rows: dict[_Key, _Kept], days: dict[date, bool | None]
+def _fingerprint(
+    source: Source, month: str, rows: dict[_Key, _Amounts], days: dict[date, bool | None]
 ) -> str:
     """The same amounts and the same days, final or not, are the same delivery."""
     digest = hashlib.sha256(f"{source.name}\n{source.format.value}\n{month}".encode())
-    for day, said in sorted(days.items()):
-        digest.update(f"\n{day}|{said}".encode())
+    for day, estimated in sorted(days.items()):
+        digest.update(f"\n{day}|{estimated}".encode())
     for key, row in rows.items():
         amounts = [a if a is None else plain(a) for a in (row.unblended, row.amortized)]
         digest.update(f"\n{[str(part) for part in key]}|{amounts}".encode())
@@ -162,25 +172,20 @@ def _identity(
 
 
 def _record(
-    source: Source,
-    month: str,
-    rows: dict[_Key, _Kept],
-    answer: Answer,
-    identity: str,
-    file: FileRecord | None,
+    delivery: _Delivery, rows: dict[_Key, _Amounts], answer: Answer, file: FileRecord | None
 ) -> DeliveryRecord:
-    by_cut: dict[tuple[str, str, str], list[Decimal]] = {}
+    by_breakdown: dict[tuple[str, str, str], list[Decimal]] = {}
     for (_, account, service, currency), row in rows.items():
-        amounts = by_cut.setdefault((currency, account, service), [])
+        amounts = by_breakdown.setdefault((currency, account, service), [])
         amounts.append(row.unblended if row.unblended is not None else Decimal(0))
     return DeliveryRecord(
-        delivery_id=identity,
-        source=source.name,
-        billing_period=month,
-        format=source.format.value,
+        delivery_id=delivery.id,
+        source=delivery.source.name,
+        billing_period=delivery.month,
+        format=delivery.source.format.value,
         execution_id="",
         manifest=answer.said_by,
-        quick_mark=identity,
+        quick_mark=delivery.id,
         landed_at=clock.now().isoformat(),
         size_bytes=file.size_bytes if file else 0,
         rows_read=len(rows),
@@ -190,35 +195,50 @@ def _record(
         files=(replace(file, rows=len(answer.rows)),) if file else (),
         totals=tuple(
             TotalRecord(currency, account, "", len(amounts), exact_sum(amounts), service)
-            for (currency, account, service), amounts in sorted(by_cut.items())
+            for (currency, account, service), amounts in sorted(by_breakdown.items())
         ),
         columns={column.name: column.type for column in LANDED},
     )
 
 
-def _write(publication: Publication, rows: dict[_Key, _Kept], target: Path, limits: Limits) -> None:
-    """Rows as Parquet, by way of a CSV: DuckDB takes single rows from Python slowly."""
-    scratch = publication.scratch("explorer.csv")
-    files.write_csv(
-        scratch,
-        (
-            [
-                *(key[0].isoformat(), key[1], key[2], key[3]),
-                *("" if a is None else format(a, "f") for a in (row.unblended, row.amortized)),
-                "" if row.estimated is None else str(row.estimated).lower(),
-                row.asked_at,
-            ]
-            for key, row in rows.items()
-        ),
+def _write(
+    publication: Publication, rows: dict[_Key, _Amounts], target: Path, limits: Limits
+) -> None:
+    """Write rows as Parquet; an amount with more than 18 decimals raises `pyarrow.ArrowInvalid`."""
+    table = pa.Table.from_pylist(
+        [
+            {
+                "charge_date": day,
+                "sub_account_id": account or None,
+                "service_name": service or None,
+                "billing_currency": currency,
+                "unblended_cost": amounts.unblended,
+                "amortized_cost": amounts.amortized,
+                "estimated": amounts.estimated,
+                "asked_at": amounts.asked_at,
+            }
+            for (day, account, service, currency), amounts in rows.items()
+        ],
+        schema=_SCHEMA,
     )
-    names = ", ".join(f"{text(column.name)}: 'VARCHAR'" for column in LANDED)
-    typed = ", ".join(
-        f"cast(nullif({ident(c.name)}, '') as {c.type}) as {ident(c.name)}" for c in LANDED
-    )
+    names = ", ".join(f"{ident(c.name)}::{c.type} as {ident(c.name)}" for c in LANDED)
     with scratch_connection(publication.spill, limits) as connection:
+        connection.register("x_answer", table)
         connection.execute(
-            f"copy (select {typed} from read_csv({text(str(scratch))}, auto_detect = false,"
-            " header = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n',"
-            f" allow_quoted_nulls = false, columns = {{{names}}})) to {text(str(target))}"
-            f" ({PARQUET})"
+            f"copy (select {names} from x_answer) to {text(str(target))} ({PARQUET})"
         )
+
+
+_SCHEMA = pa.schema(
+    [
+        ("charge_date", pa.date32()),
+        ("sub_account_id", pa.string()),
+        ("service_name", pa.string()),
+        ("billing_currency", pa.string()),
+        ("unblended_cost", pa.decimal128(38, 18)),
+        ("amortized_cost", pa.decimal128(38, 18)),
+        ("estimated", pa.bool_()),
+        ("asked_at", pa.string()),
+    ]
+)
+"""The columns of `LANDED` (contracts/cost_explorer.py) in Arrow's types."""

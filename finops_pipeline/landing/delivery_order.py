@@ -1,7 +1,7 @@
 """Which delivery of a month is the newer: an older one never overwrites.
 
 Put here: telling that a delivery came before the one that is published. Keep out: what is done
-about it (land.py, pipeline.py).
+about it (delivery_landing.py, application).
 
 Told by what AWS writes, never by the times of files, which copying changes: the id of an
 execution that was superseded before, and the time in the folder of a Data Exports execution

@@ -1,20 +1,23 @@
 """Rows that could not be read or typed: kept with reason, file, line and raw text.
 
 Put here: finding those rows again in their file and writing them. Keep out: deciding what is
-wrong (judge.py). Runs only for deliveries that have such rows, so it may be slow.
+wrong (validation.py). Runs only for deliveries that have such rows, so it may be slow.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
 
 from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import PARQUET, Connection, text
 from finops_pipeline.landing.relation import ReadableFile
-from finops_pipeline.landing.validation import Judgement
+from finops_pipeline.landing.validation import RowChecks
 
 Row = tuple[str, int, str, str]
 """(source_file, line, reason, raw_text); line counts from 1 with the header (CSV) or is the
@@ -37,24 +40,36 @@ def _plain(reason: str) -> str:
     return " ".join(reason.split())
 
 
-def bad_rows(
-    connection: Connection,
-    file: ReadableFile,
-    judged: Judgement,
-    whole: str,
-    condition: str,
-    with_rejects: bool,
-) -> Iterator[Row]:
-    """The rows of one file that were not kept, in file order.
+@dataclass(frozen=True)
+class InvalidRows:
+    """Which rows of a delivery's files are invalid.
 
-    Args:
-        whole: SQL of the delivery's landed relation: the judgement speaks of all its columns,
-            and one file may lack some.
-        condition: SQL condition on which rows of the file belong to the delivery at all.
-        with_rejects: whether records without readable fields belong to it.
+    `relation` is SQL of the landed relation: the checks read all its columns, of which a file may
+    lack some. `condition` is SQL that is true for rows that belong to the delivery;
+    `with_rejects` tells whether records without readable fields do.
     """
+
+    checks: RowChecks
+    relation: str
+    condition: str
+    with_rejects: bool
+
+    def select(self, columns: str, rows: str) -> str:
+        """SQL of the invalid rows among `rows`, in the order of their number x_n."""
+        problem = self.checks.problem
+        return (
+            f"select {columns} from"
+            f" ({rows} union all by name from {self.relation} where false)"
+            f" where ({problem}) is not null and {self.condition} order by x_n"
+        )
+
+
+def read_invalid_rows(
+    connection: Connection, file: ReadableFile, invalid: InvalidRows
+) -> Iterator[Row]:
+    """Read the rows of one file that were not kept, in file order."""
     if not file.is_csv:
-        yield from _bad_parquet_rows(connection, file, judged, whole, condition)
+        yield from _read_parquet_rows(connection, file, invalid)
         return
     # Every column is read, though few are needed: a record with bad bytes in any of them is
     # rejected only when that column is read, and the count of records must be the same.
@@ -64,22 +79,20 @@ def bad_rows(
     )
     rejected = rejected_records(connection, file)
     rows = connection.execute(
-        f"select x_n, {judged.problem} from"
-        f" (from x_in_order union all by name from {whole} where false)"
-        f" where ({judged.problem}) is not null and {condition} order by x_n"
+        invalid.select(f"x_n, {invalid.checks.problem}", "from x_in_order")
     ).fetchall()
     connection.execute("drop table x_in_order")
-    wanted, accepted = dict(rows), -1
+    problems, accepted = dict(rows), -1
     for record, line, raw in files.raw_records(file.path):
         if record in rejected:
             reason, seen = rejected[record]
             _refuse_swallowed(file, line, raw)
-            if with_rejects:
+            if invalid.with_rejects:
                 yield file.name, line, reason, raw or seen
         elif raw:  # empty lines are no rows; the header is accepted as number 0
             accepted += 1
-            if accepted in wanted:
-                yield file.name, line, wanted[accepted], raw
+            if accepted in problems:
+                yield file.name, line, problems[accepted], raw
 
 
 def _refuse_swallowed(file: ReadableFile, line: int, raw: str) -> None:
@@ -97,26 +110,42 @@ def _refuse_swallowed(file: ReadableFile, line: int, raw: str) -> None:
             )
 
 
-def _bad_parquet_rows(
-    connection: Connection, file: ReadableFile, judged: Judgement, whole: str, condition: str
+def _read_parquet_rows(
+    connection: Connection, file: ReadableFile, invalid: InvalidRows
 ) -> Iterator[Row]:
+    numbered = (
+        "select row_number() over () as x_n, to_json(t)::varchar as x_raw, t.*"
+        f" from ({file.scan()}) t"
+    )
     rows = connection.execute(
-        f"select x_n, {judged.problem}, x_raw from"
-        f" (select row_number() over () as x_n, to_json(t)::varchar as x_raw, t.*"
-        f" from ({file.scan()}) t union all by name from {whole} where false)"
-        f" where ({judged.problem}) is not null and {condition} order by x_n"
+        invalid.select(f"x_n, {invalid.checks.problem}, x_raw", numbered)
     ).fetchall()
     for line, problem, raw in rows:
         yield file.name, line, problem, raw
 
 
-def write_rows(connection: Connection, rows: list[Row], scratch: Path, target: Path) -> None:
-    """Write quarantined rows as Parquet, by way of a CSV so that any amount streams."""
-    files.write_csv(scratch, rows)
-    connection.execute(
-        f"copy (select * from read_csv({text(str(scratch))}, auto_detect = false, header = false,"
-        " delim = ',', quote = '\"', escape = '\"', new_line = '\\n', allow_quoted_nulls = false,"
-        " max_line_size = 67108864, columns ="
-        " {'source_file': 'VARCHAR', 'line': 'BIGINT', 'reason': 'VARCHAR', 'raw_text': 'VARCHAR'}"
-        f")) to {text(str(target))} ({PARQUET})"
+def write_rows(connection: Connection, rows: list[Row], target: Path) -> None:
+    """Write quarantined rows as Parquet, in batches so that any number of rows fits in memory."""
+    batches = (
+        pa.record_batch(
+            [pa.array(column) for column in zip(*rows[first : first + _BATCH], strict=True)],
+            schema=_SCHEMA,
+        )
+        for first in range(0, len(rows), _BATCH)
     )
+    connection.register("x_quarantine", pa.RecordBatchReader.from_batches(_SCHEMA, batches))
+    connection.execute(f"copy (from x_quarantine) to {text(str(target))} ({PARQUET})")
+    connection.unregister("x_quarantine")
+
+
+_BATCH = 1000
+"""Rows that are handed to DuckDB at once."""
+
+_SCHEMA = pa.schema(
+    [
+        ("source_file", pa.string()),
+        ("line", pa.int64()),
+        ("reason", pa.string()),
+        ("raw_text", pa.string()),
+    ]
+)

@@ -1,7 +1,7 @@
 """From the files of a delivery to one DuckDB relation in the source's own columns.
 
 Put here: headers, CSV and Parquet readers, records that are not even records. Keep out:
-whether a value can be read (judge.py) and what is published (land.py).
+whether a value can be read (validation.py) and what is published (delivery_landing.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -100,24 +100,29 @@ class ReadableFile:
         return _spelled(own, kind) if unique in self.as_text else ident(own)
 
 
-def open_files(
-    connection: Connection,
-    named: list[tuple[str, Path]],
-    form: BillForm,
-    work: Path,
-    renames: Mapping[str, str] | None = None,
-) -> list[ReadableFile]:
-    """Make the files of a delivery scannable together.
+@dataclass(frozen=True)
+class DeliveryFiles:
+    """The files of a delivery as they were fetched.
 
-    Args:
-        named: each file's name (in messages and x_SourceFile) and where its bytes lie.
-        work: a folder for inflated texts and links.
-        renames: what an export's query calls columns, in lower case -> their own names.
+    `named` is each file's name (in messages and x_SourceFile) and where its bytes lie; `work` a
+    folder for inflated texts and links; `renames` maps what an export's query calls columns, in
+    lower case, to their own names.
+    """
+
+    named: list[tuple[str, Path]]
+    form: BillForm
+    work: Path
+    renames: Mapping[str, str] = field(default_factory=dict)
+
+
+def open_files(connection: Connection, delivered: DeliveryFiles) -> list[ReadableFile]:
+    """Make the files of a delivery scannable together.
 
     Raises:
         FileProblem: a file is damaged, of unknown kind, empty, or lacks a required column.
     """
-    scratch = [work / f"delivered-{number:05d}" for number in range(len(named))]
+    named, form = delivered.named, delivered.form
+    scratch = [delivered.work / f"delivered-{number:05d}" for number in range(len(named))]
     texts_of = [
         (path, at.with_suffix(".csv"), name)
         for (name, path), at in zip(named, scratch, strict=True)
@@ -125,11 +130,11 @@ def open_files(
     ]
     files.inflate_all(texts_of)
     opened = [
-        _open(connection, name, path, form, at, renames or {})
+        _open(connection, delivered, (name, path), at)
         for (name, path), at in zip(named, scratch, strict=True)
     ]
     names = names_in_delivery([file.headers for file in opened], form)
-    opened = [_named(file, mine) for file, mine in zip(opened, names, strict=True)]
+    opened = [_named(file, own) for file, own in zip(opened, names, strict=True)]
     kinds: dict[str, set[str]] = {}
     for file in opened:
         for name, kind in file.types.items():
@@ -140,8 +145,8 @@ def open_files(
 
 
 def _accounts(file: ReadableFile, form: BillForm) -> tuple[str, ...]:
-    found = form.find(file.types)
-    return tuple(found[name] for name in form.account_ids if name in found)
+    by_name = form.find(file.types)
+    return tuple(by_name[name] for name in form.account_ids if name in by_name)
 
 
 def _named(file: ReadableFile, names: tuple[str, ...]) -> ReadableFile:
@@ -174,39 +179,43 @@ def _is_text(name: str) -> bool:
 
 
 def _open(
-    connection: Connection,
-    name: str,
-    path: Path,
-    form: BillForm,
-    scratch: Path,
-    renames: Mapping[str, str],
+    connection: Connection, delivered: DeliveryFiles, file: tuple[str, Path], scratch: Path
 ) -> ReadableFile:
-    lower = name.lower()
-    is_csv = False
-    if lower.endswith(".parquet"):
+    form, renames = delivered.form, delivered.renames
+    name, path = file
+    is_csv = _is_text(name)
+    if name.lower().endswith(".parquet"):
         path = files.link(path, scratch.with_suffix(".parquet"))
-        try:
-            relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
-            found = columns_of(connection, relation)
-            check_parquet(connection, path, name, found)
-            headers = parquet_names(connection, path) if _has_doubles(found) else list(found)
-        except (DuckDBError, UnicodeDecodeError) as error:
-            raise _damaged(name, error) from error
-    elif _is_text(name):
-        scratch = scratch.with_suffix(".csv")
-        path, is_csv = scratch, True
-        headers = _header(name, scratch)
-        found = dict.fromkeys(_unique(headers), "VARCHAR")
+        headers, types = _parquet_columns(connection, path, name)
+    elif is_csv:
+        path = scratch.with_suffix(".csv")
+        headers = _header(name, path)
+        types = dict.fromkeys(_unique(headers), "VARCHAR")
     else:
-        raise FileProblem(f"{name} is of no kind that is read", ".csv, .csv.gz, .csv.zip, .parquet")
-    given = [header.strip() or f"column_{n}" for n, header in enumerate(headers, start=1)]
-    headers = [renames.get(header.lower(), header) for header in given]
+        raise FileProblem(f"{name} is not of a supported kind", ".csv, .csv.gz, .csv.zip, .parquet")
+    stripped = [header.strip() or f"column_{n}" for n, header in enumerate(headers, start=1)]
+    headers = [renames.get(header.lower(), header) for header in stripped]
     unique = _unique(headers)
     columns = tuple(
-        (own, other, kind) for (own, kind), other in zip(found.items(), unique, strict=True)
+        (own, other, kind) for (own, kind), other in zip(types.items(), unique, strict=True)
     )
     _require(name, tuple(unique), form)
     return ReadableFile(name, path, columns, is_csv, form.null_words, tuple(headers))
+
+
+def _parquet_columns(
+    connection: Connection, path: Path, name: str
+) -> tuple[list[str], dict[str, str]]:
+    """The headers of a Parquet file, and its columns as DuckDB names and types them."""
+    try:
+        types = columns_of(
+            connection, f"read_parquet({text(str(path))}, hive_partitioning = false)"
+        )
+        check_parquet(connection, path, name, types)
+        headers = parquet_names(connection, path) if _has_doubles(types) else list(types)
+    except (DuckDBError, UnicodeDecodeError) as error:
+        raise _damaged(name, error) from error
+    return headers, types
 
 
 def _has_doubles(names: Iterable[str]) -> bool:
@@ -219,11 +228,9 @@ def relation_of(readable: list[ReadableFile]) -> str:
     """SQL over all files of a delivery, united by column name (sets vary between files)."""
     groups: dict[object, list[ReadableFile]] = {}
     for file in readable:
-        said = (file.is_csv, file.columns, file.null_words, file.as_text, file.accounts)
-        groups.setdefault(said, []).append(file)
-    return "\nunion all by name\n".join(
-        first.scan(alike=others) for first, *others in groups.values()
-    )
+        shape = (file.is_csv, file.columns, file.null_words, file.as_text, file.accounts)
+        groups.setdefault(shape, []).append(file)
+    return "\nunion all by name\n".join(first.scan(alike=rest) for first, *rest in groups.values())
 
 
 def run(connection: Connection, sql: str, name: str, readable: list[ReadableFile]) -> None:
@@ -265,8 +272,10 @@ _ERROR_NAME = re.compile(r"\b(\w+ ){0,2}\w*(Error|Exception): ")
 
 
 def _damaged(name: str, error: Exception) -> FileProblem:
-    said = _ERROR_NAME.sub("", str(error).splitlines()[0])
-    return FileProblem(f"{name} cannot be read ({said})", "a complete file as AWS wrote it", _AGAIN)
+    reason = _ERROR_NAME.sub("", str(error).splitlines()[0])
+    return FileProblem(
+        f"{name} cannot be read ({reason})", "a complete file as AWS wrote it", _AGAIN
+    )
 
 
 _LINE_SIZE = 8388608
@@ -307,16 +316,16 @@ def _unique(header: list[str]) -> list[str]:
 
 
 def _require(name: str, columns: tuple[str, ...], form: BillForm) -> None:
-    found = form.find(dict.fromkeys(columns, ""))
-    again = {f"{own}__2".lower(): own for own in found.values()}  # as _unique names them
+    by_name = form.find(dict.fromkeys(columns, ""))
+    again = {f"{own}__2".lower(): own for own in by_name.values()}  # as _unique names them
     for column in columns:
         if column.lower() in again:
             raise FileProblem(
                 f"{name} has the column {again[column.lower()]} twice",
-                "each column that costs are told from once",
+                "each column that costs are computed from once",
                 _AGAIN,
             )
-    missing = [column for column in form.required if column not in found]
+    missing = [column for column in form.required if column not in by_name]
     if missing:
         spelling = SLASHED if any("/" in column for column in columns) else {}
         raise FileProblem(

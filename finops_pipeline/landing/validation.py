@@ -1,7 +1,7 @@
-"""Which rows can be told true: SQL that names what is wrong with a row, and the totals.
+"""Validate landed rows and compute their totals.
 
 Put here: conditions on values (numbers, times, period, required). Keep out: reading files
-(read.py), keeping the rows that fail (quarantine.py).
+(relation.py), keeping the rows that fail (quarantine.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from finops_pipeline.money import exact_sum
 
 
 @dataclass(frozen=True)
-class Judgement:
+class RowChecks:
     """SQL expressions over a landed relation, made for its columns."""
 
     problem: str
@@ -30,72 +30,90 @@ class Judgement:
     rounded: str
     """BIGINT: how many of the row's numbers have more than 18 decimals."""
     values: dict[str, str]
-    """canonical name -> expression of its promised type, null where unreadable."""
-    sound: str
-    """BOOLEAN aggregate: whether no row at all has a problem; far cheaper than `problem`, since
-    each column is read by itself, and DuckDB works a dictionary's few values out once."""
+    """canonical name -> expression of its declared type, null where unreadable."""
+    all_valid: str
+    """BOOLEAN aggregate: whether no row has a problem. Far cheaper than `problem`: each column is
+    read by itself, and DuckDB evaluates each value of a dictionary once."""
 
 
-def judgement(
+def row_checks(
     form: BillForm, columns: dict[str, str], month: str, empty: Container[str] = ()
-) -> Judgement:
-    """The judgement for a relation with these columns (name -> DuckDB type).
+) -> RowChecks:
+    """Make the checks for a relation with these columns (name -> DuckDB type).
 
     Args:
-        empty: columns known to have no value: nothing in them can be unreadable.
+        empty: columns without any value, which need no check.
     """
     typed = {n: (c, kind) for n, (c, kind) in form.typed(columns).items() if c not in empty}
-    found = form.find(columns)
     values = {name: cast(column, columns[column], kind) for name, (column, kind) in typed.items()}
-    cases = []
-    for name, (column, kind) in typed.items():
-        word = "number" if kind == MONEY else "time"
-        raw = filled(column, columns[column])
-        said = f"{text(column + ': ')} || {raw} || {text(f' is not a {word}')}"
-        cases.append(f"when {raw} is not null and {values[name]} is null then {said}")
-    for name in form.required:
-        column = found[name]
-        said = text(f"{column}: is empty")
-        cases.append(f"when {filled(column, columns[column])} is null then {said}")
-    if form.period_start in values:
-        start = values[form.period_start]
-        said = text(f"{found[form.period_start]}: ")
-        cases.append(
-            f"when strftime({start}, '%Y-%m') <> {text(month)}"
-            f" then {said} || {start} || {text(f' is not in {month}')}"
-        )
+    relation = _Relation(form, columns, typed, values)
     rounded = [
         _has_more_decimals(column, columns[column])
         for column, kind in typed.values()
         if kind == MONEY and columns[column] in ("VARCHAR", "DOUBLE", "FLOAT")
     ]
-    return Judgement(
-        problem=f"case {' '.join(cases)} end",
+    return RowChecks(
+        problem=_problem(relation, month),
         rounded=" + ".join(f"({flag})::bigint" for flag in rounded) or "0::bigint",
         values=values,
-        sound=_sound(form, columns, typed, values, month),
+        all_valid=_all_valid(relation, month),
     )
 
 
-def _sound(
-    form: BillForm,
-    columns: dict[str, str],
-    typed: dict[str, tuple[str, str]],
-    values: dict[str, str],
-    month: str,
-) -> str:
-    found = form.find(columns)
-    asked = [
+@dataclass(frozen=True)
+class _Relation:
+    """A landed relation: `columns` name -> DuckDB type; `typed` and `values` by canonical name."""
+
+    form: BillForm
+    columns: dict[str, str]
+    typed: dict[str, tuple[str, str]]
+    values: dict[str, str]
+
+    @property
+    def required(self) -> list[str]:
+        """The relation's columns that every row must fill."""
+        by_name = self.form.find(self.columns)
+        return [by_name[name] for name in self.form.required]
+
+
+def _problem(relation: _Relation, month: str) -> str:
+    """SQL: what is wrong with a row, or null."""
+    columns, values = relation.columns, relation.values
+    cases = []
+    for name, (column, kind) in relation.typed.items():
+        noun = "number" if kind == MONEY else "time"
+        raw = filled(column, columns[column])
+        problem = f"{text(column + ': ')} || {raw} || {text(f' is not a {noun}')}"
+        cases.append(f"when {raw} is not null and {values[name]} is null then {problem}")
+    for column in relation.required:
+        problem = text(f"{column}: is empty")
+        cases.append(f"when {filled(column, columns[column])} is null then {problem}")
+    period_start = relation.form.period_start
+    if period_start in values:
+        start = values[period_start]
+        cases.append(
+            f"when strftime({start}, '%Y-%m') <> {text(month)} then"
+            f" {text(relation.typed[period_start][0] + ': ')} || {start}"
+            f" || {text(f' is not in {month}')}"
+        )
+    return f"case {' '.join(cases)} end"
+
+
+def _all_valid(relation: _Relation, month: str) -> str:
+    """SQL: an aggregate that is true when no row has a problem."""
+    columns, values = relation.columns, relation.values
+    conditions = [
         f"count({filled(column, columns[column])}) = count({values[name]})"
-        for name, (column, _) in typed.items()
+        for name, (column, _) in relation.typed.items()
     ]
-    asked += [
-        f"count({filled(found[name], columns[found[name]])}) = count(*)" for name in form.required
+    conditions += [
+        f"count({filled(column, columns[column])}) = count(*)" for column in relation.required
     ]
-    if form.period_start in values:
-        own = f"strftime({values[form.period_start]}, '%Y-%m')"
-        asked.append(f"coalesce(min({own}) = {text(month)} and max({own}) = {text(month)}, true)")
-    return " and ".join(asked)
+    if relation.form.period_start in values:
+        period = f"strftime({values[relation.form.period_start]}, '%Y-%m')"
+        first, last = f"min({period}) = {text(month)}", f"max({period}) = {text(month)}"
+        conditions.append(f"coalesce({first} and {last}, true)")
+    return " and ".join(conditions)
 
 
 def filled(column: str, kind: str) -> str:
@@ -105,19 +123,19 @@ def filled(column: str, kind: str) -> str:
     return f"{ident(column)}::varchar"
 
 
-def cast(column: str, kind: str, promised: str) -> str:
-    """SQL: a column's value in its promised type, null where that cannot be read.
+def cast(column: str, kind: str, declared: str) -> str:
+    """SQL: a column's value in its declared type, null where that cannot be read.
 
     A float goes through its shortest text: 0.1 is 0.1 again, not 0.1000000000000000055.
     """
-    if kind.startswith("TIMESTAMP") and promised != MONEY:
+    if kind.startswith("TIMESTAMP") and declared != MONEY:
         zoned = f"{ident(column)}::timestamptz at time zone 'UTC'"
         return zoned if "TIME ZONE" in kind else f"{ident(column)}::timestamp"
     raw = filled(column, kind)
-    if promised != MONEY:
+    if declared != MONEY:
         return utc_time(raw)
     # DuckDB reads 1_000 as a number; in a bill an underscore is a damaged digit.
-    return f"case when not contains({raw}, '_') then try_cast({raw} as {promised}) end"
+    return f"case when not contains({raw}, '_') then try_cast({raw} as {declared}) end"
 
 
 def _has_more_decimals(column: str, kind: str) -> str:
@@ -146,8 +164,8 @@ class Tally:
     rows_by_file: dict[str, int]
 
 
-def tally(connection: Connection, relation: str, judged: Judgement, form: BillForm) -> Tally:
-    """Judge every row and sum up what is kept, in one scan.
+def tally(connection: Connection, relation: str, checks: RowChecks, form: BillForm) -> Tally:
+    """Check every row and add up the valid ones, in one scan.
 
     `totals` are exact billed costs per currency, account, line item type and service, sorted.
 
@@ -155,22 +173,23 @@ def tally(connection: Connection, relation: str, judged: Judgement, form: BillFo
         FileProblem: the sum has more than 20 digits before the point.
     """
     columns = columns_of(connection, relation)
-    found = form.find(columns)
+    by_name = form.find(columns)
 
-    def word(name: str) -> str:
-        column = found.get(name)
+    def filled_text(name: str) -> str:
+        column = by_name.get(name)
         return f"coalesce({filled(column, columns[column])}, '')" if column else "''"
 
-    money = cast(found[form.total], columns[found[form.total]], MONEY)
-    words = [SOURCE_FILE, *map(word, (form.currency, form.account, form.line_type, form.service))]
-    keys = ", ".join(f"{sql} as x_{position}" for position, sql in enumerate(words))
-    sound = connection.execute(f"select {judged.sound} from {relation}").fetchone()
-    problem = "null::varchar" if sound and sound[0] else judged.problem
+    money = cast(by_name[form.total], columns[by_name[form.total]], MONEY)
+    names = (form.currency, form.account, form.line_type, form.service)
+    key_columns = [SOURCE_FILE, *map(filled_text, names)]
+    keys = ", ".join(f"{sql} as x_{position}" for position, sql in enumerate(key_columns))
+    valid = connection.execute(f"select {checks.all_valid} from {relation}").fetchone()
+    problem = "null::varchar" if valid and valid[0] else checks.problem
     query = (
         "select x_0, x_1, x_2, x_3, x_4, count(*), count(x_problem), min(x_problem),"
         " coalesce(sum(x_rounded) filter (x_problem is null), 0)::bigint,"
         " sum(x_money) filter (x_problem is null)"
-        f" from (select {keys}, {problem} as x_problem, {judged.rounded} as x_rounded,"
+        f" from (select {keys}, {problem} as x_problem, {checks.rounded} as x_rounded,"
         f" {money} as x_money from {relation}) group by all order by all"
     )
     try:
@@ -182,19 +201,19 @@ def tally(connection: Connection, relation: str, judged: Judgement, form: BillFo
             f"the delivery's costs do not add up within 20 digits ({str(error).splitlines()[0]})",
             "amounts of a bill",
         ) from error
-    return _added_up(groups)
+    return _summarize(groups)
 
 
-def _added_up(groups: list[tuple[Any, ...]]) -> Tally:
-    """From groups of (file, currency, account, type, service) to what a delivery holds."""
+def _summarize(groups: list[tuple[Any, ...]]) -> Tally:
+    """Sum up groups of (file, currency, account, type, service) for the whole delivery."""
     by_file: dict[str, int] = {}
-    kept: dict[tuple[str, str, str, str], tuple[int, Decimal]] = {}
+    sums: dict[tuple[str, str, str, str], tuple[int, Decimal]] = {}
     for file, currency, account, kind, service, rows, problems, _, _, billed in groups:
         by_file[file] = by_file.get(file, 0) + rows - problems
         if rows > problems:
             key = (currency, account, kind, service)
-            before = kept.get(key, (0, Decimal(0)))
-            kept[key] = (before[0] + rows - problems, exact_sum([before[1], billed]))
+            before = sums.get(key, (0, Decimal(0)))
+            sums[key] = (before[0] + rows - problems, exact_sum([before[1], billed]))
     return Tally(
         rows=sum(group[5] for group in groups),
         problems=sum(group[6] for group in groups),
@@ -202,7 +221,7 @@ def _added_up(groups: list[tuple[Any, ...]]) -> Tally:
         values_rounded=sum(group[8] for group in groups),
         totals=tuple(
             TotalRecord(currency, account, kind, rows, billed, service)
-            for (currency, account, kind, service), (rows, billed) in sorted(kept.items())
+            for (currency, account, kind, service), (rows, billed) in sorted(sums.items())
         ),
         rows_by_file=by_file,
     )

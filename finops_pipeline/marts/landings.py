@@ -79,7 +79,7 @@ def _types_by_month(
         if not delivery.rows_kept or not path.exists():
             continue
         columns = dict(delivery.columns) or _of_file(connection, path)
-        if delivery.format != SourceFormat.COST_EXPLORER.value:  # its answers are no files
+        if SourceFormat(delivery.format).is_bill:  # its answers are no files
             columns["x_SourceFile"] = "VARCHAR"
         found[delivery.billing_period] = columns
     return found

@@ -95,7 +95,7 @@ def land_part(context: dg.AssetExecutionContext, finops: InstallationResource, p
             for one in land_source(installation, writer, tenant, source, months, steps.append):
                 landed[name, one.record.billing_period] = one.record
         # Cost Explorer feeds no charges, so no other asset would give its days to projects.
-        asked = sorted({month for name, month in landed if name in tenant.explorers})
+        asked = sorted({month for name, month in landed if name in tenant.cost_explorer_sources})
         if asked:
             build_costs(installation, writer, tenant, [], asked, built.append)
     for step in steps:

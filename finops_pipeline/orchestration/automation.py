@@ -14,10 +14,7 @@ from finops_pipeline import clock
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.orchestration.partitions import key, range_tags
 from finops_pipeline.orchestration.resources import InstallationResource
-from finops_pipeline.sources.cost_explorer_api import months_there_are
-from finops_pipeline.sources.data_exports import billing_periods
-from finops_pipeline.sources.door import open_location
-from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
+from finops_pipeline.sources.available_months import list_months
 from finops_pipeline.tenants.months import shift
 
 LAND_JOB = "land"
@@ -58,7 +55,7 @@ def landing_requests(
             if not source.location:
                 continue
             try:
-                there = _months_there(tenant, source)
+                there = list_months(tenant, source)
             except FinopsError as error:
                 context.log.warning(f"{name}: {error}")
                 continue
@@ -67,9 +64,3 @@ def landing_requests(
                 tags = range_tags(key(months[0], name), key(months[-1], name), tenant.name)
                 requests.append(dg.RunRequest(tags=tags))
     return requests
-
-
-def _months_there(tenant: Tenant, source: Source) -> list[str]:
-    if source.format is SourceFormat.COST_EXPLORER:
-        return months_there_are(clock.now().date())
-    return billing_periods(source, open_location(tenant, source))

@@ -46,7 +46,7 @@ class Counterparts:
         self._stored = stored
         self._invoices = invoices_of(ledger)
         self._estimated_days: Counter[tuple[str, str]] = Counter()
-        for source in tenant.explorers:
+        for source in tenant.cost_explorer_sources:
             for day, is_estimated in days_of(ledger, source).items():
                 if is_estimated:
                     self._estimated_days[source, month_of(day)] += 1

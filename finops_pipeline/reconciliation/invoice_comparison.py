@@ -23,7 +23,7 @@ from finops_pipeline.reconciliation.comparisons import (
     ComparisonState,
     CounterpartKind,
 )
-from finops_pipeline.tenants.model import SourceFormat, Tenant
+from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
 
 _WITHOUT_CENTS = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"})
@@ -58,7 +58,7 @@ def read_invoice_entry(tenant: Tenant, entered: EnteredInvoice) -> Invoice:
         RegistryError: the source has no bills, or a value is not valid.
     """
     source = tenant.source(entered.source)
-    if source.format is SourceFormat.COST_EXPLORER:
+    if not source.is_bill:
         raise RegistryError(
             f"source {tenant.name}/{entered.source} is Cost Explorer, which sends no invoices",
             "a source of bills",

@@ -6,7 +6,7 @@ how the findings are shown (cli/source_access.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -21,8 +21,9 @@ from finops_pipeline.sources.data_exports import billing_periods, read_delivery
 from finops_pipeline.sources.door import open_location
 from finops_pipeline.sources.location import Location
 from finops_pipeline.sources.s3 import S3Location
-from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
+from finops_pipeline.tenants.model import Source, SourceKind, Tenant
 from finops_pipeline.tenants.places import is_amazon
+from finops_pipeline.tenants.source import BILL_KINDS
 
 
 class Verdict(StrEnum):
@@ -47,17 +48,10 @@ def check(tenant: Tenant, source: Source) -> Iterator[Finding]:
 
     Stops at the first probe without which the next ones say nothing.
     """
-    what = f"{tenant.name}/{source.name}"
     try:
         if source.in_aws:
             yield from _check_access(access_of(tenant, source))
-        if source.format is SourceFormat.COST_EXPLORER:
-            yield _explorer(source)
-        elif not source.location:
-            said = f"no location: it is fed by finops ingest-file {what} FILE"
-            yield Finding("location", Verdict.NOTE, said)
-        else:
-            yield from _check_export(source, open_location(tenant, source))
+        yield from PROBES[source.kind](tenant, source)
     except FinopsError as error:
         yield Finding(_last_word(error), Verdict.FAILED, str(error))
 
@@ -66,12 +60,30 @@ def _last_word(error: FinopsError) -> str:
     return "access" if isinstance(error, AccessRefused) else "export"
 
 
-def _explorer(source: Source) -> Finding:
-    if not source.location:
-        said = "no endpoint: it is fed with the console's CSV by finops ingest-file"
-        return Finding("cost explorer", Verdict.NOTE, said)
+def _check_cost_explorer_api(tenant: Tenant, source: Source) -> Iterator[Finding]:
     said = "not asked: a request costs USD 0.01; finops ingest sends the first"
-    return Finding("cost explorer", Verdict.NOTE, said)
+    yield Finding("cost explorer", Verdict.NOTE, said)
+
+
+def _check_cost_explorer_csv(tenant: Tenant, source: Source) -> Iterator[Finding]:
+    said = "no endpoint: it is fed with the console's CSV by finops ingest-file"
+    yield Finding("cost explorer", Verdict.NOTE, said)
+
+
+def _check_bill(tenant: Tenant, source: Source) -> Iterator[Finding]:
+    if source.location:
+        yield from _check_export(source, open_location(tenant, source))
+        return
+    said = f"no location: it is fed by finops ingest-file {tenant.name}/{source.name} FILE"
+    yield Finding("location", Verdict.NOTE, said)
+
+
+PROBES: dict[SourceKind, Callable[[Tenant, Source], Iterator[Finding]]] = {
+    **dict.fromkeys(BILL_KINDS, _check_bill),
+    SourceKind.COST_EXPLORER_API: _check_cost_explorer_api,
+    SourceKind.COST_EXPLORER_CSV: _check_cost_explorer_csv,
+}
+"""The probes of each kind of source, after those of its credentials."""
 
 
 def _check_access(access: Access) -> Iterator[Finding]:

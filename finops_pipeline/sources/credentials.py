@@ -27,7 +27,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from finops_pipeline.errors import AccessRefused, FinopsError, Unreachable
-from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
+from finops_pipeline.tenants.model import Source, Tenant
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,10 @@ def access_of(tenant: Tenant, source: Source) -> Access:
         role_arn=source.role_arn,
         external_id=tenant.external_id if source.role_arn else "",
         profile=source.profile,
-        endpoint_url=_endpoint(source),
+        endpoint_url=source.service_endpoint,
         region=source.region,
         session_name=f"finops-{tenant.name}-{source.name}"[:64],
     )
-
-
-def _endpoint(source: Source) -> str:
-    """The endpoint of the source's service; empty leaves it to boto3 (AWS's own)."""
-    explorer = source.format is SourceFormat.COST_EXPLORER
-    return source.endpoint_url or (source.location if explorer else "")
 
 
 DENIED = {

@@ -22,13 +22,14 @@ from finops_pipeline import clock
 from finops_pipeline.errors import DeliveryMoving, FileProblem, ManifestProblem
 from finops_pipeline.sources.layouts import (
     ANCHOR,
+    LAYOUTS,
     MANIFEST,
     manifest_folders,
     months_in,
     report_in,
 )
 from finops_pipeline.sources.location import ExportFile, Location
-from finops_pipeline.tenants.model import Source, SourceFormat
+from finops_pipeline.tenants.model import Source
 
 ARRIVING = timedelta(hours=1)
 """How long after its last file a delivery without a newer manifest counts as arriving."""
@@ -115,7 +116,7 @@ def _find_manifest(source: Source, location: Location, month: str) -> str:
             found = _of_report(location, found) or found
         if len(found) == 1:
             return found[0]
-        copies = candidates is not folders and source.format is not SourceFormat.LEGACY_CUR
+        copies = candidates is not folders and LAYOUTS[source.kind].has_copies
         if found and copies and len(names) == 1:
             # Copies kept per execution: their folders begin with the delivery's timestamp.
             return max(found)

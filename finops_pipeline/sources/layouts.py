@@ -11,13 +11,13 @@ own folder in one that holds it. Keep out: what a manifest says (data_exports.py
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finops_pipeline.errors import ManifestProblem
 from finops_pipeline.sources.location import ExportFile, Location
-from finops_pipeline.tenants.model import Source, SourceFormat
+from finops_pipeline.tenants.model import Source, SourceKind
 
 MANIFEST = "-manifest.json"
 ANCHOR = re.compile(r"\d{8}-\d{8}|year=\d{4}|billing_period=\d{4}-\d{2}", re.IGNORECASE)
@@ -31,29 +31,35 @@ _MONTH = re.compile(r"month=(0?[1-9]|1[0-2])", re.IGNORECASE)
 _LOOKED_INTO = 200
 """Folders of a location that are looked into for reports: each may be a request."""
 
-EXPECTED = {
-    True: "folders such as 20261001-20261101 (legacy CUR)",
-    False: "metadata/BILLING_PERIOD=2026-10 and data/BILLING_PERIOD=2026-10 folders",
-}
-"""What a report's folder holds, by whether it is a legacy CUR, for messages."""
-
 
 def months_in(source: Source, location: Location) -> set[str]:
     """Billing periods (`YYYY-MM`) that a report's folder has folders of."""
-    if source.format is SourceFormat.LEGACY_CUR:
-        matches = [_RANGE.fullmatch(name) for name in location.folders()]
-        ranges = {f"{m.group(1)}-{m.group(2)}" for m in matches if m}
-        return ranges or set(_athena_folders(location))
-    names = location.folders("metadata") + location.folders("data")
-    return {m.group(1) for m in map(_BILLING_PERIOD.fullmatch, names) if m}
+    return LAYOUTS[source.kind].list_months(location)
 
 
 def manifest_folders(source: Source, location: Location, month: str) -> list[str]:
     """Folders of a report in which the manifest of a month may lie."""
-    if source.format is SourceFormat.LEGACY_CUR:
-        start = month.replace("-", "") + "01-"
-        ranges = [name for name in location.folders() if name.startswith(start)]
-        return ranges or _athena_folders(location).get(month, [])
+    return LAYOUTS[source.kind].list_manifest_folders(location, month)
+
+
+def _legacy_months(location: Location) -> set[str]:
+    matches = [_RANGE.fullmatch(name) for name in location.folders()]
+    ranges = {f"{m.group(1)}-{m.group(2)}" for m in matches if m}
+    return ranges or set(_athena_folders(location))
+
+
+def _legacy_manifest_folders(location: Location, month: str) -> list[str]:
+    start = month.replace("-", "") + "01-"
+    ranges = [name for name in location.folders() if name.startswith(start)]
+    return ranges or _athena_folders(location).get(month, [])
+
+
+def _data_export_months(location: Location) -> set[str]:
+    names = location.folders("metadata") + location.folders("data")
+    return {m.group(1) for m in map(_BILLING_PERIOD.fullmatch, names) if m}
+
+
+def _data_export_manifest_folders(location: Location, month: str) -> list[str]:
     return [
         f"metadata/{name}"
         for name in location.folders("metadata")
@@ -86,7 +92,6 @@ def report_in(source: Source, location: Location) -> Location:
         return next(iter(reports.values()))
     if source.name in reports:
         return reports[source.name]
-    legacy = source.format is SourceFormat.LEGACY_CUR
     if reports:
         raise ManifestProblem(
             f"{location.spell()} holds several reports: {', '.join(sorted(reports))}",
@@ -97,10 +102,44 @@ def report_in(source: Source, location: Location) -> Location:
     raise ManifestProblem(
         f"{location.spell()} holds no billing period (it holds:"
         f" {', '.join(there[:8]) or 'nothing'})",
-        EXPECTED[legacy],
+        LAYOUTS[source.kind].expected,
         f"Point the source's location at the report's own folder; its format is"
         f" {source.format.value}",
     )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a report's folder is laid out.
+
+    `expected` describes its folders, for messages; `has_copies` tells whether a month may have
+    a copy of its manifest for each execution.
+    """
+
+    list_months: Callable[[Location], set[str]]
+    list_manifest_folders: Callable[[Location, str], list[str]]
+    expected: str
+    has_copies: bool
+
+
+_LEGACY = Layout(
+    list_months=_legacy_months,
+    list_manifest_folders=_legacy_manifest_folders,
+    expected="folders such as 20261001-20261101 (legacy CUR)",
+    has_copies=False,
+)
+_DATA_EXPORT = Layout(
+    list_months=_data_export_months,
+    list_manifest_folders=_data_export_manifest_folders,
+    expected="metadata/BILLING_PERIOD=2026-10 and data/BILLING_PERIOD=2026-10 folders",
+    has_copies=True,
+)
+LAYOUTS = {
+    SourceKind.LEGACY_CUR: _LEGACY,
+    SourceKind.CUR_2: _DATA_EXPORT,
+    SourceKind.FOCUS: _DATA_EXPORT,
+}
+"""The layout of each kind of bill."""
 
 
 class Below:

@@ -10,10 +10,12 @@ elements: variables" (special characters).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
+from finops_pipeline.tenants.model import Source, SourceKind, Tenant
 from finops_pipeline.tenants.places import bucket_and_prefix, is_s3, role_partition
+from finops_pipeline.tenants.source import BILL_KINDS
 
 Document = dict[str, Any]
 
@@ -46,12 +48,7 @@ def permissions_policy(source: Source, kms_key: str = "") -> Document:
         kms_key: ARN of the key that encrypts the bucket, when it is a key of the customer's.
     """
     partition = kms_key.split(":")[1] if kms_key else role_partition(source.role_arn)
-    statements: list[Document] = []
-    if is_s3(source.location):
-        statements = _reading(source.location, partition)
-    elif source.format is SourceFormat.COST_EXPLORER:
-        asking = {"Effect": "Allow", "Action": "ce:GetCostAndUsage", "Resource": "*"}
-        statements = [{"Sid": "FinopsAskCostExplorer", **asking}]
+    statements = STATEMENTS[source.kind](source, partition)
     if kms_key:
         suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
         statements.append(
@@ -66,8 +63,10 @@ def permissions_policy(source: Source, kms_key: str = "") -> Document:
     return {"Version": _VERSION, "Statement": statements}
 
 
-def _reading(location: str, partition: str) -> list[Document]:
-    bucket, prefix = bucket_and_prefix(location)
+def _read_report(source: Source, partition: str) -> list[Document]:
+    if not is_s3(source.location):
+        return []
+    bucket, prefix = bucket_and_prefix(source.location)
     below = f"{_plain(prefix)}/*" if prefix else "*"
     arn = f"arn:{partition}:s3:::{bucket}"
     listing: Document = {
@@ -80,6 +79,23 @@ def _reading(location: str, partition: str) -> list[Document]:
         listing["Condition"] = {"StringLike": {"s3:prefix": below}}
     reading = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{arn}/{below}"}
     return [listing, {"Sid": "FinopsReadReport", **reading}]
+
+
+def _ask_cost_explorer(source: Source, partition: str) -> list[Document]:
+    asking = {"Effect": "Allow", "Action": "ce:GetCostAndUsage", "Resource": "*"}
+    return [{"Sid": "FinopsAskCostExplorer", **asking}]
+
+
+def _read_nothing(source: Source, partition: str) -> list[Document]:
+    return []
+
+
+STATEMENTS: dict[SourceKind, Callable[[Source, str], list[Document]]] = {
+    **dict.fromkeys(BILL_KINDS, _read_report),
+    SourceKind.COST_EXPLORER_API: _ask_cost_explorer,
+    SourceKind.COST_EXPLORER_CSV: _read_nothing,
+}
+"""What reading each kind of source needs, from the source and its AWS partition."""
 
 
 def _plain(prefix: str) -> str:

@@ -9,6 +9,7 @@ file does not mention stays. A claim is ended with a `to` date or `finops projec
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.tenants.model import Project, Source, Tenant
+from finops_pipeline.tenants.model import Project, Source, Tenant, parse_source
 from finops_pipeline.tenants.registry import Registry
 
 Noun = TypeVar("Noun", Source, Project)
@@ -39,7 +40,7 @@ def read_declaration(path: Path) -> list[Tenant]:
         raise RegistryError(f"{path} cannot be read ({error.strerror})", "a YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RegistryError(f"{path} is not YAML: {error}", "a file like tenants.yaml") from error
-    entries = _parse(_File, raw or {}, str(path)).tenants
+    entries = _parse("file", raw or {}, str(path)).tenants
     tenants = [_read_tenant(entry, path) for entry in entries]
     names = [tenant.name for tenant in tenants]
     for name in names:
@@ -55,11 +56,11 @@ def _read_tenant(entry: dict[str, Any], path: Path) -> Tenant:
         source.model_copy(update={"location": _absolute(source.location, path)})
         if source.location
         else source
-        for source in _parse_all(Source, entry.get("sources"), where)
+        for source in _parse_all("source", entry.get("sources"), where)
     ]
-    projects = _parse_all(Project, entry.get("projects"), where)
+    projects = _parse_all("project", entry.get("projects"), where)
     known = {**entry, "sources": (), "projects": ()}
-    tenant = _parse(Tenant, known, where)
+    tenant: Tenant = _parse("tenant", known, where)
     return tenant.model_copy(update={"sources": tuple(sources), "projects": tuple(projects)})
 
 
@@ -83,14 +84,19 @@ def _absolute(location: str, path: Path) -> str:
         raise RegistryError(f"{path}: location {location!r} is no path ({error})") from error
 
 
-Model = TypeVar("Model", bound=BaseModel)
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "file": _File.model_validate,
+    "tenant": Tenant.model_validate,
+    "source": parse_source,
+    "project": Project.model_validate,
+}
 
 
-def _parse(model: type[Model], raw: Any, where: str) -> Model:
+def _parse(kind: str, raw: Any, where: str) -> Any:
     name = f" {raw['name']!r}" if isinstance(raw, dict) and "name" in raw else ""
-    label = f"{model.__name__.strip('_').lower()}{name}"
+    label = f"{kind}{name}"
     try:
-        return model.model_validate(raw)
+        return _PARSERS[kind](raw)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or label
@@ -101,11 +107,10 @@ def _parse(model: type[Model], raw: Any, where: str) -> Model:
         raise RegistryError(f"{where}: {error.found}", error.expected, error.cure) from error
 
 
-def _parse_all(model: type[Noun], raw: Any, where: str) -> list[Noun]:
-    kind = model.__name__.lower()
+def _parse_all(kind: str, raw: Any, where: str) -> list[Any]:
     if not isinstance(raw or [], list):
         raise RegistryError(f"{where}: {kind}s is {raw!r}", f"a list of {kind}s")
-    nouns = [_parse(model, one, where) for one in raw or []]
+    nouns = [_parse(kind, one, where) for one in raw or []]
     names = [noun.name for noun in nouns]
     for name in names:
         if names.count(name) > 1:
@@ -184,7 +189,7 @@ def _lay_over(
         before = nouns.get(noun.name)
         if before is not None:  # what is not said of it stays, too
             said = {field: getattr(noun, field) for field in noun.model_fields_set}
-            noun = _changed(before, said)
+            noun = _changed(kind, before, said)
         nouns[noun.name] = noun
         if before is None:
             lines.append(f"+ {kind} {tenant}/{noun.name}")
@@ -195,10 +200,11 @@ def _lay_over(
     return tuple(nouns[name] for name in sorted(nouns))
 
 
-def _changed(before: Noun, said: dict[str, Any]) -> Noun:
+def _changed(kind: str, before: Noun, said: dict[str, Any]) -> Noun:
     """The noun with some fields said anew, and its rules checked again."""
     fields = {field: getattr(before, field) for field in type(before).model_fields}
-    return _parse(type(before), fields | said, f"{type(before).__name__.lower()} {before.name}")
+    changed: Noun = _parse(kind, fields | said, f"{kind} {before.name}")
+    return changed
 
 
 def _differences(before: BaseModel, after: BaseModel) -> list[str]:

@@ -21,11 +21,11 @@ from finops_pipeline.tenants.model import (
     AccountClaim,
     Project,
     Source,
-    SourceFormat,
     Tenant,
     check_name,
+    parse_source,
 )
-from finops_pipeline.tenants.places import Place, explorer_place, place_of, role_account
+from finops_pipeline.tenants.places import role_account
 
 _WAIT_SECONDS = 30
 _meta = sa.MetaData()
@@ -216,7 +216,8 @@ def _load(db: sa.Connection, name: str) -> Tenant:
 
 def _source(row: Any) -> Source:
     reach = {field: getattr(row, field, "") for field in REACH}
-    return Source(name=row.source, format=row.format, location=row.location, **reach)
+    fields = {"name": row.source, "format": row.format, "location": row.location, **reach}
+    return parse_source(fields)
 
 
 def _there(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
@@ -290,7 +291,7 @@ def check_own(tenant: str, source: Source, everyone: Iterable[Tenant]) -> None:
     what = f"source {tenant}/{source.name}"
     for other in everyone:
         for theirs in other.sources if other.name != tenant else ():
-            if any(a.overlaps(b) for a in _places(source) for b in _places(theirs)):
+            if any(a.overlaps(b) for a in source.places for b in theirs.places):
                 reads = source.location or "Cost Explorer with these credentials"
                 raise RegistryError(
                     f"{what} reads {reads}, which is a location of another tenant, not its own",
@@ -304,12 +305,3 @@ def check_own(tenant: str, source: Source, everyone: Iterable[Tenant]) -> None:
                     "a role in an account of this tenant",
                     "Correct role_arn; the roles of one account serve one tenant",
                 )
-
-
-def _places(source: Source) -> list[Place]:
-    if source.format is not SourceFormat.COST_EXPLORER:
-        return [place_of(source.location, source.endpoint_url)] if source.location else []
-    if not source.location:
-        return []
-    asked = source.endpoint_url or source.location
-    return [explorer_place(asked, source.role_arn, source.profile)]

@@ -1,7 +1,7 @@
 """Land one delivery: its files become one Parquet file of its source and month.
 
 Put here: the order of steps, what makes a delivery acceptable, its record in the ledger. Keep
-out: reading (read.py), judging (judge.py), keeping bad rows (quarantine.py).
+out: reading (relation.py), validating (validation.py), keeping invalid rows (quarantine.py).
 
 Reads: the delivery's files   Writes: landing, quarantine, ledger
 """
@@ -19,7 +19,6 @@ from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import (
     PARQUET,
     Connection,
-    Limits,
     columns_of,
     empty_columns,
     scratch_connection,
@@ -29,9 +28,23 @@ from finops_pipeline.lake.layout import LANDING, QUARANTINE
 from finops_pipeline.lake.publish import Publication, Writer
 from finops_pipeline.landing.column_names import renames_of
 from finops_pipeline.landing.delivery_order import why_older
-from finops_pipeline.landing.quarantine import Row, bad_rows, rejected_records, write_rows
-from finops_pipeline.landing.relation import SOURCE_FILE, ReadableFile, open_files, relation_of, run
-from finops_pipeline.landing.validation import Judgement, Tally, judgement, tally
+from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
+from finops_pipeline.landing.quarantine import (
+    InvalidRows,
+    Row,
+    read_invalid_rows,
+    rejected_records,
+    write_rows,
+)
+from finops_pipeline.landing.relation import (
+    SOURCE_FILE,
+    DeliveryFiles,
+    ReadableFile,
+    open_files,
+    relation_of,
+    run,
+)
+from finops_pipeline.landing.validation import RowChecks, Tally, row_checks, tally
 from finops_pipeline.ledger import ledger
 from finops_pipeline.ledger.ledger import DeliveryRecord, FileRecord, fewer_rows
 from finops_pipeline.sources.data_exports import Delivery
@@ -51,49 +64,35 @@ class Share:
     with_rejects: bool = True
 
 
-@dataclass(frozen=True)
-class Landed:
-    """What landing did with a delivery: `landed`, `unchanged`, `empty` or `older` (not taken).
-
-    `record` is what is now published of the month; `note` what to know about it, if anything.
-    """
-
-    outcome: str
-    record: DeliveryRecord
-    note: str = ""
-
-
-def land(
-    writer: Writer, source: Source, delivery: Delivery, limits: Limits, share: Share = Share()
-) -> Landed:
-    """Land a delivery, unless the same bytes are landed already.
+def land(task: LandingTask, delivery: Delivery, share: Share = Share()) -> Landed:
+    """Land a delivery, unless the same bytes have landed already.
 
     Args:
-        writer: the tenant's writer.
         share: which rows of the files belong to it (files that hold several months).
 
     Raises:
-        DeliveryRefused: it cannot be taken; says why. What was published stays.
+        DeliveryRefused: it cannot be accepted. What was published stays.
         DeliveryMoving: a file or the manifest changed while it was read.
         DiskFull: there is no room for it.
     """
+    writer, source = task.writer, task.source
     before = writer.ledger.delivery(source.name, delivery.billing_period)
-    if before and before.quick_mark == delivery.quick_mark and _is_there(writer, before):
-        return Landed("unchanged", before)
+    if before and before.quick_mark == delivery.quick_mark and _has_partition(writer, before):
+        return Landed(LandingOutcome.UNCHANGED, before)
     if before and (older := _older(writer, before, delivery)):
-        return Landed("older", before, older)
+        return Landed(LandingOutcome.OLDER, before, older)
     with writer.publication() as publication:
         _require_room(publication, delivery)
         paths = delivery.location.fetch_all(delivery.files, publication.scratch("fetched"))
         sums = [files.checksum(path) for path in paths]
         delivery_id = _identity(source, delivery, sums)
-        if before and before.delivery_id == delivery_id and _is_there(writer, before):
+        if before and before.delivery_id == delivery_id and _has_partition(writer, before):
             writer.ledger.write(_seen_again(before, delivery))
-            return Landed("unchanged", before)
+            return Landed(LandingOutcome.UNCHANGED, before)
         work = _Landing(publication, source, delivery, share)
-        with scratch_connection(publication.spill, limits) as connection:
+        with scratch_connection(publication.spill, task.limits) as connection:
             record = work.stage(connection, paths, sums, delivery_id)
-        _check_still_there(delivery)
+        _check_unchanged(delivery)
         if record.rows_read == 0 and before and before.rows_kept:
             raise EmptyDelivery(
                 f"{delivery.manifest} delivers no rows for {delivery.billing_period}, where"
@@ -102,29 +101,29 @@ def land(
                 "Look into the export; the published month stays until a delivery has rows",
             )
         work.publish(writer, record)
-    outcome = "landed" if record.rows_read else "empty"
+    outcome = LandingOutcome.LANDED if record.rows_read else LandingOutcome.EMPTY
     return Landed(outcome, record, fewer_rows(before.rows_read if before else 0, record))
 
 
 def _older(writer: Writer, before: DeliveryRecord, delivery: Delivery) -> str | None:
-    known = writer.ledger.every_delivery(before.source, before.billing_period)
-    return why_older(before, [record for record in known if not record.current], delivery)
+    records = writer.ledger.every_delivery(before.source, before.billing_period)
+    return why_older(before, [record for record in records if not record.current], delivery)
 
 
 def _seen_again(before: DeliveryRecord, delivery: Delivery) -> ledger.Write:
-    said = (delivery.quick_mark, delivery.execution_id, delivery.manifest)
-    return ledger.seen_again(before.delivery_id, *said)
+    manifest = (delivery.quick_mark, delivery.execution_id, delivery.manifest)
+    return ledger.seen_again(before.delivery_id, *manifest)
 
 
-def _is_there(writer: Writer, record: DeliveryRecord) -> bool:
+def _has_partition(writer: Writer, record: DeliveryRecord) -> bool:
     path = writer.folder.partition(LANDING, record.source, record.billing_period)
     return path.exists() or record.rows_kept == 0
 
 
 def _identity(source: Source, delivery: Delivery, sums: list[str]) -> str:
     """The same bytes for the same source and month are the same delivery."""
-    said = [source.name, source.format.value, delivery.billing_period, *sorted(sums)]
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()
+    facts = [source.name, source.format.value, delivery.billing_period, *sorted(sums)]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
 def _require_room(publication: Publication, delivery: Delivery) -> None:
@@ -136,7 +135,7 @@ def _require_room(publication: Publication, delivery: Delivery) -> None:
     files.require_room(publication.work, needed, f"{delivery.manifest} of {len(sizes)} files")
 
 
-def _check_still_there(delivery: Delivery) -> None:
+def _check_unchanged(delivery: Delivery) -> None:
     """See that what was read is still what is there; the manifest last, as AWS writes it last."""
     now = delivery.location.again()
     manifest = [delivery.manifest_file] if delivery.manifest_file else []
@@ -147,6 +146,15 @@ def _check_still_there(delivery: Delivery) -> None:
                 "files that stay as the manifest describes them",
                 "Run again when the delivery has finished",
             )
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """What was copied from the files: the checks of its rows, their totals, rejected records."""
+
+    checks: RowChecks
+    totals: Tally
+    rejects: int
 
 
 class _Landing:
@@ -171,11 +179,12 @@ class _Landing:
         names = _short_names([file.name for file in self._delivery.files])
         named = list(zip(names, paths, strict=True))
         renames = renames_of(connection, self._delivery.query)
-        readable = open_files(connection, named, self._form, self._publication.work, renames)
-        judged, found, rejects = self._copy(connection, readable)
-        if found.problems or rejects:
-            self._set_aside(connection, readable, judged, found, rejects)
-        kept = found.rows - found.problems
+        delivered = DeliveryFiles(named, self._form, self._publication.work, renames)
+        readable = open_files(connection, delivered)
+        staged = self._copy(connection, readable)
+        totals, rejects = staged.totals, staged.rejects
+        if totals.problems or rejects:
+            self._quarantine(connection, readable, staged)
         return DeliveryRecord(
             delivery_id=delivery_id,
             source=self._source.name,
@@ -186,21 +195,19 @@ class _Landing:
             quick_mark=self._delivery.quick_mark,
             landed_at=clock.now().isoformat(),
             size_bytes=sum(file.size_bytes for file in self._delivery.files),
-            rows_read=found.rows + rejects,
-            rows_kept=kept,
+            rows_read=totals.rows + rejects,
+            rows_kept=totals.rows - totals.problems,
             rows_quarantined=len(self._bad),
-            values_rounded=found.values_rounded,
+            values_rounded=totals.values_rounded,
             files=tuple(
-                FileRecord(file.name, file.size_bytes, digest, found.rows_by_file.get(name, 0))
+                FileRecord(file.name, file.size_bytes, digest, totals.rows_by_file.get(name, 0))
                 for file, name, digest in zip(self._delivery.files, names, sums, strict=True)
             ),
-            totals=found.totals,
+            totals=totals.totals,
             columns=self._columns,
         )
 
-    def _copy(
-        self, connection: Connection, readable: list[ReadableFile]
-    ) -> tuple[Judgement, Tally, int]:
+    def _copy(self, connection: Connection, readable: list[ReadableFile]) -> _Staged:
         relation = f"({relation_of(readable)})"
         name = self._delivery.manifest
         run(
@@ -214,57 +221,45 @@ class _Landing:
         columns = columns_of(connection, staged)
         self._columns = {name: kind for name, kind in columns.items() if name != SOURCE_FILE}
         empty = empty_columns(connection, self._staged)
-        judged = judgement(self._form, columns, self._delivery.billing_period, empty)
-        found = tally(connection, staged, judged, self._form)
+        checks = row_checks(self._form, columns, self._delivery.billing_period, empty)
+        totals = tally(connection, staged, checks, self._form)
         rejects = 0
         if self._share.with_rejects:
             rejects = sum(len(rejected_records(connection, file)) for file in readable)
-        return judged, found, rejects
+        return _Staged(checks, totals, rejects)
 
-    def _set_aside(
-        self,
-        connection: Connection,
-        readable: list[ReadableFile],
-        judged: Judgement,
-        found: Tally,
-        rejects: int,
+    def _quarantine(
+        self, connection: Connection, readable: list[ReadableFile], staged: _Staged
     ) -> None:
-        if found.problems == found.rows:
-            reason = found.first_problem or "records without the header's number of fields"
+        """Set invalid rows aside and leave only the valid ones in the staged file."""
+        totals = staged.totals
+        if totals.problems == totals.rows:
+            reason = totals.first_problem or "records without the header's number of fields"
             raise DeliveryRefused(
-                f"{self._delivery.manifest}: none of {found.rows + rejects} rows can be read"
-                f" (for example {reason})",
+                f"{self._delivery.manifest}: none of {totals.rows + staged.rejects} rows can be"
+                f" read (for example {reason})",
                 f"a bill of {self._delivery.billing_period}",
                 "Check the export's month and format; the previous delivery stays published",
             )
         connection.execute("set preserve_insertion_order = true")  # records are counted there
+        relation = f"read_parquet({text(str(self._staged))})"
+        share = self._share
+        invalid = InvalidRows(staged.checks, relation, share.condition, share.with_rejects)
         for file in readable:
-            self._bad += bad_rows(
-                connection,
-                file,
-                judged,
-                f"read_parquet({text(str(self._staged))})",
-                self._share.condition,
-                self._share.with_rejects,
-            )
-        if len(self._bad) != found.problems + rejects:
+            self._bad += read_invalid_rows(connection, file, invalid)
+        if len(self._bad) != totals.problems + staged.rejects:
             raise DeliveryRefused(
-                f"{self._delivery.manifest}: {found.problems + rejects} rows cannot be read but"
-                f" {len(self._bad)} were found again",
+                f"{self._delivery.manifest}: {totals.problems + staged.rejects} rows cannot be read"
+                f" but {len(self._bad)} were found again",
                 "every row either kept or quarantined",
             )
         whole = self._publication.scratch("whole.parquet")
         self._staged.rename(whole)
         connection.execute(
-            f"copy (select * from read_parquet({text(str(whole))}) where ({judged.problem}) is"
-            f" null) to {text(str(self._staged))} ({PARQUET})"
+            f"copy (select * from read_parquet({text(str(whole))}) where"
+            f" ({staged.checks.problem}) is null) to {text(str(self._staged))} ({PARQUET})"
         )
-        write_rows(
-            connection,
-            self._bad,
-            self._publication.scratch("bad.csv"),
-            self._publication.scratch("bad.parquet"),
-        )
+        write_rows(connection, self._bad, self._publication.scratch("bad.parquet"))
 
     def publish(self, writer: Writer, record: DeliveryRecord) -> None:
         """Make the landing visible together with its quarantine and record."""

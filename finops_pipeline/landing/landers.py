@@ -1,0 +1,108 @@
+"""How each kind of source lands: what it delivers itself, and files imported by hand.
+
+Put here: the two tables of landers by source kind. Keep out: the landing of a delivery
+(delivery_landing.py), of files (by_hand.py) and of Cost Explorer (cost_explorer_answers.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from finops_pipeline.contracts.cost_explorer import Metric
+from finops_pipeline.errors import FileProblem, RegistryError
+from finops_pipeline.landing.by_hand import land_files
+from finops_pipeline.landing.cost_explorer_answers import CostExplorerLander, land_console_files
+from finops_pipeline.landing.delivery_landing import land
+from finops_pipeline.landing.landing_task import Landed, LandingTask
+from finops_pipeline.sources.cost_explorer_api import Budget
+from finops_pipeline.sources.data_exports import billing_periods, read_delivery
+from finops_pipeline.sources.door import open_location
+from finops_pipeline.tenants.model import SourceKind
+from finops_pipeline.tenants.source import BILL_KINDS
+
+
+class Lander(Protocol):
+    """Lands the months of one source."""
+
+    def list_months(self, selected: Container[str] | None) -> list[str]:
+        """List the months to land, in order; `selected` None means those that are due."""
+
+    def land_month(self, month: str) -> Landed:
+        """Land what the source has of a month.
+
+        Raises:
+            DeliveryRefused: it cannot be accepted. What was published stays.
+        """
+
+    @property
+    def requests_report(self) -> str:
+        """The number and price of the paid requests that were sent; empty for none."""
+
+
+class ExportLander:
+    """Lands the billing periods of a report in a folder or S3.
+
+    Raises:
+        RegistryError: the source's location cannot be opened.
+    """
+
+    def __init__(self, task: LandingTask, budget: Budget) -> None:
+        self._task = task
+        self._location = open_location(task.tenant, task.source)
+
+    def list_months(self, selected: Container[str] | None) -> list[str]:
+        """List the billing periods of the report, oldest first; all when `selected` is None."""
+        months = billing_periods(self._task.source, self._location)
+        return [month for month in months if selected is None or month in selected]
+
+    def land_month(self, month: str) -> Landed:
+        """Land the current delivery of a billing period."""
+        return land(self._task, read_delivery(self._task.source, self._location, month))
+
+    @property
+    def requests_report(self) -> str:
+        """Always empty: reading exports is not charged by the request."""
+        return ""
+
+
+def _refuse_without_location(task: LandingTask, budget: Budget) -> Lander:
+    raise RegistryError(
+        f"source {task.name} has no location",
+        "the endpoint of Cost Explorer, https://ce.us-east-1.amazonaws.com",
+        f"Set it, or import the console's CSV: finops ingest-file {task.name} FILE",
+    )
+
+
+LANDERS: dict[SourceKind, Callable[[LandingTask, Budget], Lander]] = {
+    **dict.fromkeys(BILL_KINDS, ExportLander),
+    SourceKind.COST_EXPLORER_API: CostExplorerLander,
+    SourceKind.COST_EXPLORER_CSV: _refuse_without_location,
+}
+"""What lands the deliveries of each kind of source, within a run's budget of paid requests."""
+
+
+def _land_bills(task: LandingTask, paths: list[Path], metric: Metric | None) -> Iterator[Landed]:
+    if metric:
+        raise FileProblem(
+            f"--metric {metric.value} is given for source {task.source.name}, which is a"
+            f" {task.source.format.value}",
+            "a source of the format cost-explorer",
+        )
+    return land_files(task, paths)
+
+
+def _land_console(task: LandingTask, paths: list[Path], metric: Metric | None) -> Iterator[Landed]:
+    return land_console_files(task, paths, metric or Metric.UNBLENDED)
+
+
+FILE_LANDERS: dict[
+    SourceKind, Callable[[LandingTask, list[Path], Metric | None], Iterator[Landed]]
+] = {
+    **dict.fromkeys(BILL_KINDS, _land_bills),
+    SourceKind.COST_EXPLORER_API: _land_console,
+    SourceKind.COST_EXPLORER_CSV: _land_console,
+}
+"""What lands files imported by hand into each kind of source; a metric is only given for CSVs of
+Cost Explorer's console (unblended by default)."""

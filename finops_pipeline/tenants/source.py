@@ -1,0 +1,285 @@
+"""The source kinds: one class for each way in which costs reach a tenant.
+
+Put here: what each kind needs and how a declaration becomes one of them. Keep out: how a kind is
+read (sources), how its deliveries land (landing), how they become charges (focus).
+
+    format          location           class                    kind
+    legacy-cur      folder, S3, none   LegacyCurSource          legacy-cur
+    cur-2.0         folder, S3, none   Cur2Source               cur-2.0
+    focus           folder, S3, none   FocusSource              focus
+    cost-explorer   API endpoint       CostExplorerApiSource    cost-explorer-api
+    cost-explorer   none               CostExplorerCsvSource    cost-explorer-csv
+
+A new kind needs a SourceKind, a class that is part of `_ANY_SOURCE`, and an entry in each
+table of source kinds; tests/test_source_kinds.py lists those tables and fails until it has them.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, assert_never
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    PlainValidator,
+    SerializeAsAny,
+    Tag,
+    TypeAdapter,
+    model_validator,
+)
+
+from finops_pipeline.errors import RegistryError
+from finops_pipeline.tenants.names import check_name
+from finops_pipeline.tenants.places import (
+    Place,
+    check_endpoint,
+    check_location,
+    check_role,
+    check_word,
+    explorer_place,
+    is_s3,
+    place_of,
+)
+
+
+class SourceFormat(StrEnum):
+    """What a source delivers, as users declare it and as the ledger stores it."""
+
+    LEGACY_CUR = "legacy-cur"
+    CUR_2 = "cur-2.0"
+    FOCUS = "focus"
+    COST_EXPLORER = "cost-explorer"
+
+    @property
+    def is_bill(self) -> bool:
+        """Whether deliveries of this format are bills, whose rows become charges."""
+        match self:
+            case SourceFormat.LEGACY_CUR | SourceFormat.CUR_2 | SourceFormat.FOCUS:
+                return True
+            case SourceFormat.COST_EXPLORER:
+                return False
+            case _:
+                assert_never(self)
+
+
+class SourceKind(StrEnum):
+    """How a source is read: its format and, for Cost Explorer, where its answers come from."""
+
+    LEGACY_CUR = "legacy-cur"
+    CUR_2 = "cur-2.0"
+    FOCUS = "focus"
+    COST_EXPLORER_API = "cost-explorer-api"
+    COST_EXPLORER_CSV = "cost-explorer-csv"
+
+
+REACH = ("role_arn", "profile", "endpoint_url", "region")
+"""Fields of a source that describe how AWS is reached."""
+
+
+class Source(BaseModel):
+    """Something that delivers a tenant's costs; the base of all source kinds.
+
+    `location` is the folder of a report (`/exports/acme/finops/cur`, `s3://bucket/finops/cur`),
+    the endpoint of Cost Explorer (`https://ce.us-east-1.amazonaws.com`), or empty for a source
+    whose files are imported with `finops ingest-file`.
+
+    How AWS is reached: with `role_arn`, the installation's own credentials (the named `profile`
+    or the default chain) assume that role, giving the tenant's external id. `endpoint_url` is
+    the endpoint of an S3-compatible store; `region` is the region of the bucket.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    kind: ClassVar[SourceKind]
+
+    name: str
+    format: SourceFormat
+    location: Annotated[str, AfterValidator(check_location)] = ""
+    role_arn: Annotated[str, AfterValidator(check_role)] = ""
+    profile: str = ""
+    endpoint_url: Annotated[str, AfterValidator(check_endpoint)] = ""
+    region: str = ""
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> Source:
+        check_name("source", self.name)
+        check_word("profile", self.profile)
+        check_word("region", self.region)
+        reach = [name for name in REACH if getattr(self, name)]
+        if reach and not self.in_aws:
+            raise RegistryError(
+                f"source {self.name} has {' and '.join(reach)}, but reads nothing from AWS",
+                "a location s3://bucket/prefix, or the format cost-explorer with a location",
+                f"Set the location, or remove {' and '.join(reach)}",
+            )
+        return self
+
+    @property
+    def is_bill(self) -> bool:
+        """Whether it delivers bills, whose rows become charges."""
+        return self.format.is_bill
+
+    @property
+    def service_endpoint(self) -> str:
+        """The endpoint of the service that is called; empty means AWS's own."""
+        return self.endpoint_url
+
+    @property
+    @abstractmethod
+    def in_aws(self) -> bool:
+        """Whether reading this source calls AWS or an S3-compatible store."""
+
+    @property
+    @abstractmethod
+    def places(self) -> list[Place]:
+        """The places that it reads, which no other tenant's source may read."""
+
+
+class BillSource(Source):
+    """A billing export: in a folder or S3 as AWS delivers it, or files imported by hand."""
+
+    @property
+    def in_aws(self) -> bool:
+        """Whether its location is in S3 or an S3-compatible store."""
+        return is_s3(self.location)
+
+    @property
+    def places(self) -> list[Place]:
+        """The folder of its report, when it has one."""
+        return [place_of(self.location, self.endpoint_url)] if self.location else []
+
+
+class LegacyCurSource(BillSource):
+    """A legacy Cost and Usage Report."""
+
+    kind = SourceKind.LEGACY_CUR
+    format: Literal[SourceFormat.LEGACY_CUR] = SourceFormat.LEGACY_CUR
+
+
+class Cur2Source(BillSource):
+    """A Data Export of CUR 2.0."""
+
+    kind = SourceKind.CUR_2
+    format: Literal[SourceFormat.CUR_2] = SourceFormat.CUR_2
+
+
+class FocusSource(BillSource):
+    """A Data Export in FOCUS columns."""
+
+    kind = SourceKind.FOCUS
+    format: Literal[SourceFormat.FOCUS] = SourceFormat.FOCUS
+
+
+class CostExplorerApiSource(Source):
+    """Cost Explorer's API, which answers paid requests for costs per day."""
+
+    kind = SourceKind.COST_EXPLORER_API
+    format: Literal[SourceFormat.COST_EXPLORER] = SourceFormat.COST_EXPLORER
+
+    @model_validator(mode="after")
+    def _check_api(self) -> CostExplorerApiSource:
+        if not self.location:
+            raise RegistryError(
+                f"source {self.name} has no location",
+                "the endpoint of Cost Explorer, https://ce.us-east-1.amazonaws.com",
+            )
+        check_endpoint(self.location)
+        return self
+
+    @property
+    def in_aws(self) -> bool:
+        """Always: every question is a request to AWS."""
+        return True
+
+    @property
+    def service_endpoint(self) -> str:
+        """The endpoint of Cost Explorer: `endpoint_url` takes precedence over the location."""
+        return self.endpoint_url or self.location
+
+    @property
+    def places(self) -> list[Place]:
+        """The account whose costs its credentials may ask for."""
+        return [explorer_place(self.service_endpoint, self.role_arn, self.profile)]
+
+
+class CostExplorerCsvSource(Source):
+    """CSV files downloaded from Cost Explorer's console and imported by hand."""
+
+    kind = SourceKind.COST_EXPLORER_CSV
+    format: Literal[SourceFormat.COST_EXPLORER] = SourceFormat.COST_EXPLORER
+
+    @model_validator(mode="after")
+    def _check_no_location(self) -> CostExplorerCsvSource:
+        if self.location:
+            raise RegistryError(
+                f"source {self.name} has a location", "none, as its files are imported"
+            )
+        return self
+
+    @property
+    def in_aws(self) -> bool:
+        """Never: its files are imported from this machine."""
+        return False
+
+    @property
+    def places(self) -> list[Place]:
+        """None: it has no location."""
+        return []
+
+
+def _kind_of(declaration: Any) -> SourceKind:
+    """The kind that a declaration (its fields, or a source already made) is of.
+
+    Raises:
+        RegistryError: it names no format that is supported.
+    """
+    if isinstance(declaration, Source):
+        return declaration.kind
+    fields = declaration if isinstance(declaration, dict) else {}
+    try:
+        format = SourceFormat(str(fields.get("format")))
+    except ValueError as error:
+        raise RegistryError(
+            f"source {fields.get('name', '(no name)')!r}: format is {fields.get('format')!r}",
+            f"one of {', '.join(SourceFormat)}",
+        ) from error
+    if format is SourceFormat.COST_EXPLORER:
+        has_location = bool(fields.get("location"))
+        return SourceKind.COST_EXPLORER_API if has_location else SourceKind.COST_EXPLORER_CSV
+    return SourceKind(format.value)
+
+
+_ANY_SOURCE: TypeAdapter[Source] = TypeAdapter(
+    Annotated[
+        Annotated[LegacyCurSource, Tag(SourceKind.LEGACY_CUR)]
+        | Annotated[Cur2Source, Tag(SourceKind.CUR_2)]
+        | Annotated[FocusSource, Tag(SourceKind.FOCUS)]
+        | Annotated[CostExplorerApiSource, Tag(SourceKind.COST_EXPLORER_API)]
+        | Annotated[CostExplorerCsvSource, Tag(SourceKind.COST_EXPLORER_CSV)],
+        Discriminator(_kind_of),
+    ]
+)
+"""The union of all kinds, told apart by format and by whether there is a location."""
+
+BILL_KINDS = (SourceKind.LEGACY_CUR, SourceKind.CUR_2, SourceKind.FOCUS)
+"""The kinds that deliver bills; tables of source kinds often treat them alike."""
+
+
+def parse_source(fields: Any) -> Source:
+    """Make the source that a declaration describes.
+
+    Args:
+        fields: the fields as declared (`name`, `format`, `location`, …).
+
+    Raises:
+        RegistryError: a field breaks a rule.
+        pydantic.ValidationError: a field is missing, unexpected or of the wrong type.
+    """
+    return _ANY_SOURCE.validate_python(fields)
+
+
+AnySource = Annotated[SerializeAsAny[Source], PlainValidator(parse_source)]
+"""A field that holds a source of any kind."""
