@@ -27,7 +27,7 @@ from finops_pipeline.lake.duck import (
     text,
     texts,
 )
-from finops_pipeline.lake.parquet_pages import check_parquet
+from finops_pipeline.lake.parquet_integrity import check_parquet
 from finops_pipeline.landing.column_names import names_in_delivery, parquet_names
 
 SOURCE_FILE = "x_SourceFile"
