@@ -188,7 +188,7 @@ def _open(
         try:
             relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
             found = columns_of(connection, relation)
-            check_parquet(connection, path, name, found)
+            check_parquet(connection, path, name)
             headers = parquet_names(connection, path) if _has_doubles(found) else list(found)
         except (DuckDBError, UnicodeDecodeError) as error:
             raise _damaged(name, error) from error
