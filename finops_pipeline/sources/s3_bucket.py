@@ -18,7 +18,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from botocore.exceptions import ClientError
 from urllib3.exceptions import HTTPError
@@ -37,9 +37,8 @@ WINDOW_SECONDS, WINDOW_BYTES = 30, 1 << 16
 """A stream that brings fewer bytes in such a time is given up and asked for anew."""
 
 _GONE = {"PreconditionFailed", "412", "NoSuchKey", "NoSuchVersion", "404", "InvalidRange", "416"}
-
-
 _MD5 = re.compile(r"[0-9a-f]{32}")
+_Answer = TypeVar("_Answer")
 
 
 class Broken(Exception):
@@ -56,21 +55,41 @@ class Bucket:
         self._lock = threading.Lock()
 
     def ask(self, operation: str, doing: str, **words: Any) -> dict[str, Any]:
-        """Send one request (`list_objects_v2`, `get_object`); credentials run out are renewed.
+        """Send one request such as `get_object`; credentials that have expired are renewed.
 
         Raises:
             AccessRefused: denied, no such bucket, or no usable credentials.
             DeliveryMoving: the object is gone or another one than `IfMatch` asks for.
             Unreachable: S3 did not answer well, also after retries.
         """
+        return self._with_valid_credentials(
+            doing, lambda client: self._send(client, operation, words)
+        )
+
+    def list_pages(self, prefix: str) -> list[dict[str, Any]]:
+        """Return every page of the listing of what is directly below a prefix.
+
+        Raises:
+            AccessRefused: see ask.
+            Unreachable: see ask; also pages that never end.
+        """
+
+        def list_all(client: Any) -> list[dict[str, Any]]:
+            paginator = client.get_paginator("list_objects_v2")
+            return list(paginator.paginate(Bucket=self.name, Prefix=prefix, Delimiter="/"))
+
+        return self._with_valid_credentials(f"list s3://{self.name}/{prefix}", list_all)
+
+    def _with_valid_credentials(self, doing: str, send: Callable[[Any], _Answer]) -> _Answer:
+        """Send with the client; once more with a new one when its credentials have expired."""
         with calling(self.access, doing):
             used = self._usable(None)
             try:
-                return self._send(used, operation, words)
+                return send(used)
             except ClientError as error:
                 if code_of(error) not in EXPIRED:
                     raise
-            return self._send(self._usable(used), operation, words)
+            return send(self._usable(used))
 
     def _send(self, used: Any, operation: str, words: dict[str, Any]) -> dict[str, Any]:
         try:
