@@ -16,7 +16,7 @@ from finops_pipeline.orchestration.partitions import key, range_tags
 from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.sources.cost_explorer_api import months_there_are
 from finops_pipeline.sources.data_exports import billing_periods
-from finops_pipeline.sources.door import open_location
+from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
 from finops_pipeline.tenants.months import shift
 

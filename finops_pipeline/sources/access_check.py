@@ -18,8 +18,8 @@ from finops_pipeline.errors import AccessRefused, FinopsError
 from finops_pipeline.sources.aws import assume, caller, sts_client
 from finops_pipeline.sources.credentials import Access, access_of, calling
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
-from finops_pipeline.sources.door import open_location
 from finops_pipeline.sources.location import Location
+from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.sources.s3 import S3Location
 from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
 from finops_pipeline.tenants.places import is_amazon
