@@ -27,7 +27,12 @@ from finops_pipeline.ledger.cost_explorer_days import RequestRecord
 from finops_pipeline.ledger.ledger import FileRecord
 from finops_pipeline.sources.aws import access_of
 from finops_pipeline.sources.console_csv import read_console_csv
-from finops_pipeline.sources.cost_explorer_api import PRICE_USD, Budget, Explorer, months_there_are
+from finops_pipeline.sources.cost_explorer_api import (
+    PRICE_USD,
+    Budget,
+    CostExplorer,
+    available_months,
+)
 from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.months import end_day, first_day, month_of
 
@@ -59,7 +64,7 @@ class Asking:
         self._source = source
         self._budget = budget
         self._limits = limits
-        self._explorer = Explorer(access_of(tenant, source), budget)
+        self._explorer = CostExplorer(access_of(tenant, source), budget)
         self._today = clock.now().date()
         self.sent = 0
 
@@ -69,7 +74,7 @@ class Asking:
         Args:
             wanted: only these; None: the latest, and those with days that are not final.
         """
-        there = months_there_are(self._today)
+        there = available_months(self._today)
         if wanted is None:
             known = explorer.days_of(self._writer.ledger, self._source.name)
             open_months = {month_of(day) for day, estimated in known.items() if estimated}

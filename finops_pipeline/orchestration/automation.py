@@ -14,7 +14,7 @@ from finops_pipeline import clock
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.orchestration.partitions import key, range_tags
 from finops_pipeline.orchestration.resources import InstallationResource
-from finops_pipeline.sources.cost_explorer_api import months_there_are
+from finops_pipeline.sources.cost_explorer_api import available_months
 from finops_pipeline.sources.data_exports import billing_periods
 from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.tenants.model import Source, SourceFormat, Tenant
@@ -71,5 +71,5 @@ def landing_requests(
 
 def _months_there(tenant: Tenant, source: Source) -> list[str]:
     if source.format is SourceFormat.COST_EXPLORER:
-        return months_there_are(clock.now().date())
+        return available_months(clock.now().date())
     return billing_periods(source, open_location(tenant, source))

@@ -1,7 +1,7 @@
 """The one door to AWS: a client of its own for every source.
 
 Put here: sessions per source, assuming a tenant's role, retries and time limits. Keep out: what
-errors mean (access.py), what is asked (s3.py, cost_explorer.py).
+errors mean (credentials.py), what is requested (s3.py, cost_explorer_api.py).
 
 Nothing is shared between sources but AWS's descriptions of its services: each client has a
 session of its own, and temporary credentials live in it alone.
@@ -49,7 +49,7 @@ def client(access: Access, service: str) -> Any:
         AccessRefused: no such profile, no credentials, or the role may not be assumed.
         Unreachable: AWS did not answer.
     """
-    # Its warnings about a failed renewal carry a traceback; the error itself is ours to tell.
+    # Its warnings about a failed renewal carry a traceback; the error itself is reported by us.
     logging.getLogger("botocore.credentials").setLevel(logging.CRITICAL)
     with calling(access, f"open {service}"):
         session = _assumed(access) if access.role_arn else _base(access)
@@ -115,8 +115,8 @@ def _config(access: Access, service: str) -> Config:
         max_pool_connections=16,
         tcp_keepalive=True,
         user_agent_extra="finops-pipeline",
-        # The registry keeps tenants apart by what a source says; an endpoint of the environment or
-        # of a profile would lead it elsewhere.
+        # The registry keeps tenants apart by what a source declares; an endpoint of the environment
+        # or of a profile would lead it elsewhere.
         ignore_configured_endpoint_urls=service in ("s3", "ce"),
         **({"s3": {"addressing_style": style}} if service == "s3" else {}),
     )

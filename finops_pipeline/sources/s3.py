@@ -1,7 +1,7 @@
-"""Exports in S3, or in a store that speaks its language.
+"""Exports in S3, or in a store with the same API.
 
 Put here: an export's names as keys below a prefix, listings, downloads side by side. Keep out:
-one request and one download (s3_bucket.py), credentials (access.py, aws.py).
+one request and one download (s3_bucket.py), credentials (credentials.py, aws.py).
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ class S3Location:
                 wait(running, return_when=FIRST_EXCEPTION)
             finally:
                 stop.set()
-        for one in running:
-            one.result()
+        for download in running:
+            download.result()
         return paths
 
     def _fetch(self, file: ExportFile, path: Path, stop: threading.Event) -> None:
@@ -106,10 +106,10 @@ class S3Location:
         Raises:
             AccessRefused: it may not.
         """
-        words = {"Key": self._key(file.name), "IfMatch": f'"{file.mark}"'}
+        options = {"Key": self._key(file.name), "IfMatch": f'"{file.mark}"'}
         if file.size_bytes:
-            words["Range"] = "bytes=0-0"
-        self._bucket.ask("get_object", f"read {self.spell(file.name)}", **words)["Body"].close()
+            options["Range"] = "bytes=0-0"
+        self._bucket.ask("get_object", f"read {self.spell(file.name)}", **options)["Body"].close()
 
     def lists_everything(self) -> bool:
         """Whether the credentials may list the bucket beyond this location's prefix."""
