@@ -23,14 +23,14 @@ from finops_pipeline.errors import RegistryError
 from finops_pipeline.orchestration.assets import build_assets
 from finops_pipeline.orchestration.partitions import partitions
 from finops_pipeline.orchestration.resources import InstallationResource as Resource
-from finops_pipeline.sources.cost_explorer_api import months_there_are
+from finops_pipeline.sources.cost_explorer_api import available_months
 from finops_pipeline.tenants.months import end_day, first_day, month_of
 from tests.conftest import TemporaryInstallation
 from tests.support.cost_explorer_server import ACCOUNTS, SERVICES, Said, cost, explorer
 from tests.support.globex import ask, finops
 
 TODAY = clock.now().date()
-MONTHS = months_there_are(TODAY)
+MONTHS = available_months(TODAY)
 LAST = MONTHS[-2]
 """The last whole month."""
 

@@ -18,8 +18,8 @@ from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.reconciliation.states import Status
 from finops_pipeline.reconciliation.statuses import Reconciled, reconcile
 from finops_pipeline.settings import Settings
-from finops_pipeline.sources.door import open_location
 from finops_pipeline.sources.location import Location
+from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.places import place_of
 from finops_pipeline.tenants.registry import Registry, check_own

@@ -93,7 +93,7 @@ def check_command(source: SourceName) -> None:
     installation, tenant, one = _known(source)
     failed = False
     for finding in _findings(installation, tenant, one):
-        typer.echo(f"{finding.verdict.value:<7}{finding.probe}: {cell(finding.said)}")
+        typer.echo(f"{finding.verdict.value:<7}{finding.probe}: {cell(finding.details)}")
         failed = failed or finding.verdict is Verdict.FAILED
     typer.echo(f"{source} cannot be used as it stands." if failed else f"{source} can be used.")
     if failed:

@@ -25,7 +25,12 @@ from finops_pipeline.ledger.cost_explorer_days import RequestRecord
 from finops_pipeline.ledger.ledger import FileRecord
 from finops_pipeline.sources.aws import access_of
 from finops_pipeline.sources.console_csv import read_console_csv
-from finops_pipeline.sources.cost_explorer_api import PRICE_USD, Budget, Explorer, months_there_are
+from finops_pipeline.sources.cost_explorer_api import (
+    PRICE_USD,
+    Budget,
+    CostExplorer,
+    available_months,
+)
 from finops_pipeline.tenants.months import end_day, first_day, month_of
 
 LATEST = 2
@@ -44,7 +49,7 @@ class CostExplorerLander:
         self._writer = task.writer
         self._source = task.source
         self._budget = budget
-        self._cost_explorer = Explorer(access_of(task.tenant, task.source), budget)
+        self._cost_explorer = CostExplorer(access_of(task.tenant, task.source), budget)
         self._today = clock.now().date()
         self._requests = 0
 
@@ -54,7 +59,7 @@ class CostExplorerLander:
         Args:
             selected: only these; None: the latest, and those with days that are not final.
         """
-        available = months_there_are(self._today)
+        available = available_months(self._today)
         if selected is None:
             days = explorer.days_of(self._writer.ledger, self._source.name)
             open_months = {month_of(day) for day, estimated in days.items() if estimated}

@@ -18,7 +18,7 @@ from finops_pipeline.landing.delivery_landing import land
 from finops_pipeline.landing.landing_task import Landed, LandingTask
 from finops_pipeline.sources.cost_explorer_api import Budget
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
-from finops_pipeline.sources.door import open_location
+from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.tenants.model import SourceKind
 from finops_pipeline.tenants.source import BILL_KINDS
 

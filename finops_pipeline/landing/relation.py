@@ -27,7 +27,7 @@ from finops_pipeline.lake.duck import (
     text,
     texts,
 )
-from finops_pipeline.lake.parquet_pages import check_parquet
+from finops_pipeline.lake.parquet_integrity import check_parquet
 from finops_pipeline.landing.column_names import names_in_delivery, parquet_names
 
 SOURCE_FILE = "x_SourceFile"
@@ -211,7 +211,7 @@ def _parquet_columns(
         types = columns_of(
             connection, f"read_parquet({text(str(path))}, hive_partitioning = false)"
         )
-        check_parquet(connection, path, name, types)
+        check_parquet(connection, path, name)
         headers = parquet_names(connection, path) if _has_doubles(types) else list(types)
     except (DuckDBError, UnicodeDecodeError) as error:
         raise _damaged(name, error) from error

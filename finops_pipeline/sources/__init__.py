@@ -1,1 +1,1 @@
-"""The world outside: AWS, its export formats, and a synthetic estate that imitates them."""
+"""AWS and its export formats: how a source is reached, and what it delivers."""

@@ -1,7 +1,7 @@
-"""Trying a source's access step by step, and saying in plain words what works.
+"""Probes of a source's access, step by step: which steps work, and the cure for one that fails.
 
 Put here: the probes, in the order in which access is built up. Keep out: fixing anything, and
-how the findings are shown (cli/source_access.py).
+how findings are shown (cli/source_access.py).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from finops_pipeline.errors import AccessRefused, FinopsError
 from finops_pipeline.sources.aws import assume, caller, sts_client
 from finops_pipeline.sources.credentials import Access, access_of, calling
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
-from finops_pipeline.sources.door import open_location
 from finops_pipeline.sources.location import Location
+from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.sources.s3 import S3Location
 from finops_pipeline.tenants.model import Source, SourceKind, Tenant
 from finops_pipeline.tenants.places import is_amazon
@@ -40,7 +40,7 @@ class Finding:
 
     probe: str
     verdict: Verdict
-    said: str
+    details: str
 
 
 def check(tenant: Tenant, source: Source) -> Iterator[Finding]:
@@ -53,29 +53,29 @@ def check(tenant: Tenant, source: Source) -> Iterator[Finding]:
             yield from _check_access(access_of(tenant, source))
         yield from PROBES[source.kind](tenant, source)
     except FinopsError as error:
-        yield Finding(_last_word(error), Verdict.FAILED, str(error))
+        yield Finding(_failed_probe(error), Verdict.FAILED, str(error))
 
 
-def _last_word(error: FinopsError) -> str:
+def _failed_probe(error: FinopsError) -> str:
     return "access" if isinstance(error, AccessRefused) else "export"
 
 
 def _check_cost_explorer_api(tenant: Tenant, source: Source) -> Iterator[Finding]:
-    said = "not asked: a request costs USD 0.01; finops ingest sends the first"
-    yield Finding("cost explorer", Verdict.NOTE, said)
+    details = "not asked: a request costs USD 0.01; finops ingest sends the first"
+    yield Finding("cost explorer", Verdict.NOTE, details)
 
 
 def _check_cost_explorer_csv(tenant: Tenant, source: Source) -> Iterator[Finding]:
-    said = "no endpoint: it is fed with the console's CSV by finops ingest-file"
-    yield Finding("cost explorer", Verdict.NOTE, said)
+    details = "no endpoint: it is fed with the console's CSV by finops ingest-file"
+    yield Finding("cost explorer", Verdict.NOTE, details)
 
 
 def _check_bill(tenant: Tenant, source: Source) -> Iterator[Finding]:
     if source.location:
         yield from _check_export(source, open_location(tenant, source))
         return
-    said = f"no location: it is fed by finops ingest-file {tenant.name}/{source.name} FILE"
-    yield Finding("location", Verdict.NOTE, said)
+    details = f"no location: it is fed by finops ingest-file {tenant.name}/{source.name} FILE"
+    yield Finding("location", Verdict.NOTE, details)
 
 
 PROBES: dict[SourceKind, Callable[[Tenant, Source], Iterator[Finding]]] = {
@@ -89,7 +89,7 @@ PROBES: dict[SourceKind, Callable[[Tenant, Source], Iterator[Finding]]] = {
 def _check_access(access: Access) -> Iterator[Finding]:
     store = access.endpoint_url and not is_amazon(access.endpoint_url)
     if not access.role_arn and store:
-        return  # stores like S3 rarely have STS; listing will tell whether the keys hold
+        return  # stores like S3 rarely have STS; listing shows whether the keys are valid
     sts = sts_client(access)
     with calling(access, "ask who the credentials belong to"):
         yield Finding("credentials", Verdict.OK, f"{caller(sts)}, from {_chain(access)}")
@@ -98,15 +98,17 @@ def _check_access(access: Access) -> Iterator[Finding]:
     with calling(access, "assume the role"):
         assume(sts, access, access.external_id)
     yield Finding("assume role", Verdict.OK, f"{access.role_arn}, with the tenant's external id")
-    yield _stays_shut(sts, access, "with a wrong external id", str(uuid4()))
-    yield _stays_shut(sts, access, "without an external id", None)
+    yield _check_external_id_required(sts, access, "with a wrong external id", str(uuid4()))
+    yield _check_external_id_required(sts, access, "without an external id", None)
 
 
 def _chain(access: Access) -> str:
     return f"profile {access.profile}" if access.profile else "the default chain"
 
 
-def _stays_shut(sts: Any, access: Access, how: str, external_id: str | None) -> Finding:
+def _check_external_id_required(
+    sts: Any, access: Access, how: str, external_id: str | None
+) -> Finding:
     """Whether the role refuses a caller who does not know the tenant's external id."""
     probe = f"role stays shut {how}"
     try:
@@ -128,15 +130,15 @@ def _stays_shut(sts: Any, access: Access, how: str, external_id: str | None) -> 
 def _check_export(source: Source, location: Location) -> Iterator[Finding]:
     months = billing_periods(source, location)
     span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
-    said = f"{location.spell()}: {len(months)} billing periods, {span}"
-    yield Finding("list", Verdict.OK, said)
+    details = f"{location.spell()}: {len(months)} billing periods, {span}"
+    yield Finding("list", Verdict.OK, details)
     delivery = read_delivery(source, location, months[-1])
     size = sum(file.size_bytes for file in delivery.files)
-    said = f"{location.spell(delivery.manifest)}: {len(delivery.files)} files, {size} bytes"
-    yield Finding("manifest", Verdict.OK, said)
+    details = f"{location.spell(delivery.manifest)}: {len(delivery.files)} files, {size} bytes"
+    yield Finding("manifest", Verdict.OK, details)
     if isinstance(location, S3Location):
         location.try_reading(delivery.files[0])
         yield Finding("read", Verdict.OK, location.spell(delivery.files[0].name))
         if location.lists_everything():
-            said = "the whole bucket can be listed, which is more than is needed"
-            yield Finding("least rights", Verdict.NOTE, said)
+            details = "the whole bucket can be listed, which is more than is needed"
+            yield Finding("least rights", Verdict.NOTE, details)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from finops_pipeline import clock
-from finops_pipeline.sources.cost_explorer_api import months_there_are
+from finops_pipeline.sources.cost_explorer_api import available_months
 from finops_pipeline.sources.data_exports import billing_periods
-from finops_pipeline.sources.door import open_location
+from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.tenants.model import Source, SourceKind, Tenant
 from finops_pipeline.tenants.source import BILL_KINDS
 
@@ -31,7 +31,7 @@ def _list_delivered_months(tenant: Tenant, source: Source) -> list[str]:
 
 
 def _list_answered_months(tenant: Tenant, source: Source) -> list[str]:
-    return months_there_are(clock.now().date())
+    return available_months(clock.now().date())
 
 
 def _list_no_months(tenant: Tenant, source: Source) -> list[str]:

@@ -1,7 +1,7 @@
 """The one door to AWS: a client of its own for every source.
 
 Put here: sessions per source, assuming a tenant's role, retries and time limits. Keep out: what
-errors mean (access.py), what is asked (s3.py, cost_explorer.py).
+errors mean (credentials.py), what is requested (s3.py, cost_explorer_api.py).
 
 Nothing is shared between sources but AWS's descriptions of its services: each client has a
 session of its own, and temporary credentials live in it alone.
@@ -10,7 +10,6 @@ session of its own, and temporary credentials live in it alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -18,7 +17,13 @@ import boto3
 import botocore.loaders
 import botocore.session
 from botocore.config import Config
-from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import NoCredentialsError
 
 from finops_pipeline.sources.credentials import Access, access_of, calling
 from finops_pipeline.tenants.places import is_amazon, role_partition
@@ -44,7 +49,7 @@ def client(access: Access, service: str) -> Any:
         AccessRefused: no such profile, no credentials, or the role may not be assumed.
         Unreachable: AWS did not answer.
     """
-    # Its warnings about a failed renewal carry a traceback; the error itself is ours to tell.
+    # Its warnings about a failed renewal carry a traceback; the error itself is reported by us.
     logging.getLogger("botocore.credentials").setLevel(logging.CRITICAL)
     with calling(access, f"open {service}"):
         session = _assumed(access) if access.role_arn else _base(access)
@@ -110,67 +115,67 @@ def _config(access: Access, service: str) -> Config:
         max_pool_connections=16,
         tcp_keepalive=True,
         user_agent_extra="finops-pipeline",
-        # The registry keeps tenants apart by what a source says; an endpoint of the environment or
-        # of a profile would lead it elsewhere.
+        # The registry keeps tenants apart by what a source declares; an endpoint of the environment
+        # or of a profile would lead it elsewhere.
         ignore_configured_endpoint_urls=service in ("s3", "ce"),
         **({"s3": {"addressing_style": style}} if service == "s3" else {}),
     )
 
 
-class _Role(CredentialProvider):  # type: ignore[misc]
-    """Temporary credentials of a role, renewed by asking STS again."""
+class _AssumedRole(CredentialProvider):  # type: ignore[misc]
+    """Temporary credentials of one access's role; botocore renews them before they expire."""
 
     METHOD = CANONICAL_NAME = "finops-assume-role"
 
-    def __init__(self, renew: Callable[[], dict[str, str]]) -> None:
+    def __init__(self, access: Access) -> None:
         super().__init__()
-        self._renew = renew
+        self._access = access
 
     def load(self) -> Any:
-        """The credentials; asks STS at once, so that a refusal is told here."""
-        return RefreshableCredentials.create_from_metadata(
-            metadata=self._renew(), refresh_using=self._renew, method=self.METHOD
+        """Return credentials whose first use asks STS.
+
+        Raises:
+            NoCredentialsError: there are none that could assume the role.
+        """
+        access, session = self._access, _base(self._access)
+        own_credentials = session.get_credentials()
+        if own_credentials is None:
+            raise NoCredentialsError
+        # Without `cache`, a fetcher remembers its credentials in itself alone: nothing is shared.
+        fetcher = AssumeRoleCredentialFetcher(
+            lambda service, **keys: session.client(
+                service, **_options(access, session, service), **keys
+            ),
+            own_credentials,
+            access.role_arn,
+            _assume_role_options(access, access.external_id),
         )
+        return DeferredRefreshableCredentials(fetcher.fetch_credentials, self.METHOD)
 
 
 def _assumed(access: Access) -> boto3.Session:
-    sts = sts_client(access)
-
-    def renew() -> dict[str, str]:
-        return assume(sts, access, access.external_id)
-
     core = _core()
-    core.register_component("credential_provider", CredentialResolver([_Role(renew)]))
+    core.register_component("credential_provider", CredentialResolver([_AssumedRole(access)]))
     session = boto3.Session(botocore_session=core, region_name=access.region or None)
-    session.get_credentials()
+    session.get_credentials().get_frozen_credentials()  # a refusal is reported here
     return session
 
 
+def _assume_role_options(access: Access, external_id: str | None) -> dict[str, Any]:
+    options = {"RoleSessionName": access.session_name, "DurationSeconds": SESSION_SECONDS}
+    return options if external_id is None else {**options, "ExternalId": external_id}
+
+
 def caller(sts: Any) -> str:
-    """The ARN of whose credentials a client of STS has; botocore's errors come as they are."""
+    """Return the ARN that a client of STS acts as; botocore's errors pass through."""
     return str(sts.get_caller_identity()["Arn"])
 
 
-def assume(sts: Any, access: Access, external_id: str | None) -> dict[str, str]:
-    """Assume the role of an access; botocore's errors come as they are.
+def assume(sts: Any, access: Access, external_id: str | None) -> None:
+    """Try to assume the role of an access; botocore's errors pass through.
 
     Args:
         sts: a client of STS with the installation's own credentials.
         external_id: what is sent; None sends none (a probe that must be refused).
-
-    Returns:
-        keys, token and expiry in botocore's words.
     """
-    words = {"ExternalId": external_id} if external_id is not None else {}
-    answer = sts.assume_role(
-        RoleArn=access.role_arn,
-        RoleSessionName=access.session_name,
-        DurationSeconds=SESSION_SECONDS,
-        **words,
-    )["Credentials"]
-    return {
-        "access_key": answer["AccessKeyId"],
-        "secret_key": answer["SecretAccessKey"],
-        "token": answer["SessionToken"],
-        "expiry_time": answer["Expiration"].isoformat(),
-    }
+    sts.assume_role(RoleArn=access.role_arn, **_assume_role_options(access, external_id))

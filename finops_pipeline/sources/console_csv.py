@@ -1,7 +1,7 @@
 """The CSV that Cost Explorer's console downloads: a pivot with totals, or one row per cost.
 
 Put here: reading its text into daily costs, checking it against its own totals. Keep out: files
-(landing reads them), the API (cost_explorer.py).
+(landing reads them), the API (cost_explorer_api.py).
 
 Pivot by service: a header `Service`, `EC2-Instances($)`, …, `Total costs($)`, a row `Service
 total`, then a row per day. Pivot by account: a first row `Linked account` with the ids, a second
@@ -73,8 +73,8 @@ def read_console_csv(text: str, name: str, metric: Metric) -> Answer:
 
 
 def _place(header: list[str], names: set[str]) -> int | None:
-    found = [i for i, cell in enumerate(header) if _SUFFIX.sub("", cell).strip() in names]
-    return found[0] if found else None
+    positions = [i for i, cell in enumerate(header) if _SUFFIX.sub("", cell).strip() in names]
+    return positions[0] if positions else None
 
 
 class _Sheet:
@@ -92,18 +92,22 @@ class _Sheet:
         header, kind = rows[0], rows[0][0].strip()
         width = len(header)
         if not _SUFFIX.sub("", header[-1]).strip().lower() == "total costs":
-            raise self._wrong(f"ends with the column {header[-1]!r}", "a column Total costs")
+            raise self._problem(f"ends with the column {header[-1]!r}", "a column Total costs")
         totals_word = re.sub(r" name$", "", kind, flags=re.IGNORECASE) + " total"
         if rows[1][0].strip().lower() != totals_word.lower():
-            raise self._wrong(f"has no row {totals_word!r} below its header", "that row of totals")
+            raise self._problem(
+                f"has no row {totals_word!r} below its header", "that row of totals"
+            )
         for number, row in enumerate(rows[1:], start=2):
             if len(row) != width:
-                raise self._wrong(f"row {number} has {len(row)} cells", f"{width} as in the header")
-        currency = self._one_currency(header[1:])
+                raise self._problem(
+                    f"row {number} has {len(row)} cells", f"{width} as in the header"
+                )
+        currency = self._read_currency(header[1:])
         names = [self._label(labels[i], cut) for i in range(1, width - 1)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise self._wrong(f"has two columns {twice[0]!r}", "each once")
+            raise self._problem(f"has two columns {twice[0]!r}", "each once")
         grid = [[self._amount(cell, row[0]) for cell in row[1:]] for row in rows[1:]]
         self._days = [self._day(row[0]) for row in rows[2:]]
         self._check_totals(grid, names, currency)
@@ -118,33 +122,35 @@ class _Sheet:
         header = rows[0]
         day_at, cost_at = places["date"], places["cost"]
         if places["service"] is None and places["account"] is None:
-            raise self._wrong(f"has the columns {', '.join(header)}", "Service or Linked account")
-        known = set()
+            raise self._problem(f"has the columns {', '.join(header)}", "Service or Linked account")
+        days = set()
         for number, row in enumerate(rows[1:], start=2):
             if len(row) != len(header):
-                raise self._wrong(
+                raise self._problem(
                     f"row {number} has {len(row)} cells", f"{len(header)} as in the header"
                 )
-            said = {w: row[i].strip() if i is not None else "" for w, i in places.items()}
+            cells = {w: row[i].strip() if i is not None else "" for w, i in places.items()}
             day = self._day(row[day_at or 0])
-            known.add(day)
-            account = self._label(said["account"], "") if places["account"] is not None else ""
-            currency = said["currency"] or self._one_currency([header[cost_at or 0]])
-            key = (day, account, said["service"], currency)
+            days.add(day)
+            account = self._label(cells["account"], "") if places["account"] is not None else ""
+            currency = cells["currency"] or self._read_currency([header[cost_at or 0]])
+            key = (day, account, cells["service"], currency)
             if key in self._costs:
-                raise self._wrong(f"row {number} says again what cost {key[1:3]} on {day}", "once")
+                raise self._problem(
+                    f"row {number} says again what cost {key[1:3]} on {day}", "once"
+                )
             self._costs[key] = self._amount(row[cost_at or 0], f"row {number}")
-        self._days = sorted(known)
+        self._days = sorted(days)
 
     def answer(self) -> Answer:
         """What was read, when its rows are days."""
         days = sorted(self._days)
-        for one, other in pairwise(days):
-            if one == other:
-                raise self._wrong(f"has {one} twice", "each day once")
+        for day, next_day in pairwise(days):
+            if day == next_day:
+                raise self._problem(f"has {day} twice", "each day once")
         first_of_month = all(day.day == 1 for day in days)
         if first_of_month:
-            raise self._wrong(
+            raise self._problem(
                 f"has rows for {days[0]} to {days[-1]}, firsts of months only: costs of months",
                 "a row for each day",
             )
@@ -159,24 +165,25 @@ class _Sheet:
             )
             for (day, account, service, currency), cost in self._costs.items()
         )
-        known: dict[date, bool | None] = dict.fromkeys(days)
-        return Answer(known, rows, frozenset({self._metric}), self._name, self._rounded)
+        is_estimated: dict[date, bool | None] = dict.fromkeys(days)
+        return Answer(is_estimated, rows, frozenset({self._metric}), self._name, self._rounded)
 
     def _label(self, cell: str, cut: str) -> str:
         if cut:
             return _SUFFIX.sub("", cell).strip()
-        found = _ACCOUNT.findall(cell)
-        if len(found) != 1:
-            raise self._wrong(f"names an account {cell.strip()!r}", "its 12 digits")
-        return str(found[0])
+        account_ids = _ACCOUNT.findall(cell)
+        if len(account_ids) != 1:
+            raise self._problem(f"names an account {cell.strip()!r}", "its 12 digits")
+        return str(account_ids[0])
 
-    def _one_currency(self, cells: Sequence[str]) -> str:
-        found = {(_SUFFIX.findall(cell) or [""])[0].strip() for cell in cells}
-        word = found.pop() if len(found) == 1 else ""
+    def _read_currency(self, cells: Sequence[str]) -> str:
+        spellings = {(_SUFFIX.findall(cell) or [""])[0].strip() for cell in cells}
+        word = spellings.pop() if len(spellings) == 1 else ""
         currency = _SIGNS.get(word, word)
         if not re.fullmatch(r"[A-Z]{3}", currency):
-            raise self._wrong(
-                f"does not say one currency (its columns say {', '.join(sorted({word, *found}))})",
+            raise self._problem(
+                "does not name one currency (its columns name"
+                f" {', '.join(sorted({word, *spellings}))})",
                 "($), (€) or a code such as (USD) behind every column's name",
             )
         return currency
@@ -188,14 +195,14 @@ class _Sheet:
                 raise ValueError
             return date.fromisoformat(word)
         except ValueError as error:
-            raise self._wrong(f"has a row {word[:40]!r}", "days such as 2026-10-01") from error
+            raise self._problem(f"has a row {word[:40]!r}", "days such as 2026-10-01") from error
 
     def _amount(self, cell: str, row: str) -> Decimal:
-        found = read_amount(cell.strip() or "0")
-        if found is None:
-            raise self._wrong(f"has {cell.strip()!r} in {row}", "a decimal number such as 1234.5")
-        self._rounded += found[1]
-        return found[0]
+        parsed = read_amount(cell.strip() or "0")
+        if parsed is None:
+            raise self._problem(f"has {cell.strip()!r} in {row}", "a decimal number such as 1234.5")
+        self._rounded += parsed[1]
+        return parsed[0]
 
     def _check_totals(self, grid: list[list[Decimal]], names: list[str], currency: str) -> None:
         """Columns add up to the row of totals, days to their total, all of it to the corner."""
@@ -203,13 +210,13 @@ class _Sheet:
         finest = _decimals([a for day in days for a in day[:-1]])
         coarse = _decimals([*totals, *(day[-1] for day in days)])
 
-        def check(what: str, amounts: Sequence[Decimal], total: Decimal) -> None:
+        def check(label: str, amounts: Sequence[Decimal], total: Decimal) -> None:
             added = exact_sum(amounts)
             # Half a last digit for each number, and what a float of that size leaves out.
             room = len(amounts) * Decimal(5).scaleb(-finest - 1) + Decimal(5).scaleb(-coarse - 1)
             if abs(difference(added, total)) > room + abs(total).scaleb(-13):
-                raise self._wrong(
-                    f"says {what} is {plain(total)} {currency}, and its rows add up to"
+                raise self._problem(
+                    f"says {label} is {plain(total)} {currency}, and its rows add up to"
                     f" {plain(added)}",
                     "the same, but for rounding",
                 )
@@ -220,8 +227,8 @@ class _Sheet:
             check(f"the total of {day}", amounts[:-1], amounts[-1])
         check("the total", [day[-1] for day in days], totals[-1])
 
-    def _wrong(self, found: str, expected: str) -> FileProblem:
-        return FileProblem(f"{self._name} {found}", expected, _AGAIN)
+    def _problem(self, finding: str, expected: str) -> FileProblem:
+        return FileProblem(f"{self._name} {finding}", expected, _AGAIN)
 
 
 def _decimals(amounts: Sequence[Decimal]) -> int:

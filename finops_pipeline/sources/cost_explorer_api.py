@@ -29,7 +29,7 @@ MONTHS_BACK = 13
 
 _METRICS = {"UnblendedCost": Metric.UNBLENDED, "AmortizedCost": Metric.AMORTIZED}
 _KEYS = ("SERVICE", "LINKED_ACCOUNT")
-_ASKED = {
+_QUERY = {
     "Granularity": "DAILY",
     "Metrics": [*_METRICS],
     "GroupBy": [{"Type": "DIMENSION", "Key": key} for key in _KEYS],
@@ -37,7 +37,7 @@ _ASKED = {
 _STAYS = "What is published stays; ask again later"
 
 
-def months_there_are(today: date) -> list[str]:
+def available_months(today: date) -> list[str]:
     """Billing periods that AWS has whole days of, oldest first."""
     yesterday = month_of(today - timedelta(days=1))
     return months_between(shift(month_of(today), -MONTHS_BACK), yesterday)
@@ -65,8 +65,8 @@ class Budget:
         self.sent += 1
 
 
-class Explorer:
-    """Cost Explorer as one source reaches it. Nothing is sent before the first question.
+class CostExplorer:
+    """Cost Explorer as one source reaches it. No request is sent before the first call of `ask`.
 
     Args:
         budget: takes every request that leaves this machine, a page's and a repetition's too.
@@ -84,42 +84,42 @@ class Explorer:
             BudgetSpent: before the answer was whole.
             DeliveryRefused: an answer that cannot be taken, or AWS denies or fails.
         """
-        said = f"Cost Explorer's answer for {first} to {end - timedelta(days=1)}"
+        label = f"Cost Explorer's answer for {first} to {end - timedelta(days=1)}"
         fresh = not self._budget.sent
         try:
-            pages = list(self._pages(first, end, said))
+            pages = list(self._pages(first, end, label))
         except BudgetSpent as error:
             if not fresh:
                 raise
             # Running again would pay for the same pages again and never come to the last.
             raise BudgetSpent(
-                f"{said} has more pages than the {self._budget.limit} requests a run may send",
+                f"{label} has more pages than the {self._budget.limit} requests a run may send",
                 "a budget that holds a month's pages",
                 "Raise FINOPS_COST_EXPLORER_REQUESTS",
             ) from error
-        return read_pages(pages, first, end, said)
+        return read_pages(pages, first, end, label)
 
-    def _pages(self, first: date, end: date, said: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, first: date, end: date, label: str) -> Iterator[dict[str, Any]]:
         period = {"Start": first.isoformat(), "End": end.isoformat()}
         token, seen = "", set[str]()
         while True:
             more = {"NextPageToken": token} if token else {}
             with calling(self._access, "ask Cost Explorer (ce:GetCostAndUsage)"):
-                page = self._door().get_cost_and_usage(TimePeriod=period, **_ASKED, **more)
+                page = self._open_client().get_cost_and_usage(TimePeriod=period, **_QUERY, **more)
             yield page
             token = page.get("NextPageToken") or ""
             if not token:
                 return
             if token in seen:
                 raise DeliveryRefused(
-                    f"{said} repeats itself: page {len(seen) + 1} names the next page by a token"
+                    f"{label} repeats itself: page {len(seen) + 1} names the next page by a token"
                     " that was followed already",
                     "pages that end",
                     _STAYS,
                 )
             seen.add(token)
 
-    def _door(self) -> Any:
+    def _open_client(self) -> Any:
         if self._client is None:
             self._client = client(self._access, "ce")
             # At the wire: boto repeats a request by itself, and AWS counts requests.
@@ -129,7 +129,7 @@ class Explorer:
         return self._client
 
 
-def read_pages(pages: list[dict[str, Any]], first: date, end: date, said: str) -> Answer:
+def read_pages(pages: list[dict[str, Any]], first: date, end: date, label: str) -> Answer:
     """An answer's pages as rows: every day asked is there, no day, service and account twice.
 
     Raises:
@@ -140,18 +140,18 @@ def read_pages(pages: list[dict[str, Any]], first: date, end: date, said: str) -
     rounded = 0
     for page in pages:
         for entry in page.get("ResultsByTime") or []:
-            day = _day(entry, first, end, said)
+            day = _day(entry, first, end, label)
             days[day] = bool(days.get(day) or entry.get("Estimated", True))
             groups = entry.get("Groups") or []
             if not groups:
-                _no_total(entry, day, said)
+                _check_no_total(entry, day, label)
             for group in groups:
-                row, more = _row(group, day, said)
+                row, more = _row(group, day, label)
                 rounded += more
                 key = row[:4]
                 if key in rows:
                     raise DeliveryRefused(
-                        f"{said} has {row.service}, account {row.account}, twice on {day}",
+                        f"{label} has {row.service}, account {row.account}, twice on {day}",
                         "each service and account once a day",
                         _STAYS,
                     )
@@ -159,7 +159,7 @@ def read_pages(pages: list[dict[str, Any]], first: date, end: date, said: str) -
     missing = [d for d in _days(first, end) if d not in days]
     if missing:
         raise DeliveryRefused(
-            f"{said} lacks {len(missing)} of its days, {missing[0]} the first",
+            f"{label} lacks {len(missing)} of its days, {missing[0]} the first",
             "every day that was asked",
             _STAYS,
         )
@@ -170,55 +170,58 @@ def _days(first: date, end: date) -> list[date]:
     return [first + timedelta(days=n) for n in range((end - first).days)]
 
 
-def _day(entry: dict[str, Any], first: date, end: date, said: str) -> date:
+def _day(entry: dict[str, Any], first: date, end: date, label: str) -> date:
     period = entry.get("TimePeriod") or {}
     start = str(period.get("Start"))
     try:
         day = date.fromisoformat(start)
     except ValueError as error:
-        raise DeliveryRefused(f"{said} has a day {start[:40]!r}", "YYYY-MM-DD", _STAYS) from error
+        raise DeliveryRefused(f"{label} has a day {start[:40]!r}", "YYYY-MM-DD", _STAYS) from error
     if not first <= day < end:
-        raise DeliveryRefused(f"{said} has a day {day}", "the days that were asked", _STAYS)
+        raise DeliveryRefused(f"{label} has a day {day}", "the days that were asked", _STAYS)
     if period.get("End") != (day + timedelta(days=1)).isoformat():
         raise DeliveryRefused(
-            f"{said} has a period from {day} to {period.get('End')}", "periods of one day", _STAYS
+            f"{label} has a period from {day} to {period.get('End')}",
+            "periods of one day",
+            _STAYS,
         )
     return day
 
 
-def _no_total(entry: dict[str, Any], day: date, said: str) -> None:
+def _check_no_total(entry: dict[str, Any], day: date, label: str) -> None:
     """A day without groups costs nothing; one that has a cost was not cut as asked."""
     for name, metric in (entry.get("Total") or {}).items():
-        found = read_amount(str(metric.get("Amount")))
-        if name in _METRICS and (found is None or found[0]):
+        parsed = read_amount(str(metric.get("Amount")))
+        if name in _METRICS and (parsed is None or parsed[0]):
             raise DeliveryRefused(
-                f"{said} has on {day} a total {name} of {metric.get('Amount')} and no groups",
+                f"{label} has on {day} a total {name} of {metric.get('Amount')} and no groups",
                 "groups by service and account",
                 _STAYS,
             )
 
 
-def _row(group: dict[str, Any], day: date, said: str) -> tuple[DayCost, int]:
+def _row(group: dict[str, Any], day: date, label: str) -> tuple[DayCost, int]:
     keys = group.get("Keys") or []
     if len(keys) != len(_KEYS):
-        raise DeliveryRefused(f"{said} has a group {keys} on {day}", "service and account", _STAYS)
+        raise DeliveryRefused(f"{label} has a group {keys} on {day}", "service and account", _STAYS)
     service, account = keys
     amounts, units, rounded = [], set(), 0
     for name in _METRICS:
         metric = (group.get("Metrics") or {}).get(name) or {}
-        found = read_amount(str(metric.get("Amount")))
-        if found is None or not metric.get("Unit"):
+        parsed = read_amount(str(metric.get("Amount")))
+        if parsed is None or not metric.get("Unit"):
             raise DeliveryRefused(
-                f"{said} says that {service}, account {account}, has on {day} a {name} of"
+                f"{label} says that {service}, account {account}, has on {day} a {name} of"
                 f" {metric.get('Amount')!r} {metric.get('Unit')!r}",
                 "a decimal number and a currency",
                 _STAYS,
             )
-        amounts.append(found[0])
-        rounded += found[1]
+        amounts.append(parsed[0])
+        rounded += parsed[1]
         units.add(str(metric["Unit"]))
     if len(units) > 1:
         raise DeliveryRefused(
-            f"{said} is in {' and '.join(sorted(units))} for {service} on {day}", "one currency"
+            f"{label} is in {' and '.join(sorted(units))} for {service} on {day}",
+            "one currency",
         )
     return DayCost(day, account or None, service or None, units.pop(), *amounts), rounded

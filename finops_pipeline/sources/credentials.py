@@ -1,7 +1,7 @@
-"""How a source reaches AWS, and what AWS means when it does not let it.
+"""Access of a source to AWS, and the meaning of AWS's refusals.
 
-Put here: whose credentials a source uses, and botocore's errors in our words with their cure.
-Keep out: making clients (aws.py), and what is asked (s3.py, cost_explorer.py).
+Put here: whose credentials a source uses, and botocore's errors translated, with their cure.
+Keep out: making clients (aws.py), and what is asked (s3.py, cost_explorer_api.py).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Access:
 
     @property
     def who(self) -> str:
-        """The credentials in words, for messages."""
+        """The credentials' name, for messages."""
         if self.role_arn:
             return f"role {self.role_arn}"
         return f"profile {self.profile}" if self.profile else "the default credentials"
@@ -60,15 +60,15 @@ def access_of(tenant: Tenant, source: Source) -> Access:
     Raises:
         AccessRefused: it has a role, and the tenant has no external id yet.
     """
-    what = f"{tenant.name}/{source.name}"
+    full_name = f"{tenant.name}/{source.name}"
     if source.role_arn and not tenant.external_id:
         raise AccessRefused(
-            f"{what} has a role, but tenant {tenant.name} has no external id yet",
+            f"{full_name} has a role, but tenant {tenant.name} has no external id yet",
             "the one that the registry makes",
-            f"Run finops source policy {what} and give the customer what it prints",
+            f"Run finops source policy {full_name} and give the customer what it prints",
         )
     return Access(
-        source=what,
+        source=full_name,
         role_arn=source.role_arn,
         external_id=tenant.external_id if source.role_arn else "",
         profile=source.profile,
@@ -104,7 +104,7 @@ LATER = "Run again later; what was published stays"
 
 @contextmanager
 def calling(access: Access, doing: str) -> Iterator[None]:
-    """Let errors of botocore leave as ours.
+    """Translate botocore's errors into ours.
 
     Args:
         doing: what is attempted, as it follows "could not": `read s3://bucket/key`.
@@ -122,7 +122,7 @@ def calling(access: Access, doing: str) -> Iterator[None]:
 
 
 def code_of(error: ClientError) -> str:
-    """AWS's word for an error: `AccessDenied`, `404`, …"""
+    """AWS's code for an error: `AccessDenied`, `404`, …"""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
@@ -132,33 +132,36 @@ def _status(error: ClientError) -> int:
 
 def _refusal(access: Access, doing: str, error: ClientError) -> FinopsError:
     code, status = code_of(error), _status(error)
-    said = str(error.response.get("Error", {}).get("Message", "")).rstrip(".")[:300]
-    found = f"{access.source} could not {doing} with {access.who}: {code} ({said})"
-    if code in _SKEWED or "Signature expired" in said or "not yet current" in said:
+    message = str(error.response.get("Error", {}).get("Message", "")).rstrip(".")[:300]
+    failure = f"{access.source} could not {doing} with {access.who}: {code} ({message})"
+    if code in _SKEWED or "Signature expired" in message or "not yet current" in message:
         cure = "Set this machine's clock (NTP), then run again"
-        return Unreachable(found, "a clock that is right to within minutes", cure)
+        return Unreachable(failure, "a clock that is right to within minutes", cure)
     if code in _BUSY or status >= 500 or status == 429:
-        return Unreachable(found, "an answer within a few attempts", LATER)
+        return Unreachable(failure, "an answer within a few attempts", LATER)
     if error.operation_name == "AssumeRole" and code not in _BAD_KEYS | EXPIRED:
         return AccessRefused(
-            found,
+            failure,
             "a role whose trust policy lets this installation in with the tenant's external id",
             f"Give the customer what finops source policy {access.source} prints, and check with"
             f" finops source check {access.source}",
         )
-    expected, cure = _cure(access, code, said)
-    return AccessRefused(found, expected, cure)
+    expected, cure = _cure(access, code, message)
+    return AccessRefused(failure, expected, cure)
 
 
-def _cure(access: Access, code: str, said: str) -> tuple[str, str]:
-    """What was expected and what to do about a refusal, by AWS's word for it."""
+def _cure(access: Access, code: str, message: str) -> tuple[str, str]:
+    """What was expected and what to do about a refusal, by AWS's error code."""
     policy = f"finops source policy {access.source}"
-    if code in DENIED and "kms" in said.lower():
-        return "leave to decrypt", f"Add kms:Decrypt on the bucket's key, as in {policy} --kms-key"
+    if code in DENIED and "kms" in message.lower():
+        return (
+            "permission to decrypt",
+            f"Add kms:Decrypt on the bucket's key, as in {policy} --kms-key",
+        )
     if code in DENIED:
-        return "leave to read it", f"Grant what {policy} prints, for this bucket and prefix"
+        return "permission to read it", f"Grant what {policy} prints, for this bucket and prefix"
     if code in EXPIRED:
-        return "credentials that hold", "Sign in again or renew them, then run again"
+        return "valid credentials", "Sign in again or renew them, then run again"
     if code in _BAD_KEYS:
         return "credentials that AWS knows", "Correct the access key of the environment or profile"
     if code == "NoSuchBucket":
@@ -171,24 +174,27 @@ def _cure(access: Access, code: str, said: str) -> tuple[str, str]:
 
 
 def _failure(access: Access, doing: str, error: Exception) -> FinopsError:
-    said = str(error).splitlines()[0][:300]
-    found = f"{access.source} could not {doing} with {access.who}: {said}"
+    message = str(error).splitlines()[0][:300]
+    failure = f"{access.source} could not {doing} with {access.who}: {message}"
     if isinstance(error, ProfileNotFound):
         cure = "Add it to ~/.aws/config, or correct the source's profile"
-        return AccessRefused(found, "a profile of the AWS configuration", cure)
+        return AccessRefused(failure, "a profile of the AWS configuration", cure)
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         cure = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the source a profile"
-        return AccessRefused(found, "credentials in the environment, a profile or a role", cure)
+        return AccessRefused(failure, "credentials in the environment, a profile or a role", cure)
     stale = (SSOError, TokenRetrievalError, UnauthorizedSSOTokenError, CredentialRetrievalError)
     if isinstance(error, (*stale, RuntimeError)):
-        return AccessRefused(found, "credentials that hold", "Sign in again, then run again")
+        return AccessRefused(failure, "valid credentials", "Sign in again, then run again")
     if isinstance(error, ParamValidationError):
-        return AccessRefused(found, "values that AWS takes", "Correct the source's fields")
+        return AccessRefused(failure, "values that AWS takes", "Correct the source's fields")
     if isinstance(error, ResponseParserError):
-        found = f"{access.source} could not {doing} with {access.who}: what answers is no XML of S3"
-        cure = f"Check the source's endpoint_url and what stands between. {LATER}"
-        return Unreachable(found, "an answer of S3", cure)
+        failure = (
+            f"{access.source} could not {doing} with {access.who}: the endpoint did not"
+            " return an S3 XML response"
+        )
+        cure = f"Check the source's endpoint_url and any proxy in between. {LATER}"
+        return Unreachable(failure, "an answer in the format of S3", cure)
     if isinstance(error, ConnectionError | HTTPClientError):
         cure = f"Check the network and the source's endpoint_url and region. {LATER}"
-        return Unreachable(found, "an answer", cure)
-    return Unreachable(found, "an answer", LATER)
+        return Unreachable(failure, "an answer", cure)
+    return Unreachable(failure, "an answer", LATER)

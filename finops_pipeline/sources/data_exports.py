@@ -105,24 +105,25 @@ def read_delivery(source: Source, location: Location, month: str) -> Delivery:
 def _find_manifest(source: Source, location: Location, month: str) -> str:
     folders = manifest_folders(source, location, month)
     for candidates in (folders, [f"{f}/{sub}" for f in folders for sub in location.folders(f)]):
-        found = [
+        manifests = [
             f"{folder}/{name}"
             for folder in candidates
             for name in location.files(folder)
             if name.lower().endswith(MANIFEST)
         ]
-        names = {PurePosixPath(name).name for name in found}
+        names = {PurePosixPath(name).name for name in manifests}
         if len(names) > 1:
-            found = _of_report(location, found) or found
-        if len(found) == 1:
-            return found[0]
+            manifests = _of_report(location, manifests) or manifests
+        if len(manifests) == 1:
+            return manifests[0]
         copies = candidates is not folders and LAYOUTS[source.kind].has_copies
-        if found and copies and len(names) == 1:
+        if manifests and copies and len(names) == 1:
             # Copies kept per execution: their folders begin with the delivery's timestamp.
-            return max(found)
-        if found:
+            return max(manifests)
+        if manifests:
             raise ManifestProblem(
-                f"{month} has {len(found)} manifests: {', '.join(map(location.spell, found))}",
+                f"{month} has {len(manifests)} manifests:"
+                f" {', '.join(map(location.spell, manifests))}",
                 "one manifest for a month",
                 "Keep the current one, or give each report a source of its own",
             )

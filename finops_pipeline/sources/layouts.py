@@ -69,12 +69,12 @@ def _data_export_manifest_folders(location: Location, month: str) -> list[str]:
 
 def _athena_folders(location: Location) -> dict[str, list[str]]:
     """Month -> its `year=/month=` folders, where a copy has its manifests beside the files."""
-    found: dict[str, list[str]] = {}
+    folders: dict[str, list[str]] = {}
     for year in filter(None, map(_YEAR.fullmatch, location.folders())):
         for month in filter(None, map(_MONTH.fullmatch, location.folders(year.group()))):
             period = f"{year.group(1)}-{int(month.group(1)):02d}"
-            found.setdefault(period, []).append(f"{year.group()}/{month.group()}")
-    return found
+            folders.setdefault(period, []).append(f"{year.group()}/{month.group()}")
+    return folders
 
 
 def report_in(source: Source, location: Location) -> Location:
@@ -85,9 +85,9 @@ def report_in(source: Source, location: Location) -> Location:
     """
     if months_in(source, location):
         return location
-    there = location.folders()
-    below = {name: Below(location, name) for name in there[:_LOOKED_INTO]}
-    reports = {name: one for name, one in below.items() if months_in(source, one)}
+    names = location.folders()
+    below = {name: Below(location, name) for name in names[:_LOOKED_INTO]}
+    reports = {name: folder for name, folder in below.items() if months_in(source, folder)}
     if len(reports) == 1:
         return next(iter(reports.values()))
     if source.name in reports:
@@ -101,7 +101,7 @@ def report_in(source: Source, location: Location) -> Location:
         )
     raise ManifestProblem(
         f"{location.spell()} holds no billing period (it holds:"
-        f" {', '.join(there[:8]) or 'nothing'})",
+        f" {', '.join(names[:8]) or 'nothing'})",
         LAYOUTS[source.kind].expected,
         f"Point the source's location at the report's own folder; its format is"
         f" {source.format.value}",

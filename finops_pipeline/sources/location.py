@@ -1,7 +1,7 @@
 """Where exports lie: list, read and fetch by name, never outside the location.
 
 Put here: what every kind of location can do, and the local folder. Keep out: S3 (s3.py), which
-kind a source has (door.py), what the names mean (data_exports.py), everything inside the lake.
+kind a source has (location_kinds.py), what the names mean (data_exports.py), the lake.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Exports in S3, or in a store that speaks its language.
+"""Exports in S3, or in a store with the same API.
 
 Put here: an export's names as keys below a prefix, listings, downloads side by side. Keep out:
-one request and one download (s3_bucket.py), credentials (access.py, aws.py).
+one request and one download (s3_bucket.py), credentials (credentials.py, aws.py).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from finops_pipeline.tenants.places import bucket_and_prefix
 SIDE_BY_SIDE = 8
 """Downloads at once: one stream rarely fills a line; each needs a MiB of memory."""
 
+_NEXT_PAGE = "NextContinuationToken"
 _MANIFEST_BYTES = 64 << 20
 _ENDINGS = (".csv.gz", ".csv.zip", ".csv", ".gz", ".zip", ".parquet")
 
@@ -88,8 +89,8 @@ class S3Location:
                 wait(running, return_when=FIRST_EXCEPTION)
             finally:
                 stop.set()
-        for one in running:
-            one.result()
+        for download in running:
+            download.result()
         return paths
 
     def _fetch(self, file: ExportFile, path: Path, stop: threading.Event) -> None:
@@ -105,10 +106,10 @@ class S3Location:
         Raises:
             AccessRefused: it may not.
         """
-        words = {"Key": self._key(file.name), "IfMatch": f'"{file.mark}"'}
+        options = {"Key": self._key(file.name), "IfMatch": f'"{file.mark}"'}
         if file.size_bytes:
-            words["Range"] = "bytes=0-0"
-        self._bucket.ask("get_object", f"read {self.spell(file.name)}", **words)["Body"].close()
+            options["Range"] = "bytes=0-0"
+        self._bucket.ask("get_object", f"read {self.spell(file.name)}", **options)["Body"].close()
 
     def lists_everything(self) -> bool:
         """Whether the credentials may list the bucket beyond this location's prefix."""
@@ -135,20 +136,17 @@ class S3Location:
         """Names of the folders, and the files by name, directly in a folder."""
         if folder not in self._listed:
             below = self._key(f"{_safe(folder, self._location)}/" if folder else "")
-            self._listed[folder] = self._ask_for(below, folder)
+            self._listed[folder] = self._list_pages(below, folder)
         return self._listed[folder]
 
-    def _ask_for(self, below: str, folder: str) -> tuple[list[str], dict[str, ExportFile]]:
+    def _list_pages(self, below: str, folder: str) -> tuple[list[str], dict[str, ExportFile]]:
         folders: list[str] = []
         files: dict[str, ExportFile] = {}
-        words: dict[str, str] = {"Prefix": below, "Delimiter": "/"}
-        while True:
-            page = self._bucket.ask(
-                "list_objects_v2", f"list s3://{self._bucket.name}/{below}", **words
-            )
-            token = str(page.get("NextContinuationToken") or "")
-            if page.get("IsTruncated") not in (True, False) or (page["IsTruncated"] and not token):
-                # An empty answer, or a page of something else, must not pass for an empty folder.
+        for page in self._bucket.list_pages(below):
+            truncated = page.get("IsTruncated")
+            if truncated not in (True, False) or (truncated and not page.get(_NEXT_PAGE)):
+                # An empty answer, or a page that does not name the next one, would end the
+                # paginator as if the folder held nothing more.
                 raise self._no_listing(below)
             for entry in page.get("CommonPrefixes", []):
                 name = entry["Prefix"][len(below) :].rstrip("/")
@@ -157,20 +155,19 @@ class S3Location:
             for entry in page.get("Contents", []):
                 name = entry["Key"][len(below) :]
                 if _plain(name):
-                    whole = f"{folder}/{name}" if folder else name
+                    full_name = f"{folder}/{name}" if folder else name
                     mark = str(entry["ETag"]).strip('"')
-                    at = entry.get("LastModified")
-                    files[name] = ExportFile(whole, int(entry["Size"]), mark, at)
-            if not page["IsTruncated"]:
-                return folders, files
-            words["ContinuationToken"] = token
+                    stored_at = entry.get("LastModified")
+                    files[name] = ExportFile(full_name, int(entry["Size"]), mark, stored_at)
+        return folders, files
 
     def _no_listing(self, below: str) -> Unreachable:
         source = self._bucket.access.source
         return Unreachable(
-            f"{source} could not list s3://{self._bucket.name}/{below}: what answers is no listing",
-            "an answer of S3",
-            f"Check the source's endpoint_url and what stands between. {LATER}",
+            f"{source} could not list s3://{self._bucket.name}/{below}: the endpoint did not"
+            " return a complete S3 listing",
+            "every page of the listing",
+            f"Check the source's endpoint_url and any proxy in between. {LATER}",
         )
 
 

@@ -1,10 +1,12 @@
 """One bucket through one access: requests whose credentials are renewed, objects downloaded whole.
 
 Put here: asking S3, and getting an object's bytes complete, unmixed and checked in spite of a
-bad line. Keep out: names of an export (s3.py), whose credentials (access.py).
+bad line. Keep out: names of an export (s3.py), whose credentials (credentials.py).
 
 A download is one stream; when it breaks it goes on from the byte reached, pinned to the same
-version of the object. What is whole is checked against every checksum that S3 tells.
+version of the object. The complete object is checked against every checksum that S3
+reports. botocore verifies only an object that comes in one answer, and no MD5: a resumed download
+needs running sums of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from botocore.exceptions import ClientError
 from urllib3.exceptions import HTTPError
@@ -37,9 +39,8 @@ WINDOW_SECONDS, WINDOW_BYTES = 30, 1 << 16
 """A stream that brings fewer bytes in such a time is given up and asked for anew."""
 
 _GONE = {"PreconditionFailed", "412", "NoSuchKey", "NoSuchVersion", "404", "InvalidRange", "416"}
-
-
 _MD5 = re.compile(r"[0-9a-f]{32}")
+_Answer = TypeVar("_Answer")
 
 
 class Broken(Exception):
@@ -55,29 +56,49 @@ class Bucket:
         self._client: Any = None
         self._lock = threading.Lock()
 
-    def ask(self, operation: str, doing: str, **words: Any) -> dict[str, Any]:
-        """Send one request (`list_objects_v2`, `get_object`); credentials run out are renewed.
+    def ask(self, operation: str, doing: str, **options: Any) -> dict[str, Any]:
+        """Send one request such as `get_object`; credentials that have expired are renewed.
 
         Raises:
             AccessRefused: denied, no such bucket, or no usable credentials.
             DeliveryMoving: the object is gone or another one than `IfMatch` asks for.
             Unreachable: S3 did not answer well, also after retries.
         """
+        return self._with_valid_credentials(
+            doing, lambda client: self._send(client, operation, options)
+        )
+
+    def list_pages(self, prefix: str) -> list[dict[str, Any]]:
+        """Return every page of the listing of what is directly below a prefix.
+
+        Raises:
+            AccessRefused: see ask.
+            Unreachable: see ask; also pages that never end.
+        """
+
+        def list_all(client: Any) -> list[dict[str, Any]]:
+            paginator = client.get_paginator("list_objects_v2")
+            return list(paginator.paginate(Bucket=self.name, Prefix=prefix, Delimiter="/"))
+
+        return self._with_valid_credentials(f"list s3://{self.name}/{prefix}", list_all)
+
+    def _with_valid_credentials(self, doing: str, send: Callable[[Any], _Answer]) -> _Answer:
+        """Send with the client; once more with a new one when its credentials have expired."""
         with calling(self.access, doing):
             used = self._usable(None)
             try:
-                return self._send(used, operation, words)
+                return send(used)
             except ClientError as error:
                 if code_of(error) not in EXPIRED:
                     raise
-            return self._send(self._usable(used), operation, words)
+            return send(self._usable(used))
 
-    def _send(self, used: Any, operation: str, words: dict[str, Any]) -> dict[str, Any]:
+    def _send(self, used: Any, operation: str, options: dict[str, Any]) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = getattr(used, operation)(Bucket=self.name, **words)
+            answer: dict[str, Any] = getattr(used, operation)(Bucket=self.name, **options)
         except ClientError as error:
-            if "IfMatch" in words and code_of(error) in _GONE:
-                raise moving(f"s3://{self.name}/{words['Key']}") from error
+            if "IfMatch" in options and code_of(error) in _GONE:
+                raise moving(f"s3://{self.name}/{options['Key']}") from error
             raise
         return answer
 
@@ -89,10 +110,10 @@ class Bucket:
             return self._client
 
 
-def moving(what: str) -> DeliveryMoving:
+def moving(name: str) -> DeliveryMoving:
     """The error for a file that is not the one that was listed."""
     return DeliveryMoving(
-        f"{what} changed while it was read",
+        f"{name} changed while it was read",
         "files that stay as the manifest describes them",
         "Run again when the delivery has finished",
     )
@@ -144,28 +165,28 @@ class Download:
         """
         failures, wrong, firm = 0, 0, 0
         while not self._stop.is_set():
-            said = ""
+            reason = ""
             try:
                 self._pour(out)
-                said = self._what_is_wrong()
-                if not said:
+                reason = self._find_mismatch()
+                if not reason:
                     return
                 wrong += 1
                 self._restart(out)
             except Broken as error:
-                said = str(error)
+                reason = str(error)
             if self._reached - firm >= WINDOW_BYTES:
                 failures, firm = 0, self._reached
             failures += 1
             if wrong >= ATTEMPTS // 2:
                 raise FileProblem(
-                    f"{self._what}: {said}, {wrong} times",
+                    f"{self._what}: {reason}, {wrong} times",
                     "the bytes that were uploaded",
                     "Copy or export the file again; the previous delivery stays published",
                 )
             if failures >= ATTEMPTS:
                 raise Unreachable(
-                    f"{self._bucket.access.source} could not read {self._what}: {said}"
+                    f"{self._bucket.access.source} could not read {self._what}: {reason}"
                     f" ({self._reached} of {self._size} bytes, {failures} attempts)",
                     "a stream that reaches its end",
                     "Check the network; run again later",
@@ -175,8 +196,8 @@ class Download:
     def _pour(self, out: IO[bytes]) -> None:
         """Write what comes from the byte reached on; Broken when it stops before the end."""
         begin = self._reached
-        words = {"Range": f"bytes={begin}-"} if begin else {"ChecksumMode": "ENABLED"}
-        pinned = {"Key": self._key, "IfMatch": f'"{self._mark}"', **words}
+        options = {"Range": f"bytes={begin}-"} if begin else {"ChecksumMode": "ENABLED"}
+        pinned = {"Key": self._key, "IfMatch": f'"{self._mark}"', **options}
         answer = self._bucket.ask("get_object", f"read {self._what}", **pinned)
         self._check_version(answer, begin)
         body = answer["Body"]
@@ -217,10 +238,10 @@ class Download:
             answer["Body"].close()
             raise moving(self._what)
 
-    def _what_is_wrong(self) -> str:
+    def _find_mismatch(self) -> str:
         for name, running, expected in self._sums:
             if running.digest() != expected:
-                return f"the bytes do not have the {name} that S3 tells"
+                return f"the bytes do not match the {name} that S3 reports"
         return ""
 
     def _restart(self, out: IO[bytes]) -> None:
@@ -259,7 +280,7 @@ def _sums(answer: dict[str, Any], mark: str) -> list[tuple[str, Any, bytes]]:
         "CRC32": _Crc32,
     }
     for name, make in made.items():
-        told = str(answer.get(f"Checksum{name}", ""))
-        if told and "-" not in told and answer.get("ChecksumType") != "COMPOSITE":
-            sums.append((name, make(), base64.b64decode(told)))
+        checksum = str(answer.get(f"Checksum{name}", ""))
+        if checksum and "-" not in checksum and answer.get("ChecksumType") != "COMPOSITE":
+            sums.append((name, make(), base64.b64decode(checksum)))
     return sums

@@ -1,7 +1,8 @@
-"""The door to a source's exports: which kind of location it is, opened.
+"""The kinds of location that a source's exports may lie in: which one a source has, opened.
 
-Put here: the choice between kinds, and what is said of one that cannot be opened. Keep out: the
-kinds themselves (location.py, s3.py).
+Put here: the choice between kinds, and the message for a location that cannot be opened. Keep out:
+the kinds themselves (location.py, s3.py); in location.py the choice would close an import cycle,
+since s3.py needs ExportFile from there.
 """
 
 from __future__ import annotations
@@ -17,31 +18,31 @@ from finops_pipeline.tenants.places import is_s3
 
 
 def open_location(tenant: Tenant, source: Source) -> Location:
-    """The door to a source's location. Nothing is asked of S3 yet.
+    """Open a source's location. No request to S3 is sent yet.
 
     Raises:
-        RegistryError: there is no such folder, or a kind of location that is not read.
+        RegistryError: no such folder, or an unsupported kind of location.
         AccessRefused: a role without the tenant's external id.
     """
-    location, what = source.location, f"{tenant.name}/{source.name}"
+    location, full_name = source.location, f"{tenant.name}/{source.name}"
     if not location:
         raise RegistryError(
-            f"source {what} has no location",
+            f"source {full_name} has no location",
             "a folder with the export",
-            f"Set one, or bring files by hand: finops ingest-file {what} FILE",
+            f"Set one, or bring files by hand: finops ingest-file {full_name} FILE",
         )
     if is_s3(location):
         return S3Location(access_of(tenant, source), location)
     if "://" in location and not location.startswith("file://"):
         raise RegistryError(
-            f"source {what} reads {location}, a kind of place that is not read",
+            f"source {full_name} reads {location}, an unsupported kind of location",
             "s3://bucket/prefix, or a local folder",
             "Copy the report's folder to one of them and set the location to it",
         )
     root = Path(location.removeprefix("file://"))
     if not root.is_dir():
         raise RegistryError(
-            f"source {what} reads {location}, and there is no such folder",
+            f"source {full_name} reads {location}, and there is no such folder",
             "the folder of the report, as AWS delivers it",
             "Correct the location or bring the files there",
         )

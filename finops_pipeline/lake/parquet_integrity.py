@@ -1,0 +1,101 @@
+"""Integrity of a Parquet file: the checksums of its pages, and contradictions in its footer.
+
+Put here: what a Parquet file must pass before its rows are read. Keep out: reading the rows
+(DuckDB does), compressed texts (files.py).
+
+DuckDB reads a page whose bytes have changed as long as it still decodes: a flipped bit in a cost
+would be another cost. pyarrow verifies the CRC-32 that a page header may hold (parquet-mr and Arrow
+write it), for data and dictionary pages alike. A page without one only has to decode.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finops_pipeline.errors import FileProblem
+from finops_pipeline.lake.duck import Connection, text
+
+_BATCH_ROWS, _BUFFER_BYTES = 1 << 16, 1 << 20
+"""How much of a column is decoded and read at a time: memory does not grow with the file."""
+
+# The rest is our own because pyarrow reads columns by position and never compares their names in
+# the schema and in the row groups, and because it takes one spelling of a decimal's scale and
+# DuckDB the other: with contradictory ones the two read different amounts.
+_CONTRADICTORY_DECIMALS = (
+    "select name, logical_type from parquet_schema({file}) where logical_type like 'Decimal%'"
+    " and (precision > 38 or not contains(logical_type, concat('scale=', scale))"
+    " or not contains(logical_type, concat('precision=', precision)))"
+)
+
+
+class _Damage(Exception):
+    """A defect of a file; leaves this module as a FileProblem."""
+
+
+def check_parquet(connection: Connection, path: Path, name: str) -> None:
+    """Check that a Parquet file is as it was written, as far as the file itself can prove it.
+
+    Args:
+        name: the file's name, for messages.
+
+    Raises:
+        FileProblem: a page does not match its checksum or cannot be decoded, the footer
+            contradicts itself or the pages, or a decimal has more than 38 digits.
+    """
+    try:
+        query = _CONTRADICTORY_DECIMALS.format(file=text(str(path)))
+        for column, logical_type in connection.execute(query).fetchall():
+            raise _Damage(f"column {column} is a {logical_type}")
+        _check_column_names(connection, path)
+        _read_every_page(path)
+    except (_Damage, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise FileProblem(
+            f"{name} is damaged ({reason})",
+            "a complete file as AWS wrote it",
+            "Copy or download it again; the previous delivery stays published",
+        ) from error
+
+
+def _read_every_page(path: Path) -> None:
+    with pq.ParquetFile(path) as file:
+        texts = _text_columns(file)
+    options = {"pre_buffer": False, "buffer_size": _BUFFER_BYTES, "read_dictionary": texts}
+    with pq.ParquetFile(path, page_checksum_verification=True, **options) as file:
+        for column in dict.fromkeys(file.schema_arrow.names):
+            _read_column(file, column)
+
+
+def _check_column_names(connection: Connection, path: Path) -> None:
+    """Check that the row groups name their columns as the schema does.
+
+    DuckDB reads the row groups' names: `row_group(n).column(n)` of pyarrow's metadata aborts the
+    whole process on some damaged files.
+    """
+    query = f"select distinct path_in_schema from parquet_metadata({text(str(path))})"
+    with_values = {row[0].replace(", ", ".") for row in connection.execute(query).fetchall()}
+    with pq.ParquetFile(path) as file:
+        paths = [file.schema.column(at).path.replace(", ", ".") for at in range(len(file.schema))]
+    missing = [path for path in paths if path not in with_values]
+    if with_values and missing:
+        raise _Damage(f"there are no values of column {missing[0]}")
+
+
+def _text_columns(file: pq.ParquetFile) -> list[str]:
+    """Return the flat text columns: kept as dictionaries, they take half the time to decode."""
+    columns = [file.schema.column(at) for at in range(len(file.schema))]
+    return [c.path for c in columns if c.physical_type == "BYTE_ARRAY" and c.path == c.name]
+
+
+def _read_column(file: pq.ParquetFile, column: str) -> None:
+    """Decode a column's pages and drop them; one column at a time needs the least memory."""
+    try:
+        batches = file.iter_batches(_BATCH_ROWS, columns=[column], use_threads=False)
+        rows = sum(batch.num_rows for batch in batches)
+    except (pa.ArrowException, OSError) as error:
+        raise _Damage(f"column {column}: {error}") from error
+    if rows != file.metadata.num_rows:
+        raise _Damage(f"column {column} has {rows} values in {file.metadata.num_rows} rows")
