@@ -71,7 +71,7 @@ class Asking:
         """
         there = months_there_are(self._today)
         if wanted is None:
-            known = explorer.days_of(self._writer.ledger, self._source.name)
+            known = explorer.read_days(self._writer.ledger, self._source.name)
             open_months = {month_of(day) for day, estimated in known.items() if estimated}
             wanted = open_months.union(there[-LATEST:])
         return [month for month in reversed(there) if month in wanted]
@@ -114,7 +114,7 @@ class Asking:
         path = self._writer.folder.partition(LANDING, self._source.name, month)
         if before and before.rows_kept and not path.exists():
             return days  # pruned or lost: what was known of it is gone with it
-        known = explorer.days_of(self._writer.ledger, self._source.name)
+        known = explorer.read_days(self._writer.ledger, self._source.name)
         return [day for day in days if known.get(day) is not False]
 
     def _note(self, month: str, requests: int) -> None:
@@ -125,7 +125,7 @@ class Asking:
         at = clock.now().isoformat()
         cost = PRICE_USD * requests
         record = RequestRecord(at, self._source.name, "Cost Explorer", month, requests, cost)
-        self._writer.ledger.write(explorer.requested(record))
+        self._writer.ledger.write(explorer.record_requests(record))
 
 
 def _runs(days: list[date]) -> Iterator[tuple[date, date]]:

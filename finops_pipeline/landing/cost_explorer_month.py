@@ -71,7 +71,7 @@ def land_answer(
                 "an answer with costs",
                 "The published month stays; ask again later",
             )
-        known = explorer.days_of(writer.ledger, source.name) | answer.days
+        known = explorer.read_days(writer.ledger, source.name) | answer.days
         days = {day: said for day, said in known.items() if month_of(day) == month}
         identity = _identity(source, month, merged, days)
         if before and before.delivery_id == identity and (kept or not merged):
@@ -82,7 +82,9 @@ def land_answer(
             _write(publication, merged, publication.stage(final), limits)
         else:
             publication.drop(final)
-        publication.record(ledger.landed(record), explorer.days_known(source.name, answer.days))
+        publication.record(
+            ledger.record_delivery(record), explorer.record_days(source.name, answer.days)
+        )
         publication.commit()
     return Landed("landed" if merged else "empty", record)
 
@@ -180,7 +182,7 @@ def _record(
         format=source.format.value,
         execution_id="",
         manifest=answer.said_by,
-        quick_mark=identity,
+        listing_fingerprint=identity,
         landed_at=clock.now().isoformat(),
         size_bytes=file.size_bytes if file else 0,
         rows_read=len(rows),

@@ -33,7 +33,7 @@ from finops_pipeline.landing.quarantine import Row, bad_rows, rejected_records, 
 from finops_pipeline.landing.relation import SOURCE_FILE, ReadableFile, open_files, relation_of, run
 from finops_pipeline.landing.validation import Judgement, Tally, judgement, tally
 from finops_pipeline.ledger import ledger
-from finops_pipeline.ledger.ledger import DeliveryRecord, FileRecord, fewer_rows
+from finops_pipeline.ledger.ledger import DeliveryRecord, FileRecord, describe_fewer_rows
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.tenants.model import Source
 
@@ -78,7 +78,7 @@ def land(
         DiskFull: there is no room for it.
     """
     before = writer.ledger.delivery(source.name, delivery.billing_period)
-    if before and before.quick_mark == delivery.quick_mark and _is_there(writer, before):
+    if before and before.listing_fingerprint == delivery.quick_mark and _is_there(writer, before):
         return Landed("unchanged", before)
     if before and (older := _older(writer, before, delivery)):
         return Landed("older", before, older)
@@ -103,17 +103,17 @@ def land(
             )
         work.publish(writer, record)
     outcome = "landed" if record.rows_read else "empty"
-    return Landed(outcome, record, fewer_rows(before.rows_read if before else 0, record))
+    return Landed(outcome, record, describe_fewer_rows(before.rows_read if before else 0, record))
 
 
 def _older(writer: Writer, before: DeliveryRecord, delivery: Delivery) -> str | None:
-    known = writer.ledger.every_delivery(before.source, before.billing_period)
+    known = writer.ledger.delivery_versions(before.source, before.billing_period)
     return why_older(before, [record for record in known if not record.current], delivery)
 
 
 def _seen_again(before: DeliveryRecord, delivery: Delivery) -> ledger.Write:
     said = (delivery.quick_mark, delivery.execution_id, delivery.manifest)
-    return ledger.seen_again(before.delivery_id, *said)
+    return ledger.record_redelivery(before.delivery_id, *said)
 
 
 def _is_there(writer: Writer, record: DeliveryRecord) -> bool:
@@ -183,7 +183,7 @@ class _Landing:
             format=self._source.format.value,
             execution_id=self._delivery.execution_id,
             manifest=self._delivery.manifest,
-            quick_mark=self._delivery.quick_mark,
+            listing_fingerprint=self._delivery.quick_mark,
             landed_at=clock.now().isoformat(),
             size_bytes=sum(file.size_bytes for file in self._delivery.files),
             rows_read=found.rows + rejects,
@@ -279,7 +279,7 @@ class _Landing:
             self._publication.scratch("bad.parquet").rename(self._publication.stage(quarantine))
         else:
             self._publication.drop(quarantine)
-        self._publication.record(ledger.landed(record))
+        self._publication.record(ledger.record_delivery(record))
         self._publication.commit()
 
 

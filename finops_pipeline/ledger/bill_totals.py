@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from finops_pipeline.ledger.ledger import Ledger, Write
 from finops_pipeline.ledger.schema import BILL_TOTALS
 
-Slice = tuple[str, str]
+ProjectMonth = tuple[str, str]
 """(project, billing period)"""
 
 
@@ -37,13 +37,13 @@ class BillTotal:
     effective_cost: str
 
 
-def bill_totals_of(ledger: Ledger, months: Sequence[str]) -> list[BillTotal]:
+def read_bill_totals(ledger: Ledger, months: Sequence[str]) -> list[BillTotal]:
     """Totals of all projects in these billing periods."""
     rows = ledger.rows(BILL_TOTALS, BILL_TOTALS.c.billing_period.in_(months))
     return [BillTotal(**row) for row in rows]
 
 
-def bill_totalled(of: Slice, totals: Sequence[BillTotal]) -> Write:
+def record_bill_totals(of: ProjectMonth, totals: Sequence[BillTotal]) -> Write:
     """Write what a project's month comes to, over what stood there."""
 
     def write(db: sa.Connection) -> None:

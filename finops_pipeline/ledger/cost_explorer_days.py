@@ -29,7 +29,7 @@ class RequestRecord:
     cost_usd: Decimal
 
 
-def requests_of(ledger: Ledger) -> list[RequestRecord]:
+def read_requests(ledger: Ledger) -> list[RequestRecord]:
     """All requests of a tenant, in the order they were sent."""
     rows = sorted(ledger.rows(API_REQUESTS), key=lambda row: int(row["id"]))
     return [
@@ -45,7 +45,7 @@ def requests_of(ledger: Ledger) -> list[RequestRecord]:
     ]
 
 
-def requested(record: RequestRecord) -> Write:
+def record_requests(record: RequestRecord) -> Write:
     """Write that requests were sent."""
 
     def write(db: sa.Connection) -> None:
@@ -55,13 +55,13 @@ def requested(record: RequestRecord) -> Write:
     return write
 
 
-def days_of(ledger: Ledger, source: str) -> dict[date, bool | None]:
+def read_days(ledger: Ledger, source: str) -> dict[date, bool | None]:
     """Days of a source that are known: day -> whether AWS calls it estimated (None: unsaid)."""
     rows = ledger.rows(EXPLORER_DAYS, EXPLORER_DAYS.c.source == source)
     return {row["day"]: row["is_estimated"] for row in rows}
 
 
-def days_known(source: str, days: Mapping[date, bool | None]) -> Write:
+def record_days(source: str, days: Mapping[date, bool | None]) -> Write:
     """Write that these days are known now, over what was known of them."""
 
     def write(db: sa.Connection) -> None:

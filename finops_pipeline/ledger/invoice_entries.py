@@ -38,7 +38,7 @@ class Invoice:
         return (self.source, self.billing_period, self.invoice_id, self.billing_currency)
 
 
-def every_invoice(ledger: Ledger) -> list[Invoice]:
+def read_invoice_entries(ledger: Ledger) -> list[Invoice]:
     """Every word on invoices, in the order they were entered."""
     return [
         Invoice(
@@ -53,13 +53,13 @@ def every_invoice(ledger: Ledger) -> list[Invoice]:
     ]
 
 
-def invoices_of(ledger: Ledger) -> list[Invoice]:
+def read_invoices(ledger: Ledger) -> list[Invoice]:
     """Invoices as they stand, by source, month, id and currency."""
-    last = {invoice.key: invoice for invoice in every_invoice(ledger)}
+    last = {invoice.key: invoice for invoice in read_invoice_entries(ledger)}
     return [last[key] for key in sorted(last) if last[key].amount is not None]
 
 
-def entered(invoice: Invoice) -> Write:
+def record_invoice(invoice: Invoice) -> Write:
     """Write a word on an invoice."""
 
     def write(db: sa.Connection) -> None:

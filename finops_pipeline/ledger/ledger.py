@@ -1,7 +1,7 @@
 """The ledger: what landed, what each partition was built from, what was refused and why.
 
 Put here: how a tenant's ledger.sqlite is read and written. Keep out: its tables
-(ledger_tables.py) and records (ledger_records.py), moving files (publish.py), what is true
+(schema.py) and records (records.py), moving files (publish.py), what is true
 (reconciliation/statuses.py).
 
 Money stands as text, exactly. Writers are functions that take a connection, so that several
@@ -21,17 +21,17 @@ import sqlalchemy as sa
 
 from finops_pipeline.ledger.records import (
     DeliveryRecord,
+    DeliverySummary,
     FileRecord,
     Finding,
     PartitionRecord,
     ProjectTotal,
     Refusal,
-    Told,
     TotalRecord,
-    delivery_of,
-    fewer_rows,
-    partition_of,
-    plain,
+    describe_fewer_rows,
+    exact_text,
+    parse_delivery,
+    parse_partition,
 )
 from finops_pipeline.ledger.schema import (
     DELIVERIES,
@@ -52,10 +52,10 @@ __all__ = [
     "PartitionRecord",
     "ProjectTotal",
     "Refusal",
-    "Told",
+    "DeliverySummary",
     "TotalRecord",
-    "fewer_rows",
-    "mark",
+    "describe_fewer_rows",
+    "fingerprint_of",
 ]
 
 LedgerError = sa.exc.SQLAlchemyError
@@ -100,7 +100,7 @@ class Ledger:
             return [dict(row) for row in db.execute(query).mappings()]
 
     def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
-        """Rows of one of ledger_tables.py that has a module of its own (explorer.py)."""
+        """Rows of one of schema.py that has a module of its own (invoice_entries.py)."""
         return self._rows(table, *where)
 
     def deliveries(
@@ -112,21 +112,21 @@ class Ledger:
             where.append(DELIVERIES.c.source == source)
         if month is not None:
             where.append(DELIVERIES.c.billing_period == month)
-        found = [delivery_of(row) for row in self._rows(DELIVERIES, *where)]
+        found = [parse_delivery(row) for row in self._rows(DELIVERIES, *where)]
         return sorted(found, key=lambda d: (d.source, d.billing_period))
 
-    def every_delivery(self, source: str, month: str) -> list[DeliveryRecord]:
+    def delivery_versions(self, source: str, month: str) -> list[DeliveryRecord]:
         """Superseded and current deliveries of a month, in the order they landed."""
         same = (DELIVERIES.c.source == source) & (DELIVERIES.c.billing_period == month)
-        found = [delivery_of(row) for row in self._rows(DELIVERIES, same)]
+        found = [parse_delivery(row) for row in self._rows(DELIVERIES, same)]
         return sorted(found, key=lambda d: (d.current, d.landed_at))
 
-    def told(self) -> list[Told]:
+    def delivery_summaries(self) -> list[DeliverySummary]:
         """All deliveries, superseded and current, in the order they landed; without totals."""
-        names = [item.name for item in fields(Told)]
+        names = [item.name for item in fields(DeliverySummary)]
         rows = self._rows(DELIVERIES, only=names)
         return sorted(
-            (Told(**row) for row in rows), key=lambda told: (told.current, told.landed_at)
+            (DeliverySummary(**row) for row in rows), key=lambda d: (d.current, d.landed_at)
         )
 
     def delivery_totals(self) -> list[ProjectTotal]:
@@ -146,7 +146,7 @@ class Ledger:
         if month is not None:
             where.append(PARTITIONS.c.billing_period == month)
         rows = self._rows(PARTITIONS, *where)
-        return {(row["key"], row["billing_period"]): partition_of(row) for row in rows}
+        return {(row["key"], row["billing_period"]): parse_partition(row) for row in rows}
 
     def refusals(self) -> dict[tuple[str, str], Refusal]:
         """Refused deliveries by (source, billing period)."""
@@ -159,12 +159,12 @@ class Ledger:
         return [(row["id"], row["staged"], row["final"]) for row in rows]
 
 
-def mark(said: object) -> str:
+def fingerprint_of(said: object) -> str:
     """A checksum of plain data: the same words give the same mark."""
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def landed(record: DeliveryRecord) -> Write:
+def record_delivery(record: DeliveryRecord) -> Write:
     """Write a delivery as its month's current one; earlier ones stay, no longer current.
 
     The bytes of an earlier one may come again (A, B, A): then the earlier one goes on, with
@@ -180,10 +180,11 @@ def landed(record: DeliveryRecord) -> Write:
         db.execute(sa.update(DELIVERIES).where(same_month).values(current=False))
         _keep_apart(db, record.delivery_id)
         row = {item.name: getattr(record, item.name) for item in fields(record)}
+        row["quick_mark"] = row.pop("listing_fingerprint")
         row["files"] = json.dumps([asdict(file) for file in record.files])
-        row["totals"] = json.dumps([asdict(total) for total in record.totals], default=plain)
+        row["totals"] = json.dumps([asdict(total) for total in record.totals], default=exact_text)
         row["columns"] = json.dumps(record.columns)
-        row["billed"] = json.dumps(record.billed_by_currency(), default=plain)
+        row["billed"] = json.dumps(record.billed_by_currency(), default=exact_text)
         db.execute(sa.insert(DELIVERIES), row)
         db.execute(sa.delete(REFUSALS).where(_same_refusal(record.source, record.billing_period)))
 
@@ -204,18 +205,22 @@ def _keep_apart(db: sa.Connection, delivery_id: str) -> None:
         db.execute(sa.insert(DELIVERY_TOTALS), rows)
 
 
-def seen_again(delivery_id: str, quick_mark: str, execution_id: str, manifest: str) -> Write:
+def record_redelivery(
+    delivery_id: str, listing_fingerprint: str, execution_id: str, manifest: str
+) -> Write:
     """Note that a delivery came again with the same bytes: touched, or under a new id of AWS."""
 
     def write(db: sa.Connection) -> None:
         same = DELIVERIES.c.delivery_id == delivery_id
-        seen = {"quick_mark": quick_mark, "execution_id": execution_id, "manifest": manifest}
-        db.execute(sa.update(DELIVERIES).where(same).values(**seen))
+        values = {"quick_mark": listing_fingerprint, "execution_id": execution_id}
+        db.execute(sa.update(DELIVERIES).where(same).values(**values, manifest=manifest))
 
     return write
 
 
-def totalled(delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]) -> Write:
+def record_project_totals(
+    delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]
+) -> Write:
     """Write what a delivery came to in a project, over what stood there."""
 
     def write(db: sa.Connection) -> None:
@@ -228,7 +233,7 @@ def totalled(delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]) -
     return write
 
 
-def refused(refusal: Refusal) -> Write:
+def record_refusal(refusal: Refusal) -> Write:
     """Write why a month's delivery was not taken, over an earlier reason."""
 
     def write(db: sa.Connection) -> None:
@@ -238,7 +243,7 @@ def refused(refusal: Refusal) -> Write:
     return write
 
 
-def accepted(source: str, month: str) -> Write:
+def clear_refusal(source: str, month: str) -> Write:
     """Forget a refusal: the month's delivery is in order (again)."""
 
     def write(db: sa.Connection) -> None:
@@ -247,7 +252,7 @@ def accepted(source: str, month: str) -> Write:
     return write
 
 
-def built(record: PartitionRecord) -> Write:
+def record_partition(record: PartitionRecord) -> Write:
     """Write a partition's record over its earlier one."""
 
     def write(db: sa.Connection) -> None:
@@ -259,14 +264,14 @@ def built(record: PartitionRecord) -> Write:
         db.execute(sa.delete(PARTITIONS).where(same))
         row = asdict(record)
         row["inputs"] = json.dumps(row["inputs"], sort_keys=True)
-        row["totals"] = json.dumps(row["totals"], default=plain)
+        row["totals"] = json.dumps(row["totals"], default=exact_text)
         row["findings"] = json.dumps(row["findings"])
         db.execute(sa.insert(PARTITIONS), row)
 
     return write
 
 
-def intend_move(staged: str | None, final: str) -> Write:
+def record_move(staged: str | None, final: str) -> Write:
     """Write that a staged file goes to its place (or, staged None, that a file goes away)."""
 
     def write(db: sa.Connection) -> None:
@@ -275,7 +280,7 @@ def intend_move(staged: str | None, final: str) -> Write:
     return write
 
 
-def moved(db: sa.Connection) -> None:
+def clear_moves(db: sa.Connection) -> None:
     """Forget all moves: they are carried out."""
     db.execute(sa.delete(MOVES))
 

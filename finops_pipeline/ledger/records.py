@@ -1,7 +1,7 @@
 """The records of a ledger, as the rest of the house knows them, and how rows become them.
 
 Put here: dataclasses of what landed, what was built and what was refused. Keep out: the tables
-(ledger_tables.py), reading and writing them (ledger.py).
+(schema.py), reading and writing them (ledger.py).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class DeliveryRecord:
     format: str
     execution_id: str
     manifest: str
-    quick_mark: str
+    listing_fingerprint: str
     landed_at: str
     size_bytes: int
     rows_read: int
@@ -100,7 +100,7 @@ class DeliveryRecord:
 
 
 @dataclass(frozen=True)
-class Told:
+class DeliverySummary:
     """The little of a delivery that lists of all of them need."""
 
     delivery_id: str
@@ -159,21 +159,21 @@ class Refusal:
     kind: str = "refused"
 
 
-def fewer_rows(before: int, record: DeliveryRecord) -> str:
+def describe_fewer_rows(before: int, record: DeliveryRecord) -> str:
     """What to say of a delivery with fewer rows than the one before it; empty when not so."""
     if record.rows_read >= before:
         return ""
     return f"fewer rows than the delivery before ({before} → {record.rows_read})"
 
 
-def plain(value: object) -> str:
+def exact_text(value: object) -> str:
     """A value as JSON text can hold it: amounts exactly."""
     if isinstance(value, Decimal):
         return format(value, "f")
     return str(value)
 
 
-def exact(name: str, value: Any) -> Any:
+def parse_amount(name: str, value: Any) -> Any:
     """A stored value: text of amounts becomes Decimal, by the column's name."""
     return Decimal(value) if name.endswith("_cost") else value
 
@@ -181,7 +181,7 @@ def exact(name: str, value: Any) -> Any:
 T = TypeVar("T")
 
 
-class Stored(Sequence[T]):
+class LazyRecords(Sequence[T]):
     """Records kept as JSON text, read when they are first asked for: most lists never ask.
 
     Args:
@@ -210,26 +210,27 @@ class Stored(Sequence[T]):
         return len(self._items)
 
 
-def delivery_of(row: dict[str, Any]) -> DeliveryRecord:
+def parse_delivery(row: dict[str, Any]) -> DeliveryRecord:
     """A row of `deliveries`; an older ledger's lacks columns."""
-    said = {
-        "files": Stored(row.pop("files"), lambda entry: FileRecord(**entry)),
-        "totals": Stored(row.pop("totals"), _total),
+    fields = {
+        "listing_fingerprint": row.pop("quick_mark"),
+        "files": LazyRecords(row.pop("files"), lambda entry: FileRecord(**entry)),
+        "totals": LazyRecords(row.pop("totals"), _total),
         "columns": json.loads(row.pop("columns", "{}")),
         "billed": json.loads(row.pop("billed", "{}")),
     }
-    return DeliveryRecord(**row, **said)
+    return DeliveryRecord(**row, **fields)
 
 
 def _total(entry: dict[str, Any]) -> TotalRecord:
-    return TotalRecord(**{name: exact(name, value) for name, value in entry.items()})
+    return TotalRecord(**{name: parse_amount(name, value) for name, value in entry.items()})
 
 
-def partition_of(row: dict[str, Any]) -> PartitionRecord:
+def parse_partition(row: dict[str, Any]) -> PartitionRecord:
     """A row of `partitions`."""
     inputs = json.loads(row.pop("inputs"))
     totals = tuple(
-        {name: exact(name, value) for name, value in total.items()}
+        {name: parse_amount(name, value) for name, value in total.items()}
         for total in json.loads(row.pop("totals"))
     )
     findings = tuple(Finding(**finding) for finding in json.loads(row.pop("findings", "[]")))

@@ -18,9 +18,9 @@ from finops_pipeline.contracts.known_differences import is_main_name, service_ke
 from finops_pipeline.lake import layout
 from finops_pipeline.lake.duck import Connection, Limits, scratch_connection, texts
 from finops_pipeline.lake.publish import Publication
-from finops_pipeline.ledger.cost_explorer_days import days_of
-from finops_pipeline.ledger.invoice_entries import invoices_of
-from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, mark
+from finops_pipeline.ledger.cost_explorer_days import read_days
+from finops_pipeline.ledger.invoice_entries import read_invoices
+from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, fingerprint_of
 from finops_pipeline.reconciliation.comparisons import (
     BASIS_WORDS,
     BILLED,
@@ -66,14 +66,14 @@ def compare_charges(publication: Publication, limits: Limits) -> list[str]:
     explorer = publication.partitions(layout.EXPLORER)
     before = publication.partitions(KEPT)
     wanted: dict[str, set[str]] = {month: set() for _, month in explorer}
-    for entry in invoices_of(publication.ledger):
+    for entry in read_invoices(publication.ledger):
         if entry.invoice_id:
             wanted.setdefault(entry.billing_period, set()).add(entry.invoice_id)
     done = []
     for month in sorted({*wanted, *(month for _, month in before)}):
         ids = sorted(wanted.get(month, ()))
         inputs = [_inputs(records, month) for records in (costs, explorer)]
-        fingerprint = mark([_RULES, ids, *inputs])
+        fingerprint = fingerprint_of([_RULES, ids, *inputs])
         kept = {source: r.fingerprint for (source, of), r in before.items() if of == month}
         landed = [d for d in publication.ledger.deliveries(month=month) if d.rows_kept]
         if set(kept.values()) == {fingerprint}:
@@ -175,7 +175,7 @@ class _Month:
                 if why is None:
                     continue
                 met = True
-                known = days_of(self._publication.ledger, explorer.source)
+                known = read_days(self._publication.ledger, explorer.source)
                 days = days_of_both(
                     self._month, known, delivery.landed_at, last.get(bill), explorer.landed_at
                 )

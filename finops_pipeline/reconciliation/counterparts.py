@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from finops_pipeline import clock
 from finops_pipeline.contracts.known_differences import ESTIMATED, KNOWN_DIFFERENCES
-from finops_pipeline.ledger.cost_explorer_days import days_of
-from finops_pipeline.ledger.invoice_entries import invoices_of
+from finops_pipeline.ledger.cost_explorer_days import read_days
+from finops_pipeline.ledger.invoice_entries import read_invoices
 from finops_pipeline.ledger.ledger import DeliveryRecord, Ledger, PartitionRecord
 from finops_pipeline.reconciliation.comparisons import (
     DIFFERS,
@@ -40,10 +40,10 @@ class Counterparts:
         self, tenant: Tenant, ledger: Ledger, kept: dict[tuple[str, str], PartitionRecord]
     ) -> None:
         self._kept = kept
-        self._invoices = invoices_of(ledger)
+        self._invoices = read_invoices(ledger)
         self._estimated: dict[tuple[str, str], int] = {}
         for source in tenant.explorers:
-            for day, said in days_of(ledger, source).items():
+            for day, said in read_days(ledger, source).items():
                 month = (source, month_of(day))
                 self._estimated[month] = self._estimated.get(month, 0) + bool(said)
 

@@ -81,7 +81,7 @@ def deliveries_of(ledger: Ledger, what: str, source: str, month: str) -> list[De
     Raises:
         Unknown: none has landed.
     """
-    found = ledger.every_delivery(source, month)
+    found = ledger.delivery_versions(source, month)
     if found:
         return found
     landed = sorted(d.billing_period for d in ledger.deliveries(source))

@@ -18,7 +18,7 @@ from finops_pipeline.ledger.ledger import (
     Ledger,
     PartitionRecord,
     Refusal,
-    fewer_rows,
+    describe_fewer_rows,
 )
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.reconciliation.comparisons import (
@@ -88,7 +88,11 @@ def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) ->
     work = _Tenant(tenant, ledger, here)
     refusals = ledger.refusals()
     refused = tuple(sorted(key for key, one in refusals.items() if one.kind != OLDER))
-    before = {(t.source, t.billing_period): t.rows_read for t in ledger.told() if not t.current}
+    before = {
+        (t.source, t.billing_period): t.rows_read
+        for t in ledger.delivery_summaries()
+        if not t.current
+    }
     rows: list[Status] = []
     deliveries = ledger.deliveries()
     drifted = drifts(deliveries)
@@ -99,7 +103,7 @@ def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) ->
             split_up = list(here.explorer.values())
             rows += _of_explorer(tenant, delivery, split_up, ledger, refusal)
             continue
-        fewer = fewer_rows(before.get(key, 0), delivery)
+        fewer = describe_fewer_rows(before.get(key, 0), delivery)
         told = work.of_delivery(delivery, refusal, fewer)
         rows += [replace(status, drift=drifted.get(key)) for status in told]
     rows += [Status(r.source, r.billing_period, None, REFUSED, r.reason) for r in refusals.values()]
