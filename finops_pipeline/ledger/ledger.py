@@ -19,6 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from finops_pipeline.database.engine import begin_write, open_engine
 from finops_pipeline.ledger.records import (
     DeliveryRecord,
     DeliverySummary,
@@ -39,7 +40,7 @@ from finops_pipeline.ledger.schema import (
     MOVES,
     PARTITIONS,
     REFUSALS,
-    prepare,
+    SCHEMA,
     present_columns,
 )
 
@@ -73,14 +74,16 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)), poolclass=sa.NullPool
-        )
+        self._engine = open_engine(sa.URL.create("sqlite", database=str(path)))
 
     def write(self, *writes: Write) -> None:
-        """Do all writes in one transaction."""
-        with self._engine.begin() as db:
-            prepare(db)
+        """Do all writes in one transaction, which also upgrades an older ledger.
+
+        Raises:
+            LedgerTooNew: the ledger was written by a newer version of finops_pipeline.
+        """
+        with begin_write(self._engine) as db:
+            SCHEMA.prepare(db)
             for write in writes:
                 write(db)
 
@@ -91,6 +94,7 @@ class Ledger:
         if not self._path.exists():
             return []
         with self._engine.connect() as db:
+            SCHEMA.check_version(db)
             present = present_columns(db, table)
             if not present:
                 return []

@@ -15,6 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
+from finops_pipeline.database.engine import begin_write, open_engine
+from finops_pipeline.database.versions import Schema
 from finops_pipeline.errors import RegistryError, Unknown
 from finops_pipeline.tenants.model import (
     REACH,
@@ -73,6 +75,13 @@ _project_accounts = sa.Table(
     sa.Column("from_day", sa.Date),
     sa.Column("to_day", sa.Date),
 )
+SCHEMA = Schema(
+    name="registry",
+    tables=_meta,
+    migrations=Path(__file__).parent / "migrations",
+    versions=("0001",),
+    refusal=RegistryError,
+)
 _OF_TENANT = (_project_accounts, _project_sources, _projects, _sources, _tenants)
 
 
@@ -86,7 +95,7 @@ class Registry:
 
     def __init__(self, url: str) -> None:
         self._url = sa.make_url(url)
-        self._engine = sa.create_engine(self._url, poolclass=sa.NullPool)
+        self._engine = open_engine(self._url)
 
     @property
     def _file(self) -> Path | None:
@@ -100,6 +109,7 @@ class Registry:
             yield None
             return
         with self._engine.connect() as db:
+            SCHEMA.check_version(db)
             yield db if sa.inspect(db).has_table("tenants") else None
 
     def names(self) -> list[str]:
@@ -169,9 +179,8 @@ class Registry:
         """
         if self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-        with self._engine.begin() as db:
-            _meta.create_all(db)
-            _add_columns(db)
+        with begin_write(self._engine) as db:
+            SCHEMA.prepare(db)
             for tenant in tenants:
                 external_id = _external_id(db, tenant)
                 _delete(db, tenant.name)
@@ -223,21 +232,6 @@ def _there(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
     """The columns of a table that its database has; an older registry lacks some."""
     names = {column["name"] for column in sa.inspect(db).get_columns(table.name)}
     return [column for column in table.c if column.name in names]
-
-
-def _add_columns(db: sa.Connection) -> None:
-    """Bring a registry of an earlier version up to date: new columns, and the external ids."""
-    for table in (_tenants, _sources):
-        there = _there(db, table)
-        for column in table.c:
-            if column not in there:
-                name = db.dialect.identifier_preparer.quote(column.name)
-                db.execute(
-                    sa.text(f"alter table {table.name} add column {name} text not null default ''")
-                )
-    for name in list(db.scalars(sa.select(_tenants.c.tenant).where(_tenants.c.external_id == ""))):
-        made = {"external_id": str(uuid.uuid4())}
-        db.execute(sa.update(_tenants).where(_tenants.c.tenant == name).values(made))
 
 
 def _external_id(db: sa.Connection, tenant: Tenant) -> str:
