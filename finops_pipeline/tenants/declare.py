@@ -117,11 +117,26 @@ def _validate(kind: type[T], raw: object, place: str) -> T:
     try:
         return TypeAdapter(kind).validate_python(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = _describe_field(raw, first["loc"])
-        raise RegistryError(f"{place}: {field} is {first['input']!r}", first["msg"]) from error
+        raise _refusal(error, raw, place) from error
     except RegistryError as error:
         raise RegistryError(f"{place}: {error.found}", error.expected, error.cure) from error
+
+
+def _refusal(error: ValidationError, raw: object, place: str) -> RegistryError:
+    """Describe the first rule that plain data breaks."""
+    first = error.errors()[0]
+    field = f"{place}: {_describe_field(raw, first['loc'])}"
+    match first["type"]:
+        case "missing":
+            return RegistryError(f"{field} is missing", "a value for it")
+        case "extra_forbidden":
+            return RegistryError(
+                f"{field} is {first['input']!r}, but there is no such field",
+                cure="Correct its name or leave it out",
+            )
+        case _:
+            expected = first["msg"].removeprefix("Input should be ")
+            return RegistryError(f"{field} is {first['input']!r}", expected)
 
 
 def _describe_field(raw: object, path: tuple[int | str, ...]) -> str:
