@@ -212,9 +212,9 @@ def _keep_claims(old: Tenant, project: Project) -> Project:
     if stored is None:
         return project
     declared = {claim.id for claim in project.accounts}
-    kept_claims = [claim for claim in stored.accounts if claim.id not in declared]
+    stored_claims = [claim for claim in stored.accounts if claim.id not in declared]
     claims = sorted(
-        [*kept_claims, *project.accounts],
+        [*stored_claims, *project.accounts],
         key=lambda c: (c.id, str(c.from_day or ""), str(c.to_day or "")),
     )
     return project.model_copy(update={"accounts": tuple(claims)})
