@@ -13,6 +13,7 @@ particular case (the raiser knows what it found).
     └── Terminal                  someone has to change something first
         ├── SettingError          an environment variable that cannot be used
         ├── AccessRefused         AWS or a store said no: denied, no such bucket, bad credentials
+        ├── LedgerTooNew          a ledger that a newer version of finops_pipeline wrote
         ├── RegistryError         a tenant, source or project declared wrongly
         │   └── Unknown           a name that is not there (or not yours: same words)
         ├── DeliveryRefused       an export that cannot be taken as it stands
@@ -90,6 +91,10 @@ class SettingError(Terminal):
 
 class AccessRefused(Terminal):
     """AWS or a store refused: denied, no such bucket, credentials or profile that do not hold."""
+
+
+class LedgerTooNew(Terminal):
+    """A ledger that a newer version of finops_pipeline wrote; it is neither read nor changed."""
 
 
 class RegistryError(Terminal):

@@ -180,6 +180,35 @@ def test_a_wrong_file_changes_nothing(declared: Apply, name: str) -> None:
     assert everything() == before
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tenants: {}", "{file}: tenants is {{}}. Expected a valid list."),
+        (acme(owner="me"), "{file}, tenant acme: owner is 'me', but there is no such field."),
+        (
+            acme(sources="[{name: x1, format: focus}, {name: x2, format: csv}]"),
+            "{file}, tenant acme: source 'x2': format is 'csv'. Expected one of legacy-cur, ",
+        ),
+        (
+            acme(projects="[{name: x1, accounts: [{id: '111122223333', from: soon}]}]"),
+            "{file}, tenant acme: project 'x1': accounts.0.from is 'soon'. Expected ",
+        ),
+        ("tenants: [{display_name: Acme}]", "{file}, tenant (no name): name is missing."),
+        (acme(projects="[5]"), "{file}, tenant acme: project 1 is 5. Expected "),
+        (
+            acme(projects="[{name: Prod}]"),
+            "{file}, tenant acme: project name 'Prod' cannot be used",
+        ),
+    ],
+)
+def test_a_message_names_the_file_the_tenant_the_noun_and_the_field(
+    declared: Apply, tmp_path: Path, text: str, message: str
+) -> None:
+    code, shown = declared(text)
+    assert code == 1
+    assert message.format(file=tmp_path / "declared.yaml") in shown.replace("\n", " ")
+
+
 def test_a_file_that_cannot_be_read_is_one_line_on_stderr(empty: TemporaryInstallation) -> None:
     done = empty.finops("apply", "/nowhere/tenants.yaml", ok=False)
     assert (done.returncode, done.stdout) == (1, "")

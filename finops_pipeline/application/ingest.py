@@ -22,7 +22,7 @@ from finops_pipeline.lake.publish import Publication, Writer
 from finops_pipeline.landing.by_hand import files_below
 from finops_pipeline.landing.landers import FILE_LANDERS
 from finops_pipeline.landing.landing_task import LandingTask
-from finops_pipeline.ledger.invoice_entries import Invoice, entered
+from finops_pipeline.ledger.invoice_entries import Invoice, record_invoice
 from finops_pipeline.marts.build import Refreshed, refresh
 from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
 from finops_pipeline.reconciliation.cost_explorer_comparison import compare_charges
@@ -254,6 +254,6 @@ def enter_invoice(
         tenant = installation.registry.tenant(tenant.name)
         if entry.amount is not None:
             check_currency(entry, writer.ledger.delivery(entry.source, entry.billing_period))
-        writer.ledger.write(entered(entry))
+        writer.ledger.write(record_invoice(entry))
         with writer.publication() as publication:
             return refresh_warehouse(installation, publication, tenant, on_step)

@@ -74,7 +74,7 @@ def _land_month(
         reason = reason_of(error)
         with suppress(LedgerError):  # a full disk must not hide its own cause
             at = clock.now().isoformat()
-            writer.ledger.write(ledger.refused(Refusal(source.name, month, reason, at)))
+            writer.ledger.write(ledger.record_refusal(Refusal(source.name, month, reason, at)))
         what = f"{tenant.name}/{source.name}"
         on_step(Step("landing", what, month, "refused", reason=reason))
         return []
@@ -88,10 +88,10 @@ def _note(writer: Writer, one: Landed) -> None:
     noted = writer.ledger.refusals().get((source, month))
     if one.outcome != OLDER:
         if noted:
-            writer.ledger.write(ledger.accepted(source, month))
+            writer.ledger.write(ledger.clear_refusal(source, month))
     elif noted is None or noted.reason != one.note:
         at = clock.now().isoformat()
-        writer.ledger.write(ledger.refused(Refusal(source, month, one.note, at, OLDER)))
+        writer.ledger.write(ledger.record_refusal(Refusal(source, month, one.note, at, OLDER)))
 
 
 def landing_step(tenant: Tenant, source: Source, one: Landed, seconds: float) -> Step:

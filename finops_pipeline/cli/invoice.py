@@ -15,7 +15,7 @@ from finops_pipeline.application.ingest import enter_invoice
 from finops_pipeline.application.progress import Step
 from finops_pipeline.cli.show import Format, open_installation, split, table, write_csv, write_json
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.ledger.invoice_entries import Invoice, every_invoice, invoices_of
+from finops_pipeline.ledger.invoice_entries import Invoice, read_invoice_entries, read_invoices
 from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.money import plain
 from finops_pipeline.reconciliation.comparisons import CounterpartKind
@@ -71,7 +71,7 @@ def _enter(name: str, month: str, amount: str | None, currency: str, invoice_id:
     tenant = installation.registry.tenant(tenant_name)
     entry = read_invoice_entry(tenant, EnteredInvoice(source, month, amount, currency, invoice_id))
     standing = {
-        one.key: one for one in invoices_of(Ledger(installation.folder(tenant.name).ledger))
+        one.key: one for one in read_invoices(Ledger(installation.folder(tenant.name).ledger))
     }
     before = standing.get(entry.key)
     if amount is None and before is None:
@@ -107,7 +107,7 @@ def list_command(
         raise typer.BadParameter("table, csv or json", param_hint="--format")
     installation = open_installation()
     ledger = Ledger(installation.folder(installation.registry.tenant(tenant).name).ledger)
-    found = every_invoice(ledger) if history else invoices_of(ledger)
+    found = read_invoice_entries(ledger) if history else read_invoices(ledger)
     names = (
         *("source", "billing_period", "invoice_id", "billing_currency", "amount", "entered_at"),
     )

@@ -13,7 +13,7 @@ from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.contracts.focus_rules import rules
 from finops_pipeline.contracts.services import REGIONS, SERVICES
 from finops_pipeline.lake.duck import Connection
-from finops_pipeline.ledger.ledger import mark
+from finops_pipeline.ledger.ledger import fingerprint_of
 
 _ALL = ("macros", "cur_charges", "focus_charges", "cur_totals", "focus_totals")
 _SQL = resources.files("finops_pipeline.focus") / "sql"
@@ -24,7 +24,7 @@ def conversion_mark() -> str:
     parts = [sql_text(name) for name in _ALL]
     parts += [repr(CHARGE), repr(SERVICES), repr(REGIONS), repr(cur.COLUMNS)]
     parts += [repr(sorted(DOCUMENTED)), repr(rules())]
-    return mark(parts)
+    return fingerprint_of(parts)
 
 
 def sql_text(name: str) -> str:

@@ -19,7 +19,7 @@ from finops_pipeline.lake.duck import Limits, scratch_connection
 from finops_pipeline.lake.layout import COSTS
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.ledger.claims import CLAIMS, claims_mark, reclaimed
-from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, mark
+from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, fingerprint_of
 from finops_pipeline.tenants.model import Project, Tenant
 
 
@@ -173,7 +173,7 @@ def fingerprint(
 ) -> str:
     """What a partition depends on: the conversion, the deliveries, the claims of its days."""
     reads = tenant.sources_of(project)
-    return mark(
+    return fingerprint_of(
         {
             "conversion": conversion_mark(),
             "deliveries": sorted(d.delivery_id for d in deliveries if d.source in reads),

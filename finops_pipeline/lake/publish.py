@@ -20,16 +20,21 @@ from filelock import FileLock, Timeout
 from finops_pipeline.errors import NotTrue, TenantBusy
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.ledger.bill_totals import BillTotal, Slice, bill_totalled, bill_totals_of
+from finops_pipeline.ledger.bill_totals import (
+    BillTotal,
+    ProjectMonth,
+    read_bill_totals,
+    record_bill_totals,
+)
 from finops_pipeline.ledger.ledger import (
     Ledger,
     PartitionRecord,
     ProjectTotal,
     Write,
-    built,
-    intend_move,
-    moved,
-    totalled,
+    clear_moves,
+    record_move,
+    record_partition,
+    record_project_totals,
 )
 
 
@@ -65,7 +70,7 @@ class Publication:
         self._moves: dict[Path, Path | None] = {}
         self._built: dict[tuple[str, str, str], PartitionRecord] = {}
         self._totals: dict[tuple[str, str], tuple[ProjectTotal, ...]] = {}
-        self._bills: dict[Slice, tuple[BillTotal, ...]] = {}
+        self._bills: dict[ProjectMonth, tuple[BillTotal, ...]] = {}
         self._writes: list[Write] = []
         self.work = writer.folder.staging / uuid.uuid4().hex[:12]
         self.work.mkdir(parents=True)
@@ -141,13 +146,13 @@ class Publication:
         """Let `commit` write what a project's landed rows come to, over what stood there."""
         self._bills[project, month] = totals
 
-    def bill_totals(self, slices: list[Slice]) -> list[BillTotal]:
+    def bill_totals(self, slices: list[ProjectMonth]) -> list[BillTotal]:
         """What the landed rows of these slices come to, as it will be."""
         asked = set(slices)
         months = sorted({month for _, month in asked - self._bills.keys()})
         kept = [
             total
-            for total in bill_totals_of(self.ledger, months)
+            for total in read_bill_totals(self.ledger, months)
             if (total.project, total.billing_period) in asked - self._bills.keys()
         ]
         pending = (totals for key, totals in self._bills.items() if key in asked)
@@ -159,9 +164,9 @@ class Publication:
 
     def commit(self) -> None:
         """Make everything visible. Does nothing when nothing was staged or recorded."""
-        writes = [*self._writes, *(built(record) for record in self._built.values())]
-        writes += [totalled(*key, totals) for key, totals in self._totals.items()]
-        writes += [bill_totalled(key, totals) for key, totals in self._bills.items()]
+        writes = [*self._writes, *(record_partition(record) for record in self._built.values())]
+        writes += [record_project_totals(*key, totals) for key, totals in self._totals.items()]
+        writes += [record_bill_totals(key, totals) for key, totals in self._bills.items()]
         if not (self._moves or writes):
             return
         for final, staged in self._moves.items():
@@ -170,7 +175,7 @@ class Publication:
                 for folder in staged.relative_to(self.work).parents:
                     files.sync(self.work / folder)
             source = None if staged is None else self.folder.relative(staged)
-            writes.append(intend_move(source, self.folder.relative(final)))
+            writes.append(record_move(source, self.folder.relative(final)))
         self.ledger.write(*writes)
         recover(self.folder, self.ledger)
         self._moves, self._built, self._totals, self._writes = {}, {}, {}, []
@@ -221,7 +226,7 @@ def recover(folder: TenantFolder, ledger: Ledger) -> None:
         else:
             files.move_into_place(folder.root / staged, target)
     if moves:
-        ledger.write(moved)
+        ledger.write(clear_moves)
 
 
 def _check_staged(folder: TenantFolder, moves: list[tuple[str, str]]) -> None:

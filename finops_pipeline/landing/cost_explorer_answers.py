@@ -61,7 +61,7 @@ class CostExplorerLander:
         """
         available = available_months(self._today)
         if selected is None:
-            days = explorer.days_of(self._writer.ledger, self._source.name)
+            days = explorer.read_days(self._writer.ledger, self._source.name)
             open_months = {month_of(day) for day, estimated in days.items() if estimated}
             selected = open_months.union(available[-LATEST:])
         return [month for month in reversed(available) if month in selected]
@@ -105,7 +105,7 @@ class CostExplorerLander:
         path = self._writer.folder.partition(LANDING, self._source.name, month)
         if before and before.rows_kept and not path.exists():
             return days  # pruned or lost: what was known of it is gone with it
-        estimated = explorer.days_of(self._writer.ledger, self._source.name)
+        estimated = explorer.read_days(self._writer.ledger, self._source.name)
         return [day for day in days if estimated.get(day) is not False]
 
     def _record_requests(self, month: str, requests: int) -> None:
@@ -116,7 +116,7 @@ class CostExplorerLander:
         at = clock.now().isoformat()
         cost = PRICE_USD * requests
         record = RequestRecord(at, self._source.name, "Cost Explorer", month, requests, cost)
-        self._writer.ledger.write(explorer.requested(record))
+        self._writer.ledger.write(explorer.record_requests(record))
 
 
 def _runs(days: list[date]) -> Iterator[tuple[date, date]]:

@@ -80,7 +80,7 @@ def land_answer(
                 "an answer with costs",
                 "The published month stays; ask again later",
             )
-        all_days = explorer.days_of(writer.ledger, source.name) | answer.days
+        all_days = explorer.read_days(writer.ledger, source.name) | answer.days
         days = {day: flag for day, flag in all_days.items() if month_of(day) == month}
         delivery_id = _fingerprint(source, month, merged, days)
         if before and before.delivery_id == delivery_id and (landed or not merged):
@@ -91,7 +91,9 @@ def land_answer(
             _write(publication, merged, publication.stage(final), task.limits)
         else:
             publication.drop(final)
-        publication.record(ledger.landed(record), explorer.days_known(source.name, answer.days))
+        publication.record(
+            ledger.record_delivery(record), explorer.record_days(source.name, answer.days)
+        )
         publication.commit()
     return Landed(LandingOutcome.LANDED if merged else LandingOutcome.EMPTY, record)
 
@@ -185,7 +187,7 @@ def _record(
         format=delivery.source.format.value,
         execution_id="",
         manifest=answer.said_by,
-        quick_mark=delivery.id,
+        listing_fingerprint=delivery.id,
         landed_at=clock.now().isoformat(),
         size_bytes=file.size_bytes if file else 0,
         rows_read=len(rows),

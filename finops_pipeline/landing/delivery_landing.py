@@ -46,7 +46,7 @@ from finops_pipeline.landing.relation import (
 )
 from finops_pipeline.landing.validation import RowChecks, Tally, row_checks, tally
 from finops_pipeline.ledger import ledger
-from finops_pipeline.ledger.ledger import DeliveryRecord, FileRecord, fewer_rows
+from finops_pipeline.ledger.ledger import DeliveryRecord, FileRecord, describe_fewer_rows
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.tenants.model import Source
 
@@ -77,7 +77,8 @@ def land(task: LandingTask, delivery: Delivery, share: Share = Share()) -> Lande
     """
     writer, source = task.writer, task.source
     before = writer.ledger.delivery(source.name, delivery.billing_period)
-    if before and before.quick_mark == delivery.quick_mark and _has_partition(writer, before):
+    is_same_listing = before and before.listing_fingerprint == delivery.quick_mark
+    if before and is_same_listing and _has_partition(writer, before):
         return Landed(LandingOutcome.UNCHANGED, before)
     if before and (older := _older(writer, before, delivery)):
         return Landed(LandingOutcome.OLDER, before, older)
@@ -102,17 +103,17 @@ def land(task: LandingTask, delivery: Delivery, share: Share = Share()) -> Lande
             )
         work.publish(writer, record)
     outcome = LandingOutcome.LANDED if record.rows_read else LandingOutcome.EMPTY
-    return Landed(outcome, record, fewer_rows(before.rows_read if before else 0, record))
+    return Landed(outcome, record, describe_fewer_rows(before.rows_read if before else 0, record))
 
 
 def _older(writer: Writer, before: DeliveryRecord, delivery: Delivery) -> str | None:
-    records = writer.ledger.every_delivery(before.source, before.billing_period)
+    records = writer.ledger.delivery_versions(before.source, before.billing_period)
     return why_older(before, [record for record in records if not record.current], delivery)
 
 
 def _seen_again(before: DeliveryRecord, delivery: Delivery) -> ledger.Write:
     manifest = (delivery.quick_mark, delivery.execution_id, delivery.manifest)
-    return ledger.seen_again(before.delivery_id, *manifest)
+    return ledger.record_redelivery(before.delivery_id, *manifest)
 
 
 def _has_partition(writer: Writer, record: DeliveryRecord) -> bool:
@@ -192,7 +193,7 @@ class _Landing:
             format=self._source.format.value,
             execution_id=self._delivery.execution_id,
             manifest=self._delivery.manifest,
-            quick_mark=self._delivery.quick_mark,
+            listing_fingerprint=self._delivery.quick_mark,
             landed_at=clock.now().isoformat(),
             size_bytes=sum(file.size_bytes for file in self._delivery.files),
             rows_read=totals.rows + rejects,
@@ -274,7 +275,7 @@ class _Landing:
             self._publication.scratch("bad.parquet").rename(self._publication.stage(quarantine))
         else:
             self._publication.drop(quarantine)
-        self._publication.record(ledger.landed(record))
+        self._publication.record(ledger.record_delivery(record))
         self._publication.commit()
 
 

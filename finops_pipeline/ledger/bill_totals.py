@@ -1,7 +1,7 @@
-"""What the landed rows of a project's month come to, before they become charges. In the ledger.
+"""Totals of a project's landed rows of a month, before they become charges.
 
-Put here: reading and writing the table `bill_totals` of ledger.sqlite. Keep out: making the sums
-(focus/month_pass.py), comparing them with charges (marts/checks).
+Put here: reading and writing the table `bill_totals` of ledger.sqlite. Keep out: computing the
+totals (focus/month_pass.py), comparing them with charges (marts/checks).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from finops_pipeline.ledger.ledger import Ledger, Write
 from finops_pipeline.ledger.schema import BILL_TOTALS
 
-Slice = tuple[str, str]
+ProjectMonth = tuple[str, str]
 """(project, billing period)"""
 
 
@@ -37,18 +37,18 @@ class BillTotal:
     effective_cost: str
 
 
-def bill_totals_of(ledger: Ledger, months: Sequence[str]) -> list[BillTotal]:
-    """Totals of all projects in these billing periods."""
+def read_bill_totals(ledger: Ledger, months: Sequence[str]) -> list[BillTotal]:
+    """Read the totals of all projects in these billing periods."""
     rows = ledger.rows(BILL_TOTALS, BILL_TOTALS.c.billing_period.in_(months))
     return [BillTotal(**row) for row in rows]
 
 
-def bill_totalled(of: Slice, totals: Sequence[BillTotal]) -> Write:
-    """Write what a project's month comes to, over what stood there."""
+def record_bill_totals(project_month: ProjectMonth, totals: Sequence[BillTotal]) -> Write:
+    """Record the totals of a project's month in place of earlier ones."""
 
     def write(db: sa.Connection) -> None:
-        table = BILL_TOTALS
-        same = (table.c.project == of[0]) & (table.c.billing_period == of[1])
+        table, (project, month) = BILL_TOTALS, project_month
+        same = (table.c.project == project) & (table.c.billing_period == month)
         db.execute(sa.delete(table).where(same))
         if totals:
             db.execute(sa.insert(table), [asdict(total) for total in totals])

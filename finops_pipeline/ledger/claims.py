@@ -6,7 +6,7 @@ Put here: choosing claims and telling when they have changed. Keep out: the rows
 
 from __future__ import annotations
 
-from finops_pipeline.ledger.ledger import PartitionRecord, mark
+from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
 from finops_pipeline.tenants.model import UNASSIGNED, AccountClaim, Project, Tenant
 from finops_pipeline.tenants.months import end_day, first_day
 
@@ -44,4 +44,4 @@ def claims_mark(tenant: Tenant, project: Project, month: str) -> str:
         source: sorted(f"{c.id} {c.days}" for c in claims_for(tenant, project, source, month))
         for source in tenant.sources_of(project)
     }
-    return mark({"claims": claims, "takes_the_rest": project.name == UNASSIGNED})
+    return fingerprint_of({"claims": claims, "takes_the_rest": project.name == UNASSIGNED})

@@ -1,7 +1,7 @@
-"""What Cost Explorer was asked: days that are known, requests that were paid. In the ledger.
+"""Days that Cost Explorer has answered for, and the paid requests that it took.
 
-Put here: reading and writing these two tables of ledger.sqlite. Keep out: asking (sources,
-landing) and what was answered (the landing's Parquet).
+Put here: reading and writing these two tables of ledger.sqlite. Keep out: sending requests
+(sources, landing) and the answers themselves (the Parquet files of landing).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class RequestRecord:
     cost_usd: Decimal
 
 
-def requests_of(ledger: Ledger) -> list[RequestRecord]:
-    """All requests of a tenant, in the order they were sent."""
+def read_requests(ledger: Ledger) -> list[RequestRecord]:
+    """Read all requests of a tenant, in the order they were sent."""
     rows = sorted(ledger.rows(API_REQUESTS), key=lambda row: int(row["id"]))
     return [
         RequestRecord(
@@ -45,8 +45,8 @@ def requests_of(ledger: Ledger) -> list[RequestRecord]:
     ]
 
 
-def requested(record: RequestRecord) -> Write:
-    """Write that requests were sent."""
+def record_requests(record: RequestRecord) -> Write:
+    """Record that requests were sent."""
 
     def write(db: sa.Connection) -> None:
         row = asdict(record) | {"cost_usd": format(record.cost_usd, "f")}
@@ -55,14 +55,14 @@ def requested(record: RequestRecord) -> Write:
     return write
 
 
-def days_of(ledger: Ledger, source: str) -> dict[date, bool | None]:
-    """Days of a source that are known: day -> whether AWS calls it estimated (None: unsaid)."""
+def read_days(ledger: Ledger, source: str) -> dict[date, bool | None]:
+    """Read the answered days of a source: day -> whether it is estimated (None: not stated)."""
     rows = ledger.rows(EXPLORER_DAYS, EXPLORER_DAYS.c.source == source)
     return {row["day"]: row["is_estimated"] for row in rows}
 
 
-def days_known(source: str, days: Mapping[date, bool | None]) -> Write:
-    """Write that these days are known now, over what was known of them."""
+def record_days(source: str, days: Mapping[date, bool | None]) -> Write:
+    """Record that these days have been answered, in place of earlier records of them."""
 
     def write(db: sa.Connection) -> None:
         table = EXPLORER_DAYS

@@ -1,10 +1,11 @@
-"""Invoice totals that an operator enters, and every earlier word on them. In the ledger.
+"""Invoice totals that an operator enters, with their history.
 
 Put here: reading and writing the table `invoices` of ledger.sqlite. Keep out: what may be entered
 and how it is compared (reconciliation/invoice_comparison.py).
 
-Rows are only added: a later one of the same source, month, id and currency replaces an earlier
-one, and one without an amount takes it back. Who entered it is not known: finops has no users.
+Rows are only added: a later entry of the same source, month, id and currency replaces an earlier
+one, and an entry without an amount withdraws it. Who entered it is not recorded, for finops has no
+users.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from finops_pipeline.ledger.schema import INVOICES
 
 @dataclass(frozen=True)
 class Invoice:
-    """What was said of an invoice; `amount` is None where it was taken back.
+    """An entry for an invoice; `amount` is None where the invoice was withdrawn.
 
     `invoice_id` is empty for the whole bill of the source and month.
     """
@@ -34,12 +35,12 @@ class Invoice:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What a later word replaces."""
+        """What an entry shares with the earlier ones that it replaces."""
         return (self.source, self.billing_period, self.invoice_id, self.billing_currency)
 
 
-def every_invoice(ledger: Ledger) -> list[Invoice]:
-    """Every word on invoices, in the order they were entered."""
+def read_invoice_entries(ledger: Ledger) -> list[Invoice]:
+    """Read all entries, also replaced ones, in the order they were entered."""
     return [
         Invoice(
             row["source"],
@@ -53,14 +54,14 @@ def every_invoice(ledger: Ledger) -> list[Invoice]:
     ]
 
 
-def invoices_of(ledger: Ledger) -> list[Invoice]:
-    """Invoices as they stand, by source, month, id and currency."""
-    last = {invoice.key: invoice for invoice in every_invoice(ledger)}
+def read_invoices(ledger: Ledger) -> list[Invoice]:
+    """Read the invoices in force, by source, month, id and currency."""
+    last = {invoice.key: invoice for invoice in read_invoice_entries(ledger)}
     return [last[key] for key in sorted(last) if last[key].amount is not None]
 
 
-def entered(invoice: Invoice) -> Write:
-    """Write a word on an invoice."""
+def record_invoice(invoice: Invoice) -> Write:
+    """Record an entry for an invoice."""
 
     def write(db: sa.Connection) -> None:
         amount = None if invoice.amount is None else format(invoice.amount, "f")

@@ -1,11 +1,10 @@
-"""The ledger: what landed, what each partition was built from, what was refused and why.
+"""The ledger of a tenant: what landed, what each partition was built from, and what was refused.
 
-Put here: how a tenant's ledger.sqlite is read and written. Keep out: its tables
-(ledger_tables.py) and records (ledger_records.py), moving files (publish.py), what is true
-(reconciliation/statuses.py).
+Put here: reading and writing ledger.sqlite. Keep out: its tables (schema.py), its records
+(records.py), moving files (lake), what the records mean for a month (reconciliation).
 
-Money stands as text, exactly. Writers are functions that take a connection, so that several
-of them and the moves of files commit in one transaction.
+Money is stored as exact decimal text. A `record_…` or `clear_…` function returns a write, which
+takes a connection, so that several writes and the moves of files commit in one transaction.
 """
 
 from __future__ import annotations
@@ -19,19 +18,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from finops_pipeline.database.engine import begin_write, open_engine
 from finops_pipeline.ledger.records import (
     DeliveryRecord,
+    DeliverySummary,
     FileRecord,
     Finding,
     PartitionRecord,
     ProjectTotal,
     Refusal,
-    Told,
     TotalRecord,
-    delivery_of,
-    fewer_rows,
-    partition_of,
-    plain,
+    describe_fewer_rows,
+    exact_text,
+    parse_delivery,
+    parse_partition,
 )
 from finops_pipeline.ledger.schema import (
     DELIVERIES,
@@ -39,7 +39,7 @@ from finops_pipeline.ledger.schema import (
     MOVES,
     PARTITIONS,
     REFUSALS,
-    prepare,
+    SCHEMA,
     present_columns,
 )
 
@@ -52,55 +52,60 @@ __all__ = [
     "PartitionRecord",
     "ProjectTotal",
     "Refusal",
-    "Told",
+    "DeliverySummary",
     "TotalRecord",
-    "fewer_rows",
-    "mark",
+    "describe_fewer_rows",
+    "fingerprint_of",
 ]
 
 LedgerError = sa.exc.SQLAlchemyError
-"""What a ledger or registry that cannot be read or written raises."""
+"""What is raised when a ledger or registry cannot be read or written."""
 
 Write = Callable[[sa.Connection], None]
 
 
 class Ledger:
-    """One tenant's ledger. Reading one that does not exist yet finds nothing.
+    """The ledger of one tenant. A ledger that does not exist yet reads as empty.
+
+    Every method raises LedgerTooNew when a newer version of finops_pipeline wrote the ledger.
 
     Args:
-        path: the file; it is made by the first write.
+        path: the file; the first write creates it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)), poolclass=sa.NullPool
-        )
+        self._engine = open_engine(sa.URL.create("sqlite", database=str(path)))
 
     def write(self, *writes: Write) -> None:
-        """Do all writes in one transaction."""
-        with self._engine.begin() as db:
-            prepare(db)
+        """Do all writes in one transaction, which also upgrades an older ledger.
+
+        Raises:
+            LedgerTooNew: the ledger was written by a newer version of finops_pipeline.
+        """
+        with begin_write(self._engine) as db:
+            SCHEMA.prepare(db)
             for write in writes:
                 write(db)
 
     def _rows(
         self, table: sa.Table, *where: sa.ColumnElement[bool], only: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
-        """Rows of a table, of the columns that this ledger has: an older one has fewer."""
+        """Rows of a table with the columns that this ledger has; an older one has fewer."""
         if not self._path.exists():
             return []
         with self._engine.connect() as db:
+            SCHEMA.check_version(db)
             present = present_columns(db, table)
             if not present:
                 return []
-            wanted = present & set(only) if only else present
-            query = sa.select(*(c for c in table.columns if c.name in wanted)).where(*where)
+            names = present & set(only) if only else present
+            query = sa.select(*(c for c in table.columns if c.name in names)).where(*where)
             query = query.order_by(sa.text("rowid"))  # as written: times are to the second
             return [dict(row) for row in db.execute(query).mappings()]
 
     def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
-        """Rows of one of ledger_tables.py that has a module of its own (explorer.py)."""
+        """Rows of a table of schema.py whose records have a module of their own."""
         return self._rows(table, *where)
 
     def deliveries(
@@ -112,21 +117,21 @@ class Ledger:
             where.append(DELIVERIES.c.source == source)
         if month is not None:
             where.append(DELIVERIES.c.billing_period == month)
-        found = [delivery_of(row) for row in self._rows(DELIVERIES, *where)]
-        return sorted(found, key=lambda d: (d.source, d.billing_period))
+        deliveries = [parse_delivery(row) for row in self._rows(DELIVERIES, *where)]
+        return sorted(deliveries, key=lambda d: (d.source, d.billing_period))
 
-    def every_delivery(self, source: str, month: str) -> list[DeliveryRecord]:
+    def delivery_versions(self, source: str, month: str) -> list[DeliveryRecord]:
         """Superseded and current deliveries of a month, in the order they landed."""
         same = (DELIVERIES.c.source == source) & (DELIVERIES.c.billing_period == month)
-        found = [delivery_of(row) for row in self._rows(DELIVERIES, same)]
-        return sorted(found, key=lambda d: (d.current, d.landed_at))
+        deliveries = [parse_delivery(row) for row in self._rows(DELIVERIES, same)]
+        return sorted(deliveries, key=lambda d: (d.current, d.landed_at))
 
-    def told(self) -> list[Told]:
+    def delivery_summaries(self) -> list[DeliverySummary]:
         """All deliveries, superseded and current, in the order they landed; without totals."""
-        names = [item.name for item in fields(Told)]
+        names = [item.name for item in fields(DeliverySummary)]
         rows = self._rows(DELIVERIES, only=names)
         return sorted(
-            (Told(**row) for row in rows), key=lambda told: (told.current, told.landed_at)
+            (DeliverySummary(**row) for row in rows), key=lambda d: (d.current, d.landed_at)
         )
 
     def delivery_totals(self) -> list[ProjectTotal]:
@@ -135,8 +140,8 @@ class Ledger:
 
     def delivery(self, source: str, month: str) -> DeliveryRecord | None:
         """The current delivery of a month, if one landed."""
-        found = self.deliveries(source, month)
-        return found[0] if found else None
+        deliveries = self.deliveries(source, month)
+        return deliveries[0] if deliveries else None
 
     def partitions(
         self, table: str, month: str | None = None
@@ -146,12 +151,12 @@ class Ledger:
         if month is not None:
             where.append(PARTITIONS.c.billing_period == month)
         rows = self._rows(PARTITIONS, *where)
-        return {(row["key"], row["billing_period"]): partition_of(row) for row in rows}
+        return {(row["key"], row["billing_period"]): parse_partition(row) for row in rows}
 
     def refusals(self) -> dict[tuple[str, str], Refusal]:
         """Refused deliveries by (source, billing period)."""
-        found = [Refusal(**row) for row in self._rows(REFUSALS)]
-        return {(refusal.source, refusal.billing_period): refusal for refusal in found}
+        refusals = (Refusal(**row) for row in self._rows(REFUSALS))
+        return {(refusal.source, refusal.billing_period): refusal for refusal in refusals}
 
     def moves(self) -> list[tuple[int, str | None, str]]:
         """Committed moves that may not have been carried out: (id, staged or None, final)."""
@@ -159,16 +164,16 @@ class Ledger:
         return [(row["id"], row["staged"], row["final"]) for row in rows]
 
 
-def mark(said: object) -> str:
-    """A checksum of plain data: the same words give the same mark."""
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+def fingerprint_of(data: object) -> str:
+    """Compute the SHA-256 of plain data as JSON: equal data has equal fingerprints."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
-def landed(record: DeliveryRecord) -> Write:
-    """Write a delivery as its month's current one; earlier ones stay, no longer current.
+def record_delivery(record: DeliveryRecord) -> Write:
+    """Record a delivery as the current one of its month; earlier ones are no longer current.
 
-    The bytes of an earlier one may come again (A, B, A): then the earlier one goes on, with
-    its totals, under its id and a count, for it was believed at another time.
+    The bytes of an earlier delivery may come again (A, B, A). The earlier record is then renamed to
+    its id and a count, with its totals, because it was current at another time.
     """
 
     def write(db: sa.Connection) -> None:
@@ -178,45 +183,50 @@ def landed(record: DeliveryRecord) -> Write:
         same_id = DELIVERIES.c.delivery_id == record.delivery_id
         db.execute(sa.delete(DELIVERIES).where(same_id & DELIVERIES.c.current))
         db.execute(sa.update(DELIVERIES).where(same_month).values(current=False))
-        _keep_apart(db, record.delivery_id)
+        _rename_earlier(db, record.delivery_id)
         row = {item.name: getattr(record, item.name) for item in fields(record)}
+        row["quick_mark"] = row.pop("listing_fingerprint")
         row["files"] = json.dumps([asdict(file) for file in record.files])
-        row["totals"] = json.dumps([asdict(total) for total in record.totals], default=plain)
+        row["totals"] = json.dumps([asdict(total) for total in record.totals], default=exact_text)
         row["columns"] = json.dumps(record.columns)
-        row["billed"] = json.dumps(record.billed_by_currency(), default=plain)
+        row["billed"] = json.dumps(record.billed_by_currency(), default=exact_text)
         db.execute(sa.insert(DELIVERIES), row)
         db.execute(sa.delete(REFUSALS).where(_same_refusal(record.source, record.billing_period)))
 
     return write
 
 
-def _keep_apart(db: sa.Connection, delivery_id: str) -> None:
+def _rename_earlier(db: sa.Connection, delivery_id: str) -> None:
     """Rename an earlier delivery of the same bytes; its totals stay under both ids."""
     same = DELIVERIES.c.delivery_id == delivery_id
     before = DELIVERIES.c.delivery_id.like(f"{delivery_id}.%")
     count = db.execute(sa.select(sa.func.count()).where(before)).scalar_one()
-    apart = f"{delivery_id}.{count + 1}"
-    if not db.execute(sa.update(DELIVERIES).where(same).values(delivery_id=apart)).rowcount:
+    new_id = f"{delivery_id}.{count + 1}"
+    if not db.execute(sa.update(DELIVERIES).where(same).values(delivery_id=new_id)).rowcount:
         return
-    mine = sa.select(DELIVERY_TOTALS).where(DELIVERY_TOTALS.c.delivery_id == delivery_id)
-    rows = [dict(row) | {"delivery_id": apart} for row in db.execute(mine).mappings()]
+    totals = sa.select(DELIVERY_TOTALS).where(DELIVERY_TOTALS.c.delivery_id == delivery_id)
+    rows = [dict(row) | {"delivery_id": new_id} for row in db.execute(totals).mappings()]
     if rows:
         db.execute(sa.insert(DELIVERY_TOTALS), rows)
 
 
-def seen_again(delivery_id: str, quick_mark: str, execution_id: str, manifest: str) -> Write:
-    """Note that a delivery came again with the same bytes: touched, or under a new id of AWS."""
+def record_redelivery(
+    delivery_id: str, listing_fingerprint: str, execution_id: str, manifest: str
+) -> Write:
+    """Record that a delivery came again with the same bytes: touched, or under a new id of AWS."""
 
     def write(db: sa.Connection) -> None:
         same = DELIVERIES.c.delivery_id == delivery_id
-        seen = {"quick_mark": quick_mark, "execution_id": execution_id, "manifest": manifest}
-        db.execute(sa.update(DELIVERIES).where(same).values(**seen))
+        values = {"quick_mark": listing_fingerprint, "execution_id": execution_id}
+        db.execute(sa.update(DELIVERIES).where(same).values(**values, manifest=manifest))
 
     return write
 
 
-def totalled(delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]) -> Write:
-    """Write what a delivery came to in a project, over what stood there."""
+def record_project_totals(
+    delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]
+) -> Write:
+    """Record the totals of a delivery in a project, in place of earlier ones."""
 
     def write(db: sa.Connection) -> None:
         table = DELIVERY_TOTALS
@@ -228,8 +238,8 @@ def totalled(delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]) -
     return write
 
 
-def refused(refusal: Refusal) -> Write:
-    """Write why a month's delivery was not taken, over an earlier reason."""
+def record_refusal(refusal: Refusal) -> Write:
+    """Record why a month's delivery was not taken, in place of an earlier reason."""
 
     def write(db: sa.Connection) -> None:
         db.execute(sa.delete(REFUSALS).where(_same_refusal(refusal.source, refusal.billing_period)))
@@ -238,8 +248,8 @@ def refused(refusal: Refusal) -> Write:
     return write
 
 
-def accepted(source: str, month: str) -> Write:
-    """Forget a refusal: the month's delivery is in order (again)."""
+def clear_refusal(source: str, month: str) -> Write:
+    """Remove a refusal, because the month's delivery is in order again."""
 
     def write(db: sa.Connection) -> None:
         db.execute(sa.delete(REFUSALS).where(_same_refusal(source, month)))
@@ -247,8 +257,8 @@ def accepted(source: str, month: str) -> Write:
     return write
 
 
-def built(record: PartitionRecord) -> Write:
-    """Write a partition's record over its earlier one."""
+def record_partition(record: PartitionRecord) -> Write:
+    """Record a partition in place of its earlier record."""
 
     def write(db: sa.Connection) -> None:
         same = (
@@ -259,15 +269,15 @@ def built(record: PartitionRecord) -> Write:
         db.execute(sa.delete(PARTITIONS).where(same))
         row = asdict(record)
         row["inputs"] = json.dumps(row["inputs"], sort_keys=True)
-        row["totals"] = json.dumps(row["totals"], default=plain)
+        row["totals"] = json.dumps(row["totals"], default=exact_text)
         row["findings"] = json.dumps(row["findings"])
         db.execute(sa.insert(PARTITIONS), row)
 
     return write
 
 
-def intend_move(staged: str | None, final: str) -> Write:
-    """Write that a staged file goes to its place (or, staged None, that a file goes away)."""
+def record_move(staged: str | None, final: str) -> Write:
+    """Record that a staged file moves to its place or, with None, that a file is removed."""
 
     def write(db: sa.Connection) -> None:
         db.execute(sa.insert(MOVES), {"staged": staged, "final": final})
@@ -275,8 +285,8 @@ def intend_move(staged: str | None, final: str) -> Write:
     return write
 
 
-def moved(db: sa.Connection) -> None:
-    """Forget all moves: they are carried out."""
+def clear_moves(db: sa.Connection) -> None:
+    """Remove all moves, because they have been carried out."""
     db.execute(sa.delete(MOVES))
 
 

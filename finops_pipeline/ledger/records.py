@@ -1,7 +1,7 @@
-"""The records of a ledger, as the rest of the house knows them, and how rows become them.
+"""Records of a ledger: deliveries, partitions and refusals, and how stored rows become records.
 
-Put here: dataclasses of what landed, what was built and what was refused. Keep out: the tables
-(ledger_tables.py), reading and writing them (ledger.py).
+Put here: dataclasses and parsing of stored rows. Keep out: the tables (schema.py), reading and
+writing them (ledger.py).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class FileRecord:
 class TotalRecord:
     """What a delivery bills in one currency for one account, line item type and service.
 
-    `service` is the source's own word: the product code of a CUR, ServiceName of FOCUS; empty
-    where the source says none, and in deliveries of before it was kept.
+    `service` is named as in the source: the product code of a CUR, ServiceName of FOCUS; empty
+    where the source has none, and in deliveries that landed before it was stored.
     """
 
     billing_currency: str
@@ -44,9 +44,9 @@ class TotalRecord:
 
 @dataclass(frozen=True)
 class ProjectTotal:
-    """What a delivery came to in one project, service and currency, as charges.
+    """Totals of the charges of a delivery in one project, service and currency.
 
-    Costs are exact text: there are many of these, and they are only passed on.
+    Costs are exact decimal text: there are many of these, and they are only passed on.
     """
 
     delivery_id: str
@@ -60,11 +60,12 @@ class ProjectTotal:
 
 @dataclass(frozen=True)
 class DeliveryRecord:
-    """A delivery that landed; `current` marks the one that is published for its month.
+    """A delivery that landed; the one that is published for its month is `current`.
 
-    `columns`: name -> DuckDB type as landed; empty in deliveries of before it was kept. `billed`:
-    the sums of `totals` per currency as the ledger keeps them, so that a list of deliveries need
-    not add them up.
+    `listing_fingerprint` changes whenever the manifest or the names, sizes or times of the files
+    change. `columns`: name -> DuckDB type as landed; empty in deliveries that landed before it was
+    stored. `billed`: the sums of `totals` per currency as the ledger stores them, so that a list of
+    deliveries need not add them up.
     """
 
     delivery_id: str
@@ -73,7 +74,7 @@ class DeliveryRecord:
     format: str
     execution_id: str
     manifest: str
-    quick_mark: str
+    listing_fingerprint: str
     landed_at: str
     size_bytes: int
     rows_read: int
@@ -100,8 +101,8 @@ class DeliveryRecord:
 
 
 @dataclass(frozen=True)
-class Told:
-    """The little of a delivery that lists of all of them need."""
+class DeliverySummary:
+    """The fields of a delivery that a list of all deliveries needs."""
 
     delivery_id: str
     source: str
@@ -116,8 +117,8 @@ class Told:
 class Finding:
     """A rule of conformance that `rows` charges of a source break.
 
-    `is_known_gap`: AWS documents that its export breaks it. `example`: one of the rows as a JSON
-    object, what it says of the rule.
+    `is_known_gap`: AWS documents that its export breaks it. `example`: the columns of one of these
+    rows that the rule concerns, as a JSON object.
     """
 
     source: str
@@ -129,11 +130,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class PartitionRecord:
-    """A published partition: which state of its inputs it was built from, and its totals.
+    """A published partition: the state of its inputs that it was built from, and its totals.
 
-    `totals` are rows as focus/costs_partitions.py's partition_totals makes them. `rows` is 0 and
-    there is no file when nothing belongs to the partition. `findings`: rules that its charges
-    break (focus/conformance.py).
+    `totals`: rows of partition_totals (focus/costs_partitions.py). `rows` is 0 and there is no file
+    when nothing belongs to the partition. `findings`: the rules that its charges break
+    (focus/conformance.py).
     """
 
     table_name: str
@@ -159,34 +160,34 @@ class Refusal:
     kind: str = "refused"
 
 
-def fewer_rows(before: int, record: DeliveryRecord) -> str:
-    """What to say of a delivery with fewer rows than the one before it; empty when not so."""
+def describe_fewer_rows(before: int, record: DeliveryRecord) -> str:
+    """Describe that a delivery has fewer rows than the one before it; empty when it has not."""
     if record.rows_read >= before:
         return ""
     return f"fewer rows than the delivery before ({before} → {record.rows_read})"
 
 
-def plain(value: object) -> str:
-    """A value as JSON text can hold it: amounts exactly."""
+def exact_text(value: object) -> str:
+    """Format a value that JSON has no type for; a Decimal exactly."""
     if isinstance(value, Decimal):
         return format(value, "f")
     return str(value)
 
 
-def exact(name: str, value: Any) -> Any:
-    """A stored value: text of amounts becomes Decimal, by the column's name."""
+def parse_amount(name: str, value: Any) -> Any:
+    """Parse a stored value: in a column `…_cost`, text becomes Decimal."""
     return Decimal(value) if name.endswith("_cost") else value
 
 
 T = TypeVar("T")
 
 
-class Stored(Sequence[T]):
-    """Records kept as JSON text, read when they are first asked for: most lists never ask.
+class LazyRecords(Sequence[T]):
+    """Records stored as JSON text and parsed on first use: most lists of deliveries need none.
 
     Args:
         text: a JSON list of objects.
-        make: what becomes of one object.
+        make: makes a record of one object.
     """
 
     def __init__(self, text: str, make: Callable[[dict[str, Any]], T]) -> None:
@@ -210,26 +211,27 @@ class Stored(Sequence[T]):
         return len(self._items)
 
 
-def delivery_of(row: dict[str, Any]) -> DeliveryRecord:
-    """A row of `deliveries`; an older ledger's lacks columns."""
-    said = {
-        "files": Stored(row.pop("files"), lambda entry: FileRecord(**entry)),
-        "totals": Stored(row.pop("totals"), _total),
+def parse_delivery(row: dict[str, Any]) -> DeliveryRecord:
+    """Parse a row of `deliveries`; that of an older ledger lacks columns."""
+    fields = {
+        "listing_fingerprint": row.pop("quick_mark"),
+        "files": LazyRecords(row.pop("files"), lambda entry: FileRecord(**entry)),
+        "totals": LazyRecords(row.pop("totals"), _parse_total),
         "columns": json.loads(row.pop("columns", "{}")),
         "billed": json.loads(row.pop("billed", "{}")),
     }
-    return DeliveryRecord(**row, **said)
+    return DeliveryRecord(**row, **fields)
 
 
-def _total(entry: dict[str, Any]) -> TotalRecord:
-    return TotalRecord(**{name: exact(name, value) for name, value in entry.items()})
+def _parse_total(entry: dict[str, Any]) -> TotalRecord:
+    return TotalRecord(**{name: parse_amount(name, value) for name, value in entry.items()})
 
 
-def partition_of(row: dict[str, Any]) -> PartitionRecord:
-    """A row of `partitions`."""
+def parse_partition(row: dict[str, Any]) -> PartitionRecord:
+    """Parse a row of `partitions`."""
     inputs = json.loads(row.pop("inputs"))
     totals = tuple(
-        {name: exact(name, value) for name, value in total.items()}
+        {name: parse_amount(name, value) for name, value in total.items()}
         for total in json.loads(row.pop("totals"))
     )
     findings = tuple(Finding(**finding) for finding in json.loads(row.pop("findings", "[]")))

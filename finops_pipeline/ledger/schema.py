@@ -1,15 +1,21 @@
-"""The tables of a tenant's ledger.sqlite, and how an older ledger gets the newer ones.
+"""The tables of a tenant's ledger.sqlite in their newest version.
 
-Put here: tables, columns, what is missing in a ledger of an earlier version. Keep out: reading
-and writing records (ledger.py).
+Put here: tables, columns, the list of schema versions. Keep out: what leads from one version to the
+next (migrations), reading and writing records (ledger.py).
 
-A column that joins a table later has a `server_default`: rows of before have that value.
+Whoever changes a table adds a version: a file in migrations/versions and its id in `SCHEMA`. A
+column that is added has a `server_default`, which is the value of the rows that are there already;
+an older ledger that is only read is not upgraded, and its records have the defaults of records.py.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateColumn
+
+from finops_pipeline.database.versions import Schema
+from finops_pipeline.errors import LedgerTooNew
 
 META = sa.MetaData()
 DELIVERIES = sa.Table(
@@ -120,16 +126,13 @@ MOVES = sa.Table(
     sa.Column("final", sa.Text, nullable=False),
 )
 
-
-def prepare(db: sa.Connection) -> None:
-    """Make the tables and columns that this ledger lacks; before every write, cheap when none."""
-    META.create_all(db)
-    for table in META.sorted_tables:
-        present = present_columns(db, table)
-        for column in table.columns:
-            if column.name not in present:
-                said = CreateColumn(column).compile(dialect=db.dialect)
-                db.execute(sa.text(f"alter table {table.name} add column {said}"))
+SCHEMA = Schema(
+    name="ledger",
+    tables=META,
+    migrations=Path(__file__).parent / "migrations",
+    versions=("0001",),
+    refusal=LedgerTooNew,
+)
 
 
 def present_columns(db: sa.Connection, table: sa.Table) -> set[str]:

@@ -40,7 +40,7 @@ from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, building, files_relation, reading
-from finops_pipeline.ledger.cost_explorer_days import requests_of
+from finops_pipeline.ledger.cost_explorer_days import read_requests
 from finops_pipeline.marts.delivery_history_rows import fill_history
 from finops_pipeline.marts.filling import append, create, fill
 from finops_pipeline.marts.library import Mart, checks, marts
@@ -137,7 +137,7 @@ def _wanted(publication: Publication, tenant: Tenant, status: Sequence[Any]) -> 
         repr((DELIVERY_HISTORY, PARTITIONS, CONFORMANCE, COST_EXPLORER_DAILY, API_REQUESTS))
     )
     whole.append(repr(RECONCILIATION))
-    whole.append(repr(requests_of(publication.ledger)))
+    whole.append(repr(read_requests(publication.ledger)))
     whole.append(repr(focus_views()))
     wanted[_WHOLE] = _mark(whole)
     return wanted
@@ -219,7 +219,7 @@ class _Build:
             ],
         )
         fill(self._connection, DATA_STATUS, [tuple(asdict(row).values()) for row in status])
-        requests = requests_of(self._publication.ledger)
+        requests = read_requests(self._publication.ledger)
         fill(
             self._connection,
             API_REQUESTS,

@@ -38,7 +38,7 @@ def fill_history(connection: Connection, publication: Publication) -> None:
 
 
 def _rows(publication: Publication) -> Iterator[tuple[object, ...]]:
-    told = {one.delivery_id: one for one in publication.ledger.told()}
+    told = {one.delivery_id: one for one in publication.ledger.delivery_summaries()}
     for total in publication.delivery_totals():
         delivery = told.get(total.delivery_id)
         if delivery is not None:

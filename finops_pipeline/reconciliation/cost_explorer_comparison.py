@@ -23,9 +23,9 @@ from finops_pipeline.contracts.known_differences import is_main_name, service_ke
 from finops_pipeline.lake import layout
 from finops_pipeline.lake.duck import Connection, Limits, scratch_connection, texts
 from finops_pipeline.lake.publish import Publication
-from finops_pipeline.ledger.cost_explorer_days import days_of
-from finops_pipeline.ledger.invoice_entries import invoices_of
-from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, mark
+from finops_pipeline.ledger.cost_explorer_days import read_days
+from finops_pipeline.ledger.invoice_entries import read_invoices
+from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, fingerprint_of
 from finops_pipeline.reconciliation.comparisons import (
     BASIS_NAMES,
     STORED_COMPARISONS,
@@ -68,7 +68,7 @@ def compare_charges(publication: Publication, limits: Limits) -> list[str]:
     cost_explorer = publication.partitions(layout.EXPLORER)
     stored = publication.partitions(STORED_COMPARISONS)
     invoice_ids: defaultdict[str, set[str]] = defaultdict(set)
-    for invoice in invoices_of(publication.ledger):
+    for invoice in read_invoices(publication.ledger):
         if invoice.invoice_id:
             invoice_ids[invoice.billing_period].add(invoice.invoice_id)
     compared = []
@@ -76,7 +76,7 @@ def compare_charges(publication: Publication, limits: Limits) -> list[str]:
     for month in sorted(partition_months | invoice_ids.keys()):
         ids = sorted(invoice_ids[month])
         inputs = [_input_fingerprints(records, month) for records in (costs, cost_explorer)]
-        fingerprint = mark([_RULES_VERSION, ids, *inputs])
+        fingerprint = fingerprint_of([_RULES_VERSION, ids, *inputs])
         before = {source: r.fingerprint for (source, m), r in stored.items() if m == month}
         if set(before.values()) == {fingerprint}:
             continue
@@ -211,7 +211,7 @@ class _MonthComparison:
     def _common_days(
         self, bill: DeliveryRecord, last_usage_day: date | None, cost_explorer: DeliveryRecord
     ) -> CommonDays:
-        days = days_of(self._publication.ledger, cost_explorer.source)
+        days = read_days(self._publication.ledger, cost_explorer.source)
         return find_common_days(
             self._month,
             BillExtent(bill.landed_at, last_usage_day),

@@ -26,7 +26,7 @@ from finops_pipeline.lake.duck import (
 )
 from finops_pipeline.lake.layout import EXPLORER, LANDING
 from finops_pipeline.lake.publish import Publication
-from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, mark
+from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, fingerprint_of
 from finops_pipeline.money import exact_sum
 from finops_pipeline.tenants.model import UNASSIGNED, Project, SourceFormat, Tenant
 from finops_pipeline.tenants.months import end_day, first_day
@@ -74,7 +74,7 @@ def split_mark(tenant: Tenant, deliveries: list[DeliveryRecord], month: str) -> 
     """What the split depends on: the answers, the claims of the month, the columns."""
     said = {d.source: [d.delivery_id, _project_of(tenant, d.source, month)] for d in deliveries}
     names = [project.name for project in tenant.all_projects]
-    return mark([said, names, repr(COST_EXPLORER_DAILY)])
+    return fingerprint_of([said, names, repr(COST_EXPLORER_DAILY)])
 
 
 def _stands(publication: Publication, record: PartitionRecord | None, wanted: str) -> bool:

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from finops_pipeline import clock
 from finops_pipeline.contracts.known_differences import ESTIMATED, KNOWN_DIFFERENCES
-from finops_pipeline.ledger.cost_explorer_days import days_of
-from finops_pipeline.ledger.invoice_entries import invoices_of
+from finops_pipeline.ledger.cost_explorer_days import read_days
+from finops_pipeline.ledger.invoice_entries import read_invoices
 from finops_pipeline.ledger.ledger import Ledger, PartitionRecord
 from finops_pipeline.reconciliation.comparisons import (
     BilledAmounts,
@@ -44,10 +44,10 @@ class Counterparts:
         self, tenant: Tenant, ledger: Ledger, stored: dict[tuple[str, str], PartitionRecord]
     ) -> None:
         self._stored = stored
-        self._invoices = invoices_of(ledger)
+        self._invoices = read_invoices(ledger)
         self._estimated_days: Counter[tuple[str, str]] = Counter()
         for source in tenant.cost_explorer_sources:
-            for day, is_estimated in days_of(ledger, source).items():
+            for day, is_estimated in read_days(ledger, source).items():
                 if is_estimated:
                     self._estimated_days[source, month_of(day)] += 1
 

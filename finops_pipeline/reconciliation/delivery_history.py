@@ -81,7 +81,7 @@ def list_deliveries(ledger: Ledger, tenant: str, source: str, month: str) -> lis
     Raises:
         Unknown: none has landed.
     """
-    deliveries = ledger.every_delivery(source, month)
+    deliveries = ledger.delivery_versions(source, month)
     if deliveries:
         return deliveries
     months = sorted(delivery.billing_period for delivery in ledger.deliveries(source))

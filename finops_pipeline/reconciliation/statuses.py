@@ -20,7 +20,7 @@ from finops_pipeline.ledger.ledger import (
     Ledger,
     PartitionRecord,
     Refusal,
-    fewer_rows,
+    describe_fewer_rows,
 )
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.reconciliation.comparisons import (
@@ -80,7 +80,9 @@ def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) ->
         pending = Pending(*(ledger.partitions(table) for table in tables))
     refusals = ledger.refusals()
     rows_before = {
-        (d.source, d.billing_period): d.rows_read for d in ledger.told() if not d.current
+        (d.source, d.billing_period): d.rows_read
+        for d in ledger.delivery_summaries()
+        if not d.current
     }
     deliveries = ledger.deliveries()
     drifts = describe_drifts(deliveries)
@@ -92,7 +94,7 @@ def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) ->
             landed = _Landed(delivery, refusals.get(key))
             statuses += tenant_status.assess_cost_explorer(landed)
         else:
-            fewer = fewer_rows(rows_before.get(key, 0), delivery)
+            fewer = describe_fewer_rows(rows_before.get(key, 0), delivery)
             landed = _Landed(delivery, refusals.get(key), fewer)
             bill_statuses = tenant_status.assess_bill(landed)
             statuses += [replace(status, drift=drifts.get(key)) for status in bill_statuses]

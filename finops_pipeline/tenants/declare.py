@@ -1,7 +1,7 @@
 """tenants.yaml: the declared form of the registry, read and merged.
 
-Put here: parsing the file into nouns with errors that name the place, merging it into what is
-there, and naming each change. Keep out: storing (registry.py), rules of the nouns (model.py).
+Put here: reading the file into nouns with errors that name the place, merging it into what is
+stored, and describing each change. Keep out: storing (registry.py), rules of the nouns (model.py).
 
 Merging never deletes by omission: a tenant, source, project, field or account claim that the
 file does not mention stays. A claim is ended with a `to` date or `finops project release`.
@@ -9,30 +9,50 @@ file does not mention stays. A claim is ended with a `to` date or `finops projec
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.tenants.model import Project, Source, Tenant, parse_source
+from finops_pipeline.tenants.model import Project, Source, Tenant
 from finops_pipeline.tenants.registry import Registry
+from finops_pipeline.tenants.source import DeclaredSource, SourceKind
 
 Noun = TypeVar("Noun", Source, Project)
+_KINDS = frozenset(SourceKind)
+"""What pydantic puts into the path of a field of a source: the kind that it was read as."""
+
+T = TypeVar("T")
 
 
-class _File(BaseModel):
+def _list_nothing(value: object) -> object:
+    """Read a key without a value as an empty list, as YAML's authors mean it."""
+    return () if value is None else value
+
+
+class _DeclaredTenant(BaseModel):
+    """One tenant of the file; its projects may name sources that only the registry has."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    display_name: str = ""
+    sources: Annotated[tuple[DeclaredSource, ...], BeforeValidator(_list_nothing)] = ()
+    projects: Annotated[tuple[Project, ...], BeforeValidator(_list_nothing)] = ()
+
+
+class _Declaration(BaseModel):
     model_config = ConfigDict(extra="forbid")
     tenants: list[dict[str, Any]]
 
 
 def read_declaration(path: Path) -> list[Tenant]:
-    """Read a tenants.yaml. Relative source locations are taken from the file's folder.
+    """Read a tenants.yaml. Relative source locations are resolved from the file's folder.
 
     Raises:
-        RegistryError: not readable, not YAML, or a declaration that breaks a rule; names it.
+        RegistryError: the file cannot be read, is not YAML, or a declaration in it breaks a rule;
+            the message names the place.
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -40,82 +60,102 @@ def read_declaration(path: Path) -> list[Tenant]:
         raise RegistryError(f"{path} cannot be read ({error.strerror})", "a YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RegistryError(f"{path} is not YAML: {error}", "a file like tenants.yaml") from error
-    entries = _parse("file", raw or {}, str(path)).tenants
+    entries = _validate(_Declaration, raw or {}, str(path)).tenants
     tenants = [_read_tenant(entry, path) for entry in entries]
-    names = [tenant.name for tenant in tenants]
-    for name in names:
-        if names.count(name) > 1:
-            raise RegistryError(f"tenant {name} is declared twice in {path}", "one entry")
+    _check_unique("tenant", [tenant.name for tenant in tenants], str(path))
     return tenants
 
 
 def _read_tenant(entry: dict[str, Any], path: Path) -> Tenant:
-    where = f"{path}, tenant {entry.get('name', '(no name)')}"
-    _no_external_id(entry, where)
-    sources = [
-        source.model_copy(update={"location": _absolute(source.location, path)})
-        if source.location
-        else source
-        for source in _parse_all("source", entry.get("sources"), where)
-    ]
-    projects = _parse_all("project", entry.get("projects"), where)
-    known = {**entry, "sources": (), "projects": ()}
-    tenant: Tenant = _parse("tenant", known, where)
-    return tenant.model_copy(update={"sources": tuple(sources), "projects": tuple(projects)})
+    place = f"{path}, tenant {entry.get('name', '(no name)')}"
+    _check_no_external_id(entry, place)
+    declared = _validate(_DeclaredTenant, entry, place)
+    _check_unique("source", [source.name for source in declared.sources], place)
+    _check_unique("project", [project.name for project in declared.projects], place)
+    labels = declared.model_dump(include={"name", "display_name"}, exclude_unset=True)
+    sources = tuple(_resolve_location(source, path) for source in declared.sources)
+    # Rules between sources and projects are checked after merging: a file may name only one part.
+    nouns = {"sources": sources, "projects": declared.projects}
+    return _validate(Tenant, labels, place).model_copy(update=nouns)
 
 
-def _no_external_id(entry: dict[str, Any], where: str) -> None:
+def _check_no_external_id(entry: dict[str, Any], place: str) -> None:
     sources = entry.get("sources")
     for part in (entry, *(sources if isinstance(sources, list) else ())):
         if isinstance(part, dict) and "external_id" in part:
             raise RegistryError(
-                f"{where}: external_id is declared",
+                f"{place}: external_id is declared",
                 "no external_id: it protects the tenant only if nobody can choose it",
                 "Leave it out; finops source policy TENANT/SOURCE shows the one that was made",
             )
 
 
-def _absolute(location: str, path: Path) -> str:
-    if not location or "://" in location:
-        return location.rstrip("/")
-    try:
-        return str((path.parent / Path(location).expanduser()).resolve())
-    except (ValueError, RuntimeError, OSError) as error:
-        raise RegistryError(f"{path}: location {location!r} is no path ({error})") from error
-
-
-_PARSERS: dict[str, Callable[[Any], Any]] = {
-    "file": _File.model_validate,
-    "tenant": Tenant.model_validate,
-    "source": parse_source,
-    "project": Project.model_validate,
-}
-
-
-def _parse(kind: str, raw: Any, where: str) -> Any:
-    name = f" {raw['name']!r}" if isinstance(raw, dict) and "name" in raw else ""
-    label = f"{kind}{name}"
-    try:
-        return _PARSERS[kind](raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or label
-        raise RegistryError(
-            f"{where}: {label}: {field} is {first['input']!r}", first["msg"]
-        ) from error
-    except RegistryError as error:
-        raise RegistryError(f"{where}: {error.found}", error.expected, error.cure) from error
-
-
-def _parse_all(kind: str, raw: Any, where: str) -> list[Any]:
-    if not isinstance(raw or [], list):
-        raise RegistryError(f"{where}: {kind}s is {raw!r}", f"a list of {kind}s")
-    nouns = [_parse(kind, one, where) for one in raw or []]
-    names = [noun.name for noun in nouns]
+def _check_unique(kind: str, names: list[str], place: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise RegistryError(f"{where}: {kind} {name} is declared twice", "one entry")
-    return nouns
+            raise RegistryError(f"{place}: {kind} {name} is declared twice", "one entry")
+
+
+def _resolve_location(source: Source, path: Path) -> Source:
+    """The source with its folder as an absolute path, seen from the folder of the file."""
+    location = source.location
+    if not location:
+        return source
+    if "://" in location:
+        return source.model_copy(update={"location": location.rstrip("/")})
+    try:
+        folder = (path.parent / Path(location).expanduser()).resolve()
+    except (ValueError, RuntimeError, OSError) as error:
+        raise RegistryError(
+            f"{path}: location {location!r} is not a path ({error})", "a folder or a URL"
+        ) from error
+    return source.model_copy(update={"location": str(folder)})
+
+
+def _validate(kind: type[T], raw: object, place: str) -> T:
+    """Validate plain data as a noun.
+
+    Raises:
+        RegistryError: it breaks a rule; the message names the file, the noun and the field.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(raw)
+    except ValidationError as error:
+        raise _refusal(error, raw, place) from error
+    except RegistryError as error:
+        raise RegistryError(f"{place}: {error.found}", error.expected, error.cure) from error
+
+
+def _refusal(error: ValidationError, raw: object, place: str) -> RegistryError:
+    """Describe the first rule that plain data breaks."""
+    first = error.errors()[0]
+    field = f"{place}: {_describe_field(raw, first['loc'])}"
+    match first["type"]:
+        case "missing":
+            return RegistryError(f"{field} is missing", "a value for it")
+        case "extra_forbidden":
+            return RegistryError(
+                f"{field} is {first['input']!r}, but there is no such field",
+                cure="Correct its name or leave it out",
+            )
+        case _:
+            expected = first["msg"].removeprefix("Input should be ")
+            return RegistryError(f"{field} is {first['input']!r}", expected)
+
+
+def _describe_field(raw: object, path: tuple[int | str, ...]) -> str:
+    """Describe where a field is: `source 'payer': format` for ("sources", 0, "format")."""
+    match path:
+        case ():
+            return "the file"
+        case (("sources" | "projects") as nouns, int(index), *fields) if isinstance(raw, dict):
+            entry = raw[nouns][index]
+            name = f" {entry['name']!r}" if isinstance(entry, dict) and "name" in entry else ""
+            label = f"{nouns.removesuffix('s')}{name or f' {index + 1}'}"
+            names = [str(field) for field in fields if field not in _KINDS]
+            return ": ".join(filter(None, (label, ".".join(names))))
+        case _:
+            return ".".join(str(part) for part in path if part not in _KINDS)
 
 
 def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
@@ -146,7 +186,10 @@ def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
 
 
 def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
-    """One tenant with the declarations of another laid over it, and the changes in words.
+    """Lay the declarations of one tenant over another.
+
+    Returns:
+        The merged tenant, and one line for each change.
 
     Raises:
         RegistryError: the merged tenant breaks a rule.
@@ -155,9 +198,9 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     display_name = new.display_name or old.display_name
     if display_name != old.display_name:
         lines.append(f"~ tenant {new.name}: display_name {old.display_name!r} -> {display_name!r}")
-    claims_kept = tuple(_keep_claims(old, project) for project in new.projects)
-    sources = _lay_over("source", new.name, old.sources, new.sources, lines)
-    projects = _lay_over("project", new.name, old.projects, claims_kept, lines)
+    declared_projects = tuple(_keep_claims(old, project) for project in new.projects)
+    sources, source_lines = _merge_nouns(new.name, old.sources, new.sources)
+    projects, project_lines = _merge_nouns(new.name, old.projects, declared_projects)
     merged = Tenant(
         name=new.name,
         display_name=display_name,
@@ -165,7 +208,7 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
         sources=sources,
         projects=projects,
     )
-    return merged, lines
+    return merged, [*lines, *source_lines, *project_lines]
 
 
 def _keep_claims(old: Tenant, project: Project) -> Project:
@@ -173,55 +216,63 @@ def _keep_claims(old: Tenant, project: Project) -> Project:
     stored = next((p for p in old.projects if p.name == project.name), None)
     if stored is None:
         return project
-    named = {claim.id for claim in project.accounts}
-    kept = [claim for claim in stored.accounts if claim.id not in named]
+    declared = {claim.id for claim in project.accounts}
+    stored_claims = [claim for claim in stored.accounts if claim.id not in declared]
     claims = sorted(
-        [*kept, *project.accounts], key=lambda c: (c.id, str(c.from_day or ""), str(c.to_day or ""))
+        [*stored_claims, *project.accounts],
+        key=lambda c: (c.id, str(c.from_day or ""), str(c.to_day or "")),
     )
     return project.model_copy(update={"accounts": tuple(claims)})
 
 
-def _lay_over(
-    kind: str, tenant: str, old: tuple[Noun, ...], new: tuple[Noun, ...], lines: list[str]
-) -> tuple[Noun, ...]:
+def _merge_nouns(
+    tenant: str, old: tuple[Noun, ...], new: tuple[Noun, ...]
+) -> tuple[tuple[Noun, ...], list[str]]:
+    """All sources or projects of a tenant by name, and one line for each change."""
     nouns = {noun.name: noun for noun in old}
-    for noun in new:
-        before = nouns.get(noun.name)
-        if before is not None:  # what is not said of it stays, too
-            said = {field: getattr(noun, field) for field in noun.model_fields_set}
-            noun = _changed(kind, before, said)
-        nouns[noun.name] = noun
+    lines: list[str] = []
+    for declared in new:
+        label = f"{_noun_of(declared)} {tenant}/{declared.name}"
+        before = nouns.get(declared.name)
         if before is None:
-            lines.append(f"+ {kind} {tenant}/{noun.name}")
+            nouns[declared.name] = declared
+            lines.append(f"+ {label}")
         else:
-            lines += [
-                f"~ {kind} {tenant}/{noun.name}: {text}" for text in _differences(before, noun)
-            ]
-    return tuple(nouns[name] for name in sorted(nouns))
+            after = nouns[declared.name] = _merge_noun(before, declared)
+            lines += [f"~ {label}: {text}" for text in _list_differences(before, after)]
+    return tuple(nouns[name] for name in sorted(nouns)), lines
 
 
-def _changed(kind: str, before: Noun, said: dict[str, Any]) -> Noun:
-    """The noun with some fields said anew, and its rules checked again."""
-    fields = {field: getattr(before, field) for field in type(before).model_fields}
-    changed: Noun = _parse(kind, fields | said, f"{kind} {before.name}")
-    return changed
+def _merge_noun(before: Noun, declared: Noun) -> Noun:
+    """The stored noun with the fields that are declared; its rules are checked again."""
+    stored = {field: getattr(before, field) for field in type(before).model_fields}
+    fields = {field: getattr(declared, field) for field in declared.model_fields_set}
+    # Adding or removing a location may make it a source of another kind.
+    kind: Any = DeclaredSource if isinstance(before, Source) else Project
+    merged: Noun = _validate(kind, stored | fields, f"{_noun_of(before)} {before.name}")
+    return merged
 
 
-def _differences(before: BaseModel, after: BaseModel) -> list[str]:
-    changed = []
-    for field in type(after).model_fields:
-        one, other = getattr(before, field), getattr(after, field)
-        if field == "accounts":
-            one = tuple(sorted(f"{c.id} ({c.days})" for c in one))
-            other = tuple(sorted(f"{c.id} ({c.days})" for c in other))
-        elif field == "sources":
-            one, other = tuple(sorted(one)), tuple(sorted(other))
-        if one != other:
-            changed.append(f"{field} {_words(one)} -> {_words(other)}")
-    return changed
+def _noun_of(noun: Source | Project) -> str:
+    return "source" if isinstance(noun, Source) else "project"
 
 
-def _words(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(value) or "(none)"
-    return str(value) or "(none)"
+def _list_differences(before: BaseModel, after: BaseModel) -> list[str]:
+    """One text for each field that differs: `format focus -> cur-2.0`."""
+    values = [
+        (field, _comparable(before, field), _comparable(after, field))
+        for field in type(after).model_fields
+    ]
+    return [f"{field} {_format(old)} -> {_format(new)}" for field, old, new in values if old != new]
+
+
+def _comparable(noun: BaseModel, field: str) -> object:
+    """The value of a field without the order in which its parts were declared."""
+    value = getattr(noun, field)
+    if field == "accounts":
+        return tuple(sorted(f"{claim.id} ({claim.days})" for claim in value))
+    return tuple(sorted(value)) if isinstance(value, tuple) else value
+
+
+def _format(value: object) -> str:
+    return (", ".join(value) if isinstance(value, tuple) else str(value)) or "(none)"

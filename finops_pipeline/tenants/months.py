@@ -1,6 +1,6 @@
 """Billing periods as text: `YYYY-MM`, a safe path segment and partition key.
 
-Put here: arithmetic on billing periods. Keep out: what the present month is (clock.py).
+Put here: arithmetic on billing periods. Keep out: which month it is now (clock.py).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def end_day(month: str) -> date:
 
 
 def closed_from(month: str) -> date:
-    """The day from which AWS changes a billing period no more, as a rule."""
+    """The day from which AWS, as a rule, no longer changes a billing period."""
     return end_day(month) + RESTATED_FOR
 
 
@@ -61,5 +61,5 @@ def months_between(first: str, last: str) -> list[str]:
 
 
 def month_of(day: date) -> str:
-    """The billing period that holds a day."""
+    """The billing period that contains a day."""
     return f"{day.year:04d}-{day.month:02d}"

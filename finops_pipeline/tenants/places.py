@@ -1,7 +1,7 @@
-"""Where bills lie and by which role they are reached: their grammar, and when two are one place.
+"""Locations of bills and the roles that reach them: their grammar, and when two are the same.
 
-Put here: spelling and comparing of locations, role ARNs, endpoints. Keep out: reaching them
-(sources/aws.py, sources/s3.py), and which tenants there are (registry.py).
+Put here: checking and comparing locations, role ARNs and endpoints. Keep out: reaching them
+(sources), and which tenants there are (registry.py).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PROFILE = re.compile(r"[\w .:@/+=,-]{1,128}", re.A)
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _ALIAS = ("-s3alias", "--ol-s3", ".mrap")
-"""Endings that AWS keeps for other names of a bucket: which one they lead to, nobody can see."""
+"""Endings that AWS reserves for aliases of buckets: nobody can see which bucket they lead to."""
 
 _OF_SERVICE = re.compile(
     rf"((bucket\.)?vpce-[a-z0-9-]+\.(s3|ce)\.{_REGION.pattern}\.vpce"
     rf"|(s3|s3-fips|s3-accelerate|ce|ce-fips)(\.dualstack)?(\.{_REGION.pattern})?"
     rf"|s3-{_REGION.pattern})\.(amazonaws\.com(\.cn)?|api\.aws)"
 )
-"""Hosts of AWS that are a service's own. One with a bucket before it would change what
+"""Hosts that belong to a service of AWS. A host that begins with a bucket's name would change what
 `s3://bucket` means."""
 
 _LOOPBACK = {"127.0.0.1", "::1", "0.0.0.0"}
@@ -80,7 +80,7 @@ def check_endpoint(endpoint_url: str) -> str:
     """Return the endpoint of an S3-compatible store without a `/` at its end.
 
     Raises:
-        RegistryError: it is no http(s) URL of a host.
+        RegistryError: it is not an http(s) URL of a host.
     """
     if not endpoint_url:
         return ""
@@ -103,10 +103,10 @@ def check_endpoint(endpoint_url: str) -> str:
 
 
 def check_word(field: str, text: str) -> str:
-    """Return a profile's or region's name when it can be one; empty stays empty.
+    """Return the name of a profile or region when it is well formed; empty stays empty.
 
     Raises:
-        RegistryError: it cannot.
+        RegistryError: it is not.
     """
     pattern, like = (_REGION, "us-east-1") if field == "region" else (_PROFILE, "a profile's name")
     if text and not pattern.fullmatch(text):
@@ -115,7 +115,7 @@ def check_word(field: str, text: str) -> str:
 
 
 def is_s3(location: str) -> bool:
-    """Whether a location is a place in S3 or a store like it."""
+    """Whether a location is in S3 or in an S3-compatible store."""
     return location.startswith(S3)
 
 
@@ -125,12 +125,12 @@ def bucket_and_prefix(location: str) -> tuple[str, str]:
     An empty segment is kept: AWS writes `s3://bucket//report` for reports without a prefix.
 
     Raises:
-        RegistryError: not a bucket's name, or a prefix that is no plain path.
+        RegistryError: the bucket's name or the prefix is not well formed.
     """
     bucket, _, prefix = location.removeprefix(S3).partition("/")
     if not is_s3(location) or not _BUCKET.fullmatch(bucket) or ".." in bucket:
         raise RegistryError(
-            f"location {location[:200]!r} names no bucket",
+            f"location {location[:200]!r} does not name a bucket",
             "s3://bucket/prefix of the report",
             "Copy the S3 URI of the report's folder from the S3 console",
         )
@@ -150,10 +150,10 @@ def bucket_and_prefix(location: str) -> tuple[str, str]:
 
 
 def check_location(location: str) -> str:
-    """Return a location without a `/` at its end, its grammar checked where it is in S3.
+    """Return a location without a `/` at its end; the grammar of one in S3 is checked.
 
     Raises:
-        RegistryError: a place in S3 that is spelled wrongly.
+        RegistryError: a location in S3 that is not well formed.
     """
     if not is_s3(location):
         return location
@@ -163,22 +163,22 @@ def check_location(location: str) -> str:
 
 @dataclass(frozen=True)
 class Place:
-    """A location in one spelling: the store (empty: this machine) and the path's segments."""
+    """A location in its canonical spelling: the store (empty: this machine) and path segments."""
 
     store: str
     segments: tuple[str, ...]
 
     def overlaps(self, other: Place) -> bool:
-        """Whether one lies in the other, or both are the same."""
+        """Whether both are the same or one of them contains the other."""
         length = min(len(self.segments), len(other.segments))
         same = self.segments[:length] == other.segments[:length]
         return self.store == other.store and same
 
 
 def place_of(location: str, endpoint_url: str = "") -> Place:
-    """The place of a location, links of this machine resolved (`file:///a/../b` is `/b`).
+    """The place of a location; links on this machine are resolved (`file:///a/../b` is `/b`).
 
-    `s3://b/acme` and `s3://b/acme-evil` do not overlap: segments are compared, not letters.
+    `s3://b/acme` and `s3://b/acme-evil` do not overlap: segments are compared, not characters.
     """
     if is_s3(location):
         bucket, prefix = bucket_and_prefix(location)
@@ -189,17 +189,17 @@ def place_of(location: str, endpoint_url: str = "") -> Place:
     return Place("", Path(location.removeprefix("file://")).resolve().parts)
 
 
-def explorer_place(endpoint_url: str, role_arn: str, profile: str) -> Place:
-    """What Cost Explorer answers for at an endpoint: the account of the credentials, whole."""
+def cost_explorer_place(endpoint_url: str, role_arn: str, profile: str) -> Place:
+    """The place of Cost Explorer's answers: the whole account of the credentials."""
     account = role_account(role_arn)
-    whose = ("role", account) if account else ("profile", profile or "default")
-    return Place(f"cost explorer of {_store(endpoint_url)}", whose)
+    owner = ("role", account) if account else ("profile", profile or "default")
+    return Place(f"cost explorer of {_store(endpoint_url)}", owner)
 
 
 def _store(endpoint_url: str) -> str:
-    """One word for a store: AWS has many endpoints, and all of them lead to the same buckets.
+    """The canonical name of a store: all endpoints of AWS lead to the same buckets.
 
-    So do http and https of one host, and the names that a machine has for itself.
+    So do http and https of the same host, and all names of this machine.
     """
     parts = urlsplit(endpoint_url)
     host = (parts.hostname or "").rstrip(".")
@@ -210,6 +210,6 @@ def _store(endpoint_url: str) -> str:
 
 
 def is_amazon(endpoint_url: str) -> bool:
-    """Whether an endpoint is one of AWS's own (a VPC endpoint, another region)."""
+    """Whether an endpoint belongs to AWS (also a VPC endpoint or another region's)."""
     host = (urlsplit(endpoint_url).hostname or "").rstrip(".")
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))

@@ -1,7 +1,11 @@
-"""Where tenants are written down: a SQLAlchemy database (SQLite file by default).
+"""The registry of tenants: a SQL database, by default a SQLite file.
 
-Put here: reading and writing whole tenants in one transaction, and the rules that hold
-between tenants. Keep out: the declared form (declare.py), rules inside one tenant (model.py).
+Put here: its tables, reading and writing whole tenants in one transaction, and the rules that hold
+between tenants. Keep out: the declared form (declare.py), rules inside one tenant (model.py), what
+leads from one schema version to the next (migrations).
+
+Whoever changes a table adds a version: a file in migrations/versions and its id in `SCHEMA`. A
+registry of an older version is read as it is; the next `save` upgrades it.
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ from typing import Any
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
+from finops_pipeline.database.engine import begin_write, open_engine
+from finops_pipeline.database.versions import Schema
 from finops_pipeline.errors import RegistryError, Unknown
 from finops_pipeline.tenants.model import (
     REACH,
@@ -73,20 +79,29 @@ _project_accounts = sa.Table(
     sa.Column("from_day", sa.Date),
     sa.Column("to_day", sa.Date),
 )
+SCHEMA = Schema(
+    name="registry",
+    tables=_meta,
+    migrations=Path(__file__).parent / "migrations",
+    versions=("0001",),
+    refusal=RegistryError,
+)
 _OF_TENANT = (_project_accounts, _project_sources, _projects, _sources, _tenants)
 
 
 class Registry:
     """Tenants with their sources and projects, stored whole.
 
+    Every method raises RegistryError when a newer version of finops_pipeline wrote the registry.
+
     Args:
-        url: SQLAlchemy URL. Reading a registry that is not there yet finds no tenants and
-            makes nothing; the first `save` makes it.
+        url: SQLAlchemy URL. A registry that does not exist yet has no tenants when it is read; the
+            first `save` creates it.
     """
 
     def __init__(self, url: str) -> None:
         self._url = sa.make_url(url)
-        self._engine = sa.create_engine(self._url, poolclass=sa.NullPool)
+        self._engine = open_engine(self._url)
 
     @property
     def _file(self) -> Path | None:
@@ -100,6 +115,7 @@ class Registry:
             yield None
             return
         with self._engine.connect() as db:
+            SCHEMA.check_version(db)
             yield db if sa.inspect(db).has_table("tenants") else None
 
     def names(self) -> list[str]:
@@ -118,7 +134,7 @@ class Registry:
         """One tenant.
 
         Raises:
-            Unknown: there is none of that name (said alike for names of others).
+            Unknown: there is no tenant of that name; the message is the same for every name.
         """
         check_name("tenant", name)
         with self._reading() as db:
@@ -132,14 +148,14 @@ class Registry:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other processes from changing the registry: around reading, merging and saving.
+        """Keep other processes from changing the registry while one reads, merges and saves.
 
-        Two `finops apply` at the same moment would else both merge into what was there before
-        them, and the later one undo the earlier. Only for a SQLite file; a database server's
-        registry is changed by one operator at a time.
+        Otherwise two `finops apply` at the same moment would both merge into the older state, and
+        the later one would undo the earlier. Only for a SQLite file; a registry on a database
+        server is changed by one operator at a time.
 
         Raises:
-            RegistryError: another process kept it for half a minute.
+            RegistryError: another process held the lock for half a minute.
         """
         if self._file is None:
             yield
@@ -164,14 +180,13 @@ class Registry:
         A tenant that is new gets its external id here; one that has one keeps it.
 
         Raises:
-            RegistryError: a location or role's account is already another tenant's, or an
-                external id is not the one that was made here.
+            RegistryError: a location or the account of a role already belongs to another tenant,
+                or an external id is not the one that the registry made. Nothing is changed.
         """
         if self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-        with self._engine.begin() as db:
-            _meta.create_all(db)
-            _add_columns(db)
+        with begin_write(self._engine) as db:
+            SCHEMA.prepare(db)
             for tenant in tenants:
                 external_id = _external_id(db, tenant)
                 _delete(db, tenant.name)
@@ -184,8 +199,9 @@ class Registry:
 
 def _load(db: sa.Connection, name: str) -> Tenant:
     def rows(table: sa.Table) -> list[Any]:
-        shown = _there(db, table)
-        return list(db.execute(sa.select(*shown).where(table.c.tenant == name).order_by(*shown)))
+        columns = _present_columns(db, table)
+        query = sa.select(*columns).where(table.c.tenant == name).order_by(*columns)
+        return list(db.execute(query))
 
     head = rows(_tenants)[0]
     reads, claims = rows(_project_sources), rows(_project_accounts)
@@ -220,34 +236,19 @@ def _source(row: Any) -> Source:
     return parse_source(fields)
 
 
-def _there(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
-    """The columns of a table that its database has; an older registry lacks some."""
+def _present_columns(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
+    """The columns of a table that the database has; an older registry lacks some."""
     names = {column["name"] for column in sa.inspect(db).get_columns(table.name)}
     return [column for column in table.c if column.name in names]
 
 
-def _add_columns(db: sa.Connection) -> None:
-    """Bring a registry of an earlier version up to date: new columns, and the external ids."""
-    for table in (_tenants, _sources):
-        there = _there(db, table)
-        for column in table.c:
-            if column not in there:
-                name = db.dialect.identifier_preparer.quote(column.name)
-                db.execute(
-                    sa.text(f"alter table {table.name} add column {name} text not null default ''")
-                )
-    for name in list(db.scalars(sa.select(_tenants.c.tenant).where(_tenants.c.external_id == ""))):
-        made = {"external_id": str(uuid.uuid4())}
-        db.execute(sa.update(_tenants).where(_tenants.c.tenant == name).values(made))
-
-
 def _external_id(db: sa.Connection, tenant: Tenant) -> str:
-    """The id that roles of a tenant ask for: what is stored, else a new one; never a given one."""
+    """The external id of a tenant's roles: the stored one or a new one, never a declared one."""
     stored = db.scalar(sa.select(_tenants.c.external_id).where(_tenants.c.tenant == tenant.name))
     if tenant.external_id not in {"", stored}:
         raise RegistryError(
-            f"tenant {tenant.name} is given an external id",
-            "none: the registry makes it, and it never changes",
+            f"tenant {tenant.name} is declared with an external id",
+            "no external id: the registry makes it, and it never changes",
         )
     return str(stored or uuid.uuid4())
 
@@ -259,49 +260,52 @@ def _delete(db: sa.Connection, name: str) -> None:
 
 def _insert(db: sa.Connection, tenant: Tenant) -> None:
     key = {"tenant": tenant.name}
-    words = {"display_name": tenant.display_name, "external_id": tenant.external_id}
-    db.execute(sa.insert(_tenants), {**key, **words})
+    labels = {"display_name": tenant.display_name, "external_id": tenant.external_id}
+    db.execute(sa.insert(_tenants), {**key, **labels})
     for source in tenant.sources:
         row = {"source": source.name, "format": source.format.value, "location": source.location}
         reach = {field: getattr(source, field) for field in REACH}
         db.execute(sa.insert(_sources), {**key, **row, **reach})
     for project in tenant.projects:
-        named = {**key, "project": project.name}
-        words = {
+        project_key = {**key, "project": project.name}
+        labels = {
             "display_name": project.display_name,
             "environment": project.environment,
             "business_unit": project.business_unit,
         }
-        db.execute(sa.insert(_projects), {**named, **words})
+        db.execute(sa.insert(_projects), {**project_key, **labels})
         for source_name in project.sources:
-            db.execute(sa.insert(_project_sources), {**named, "source": source_name})
+            db.execute(sa.insert(_project_sources), {**project_key, "source": source_name})
         for claim in project.accounts:
             days = {"from_day": claim.from_day, "to_day": claim.to_day}
-            db.execute(sa.insert(_project_accounts), {**named, "account_id": claim.id, **days})
+            db.execute(
+                sa.insert(_project_accounts), {**project_key, "account_id": claim.id, **days}
+            )
 
 
 def check_own(tenant: str, source: Source, everyone: Iterable[Tenant]) -> None:
-    """See that no other tenant reads a source's place, or the account of its role.
+    """Check that no other tenant reads a source's location or uses the account of its role.
 
-    One folder of bills feeds one tenant: else `unassigned` would show others' accounts.
+    A folder of bills belongs to one tenant: otherwise `unassigned` would show the accounts of
+    another one.
 
     Raises:
-        RegistryError: another does; the message does not say who.
+        RegistryError: another tenant does; the message does not name it.
     """
-    what = f"source {tenant}/{source.name}"
+    label = f"source {tenant}/{source.name}"
     for other in everyone:
-        for theirs in other.sources if other.name != tenant else ():
-            if any(a.overlaps(b) for a in source.places for b in theirs.places):
+        for other_source in other.sources if other.name != tenant else ():
+            if any(a.overlaps(b) for a in source.places for b in other_source.places):
                 reads = source.location or "Cost Explorer with these credentials"
                 raise RegistryError(
-                    f"{what} reads {reads}, which is a location of another tenant, not its own",
+                    f"{label} reads {reads}, which is a location of another tenant, not its own",
                     "a place that only one tenant reads",
                     "Correct the location; one export never feeds two tenants",
                 )
             account = role_account(source.role_arn)
-            if account and account == role_account(theirs.role_arn):
+            if account and account == role_account(other_source.role_arn):
                 raise RegistryError(
-                    f"{what} uses a role of account {account}, which is another tenant's",
+                    f"{label} uses a role of account {account}, which is another tenant's",
                     "a role in an account of this tenant",
                     "Correct role_arn; the roles of one account serve one tenant",
                 )

@@ -10,7 +10,7 @@ read (sources), how its deliveries land (landing), how they become charges (focu
     cost-explorer   API endpoint       CostExplorerApiSource    cost-explorer-api
     cost-explorer   none               CostExplorerCsvSource    cost-explorer-csv
 
-A new kind needs a SourceKind, a class that is part of `_ANY_SOURCE`, and an entry in each
+A new kind needs a SourceKind, a class that is part of `DeclaredSource`, and an entry in each
 table of source kinds; tests/test_source_kinds.py lists those tables and fails until it has them.
 """
 
@@ -40,7 +40,7 @@ from finops_pipeline.tenants.places import (
     check_location,
     check_role,
     check_word,
-    explorer_place,
+    cost_explorer_place,
     is_s3,
     place_of,
 )
@@ -202,7 +202,7 @@ class CostExplorerApiSource(Source):
     @property
     def places(self) -> list[Place]:
         """The account whose costs its credentials may ask for."""
-        return [explorer_place(self.service_endpoint, self.role_arn, self.profile)]
+        return [cost_explorer_place(self.service_endpoint, self.role_arn, self.profile)]
 
 
 class CostExplorerCsvSource(Source):
@@ -252,17 +252,17 @@ def _kind_of(declaration: Any) -> SourceKind:
     return SourceKind(format.value)
 
 
-_ANY_SOURCE: TypeAdapter[Source] = TypeAdapter(
-    Annotated[
-        Annotated[LegacyCurSource, Tag(SourceKind.LEGACY_CUR)]
-        | Annotated[Cur2Source, Tag(SourceKind.CUR_2)]
-        | Annotated[FocusSource, Tag(SourceKind.FOCUS)]
-        | Annotated[CostExplorerApiSource, Tag(SourceKind.COST_EXPLORER_API)]
-        | Annotated[CostExplorerCsvSource, Tag(SourceKind.COST_EXPLORER_CSV)],
-        Discriminator(_kind_of),
-    ]
-)
-"""The union of all kinds, told apart by format and by whether there is a location."""
+DeclaredSource = Annotated[
+    Annotated[LegacyCurSource, Tag(SourceKind.LEGACY_CUR)]
+    | Annotated[Cur2Source, Tag(SourceKind.CUR_2)]
+    | Annotated[FocusSource, Tag(SourceKind.FOCUS)]
+    | Annotated[CostExplorerApiSource, Tag(SourceKind.COST_EXPLORER_API)]
+    | Annotated[CostExplorerCsvSource, Tag(SourceKind.COST_EXPLORER_CSV)],
+    Discriminator(_kind_of),
+]
+"""The union of all kinds, distinguished by format and by whether there is a location."""
+
+_ANY_SOURCE: TypeAdapter[Source] = TypeAdapter(DeclaredSource)
 
 BILL_KINDS = (SourceKind.LEGACY_CUR, SourceKind.CUR_2, SourceKind.FOCUS)
 """The kinds that deliver bills; tables of source kinds often treat them alike."""

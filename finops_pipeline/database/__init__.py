@@ -1,0 +1,5 @@
+"""What the registry and the ledgers share as SQL databases.
+
+Put here: opening a database, its schema version, running its migrations. Keep out: tables,
+migrations and records of a particular database (tenants, ledger).
+"""

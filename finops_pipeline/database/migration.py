@@ -1,0 +1,52 @@
+"""Run the Alembic migrations of a database, in order, within the transaction of the caller.
+
+Put here: whatever needs Alembic. Keep out: what is needed to read a database (versions.py); nothing
+may import this module but versions.py, when a database is older than the code.
+
+A migration is a file in the folder `versions` with `revision`, `down_revision` and a function
+`upgrade(op)`. It receives its operations as an argument and not from `alembic.op`, which is one per
+process: two threads may upgrade the ledgers of two tenants.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+
+def upgrade(db: sa.Connection, migrations: Path) -> None:
+    """Run all migrations that a database lacks, and store the version that it then has.
+
+    Args:
+        db: a connection in a transaction, of a database that is not newer than this code.
+        migrations: the folder that holds `versions`.
+    """
+    scripts = ScriptDirectory(str(migrations))
+    context = MigrationContext.configure(connection=db)
+    operations = Operations(context)
+    missing = list(scripts.iterate_revisions("head", context.get_current_revision() or "base"))
+    for script in reversed(missing):
+        script.module.upgrade(operations)
+        context.stamp(scripts, script.revision)
+
+
+def create_missing(op: Operations, tables: sa.MetaData) -> None:
+    """Create the tables and add the columns that a database lacks; what it has stays as it is.
+
+    For databases of before versions were stored, which may lack any of them. A column that is
+    added needs a `server_default` or has to accept null.
+    """
+    db = op.get_bind()
+    for table in tables.sorted_tables:
+        inspector = sa.inspect(db)
+        if not inspector.has_table(table.name):
+            table.create(db)
+            continue
+        present = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in present:
+                op.add_column(table.name, column)

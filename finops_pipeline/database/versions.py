@@ -1,0 +1,95 @@
+"""The schema version of a database: stored when it is made, checked whenever it is used.
+
+Put here: reading and checking versions, and deciding whether to create or to upgrade. Keep out:
+running migrations (migration.py, which alone imports Alembic) and the tables themselves.
+
+The version stands where Alembic keeps it, in the table `alembic_version`. A database without this
+table is empty or was written before versions were stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from finops_pipeline.errors import Terminal
+
+VERSIONS = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), primary_key=True),
+)
+"""As Alembic itself makes it."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The tables of one kind of database as this code knows them, and their versions.
+
+    Attributes:
+        name: what a database of this kind is called in messages, such as `ledger`.
+        tables: the tables of the newest version.
+        migrations: the folder of Alembic scripts that lead from version to version.
+        versions: ids of all versions, the oldest first.
+        refusal: the error that a database of a newer version raises.
+    """
+
+    name: str
+    tables: sa.MetaData
+    migrations: Path
+    versions: tuple[str, ...]
+    refusal: type[Terminal]
+
+    @property
+    def newest(self) -> str:
+        """The version that this code writes."""
+        return self.versions[-1]
+
+    def check_version(self, db: sa.Connection) -> str | None:
+        """Read the version of a database without changing it; None when none is stored.
+
+        Raises:
+            Terminal: `refusal`, when the version is not one that this code knows.
+        """
+        if not sa.inspect(db).has_table(VERSIONS.name):
+            return None
+        stored = sorted(db.scalars(sa.select(VERSIONS.c.version_num)))
+        if not stored:
+            return None
+        if stored[-1] not in self.versions or len(stored) > 1:
+            raise self.refusal(
+                f"the {self.name} {_place(db.engine.url)} has schema version {', '.join(stored)}",
+                f"at most version {self.newest}, the newest that this finops_pipeline knows",
+                "Install the newer finops_pipeline that wrote it; nothing was changed",
+            )
+        return str(stored[0])
+
+    def prepare(self, db: sa.Connection) -> None:
+        """Bring a database to the newest version, within the transaction of the caller.
+
+        Raises:
+            Terminal: `refusal`, when the database is of a newer version.
+        """
+        version = self.check_version(db)
+        if version == self.newest:
+            return
+        if version is None and not self._is_in_use(db):
+            self.tables.create_all(db)
+            VERSIONS.create(db, checkfirst=True)
+            db.execute(sa.insert(VERSIONS), {"version_num": self.newest})
+            return
+        # Importing Alembic takes about as long as importing SQLAlchemy (0.2 s), and Mako and
+        # Postgres's dialect with it: not for every query, only when something is to be upgraded.
+        import_module("finops_pipeline.database.migration").upgrade(db, self.migrations)
+
+    def _is_in_use(self, db: sa.Connection) -> bool:
+        return not set(self.tables.tables).isdisjoint(sa.inspect(db).get_table_names())
+
+
+def _place(url: sa.URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return url.render_as_string(hide_password=True)

@@ -1,0 +1,5 @@
+"""The migrations of the registry. Alembic reads their files; nothing imports them.
+
+Put here: the folder `versions`, one file for each schema version. Keep out: how they are run
+(database/migration.py).
+"""
