@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from finops_pipeline.application.ingest import ingest_files
-from finops_pipeline.errors import NotTrue
+from finops_pipeline.errors import IntegrityCheckFailed
 from finops_pipeline.focus import month_pass as month
 from finops_pipeline.lake import files, publish
 from finops_pipeline.lake.layout import COSTS
@@ -217,7 +217,7 @@ def test_staged_files_removed_by_hand_are_missed(
     assert interrupted(two, bill, 1, KeyboardInterrupt)
     folder = two.folder("acme")
     files.clear_folder(folder / ".staging")
-    with pytest.raises(NotTrue, match=r"removed from .*landing/source=payer") as told:
+    with pytest.raises(IntegrityCheckFailed, match=r"removed from .*landing/source=payer") as told:
         two.ingest("acme")
     for name in told.value.found.split(": ", 1)[1].split(", "):
         (folder / name).unlink()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from finops_pipeline import clock
-from finops_pipeline.errors import NotTrue
+from finops_pipeline.errors import IntegrityCheckFailed
 from finops_pipeline.focus.conversion import conversion_mark, prepare
 from finops_pipeline.focus.month_pass import MonthPass
 from finops_pipeline.lake.duck import Limits, scratch_connection
@@ -49,7 +49,8 @@ def conform(
         tenant: as the registry has it now.
 
     Raises:
-        NotTrue: a partition does not add up to its part of the bill, or its landing is gone.
+        IntegrityCheckFailed: a partition does not equal its part of the bill, or its landing
+            is gone.
     """
     known = publication.partitions(COSTS, month)
     deliveries = publication.ledger.deliveries(month=month)
@@ -114,14 +115,14 @@ def _check_whole(
     """Where all readers of a source are built: each of its rows is one project's, and only one's.
 
     Raises:
-        NotTrue: a row was given to no project, or to two.
+        IntegrityCheckFailed: a row was given to no project, or to two.
     """
     names = {project.name for project, _ in due}
     for delivery in deliveries:
         readers = {p.name for p in tenant.all_projects if delivery.source in tenant.sources_of(p)}
         given = sum(work.rows.get(delivery.source, 0) for work in passes)
         if readers and readers <= names and given != delivery.rows_kept:
-            raise NotTrue(
+            raise IntegrityCheckFailed(
                 f"{tenant.name}/{delivery.source} {delivery.billing_period} landed"
                 f" {delivery.rows_kept} rows, its projects were given {given}",
                 "every row in exactly one project",

@@ -14,7 +14,7 @@ from typing import Any
 
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.focus import CHARGE
-from finops_pipeline.errors import NotTrue
+from finops_pipeline.errors import IntegrityCheckFailed
 from finops_pipeline.focus.conformance import findings_of
 from finops_pipeline.focus.conversion import sql_text
 from finops_pipeline.focus.landed_bill import LandedBill, landed_bill
@@ -76,7 +76,8 @@ class MonthPass:
         `findings` the rules of conformance that each project's charges break.
 
         Raises:
-            NotTrue: a partition does not add up to its part of the bill, or a landing is gone.
+            IntegrityCheckFailed: a partition does not equal its part of the bill, or a landing is
+                gone.
         """
         charges = []
         for source, delivery in sorted(self._deliveries.items()):
@@ -115,11 +116,11 @@ class MonthPass:
         """Where a project's charges were written; None when it has none.
 
         Raises:
-            NotTrue: they are in several files, of which one would be published.
+            IntegrityCheckFailed: they are in several files, of which one would be published.
         """
         found = list((self._folder / f"project={project}").glob("*.parquet"))
         if len(found) > 1:
-            raise NotTrue(
+            raise IntegrityCheckFailed(
                 f"{self._tenant.name}/{project} {self._month} was written to {len(found)} files",
                 "one file for a project and month",
                 "Nothing was published; please report this",
@@ -166,7 +167,7 @@ class MonthPass:
     def _bill(self, connection: Connection, delivery: DeliveryRecord) -> LandedBill:
         path = self._publication.folder.partition(LANDING, delivery.source, self._month)
         if not path.exists():
-            raise NotTrue(
+            raise IntegrityCheckFailed(
                 f"the landing of {self._tenant.name}/{delivery.source} {self._month} is gone",
                 f"{delivery.rows_kept} rows in {path.name}",
                 "Bring the delivery in again; what was published of the month stays",
@@ -230,14 +231,14 @@ class MonthPass:
             bills = exact_sum(t["billed_cost"] for t in mine)
             off = exact_sum(self._nets[source, project, currency])
             if off:
-                raise NotTrue(
+                raise IntegrityCheckFailed(
                     f"{self._tenant.name}/{project} {self._month}: the net costs of {source}'s"
                     f" charges are {off:f} {currency} more than those of its lines",
                     "the same, to the last decimal",
                     "Nothing was published; please report this with the month's line items",
                 )
             if kept != lines or bills != billed:
-                raise NotTrue(
+                raise IntegrityCheckFailed(
                     f"{self._tenant.name}/{project} {self._month}: {source} has {lines} lines and"
                     f" bills {billed:f} {currency}, its charges are {kept} and bill {bills:f}",
                     "the same, to the last decimal",

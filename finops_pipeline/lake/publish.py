@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from finops_pipeline.errors import NotTrue, TenantBusy
+from finops_pipeline.errors import IntegrityCheckFailed, TenantBusy
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.ledger.bill_totals import BillTotal, Slice, bill_totalled, bill_totals_of
@@ -207,7 +207,7 @@ def recover(folder: TenantFolder, ledger: Ledger) -> None:
     """Make the moves that are committed and not yet made. The caller holds the lock.
 
     Raises:
-        NotTrue: staged files that the ledger speaks of were removed by a foreign hand.
+        IntegrityCheckFailed: staged files that the ledger speaks of were removed by a foreign hand.
     """
     moves = ledger.moves()
     _check_staged(folder, [(staged, final) for _, staged, final in moves if staged is not None])
@@ -238,7 +238,7 @@ def _check_staged(folder: TenantFolder, moves: list[tuple[str, str]]) -> None:
         and (folder.root / final).exists()
     ]
     if lost:
-        raise NotTrue(
+        raise IntegrityCheckFailed(
             f"{len(lost)} files that tenant {folder.tenant}'s ledger speaks of were removed from"
             f" {folder.staging} before they were put in place, so these may be older than it says:"
             f" {', '.join(sorted(lost)[:20])}",

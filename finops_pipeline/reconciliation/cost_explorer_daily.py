@@ -15,7 +15,7 @@ from typing import Any
 
 from finops_pipeline import clock
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY
-from finops_pipeline.errors import NotTrue
+from finops_pipeline.errors import IntegrityCheckFailed
 from finops_pipeline.lake.duck import (
     PARQUET,
     Connection,
@@ -49,7 +49,7 @@ def split(publication: Publication, tenant: Tenant, month: str, limits: Limits) 
     """Put a month's `cost_explorer_daily` of all projects on a publication, when out of date.
 
     Raises:
-        NotTrue: the projects do not add up to what landed, or its landing is gone.
+        IntegrityCheckFailed: the projects do not add up to what landed, or its landing is gone.
     """
     known = {name: record for (name, _), record in publication.partitions(EXPLORER, month).items()}
     deliveries = explorer_deliveries(publication.ledger.deliveries(month=month), month)
@@ -164,7 +164,7 @@ def _assigned(
         if not delivery.rows_kept:
             continue
         if not path.exists():
-            raise NotTrue(
+            raise IntegrityCheckFailed(
                 f"the landing of {tenant.name}/{delivery.source} {month} is gone",
                 f"{delivery.rows_kept} rows in {path.name}",
                 "Bring it in again; what was published of the month stays",
@@ -212,7 +212,7 @@ def _check(
                 if total["source"] == delivery.source
             )
             if split_up != landed or rows != delivery.rows_kept:
-                raise NotTrue(
+                raise IntegrityCheckFailed(
                     f"{tenant.name}/{delivery.source} {month} landed {delivery.rows_kept} rows of"
                     f" {landed:f} {currency}, its projects have {rows} of {split_up:f}",
                     "the same, to the last decimal",
