@@ -1,7 +1,8 @@
 """One pass over a month's landings: the costs partitions of several projects at once.
 
-Put here: running the conversions, one file per project, and the check that each adds up to its
-part of the bill. Keep out: which partitions are due (conform.py), rules of rows (sql/).
+Put here: running the conversions, one file per project, and the check that each equals its part of
+the bill. Keep out: which partitions are due (costs_partitions.py), rules of rows
+(sql/).
 
 Reads: landing   Writes: staged costs partitions
 """
@@ -25,8 +26,9 @@ from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.ledger.bill_totals import BillTotal
 from finops_pipeline.ledger.ledger import DeliveryRecord, Finding, ProjectTotal
+from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
 from finops_pipeline.money import exact_sum
-from finops_pipeline.tenants.model import Project, SourceFormat, Tenant
+from finops_pipeline.tenants.model import SourceFormat
 
 Totals = tuple[dict[str, Any], ...]
 
@@ -43,23 +45,18 @@ class MonthPass:
 
     Args:
         projects: those whose partitions are written; each keeps a row group in memory.
-        deliveries: what is landed of the month.
     """
 
     def __init__(
-        self,
-        publication: Publication,
-        tenant: Tenant,
-        projects: list[Project],
-        month: str,
-        deliveries: list[DeliveryRecord],
+        self, publication: Publication, plan: MonthPlan, projects: list[ProjectPlan]
     ) -> None:
         self._publication = publication
-        self._tenant = tenant
+        self._plan = plan
+        self._tenant = plan.tenant
         self._projects = projects
-        self._month = month
-        self._deliveries = {d.source: d for d in deliveries}
-        self._folder = publication.scratch(f"costs-{month}-{projects[0].name}")
+        self._month = plan.month
+        self._deliveries = {d.source: d for d in plan.deliveries}
+        self._folder = publication.scratch(f"costs-{plan.month}-{projects[0].name}")
         self.bills: dict[str, list[BillTotal]] = {}
         self.rows: dict[str, int] = {}
         self.totals: dict[str, Totals] = {}
@@ -81,7 +78,7 @@ class MonthPass:
         """
         charges = []
         for source, delivery in sorted(self._deliveries.items()):
-            readers = [p for p in self._projects if source in self._tenant.sources_of(p)]
+            readers = [project for project in self._projects if source in project.sources]
             if readers and delivery.rows_kept:
                 charges.append(self._charges_of(connection, readers, delivery))
         if not charges:
@@ -128,12 +125,12 @@ class MonthPass:
         return found[0] if found else None
 
     def _charges_of(
-        self, connection: Connection, readers: list[Project], delivery: DeliveryRecord
+        self, connection: Connection, readers: list[ProjectPlan], delivery: DeliveryRecord
     ) -> str:
         """SQL of one source's charges; notes what its rows come to (`bills`)."""
         bill = self._bill(connection, delivery)
         is_focus = bill.kind is SourceFormat.FOCUS
-        rows = owned_rows(self._tenant, readers, self._month, bill)
+        rows = owned_rows(self._plan, readers, bill)
         view = ident(f"rows of {bill.source}")
         said = (bill.columns, rows, bill.source, self._month, bill.empty)
         select = focus_rows(*said) if is_focus else line_items(*said, bill.keys, bill.in_units)

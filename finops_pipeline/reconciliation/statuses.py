@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_pipeline.lake import layout
-from finops_pipeline.ledger.claims import reclaimed
+from finops_pipeline.ledger.claims import is_reclaimed
 from finops_pipeline.ledger.ledger import (
     DeliveryRecord,
     Ledger,
@@ -20,6 +20,7 @@ from finops_pipeline.ledger.ledger import (
     Refusal,
     fewer_rows,
 )
+from finops_pipeline.ledger.month_plan import plan_month
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.reconciliation.comparisons import (
     BILLED,
@@ -31,9 +32,8 @@ from finops_pipeline.reconciliation.comparisons import (
     worst_first,
 )
 from finops_pipeline.reconciliation.cost_explorer_daily import (
+    days_fingerprint,
     explorer_cost,
-    explorer_deliveries,
-    split_mark,
 )
 from finops_pipeline.reconciliation.counterparts import Counterparts, may_change
 from finops_pipeline.reconciliation.schema_drift import drifts
@@ -246,7 +246,7 @@ def _of_explorer(
     """Cost Explorer's days make no charges: they have landed, and each is in one project."""
     month = delivery.billing_period
     mine = [p for p in partitions if p.billing_period == month]
-    wanted = split_mark(tenant, explorer_deliveries(ledger.deliveries(month=month), month), month)
+    wanted = days_fingerprint(plan_month(tenant, month, ledger.deliveries(month=month)))
     built = bool(mine) and all(p.fingerprint == wanted for p in mine)
     notes = [] if built else ["its days are not given to projects as they stand yet"]
     notes.append(_notes(delivery, 0, refusal, ""))
@@ -277,7 +277,7 @@ def _not_built(
     built = {
         p.key
         for p in partitions
-        if p.inputs.get(delivery.source) == delivery.delivery_id and not reclaimed(tenant, p)
+        if p.inputs.get(delivery.source) == delivery.delivery_id and not is_reclaimed(tenant, p)
     }
     return [
         project.name
