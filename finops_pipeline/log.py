@@ -50,13 +50,24 @@ class JsonFormatter(TextFormatter):
         return json.dumps(entry)
 
 
+class _StderrHandler(logging.Handler):
+    """Writes to whatever `sys.stderr` is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+        except (OSError, ValueError):  # closed; a log that cannot be written stops no work
+            self.handleError(record)
+
+
 def configure_logging(log_format: str) -> None:
     """Send finops's log to stderr; called by a doorway, never at import.
 
     Args:
         log_format: `text` or `json`.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StderrHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logger = logging.getLogger(LOGGER)
     logger.handlers = [handler]

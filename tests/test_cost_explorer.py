@@ -22,7 +22,7 @@ from finops_pipeline import clock
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.orchestration.assets import build_assets
 from finops_pipeline.orchestration.partitions import partitions
-from finops_pipeline.orchestration.resources import TemporaryInstallation as Resource
+from finops_pipeline.orchestration.resources import InstallationResource as Resource
 from finops_pipeline.sources.cost_explorer_api import months_there_are
 from finops_pipeline.tenants.months import end_day, first_day, month_of
 from tests.conftest import TemporaryInstallation
