@@ -49,8 +49,8 @@ def build_assets(parts: Partitions) -> list[dg.AssetsDefinition]:
         return [_landing(parts), _costs(parts), _warehouse(parts)]
 
 
-RETRIES = dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL)
-"""For runs in which only errors happened that may be gone in minutes; see `Step.is_retryable`."""
+RETRY_DELAY_SECONDS = 60
+"""Before a run is tried again in which every failed step is retryable (`Step.is_retryable`)."""
 
 Work = Callable[[dg.AssetExecutionContext, Installation, TenantRequest], None]
 """What an asset does for one tenant's part of a run."""
@@ -88,11 +88,15 @@ def _tenant_by_tenant(
         )
 
 
+def _retry_policy() -> dg.RetryPolicy:
+    return dg.RetryPolicy(max_retries=2, delay=RETRY_DELAY_SECONDS, backoff=dg.Backoff.EXPONENTIAL)
+
+
 def _landing(parts: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=parts.landing,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=RETRIES,
+        retry_policy=_retry_policy(),
         group_name=_GROUP,
         kinds={"parquet", "aws"},
         description="A source's delivery of a month as Parquet, in the source's own columns.",
@@ -153,7 +157,7 @@ def _costs(parts: Partitions) -> dg.AssetsDefinition:
         partitions_def=parts.costs,
         deps=[dg.AssetDep("landing", partition_mapping=parts.landing_to_costs)],
         backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=RETRIES,
+        retry_policy=_retry_policy(),
         group_name=_GROUP,
         kinds={"parquet", "duckdb"},
         automation_condition=follow(),
@@ -207,7 +211,7 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
         partitions_def=parts.warehouse,
         deps=[dg.AssetDep("costs", partition_mapping=parts.costs_to_warehouse)],
         backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=RETRIES,
+        retry_policy=_retry_policy(),
         group_name=_GROUP,
         kinds={"duckdb", "sql"},
         automation_condition=follow(),
