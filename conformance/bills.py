@@ -73,9 +73,9 @@ def ingest_estate(form: str, home: Path, months: tuple[str, ...] = MONTHS) -> In
     installation = Installation(Settings(data=home / "data"))
     apply(installation.registry, read_declaration(declaration))
     for tenant in declared:
-        refused = ingest(installation, installation.registry.tenant(tenant.name)).refused
-        if refused:
-            raise RuntimeError(f"{form}: {'; '.join(step.reason for step in refused)}")
+        failed = ingest(installation, installation.registry.tenant(tenant.name)).failed
+        if failed:
+            raise RuntimeError(f"{form}: {'; '.join(step.reason for step in failed)}")
     return Ingested(form, exports, installation, tuple(declared))
 
 

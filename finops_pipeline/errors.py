@@ -1,7 +1,9 @@
-"""Every way finops_pipeline refuses, as one drawn tree.
+"""Every error that finops_pipeline expects, as one tree, and the one shape in which it is reported.
 
-Put here: exceptions that cross a room's border. Keep out: handling, logging, wording of a
-particular case (the raiser knows what it found).
+Put here: exceptions that one package raises and another handles. Keep out: handling, logging, the
+text of a particular case (whoever raises an error knows what was found).
+
+An error outside this tree is a crash: a defect of finops_pipeline (application/refusals.py).
 
     FinopsError
     ├── Transient                 trying again later may help
@@ -20,24 +22,28 @@ particular case (the raiser knows what it found).
         │   ├── ManifestProblem   missing, unreadable or ambiguous manifest
         │   ├── FileProblem       a file that is missing, damaged or lacks a column
         │   └── EmptyDelivery     no rows, where a good month already stands
-        ├── NotTrue               a truth check failed: nothing was published
+        ├── OutOfMemory           DuckDB or Python needs more memory than it may use
+        ├── StorageFailure        a file, DuckDB or SQLite could not be read or written
+        ├── IntegrityCheckFailed  numbers do not add up: nothing was published
         └── QueryRefused          SQL that the tenant's file cannot or may not answer
 """
 
 from __future__ import annotations
 
+from typing import Any
 
-def one_line(words: object) -> str:
-    """Words of a bill as they may be shown: on one line, without signs that steer a terminal.
+
+def one_line(text: object) -> str:
+    """Return text from a bill as it may be shown: on one line, without control characters.
 
     A product's name may hold escape sequences, or a line break and a line that looks like ours.
     """
-    signs = str(words).replace("\n", " ").replace("\t", " ")
-    return "".join(sign if sign.isprintable() else "?" for sign in signs)
+    characters = str(text).replace("\n", " ").replace("\t", " ")
+    return "".join(character if character.isprintable() else "?" for character in characters)
 
 
 class FinopsError(Exception):
-    """Root of the tree. The text names what was found, what was expected and the cure.
+    """The root of the tree. The text says what was found, what was expected and the cure.
 
     Args:
         found: what is wrong, with the offending value and where it stands.
@@ -55,6 +61,17 @@ class FinopsError(Exception):
         if cure:
             parts.append(f"{cure.rstrip('.')}.")
         super().__init__(" ".join(parts))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the error as data: type, kind, found, expected, cure, is_transient."""
+        return {
+            "type": type(self).__name__,
+            "kind": "refused",
+            "found": self.found,
+            "expected": self.expected,
+            "cure": self.cure,
+            "is_transient": isinstance(self, Transient),
+        }
 
 
 class Transient(FinopsError):
@@ -121,9 +138,53 @@ class EmptyDelivery(DeliveryRefused):
     """A delivery without rows where a good month already stands."""
 
 
-class NotTrue(Terminal):
-    """A truth check failed, so nothing was published."""
+class OutOfMemory(Terminal):
+    """DuckDB or Python needs more memory than it may use; nothing was published of it."""
+
+
+class StorageFailure(Terminal):
+    """A file, DuckDB or SQLite could not be read or written; what was published stays."""
+
+
+class IntegrityCheckFailed(Terminal):
+    """Numbers that must be equal are not, so nothing was published."""
 
 
 class QueryRefused(Terminal):
     """SQL that the tenant's file cannot or may not answer."""
+
+
+CRASH_CURE = (
+    "Please report it with the traceback in the log and the output of `finops version`;"
+    " what was published stays"
+)
+
+
+def error_body(error: BaseException) -> dict[str, dict[str, Any]]:
+    """Return any error in the one shape of `--format json`.
+
+    Args:
+        error: an expected error, or anything else: a crash, whose own message is left out because
+            it may hold values of a bill.
+
+    Returns:
+        {"error": {"type", "kind": "refused" or "crashed", "found", "expected", "cure",
+        "is_transient"}}
+    """
+    if isinstance(error, FinopsError):
+        return {"error": error.as_dict()}
+    return {
+        "error": {
+            "type": type(error).__name__,
+            "kind": "crashed",
+            "found": crash_text(error),
+            "expected": "",
+            "cure": CRASH_CURE,
+            "is_transient": False,
+        }
+    }
+
+
+def crash_text(error: BaseException) -> str:
+    """Say that an error is a defect, by its type alone."""
+    return f"finops_pipeline has a defect and stopped with {type(error).__name__}"

@@ -144,7 +144,7 @@ def built(estate: Path, tmp_path_factory: pytest.TempPathFactory) -> TemporaryIn
     made = TemporaryInstallation(tmp_path_factory.mktemp("built") / "data")
     made.apply(estate / "tenants.yaml")
     for tenant in ("acme", "globex"):
-        assert not made.ingest(tenant).refused
+        assert not made.ingest(tenant).failed
     return made
 
 

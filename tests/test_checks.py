@@ -32,7 +32,7 @@ def damaged(installation: TemporaryInstallation, change: str) -> Path:
 @pytest.fixture
 def ingested(fresh: TemporaryInstallation) -> TemporaryInstallation:
     for tenant in ("acme", "globex"):
-        assert not fresh.ingest(tenant).refused
+        assert not fresh.ingest(tenant).failed
     return fresh
 
 
@@ -73,6 +73,6 @@ def test_a_mart_that_loses_rows_is_refused(
     monkeypatch.setattr("finops_pipeline.marts.build.marts", lambda: tuple(wrong))
     file = ingested.folder("acme") / "acme.duckdb"
     before = file.read_bytes()
-    refused = ingested.ingest("acme").refused
+    refused = ingested.ingest("acme").failed
     assert len(refused) == 1 and "monthly_costs_equal_charges" in refused[0].reason
     assert file.read_bytes() == before

@@ -48,7 +48,7 @@ def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
         f"        location: {tmp_path / 'globex'}\n"
     )
     empty.apply(tmp_path / "tenants.yaml")
-    assert not empty.ingest("globex").refused
+    assert not empty.ingest("globex").failed
     return empty
 
 

@@ -112,8 +112,8 @@ def test_days_go_to_projects_and_add_up(
     with explorer() as (other, quiet):
         quiet.quiet = True
         declare(empty, acme=url, globex=other)
-        assert not empty.ingest("acme").refused
-        assert not empty.ingest("globex").refused
+        assert not empty.ingest("acme").failed
+        assert not empty.ingest("globex").failed
     both = MONTHS[-2:]
     assert summed(empty, "acme") == {"billed": truth(both), "effective": truth(both, 3)}
     assert summed(empty, "globex") == {"billed": 0, "effective": 0}
@@ -175,7 +175,7 @@ def test_final_days_are_not_asked_again(
     assert said.days() == asked, "newest month first, nothing of today"
     before = files(empty, "acme")
     said.periods.clear()
-    assert not empty.ingest("acme").refused
+    assert not empty.ingest("acme").failed
     open_days = {str(yesterday - timedelta(days=n)) for n in range(3)}
     assert set(said.days()) == open_days
     assert files(empty, "acme") == before, "the same answer changes nothing"

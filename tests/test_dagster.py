@@ -28,7 +28,7 @@ from finops_pipeline.definitions import build_definitions
 from finops_pipeline.marts.library import checks
 from finops_pipeline.orchestration.asset_checks import check_results, check_specs
 from finops_pipeline.orchestration.automation import landing_requests
-from finops_pipeline.orchestration.partitions import asked, partitions
+from finops_pipeline.orchestration.partitions import partitions, requests_by_tenant
 from finops_pipeline.orchestration.resources import InstallationResource as Resource
 from finops_pipeline.orchestration.runs import materialize_tenant
 from finops_pipeline.settings import Settings
@@ -191,7 +191,7 @@ def test_checks_stand_beside_the_asset(
             assert ("2026-08-30" in said["failures"]) is bool(rows_found)
             assert found["charges_equal_lines"][0]
             assert found["conformance"][0] is not bool(rows_found)
-    of_nothing = check_results(installation, asked(["2020-01|umbrella"]))
+    of_nothing = check_results(installation, requests_by_tenant(["2020-01|umbrella"]))
     assert not any(one.passed for one in of_nothing), "nothing was checked, so nothing passed"
 
 
@@ -215,7 +215,7 @@ def test_project_to_tenant_is_exact(fresh: TemporaryInstallation) -> None:
 
 
 def test_keys_are_taken_apart_by_tenant() -> None:
-    parts = asked(["2026-09|acme/prod", "2026-10|acme/dev", "2026-09|globex/prod"])
+    parts = requests_by_tenant(["2026-09|acme/prod", "2026-10|acme/dev", "2026-09|globex/prod"])
     assert [(part.tenant, part.names, part.months) for part in parts] == [
         ("acme", ("dev", "prod"), ("2026-09", "2026-10")),
         ("globex", ("prod",), ("2026-09",)),

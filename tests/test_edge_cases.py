@@ -58,7 +58,7 @@ def test_account_ids_regain_the_zeros_that_a_number_loses(two: TemporaryInstalla
         bill = {canonical(header): [value] for header, value in row("1").items()}
         both = dict.fromkeys((cur.ACCOUNT, "bill_payer_account_id"), of_file)
         pq.write_table(pa.table(bill | both), folder / f"{number}.parquet")
-    assert not two.ingest("acme").refused
+    assert not two.ingest("acme").failed
     assert billed(two, "SubAccountId") == billed(two, "BillingAccountId") == {ZEROS: 4, "11.5": 1}
     assert billed(two) == {"prod": 4, "unassigned": 1}
 
@@ -120,7 +120,7 @@ def test_tags_of_many_columns_and_files(two: TemporaryInstallation) -> None:
     write_csv(folder / "2.csv", [row("2", **{f"{tags}user:Team": "a", f"{tags}user:team": "b"})])
     write_csv(folder / "3.csv", [row("3", **{f"{tags}user:env": "c", f"{tags}user:Team": ""})])
     manifest(folder, ["1.csv", "2.csv", "3.csv"])
-    assert not two.ingest("acme").refused
+    assert not two.ingest("acme").failed
     found = rows(two, "select BilledCost, Tags from costs order by all")
     assert [(cost, json.loads(text)) for cost, text in found] == [
         (1, {}),

@@ -45,7 +45,7 @@ def test_a_delivery_of_more_than_a_hundred_files(two: TemporaryInstallation) -> 
         write_csv(folder / name, [row(f"{number}.000000001")])
     write_csv(folder / "cur-00121.csv.gz", [row("9999")])  # no manifest names it
     manifest(folder, names)
-    assert not two.ingest("acme").refused
+    assert not two.ingest("acme").failed
     assert billed(two) == {"prod": Decimal("7260.00000012")}
     assert rows(two, "select count(distinct x_SourceFile) from costs") == [(120,)]
 
@@ -57,7 +57,7 @@ def test_files_of_a_kind_that_is_not_read_are_refused(
     folder = two.data.parent / f"acme/cur/{FOLDER}"
     manifest(folder, [f"cur-1{ending}"])
     (folder / f"cur-1{ending}").write_bytes(b"x")
-    (step,) = two.ingest("acme").refused
+    (step,) = two.ingest("acme").failed
     assert f"cur-1{ending} is of no kind that is read" in step.reason
     assert ".csv.gz" in step.reason
 
@@ -79,7 +79,7 @@ def test_a_manifest_that_goes_while_its_files_are_read(
         return fetch(self, *words)
 
     monkeypatch.setattr(LocalFolder, "fetch_all", fetch_and_lose)
-    (step,) = two.ingest("acme").refused
+    (step,) = two.ingest("acme").failed
     said = "cur-Manifest.json changed while it was read" if good else "cur-1.csv.gz is damaged"
     assert said in step.reason
     assert billed(two) == {"prod": 1}
@@ -93,7 +93,7 @@ def test_a_disk_too_small_for_the_text_of_a_bill(
     size = bill.stat().st_size
     usage = shutil.disk_usage("/")._replace(free=2 * size)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    (step,) = two.ingest("acme").refused
+    (step,) = two.ingest("acme").failed
     assert f"and the disk of {two.data}" in step.reason and f"{2 * size} free" in step.reason
     monkeypatch.undo()
     assert "cur-1.csv" not in str(sorted(two.data.rglob("*")))
@@ -109,7 +109,7 @@ def test_several_reports_in_one_place(two: TemporaryInstallation, tmp_path: Path
         words = ("--format", "legacy-cur", "--location", str(where))
         assert finops("source", "add", f"acme/{name}", *words)[0] == 0
     deliver(tmp_path / "acme/cur", [row("4")])
-    of_any, of_none = (step.reason for step in two.ingest("acme").refused)
+    of_any, of_none = (step.reason for step in two.ingest("acme").failed)
     assert "holds several reports: daily, hourly" in of_any
     assert "declare a source for each other" in of_any
     assert "acme/none holds no billing period (it holds: nothing)" in of_none
@@ -162,7 +162,7 @@ def test_two_payers_in_one_bucket_from_a_store_that_tells_no_length(
         Fault(without_length, "data", times=FOREVER),
         Fault(without_length, "manifest", times=FOREVER),
     )
-    assert not two.ingest("acme").refused
+    assert not two.ingest("acme").failed
     assert sum(asked.fault == "without_length" for asked in line.log) == 4
     found = {"payer": Decimal(4), "payer-1": Decimal("11.25"), "payer-2": Decimal("21.5")}
     assert billed(two, "x_Source") == found

@@ -229,7 +229,7 @@ def test_several_reports_in_one_place(forms: Forms, tmp_path: Path) -> None:
         forms.store.bring(written.report, f"{BUCKET}/acme/many/{name}")
     places = {"alone": "one", "second": "many", "lost": "many"}
     made = sources_at(tmp_path, forms.store, places, "legacy-cur")
-    refused = made.ingest("acme").refused
+    refused = made.ingest("acme").failed
     exactly(made, "acme", "alone", MONTH, report.truth)
     exactly(made, "acme", "second", MONTH, other.truth)
     assert [step.what for step in refused] == ["acme/lost"]
@@ -247,7 +247,7 @@ def test_manifests_of_two_reports_in_one_folder(forms: Forms, tmp_path: Path) ->
     forms.store.bring(report.report, f"{BUCKET}/acme/mixed/renamed")
     places = {"own": f"mixed/{report.report.name}", "renamed": "mixed/renamed"}
     made = sources_at(tmp_path, forms.store, places, "cur-2.0")
-    (refused,) = made.ingest("acme").refused
+    (refused,) = made.ingest("acme").failed
     exactly(made, "acme", "own", MONTH, report.truth)
     assert refused.what == "acme/renamed" and "has 2 manifests" in refused.reason
 
@@ -264,7 +264,7 @@ def test_two_payers_in_one_bucket(forms: Forms, tmp_path: Path) -> None:
         forms.store.bring(report, f"{BUCKET}/acme/payers/{source}")
     places = {source: f"payers/{source}" for source in bills}
     made = sources_at(tmp_path, forms.store, places, "cur-2.0")
-    assert not made.ingest("acme").refused
+    assert not made.ingest("acme").failed
     for source, bill in bills.items():
         exactly(made, "acme", source, MONTH, bill.truth)
     payers = {source: charged(made, "acme", "BillingAccountId", source) for source in bills}

@@ -54,7 +54,7 @@ def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
         (tmp_path / tenant / "cur").mkdir(parents=True)
     empty.apply(tmp_path / "tenants.yaml")
     deliver(tmp_path / "hooli/cur", A, assembly="hooli-1")
-    assert not empty.ingest("hooli").refused
+    assert not empty.ingest("hooli").failed
     return empty
 
 

@@ -241,7 +241,7 @@ def test_what_the_bill_breaks_is_told_published_and_kept(
     )
     empty.apply(declaration)
     report_of = empty.ingest("acme")
-    assert not report_of.refused
+    assert not report_of.failed
     assert any("charges_in_period" in step.reason and "late" in step.reason
                for step in report_of.steps)  # fmt: skip
     sql = "select * from check_results where state = 'failed'"
@@ -251,7 +251,7 @@ def test_what_the_bill_breaks_is_told_published_and_kept(
     assert json.loads(told["example"])["line_item_id"] == "late"
     # Another month is built anew: this one's results stay.
     deliver(report, [row("3", day="2026-10-02", **{item: "b"})], month="2026-10", assembly="two")
-    assert not empty.ingest("acme").refused
+    assert not empty.ingest("acme").failed
     assert empty.rows("acme", sql) == [told]
 
 

@@ -96,7 +96,7 @@ def test_an_invoice_id_is_of_its_charges_only(two: Two) -> None:
     sold = {(DAYS[2], PROD, S3): Decimal("12.345")}
     market = lines(sold, **{"bill/InvoiceId": "2002"})
     deliver(two.folder / "acme/cur", mine + market, MONTH, "two")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     invoice(two, "set", "acme/payer", MONTH, "726", "--invoice-id", "1001")
     assert two.status().state == "reconciled"
     invoice(two, "set", "acme/payer", MONTH, "12.35", "--invoice-id", "2002")
@@ -111,7 +111,7 @@ def test_an_invoice_id_is_of_its_charges_only(two: Two) -> None:
     invoice(two, "remove", "acme/payer", MONTH, "--invoice-id", "3003")
     assert two.status().state == "reconciled"
     deliver(two.folder / "acme/cur", mine, MONTH, "three")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     found = {one.counterpart: (one.state, one.ours) for one in two.compared("invoice")}
     assert found == {"1001": ("agrees", TOTAL), "2002": ("differs", 0)}
 
@@ -124,7 +124,7 @@ def test_an_invoice_is_net_where_discounts_stand_in_net_columns_alone(two: Two) 
         line[item] = format(Decimal(line["lineItem/UnblendedCost"]) * Decimal("0.9"), "f")
     net = TOTAL * Decimal("0.9")
     deliver(two.folder / "acme/cur", bill, MONTH, "two")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     for words in ((), ("--invoice-id", "1001")):
         invoice(two, "set", "acme/payer", MONTH, f"{net:.2f}", *words)
     found = [(one.state, one.cost_basis, one.ours) for one in two.compared("invoice")]
@@ -136,7 +136,7 @@ def test_an_invoice_is_net_where_discounts_stand_in_net_columns_alone(two: Two) 
     # One line without its net: no net sum is known, and gross is not taken for it.
     bill[0][item] = ""
     deliver(two.folder / "acme/cur", bill, MONTH, "three")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     assert {one.cost_basis for one in two.compared("invoice")} == {"billed_cost"}
     assert two.status().state == "differs"
 
@@ -148,7 +148,7 @@ def test_an_invoice_may_come_before_its_bill(two: Two) -> None:
     invoice(two, "set", "acme/payer", "2026-08", "1", "--currency", "EUR")
     early = {("2026-08-03", PROD, S3): Decimal(1)}
     deliver(two.folder / "acme/cur", lines(early), "2026-08")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     found = {one.billing_currency: one.state for one in two.compared("invoice", month="2026-08")}
     assert found == {"USD": "agrees", "EUR": "differs"}, "in a currency that is not billed"
     assert two.status(month="2026-08").state == "differs"
@@ -192,7 +192,7 @@ def test_currencies_are_apart(two: Two) -> None:
         {(DAYS[0], PROD, S3): Decimal("99.6")}, **{"lineItem/CurrencyCode": "JPY"}
     )
     deliver(two.folder / "acme/yen", both, MONTH)
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     invoice(two, "set", "acme/yen", MONTH, "100", "--currency", "JPY")
     found = {one.billing_currency: one for one in two.compared("invoice", "yen")}
     assert (found["JPY"].state, found["JPY"].tolerance) == ("agrees", Decimal("0.5"))

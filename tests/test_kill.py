@@ -74,7 +74,7 @@ for last in range(int(first), 1000, 2):
         installation = Installation(Settings(data=data))
         known = installation.registry.tenant(tenant)
         done = ingest(installation, known, months=Months(month, month))
-        os._exit(1 if done.refused else 0)
+        os._exit(1 if done.failed else 0)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     print(last, code, flush=True)
     if code != 9:
@@ -185,7 +185,7 @@ def check_next_run(case: Case, made: TemporaryInstallation, census: Callable[[Pa
     installation = made.installation
     assert not ingest(
         installation, installation.registry.tenant(TENANT), months=Months(MONTH, MONTH)
-    ).refused
+    ).failed
     assert check(case, made, census)
     assert {s.state for s in installation.status(TENANT) if s.billing_period == MONTH} == {
         "reconciled"

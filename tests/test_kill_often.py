@@ -37,7 +37,7 @@ def child(data):
         return pid
     try:
         installation = Installation(Settings(data=data, threads=1, memory_limit='256MB'))
-        os._exit(1 if ingest(installation, installation.registry.tenant('acme')).refused else 0)
+        os._exit(1 if ingest(installation, installation.registry.tenant('acme')).failed else 0)
     except BaseException as error:
         print(repr(error), file=sys.stderr, flush=True)
         os._exit(2)

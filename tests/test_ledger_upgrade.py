@@ -81,7 +81,7 @@ def aged(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
         lines = [row("1") | {"lineItem/ProductCode": "AmazonEC2"}, row("2", account="4" * 12)]
         deliver(tmp_path / tenant / "cur", lines, assembly="one")
         empty.apply(tmp_path / f"{tenant}.yaml")
-        assert not empty.ingest(tenant).refused
+        assert not empty.ingest(tenant).failed
     age(empty.folder("initech") / "ledger.sqlite")
     return empty
 
@@ -149,7 +149,7 @@ def test_old_charges_of_a_month_that_cannot_be_built_again_stop_no_other(
     (initech / "initech.duckdb").unlink()
     deliver(tmp_path / "initech/cur", [row("7", day="2026-10-02")], month="2026-10")
     report = aged.ingest("initech")
-    assert [(step.stage, step.month) for step in report.refused] == [("costs", MONTH)]
+    assert [(step.stage, step.month) for step in report.failed] == [("costs", MONTH)]
     sums = (
         "select billing_period as m, sum(billed_cost) as b from monthly_costs group by 1 order by 1"
     )
@@ -166,7 +166,7 @@ def test_amounts_that_were_never_judged_are_null_where_they_are_none(
     (tmp_path / "initech.yaml").write_text(DECLARED.format(name="initech"))
     deliver(tmp_path / "initech/cur", [row("1", **{"lineItem/NormalizedUsageAmount": "2"})])
     empty.apply(tmp_path / "initech.yaml")
-    assert not empty.ingest("initech").refused
+    assert not empty.ingest("initech").failed
     (landing,) = empty.folder("initech").rglob("delivery.parquet")
     with duckdb.connect() as connection:
         connection.execute(
@@ -177,6 +177,6 @@ def test_amounts_that_were_never_judged_are_null_where_they_are_none(
     Path(f"{landing}.old").replace(landing)
     for file in empty.folder("initech").rglob("charges.parquet"):
         file.unlink()
-    assert not empty.ingest("initech").refused
+    assert not empty.ingest("initech").failed
     billed = ask("select sum(billed_cost) as b from monthly_costs", "initech", empty.data)
     assert Decimal(billed[0]["b"]) == 1

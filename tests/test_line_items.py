@@ -47,7 +47,7 @@ def charges(
     """Ingest a bill of acme (and globex's beside it) and return acme's charges."""
     deliver(tmp_path / "acme/cur", bill, assembly=str(len(bill)))
     for tenant in ("acme", "globex"):
-        assert not installation.ingest(tenant).refused
+        assert not installation.ingest(tenant).failed
     status = installation.installation.status("acme")
     assert {told.state for told in status} == {"reconciled"}
     for told in status:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from finops_pipeline.application.ingest import ingest_files
-from finops_pipeline.errors import NotTrue
+from finops_pipeline.application.ingest import FilesByHand, ingest_files
+from finops_pipeline.errors import IntegrityCheckFailed
 from finops_pipeline.focus import month_pass as month
 from finops_pipeline.lake import files, publish
 from finops_pipeline.lake.layout import COSTS
@@ -40,9 +40,8 @@ def project(**said: Any) -> Project:
 
 
 def bring(installation: TemporaryInstallation, tenant: str, source: str, path: Path) -> Any:
-    known = installation.installation.registry.tenant(tenant)
-    report = ingest_files(installation.installation, known, known.source(source), [path])
-    assert not report.refused, report.refused
+    report = ingest_files(installation.installation, FilesByHand(tenant, source, [path]))
+    assert not report.failed, report.failed
     return report
 
 
@@ -194,7 +193,7 @@ def test_interrupted_at_each_move_after_the_commit_nothing_committed_is_lost(
         at, cost = at + 1, Decimal(7 + at)
         write_csv(bill, [row(str(cost), a) for a in ACCOUNTS[:2]])
         hit = interrupted(two, bill, at, error)
-        assert not two.ingest("acme").refused
+        assert not two.ingest("acme").failed
         assert sums(two, "acme") == {"aa": (1, cost), "bb": (1, cost)}, at
         (marts,) = two.rows("acme", "select sum(billed_cost) as c from monthly_costs")
         assert Decimal(marts["c"]) == 2 * cost, at
@@ -218,7 +217,7 @@ def test_staged_files_removed_by_hand_are_missed(
     assert interrupted(two, bill, 1, KeyboardInterrupt)
     folder = two.folder("acme")
     files.clear_folder(folder / ".staging")
-    with pytest.raises(NotTrue, match=r"removed from .*landing/source=payer") as told:
+    with pytest.raises(IntegrityCheckFailed, match=r"removed from .*landing/source=payer") as told:
         two.ingest("acme")
     for name in told.value.found.split(": ", 1)[1].split(", "):
         (folder / name).unlink()
@@ -245,9 +244,8 @@ def test_a_row_that_costs_nothing_is_missed_when_lost_or_doubled(
     write_csv(tmp_path / "a.csv", [row("1", ACCOUNTS[0]), row("0", ACCOUNTS[1])])
     real = month.owned_rows
     monkeypatch.setattr(month, "owned_rows", lambda *said: leak.format(real(*said)))
-    tenant = two.installation.registry.tenant("acme")
-    report = ingest_files(two.installation, tenant, tenant.source("payer"), [tmp_path / "a.csv"])
-    assert f"landed 2 rows, its projects were given {given}" in str(report.refused)
+    report = ingest_files(two.installation, FilesByHand("acme", "payer", [tmp_path / "a.csv"]))
+    assert f"landed 2 rows, its projects were given {given}" in str(report.failed)
     assert not list(two.folder("acme").glob("costs/**/*.parquet"))
 
 
@@ -265,9 +263,8 @@ def test_two_files_of_a_project_are_not_taken_for_one(
         found.with_name("another.parquet").write_bytes(found.read_bytes())
 
     monkeypatch.setattr(month.MonthPass, "write", twice)
-    tenant = two.installation.registry.tenant("acme")
-    report = ingest_files(two.installation, tenant, tenant.source("payer"), [tmp_path / "a.csv"])
-    assert "2 files" in str(report.refused), report
+    report = ingest_files(two.installation, FilesByHand("acme", "payer", [tmp_path / "a.csv"]))
+    assert "2 files" in str(report.failed), report
     assert not list(two.folder("acme").glob("costs/**/*.parquet"))
 
 

@@ -56,7 +56,7 @@ def by_hand(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
     made = TemporaryInstallation(folder / "data")
     made.apply(folder / "tenants.yaml")
     for tenant in ("acme", "globex"):
-        assert not made.ingest(tenant).refused
+        assert not made.ingest(tenant).failed
     return made
 
 

@@ -213,7 +213,7 @@ def test_a_running_month_is_open(two: Two, monkeypatch: pytest.MonkeyPatch) -> N
     assert (whole.state, whole.difference) == ("explained", -7)
     assert "lags behind" in str(whole.note)
     at(monkeypatch, "2026-11-01")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     assert two.status().state == "differs", "it is no excuse for ever"
     assert "by -7 USD" in str(two.status().reason)
     assert "import them again" in str(two.billed()[0].note)
@@ -227,11 +227,11 @@ def test_a_month_is_closed_two_weeks_after_its_end(
 ) -> None:
     for day, state in (("2026-10-01", "open"), ("2026-10-14", "open"), ("2026-10-15", None)):
         at(monkeypatch, day)
-        assert not two.made.ingest("acme").refused
+        assert not two.made.ingest("acme").failed
         assert two.status().state == (state or "reconciled")
     assert two.status().reason is None
     at(monkeypatch, "2026-08-15")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     assert two.status().state == "open", "a bill in advance"
 
 
@@ -246,7 +246,7 @@ def test_each_bill_is_compared_by_itself(two: Two) -> None:
     elsewhere = {(DAYS[0], "999988887777", S3): Decimal(5)}
     deliver(two.folder / "acme/other", lines(elsewhere), MONTH)
     two.explorer(costs() | elsewhere)
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     for source in ("payer", "again", "other"):
         found = two.billed(source)
         assert {one.state for one in found} == {"agrees"}, source
@@ -268,7 +268,7 @@ def test_an_account_that_moved_between_payers_joins_no_others(two: Two) -> None:
     deliver(two.folder / "acme/other", lines(moved), MONTH)
     two.explorer(costs())
     two.explorer(moved, source="explorer-other")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     for source, explorer in (("payer", "explorer"), ("other", "explorer-other")):
         (one,) = two.billed(source)
         assert (one.counterpart, one.state) == (explorer, "agrees")
@@ -298,7 +298,7 @@ def test_days_that_aws_calls_estimated_keep_a_month_open(
         at(monkeypatch, str(closed_from(month)))
         for final, state in ((date.min, "open"), (date.max, "reconciled")):
             said.final_until = final
-            assert not two.made.ingest("acme").refused
+            assert not two.made.ingest("acme").failed
             status = two.status(month=month)
             assert status.state == state, status.reason
             found = two.compared("cost explorer", month=month)

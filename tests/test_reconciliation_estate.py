@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finops_pipeline.application.ingest import ingest_files
+from finops_pipeline.application.ingest import FilesByHand, ingest_files
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.reconciliation.comparisons import Comparison
 from finops_pipeline.synthetic.scenario import source_month
@@ -66,8 +66,8 @@ def bring(made: TemporaryInstallation, tenant: str, payer: str, days: Days) -> N
             for (day, account, service), costs in days.items():
                 writer.writerow((day, service, account, f"{costs[position]:.10f}"))
         source = known.source(f"explorer-{payer}")
-        report = ingest_files(installation, known, source, [path], metric=metric)
-        assert not report.refused, report.refused
+        report = ingest_files(installation, FilesByHand(known.name, source.name, [path], metric))
+        assert not report.failed, report.failed
 
 
 @pytest.fixture

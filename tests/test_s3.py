@@ -50,14 +50,14 @@ def told(made: TemporaryInstallation, tenant: str) -> dict[tuple[str, str], Any]
 
 
 def refusals(report: Any) -> list[str]:
-    return [step.reason for step in report.refused]
+    return [step.reason for step in report.failed]
 
 
 def test_the_estate_comes_in_from_buckets_exactly_and_once(
     in_s3: TemporaryInstallation, truth: dict[str, Any], asked: Asked
 ) -> None:
     for tenant in ("acme", "globex"):
-        assert not in_s3.ingest(tenant).refused
+        assert not in_s3.ingest(tenant).failed
     seen = 0
     for tenant, source, month, true in months_of(truth):
         status = told(in_s3, tenant)[source, month]
@@ -136,7 +136,7 @@ def test_what_cannot_be_reached_is_named_with_its_cure(
     saved = payer.model_copy(update={"profile": ""})
     others = tuple(s for s in before.sources if s.name != "payer")
     in_s3.installation.registry.save(before.model_copy(update={"sources": (*others, saved)}))
-    assert not in_s3.ingest("acme").refused
+    assert not in_s3.ingest("acme").failed
 
 
 # --- one month that a test may change
@@ -207,7 +207,7 @@ def test_a_manifest_that_moves_while_files_download_publishes_nothing(
     report = empty.ingest("acme")
     assert "cur-hourly-Manifest.json changed while it was read" in refusals(report)[0]
     assert not (empty.folder("acme") / "landing").exists()
-    assert not empty.ingest("acme").refused
+    assert not empty.ingest("acme").failed
     assert (empty.folder("acme") / "landing").exists()
 
 
@@ -228,11 +228,11 @@ def test_files_newer_than_the_manifest_are_a_delivery_still_arriving(
     said = refusals(empty.ingest("acme"))[0]
     assert "is older" in said and "run again when its manifest is there" in said
     month.put(month.manifest)
-    assert not empty.ingest("acme").refused
+    assert not empty.ingest("acme").failed
     clock.pause(1.1)
     month.put(month.files[0])  # copied by hand, long ago
     monkeypatch.setattr(data_exports, "ARRIVING", data_exports.ARRIVING * -1)
-    assert not empty.ingest("acme").refused
+    assert not empty.ingest("acme").failed
 
 
 def test_a_missing_file_is_named(month: Month, empty: TemporaryInstallation) -> None:
@@ -266,7 +266,7 @@ def test_keys_that_are_no_names_are_passed_over(month: Month, empty: TemporaryIn
     client = month.store.client()
     for key in ("cur/20261001-20261101/caf\u00e9 +&.txt", "cur/notes/x.txt", "cur/x"):
         client.put_object(Bucket=month.bucket, Key=key, Body=b"x")
-    assert not empty.ingest("acme").refused
+    assert not empty.ingest("acme").failed
 
 
 def test_a_user_of_one_prefix_does_not_see_one_that_begins_alike(
@@ -277,4 +277,4 @@ def test_a_user_of_one_prefix_does_not_see_one_that_begins_alike(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys[1])
     assert "AccessDenied" in refusals(empty.ingest("acme"))[0]
     month.store.add_user("curly", may_read(month.bucket, "cur"))
-    assert not empty.ingest("acme").refused
+    assert not empty.ingest("acme").failed

@@ -27,7 +27,7 @@ def of_seed(seed: int, months: int, folder: Path) -> None:
     made = TemporaryInstallation(folder / "data")
     made.apply(folder / "estate/tenants.yaml")
     for tenant in TENANTS:
-        assert not made.ingest(tenant).refused
+        assert not made.ingest(tenant).failed
         where, limits = made.installation.folder(tenant), made.installation.limits
         failed = [r for r in check_published(where, limits) if r.state == "failed"]
         assert failed == [], [result.words() for result in failed]

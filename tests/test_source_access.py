@@ -286,12 +286,12 @@ def role_for(moto: Store, source: Source, trust: dict[str, Any]) -> None:
 def test_bills_come_in_through_the_role_that_the_policy_describes(
     moto: Store, with_role: Source, empty: TemporaryInstallation
 ) -> None:
-    refused = empty.ingest("acme").refused
+    refused = empty.ingest("acme").failed
     assert "AccessDenied" in refused[0].reason
     assert "finops source policy acme/labs" in refused[0].reason
     words = ["source", "policy", "acme/labs", "--platform-role", PLATFORM, "--part", "trust"]
     role_for(moto, with_role, printed(*words))
-    assert not empty.ingest("acme").refused
+    assert not empty.ingest("acme").failed
     assert {s.state for s in empty.installation.status("acme")} == {"reconciled"}
     said = said_by("source", "check", "acme/labs")
     assert "ok     credentials: arn:aws" in said
@@ -324,7 +324,7 @@ def test_the_role_of_one_tenant_does_not_open_for_another(
     role_for(moto, with_role, trust_policy(registry.tenant("acme"), PLATFORM))
     registry.save(Tenant(name="acme"))
     registry.save(Tenant(name="globex", sources=(with_role,)))
-    reason = empty.ingest("globex").refused[0].reason
+    reason = empty.ingest("globex").failed[0].reason
     assert "AccessDenied" in reason and not empty.installation.status("globex")
 
 

@@ -113,7 +113,7 @@ def test_a_month_that_differs_tells_the_amounts_first(two: Two) -> None:
 
 def test_a_running_month_is_right_so_far(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     deliver(two.folder / "acme/cur", [row("1", day="2035-01-05")], "2035-01")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     said = " ".join(screen(two.made, month="2035-01").split())
     assert said.startswith("2035-01 of acme is right so far, but AWS may still change it: every")
     assert "finops ingest acme on or after 2035-02-15" in said
@@ -130,7 +130,7 @@ def test_nothing_that_was_refused_or_lost_hides(two: Two) -> None:
     assert "121 read, 120 kept, 1 in quarantine" in said
     manifest = deliver(two.folder / "acme/cur", [row("1", day="2026-07-05")], "2026-07")
     manifest.write_text("{}")
-    assert two.made.ingest("acme").refused
+    assert two.made.ingest("acme").failed
     said = " ".join(screen(two.made, month="2026-07").split())
     assert "cannot be trusted yet: payer was refused (" in said
     code, said = finops("status", "acme", "2026-06", data=two.made.data)
@@ -196,7 +196,7 @@ def test_checks_that_change_no_sum_are_told(two: Two) -> None:
     for line in late:
         line["bill/BillingPeriodStartDate"] = f"{MONTH}-01T00:00:00Z"
     deliver(two.folder / "acme/cur", lines(costs()) + late, MONTH, "two")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     said = " ".join(screen(two.made).split())
     assert "can be trusted: every row" in said
     assert "charges_in_period found rows, but no sum is affected" in said
@@ -212,7 +212,7 @@ def test_files_that_changed_since_are_named(two: Two) -> None:
         said = screen(two.made)
         assert "cannot be trusted yet" in said and f"{place} has changed" in " ".join(said.split())
         assert "can be trusted" in screen(two.made, "globex")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     assert "can be trusted" in screen(two.made)
 
 
@@ -225,7 +225,7 @@ def test_a_month_that_no_check_was_run_on(two: Two) -> None:
     assert "cannot be trusted yet: not every check has been run on it" in " ".join(
         screen(two.made).split()
     )
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     assert "can be trusted" in screen(two.made)
 
 
@@ -234,7 +234,7 @@ def test_a_newer_delivery_that_was_refused(two: Two) -> None:
     manifest = deliver(two.folder / "acme/cur", lines(costs()), MONTH, "two")
     (bill,) = manifest.parent.glob("*.csv.gz")
     bill.write_bytes(bill.read_bytes()[:40])
-    assert two.made.ingest("acme").refused
+    assert two.made.ingest("acme").failed
     assert two.status().state == "open"
     said = " ".join(screen(two.made).split())
     assert "cannot be trusted yet: a newer delivery of payer was refused" in said
@@ -246,11 +246,11 @@ def test_a_bill_that_has_not_come_yet(two: Two) -> None:
             {"name": "second", "format": "legacy-cur", "location": "acme/second"})  # fmt: skip
     early = lines({("2026-08-03", PROD, S3): Decimal(900)})
     deliver(two.folder / "acme/second", early, "2026-08")
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     said = " ".join(screen(two.made).split())
     assert "cannot be trusted yet: second has not delivered this month yet" in said
     deliver(two.folder / "acme/second", lines({(DAYS[0], PROD, S3): Decimal(5)}), MONTH)
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     assert "can be trusted: every row of its 2 bills" in " ".join(screen(two.made).split())
 
 
@@ -258,7 +258,7 @@ def test_one_bill_through_two_sources_counts_double(two: Two) -> None:
     declare(two.made, two.folder, "acme",
             {"name": "again", "format": "legacy-cur", "location": "acme/again"})  # fmt: skip
     deliver(two.folder / "acme/again", lines(costs()), MONTH)
-    assert not two.made.ingest("acme").refused
+    assert not two.made.ingest("acme").failed
     said = " ".join(screen(two.made).split())
     assert "cannot be trusted yet: the check bills_apart failed" in said
     assert "can be trusted" in screen(two.made, "globex")

@@ -1,36 +1,63 @@
-"""The order of the stages: land, conform, refresh. The one path for CLI, Python and Dagster.
+"""The order of the stages: land, build costs, refresh. The one path for CLI, Python and Dagster.
 
-Put here: which tenants, sources, projects and months a piece of work covers, and what is done
-when one of them fails. Keep out: the stages' own work; words of a doorway (cli, orchestration).
+Put here: what is done in which order, and what becomes of a month whose stage fails. Keep out: the
+stages' own work, which projects and months a run covers (plan.py), how a command or Dagster shows
+it (cli, orchestration).
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finops_pipeline import clock
-from finops_pipeline.application.installation import Installation
-from finops_pipeline.application.landing import land_source, landing_step
-from finops_pipeline.application.progress import Months, OnStep, Report, Step, silent
-from finops_pipeline.application.refusals import SURPRISES, reason_of
+from finops_pipeline.application.installation import Installation, TenantSession
+from finops_pipeline.application.landing import SourceLanding, landing_step
+from finops_pipeline.application.plan import list_landed_months, plan_run, require_months
+from finops_pipeline.application.progress import (
+    Months,
+    OnStep,
+    Outcome,
+    Report,
+    Stage,
+    Step,
+    silent,
+)
+from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.contracts.cost_explorer import Metric
-from finops_pipeline.errors import RegistryError
 from finops_pipeline.focus.conformance import broken_words
-from finops_pipeline.focus.costs_partitions import Conformed, conform
+from finops_pipeline.focus.costs_partitions import build_costs_partitions
 from finops_pipeline.lake.layout import COSTS, EXPLORER
-from finops_pipeline.lake.publish import Publication, Writer
+from finops_pipeline.lake.partition_builder import PartitionOutcome
+from finops_pipeline.lake.publish import Publication
 from finops_pipeline.landing.by_hand import files_below
 from finops_pipeline.landing.landers import FILE_LANDERS
-from finops_pipeline.landing.landing_task import LandingTask
 from finops_pipeline.ledger.invoice_entries import Invoice, record_invoice
+from finops_pipeline.ledger.month_plan import MonthPlan, plan_month
 from finops_pipeline.marts.build import Refreshed, refresh
 from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
 from finops_pipeline.reconciliation.cost_explorer_comparison import compare_charges
-from finops_pipeline.reconciliation.cost_explorer_daily import split
+from finops_pipeline.reconciliation.cost_explorer_daily import build_cost_explorer_days
 from finops_pipeline.reconciliation.invoice_comparison import check_currency
 from finops_pipeline.reconciliation.statuses import Pending, reconcile
-from finops_pipeline.sources.cost_explorer_api import Budget
-from finops_pipeline.tenants.model import Project, Source, Tenant
+from finops_pipeline.tenants.model import Tenant
+
+MONTHS_TOGETHER = 12
+"""Months whose charges are published at once: more would be lost by an interruption."""
+
+
+class _Reporter:
+    """Collects the steps of a run and passes them on as they come."""
+
+    def __init__(self, on_step: OnStep) -> None:
+        self.report = Report()
+        self._on_step = on_step
+
+    def __call__(self, step: Step) -> None:
+        self.report.steps.append(step)
+        self._on_step(step)
 
 
 def ingest(
@@ -40,9 +67,9 @@ def ingest(
     months: Months | None = None,
     on_step: OnStep = silent,
 ) -> Report:
-    """Bring a tenant (or one of its projects) up to date: land, conform, refresh.
+    """Bring a tenant (or one of its projects) up to date: land, build costs, refresh.
 
-    A month that cannot be taken is reported and noted; the others go on, and what was
+    A month that cannot be taken is reported and recorded; the others go on, and what was
     published of it before stays.
 
     Raises:
@@ -51,209 +78,209 @@ def ingest(
         RegistryError: the months asked for are in no source.
     """
     span = months or Months()
-    _asked_for(tenant, project)  # what is not there is said before waiting
-    report = Report()
-
-    def note(step: Step) -> None:
-        report.steps.append(step)
-        on_step(step)
-
-    with installation.writer(tenant.name) as writer:
-        # Whoever wrote before may have taken minutes: what counts is what is declared now.
-        tenant = installation.registry.tenant(tenant.name)
-        chosen, reads = _asked_for(tenant, project)
-        budget = Budget(installation.settings.cost_explorer_requests)
-        for source in tenant.sources:
-            if source.name in reads and source.location:
-                land_source(installation, writer, tenant, source, span, note, budget)
-        landed = {d.billing_period for d in writer.ledger.deliveries() if d.source in reads}
-        asked = sorted(month for month in landed if month in span)
-        if not asked and not report.steps and span != Months():
-            raise RegistryError(
-                f"no source of tenant {tenant.name} has a delivery of the months asked for",
-                "billing periods that were delivered",
-                f"See what is there: finops status {tenant.name}",
-            )
-        build_costs(installation, writer, tenant, [p.name for p in chosen], asked, note)
-    return report
+    plan_run(tenant, project, span)  # an unknown project is refused before the wait for the lock
+    reporter = _Reporter(on_step)
+    with installation.writing(tenant.name) as session:
+        run = plan_run(session.tenant, project, span)
+        landing = SourceLanding(session, reporter)
+        for source in run.sources:
+            if source.location:
+                landing.land(source, span)
+        landed = list_landed_months(run, session.writer.ledger)
+        if not reporter.report.steps:
+            require_months(run, landed)
+        build_costs(session, run.projects, landed, reporter)
+    return reporter.report
 
 
-def _asked_for(tenant: Tenant, project: str | None) -> tuple[list[Project], set[str]]:
-    """The projects of a run, and the names of the sources that they read."""
-    chosen = [tenant.project(project)] if project else list(tenant.all_projects)
-    bills = {name for project in chosen for name in tenant.sources_of(project)}
-    return chosen, bills | {*tenant.cost_explorer_sources}
+@dataclass(frozen=True)
+class FilesByHand:
+    """Files or folders that someone gives as deliveries of a source.
+
+    `paths` are taken with all that is below them; `metric` is what a CSV of Cost Explorer's console
+    shows (unblended when not given).
+    """
+
+    tenant: str
+    source: str
+    paths: list[Path]
+    metric: Metric | None = None
+
+    @property
+    def name(self) -> str:
+        """The source's full name."""
+        return f"{self.tenant}/{self.source}"
 
 
 def ingest_files(
-    installation: Installation,
-    tenant: Tenant,
-    source: Source,
-    paths: list[Path],
-    on_step: OnStep = silent,
-    metric: Metric | None = None,
+    installation: Installation, given: FilesByHand, on_step: OnStep = silent
 ) -> Report:
-    """Take files brought by hand as deliveries of a source, then conform and refresh.
-
-    Args:
-        paths: files, or folders whose files are all taken, whatever lies how deep.
-        metric: what a CSV of Cost Explorer's console shows (unblended when not said).
+    """Take files given by hand as deliveries of a source, then build costs and refresh.
 
     Raises:
         DeliveryRefused: the files cannot be taken; says why.
+        Unknown: there is no such tenant or source.
     """
-    report = Report()
-
-    def note(step: Step) -> None:
-        report.steps.append(step)
-        on_step(step)
-
-    absolute, left_out = files_below(paths)
+    installation.registry.tenant(given.tenant).source(given.source)  # before any wait or folder
+    reporter = _Reporter(on_step)
+    files, left_out = files_below(given.paths)
     if left_out:
-        said = f"{len(left_out)} files that are no bills: {', '.join(left_out[:20])}"
-        note(Step("landing", f"{tenant.name}/{source.name}", "", "left out", reason=said))
-    installation.check_files(tenant.name, absolute)
-    with installation.writer(tenant.name) as writer:
-        tenant = installation.registry.tenant(tenant.name)
-        source = tenant.source(source.name)
-        task = LandingTask(writer, tenant, source, installation.limits)
+        reason = f"{len(left_out)} files that are not bills: {', '.join(left_out[:20])}"
+        reporter(Step(Stage.LANDING, given.name, "", Outcome.LEFT_OUT, reason=reason))
+    installation.check_files(given.tenant, files)
+    with installation.writing(given.tenant) as session:
         start = clock.stopwatch()
         months = []
         try:
-            for one in FILE_LANDERS[source.kind](task, absolute, metric):
-                note(landing_step(tenant, source, one, clock.stopwatch() - start))
-                months.append(one.record.billing_period)
+            source = session.tenant.source(given.source)
+            task = session.landing_task(source)
+            for landed in FILE_LANDERS[source.kind](task, files, given.metric):
+                reporter(landing_step(given.name, landed, clock.stopwatch() - start))
+                months.append(landed.record.billing_period)
         finally:
             if months:
-                names = [project.name for project in tenant.all_projects]
-                build_costs(installation, writer, tenant, names, months, note)
-    return report
-
-
-MONTHS_TOGETHER = 12
-"""Months whose charges are published at once: more would be lost by an interruption."""
+                names = [project.name for project in session.tenant.all_projects]
+                build_costs(session, names, months, reporter)
+    return reporter.report
 
 
 def build_costs(
-    installation: Installation,
-    writer: Writer,
-    tenant: Tenant,
-    projects: list[str],
-    months: list[str],
+    session: TenantSession,
+    projects: Iterable[str],
+    months: Iterable[str],
     on_step: OnStep = silent,
-) -> list[Conformed]:
+) -> list[PartitionOutcome]:
     """Build the costs partitions that are out of date, and the tenant's file with them.
 
     Charges and aggregated tables become visible in one publication, a year of changed months at
     a time: a reader never finds one without the other.
     """
-    done: list[Conformed] = []
-    waiting = list(months)
+    builder = _CostsBuilder(session, list(projects), on_step)
+    waiting = deque(months)
     while True:
-        with writer.publication() as publication:
+        with session.writer.publication() as publication:
             changed = 0
             while waiting and changed < MONTHS_TOGETHER:
-                month = waiting.pop(0)
-                here = _conform_month(installation, publication, tenant, projects, month, on_step)
-                split_up = _split_month(installation, publication, tenant, month, on_step)
-                changed += split_up or any(one.outcome != "unchanged" for one in here)
-                done += here
-            refresh_warehouse(installation, publication, tenant, on_step)
+                changed += builder.build(publication, waiting.popleft())
+            refresh_warehouse(session, publication, on_step)
         if not waiting:
-            return done
+            return builder.outcomes
 
 
-def _conform_month(
-    installation: Installation,
-    publication: Publication,
-    tenant: Tenant,
-    projects: list[str],
-    month: str,
-    on_step: OnStep,
-) -> list[Conformed]:
-    start = clock.stopwatch()
-    chosen = [tenant.project(name) for name in projects]
-    try:
-        done = conform(publication, tenant, chosen, month, installation.limits)
-    except SURPRISES as error:
-        on_step(Step("costs", tenant.name, month, "refused", reason=reason_of(error)))
-        return []
-    seconds = (clock.stopwatch() - start) / max(len(done), 1)
-    for one in done:
-        what = f"{tenant.name}/{one.record.key}"
-        told = broken_words(one.record) if one.outcome == "built" else ""
-        on_step(Step("costs", what, month, one.outcome, one.record.rows, seconds, told))
-    return done
+class _CostsBuilder:
+    """Builds months of charges and Cost Explorer days, and reports each step."""
+
+    def __init__(self, session: TenantSession, projects: list[str], on_step: OnStep) -> None:
+        self._session = session
+        self._tenant = session.tenant
+        self._projects = projects
+        self._on_step = on_step
+        self.outcomes: list[PartitionOutcome] = []
+
+    def build(self, publication: Publication, month: str) -> bool:
+        """Put what has changed of a month on the publication; return whether anything has."""
+        try:
+            plan = plan_month(self._tenant, month, publication.ledger.deliveries(month=month))
+        except Exception as error:
+            self._on_step(failed_step(error, Stage.COSTS, self._tenant.name, month))
+            return False
+        has_new_charges = self._build_charges(publication, plan)
+        return self._build_days(publication, plan) or has_new_charges
+
+    def _build_charges(self, publication: Publication, plan: MonthPlan) -> bool:
+        start = clock.stopwatch()
+        limits = self._session.limits
+        try:
+            outcomes = build_costs_partitions(publication, plan, self._projects, limits)
+        except Exception as error:
+            self._on_step(failed_step(error, Stage.COSTS, self._tenant.name, plan.month))
+            return False
+        seconds = (clock.stopwatch() - start) / max(len(outcomes), 1)
+        for partition in outcomes:
+            self._on_step(_costs_step(self._tenant, partition, seconds))
+        self.outcomes += outcomes
+        return any(partition.outcome != Outcome.UNCHANGED for partition in outcomes)
+
+    def _build_days(self, publication: Publication, plan: MonthPlan) -> bool:
+        """Give Cost Explorer's days to all projects, whichever are built: each day to one."""
+        stage, name, start = Stage.COST_EXPLORER_DAYS, self._tenant.name, clock.stopwatch()
+        try:
+            outcomes = build_cost_explorer_days(publication, plan, self._session.limits)
+        except Exception as error:
+            self._on_step(failed_step(error, stage, name, plan.month))
+            return False
+        if not outcomes:
+            return False
+        rows = sum(partition.record.rows for partition in outcomes)
+        is_changed = any(partition.outcome != Outcome.UNCHANGED for partition in outcomes)
+        outcome = (Outcome.BUILT if rows else Outcome.EMPTY) if is_changed else Outcome.UNCHANGED
+        self._on_step(Step(stage, name, plan.month, outcome, rows, clock.stopwatch() - start))
+        return is_changed
 
 
-def _split_month(
-    installation: Installation,
-    publication: Publication,
-    tenant: Tenant,
-    month: str,
-    on_step: OnStep,
-) -> bool:
-    """Give the days of Cost Explorer to all projects, whichever are built: each day to one.
-
-    Returns:
-        whether that changed anything.
-    """
-    start = clock.stopwatch()
-    try:
-        done = split(publication, tenant, month, installation.limits)
-    except SURPRISES as error:
-        on_step(Step(EXPLORER, tenant.name, month, "refused", reason=reason_of(error)))
-        return False
-    if done.outcome:
-        seconds = clock.stopwatch() - start
-        on_step(Step(EXPLORER, tenant.name, month, done.outcome, done.rows, seconds))
-    return done.outcome not in ("", "unchanged")
+def _costs_step(tenant: Tenant, partition: PartitionOutcome, seconds: float) -> Step:
+    record, outcome = partition.record, Outcome(partition.outcome)
+    reason = broken_words(record) if outcome is Outcome.BUILT else ""
+    name = f"{tenant.name}/{record.key}"
+    return Step(Stage.COSTS, name, record.billing_period, outcome, record.rows, seconds, reason)
 
 
 def refresh_warehouse(
-    installation: Installation, publication: Publication, tenant: Tenant, on_step: OnStep = silent
+    session: TenantSession, publication: Publication, on_step: OnStep = silent
 ) -> Refreshed | None:
     """Bring the tenant's file up to date and publish it with all that is on the publication.
 
     Returns:
-        what was done; None when it was refused, and then nothing of the publication is visible.
+        what was done; None when it failed, and then nothing of the publication is visible.
     """
     start = clock.stopwatch()
+    name = session.tenant.name
     try:
-        compare_charges(publication, installation.limits)
-        pending = Pending(
-            *(publication.partitions(t) for t in (COSTS, EXPLORER, STORED_COMPARISONS))
-        )
-        found = reconcile(tenant, publication.ledger, pending)
-        done = refresh(publication, tenant, found.statuses, installation.limits, found.comparisons)
+        refreshed = _refresh(session, publication)
         publication.commit()
-    except SURPRISES as error:
-        reason = f"{reason_of(error)} Nothing of this was published."
-        on_step(Step("warehouse", tenant.name, "", "refused", reason=reason))
+    except Exception as error:
+        step = failed_step(error, Stage.WAREHOUSE, name)
+        on_step(replace(step, reason=f"{step.reason} Nothing of this was published."))
         return None
-    seconds = clock.stopwatch() - start
-    reason = "; ".join(done.warnings)
-    rows = sum(total["rows"] for total in done.totals)
-    on_step(Step("warehouse", tenant.name, "", done.outcome, rows, seconds, reason))
-    return done
+    on_step(
+        Step(
+            Stage.WAREHOUSE,
+            name,
+            "",
+            Outcome(refreshed.outcome),
+            rows=sum(total["rows"] for total in refreshed.totals),
+            seconds=clock.stopwatch() - start,
+            reason="; ".join(refreshed.warnings),
+        )
+    )
+    return refreshed
+
+
+def _refresh(session: TenantSession, publication: Publication) -> Refreshed:
+    tenant, limits = session.tenant, session.limits
+    compare_charges(publication, limits)
+    tables = (COSTS, EXPLORER, STORED_COMPARISONS)
+    pending = Pending(*(publication.partitions(table) for table in tables))
+    reconciled = reconcile(tenant, publication.ledger, pending)
+    return refresh(publication, tenant, reconciled.statuses, limits, reconciled.comparisons)
 
 
 def enter_invoice(
     installation: Installation, tenant: Tenant, entry: Invoice, on_step: OnStep = silent
 ) -> Refreshed | None:
-    """Note an invoice's total, or that it is taken back, and tell it in the tenant's file at once.
+    """Record an invoice's total, or that it is withdrawn, and show it in the tenant's file.
 
     Returns:
-        what the refresh did; None when it was refused, and then the entry is noted all the same.
+        what the refresh did; None when it failed, and then the entry is recorded all the same.
 
     Raises:
         RegistryError: the bill has no charges in the invoice's currency.
         TenantBusy: another process is writing this tenant.
     """
-    with installation.writer(tenant.name) as writer:
-        tenant = installation.registry.tenant(tenant.name)
+    with installation.writing(tenant.name) as session:
+        writer = session.writer
         if entry.amount is not None:
             check_currency(entry, writer.ledger.delivery(entry.source, entry.billing_period))
         writer.ledger.write(record_invoice(entry))
         with writer.publication() as publication:
-            return refresh_warehouse(installation, publication, tenant, on_step)
+            return refresh_warehouse(session, publication, on_step)

@@ -1,19 +1,21 @@
 """An installation: its settings, registry and tenants' folders as one thing.
 
-Put here: opening what one installation has. Keep out: landing (landing.py), the order of stages
-(ingest.py), what a run reports (progress.py).
+Put here: opening what one installation has, to read it or to be a tenant's one writer. Keep out:
+landing (landing.py), the order of stages (ingest.py), what a run reports (progress.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline.errors import FileProblem, RegistryError
 from finops_pipeline.lake.duck import Limits
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Writer, settle, tenant_writer
+from finops_pipeline.landing.landing_task import LandingTask
 from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.reconciliation.states import Status
 from finops_pipeline.reconciliation.statuses import Reconciled, reconcile
@@ -25,6 +27,27 @@ from finops_pipeline.tenants.places import place_of
 from finops_pipeline.tenants.registry import Registry, check_own
 
 
+@dataclass(frozen=True)
+class TenantSession:
+    """One tenant while this process is the only one that may change it.
+
+    `tenant` is as declared after the wait for the lock, which may have taken minutes.
+    """
+
+    installation: Installation
+    writer: Writer
+    tenant: Tenant
+
+    @property
+    def limits(self) -> Limits:
+        """What one piece of work may use of memory and processors."""
+        return self.installation.limits
+
+    def landing_task(self, source: Source) -> LandingTask:
+        """Return what landing a source of this tenant needs."""
+        return LandingTask(self.writer, self.tenant, source, self.limits)
+
+
 class Installation:
     """An installation: its settings, registry and tenants' folders."""
 
@@ -34,28 +57,29 @@ class Installation:
 
     @property
     def registry(self) -> Registry:
-        """The registry; made on first use."""
+        """The registry; created on first use."""
         return Registry(self.settings.registry)
 
     def folder(self, tenant: str) -> TenantFolder:
-        """The folder of a tenant's name (which need not be registered)."""
+        """Return the folder of a tenant's name, which need not be registered."""
         return TenantFolder(self.settings.data_folder, tenant)
 
     @contextmanager
-    def writer(self, tenant: str) -> Iterator[Writer]:
-        """Become the one writer of a tenant's folder.
+    def writing(self, name: str) -> Iterator[TenantSession]:
+        """Become the one writer of a tenant, and read its declaration as it is then.
 
         Raises:
-            TenantBusy: another process kept it too long.
+            TenantBusy: another process held the lock for too long.
+            Unknown: there is no such tenant (any more).
         """
-        with tenant_writer(self.folder(tenant), self.settings.lock_wait_seconds) as writer:
-            yield writer
+        with tenant_writer(self.folder(name), self.settings.lock_wait_seconds) as writer:
+            yield TenantSession(self, writer, self.registry.tenant(name))
 
     def check_location(self, tenant: Tenant, source: Source) -> None:
-        """See that a source's location leads, now, to no other tenant's exports nor to the lake.
+        """Check that a source's location leads, now, to no other tenant's exports nor to the lake.
 
         Raises:
-            RegistryError: it does (a link that was laid since it was declared, say).
+            RegistryError: it does (through a link made since it was declared, for example).
         """
         check_own(tenant.name, source, self.registry.tenants())
         lake = place_of(str(self.settings.data_folder / "lake"))
@@ -68,18 +92,18 @@ class Installation:
             )
 
     def check_files(self, tenant: str, paths: list[Path]) -> None:
-        """See that files brought by hand lie in no other tenant's exports, nor in the lake.
+        """Check that files given by hand lie in no other tenant's exports, nor in the lake.
 
         Raises:
-            FileProblem: one does, perhaps by way of a link; the message does not say whose.
+            FileProblem: a file does, perhaps through a link; the message does not say whose.
         """
-        shut = [place_of(str(self.settings.data_folder / "lake"))]
+        closed_places = [place_of(str(self.settings.data_folder / "lake"))]
         for other in self.registry.tenants():
             if other.name != tenant:
-                shut += [place_of(s.location) for s in other.sources if s.location]
+                closed_places += [place_of(s.location) for s in other.sources if s.location]
         for path in paths:
-            mine = place_of(str(path))
-            if any(mine.overlaps(place) for place in shut):
+            file_place = place_of(str(path))
+            if any(file_place.overlaps(place) for place in closed_places):
                 raise FileProblem(
                     f"{path} lies in a folder that is not tenant {tenant}'s own",
                     "files that only this tenant reads, outside the lake",
@@ -87,7 +111,7 @@ class Installation:
                 )
 
     def location(self, tenant: Tenant, source: Source) -> Location:
-        """The door to a source's location, which leads to nobody else's exports.
+        """Open a source's location, which leads to no other tenant's exports.
 
         Raises:
             RegistryError: there is none, it leads elsewhere, or it cannot be opened.
@@ -96,7 +120,7 @@ class Installation:
         return open_location(tenant, source)
 
     def status(self, tenant: str) -> list[Status]:
-        """The state of every source and month of a tenant.
+        """Return the state of every source and month of a tenant.
 
         Raises:
             Unknown: there is no such tenant.
@@ -104,12 +128,12 @@ class Installation:
         return list(self.reconciled(tenant).statuses)
 
     def reconciled(self, tenant: str) -> Reconciled:
-        """That state, and what every month was compared with; from the ledger alone.
+        """Return that state and the comparisons of every month, from the ledger alone.
 
         Raises:
             Unknown: there is no such tenant.
         """
-        known = self.registry.tenant(tenant)
+        declared = self.registry.tenant(tenant)
         folder = self.folder(tenant)
         settle(folder)
-        return reconcile(known, Ledger(folder.ledger))
+        return reconcile(declared, Ledger(folder.ledger))

@@ -1,13 +1,14 @@
-"""What a piece of work covers and reports: Months, Step, Report.
+"""What a run covers and reports: Months, Step, Report.
 
-Put here: the range of a run and the steps it reports. Keep out: the work itself, how a doorway
-shows a step.
+Put here: the range of a run and the steps that it reports. Keep out: the work itself
+(ingest.py, landing.py), how a command or Dagster shows a step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,60 @@ class Months:
         )
 
 
+class Stage(StrEnum):
+    """The stages of a run; `ingest` is the run of a tenant as a whole."""
+
+    INGEST = "ingest"
+    LANDING = "landing"
+    COSTS = "costs"
+    COST_EXPLORER_DAYS = "cost_explorer_daily"
+    WAREHOUSE = "warehouse"
+
+
+class Outcome(StrEnum):
+    """How a step ended."""
+
+    LANDED = "landed"
+    BUILT = "built"
+    UNCHANGED = "unchanged"
+    EMPTY = "empty"
+    OLDER = "older"
+    """An older delivery than the one that has landed; it was not taken."""
+    LEFT_OUT = "left out"
+    """Files that are not bills."""
+    ASKED = "asked"
+    """Paid requests were sent to Cost Explorer."""
+    REFUSED = "refused"
+    """An expected error; what was published stays."""
+    CRASHED = "crashed"
+    """A defect of finops_pipeline; what was published stays."""
+
+
+FAILURES = (Outcome.REFUSED, Outcome.CRASHED)
+"""Outcomes that make a run fail."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One thing that was done, for progress and reports.
 
-    `stage` is landing, costs or warehouse; `what` the source, project or tenant; `outcome`
-    landed, built, unchanged, empty, older (not taken), or refused with the `reason`.
+    `what` is the source, project or tenant; `reason` says why a step failed, or what is to be
+    noted of it. `is_retryable`: the same work may succeed if it is done again shortly.
     """
 
-    stage: str
+    stage: Stage
     what: str
     month: str
-    outcome: str
+    outcome: Outcome
     rows: int = 0
     seconds: float = 0.0
     reason: str = ""
+    is_retryable: bool = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether this step makes its run fail."""
+        return self.outcome in FAILURES
 
 
 OnStep = Callable[[Step], None]
@@ -56,6 +96,6 @@ class Report:
     steps: list[Step] = field(default_factory=list)
 
     @property
-    def refused(self) -> list[Step]:
-        """Steps that failed, with their reasons."""
-        return [step for step in self.steps if step.outcome == "refused"]
+    def failed(self) -> list[Step]:
+        """Steps that were refused or crashed, with their reasons."""
+        return [step for step in self.steps if step.has_failed]

@@ -1,40 +1,102 @@
-"""Which errors concern one month alone, and the reason that is reported for them.
+"""Tell expected errors from crashes, and make the step that reports either of them.
 
-Put here: the errors that a month's work may end with, in words. Keep out: handling them.
+Put here: which errors of libraries are expected, and the text that is reported for them. Keep out:
+the errors themselves (errors.py), what a run does after one (ingest.py, landing.py).
+
+An expected error is a FinopsError, or the operating system, DuckDB or SQLite failing in a foreseen
+way (no room, no memory, a file that cannot be read). It is reported as `refused`. Anything else is
+a defect of finops_pipeline: it is reported as `crashed` and its traceback goes to the log.
 """
 
 from __future__ import annotations
 
-from finops_pipeline.errors import DiskFull, FinopsError
-from finops_pipeline.lake.duck import DuckDBError
-from finops_pipeline.lake.files import no_room
-from finops_pipeline.ledger.ledger import LedgerError
-
-SURPRISES = (
+from finops_pipeline import __version__
+from finops_pipeline.application.progress import Outcome, Stage, Step
+from finops_pipeline.errors import (
+    CRASH_CURE,
+    DeliveryMoving,
+    DiskFull,
     FinopsError,
-    DuckDBError,
-    LedgerError,
-    OSError,
-    ValueError,
-    TypeError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-    MemoryError,
+    OutOfMemory,
+    StorageFailure,
+    TenantBusy,
+    Unreachable,
+    crash_text,
 )
-"""What may go wrong with one month without stopping the others: refusals, and what no one
-foresaw of a bill or a disk. A month that meets it is reported; what was published stays."""
+from finops_pipeline.lake.duck import DuckDBError, DuckDBInputOutputError
+from finops_pipeline.lake.duck import OutOfMemory as DuckDBOutOfMemory
+from finops_pipeline.lake.files import no_room
+from finops_pipeline.ledger.ledger import LEDGER_FAILURES, LedgerError
+from finops_pipeline.log import log_crash
+
+_RETRYABLE = (TenantBusy, DeliveryMoving, Unreachable)
+"""Errors after which the same work may succeed within minutes. Not so the other transient ones: a
+spent budget would be spent a second time, and a full disk is emptied by people."""
+
+_INTERRUPTED = "Query interrupted"
+"""The text of the RuntimeError by which Ctrl-C arrives inside a DuckDB query."""
 
 
-def reason_of(error: BaseException) -> str:
-    """Why, in one line; what was not foreseen says what it is."""
-    first = (str(error).splitlines() or [""])[0]
-    if not isinstance(error, FinopsError) and no_room(error):
-        return str(
-            DiskFull(
-                f"the disk is full ({first})",
-                "room for what is built",
-                "Make room on the disk of FINOPS_DATA and run again; what was published stays",
-            )
+def failed_step(error: Exception, stage: Stage, what: str, month: str = "") -> Step:
+    """Return the step that reports an error; log it if it is a crash.
+
+    Args:
+        what: the source, project or tenant that was being worked on.
+        month: its billing period; empty when the error concerns all of them.
+
+    Raises:
+        RuntimeError: `error` itself, when it is an interruption by the user.
+    """
+    expected = as_expected(error)
+    outcome = Outcome.CRASHED if expected is None else Outcome.REFUSED
+    reason = reason_of(error, f"{stage} {what} {month}".rstrip())
+    is_retryable = isinstance(expected, _RETRYABLE)
+    return Step(stage, what, month, outcome, reason=reason, is_retryable=is_retryable)
+
+
+def as_expected(error: BaseException) -> FinopsError | None:
+    """Return an expected error as one of finops_pipeline's own; None for a crash."""
+    if isinstance(error, FinopsError):
+        return error
+    if isinstance(error, MemoryError | DuckDBOutOfMemory):
+        return OutOfMemory(
+            f"the memory is used up ({_first_line(error)})",
+            "enough memory for what is built",
+            "Raise FINOPS_MEMORY_LIMIT, or end other programs, and run again",
         )
-    return str(error) if isinstance(error, FinopsError) else f"{type(error).__name__}: {first}"
+    if isinstance(error, OSError | DuckDBError | LedgerError) and no_room(error):
+        return DiskFull(
+            f"the disk is full ({_first_line(error)})",
+            "room for what is built",
+            "Make room on the disk of FINOPS_DATA and run again; what was published stays",
+        )
+    if isinstance(error, OSError | DuckDBInputOutputError) or type(error) in LEDGER_FAILURES:
+        return StorageFailure(f"{type(error).__name__}: {_first_line(error)}")
+    return None
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Say whether an error is Ctrl-C, as it arrives inside a DuckDB query."""
+    return isinstance(error, RuntimeError) and str(error) == _INTERRUPTED
+
+
+def reason_of(error: Exception, subject: str) -> str:
+    """Return an error's text as it is shown to users; log a crash, and show only its type.
+
+    Args:
+        subject: what was being done, for the log.
+
+    Raises:
+        RuntimeError: `error` itself, when it is an interruption by the user.
+    """
+    expected = as_expected(error)
+    if expected is not None:
+        return str(expected)
+    if is_interruption(error):
+        raise error
+    log_crash(error, f"finops_pipeline {__version__} crashed: {subject}")
+    return f"{crash_text(error)} (version {__version__}). {CRASH_CURE}."
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from finops_pipeline import __version__
-from finops_pipeline.application.refusals import reason_of
+from finops_pipeline.application.refusals import is_interruption, reason_of
 from finops_pipeline.cli import checks as check
 from finops_pipeline.cli import declarations as registry
 from finops_pipeline.cli import deliveries as history
@@ -21,9 +21,6 @@ from finops_pipeline.cli import invoice, run, status, validate
 from finops_pipeline.cli import query as read
 from finops_pipeline.cli import query_library as queries
 from finops_pipeline.cli.show import complain
-from finops_pipeline.errors import FinopsError
-from finops_pipeline.lake.duck import DuckDBError
-from finops_pipeline.ledger.ledger import LedgerError
 from finops_pipeline.settings import child_environment, load_settings
 
 app = typer.Typer(
@@ -75,22 +72,16 @@ def main() -> None:
     """
     try:
         app()
-    except FinopsError as error:
-        complain(str(error))
-        sys.exit(1)
-    except (OSError, LedgerError, DuckDBError) as error:
-        complain(reason_of(error))
-        sys.exit(1)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
             complain(_INTERRUPTED_WORDS)
         raise
-    except RuntimeError as error:
-        # How a Ctrl-C inside a DuckDB query arrives.
-        if str(error) != "Query interrupted":
-            raise
-        complain(_INTERRUPTED_WORDS)
-        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if is_interruption(error):
+            complain(_INTERRUPTED_WORDS)
+            sys.exit(INTERRUPTED)
+        complain(reason_of(error, "finops"))
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from finops_pipeline.application.gaps import Gap, gaps
+from finops_pipeline.application.gaps import Gap, list_gaps
 from finops_pipeline.cli.show import (
     Format,
     complain,
@@ -190,7 +190,7 @@ def gaps_command(
         if tenant is not None
         else installation.registry.tenants()
     )
-    found = [gap for one in chosen for gap in gaps(installation, one)]
+    found = [gap for one in chosen for gap in list_gaps(installation, one)]
     if format is not Format.TABLE:
         _write(format, Gap, found)
     elif not found:

@@ -93,7 +93,7 @@ def _enter(name: str, month: str, amount: str | None, currency: str, invoice_id:
         ):
             said = f", charges {plain(one.ours)}" if one.ours is not None else ""
             typer.echo(f"{one.state}{said}: {one.note}")
-    if any(step.outcome == "refused" for step in steps):
+    if any(step.has_failed for step in steps):
         raise RegistryError(f"the file of tenant {tenant_name} stays as it was: {steps[-1].reason}")
 
 

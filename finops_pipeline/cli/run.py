@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from finops_pipeline.application.ingest import ingest, ingest_files
+from finops_pipeline.application.ingest import FilesByHand, ingest, ingest_files
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.application.progress import Months, Report, Step
-from finops_pipeline.application.refusals import SURPRISES, reason_of
+from finops_pipeline.application.progress import Months, Outcome, Report, Stage, Step
+from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.cli.show import complain, open_installation, split
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.errors import RegistryError, one_line
@@ -69,8 +69,8 @@ def _one_of_many(installation: Installation, tenant: Tenant, span: Months) -> Re
     """One tenant's trouble is told at the end and stops no other tenant."""
     try:
         return _watched(installation, tenant, None, span)
-    except SURPRISES as error:
-        return Report([Step("ingest", tenant.name, "", "refused", reason=reason_of(error))])
+    except Exception as error:
+        return Report([failed_step(error, Stage.INGEST, tenant.name)])
 
 
 def _span(month: str | None, first: str | None, last: str | None) -> Months:
@@ -120,14 +120,15 @@ def _end(reports: list[Report]) -> None:
     steps = [step for report in reports for step in report.steps]
     counts = {
         outcome: sum(step.outcome == outcome for step in steps)
-        for outcome in ("landed", "built", "unchanged", "empty", "older", "refused")
+        for outcome in Outcome
+        if outcome not in (Outcome.LEFT_OUT, Outcome.ASKED)
     }
     said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     typer.echo(said or "nothing to do")
-    refused = [step for report in reports for step in report.refused]
-    for step in refused:
-        complain(f"{step.stage} {step.what} {step.month} refused: {step.reason}")
-    if refused:
+    failed = [step for report in reports for step in report.failed]
+    for step in failed:
+        complain(f"{step.stage} {step.what} {step.month} {step.outcome}: {step.reason}")
+    if failed:
         raise typer.Exit(1)
 
 
@@ -145,5 +146,5 @@ def ingest_file_command(
     """Take in files that have no manifest; together they are the whole of their months."""
     tenant_name, name = split(source, "SOURCE")
     installation = open_installation()
-    tenant = installation.registry.tenant(tenant_name)
-    _end([ingest_files(installation, tenant, tenant.source(name), files, _line, metric)])
+    given = FilesByHand(tenant_name, name, files, metric)
+    _end([ingest_files(installation, given, _line)])

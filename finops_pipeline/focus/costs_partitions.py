@@ -1,43 +1,39 @@
 """Conform landing to FOCUS charges: one partition is one project and month.
 
 Put here: which partitions are due (the fingerprint that makes a re-run a no-op) and their records.
-Keep out: writing them (month.py), rules of single rows (sql/), comparing with the bill
-(reconcile.py).
+Keep out: writing them (month_pass.py), rules of single rows (sql/), comparing with the bill
+(reconciliation/).
 
 Reads: landing, ledger   Writes: costs, ledger
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 from finops_pipeline import clock
-from finops_pipeline.errors import NotTrue
+from finops_pipeline.errors import IntegrityCheckFailed
 from finops_pipeline.focus.conversion import conversion_mark, prepare
 from finops_pipeline.focus.month_pass import MonthPass
 from finops_pipeline.lake.duck import Limits, scratch_connection
 from finops_pipeline.lake.layout import COSTS
+from finops_pipeline.lake.partition_builder import (
+    PartitionBuilder,
+    PartitionOutcome,
+    StagedPartition,
+)
 from finops_pipeline.lake.publish import Publication
-from finops_pipeline.ledger.claims import CLAIMS, claims_mark, reclaimed
-from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, fingerprint_of
-from finops_pipeline.tenants.model import Project, Tenant
+from finops_pipeline.ledger.claims import CLAIMS
+from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
+from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
+
+PROJECTS_TOGETHER = 16
+"""Projects whose charges are written in one scan of the bill: each keeps rows in memory."""
 
 
-@dataclass(frozen=True)
-class Conformed:
-    """What conforming did with a partition: `built`, `unchanged` or `empty`."""
-
-    outcome: str
-    record: PartitionRecord
-
-
-def conform(
-    publication: Publication,
-    tenant: Tenant,
-    projects: list[Project],
-    month: str,
-    limits: Limits,
-) -> list[Conformed]:
+def build_costs_partitions(
+    publication: Publication, plan: MonthPlan, projects: Collection[str], limits: Limits
+) -> list[PartitionOutcome]:
     """Put the costs partitions of a month that are out of date on a publication.
 
     With those of the projects asked for go the partitions of others (`unassigned` above all) that
@@ -46,137 +42,117 @@ def conform(
     Args:
         publication: what becomes visible together; nothing of the month is put on it unless all
             of it is right.
-        tenant: as the registry has it now.
+        projects: names of the projects asked for.
 
     Raises:
-        NotTrue: a partition does not add up to its part of the bill, or its landing is gone.
+        IntegrityCheckFailed: a partition does not equal its part of the bill, or its landing is
+            gone.
     """
-    known = publication.partitions(COSTS, month)
-    deliveries = publication.ledger.deliveries(month=month)
-    done: list[Conformed] = []
-    due: list[tuple[Project, str]] = []
-    names = {project.name for project in projects}
-    for project in tenant.all_projects:
-        before = known.get((project.name, month))
-        if project.name not in names and (before is None or not reclaimed(tenant, before)):
-            continue
-        wanted = fingerprint(tenant, project, month, deliveries)
-        if before and before.fingerprint == wanted and _is_there(publication, before):
-            done.append(Conformed("unchanged", before))
-        elif before or any(d.source in tenant.sources_of(project) for d in deliveries):
-            due.append((project, wanted))
-    if due:
-        done += _build_month(publication, tenant, due, month, deliveries, limits)
-    return done
+    month = _CostsOfMonth(publication, plan, projects, limits)
+    return PartitionBuilder(publication).update(month)
 
 
-def _is_there(publication: Publication, record: PartitionRecord) -> bool:
-    path = publication.folder.partition(COSTS, record.key, record.billing_period)
-    return record.rows == 0 or publication.current(path) is not None
+class _CostsOfMonth:
+    """A month of costs partitions; see lake/partition_builder.py."""
+
+    table = COSTS
+
+    def __init__(
+        self, publication: Publication, plan: MonthPlan, projects: Collection[str], limits: Limits
+    ) -> None:
+        self.month = plan.month
+        self._publication = publication
+        self._plan = plan
+        self._projects = projects
+        self._limits = limits
+        self._passes: dict[str, MonthPass] = {}
+
+    def list_fingerprints(self) -> dict[str, str]:
+        """Return what the partitions asked for, and those of other claims, depend on."""
+        stored = {key: r for (key, _), r in self._publication.partitions(COSTS, self.month).items()}
+        return {
+            name: costs_fingerprint(project)
+            for name, project in self._plan.projects.items()
+            if self._is_covered(project, stored.get(name))
+        }
+
+    def _is_covered(self, project: ProjectPlan, record: PartitionRecord | None) -> bool:
+        if record is None:
+            return project.name in self._projects and bool(project.deliveries)
+        return project.name in self._projects or not project.has_same_claims(record)
+
+    def choose_due(self, stale: Sequence[str]) -> Sequence[str]:
+        """Return the partitions to build: only those that are out of date."""
+        return stale
+
+    def build(self, fingerprints: dict[str, str]) -> list[StagedPartition]:
+        """Write these projects' charges, some projects in one scan of the bill.
+
+        Raises:
+            IntegrityCheckFailed: see `build_costs_partitions`.
+        """
+        names = list(fingerprints)
+        with scratch_connection(self._publication.spill, self._limits) as connection:
+            prepare(connection)
+            for begin in range(0, len(names), PROJECTS_TOGETHER):
+                chunk = names[begin : begin + PROJECTS_TOGETHER]
+                together = [self._plan.projects[name] for name in chunk]
+                month_pass = MonthPass(self._publication, self._plan, together)
+                month_pass.write(connection)
+                self._passes |= {project.name: month_pass for project in together}
+        self._check_every_row_is_given(set(names))
+        return [self._staged(name, fingerprint) for name, fingerprint in fingerprints.items()]
+
+    def _check_every_row_is_given(self, names: set[str]) -> None:
+        """Where all readers of a source are built, each of its rows is in exactly one project."""
+        passes = {id(month_pass): month_pass for month_pass in self._passes.values()}.values()
+        for delivery in self._plan.deliveries:
+            readers = {project.name for project in self._plan.readers(delivery.source)}
+            given = sum(month_pass.rows.get(delivery.source, 0) for month_pass in passes)
+            if readers and readers <= names and given != delivery.rows_kept:
+                raise IntegrityCheckFailed(
+                    f"{self._plan.tenant.name}/{delivery.source} {delivery.billing_period} landed"
+                    f" {delivery.rows_kept} rows, its projects were given {given}",
+                    "every row in exactly one project",
+                    "Nothing was published; please report this with the month's line items",
+                )
+
+    def _staged(self, name: str, fingerprint: str) -> StagedPartition:
+        project, month_pass = self._plan.projects[name], self._passes[name]
+        totals, file = month_pass.totals.get(name, ()), month_pass.file(name)
+        inputs = {delivery.source: delivery.delivery_id for delivery in project.deliveries}
+        record = PartitionRecord(
+            table_name=COSTS,
+            key=name,
+            billing_period=self.month,
+            fingerprint=fingerprint,
+            rows=sum(total["rows"] for total in totals),
+            size_bytes=file.stat().st_size if file else 0,
+            built_at=clock.now().isoformat(),
+            inputs={**inputs, CLAIMS: project.claims_fingerprint},
+            totals=totals,
+            findings=tuple(month_pass.findings.get(name, ())),
+        )
+        return StagedPartition(record, file)
+
+    def record_totals(self, partition: StagedPartition) -> None:
+        """Put what a project's landed rows and charges come to on the publication."""
+        name = partition.record.key
+        month_pass = self._passes[name]
+        bills = tuple(month_pass.bills.get(name, ()))
+        self._publication.set_bill_totals(name, self.month, bills)
+        services = month_pass.services.get(name, [])
+        for delivery in self._plan.deliveries:
+            totals = tuple(t for t in services if t.delivery_id == delivery.delivery_id)
+            self._publication.set_delivery_totals(delivery.delivery_id, name, totals)
 
 
-PROJECTS_TOGETHER = 16
-"""Projects whose charges are written in one scan of the bill: each keeps rows in memory."""
-
-
-def _build_month(
-    publication: Publication,
-    tenant: Tenant,
-    due: list[tuple[Project, str]],
-    month: str,
-    deliveries: list[DeliveryRecord],
-    limits: Limits,
-) -> list[Conformed]:
-    passes: list[tuple[MonthPass, list[tuple[Project, str]]]] = []
-    with scratch_connection(publication.spill, limits) as connection:
-        prepare(connection)
-        for begin in range(0, len(due), PROJECTS_TOGETHER):
-            part = due[begin : begin + PROJECTS_TOGETHER]
-            work = MonthPass(publication, tenant, [p for p, _ in part], month, deliveries)
-            work.write(connection)
-            passes.append((work, part))
-    _check_whole(tenant, due, deliveries, [work for work, _ in passes])
-    # Nothing of the month is put on the publication unless all of it is right.
-    with publication.all_or_nothing():
-        return [
-            _put(publication, tenant, project, month, wanted, work, deliveries)
-            for work, part in passes
-            for project, wanted in part
-        ]
-
-
-def _check_whole(
-    tenant: Tenant,
-    due: list[tuple[Project, str]],
-    deliveries: list[DeliveryRecord],
-    passes: list[MonthPass],
-) -> None:
-    """Where all readers of a source are built: each of its rows is one project's, and only one's.
-
-    Raises:
-        NotTrue: a row was given to no project, or to two.
-    """
-    names = {project.name for project, _ in due}
-    for delivery in deliveries:
-        readers = {p.name for p in tenant.all_projects if delivery.source in tenant.sources_of(p)}
-        given = sum(work.rows.get(delivery.source, 0) for work in passes)
-        if readers and readers <= names and given != delivery.rows_kept:
-            raise NotTrue(
-                f"{tenant.name}/{delivery.source} {delivery.billing_period} landed"
-                f" {delivery.rows_kept} rows, its projects were given {given}",
-                "every row in exactly one project",
-                "Nothing was published; please report this with the month's line items",
-            )
-
-
-def _put(
-    publication: Publication,
-    tenant: Tenant,
-    project: Project,
-    month: str,
-    wanted: str,
-    work: MonthPass,
-    deliveries: list[DeliveryRecord],
-) -> Conformed:
-    """Put one project's month, as a pass has written it, on the publication."""
-    reads = tenant.sources_of(project)
-    inputs = {d.source: d.delivery_id for d in deliveries if d.source in reads}
-    totals, file = work.totals.get(project.name, ()), work.file(project.name)
-    record = PartitionRecord(
-        table_name=COSTS,
-        key=project.name,
-        billing_period=month,
-        fingerprint=wanted,
-        rows=sum(total["rows"] for total in totals),
-        size_bytes=file.stat().st_size if file else 0,
-        built_at=clock.now().isoformat(),
-        inputs={**inputs, CLAIMS: claims_mark(tenant, project, month)},
-        totals=totals,
-        findings=tuple(work.findings.get(project.name, ())),
-    )
-    final = publication.folder.partition(COSTS, project.name, month)
-    if file:
-        file.rename(publication.stage(final))
-    else:
-        publication.drop(final)
-    publication.build(record)
-    publication.bill(project.name, month, tuple(work.bills.get(project.name, ())))
-    services = work.services.get(project.name, [])
-    for delivery in deliveries:
-        mine = tuple(total for total in services if total.delivery_id == delivery.delivery_id)
-        publication.total(delivery.delivery_id, project.name, mine)
-    return Conformed("built" if record.rows else "empty", record)
-
-
-def fingerprint(
-    tenant: Tenant, project: Project, month: str, deliveries: list[DeliveryRecord]
-) -> str:
-    """What a partition depends on: the conversion, the deliveries, the claims of its days."""
-    reads = tenant.sources_of(project)
+def costs_fingerprint(project: ProjectPlan) -> str:
+    """Return what a partition depends on: the conversion, the deliveries, its days' claims."""
     return fingerprint_of(
         {
             "conversion": conversion_mark(),
-            "deliveries": sorted(d.delivery_id for d in deliveries if d.source in reads),
-            "claims": claims_mark(tenant, project, month),
+            "deliveries": sorted(delivery.delivery_id for delivery in project.deliveries),
+            "claims": project.claims_fingerprint,
         }
     )

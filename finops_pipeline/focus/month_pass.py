@@ -1,7 +1,8 @@
 """One pass over a month's landings: the costs partitions of several projects at once.
 
-Put here: running the conversions, one file per project, and the check that each adds up to its
-part of the bill. Keep out: which partitions are due (conform.py), rules of rows (sql/).
+Put here: running the conversions, one file per project, and the check that each equals its part of
+the bill. Keep out: which partitions are due (costs_partitions.py), rules of rows
+(sql/).
 
 Reads: landing   Writes: staged costs partitions
 """
@@ -14,7 +15,7 @@ from typing import Any
 
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.focus import CHARGE
-from finops_pipeline.errors import NotTrue
+from finops_pipeline.errors import IntegrityCheckFailed
 from finops_pipeline.focus.bill_conversions import CONVERSIONS
 from finops_pipeline.focus.conformance import findings_of
 from finops_pipeline.focus.conversion import sql_text
@@ -25,8 +26,8 @@ from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.ledger.bill_totals import BillTotal
 from finops_pipeline.ledger.ledger import DeliveryRecord, Finding, ProjectTotal
+from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
 from finops_pipeline.money import exact_sum
-from finops_pipeline.tenants.model import Project, Tenant
 
 Totals = tuple[dict[str, Any], ...]
 
@@ -39,23 +40,18 @@ class MonthPass:
 
     Args:
         projects: those whose partitions are written; each keeps a row group in memory.
-        deliveries: what is landed of the month.
     """
 
     def __init__(
-        self,
-        publication: Publication,
-        tenant: Tenant,
-        projects: list[Project],
-        month: str,
-        deliveries: list[DeliveryRecord],
+        self, publication: Publication, plan: MonthPlan, projects: list[ProjectPlan]
     ) -> None:
         self._publication = publication
-        self._tenant = tenant
+        self._plan = plan
+        self._tenant = plan.tenant
         self._projects = projects
-        self._month = month
-        self._deliveries = {d.source: d for d in deliveries}
-        self._folder = publication.scratch(f"costs-{month}-{projects[0].name}")
+        self._month = plan.month
+        self._deliveries = {d.source: d for d in plan.deliveries}
+        self._folder = publication.scratch(f"costs-{plan.month}-{projects[0].name}")
         self.bills: dict[str, list[BillTotal]] = {}
         self.rows: dict[str, int] = {}
         self.totals: dict[str, Totals] = {}
@@ -72,11 +68,12 @@ class MonthPass:
         `findings` the rules of conformance that each project's charges break.
 
         Raises:
-            NotTrue: a partition does not add up to its part of the bill, or a landing is gone.
+            IntegrityCheckFailed: a partition does not equal its part of the bill, or a landing is
+                gone.
         """
         charges = []
         for source, delivery in sorted(self._deliveries.items()):
-            readers = [p for p in self._projects if source in self._tenant.sources_of(p)]
+            readers = [project for project in self._projects if source in project.sources]
             if readers and delivery.rows_kept:
                 charges.append(self._charges_of(connection, readers, delivery))
         if not charges:
@@ -111,11 +108,11 @@ class MonthPass:
         """Where a project's charges were written; None when it has none.
 
         Raises:
-            NotTrue: they are in several files, of which one would be published.
+            IntegrityCheckFailed: they are in several files, of which one would be published.
         """
         found = list((self._folder / f"project={project}").glob("*.parquet"))
         if len(found) > 1:
-            raise NotTrue(
+            raise IntegrityCheckFailed(
                 f"{self._tenant.name}/{project} {self._month} was written to {len(found)} files",
                 "one file for a project and month",
                 "Nothing was published; please report this",
@@ -123,12 +120,12 @@ class MonthPass:
         return found[0] if found else None
 
     def _charges_of(
-        self, connection: Connection, readers: list[Project], delivery: DeliveryRecord
+        self, connection: Connection, readers: list[ProjectPlan], delivery: DeliveryRecord
     ) -> str:
         """SQL of one source's charges; notes what its rows come to (`bills`)."""
         bill = self._bill(connection, delivery)
         conversion = CONVERSIONS[bill.format]
-        rows = owned_rows(self._tenant, readers, self._month, bill)
+        rows = owned_rows(self._plan, readers, bill)
         view = ident(f"rows of {bill.source}")
         select = conversion.select_rows(bill, rows, self._month)
         connection.execute(f"create or replace temp view {view} as {select}")
@@ -160,7 +157,7 @@ class MonthPass:
     def _bill(self, connection: Connection, delivery: DeliveryRecord) -> LandedBill:
         path = self._publication.folder.partition(LANDING, delivery.source, self._month)
         if not path.exists():
-            raise NotTrue(
+            raise IntegrityCheckFailed(
                 f"the landing of {self._tenant.name}/{delivery.source} {self._month} is gone",
                 f"{delivery.rows_kept} rows in {path.name}",
                 "Bring the delivery in again; what was published of the month stays",
@@ -224,14 +221,14 @@ class MonthPass:
             bills = exact_sum(t["billed_cost"] for t in mine)
             off = exact_sum(self._nets[source, project, currency])
             if off:
-                raise NotTrue(
+                raise IntegrityCheckFailed(
                     f"{self._tenant.name}/{project} {self._month}: the net costs of {source}'s"
                     f" charges are {off:f} {currency} more than those of its lines",
                     "the same, to the last decimal",
                     "Nothing was published; please report this with the month's line items",
                 )
             if kept != lines or bills != billed:
-                raise NotTrue(
+                raise IntegrityCheckFailed(
                     f"{self._tenant.name}/{project} {self._month}: {source} has {lines} lines and"
                     f" bills {billed:f} {currency}, its charges are {kept} and bill {bills:f}",
                     "the same, to the last decimal",

@@ -1,6 +1,6 @@
-"""Whose rows are whose: account claims as SQL.
+"""Which project each row of a landing belongs to: account claims as SQL.
 
-Put here: which rows of a landing belong to a project. Keep out: what becomes of them (conform.py).
+Put here: selecting the rows of projects. Keep out: what becomes of them (month_pass.py).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from finops_pipeline.contracts import cur
 from finops_pipeline.focus.landed_bill import LandedBill
 from finops_pipeline.focus.normalise import usage_day
 from finops_pipeline.lake.duck import ident, text
-from finops_pipeline.ledger.claims import claims_for
-from finops_pipeline.tenants.model import UNASSIGNED, Project, Tenant
+from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
+from finops_pipeline.tenants.model import UNASSIGNED
 from finops_pipeline.tenants.months import end_day, first_day
 
 
-def owned_rows(tenant: Tenant, projects: list[Project], month: str, bill: LandedBill) -> str:
-    """SQL of the landing rows that belong to one of these projects, `x_Project` added.
+def owned_rows(plan: MonthPlan, projects: list[ProjectPlan], bill: LandedBill) -> str:
+    """Return SQL of the landing rows that belong to one of these projects, `x_Project` added.
 
     Every value that the landing's account column has is laid to a project here, and the rows are
     joined to that short list: one scan serves many projects, and DuckDB skips what is nobody's.
@@ -27,12 +27,14 @@ def owned_rows(tenant: Tenant, projects: list[Project], month: str, bill: Landed
     """
     column = bill.form.find(bill.columns).get(bill.form.account)
     if column is None:  # only FOCUS may lack it
-        asked = any(project.name == UNASSIGNED for project in projects)
-        return f"(select *, {text(UNASSIGNED)} as x_Project from {bill.relation} where {asked})"
+        has_rest = any(project.name == UNASSIGNED for project in projects)
+        return f"(select *, {text(UNASSIGNED)} as x_Project from {bill.relation} where {has_rest})"
+    names = {project.name for project in projects if bill.source in project.sources}
     spans = [
         (account, *span)
         for account in sorted({account or "" for account in bill.accounts})
-        for span in _spans(tenant, projects, month, bill, account.strip(" "))
+        for span in _spans(plan, bill.source, account.strip(" "))
+        if span[2] in names
     ]
     if not spans:
         return f"(select *, null::varchar as x_Project from {bill.relation} where false)"
@@ -59,20 +61,18 @@ Span = tuple[date | None, date | None, str]
 """Days [first, end) on which an account's rows are a project's; None: without bound."""
 
 
-def _spans(
-    tenant: Tenant, projects: list[Project], month: str, bill: LandedBill, account: str
-) -> list[Span]:
-    """Whose the rows of one account are, day by day of a month, without gap."""
-    first, end = first_day(month), end_day(month)
+def _spans(plan: MonthPlan, source: str, account: str) -> list[Span]:
+    """Return which project has the rows of one account, day by day of a month, without gap."""
+    first, end = first_day(plan.month), end_day(plan.month)
     claims: list[Span] = [
         (
             claim.from_day if claim.from_day and claim.from_day > first else None,
             claim.to_day if claim.to_day and claim.to_day < end else None,
             project.name,
         )
-        for project in tenant.projects
+        for project in plan.readers(source)
         if project.name != UNASSIGNED
-        for claim in claims_for(tenant, project, bill.source, month)
+        for claim in project.claims[source]
         if claim.id == account
     ]
     spans: list[Span] = []
@@ -84,8 +84,7 @@ def _spans(
         since = until
     if since or not claims:
         spans.append((since, None, UNASSIGNED))
-    asked = {project.name for project in projects if bill.source in tenant.sources_of(project)}
-    return [span for span in spans if span[2] in asked]
+    return spans
 
 
 def _day(day: date | None) -> str:

@@ -16,6 +16,7 @@ import duckdb
 Connection = duckdb.DuckDBPyConnection
 DuckDBError = duckdb.Error
 OutOfMemory = duckdb.OutOfMemoryException
+DuckDBInputOutputError = duckdb.IOException
 
 _FORM = "format parquet, compression zstd, compression_level 1"
 

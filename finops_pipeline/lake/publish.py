@@ -11,13 +11,15 @@ nothing has happened; killed after it, whoever opens the tenant next makes the m
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
-from finops_pipeline.errors import NotTrue, TenantBusy
+from finops_pipeline.errors import IntegrityCheckFailed, TenantBusy
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.ledger.bill_totals import (
@@ -50,7 +52,7 @@ class Writer:
         """A publication with its own staging folder, cleared at the end whatever happens.
 
         Except when it was committed and interrupted before all was moved: the ledger already
-        speaks of those files, and the next publication or writer moves them first.
+        names those files, and the next publication or writer moves them first.
         """
         recover(self.folder, self.ledger)
         publication = Publication(self)
@@ -61,17 +63,57 @@ class Writer:
                 files.clear_folder(publication.work)
 
 
+@dataclass(frozen=True)
+class _FileChange:
+    """A staged file that is to stand at `final`; without one, the file there is removed."""
+
+    final: Path
+    staged: Path | None
+
+
+@dataclass(frozen=True)
+class _RecordChange:
+    """The record of a partition."""
+
+    record: PartitionRecord
+
+
+@dataclass(frozen=True)
+class _DeliveryTotalsChange:
+    """What a delivery comes to in a project."""
+
+    delivery_id: str
+    project: str
+    totals: tuple[ProjectTotal, ...]
+
+
+@dataclass(frozen=True)
+class _BillTotalsChange:
+    """What a project's landed rows of a month come to."""
+
+    slice: ProjectMonth
+    totals: tuple[BillTotal, ...]
+
+
+@dataclass(frozen=True)
+class _LedgerChange:
+    """Any other write to the ledger."""
+
+    write: Write
+
+
+_Change = _FileChange | _RecordChange | _DeliveryTotalsChange | _BillTotalsChange | _LedgerChange
+_Typed = TypeVar("_Typed", bound=_Change)
+
+
 class Publication:
     """Files and records that become visible together by `commit`."""
 
     def __init__(self, writer: Writer) -> None:
         self.folder = writer.folder
         self.ledger = writer.ledger
-        self._moves: dict[Path, Path | None] = {}
-        self._built: dict[tuple[str, str, str], PartitionRecord] = {}
-        self._totals: dict[tuple[str, str], tuple[ProjectTotal, ...]] = {}
-        self._bills: dict[ProjectMonth, tuple[BillTotal, ...]] = {}
-        self._writes: list[Write] = []
+        # By what each replaces: a later change of the same thing takes the place of the earlier.
+        self._changes: dict[Hashable, _Change] = {}
         self.work = writer.folder.staging / uuid.uuid4().hex[:12]
         self.work.mkdir(parents=True)
 
@@ -81,105 +123,124 @@ class Publication:
         return self.work / "spill"
 
     def scratch(self, name: str) -> Path:
-        """A path in the staging folder for work that is not published."""
+        """Return a path in the staging folder for work that is not published."""
         return self.work / name
 
     def stage(self, final: Path) -> Path:
-        """Where to write what `commit` will put at `final`."""
+        """Return where to write what `commit` will put at `final`."""
         staged = self.work / "publish" / self.folder.relative(final)
         staged.parent.mkdir(parents=True, exist_ok=True)
-        self._moves[final] = staged
+        self._changes[final] = _FileChange(final, staged)
         return staged
 
     def drop(self, final: Path) -> None:
         """Let `commit` remove the file at `final`, if there is one."""
-        if final.exists() or final in self._moves:
-            self._moves[final] = None
+        if final.exists() or final in self._changes:
+            self._changes[final] = _FileChange(final, None)
 
     def current(self, final: Path) -> Path | None:
-        """Where the bytes are that will stand at `final`; None when there will be no file."""
-        if final in self._moves:
-            return self._moves[final]
+        """Return where the bytes are that will stand at `final`; None when no file will."""
+        change = self._changes.get(final)
+        if isinstance(change, _FileChange):
+            return change.staged
         return final if final.exists() else None
 
     def build(self, record: PartitionRecord) -> None:
         """Let `commit` write a partition's record to the ledger."""
-        self._built[record.table_name, record.key, record.billing_period] = record
+        key = (_RecordChange, record.table_name, record.key, record.billing_period)
+        self._changes[key] = _RecordChange(record)
 
     def partitions(
         self, table: str, month: str | None = None
     ) -> dict[tuple[str, str], PartitionRecord]:
-        """Partitions of a table (of one month) as they will be, by (key, billing period)."""
+        """Return partitions of a table (of one month) as they will be, by (key, billing period)."""
         pending = {
-            (key, period): record
-            for (name, key, period), record in self._built.items()
-            if name == table and month in (None, period)
+            (change.record.key, change.record.billing_period): change.record
+            for change in self._pending(_RecordChange)
+            if change.record.table_name == table and month in (None, change.record.billing_period)
         }
         return self.ledger.partitions(table, month) | pending
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """What is put on the publication inside goes off it again when that fails halfway."""
-        before = (dict(self._moves), dict(self._built), dict(self._totals), list(self._writes))
-        bills = dict(self._bills)
+        """Take what is put on the publication inside off it again when that fails halfway."""
+        before = dict(self._changes)
         try:
             yield
         except BaseException:
-            self._moves, self._built, self._totals, self._writes = before
-            self._bills = bills
+            self._changes = before
             raise
 
-    def total(self, delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]) -> None:
-        """Let `commit` write what a delivery came to in a project, over what stood there."""
-        self._totals[delivery_id, project] = totals
+    def set_delivery_totals(
+        self, delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]
+    ) -> None:
+        """Let `commit` write what a delivery comes to in a project, over what stood there."""
+        key = (_DeliveryTotalsChange, delivery_id, project)
+        self._changes[key] = _DeliveryTotalsChange(delivery_id, project, totals)
 
     def delivery_totals(self) -> list[ProjectTotal]:
-        """Totals of all deliveries per project as they will be."""
-        kept = [
+        """Return totals of all deliveries per project as they will be."""
+        pending = self._pending(_DeliveryTotalsChange)
+        replaced = {(change.delivery_id, change.project) for change in pending}
+        stored = [
             total
             for total in self.ledger.delivery_totals()
-            if (total.delivery_id, total.project) not in self._totals
+            if (total.delivery_id, total.project) not in replaced
         ]
-        return [*kept, *(total for totals in self._totals.values() for total in totals)]
+        return [*stored, *(total for change in pending for total in change.totals)]
 
-    def bill(self, project: str, month: str, totals: tuple[BillTotal, ...]) -> None:
+    def set_bill_totals(self, project: str, month: str, totals: tuple[BillTotal, ...]) -> None:
         """Let `commit` write what a project's landed rows come to, over what stood there."""
-        self._bills[project, month] = totals
+        key = (_BillTotalsChange, project, month)
+        self._changes[key] = _BillTotalsChange((project, month), totals)
 
     def bill_totals(self, slices: list[ProjectMonth]) -> list[BillTotal]:
-        """What the landed rows of these slices come to, as it will be."""
-        asked = set(slices)
-        months = sorted({month for _, month in asked - self._bills.keys()})
-        kept = [
+        """Return what the landed rows of these slices come to, as it will be."""
+        pending = {c.slice: c.totals for c in self._pending(_BillTotalsChange)}
+        covered = set(slices)
+        unchanged = covered - pending.keys()
+        stored = [
             total
-            for total in read_bill_totals(self.ledger, months)
-            if (total.project, total.billing_period) in asked - self._bills.keys()
+            for total in read_bill_totals(self.ledger, sorted({month for _, month in unchanged}))
+            if (total.project, total.billing_period) in unchanged
         ]
-        pending = (totals for key, totals in self._bills.items() if key in asked)
-        return [*kept, *(total for totals in pending for total in totals)]
+        changed = (totals for key, totals in pending.items() if key in covered)
+        return [*stored, *(total for totals in changed for total in totals)]
 
     def record(self, *writes: Write) -> None:
         """Let `commit` write these to the ledger."""
-        self._writes.extend(writes)
+        for write in writes:
+            self._changes[_LedgerChange, len(self._changes)] = _LedgerChange(write)
 
     def commit(self) -> None:
         """Make everything visible. Does nothing when nothing was staged or recorded."""
-        writes = [*self._writes, *(record_partition(record) for record in self._built.values())]
-        writes += [record_project_totals(*key, totals) for key, totals in self._totals.items()]
-        writes += [record_bill_totals(key, totals) for key, totals in self._bills.items()]
-        if not (self._moves or writes):
+        if not self._changes:
             return
-        for final, staged in self._moves.items():
-            if staged is not None:
-                files.sync(staged)
-                for folder in staged.relative_to(self.work).parents:
+        for change in self._pending(_FileChange):
+            if change.staged is not None:
+                files.sync(change.staged)
+                for folder in change.staged.relative_to(self.work).parents:
                     files.sync(self.work / folder)
-            source = None if staged is None else self.folder.relative(staged)
-            writes.append(record_move(source, self.folder.relative(final)))
-        self.ledger.write(*writes)
+        self.ledger.write(*(self._write_of(change) for change in self._changes.values()))
         recover(self.folder, self.ledger)
-        self._moves, self._built, self._totals, self._writes = {}, {}, {}, []
-        self._bills = {}
+        self._changes = {}
+
+    def _pending(self, kind: type[_Typed]) -> list[_Typed]:
+        return [change for change in self._changes.values() if isinstance(change, kind)]
+
+    def _write_of(self, change: _Change) -> Write:
+        match change:
+            case _FileChange(final, staged):
+                source = None if staged is None else self.folder.relative(staged)
+                return record_move(source, self.folder.relative(final))
+            case _RecordChange(record):
+                return record_partition(record)
+            case _DeliveryTotalsChange(delivery_id, project, totals):
+                return record_project_totals(delivery_id, project, totals)
+            case _BillTotalsChange(key, bill_totals):
+                return record_bill_totals(key, bill_totals)
+            case _LedgerChange(write):
+                return write
 
 
 @contextmanager
@@ -212,7 +273,7 @@ def recover(folder: TenantFolder, ledger: Ledger) -> None:
     """Make the moves that are committed and not yet made. The caller holds the lock.
 
     Raises:
-        NotTrue: staged files that the ledger speaks of were removed by a foreign hand.
+        IntegrityCheckFailed: staged files that the ledger names were removed by another program.
     """
     moves = ledger.moves()
     _check_staged(folder, [(staged, final) for _, staged, final in moves if staged is not None])
@@ -243,8 +304,8 @@ def _check_staged(folder: TenantFolder, moves: list[tuple[str, str]]) -> None:
         and (folder.root / final).exists()
     ]
     if lost:
-        raise NotTrue(
-            f"{len(lost)} files that tenant {folder.tenant}'s ledger speaks of were removed from"
+        raise IntegrityCheckFailed(
+            f"{len(lost)} files that tenant {folder.tenant}'s ledger names were removed from"
             f" {folder.staging} before they were put in place, so these may be older than it says:"
             f" {', '.join(sorted(lost)[:20])}",
             "the folder .staging left to finops",

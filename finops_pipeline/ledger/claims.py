@@ -1,47 +1,55 @@
-"""Which account claims decide a project's rows of a month, and the mark of them in the ledger.
+"""Which account claims decide a project's rows of a month, and their fingerprint in the ledger.
 
-Put here: choosing claims and telling when they have changed. Keep out: the rows themselves
-(focus/owned_rows.py), declaring claims (tenants).
+Put here: choosing claims, and comparing them with those that a partition was built under. Keep
+out: the rows themselves (focus/owned_rows.py), declaring claims (tenants).
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
 from finops_pipeline.tenants.model import UNASSIGNED, AccountClaim, Project, Tenant
 from finops_pipeline.tenants.months import end_day, first_day
 
 CLAIMS = "(claims)"
-"""Beside the deliveries, what a partition's record says it was built under."""
+"""The key in a partition record's inputs, beside the deliveries, for the claims' fingerprint."""
 
 
-def claims_for(tenant: Tenant, project: Project, source: str, month: str) -> list[AccountClaim]:
-    """Claims that decide a project's rows of one source in a month.
+def claims_of(
+    tenant: Tenant, project: Project, source: str, month: str
+) -> tuple[AccountClaim, ...]:
+    """Return the claims that decide a project's rows of one source in a month.
 
     A project's own; for `unassigned`, those of every project that reads the source.
     """
     first, end = first_day(month), end_day(month)
-    others = [project] if project.name != UNASSIGNED else list(tenant.projects)
-    return [
+    claimants = [project] if project.name != UNASSIGNED else list(tenant.projects)
+    return tuple(
         claim
-        for other in others
-        if source in tenant.sources_of(other)
-        for claim in other.accounts
+        for claimant in claimants
+        if source in tenant.sources_of(claimant)
+        for claim in claimant.accounts
         if claim.touches(first, end)
-    ]
+    )
 
 
-def reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:
-    """Whether a partition was built under other account claims than hold now."""
+def claims_fingerprint(project: Project, claims: Mapping[str, tuple[AccountClaim, ...]]) -> str:
+    """Return the fingerprint of the claims that decide a project's rows of a month, by source."""
+    days = {
+        name: sorted(f"{c.id} {c.days}" for c in of_source) for name, of_source in claims.items()
+    }
+    return fingerprint_of({"claims": days, "takes_the_rest": project.name == UNASSIGNED})
+
+
+def is_reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:
+    """Say whether a partition was built under other account claims than hold now.
+
+    For one partition by itself; a stage that has a MonthPlan asks that.
+    """
     project = next((p for p in tenant.all_projects if p.name == record.key), None)
     if project is None:
         return False
-    return record.inputs.get(CLAIMS) != claims_mark(tenant, project, record.billing_period)
-
-
-def claims_mark(tenant: Tenant, project: Project, month: str) -> str:
-    """A checksum of the claims that decide a project's rows of a month."""
-    claims = {
-        source: sorted(f"{c.id} {c.days}" for c in claims_for(tenant, project, source, month))
-        for source in tenant.sources_of(project)
-    }
-    return fingerprint_of({"claims": claims, "takes_the_rest": project.name == UNASSIGNED})
+    month = record.billing_period
+    claims = {s: claims_of(tenant, project, s, month) for s in tenant.sources_of(project)}
+    return record.inputs.get(CLAIMS) != claims_fingerprint(project, claims)

@@ -44,6 +44,7 @@ from finops_pipeline.ledger.schema import (
 )
 
 __all__ = [
+    "LEDGER_FAILURES",
     "DeliveryRecord",
     "FileRecord",
     "Finding",
@@ -60,6 +61,9 @@ __all__ = [
 
 LedgerError = sa.exc.SQLAlchemyError
 """What is raised when a ledger or registry cannot be read or written."""
+
+LEDGER_FAILURES = (sa.exc.OperationalError, sa.exc.DatabaseError)
+"""Of these, the exact types that the file or the server causes: locked, damaged, not writable."""
 
 Write = Callable[[sa.Connection], None]
 

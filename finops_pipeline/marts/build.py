@@ -34,7 +34,7 @@ from finops_pipeline.contracts.tables import (
     PROJECTS,
     SLICES,
 )
-from finops_pipeline.errors import NotTrue
+from finops_pipeline.errors import IntegrityCheckFailed
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
 from finops_pipeline.lake.layout import TenantFolder
@@ -93,7 +93,7 @@ def refresh(
         comparisons: those of `reconciliation`.
 
     Raises:
-        NotTrue: a check that refuses found rows.
+        IntegrityCheckFailed: a check that refuses found rows.
     """
     wanted = _wanted(publication, tenant, [*status, *comparisons])
     present = _present(publication.folder)
@@ -185,7 +185,7 @@ class _Build:
         path = self._publication.folder.partition(COSTS_TABLE, project, month)
         current = self._publication.current(path)
         if current is None:
-            raise NotTrue(
+            raise IntegrityCheckFailed(
                 f"the charges of {self._tenant.name}/{project} {month} are gone",
                 f"the file {path.name} of that month",
                 f"Build it again: finops ingest {self._tenant.name}",
@@ -296,7 +296,7 @@ class _Build:
             one line per check and month that warns.
 
         Raises:
-            NotTrue: a check that refuses found rows.
+            IntegrityCheckFailed: a check that refuses found rows.
         """
         for table in (DATA_STATUS, PARTITIONS, BILL_TOTALS):
             self._connection.execute(

@@ -16,7 +16,7 @@ from typing import Any
 from finops_pipeline.contracts.focus_rules import says
 from finops_pipeline.contracts.proofs import CHECK_RESULTS, CONFORMANCE
 from finops_pipeline.contracts.tables import TABLES
-from finops_pipeline.errors import NotTrue, one_line
+from finops_pipeline.errors import IntegrityCheckFailed, one_line
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident, text
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
 from finops_pipeline.lake.layout import TenantFolder
@@ -91,13 +91,13 @@ def refuse(tenant: str, results: Sequence[CheckResult]) -> None:
     """Stop a publication that is not true.
 
     Raises:
-        NotTrue: a check that refuses found rows; names every check that failed.
+        IntegrityCheckFailed: a check that refuses found rows; names every check that failed.
     """
     failed = [result for result in results if result.state == FAILED]
     for first in failed:
         if first.severity == "refuse":
             others = sorted({r.check_name for r in failed} - {first.check_name})
-            raise NotTrue(
+            raise IntegrityCheckFailed(
                 f"check {first.check_name} of tenant {tenant} found {first.rows} rows, for"
                 f" example {in_words(first.examples[0])}"
                 + (f" (failed as well: {', '.join(others)})" if others else ""),

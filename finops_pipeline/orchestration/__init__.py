@@ -1,5 +1,5 @@
-"""Dagster's words for the pipeline: partitions, assets, schedules.
+"""The pipeline in Dagster: partitions, assets, schedules.
 
-Put here: anything that imports dagster. Keep out: work; an asset body is one call to the floor
-below and its metadata.
+Put here: anything that imports dagster. Keep out: work; an asset body is one call to
+application/ and its metadata.
 """

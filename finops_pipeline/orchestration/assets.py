@@ -10,24 +10,31 @@ to all of them.
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from finops_pipeline.application.ingest import build_costs, refresh_warehouse
-from finops_pipeline.application.landing import land_source
-from finops_pipeline.application.progress import Step
-from finops_pipeline.application.refusals import SURPRISES, reason_of
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.landing import SourceLanding
+from finops_pipeline.application.progress import Outcome, Stage, Step
+from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.lake.duck import parquet_columns
 from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord
+from finops_pipeline.marts.build import Refreshed
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.orchestration.asset_checks import check_results, check_specs
 from finops_pipeline.orchestration.automation import follow
-from finops_pipeline.orchestration.partitions import Asked, Partitions, asked
+from finops_pipeline.orchestration.partitions import (
+    Partitions,
+    TenantRequest,
+    requests_by_tenant,
+)
 from finops_pipeline.orchestration.resources import InstallationResource
 
 COST_BASES = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
@@ -35,36 +42,61 @@ _GROUP = "finops"
 
 
 def build_assets(parts: Partitions) -> list[dg.AssetsDefinition]:
-    """The three assets over these partitions."""
+    """Return the three assets over these partitions."""
     with warnings.catch_warnings():
         # Beta in Dagster 1.13, and the only way to many months in one run.
         warnings.simplefilter("ignore", dg.BetaWarning)
         return [_landing(parts), _costs(parts), _warehouse(parts)]
 
 
-Work = Callable[[dg.AssetExecutionContext, InstallationResource, Asked], None]
+RETRY_DELAY_SECONDS = 60
+"""Before a run is tried again in which every failed step is retryable (`Step.is_retryable`)."""
+
+Work = Callable[[dg.AssetExecutionContext, Installation, TenantRequest], None]
 """What an asset does for one tenant's part of a run."""
+
+
+class FailedSteps(Exception):
+    """A tenant's part of a run has failed; raised after what succeeded is in Dagster."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self.steps = steps
+        super().__init__("; ".join(step.reason for step in steps))
 
 
 def _tenant_by_tenant(
     context: dg.AssetExecutionContext, finops: InstallationResource, work: Work
 ) -> None:
-    """Do every tenant's part; one tenant's trouble stops no other and fails the run at the end."""
-    reasons: list[str] = []
-    for part in asked(context.partition_keys):
+    """Do every tenant's part; one tenant's failure stops no other and fails the run at the end.
+
+    Raises:
+        dagster.Failure: a step failed; Dagster may retry if every failed step is retryable.
+    """
+    installation = finops.open()
+    failed: list[Step] = []
+    for request in requests_by_tenant(context.partition_keys):
         try:
-            work(context, finops, part)
-        except dg.Failure as error:
-            reasons.append(str(error.description))
-        except SURPRISES as error:
-            reasons.append(f"{part.tenant}: {reason_of(error)}")
-    _fail_on(reasons)
+            work(context, installation, request)
+        except FailedSteps as error:
+            failed += error.steps
+        except Exception as error:
+            failed.append(failed_step(error, Stage.INGEST, request.tenant))
+    if failed:
+        reasons = [f"{step.what} {step.month}: {step.reason}" for step in failed]
+        raise dg.Failure(
+            "\n".join(reasons), allow_retries=all(step.is_retryable for step in failed)
+        )
+
+
+def _retry_policy() -> dg.RetryPolicy:
+    return dg.RetryPolicy(max_retries=2, delay=RETRY_DELAY_SECONDS, backoff=dg.Backoff.EXPONENTIAL)
 
 
 def _landing(parts: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=parts.landing,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        retry_policy=_retry_policy(),
         group_name=_GROUP,
         kinds={"parquet", "aws"},
         description="A source's delivery of a month as Parquet, in the source's own columns.",
@@ -75,49 +107,50 @@ def _landing(parts: Partitions) -> dg.AssetsDefinition:
     return landing
 
 
-def land_part(context: dg.AssetExecutionContext, finops: InstallationResource, part: Asked) -> None:
+def land_part(
+    context: dg.AssetExecutionContext, installation: Installation, request: TenantRequest
+) -> None:
     """Land a tenant's part of a run.
 
     Raises:
-        dagster.Failure: a month was refused, or has no delivery.
+        FailedSteps: a month was refused, or has no delivery.
     """
-    installation = finops.open()
-    tenant = installation.registry.tenant(part.tenant)
     steps: list[Step] = []
-    landed: dict[tuple[str, str], DeliveryRecord] = {}
-    seconds: dict[tuple[str, str], float] = {}
-    built: list[Step] = []
-    with installation.writer(part.tenant) as writer:
-        tenant = installation.registry.tenant(part.tenant)  # as declared now: the wait may be long
-        for name in part.names:
-            months = frozenset(month for _, other, month in part.keys if other == name)
-            source = tenant.source(name)
-            for one in land_source(installation, writer, tenant, source, months, steps.append):
-                landed[name, one.record.billing_period] = one.record
+    records: dict[tuple[str, str], DeliveryRecord] = {}
+    with installation.writing(request.tenant) as session:
+        landing = SourceLanding(session, steps.append)
+        for name in request.names:
+            months = frozenset(p.month for p in request.partitions if p.name == name)
+            for landed in landing.land(session.tenant.source(name), months):
+                records[name, landed.record.billing_period] = landed.record
+        seconds = {(step.what.split("/")[1], step.month): step.seconds for step in steps}
         # Cost Explorer feeds no charges, so no other asset would give its days to projects.
-        asked = sorted({month for name, month in landed if name in tenant.cost_explorer_sources})
-        if asked:
-            build_costs(installation, writer, tenant, [], asked, built.append)
-    for step in steps:
-        seconds[step.what.split("/")[1], step.month] = step.seconds
-    for key, name, month in part.keys:
-        record = landed.get((name, month))
-        if record is None:
-            continue
-        path = installation.folder(part.tenant).partition(LANDING, name, month)
-        metadata: dict[str, Any] = {
-            "dagster/row_count": record.rows_kept,
-            "rows_quarantined": record.rows_quarantined,
-            "size_bytes": path.stat().st_size if path.exists() else 0,
-            "duration_seconds": seconds.get((name, month), 0.0),
-            "delivery_id": record.delivery_id,
-        }
-        for currency, billed in record.billed_by_currency().items():
-            metadata[f"billed_cost_{currency}"] = plain(billed)
-        if path.exists():
-            metadata["dagster/column_schema"] = _schema(parquet_columns(path))
-        context.add_asset_metadata(metadata, partition_key=key)
-    _fail_on(_refusals(part, [*steps, *built], set(landed), "no delivery of this month"))
+        cost_explorer_sources = session.tenant.cost_explorer_sources
+        days = sorted({month for name, month in records if name in cost_explorer_sources})
+        if days:
+            build_costs(session, [], days, steps.append)
+    for partition in request.partitions:
+        key = (partition.name, partition.month)
+        if key in records:
+            path = installation.folder(request.tenant).partition(LANDING, *key)
+            metadata = _landing_metadata(records[key], path, seconds.get(key, 0.0))
+            context.add_asset_metadata(metadata, partition_key=partition.key)
+    _raise_failures(request, steps, set(records), "no delivery of this month")
+
+
+def _landing_metadata(record: DeliveryRecord, path: Path, seconds: float) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "dagster/row_count": record.rows_kept,
+        "rows_quarantined": record.rows_quarantined,
+        "size_bytes": path.stat().st_size if path.exists() else 0,
+        "duration_seconds": seconds,
+        "delivery_id": record.delivery_id,
+    }
+    for currency, billed in record.billed_by_currency().items():
+        metadata[f"billed_cost_{currency}"] = plain(billed)
+    if path.exists():
+        metadata["dagster/column_schema"] = _schema(parquet_columns(path))
+    return metadata
 
 
 def _costs(parts: Partitions) -> dg.AssetsDefinition:
@@ -125,6 +158,7 @@ def _costs(parts: Partitions) -> dg.AssetsDefinition:
         partitions_def=parts.costs,
         deps=[dg.AssetDep("landing", partition_mapping=parts.landing_to_costs)],
         backfill_policy=dg.BackfillPolicy.single_run(),
+        retry_policy=_retry_policy(),
         group_name=_GROUP,
         kinds={"parquet", "duckdb"},
         automation_condition=follow(),
@@ -137,29 +171,26 @@ def _costs(parts: Partitions) -> dg.AssetsDefinition:
 
 
 def build_part(
-    context: dg.AssetExecutionContext, finops: InstallationResource, part: Asked
+    context: dg.AssetExecutionContext, installation: Installation, request: TenantRequest
 ) -> None:
     """Build a tenant's part of a run.
 
     Raises:
-        dagster.Failure: a month does not add up, or nothing has landed of it.
+        FailedSteps: a month does not add up, or nothing has landed of it.
     """
-    installation = finops.open()
-    tenant = installation.registry.tenant(part.tenant)
     steps: list[Step] = []
-    with installation.writer(part.tenant) as writer:
-        tenant = installation.registry.tenant(part.tenant)  # see land_part
-        names, months = list(part.names), list(part.months)
-        done = build_costs(installation, writer, tenant, names, months, steps.append)
-    records = {(one.record.key, one.record.billing_period): one.record for one in done}
+    with installation.writing(request.tenant) as session:
+        outcomes = build_costs(session, request.names, request.months, steps.append)
+    records = {(o.record.key, o.record.billing_period): o.record for o in outcomes}
     seconds = {(step.what, step.month): step.seconds for step in steps}
-    for key, name, month in part.keys:
-        record = records.get((name, month))
+    for partition in request.partitions:
+        record = records.get((partition.name, partition.month))
         if record is not None:
-            took = seconds.get((f"{part.tenant}/{name}", month), 0.0)
-            context.add_asset_metadata(_costs_metadata(record, took), partition_key=key)
-    words = "nothing has landed; materialize landing first"
-    _fail_on(_refusals(part, steps, set(records), words))
+            name = f"{request.tenant}/{partition.name}"
+            metadata = _costs_metadata(record, seconds.get((name, partition.month), 0.0))
+            context.add_asset_metadata(metadata, partition_key=partition.key)
+    missing = "nothing has landed; materialize landing first"
+    _raise_failures(request, steps, set(records), missing)
 
 
 def _costs_metadata(record: PartitionRecord, seconds: float) -> dict[str, Any]:
@@ -181,6 +212,7 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
         partitions_def=parts.warehouse,
         deps=[dg.AssetDep("costs", partition_mapping=parts.costs_to_warehouse)],
         backfill_policy=dg.BackfillPolicy.single_run(),
+        retry_policy=_retry_policy(),
         group_name=_GROUP,
         kinds={"duckdb", "sql"},
         automation_condition=follow(),
@@ -191,48 +223,56 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, finops: InstallationResource
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         _tenant_by_tenant(context, finops, refresh_part)
-        found = check_results(finops.open(), asked(context.partition_keys))
-        return dg.MaterializeResult(check_results=found)
+        requests = requests_by_tenant(context.partition_keys)
+        return dg.MaterializeResult(check_results=check_results(finops.open(), requests))
 
     return warehouse
 
 
 def refresh_part(
-    context: dg.AssetExecutionContext, finops: InstallationResource, part: Asked
+    context: dg.AssetExecutionContext, installation: Installation, request: TenantRequest
 ) -> None:
     """Refresh a tenant's file once, however many months a run was asked for.
 
     Raises:
-        dagster.Failure: a check refused the new file.
+        FailedSteps: a check refused the new file.
     """
-    installation = finops.open()
-    tenant = installation.registry.tenant(part.tenant)
     steps: list[Step] = []
-    with installation.writer(part.tenant) as writer, writer.publication() as publication:
-        tenant = installation.registry.tenant(part.tenant)  # see land_part
-        done = refresh_warehouse(installation, publication, tenant, steps.append)
-    _fail_on(_refusals(part, steps, {(name, month) for _, name, month in part.keys}, ""))
-    if done is None:
-        return
+    with (
+        installation.writing(request.tenant) as session,
+        session.writer.publication() as publication,
+    ):
+        refreshed = refresh_warehouse(session, publication, steps.append)
+    if refreshed is None:
+        raise FailedSteps(steps)
+    common = _refresh_metadata(refreshed, steps[-1].seconds)
+    status = installation.status(request.tenant)
+    for partition in request.partitions:
+        states = {f"{s.source} {s.state}" for s in status if s.billing_period == partition.month}
+        metadata = {**common, "data_status": ", ".join(sorted(states)) or "nothing landed"}
+        metadata |= _month_metadata(refreshed, partition.month)
+        context.add_asset_metadata(metadata, partition_key=partition.key)
+
+
+def _refresh_metadata(refreshed: Refreshed, seconds: float) -> dict[str, Any]:
     monthly = MARTS["monthly_costs"]
-    common: dict[str, Any] = {
-        "outcome": done.outcome,
-        "slices_rebuilt": len(done.slices),
-        "size_bytes": done.size_bytes,
-        "duration_seconds": steps[-1].seconds,
-        "warnings": "\n".join(done.warnings) or "none",
+    return {
+        "outcome": refreshed.outcome,
+        "slices_rebuilt": len(refreshed.slices),
+        "size_bytes": refreshed.size_bytes,
+        "duration_seconds": seconds,
+        "warnings": "\n".join(refreshed.warnings) or "none",
         "dagster/column_schema": _schema({c.name: c.type for c in monthly.columns}, monthly),
     }
-    status = installation.status(part.tenant)
-    for key, _, month in part.keys:
-        totals = [total for total in done.totals if total["billing_period"] == month]
-        metadata = {**common, "dagster/row_count": sum(total["rows"] for total in totals)}
-        states = {f"{told.source} {told.state}" for told in status if told.billing_period == month}
-        metadata["data_status"] = ", ".join(sorted(states)) or "nothing landed"
-        for total in totals:
-            for basis in COST_BASES:
-                metadata[f"{basis}_{total['billing_currency']}"] = plain(total[basis])
-        context.add_asset_metadata(metadata, partition_key=key)
+
+
+def _month_metadata(refreshed: Refreshed, month: str) -> dict[str, Any]:
+    totals = [total for total in refreshed.totals if total["billing_period"] == month]
+    metadata: dict[str, Any] = {"dagster/row_count": sum(total["rows"] for total in totals)}
+    for total in totals:
+        for basis in COST_BASES:
+            metadata[f"{basis}_{total['billing_currency']}"] = plain(total[basis])
+    return metadata
 
 
 def _schema(columns: dict[str, str], table: Table | None = None) -> dg.TableSchema:
@@ -242,18 +282,30 @@ def _schema(columns: dict[str, str], table: Table | None = None) -> dg.TableSche
     )
 
 
-def _refusals(part: Asked, steps: list[Step], done: set[tuple[str, str]], words: str) -> list[str]:
-    """Why a run fails: refused steps, and what was asked for and is neither done nor refused."""
-    refused = [step for step in steps if step.outcome == "refused"]
-    known = {step.month for step in refused}
-    missing = [
-        f"{part.tenant}/{name} {month}: {words}"
-        for _, name, month in part.keys
-        if (name, month) not in done and not known & {month, ""}
+def _raise_failures(
+    request: TenantRequest, steps: list[Step], done: set[tuple[str, str]], missing: str
+) -> None:
+    """Raise for failed steps, and for partitions that are neither done nor explained by one.
+
+    Args:
+        done: (name, month) of what was done.
+        missing: the reason that is given for the others.
+
+    Raises:
+        FailedSteps: there are some.
+    """
+    failed = [step for step in steps if step.has_failed]
+    explained = {step.month for step in failed}
+    failed += [
+        Step(
+            Stage.INGEST,
+            f"{request.tenant}/{partition.name}",
+            partition.month,
+            Outcome.REFUSED,
+            reason=missing,
+        )
+        for partition in request.partitions
+        if (partition.name, partition.month) not in done and not explained & {partition.month, ""}
     ]
-    return [f"{step.what} {step.month}: {step.reason}" for step in refused] + missing
-
-
-def _fail_on(reasons: list[str]) -> None:
-    if reasons:
-        raise dg.Failure("\n".join(reasons), allow_retries=False)
+    if failed:
+        raise FailedSteps(failed)

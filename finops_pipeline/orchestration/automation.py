@@ -46,8 +46,8 @@ def landing_schedule() -> dg.ScheduleDefinition:
 def landing_requests(
     context: dg.ScheduleEvaluationContext, finops: InstallationResource
 ) -> list[dg.RunRequest]:
-    """One run per source over those of the last two months that are there."""
-    this = clock.this_month()
+    """Return one run per source over those of the last two months that it has delivered."""
+    this_month = clock.this_month()
     requests = []
     for tenant in finops.open().registry.tenants():
         for source in tenant.sources:
@@ -55,11 +55,11 @@ def landing_requests(
             if not source.location:
                 continue
             try:
-                there = list_months(tenant, source)
+                delivered = list_months(tenant, source)
             except FinopsError as error:
                 context.log.warning(f"{name}: {error}")
                 continue
-            months = [month for month in (shift(this, -1), this) if month in there]
+            months = [m for m in (shift(this_month, -1), this_month) if m in delivered]
             if months:
                 tags = range_tags(key(months[0], name), key(months[-1], name), tenant.name)
                 requests.append(dg.RunRequest(tags=tags))

@@ -1,4 +1,4 @@
-"""Which partitions there are, and which of them make which.
+"""Which partitions there are, and which of them are built from which.
 
 Put here: partition definitions from the registry, mappings, taking keys apart. Keep out: work.
 
@@ -36,7 +36,7 @@ class Partitions:
 
 
 def partitions(tenants: list[Tenant], first_month: str) -> Partitions:
-    """Partitions for these tenants, from a first month to the running one (UTC).
+    """Define partitions for these tenants, from a first month to the running one (UTC).
 
     Args:
         tenants: as the registry has them.
@@ -86,36 +86,44 @@ def _mapping(
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a run was asked for, of one tenant: names (sources or projects) and months."""
+class PartitionRequest:
+    """One partition of a run: its key, and the source, project or tenant and month it names."""
+
+    key: str
+    name: str
+    month: str
+
+
+@dataclass(frozen=True)
+class TenantRequest:
+    """The partitions of one tenant that a run is to materialize."""
 
     tenant: str
-    names: tuple[str, ...]
-    months: tuple[str, ...]
-    keys: tuple[tuple[str, str, str], ...]
-    """(partition key, name, month)"""
+    partitions: tuple[PartitionRequest, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The sources or projects, by name."""
+        return tuple(sorted({partition.name for partition in self.partitions}))
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """The billing periods, in order."""
+        return tuple(sorted({partition.month for partition in self.partitions}))
 
 
-def asked(partition_keys: Iterable[str]) -> list[Asked]:
-    """Partition keys such as `2026-10|acme/prod` taken apart, tenant by tenant."""
-    by_tenant: dict[str, list[tuple[str, str, str]]] = {}
+def requests_by_tenant(partition_keys: Iterable[str]) -> list[TenantRequest]:
+    """Take partition keys such as `2026-10|acme/prod` apart, tenant by tenant."""
+    by_tenant: dict[str, list[PartitionRequest]] = {}
     for key in sorted(partition_keys):
-        month, _, name = key.partition("|")
-        tenant, _, name = name.partition("/")
-        by_tenant.setdefault(tenant, []).append((key, name, month))
-    return [
-        Asked(
-            tenant,
-            tuple(sorted({name for _, name, _ in keys})),
-            tuple(sorted({month for _, _, month in keys})),
-            tuple(keys),
-        )
-        for tenant, keys in sorted(by_tenant.items())
-    ]
+        month, _, full_name = key.partition("|")
+        tenant, _, name = full_name.partition("/")
+        by_tenant.setdefault(tenant, []).append(PartitionRequest(key, name, month))
+    return [TenantRequest(tenant, tuple(of)) for tenant, of in sorted(by_tenant.items())]
 
 
 def range_tags(first: str, last: str, tenant: str, project: str = "") -> dict[str, str]:
-    """Run tags for one run over the rectangle of partitions between two keys."""
+    """Return run tags for one run over the rectangle of partitions between two keys."""
     tags = {
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,
@@ -125,5 +133,5 @@ def range_tags(first: str, last: str, tenant: str, project: str = "") -> dict[st
 
 
 def key(month: str, name: str) -> str:
-    """The partition key of a month and a source, project or tenant."""
+    """Return the partition key of a month and a source, project or tenant."""
     return f"{check_month(month)}|{name}"

@@ -1,4 +1,4 @@
-"""What assets are handed: the installation, opened when a run needs it.
+"""The resource of every asset: the installation, opened when a run needs it.
 
 Put here: Dagster resources. Keep out: values of settings; a registry URL may hold a password,
 and Dagster shows resource values, so they are read where they are used.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import dagster as dg
 
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.log import configure_logging
 from finops_pipeline.settings import load_settings
 
 
@@ -16,5 +17,7 @@ class InstallationResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The installation that the environment of the run describes."""
 
     def open(self) -> Installation:
-        """Open it."""
-        return Installation(load_settings())
+        """Open it, and send its log where the settings say."""
+        settings = load_settings()
+        configure_logging(settings.log_format)
+        return Installation(settings)

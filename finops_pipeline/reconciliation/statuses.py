@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_pipeline.lake import layout
-from finops_pipeline.ledger.claims import reclaimed
+from finops_pipeline.ledger.claims import is_reclaimed
 from finops_pipeline.ledger.ledger import (
     DeliveryRecord,
     Ledger,
@@ -22,6 +22,7 @@ from finops_pipeline.ledger.ledger import (
     Refusal,
     describe_fewer_rows,
 )
+from finops_pipeline.ledger.month_plan import plan_month
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.reconciliation.comparisons import (
     STORED_COMPARISONS,
@@ -34,9 +35,8 @@ from finops_pipeline.reconciliation.comparisons import (
     not_built_reason,
 )
 from finops_pipeline.reconciliation.cost_explorer_daily import (
+    days_fingerprint,
     explorer_cost,
-    explorer_deliveries,
-    split_mark,
 )
 from finops_pipeline.reconciliation.counterparts import Counterparts, may_change
 from finops_pipeline.reconciliation.schema_drift import describe_drifts
@@ -258,8 +258,8 @@ class _TenantStatus:
         delivery = landed.delivery
         month = delivery.billing_period
         partitions = self._cost_explorer[month]
-        deliveries = explorer_deliveries(self._ledger.deliveries(month=month), month)
-        fingerprint = split_mark(self._tenant, deliveries, month)
+        deliveries = self._ledger.deliveries(month=month)
+        fingerprint = days_fingerprint(plan_month(self._tenant, month, deliveries))
         is_built = bool(partitions) and all(p.fingerprint == fingerprint for p in partitions)
         reasons = [] if is_built else ["its days have not been assigned to projects yet"]
         currencies = delivery.billed_by_currency()
@@ -331,7 +331,7 @@ def _projects_not_built(
         partition.key
         for partition in partitions
         if partition.inputs.get(delivery.source) == delivery.delivery_id
-        and not reclaimed(tenant, partition)
+        and not is_reclaimed(tenant, partition)
     }
     return [
         project.name

@@ -46,7 +46,7 @@ def built_globex(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallat
     made = TemporaryInstallation(folder / "data")
     deliver(folder / "globex/cur", [row("777.77", account=ZEROS)])
     declare(made, folder, "globex")
-    assert not made.ingest("globex").refused
+    assert not made.ingest("globex").failed
     return made
 
 
@@ -70,7 +70,7 @@ def take(
 ) -> None:
     """Deliver a month to acme and take it in."""
     deliver(made.data.parent / "acme/cur", lines, month, assembly)
-    assert not made.ingest("acme").refused
+    assert not made.ingest("acme").failed
 
 
 def rows(made: TemporaryInstallation, sql: str, tenant: str = "acme") -> list[tuple[Any, ...]]:

@@ -102,7 +102,7 @@ class Bills:
         else:
             deliver_2(self.folder / "acme/cur", lines, month)
         report = self.made.ingest("acme")
-        assert not report.refused
+        assert not report.failed
         self.said = "; ".join(step.reason for step in report.steps if step.stage == "warehouse")
         found = self.rows(
             "select * from costs order by billing_period, ChargePeriodStart, ChargeDescription,"
@@ -137,7 +137,7 @@ def prepared(
     deliver(folder / "globex/cur", [row("3")])
     made = TemporaryInstallation(folder / "data")
     made.apply(folder / "tenants.yaml")
-    assert not made.ingest("globex").refused
+    assert not made.ingest("globex").failed
     return form, folder
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from finops_pipeline.application.ingest import ingest_files
+from finops_pipeline.application.ingest import FilesByHand, ingest_files
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.reconciliation.comparisons import Comparison
@@ -103,13 +103,13 @@ class Two:
         installation = self.made.installation
         known = installation.registry.tenant(tenant)
         for metric in metrics:
-            report = ingest_files(installation, known, known.source(source), [path], metric=metric)
-            assert not report.refused, report.refused
+            report = ingest_files(installation, FilesByHand(known.name, source, [path], metric))
+            assert not report.failed, report.failed
 
     def bill(self, of: Costs, assembly: str, tenant: str = "acme") -> None:
         """Deliver September anew and take it in."""
         deliver(self.folder / tenant / "cur", lines(of), MONTH, assembly)
-        assert not self.made.ingest(tenant).refused
+        assert not self.made.ingest(tenant).failed
 
     def status(self, source: str = "payer", tenant: str = "acme", month: str = MONTH) -> Status:
         """The state of a source's month; the tenant's file says the same."""
@@ -163,7 +163,7 @@ def built_two(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation
     for tenant in ("acme", "globex"):
         deliver(folder / tenant / "cur", lines(costs()), MONTH)
         declare(made, folder, tenant)
-        assert not made.ingest(tenant).refused
+        assert not made.ingest(tenant).failed
     return made
 
 

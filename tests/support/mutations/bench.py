@@ -72,7 +72,7 @@ class Bench:
         declared.write_text("\n".join(lines) + "\n")
         apply(self._installation.registry, read_declaration(declared))
         for tenant in ("acme", "globex"):
-            refused = ingest(self._installation, self._installation.registry.tenant(tenant)).refused
+            refused = ingest(self._installation, self._installation.registry.tenant(tenant)).failed
             assert not refused, refused
         shutil.copytree(place / "data", place / "base-data")
         shutil.copytree(place / "exports", place / "base-exports")
@@ -125,8 +125,8 @@ class Bench:
             report = ingest(self._installation, tenant, months=Months(MONTH, MONTH))
         except Exception as error:
             return f"left the pipeline with {type(error).__name__}: {str(error)[:300]}; ", {}
-        landing = [step for step in report.refused if step.stage == "landing"]
-        later = [step.reason[:300] for step in report.refused if step.stage != "landing"]
+        landing = [step for step in report.failed if step.stage == "landing"]
+        later = [step.reason[:300] for step in report.failed if step.stage != "landing"]
         return "".join(f"{reason}; " for reason in later), {
             step.what.partition("/")[2]: step.reason for step in landing
         }

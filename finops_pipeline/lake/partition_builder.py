@@ -1,0 +1,111 @@
+"""Build the partitions of a month that are out of date: all of them, or none.
+
+Put here: what every table made of partitions has in common. Keep out: what a partition holds (the
+stages: focus, reconciliation), how a publication becomes visible (publish.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from finops_pipeline.lake.publish import Publication
+from finops_pipeline.ledger.ledger import PartitionRecord
+
+
+@dataclass(frozen=True)
+class StagedPartition:
+    """A partition that has been written and verified; `file` is None when it has no rows."""
+
+    record: PartitionRecord
+    file: Path | None
+
+
+@dataclass(frozen=True)
+class PartitionOutcome:
+    """What was done with a partition: `built`, `unchanged` or `empty`."""
+
+    outcome: str
+    record: PartitionRecord
+
+
+class MonthOfPartitions(Protocol):
+    """One month of a table, as a stage builds it; the builder decides when."""
+
+    table: str
+    month: str
+
+    def list_fingerprints(self) -> dict[str, str]:
+        """Return what each partition is to be built from now, by key; keys in no other sense."""
+
+    def choose_due(self, stale: Sequence[str]) -> Sequence[str]:
+        """Return the keys to build when these are out of date or were never built."""
+
+    def build(self, fingerprints: dict[str, str]) -> list[StagedPartition]:
+        """Write these partitions beside the lake and verify them.
+
+        Raises:
+            IntegrityCheckFailed: they do not equal what they are built from.
+        """
+
+    def record_totals(self, partition: StagedPartition) -> None:
+        """Put what goes with a partition, beside file and record, on the publication."""
+
+
+class PartitionBuilder:
+    """Brings months of partitions up to date on a publication."""
+
+    def __init__(self, publication: Publication) -> None:
+        self._publication = publication
+
+    def update(self, month: MonthOfPartitions) -> list[PartitionOutcome]:
+        """Put the partitions of a month that are out of date on the publication.
+
+        Nothing is put on it unless all of the month is right.
+
+        Raises:
+            IntegrityCheckFailed: see `MonthOfPartitions.build`.
+        """
+        stored = {
+            key: record
+            for (key, _), record in self._publication.partitions(month.table, month.month).items()
+        }
+        fingerprints = month.list_fingerprints()
+        stale = [key for key in fingerprints if not self._is_current(stored, key, fingerprints)]
+        due = month.choose_due(stale)
+        outcomes = [
+            PartitionOutcome("unchanged", stored[key]) for key in fingerprints if key not in stale
+        ]
+        if not due:
+            return outcomes
+        staged = month.build({key: fingerprints[key] for key in due})
+        with self._publication.all_or_nothing():
+            for partition in staged:
+                self._put(partition)
+                month.record_totals(partition)
+        return [o for o in outcomes if o.record.key not in due] + [
+            PartitionOutcome("built" if p.record.rows else "empty", p.record) for p in staged
+        ]
+
+    def _is_current(
+        self, stored: dict[str, PartitionRecord], key: str, fingerprints: dict[str, str]
+    ) -> bool:
+        record = stored.get(key)
+        if record is None or record.fingerprint != fingerprints[key]:
+            return False
+        folder = self._publication.folder
+        path = folder.partition(record.table_name, record.key, record.billing_period)
+        return record.rows == 0 or self._publication.current(path) is not None
+
+    def _put(self, partition: StagedPartition) -> None:
+        record = partition.record
+        final = self._publication.folder.partition(
+            record.table_name, record.key, record.billing_period
+        )
+        if partition.file:
+            partition.file.rename(self._publication.stage(final))
+        else:
+            self._publication.drop(final)
+        self._publication.build(record)

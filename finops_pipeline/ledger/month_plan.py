@@ -1,0 +1,94 @@
+"""The plan of one month's work for a tenant: resolved once, handed down to every stage.
+
+Put here: which projects read which bills, which account claims decide their rows, what landed.
+Keep out: which months a run covers (application/plan.py), the rows themselves
+(focus/owned_rows.py), declaring claims (tenants).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from finops_pipeline.ledger.claims import CLAIMS, claims_fingerprint, claims_of
+from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord
+from finops_pipeline.tenants.model import AccountClaim, Project, Tenant
+from finops_pipeline.tenants.months import end_day, first_day
+
+
+@dataclass(frozen=True)
+class ProjectPlan:
+    """One project's part of a month.
+
+    `sources` are the bills that its charges come from, `deliveries` what has landed of them;
+    `all_sources` has Cost Explorer's too. `own_claims` are its account claims that touch the month;
+    `claims` those that decide its rows, by source: its own, and for `unassigned` those of every
+    project that reads the source.
+    """
+
+    project: Project
+    sources: tuple[str, ...]
+    all_sources: tuple[str, ...]
+    own_claims: tuple[AccountClaim, ...]
+    deliveries: tuple[DeliveryRecord, ...]
+    claims: dict[str, tuple[AccountClaim, ...]]
+    claims_fingerprint: str
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.project.name
+
+    def has_same_claims(self, record: PartitionRecord) -> bool:
+        """Say whether a partition was built under the claims that hold now."""
+        return record.inputs.get(CLAIMS) == self.claims_fingerprint
+
+
+@dataclass(frozen=True)
+class MonthPlan:
+    """Everything that the stages ask about one month of a tenant.
+
+    `deliveries` are all that landed of the month, Cost Explorer's too; `projects` are all of the
+    tenant's, by name, `unassigned` among them.
+    """
+
+    tenant: Tenant
+    month: str
+    deliveries: tuple[DeliveryRecord, ...]
+    projects: dict[str, ProjectPlan]
+
+    def readers(self, source: str) -> list[ProjectPlan]:
+        """Return the projects whose charges come from a source, by name."""
+        return [plan for plan in self.projects.values() if source in plan.sources]
+
+
+def plan_month(tenant: Tenant, month: str, deliveries: Iterable[DeliveryRecord]) -> MonthPlan:
+    """Resolve a month's projects, sources and claims.
+
+    Args:
+        deliveries: what has landed of the month.
+    """
+    landed = tuple(deliveries)
+    return MonthPlan(
+        tenant=tenant,
+        month=month,
+        deliveries=landed,
+        projects={p.name: _plan_project(tenant, p, month, landed) for p in tenant.all_projects},
+    )
+
+
+def _plan_project(
+    tenant: Tenant, project: Project, month: str, deliveries: tuple[DeliveryRecord, ...]
+) -> ProjectPlan:
+    sources = tenant.sources_of(project)
+    first, end = first_day(month), end_day(month)
+    claims = {source: claims_of(tenant, project, source, month) for source in sources}
+    return ProjectPlan(
+        project=project,
+        sources=sources,
+        all_sources=tenant.named_by(project),
+        own_claims=tuple(c for c in project.accounts if c.touches(first, end)),
+        deliveries=tuple(d for d in deliveries if d.source in sources),
+        claims=claims,
+        claims_fingerprint=claims_fingerprint(project, claims),
+    )

@@ -1,0 +1,58 @@
+"""Every expected error, and every crash, is reported in one shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from finops_pipeline import errors
+from finops_pipeline.errors import FinopsError, Transient, error_body
+
+FIELDS = ["type", "kind", "found", "expected", "cure", "is_transient"]
+
+
+def error_tree(root: type[FinopsError] = FinopsError) -> Iterator[type[FinopsError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from error_tree(child)
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    drawn = {
+        line.split()[0]
+        for line in (errors.__doc__ or "").replace("│", " ").split("FinopsError\n")[1].splitlines()
+        if line.strip(" ├└─")
+        for line in [line.strip(" ├└─")]
+    }
+    declared = {error.__name__ for error in error_tree() if error.__module__ == errors.__name__}
+    assert drawn == declared - {"FinopsError"}
+
+
+@pytest.mark.parametrize("kind", sorted(error_tree(), key=lambda kind: kind.__name__))
+def test_every_expected_error_has_the_shape(kind: type[FinopsError]) -> None:
+    body = error_body(kind("it is red.", "blue", "Paint it"))
+    assert list(body) == ["error"]
+    assert list(body["error"]) == FIELDS
+    assert body["error"] == {
+        "type": kind.__name__,
+        "kind": "refused",
+        "found": "it is red.",
+        "expected": "blue",
+        "cure": "Paint it",
+        "is_transient": issubclass(kind, Transient),
+    }
+    assert json.loads(json.dumps(body)) == body
+
+
+@pytest.mark.parametrize("kind", [AttributeError, TypeError, LookupError, ArithmeticError])
+def test_a_crash_has_the_shape_and_shows_no_value(kind: type[Exception]) -> None:
+    body = error_body(kind("12.34 EUR of acme"))
+    assert list(body["error"]) == FIELDS
+    assert body["error"]["kind"] == "crashed"
+    assert body["error"]["type"] == kind.__name__
+    assert body["error"]["is_transient"] is False
+    assert "finops version" in body["error"]["cure"]
+    assert "traceback" in body["error"]["cure"]
+    assert "12.34" not in json.dumps(body)
