@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from finops_pipeline import clock
 from finops_pipeline.errors import NotTrue
-from finops_pipeline.focus.conversion import conversion_mark, prepare
+from finops_pipeline.focus.conversion import conversion_fingerprint, prepare
 from finops_pipeline.focus.month_pass import MonthPass
 from finops_pipeline.lake.duck import Limits, scratch_connection
 from finops_pipeline.lake.layout import COSTS
@@ -175,7 +175,7 @@ def fingerprint(
     reads = tenant.sources_of(project)
     return mark(
         {
-            "conversion": conversion_mark(),
+            "conversion": conversion_fingerprint(),
             "deliveries": sorted(d.delivery_id for d in deliveries if d.source in reads),
             "claims": claims_mark(tenant, project, month),
         }

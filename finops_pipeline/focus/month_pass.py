@@ -16,7 +16,7 @@ from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.errors import NotTrue
 from finops_pipeline.focus.conformance import findings_of
-from finops_pipeline.focus.conversion import sql_text
+from finops_pipeline.focus.conversion import conversion_for
 from finops_pipeline.focus.landed_bill import LandedBill, landed_bill
 from finops_pipeline.focus.normalise import focus_rows, line_items
 from finops_pipeline.focus.owned_rows import owned_rows
@@ -32,10 +32,6 @@ Totals = tuple[dict[str, Any], ...]
 
 SOURCES_TOGETHER = 8
 """Sources converted in one statement: each takes memory, and 40 small ones took a gigabyte."""
-
-_CHARGES = {SourceFormat.FOCUS: "focus_charges"}
-_READS = {SourceFormat.FOCUS: "focus_rows"}
-_TOTALS = {SourceFormat.FOCUS: "focus_totals"}
 
 
 class MonthPass:
@@ -137,10 +133,8 @@ class MonthPass:
         said = (bill.columns, rows, bill.source, self._month, bill.empty)
         select = focus_rows(*said) if is_focus else line_items(*said, bill.keys, bill.in_units)
         connection.execute(f"create or replace temp view {view} as {select}")
-        # Materialized, every column of every row would be kept, and spilled, between two scans.
-        reads = f"{_READS.get(bill.kind, 'line_items')} as not materialized (from {view})"
-        totals = sql_text(_TOTALS.get(bill.kind, "cur_totals"))
-        query = connection.execute(f"with {reads} select * from ({totals}) order by all")
+        conversion = conversion_for(bill.kind)
+        query = connection.execute(conversion.totals_query(view))
         for project, *key, rows_of, billed, effective, net in query.fetchall():
             account, service, line_type, currency = key
             self._nets.setdefault((bill.source, project, currency), []).append(
@@ -160,8 +154,7 @@ class MonthPass:
             )
             self.bills.setdefault(project, []).append(total)
             self.rows[bill.source] = self.rows.get(bill.source, 0) + rows_of
-        conversion = sql_text(_CHARGES.get(bill.kind, "cur_charges"))
-        return f"with {reads} select * from ({conversion})"
+        return conversion.charges_query(view)
 
     def _bill(self, connection: Connection, delivery: DeliveryRecord) -> LandedBill:
         path = self._publication.folder.partition(LANDING, delivery.source, self._month)

@@ -57,6 +57,9 @@ create or replace macro share_of(whole, part, of_all) as
         )
     end;
 
+-- a + b, or the one that is stated where the other is null
+create or replace macro sum_of_stated(a, b) as coalesce(a + b, a, b);
+
 -- hours of a reservation in normalized units, by the size of its instances (a factor as text)
 create or replace macro normalized(hours, factor) as
     try_cast(
