@@ -15,13 +15,13 @@ from finops_pipeline.application.progress import Months, OnStep, Report, Step, s
 from finops_pipeline.application.refusals import SURPRISES, reason_of
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.focus.conformance import broken_words
+from finops_pipeline.focus.conformance import summarize_violations
 from finops_pipeline.focus.costs_partitions import Conformed, conform
 from finops_pipeline.lake.layout import COSTS, EXPLORER
 from finops_pipeline.lake.publish import Publication, Writer
 from finops_pipeline.landing.by_hand import files_below
 from finops_pipeline.ledger.invoice_entries import Invoice, entered
-from finops_pipeline.marts.build import Refreshed, refresh
+from finops_pipeline.marts.build import Refreshed, StatusRows, refresh
 from finops_pipeline.reconciliation.comparisons import KEPT
 from finops_pipeline.reconciliation.cost_explorer_comparison import compare_charges
 from finops_pipeline.reconciliation.cost_explorer_daily import split
@@ -177,7 +177,7 @@ def _conform_month(
     seconds = (clock.stopwatch() - start) / max(len(done), 1)
     for one in done:
         what = f"{tenant.name}/{one.record.key}"
-        told = broken_words(one.record) if one.outcome == "built" else ""
+        told = summarize_violations(one.record) if one.outcome == "built" else ""
         on_step(Step("costs", what, month, one.outcome, one.record.rows, seconds, told))
     return done
 
@@ -219,7 +219,8 @@ def refresh_warehouse(
         compare_charges(publication, installation.limits)
         pending = Pending(*(publication.partitions(t) for t in (COSTS, EXPLORER, KEPT)))
         found = reconcile(tenant, publication.ledger, pending)
-        done = refresh(publication, tenant, found.statuses, installation.limits, found.comparisons)
+        status = StatusRows(found.statuses, found.comparisons)
+        done = refresh(publication, tenant, status, installation.limits)
         publication.commit()
     except SURPRISES as error:
         reason = f"{reason_of(error)} Nothing of this was published."

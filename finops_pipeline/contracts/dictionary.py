@@ -49,8 +49,8 @@ def _focus_versions(views: Sequence[FocusView]) -> Iterator[str]:
     for view in views:
         names = [column.name for column in view.columns]
         more = ", ".join(f"`{name}`" for name in names if name not in before)
-        told = more if before else "see [costs](#costs)"
-        rows.append((f"`{view.name}`", view.version, str(len(names)), told, view.meaning))
+        added = more if before else "see [costs](#costs)"
+        rows.append((f"`{view.name}`", view.version, str(len(names)), added, view.meaning))
         before.update(names)
     yield markdown_table(("view", "FOCUS", "columns", "more than the one before", "meaning"), rows)
     yield "\nNo charge fills these columns of FOCUS 1.3 yet; they are null:\n"

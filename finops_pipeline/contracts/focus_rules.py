@@ -16,7 +16,7 @@ from finops_pipeline.contracts.charge_rules import CLASSES, COMMITMENTS, ORDINAR
 from finops_pipeline.contracts.column import TEXT
 from finops_pipeline.contracts.currencies import CURRENCIES
 from finops_pipeline.contracts.focus import CHARGE, FOCUS_1_2
-from finops_pipeline.contracts.rules import OfValue, OneFor, Rule
+from finops_pipeline.contracts.rules import Rule, SharedValue, ValueRule
 from finops_pipeline.contracts.service_categories import SERVICE_CATEGORIES, SERVICE_SUBCATEGORIES
 
 
@@ -142,14 +142,14 @@ def _pairs() -> list[Rule]:
     gaps = ("RegionName", "ResourceType", "BillingAccountType", "SubAccountType", "PricingUnit")
     return [
         Rule(
-            f"{one} with {other}",
+            f"{name} with {other}",
             other,
-            f"{one} and {other} are given together or both null",
-            f"({one} is null) <> ({other} is null)"
-            + (" and ChargeCategory = 'Usage'" if one == "CapacityReservationId" else ""),
+            f"{name} and {other} are given together or both null",
+            f"({name} is null) <> ({other} is null)"
+            + (" and ChargeCategory = 'Usage'" if name == "CapacityReservationId" else ""),
             other in gaps,
         )
-        for one, other in pairs
+        for name, other in pairs
     ]
 
 
@@ -160,20 +160,20 @@ def row_rules() -> tuple[Rule, ...]:
     return (*of_columns, *CLASSES, *COMMITMENTS, *PERIODS, *OURS)
 
 
-ONE_FOR: tuple[OneFor, ...] = (
-    OneFor("one SkuId of a price", "SkuPriceId", "SkuPriceId", "SkuId"),
-    OneFor("one category of a service", "ServiceCategory", "ServiceName", "ServiceCategory"),
-    OneFor(
+SHARED_VALUE_RULES: tuple[SharedValue, ...] = (
+    SharedValue("one SkuId of a price", "SkuPriceId", "SkuPriceId", "SkuId"),
+    SharedValue("one category of a service", "ServiceCategory", "ServiceName", "ServiceCategory"),
+    SharedValue(
         "one subcategory of a service", "ServiceSubcategory", "ServiceName", "ServiceSubcategory"
     ),
-    OneFor("one name of a region", "RegionName", "RegionId", "RegionName"),
-    OneFor(
+    SharedValue("one name of a region", "RegionName", "RegionId", "RegionName"),
+    SharedValue(
         "one unit of a commitment",
         "CommitmentDiscountUnit",
         "CommitmentDiscountId",
         "CommitmentDiscountUnit",
     ),
-    OneFor(
+    SharedValue(
         "one type of a commitment",
         "CommitmentDiscountType",
         "CommitmentDiscountId",
@@ -196,18 +196,18 @@ def _key_values(broken: str) -> str:
 
 
 @cache
-def value_rules() -> tuple[OfValue, ...]:
+def value_rules() -> tuple[ValueRule, ...]:
     """The rules of distinct values."""
     pairs = tuple(f"{category}: {name}" for name, category in SERVICE_SUBCATEGORIES.items())
     return (
-        OfValue(
+        ValueRule(
             "Tags key-value",
             "KeyValueFormat",
             "Tags is a JSON object of plain values, each key once",
             "Tags",
             _key_values(f"{_NESTED} or {_KEYS_TWICE}"),
         ),
-        OfValue(
+        ValueRule(
             "SkuPriceDetails key-value",
             "KeyValueFormat",
             "SkuPriceDetails is a JSON object of plain values; keys PascalCase or x_",
@@ -216,17 +216,17 @@ def value_rules() -> tuple[OfValue, ...]:
             True,
         ),
         *(
-            OfValue(f"{name} JSON", "own", f"{name} is a JSON object", name, _JSON_OBJECT)
+            ValueRule(f"{name} JSON", "own", f"{name} is a JSON object", name, _JSON_OBJECT)
             for name in ("x_CostCategories", "x_Discounts", "x_UnknownColumns")
         ),
-        OfValue(
+        ValueRule(
             "ServiceCategory allowed",
             "ServiceCategory",
             "ServiceCategory is one of FOCUS's categories",
             "ServiceCategory",
             f"value not in ({_listed(SERVICE_CATEGORIES)})",
         ),
-        OfValue(
+        ValueRule(
             "ServiceSubcategory allowed",
             "ServiceSubcategory",
             "ServiceSubcategory is one of its ServiceCategory's",
@@ -234,7 +234,7 @@ def value_rules() -> tuple[OfValue, ...]:
             f"value not in ({_listed(pairs)})",
         ),
         *(
-            OfValue(
+            ValueRule(
                 f"{name} ISO 4217",
                 "CurrencyFormat",
                 f"{name} is a currency code of ISO 4217",
@@ -247,9 +247,13 @@ def value_rules() -> tuple[OfValue, ...]:
 
 
 @cache
-def rules() -> dict[str, Rule | OneFor | OfValue]:
+def rules() -> dict[str, Rule | SharedValue | ValueRule]:
     """Every rule by its name."""
-    every: tuple[Rule | OneFor | OfValue, ...] = (*row_rules(), *ONE_FOR, *value_rules())
+    every: tuple[Rule | SharedValue | ValueRule, ...] = (
+        *row_rules(),
+        *SHARED_VALUE_RULES,
+        *value_rules(),
+    )
     return {rule.name: rule for rule in every}
 
 

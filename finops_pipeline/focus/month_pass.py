@@ -15,7 +15,7 @@ from typing import Any
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.errors import NotTrue
-from finops_pipeline.focus.conformance import findings_of
+from finops_pipeline.focus.conformance import find_violations
 from finops_pipeline.focus.conversion import conversion_for
 from finops_pipeline.focus.landed_bill import LandedBill, landed_bill
 from finops_pipeline.focus.normalise import focus_rows, line_items
@@ -91,8 +91,8 @@ class MonthPass:
         )
         if any(self._folder.iterdir()):
             self._sum_up(connection)
-            for found in findings_of(connection, "written", self._month):
-                self.findings.setdefault(found.project, []).append(found.finding)
+            for violation in find_violations(connection, "written", self._month):
+                self.findings.setdefault(violation.project, []).append(violation.finding)
         self._check()
 
     def _one_by_one(self, connection: Connection, charges: list[str], names: list[str]) -> str:

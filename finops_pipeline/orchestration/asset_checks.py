@@ -14,9 +14,9 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.marts.library import checks
 from finops_pipeline.marts.results import (
     CONFORMANCE_CHECK,
-    FAILED,
     CheckResult,
-    kept_results,
+    CheckState,
+    read_results,
 )
 from finops_pipeline.orchestration.partitions import Asked
 
@@ -39,15 +39,15 @@ def check_results(installation: Installation, parts: Sequence[Asked]) -> list[dg
     """What was found of the tenants and months of a run, one result a check."""
     found: dict[str, list[tuple[str, CheckResult]]] = {}
     for part in parts:
-        for result in kept_results(installation.folder(part.tenant), part.months):
+        for result in read_results(installation.folder(part.tenant), part.months):
             found.setdefault(result.check_name, []).append((part.tenant, result))
     return [_result(spec.name, found.get(spec.name, [])) for spec in check_specs()]
 
 
 def _result(name: str, found: list[tuple[str, CheckResult]]) -> dg.AssetCheckResult:
-    failed = [(tenant, result) for tenant, result in found if result.state == FAILED]
+    failed = [(tenant, result) for tenant, result in found if result.state is CheckState.FAILED]
     months = sorted({f"{tenant} {result.billing_period}" for tenant, result in found})
-    lines = [f"{tenant} {result.billing_period}: {result.words()}" for tenant, result in failed]
+    lines = [f"{tenant} {result.billing_period}: {result.describe()}" for tenant, result in failed]
     return dg.AssetCheckResult(
         # Nothing was checked, of months without charges: that is no pass.
         passed=bool(found) and not failed,

@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import TypeVar
 
 from finops_pipeline.contracts.known_differences import (
+    DIFFERENCE_REASONS,
     DIGITS_OF_API,
     ESTIMATED,
-    KNOWN_DIFFERENCES,
     NO_SUCH_SERVICE,
     OTHER_SERVICE,
 )
@@ -87,7 +87,7 @@ def compare_cuts(said: Comparison, sides: Sides) -> list[Comparison]:
         )
         if some
     ]
-    notes = [sides.scope, *counted, KNOWN_DIFFERENCES[ESTIMATED] * (whole.state == EXPLAINED)]
+    notes = [sides.scope, *counted, DIFFERENCE_REASONS[ESTIMATED] * (whole.state == EXPLAINED)]
     shown = [replace(whole, note="; ".join(filter(None, notes)))]
     for some in (accounts, services):
         off = [one for one in some if one.state != AGREES]
@@ -104,7 +104,7 @@ def _judged(said: Comparison, sides: Sides, ours: Sum, theirs: Sum) -> Compariso
     rounding = tolerance(ours.values, theirs.values, sides.digits)
     found = said.judged(ours.cost, theirs.cost, rounding)
     if found.state == DIFFERS and sides.excused:
-        return replace(found, state=EXPLAINED, note=KNOWN_DIFFERENCES[ESTIMATED])
+        return replace(found, state=EXPLAINED, note=DIFFERENCE_REASONS[ESTIMATED])
     return found
 
 
@@ -162,8 +162,8 @@ def _services(
         if one.state == AGREES:
             yield one
         elif around.get(account, whole.state) == AGREES:
-            yield replace(one, state=EXPLAINED, note=KNOWN_DIFFERENCES[OTHER_SERVICE])
+            yield replace(one, state=EXPLAINED, note=DIFFERENCE_REASONS[OTHER_SERVICE])
         elif not (key in ours and key in sides.theirs):
-            yield replace(one, state=NOT_CHECKED, note=KNOWN_DIFFERENCES[NO_SUCH_SERVICE])
+            yield replace(one, state=NOT_CHECKED, note=DIFFERENCE_REASONS[NO_SUCH_SERVICE])
         else:
             yield one

@@ -15,9 +15,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from finops_pipeline.contracts.known_differences import (
+    DIFFERENCE_REASONS,
     DIGITS_OF_API,
     DIGITS_OF_CONSOLE,
-    KNOWN_DIFFERENCES,
     PARTIAL_DAY,
     TAX,
     service_key,
@@ -84,7 +84,7 @@ def days_of_both(
         return Days(days, True, may_change, ALL_DAYS)
     words = f"{len(days)} days from {days[0]} to {days[-1]}" if days else ""
     if grows:
-        words += f" ({KNOWN_DIFFERENCES[PARTIAL_DAY]})"
+        words += f" ({DIFFERENCE_REASONS[PARTIAL_DAY]})"
     return Days(days, False, may_change, words)
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from finops_pipeline import clock
-from finops_pipeline.contracts.known_differences import ESTIMATED, KNOWN_DIFFERENCES
+from finops_pipeline.contracts.known_differences import DIFFERENCE_REASONS, ESTIMATED
 from finops_pipeline.ledger.cost_explorer_days import days_of
 from finops_pipeline.ledger.invoice_entries import invoices_of
 from finops_pipeline.ledger.ledger import DeliveryRecord, Ledger, PartitionRecord
@@ -91,7 +91,7 @@ class Counterparts:
         changes nothing: so it is the clock that ends the excuse.
         """
         month = one.billing_period
-        excused = one.state == EXPLAINED and KNOWN_DIFFERENCES[ESTIMATED] in (one.note or "")
+        excused = one.state == EXPLAINED and DIFFERENCE_REASONS[ESTIMATED] in (one.note or "")
         if not excused or self.estimated(one.counterpart, month) or may_change(month):
             return one
         note = "its days may be from before the month was closed: bring them in again"
