@@ -193,7 +193,7 @@ PURE = {
     *("typer.Typer", "typer.Argument", "typer.Option"),
     *("check.register", "queries.register", "validate.register"),
     *("status.register", "invoice.register", "frozenset", "Fraction"),
-    *("Rule", "SharedValue"),
+    *("Rule", "SharedValue", "Conversion", "_JsonColumn"),
     *("registry.register", "run.register", "read.register", "history.register"),
 }
 """Calls that may run at import: they make a value of their arguments, or wire commands."""

@@ -1,7 +1,7 @@
-"""A landed delivery as conforming sees it: its relation, columns, accounts, empty columns.
+"""A landed delivery as the conversion reads it: its relation, columns, accounts, empty columns.
 
-Put here: what is read once per delivery, however many projects share it. Keep out: which rows
-are whose (claims.py) and what they become (sql/).
+Put here: what is read once per delivery, however many projects share it. Keep out: which project
+owns which row (owned_rows.py) and what rows become (sql/).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline.contracts.bills import FORMS, BillForm
-from finops_pipeline.focus.reservation_units import in_normalized_units
+from finops_pipeline.focus.reservation_units import find_normalized_units
 from finops_pipeline.lake.duck import Connection, columns_of, empty_columns, ident, text
 from finops_pipeline.ledger.ledger import DeliveryRecord
 from finops_pipeline.tenants.model import SourceFormat
@@ -21,9 +21,9 @@ class LandedBill:
     """One source's landing of a month.
 
     `columns` are its columns and DuckDB types; `empty` those without any value (known from the
-    Parquet footer), whose expressions need not be worked out row by row; `accounts` the values
-    of its account column as they stand there, None for null; `keys` those of its map columns;
-    `in_units` the reservations that are counted in normalized units.
+    Parquet footer), whose expressions need not be evaluated row by row; `accounts` the unchanged
+    values of its account column, None for null; `keys` those of its map columns; `in_units` the
+    ARNs of reservations that are counted in normalized units.
     """
 
     source: str
@@ -37,17 +37,17 @@ class LandedBill:
 
     @property
     def form(self) -> BillForm:
-        """How bills of its format are read."""
+        """The form in which bills of its format are read."""
         return FORMS[self.kind]
 
 
-def landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) -> LandedBill:
-    """Look at the landing of a delivery.
+def read_landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) -> LandedBill:
+    """Read what the conversion needs to know of a delivery's landing.
 
     Args:
         path: its Parquet file.
     """
-    # The form as it landed: the registry may say another by now.
+    # The form in which it landed: the registry may declare another by now.
     kind = SourceFormat(delivery.format)
     relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
     columns = columns_of(connection, relation)
@@ -63,7 +63,7 @@ def landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) ->
         if type_.startswith("MAP(VARCHAR")
     }
     is_focus = kind is SourceFormat.FOCUS
-    units = () if is_focus else in_normalized_units(connection, relation, columns, empty)
+    units = () if is_focus else find_normalized_units(connection, relation, columns, empty)
     return LandedBill(delivery.source, kind, relation, columns, empty, accounts, keys, units)
 
 

@@ -17,8 +17,8 @@ from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.errors import NotTrue
 from finops_pipeline.focus.conformance import find_violations
 from finops_pipeline.focus.conversion import conversion_for
-from finops_pipeline.focus.landed_bill import LandedBill, landed_bill
-from finops_pipeline.focus.normalise import focus_rows, line_items
+from finops_pipeline.focus.landed_bill import LandedBill, read_landed_bill
+from finops_pipeline.focus.normalise import LandedColumns, Origin, focus_rows, line_items
 from finops_pipeline.focus.owned_rows import owned_rows
 from finops_pipeline.lake.duck import PARQUET_PARTS, Connection, ident, text
 from finops_pipeline.lake.layout import LANDING
@@ -130,8 +130,11 @@ class MonthPass:
         is_focus = bill.kind is SourceFormat.FOCUS
         rows = owned_rows(self._tenant, readers, self._month, bill)
         view = ident(f"rows of {bill.source}")
-        said = (bill.columns, rows, bill.source, self._month, bill.empty)
-        select = focus_rows(*said) if is_focus else line_items(*said, bill.keys, bill.in_units)
+        landed = LandedColumns(bill.columns, bill.empty, bill.keys)
+        origin = Origin(bill.source, self._month, bill.in_units)
+        select = (
+            focus_rows(landed, rows, bill.source) if is_focus else line_items(landed, rows, origin)
+        )
         connection.execute(f"create or replace temp view {view} as {select}")
         conversion = conversion_for(bill.kind)
         query = connection.execute(conversion.totals_query(view))
@@ -164,7 +167,7 @@ class MonthPass:
                 f"{delivery.rows_kept} rows in {path.name}",
                 "Bring the delivery in again; what was published of the month stays",
             )
-        return landed_bill(connection, path, delivery)
+        return read_landed_bill(connection, path, delivery)
 
     def _sum_up(self, connection: Connection) -> None:
         """Read back what was written: totals per project, and per service for the history."""
