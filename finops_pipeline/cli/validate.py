@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.cli.show import Format, open_installation, write_csv, write_json
-from finops_pipeline.contracts.focus_rules import rules, says
+from finops_pipeline.contracts.focus_rules import describe_rule, rules
 from finops_pipeline.errors import Unknown
 from finops_pipeline.focus.conformance import Violation, validate_charges
 from finops_pipeline.marts.results import describe_row
@@ -61,7 +61,13 @@ def validate_command(
 
 def _row(found: Violation) -> tuple[str | int | bool, ...]:
     finding = found.finding
-    of = (found.billing_period, found.project, finding.source, finding.rule, says(finding.rule))
+    of = (
+        found.billing_period,
+        found.project,
+        finding.source,
+        finding.rule,
+        describe_rule(finding.rule),
+    )
     return (*of, finding.is_known_gap, finding.rows, finding.example)
 
 
@@ -71,7 +77,7 @@ def _tell(files: int, found: list[Violation]) -> None:
     for one in found:
         by_rule.setdefault((one.finding.is_known_gap, one.finding.rule), []).append(one)
     for (known, rule), mine in sorted(by_rule.items()):
-        typer.echo(f"{'known gap' if known else 'BROKEN'}  {rule}: {says(rule)}")
+        typer.echo(f"{'known gap' if known else 'BROKEN'}  {rule}: {describe_rule(rule)}")
         for one in mine:
             finding = one.finding
             where = f"{one.billing_period} {one.project} {finding.source}".strip()

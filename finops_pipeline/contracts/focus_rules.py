@@ -1,4 +1,4 @@
-"""What FOCUS 1.2 asks of charges, across columns and rows, as data.
+"""Rules of FOCUS 1.2 for charges, across columns and rows, as data.
 
 Put here: rules of nulls, values and prices, and the list of all, each with its section of FOCUS
 1.2 and the SQL that finds what breaks it. Keep out: rules of kinds of charges (charge_rules.py),
@@ -49,9 +49,9 @@ def _columns() -> list[Rule]:
     for column in FOCUS_1_2:
         # A resource may be called "null" by its owner.
         if column.type == TEXT and not column.allowed and column.name != "ResourceName":
-            says = f"{column.name} is null where there is nothing to say, not a placeholder"
+            says = f"{column.name} is null where there is no value, never a placeholder"
             broken = f"{column.name} in ('', 'null', 'NULL', 'N/A', 'NaN', '-')"
-            rules.append(Rule(f"{column.name} said", "NullHandling", says, broken))
+            rules.append(Rule(f"{column.name} without placeholder", "NullHandling", says, broken))
     return rules
 
 
@@ -108,12 +108,12 @@ def _pricing() -> list[Rule]:
 
 
 def _apart(price: str, cost: str) -> str:
-    """SQL: price x quantity is not the cost.
+    """Write SQL: price x quantity is not the cost.
 
-    No decimal type holds the product of two DECIMAL(38,18), so the question (never an amount) is
-    put in doubles, whose error is a millionth of the tolerance: FOCUS's 1e-9 of the cost, and what
-    the last digit of a price makes of a large quantity. The cheap answers come first: turning
-    decimals into doubles is most of what asking all rules costs.
+    No decimal type holds the product of two DECIMAL(38,18), so the comparison (never an amount) is
+    made in doubles, whose error is a millionth of the tolerance: FOCUS's 1e-9 of the cost, and what
+    the last digit of a price makes of a large quantity. The cheap comparisons come first: turning
+    decimals into doubles is most of what applying all rules costs.
     """
     off = f"abs({price}::double * PricingQuantity::double - {cost}::double)"
     tolerance = (
@@ -155,7 +155,7 @@ def _pairs() -> list[Rule]:
 
 @cache
 def row_rules() -> tuple[Rule, ...]:
-    """The rules that every charge keeps by itself."""
+    """List the rules of single charges."""
     of_columns = (*_columns(), *_pricing(), *_pairs())
     return (*of_columns, *CLASSES, *COMMITMENTS, *PERIODS, *OURS)
 
@@ -181,7 +181,7 @@ SHARED_VALUE_RULES: tuple[SharedValue, ...] = (
     ),
 )
 
-# A case asks in order; an `or` might ask what a broken text contains.
+# A case evaluates in order; an `or` might look into text that is not JSON.
 _JSON_OBJECT = "case when json_valid(value) then json_type(value) <> 'OBJECT' else true end"
 _KEYS_TWICE = "len(json_keys(value)) <> len(list_distinct(json_keys(value)))"
 _NESTED = "list_has_any(json_type(value, '$.*'), ['OBJECT', 'ARRAY'])"
@@ -197,7 +197,7 @@ def _key_values(broken: str) -> str:
 
 @cache
 def value_rules() -> tuple[ValueRule, ...]:
-    """The rules of distinct values."""
+    """List the rules of distinct values."""
     pairs = tuple(f"{category}: {name}" for name, category in SERVICE_SUBCATEGORIES.items())
     return (
         ValueRule(
@@ -248,7 +248,7 @@ def value_rules() -> tuple[ValueRule, ...]:
 
 @cache
 def rules() -> dict[str, Rule | SharedValue | ValueRule]:
-    """Every rule by its name."""
+    """Map the name of every rule to the rule."""
     every: tuple[Rule | SharedValue | ValueRule, ...] = (
         *row_rules(),
         *SHARED_VALUE_RULES,
@@ -259,11 +259,11 @@ def rules() -> dict[str, Rule | SharedValue | ValueRule]:
 
 CONTRACT_RULE = "columns of the contract"
 """The rule that a file has the contract's columns and types and no others (FOCUS: custom columns
-begin with x_ and follow FOCUS's): asked of a file, not of its rows."""
+begin with x_ and follow FOCUS's): of a file, not of its rows."""
 
 
-def says(rule: str) -> str:
-    """A rule in words, by its name."""
+def describe_rule(rule: str) -> str:
+    """Describe a rule, given by its name, in a sentence."""
     if rule == CONTRACT_RULE:
         return "a file of charges can be read and has the contract's columns and no others"
-    return rules()[rule].says if rule in rules() else "a rule that is asked no more"
+    return rules()[rule].says if rule in rules() else "a rule that no longer exists"

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_pipeline.contracts.column import Table
-from finops_pipeline.contracts.focus_rules import says
+from finops_pipeline.contracts.focus_rules import describe_rule
 from finops_pipeline.contracts.proofs import CONFORMANCE, PARTITIONS
 from finops_pipeline.contracts.tables import ACCOUNTS, DELIVERY_HISTORY, PROJECTS
 from finops_pipeline.lake.duck import Connection, ident, text
@@ -130,7 +130,7 @@ def _partition_rows(publication: Publication) -> Rows:
 
 def _conformance_rows(publication: Publication) -> Rows:
     return [
-        (month, project, f.source, f.rule, says(f.rule), f.is_known_gap, f.rows, f.example)
+        (month, project, f.source, f.rule, describe_rule(f.rule), f.is_known_gap, f.rows, f.example)
         for (project, month), record in sorted(publication.partitions(COSTS).items())
         for f in record.findings
     ]
