@@ -4,8 +4,8 @@ Put here: rules of nulls, values and prices, and the list of all, each with its 
 1.2 and the SQL that finds what breaks it. Keep out: rules of kinds of charges (charge_rules.py),
 running them (focus/conformance.py), sums and comparisons with the bill (marts/checks).
 
-AWS's own FOCUS exports leave some columns empty though FOCUS wants them (AWS, "FOCUS with AWS
-columns conformance gaps"); a rule that this breaks there is a known gap.
+AWS's own FOCUS exports leave some columns empty though FOCUS requires them (AWS, "FOCUS with AWS
+columns conformance gaps"); there the rule has `is_export_gap`.
 """
 
 from __future__ import annotations
