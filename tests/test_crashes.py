@@ -17,7 +17,6 @@ import dagster as dg
 import pytest
 
 from finops_pipeline import __version__, log
-from finops_pipeline.application import landing
 from finops_pipeline.application.progress import Outcome, Stage, Step
 from finops_pipeline.application.refusals import as_expected, failed_step
 from finops_pipeline.cli.app import main
@@ -32,6 +31,7 @@ from finops_pipeline.errors import (
     Unreachable,
 )
 from finops_pipeline.focus.month_pass import MonthPass
+from finops_pipeline.landing import landers
 from finops_pipeline.orchestration import assets
 from finops_pipeline.orchestration.partitions import key, partitions
 from finops_pipeline.orchestration.resources import InstallationResource
@@ -79,12 +79,12 @@ def _crash(*_: Any) -> Any:
 
 
 def _crash_landing(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = landing.read_delivery
+    real = landers.read_delivery
 
     def planted(source: Any, location: Any, month: str) -> Any:
         return _crash() if month == CRASHING else real(source, location, month)
 
-    monkeypatch.setattr(landing, "read_delivery", planted)
+    monkeypatch.setattr(landers, "read_delivery", planted)
 
 
 def _crash_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +211,7 @@ def test_dagster_retries_what_may_be_gone_in_minutes(
 ) -> None:
     _deliver(tmp_path / "initech", "5")
     monkeypatch.setattr(assets, "RETRY_DELAY_SECONDS", 0)
-    real, calls = landing.read_delivery, []
+    real, calls = landers.read_delivery, []
 
     def planted(source: Any, location: Any, month: str) -> Any:
         calls.append(month)
@@ -219,7 +219,7 @@ def test_dagster_retries_what_may_be_gone_in_minutes(
             raise error("S3 did not answer")
         return real(source, location, month)
 
-    monkeypatch.setattr(landing, "read_delivery", planted)
+    monkeypatch.setattr(landers, "read_delivery", planted)
     assert _materialize(two, "landing", "initech/payer").success is is_retried
     assert len(calls) == 1 + is_retried
 

@@ -19,7 +19,7 @@ import pytest
 
 from finops_pipeline.ledger import schema as ledger_tables
 from finops_pipeline.marts.library import checks
-from finops_pipeline.marts.results import CheckResult, check_published, in_words
+from finops_pipeline.marts.results import CheckResult, check_published, describe_row
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 
@@ -44,7 +44,7 @@ def check(lake: TemporaryInstallation, tenant: str, month: str | None = None) ->
 def failures(lake: TemporaryInstallation, tenant: str) -> dict[str, str]:
     """Check -> the words of its first failing row."""
     found = [result for result in check(lake, tenant) if result.state == "failed"]
-    return {result.check_name: in_words(result.examples[0]) for result in found}
+    return {result.check_name: describe_row(result.examples[0]) for result in found}
 
 
 def charges(lake: TemporaryInstallation, tenant: str, project: str = "prod") -> Path:
@@ -125,7 +125,7 @@ NAMED = {
 @pytest.mark.parametrize("tenant", TENANTS)
 def test_true_bills_pass_every_check(lake: TemporaryInstallation, tenant: str) -> None:
     found = check(lake, tenant)
-    assert [in_words(r.examples[0]) for r in found if r.state != "passed"] == []
+    assert [describe_row(r.examples[0]) for r in found if r.state != "passed"] == []
     assert {result.check_name for result in found} == {one.name for one in checks()}
     months = {result.billing_period for result in found}
     assert months == {"2026-08", MONTH, "2026-10"} and len(found) == 3 * len(checks())

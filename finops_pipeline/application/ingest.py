@@ -27,7 +27,7 @@ from finops_pipeline.application.progress import (
 )
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.contracts.cost_explorer import Metric
-from finops_pipeline.focus.conformance import broken_words
+from finops_pipeline.focus.conformance import summarize_violations
 from finops_pipeline.focus.costs_partitions import build_costs_partitions
 from finops_pipeline.lake.layout import COSTS, EXPLORER
 from finops_pipeline.lake.partition_builder import PartitionOutcome
@@ -36,7 +36,7 @@ from finops_pipeline.landing.by_hand import files_below
 from finops_pipeline.landing.landers import FILE_LANDERS
 from finops_pipeline.ledger.invoice_entries import Invoice, record_invoice
 from finops_pipeline.ledger.month_plan import MonthPlan, plan_month
-from finops_pipeline.marts.build import Refreshed, refresh
+from finops_pipeline.marts.build import Refreshed, StatusRows, refresh
 from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
 from finops_pipeline.reconciliation.cost_explorer_comparison import compare_charges
 from finops_pipeline.reconciliation.cost_explorer_daily import build_cost_explorer_days
@@ -220,7 +220,7 @@ class _CostsBuilder:
 
 def _costs_step(tenant: Tenant, partition: PartitionOutcome, seconds: float) -> Step:
     record, outcome = partition.record, Outcome(partition.outcome)
-    reason = broken_words(record) if outcome is Outcome.BUILT else ""
+    reason = summarize_violations(record) if outcome is Outcome.BUILT else ""
     name = f"{tenant.name}/{record.key}"
     return Step(Stage.COSTS, name, record.billing_period, outcome, record.rows, seconds, reason)
 
@@ -262,7 +262,8 @@ def _refresh(session: TenantSession, publication: Publication) -> Refreshed:
     tables = (COSTS, EXPLORER, STORED_COMPARISONS)
     pending = Pending(*(publication.partitions(table) for table in tables))
     reconciled = reconcile(tenant, publication.ledger, pending)
-    return refresh(publication, tenant, reconciled.statuses, limits, reconciled.comparisons)
+    status = StatusRows(reconciled.statuses, reconciled.comparisons)
+    return refresh(publication, tenant, status, limits)
 
 
 def enter_invoice(

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.cli.show import Format, open_installation, write_csv, write_json
-from finops_pipeline.marts.results import FAILED, CheckResult, check_published, in_words
+from finops_pipeline.marts.results import CheckResult, CheckState, check_published, describe_row
 from finops_pipeline.tenants.months import check_month
 
 
@@ -40,7 +40,7 @@ def check_command(
         write = write_json if format is Format.JSON else write_csv
         names = ("check_name", "billing_period", "state", "severity", "rows", "example", "says")
         write(sys.stdout, names, [_row(result) for result in results])
-    if any(result.state == FAILED for result in results):
+    if any(result.state is CheckState.FAILED for result in results):
         raise typer.Exit(1)
 
 
@@ -56,7 +56,7 @@ def _tell(results: Sequence[CheckResult]) -> None:
     for result in results:
         by_check.setdefault(result.check_name, []).append(result)
     for name, mine in by_check.items():
-        failed = [result for result in mine if result.state == FAILED]
+        failed = [result for result in mine if result.state is CheckState.FAILED]
         if not failed:
             typer.echo(f"ok      {name} ({len(mine)} months)")
             continue
@@ -65,6 +65,6 @@ def _tell(results: Sequence[CheckResult]) -> None:
         for result in failed:
             typer.echo(f"        {result.billing_period or 'all months'}: {result.rows} rows")
             for example in result.examples:
-                typer.echo(f"          {in_words(example)}")
+                typer.echo(f"          {describe_row(example)}")
     if not by_check:
         typer.echo("nothing to check: no charges are published of what was asked for")

@@ -14,7 +14,7 @@ import typer
 from finops_pipeline.application.progress import Months
 from finops_pipeline.cli.query import answer
 from finops_pipeline.cli.show import Format, table
-from finops_pipeline.marts.use_cases import bound, use_case, use_cases
+from finops_pipeline.marts.use_cases import bind_parameters, use_case, use_cases
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
@@ -68,5 +68,5 @@ def run_command(
             raise typer.BadParameter(f"{words!r} is not NAME=VALUE", param_hint="--set")
         values[key] = value
     query = use_case(name)
-    given_values = bound(query, first, last, values)
+    given_values = bind_parameters(query, first, last, values)
     answer(tenant, query.sql, given_values, format, output, Months(first, last))

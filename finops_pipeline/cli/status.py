@@ -18,7 +18,7 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.cli.show import Format, cell, open_installation, table, write_csv, write_json
 from finops_pipeline.errors import RegistryError, one_line
 from finops_pipeline.lake.changed_files import changed_files
-from finops_pipeline.marts.evidence import Evidence, Finding, evidence
+from finops_pipeline.marts.evidence import Evidence, Finding, read_evidence
 from finops_pipeline.money import plain
 from finops_pipeline.reconciliation.comparisons import (
     BASIS_NAMES,
@@ -126,12 +126,12 @@ def _told(installation: Installation, tenant: str, month: str) -> Told:
             "a month that finops status lists",
             f"See what is missing: finops gaps {tenant}",
         )
-    said = evidence(installation.folder(tenant), month)
+    said = read_evidence(installation.folder(tenant), month)
     doubts = Doubts(
         failed_checks=tuple(one.name for one in said.failed if one.is_doubt),
         harmless_checks=tuple(one.name for one in said.failed if not one.is_doubt),
         are_checked=said.are_all,
-        broken_rules=tuple(one.name for one in said.conformance or () if not one.known),
+        broken_rules=tuple(one.name for one in said.conformance or () if not one.is_export_gap),
         changed_files=tuple(changed_files(installation.folder(tenant), month)),
         refused_sources=tuple(source for source, of in found.refused if of == month),
         absent_sources=tuple(_absent(found.statuses, month)),
@@ -275,7 +275,7 @@ def _conformance(said: Evidence) -> Iterator[str]:
     if said.conformance is None:
         yield "FOCUS conformance not checked: the file is from before it was (finops ingest)"
         return
-    broken = [one for one in said.conformance if not one.known]
+    broken = [one for one in said.conformance if not one.is_export_gap]
     known = len(said.conformance) - len(broken)
     gaps = f", known gaps: {known}" if known else ""
     words = f"rules broken: {len(broken)}" if broken else "every rule is kept"

@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.cli.show import Format, open_installation, write_csv, write_json
-from finops_pipeline.contracts.focus_rules import rules, says
+from finops_pipeline.contracts.focus_rules import describe_rule, rules
 from finops_pipeline.errors import Unknown
-from finops_pipeline.focus.conformance import Found, validate
-from finops_pipeline.marts.results import in_words
+from finops_pipeline.focus.conformance import Violation, validate_charges
+from finops_pipeline.marts.results import describe_row
 from finops_pipeline.tenants.months import check_month
 
 
@@ -39,7 +39,9 @@ def validate_command(
     known = installation.registry.tenant(tenant)
     chosen = known.project(project).name if project else None
     period = check_month(month) if month else None
-    files, found = validate(installation.folder(known.name), installation.limits, period, chosen)
+    files, found = validate_charges(
+        installation.folder(known.name), installation.limits, period, chosen
+    )
     if not files:
         of = " ".join(filter(None, [chosen and f"project {chosen}", period]))
         raise Unknown(
@@ -57,23 +59,31 @@ def validate_command(
         raise typer.Exit(1)
 
 
-def _row(found: Found) -> tuple[str | int | bool, ...]:
+def _row(found: Violation) -> tuple[str | int | bool, ...]:
     finding = found.finding
-    of = (found.billing_period, found.project, finding.source, finding.rule, says(finding.rule))
+    of = (
+        found.billing_period,
+        found.project,
+        finding.source,
+        finding.rule,
+        describe_rule(finding.rule),
+    )
     return (*of, finding.is_known_gap, finding.rows, finding.example)
 
 
-def _tell(files: int, found: list[Found]) -> None:
+def _tell(files: int, found: list[Violation]) -> None:
     """A line for each rule that is broken, below it where, how often and one of the rows."""
-    by_rule: dict[tuple[bool, str], list[Found]] = {}
+    by_rule: dict[tuple[bool, str], list[Violation]] = {}
     for one in found:
         by_rule.setdefault((one.finding.is_known_gap, one.finding.rule), []).append(one)
     for (known, rule), mine in sorted(by_rule.items()):
-        typer.echo(f"{'known gap' if known else 'BROKEN'}  {rule}: {says(rule)}")
+        typer.echo(f"{'known gap' if known else 'BROKEN'}  {rule}: {describe_rule(rule)}")
         for one in mine:
             finding = one.finding
             where = f"{one.billing_period} {one.project} {finding.source}".strip()
-            typer.echo(f"    {where}: {finding.rows} rows, for example {in_words(finding.example)}")
+            typer.echo(
+                f"    {where}: {finding.rows} rows, for example {describe_row(finding.example)}"
+            )
     broken = sum(not known for known, _ in by_rule)
     typer.echo(
         f"{len(rules())} rules asked of {files} files of charges:"

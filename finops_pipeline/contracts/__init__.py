@@ -1,5 +1,5 @@
-"""What tables promise: columns, types, grain, meaning. Data, and how a name of it is found.
+"""Contracts of tables: columns, types, grain and meaning, as data, and looking them up by name.
 
-Put here: every column and table that crosses a room's border; the data dictionary and the
-checks are made from it. Keep out: SQL, files, work on data.
+Put here: every column and table that one package hands to another; the data dictionary and the
+checks are made from them. Keep out: SQL, files, work on data.
 """

@@ -1,4 +1,4 @@
-"""What FOCUS 1.2 asks of kinds of charges: corrections, credits, commitments, periods; and ours.
+"""Rules of FOCUS 1.2 for kinds of charges (corrections, credits, commitments, periods), and ours.
 
 Put here: rules of a charge across its columns, by what kind of charge it is. Keep out: rules that
 come from single columns and prices, and the list of all rules (focus_rules.py). Rules marked
@@ -10,7 +10,7 @@ from __future__ import annotations
 from finops_pipeline.contracts.rules import Rule
 
 ORDINARY = "ChargeClass is distinct from 'Correction'"
-"""SQL: the charge is no correction of an earlier period."""
+"""SQL: the charge does not correct an earlier period."""
 
 _COMMITTED = "CommitmentDiscountId is not null"
 _FROM_CUR = "x_LineItemType is not null and x_RowKind = 'line'"
@@ -19,7 +19,7 @@ CLASSES = (
     Rule(
         "Correction of an earlier period",
         "ChargeClass",
-        "a Correction is of an earlier, invoiced billing period",
+        "a Correction belongs to an earlier billing period that was invoiced",
         "ChargeClass = 'Correction' and x_LineItemType is not null"
         " and x_BillType is distinct from 'Refund' and ChargePeriodEnd > BillingPeriodStart",
     ),
@@ -40,7 +40,7 @@ CLASSES = (
     Rule(
         "quantity consumed by usage",
         "ConsumedQuantity",
-        "Usage states what was consumed, but for unused commitments; nothing else does",
+        "only Usage states what was consumed, and all of it does except unused commitments",
         f"(ConsumedQuantity is not null and (ChargeCategory <> 'Usage'"
         f" or CommitmentDiscountStatus = 'Unused')) or (ConsumedQuantity is null and {ORDINARY}"
         " and ChargeCategory = 'Usage' and CommitmentDiscountStatus is distinct from 'Unused'"
@@ -53,7 +53,7 @@ COMMITMENTS = (
     Rule(
         "commitment named by its id",
         "CommitmentDiscountId",
-        "without a CommitmentDiscountId nothing of a commitment is stated",
+        "a charge without a CommitmentDiscountId states nothing else about a commitment",
         "CommitmentDiscountId is null and (CommitmentDiscountName is not null"
         " or CommitmentDiscountStatus is not null or CommitmentDiscountQuantity is not null)",
     ),
@@ -83,7 +83,7 @@ COMMITMENTS = (
     Rule(
         "covered usage bills nothing",
         "BilledCost",
-        "what a commitment covers wholly was billed with the commitment",
+        "usage that a commitment covers bills nothing, because the commitment was billed",
         "CommitmentDiscountStatus = 'Used' and PricingCategory = 'Committed'"
         f" and BilledCost <> 0 and {ORDINARY}"
         " and coalesce(x_LineItemType, '') not in ('Refund', 'DiscountedUsage')",
@@ -91,7 +91,7 @@ COMMITMENTS = (
     Rule(
         "purchase of a commitment costs nothing effectively",
         "EffectiveCost",
-        "the fee of a commitment is spread over what uses it",
+        "the fee of a commitment has no effective cost: it is spread over what uses it",
         f"ChargeCategory = 'Purchase' and {_COMMITTED} and EffectiveCost <> 0"
         " and x_LineItemType is distinct from 'Refund'",
     ),
@@ -111,7 +111,7 @@ COMMITMENTS = (
     Rule(
         "PricingCategory of commitments",
         "PricingCategory",
-        "what a commitment covers, used or not, is priced as Committed",
+        "what a commitment covers, used or unused, is priced as Committed",
         "CommitmentDiscountStatus is not null and PricingCategory <> 'Committed'"
         f" and {ORDINARY} and x_LineItemType is distinct from 'Refund'",
     ),
@@ -147,7 +147,7 @@ PERIODS = (
     Rule(
         "billing period is its folder's",
         "own",
-        "a charge lies in the folder of its billing period",
+        "a charge is in the folder of its billing period",
         "strftime(BillingPeriodStart, '%Y-%m') <> billing_period",
     ),
     Rule(
@@ -159,7 +159,7 @@ PERIODS = (
     Rule(
         "usage in its billing period",
         "ChargePeriodStart",
-        "usage that corrects nothing is of its billing period",
+        "usage that is no correction falls into its billing period",
         f"ChargeCategory = 'Usage' and {ORDINARY} and x_RowKind = 'line'"
         " and x_LineItemType is distinct from 'Refund'"
         " and (ChargePeriodStart >= BillingPeriodEnd or ChargePeriodEnd <= BillingPeriodStart)",
@@ -177,7 +177,8 @@ OURS = (
     Rule(
         "plain lines cost what they bill",
         "own",
-        "usage without a commitment, tax, credits and discounts cost effectively what they bill",
+        "the effective cost of tax, credits, discounts and usage without a commitment is what they"
+        " bill",
         f"{_FROM_CUR} and EffectiveCost <> BilledCost and CommitmentDiscountId is null"
         " and ChargeCategory <> 'Purchase'",
     ),
@@ -211,14 +212,14 @@ OURS = (
     Rule(
         "unused rows are unused",
         "own",
-        "x_RowKind unused stands on the unused part of a commitment fee, and there only",
+        "x_RowKind is unused on the unused part of a commitment fee, and only there",
         "x_LineItemType is not null"
         " and (x_RowKind = 'unused') <> (CommitmentDiscountStatus is not distinct from 'Unused')",
     ),
     Rule(
         "list not below contracted",
         "own",
-        "usage in a FOCUS export has ListCost >= ContractedCost >= 0 (a check asks it of reports)",
+        "usage in a FOCUS export has ListCost >= ContractedCost >= 0 (for reports, see the checks)",
         f"x_LineItemType is null and ChargeCategory = 'Usage' and {ORDINARY}"
         " and PricingQuantity > 0 and PricingCategory is distinct from 'Dynamic'"
         " and (ContractedCost < 0 or ContractedCost > ListCost + 0.000000001)",

@@ -1,6 +1,6 @@
-"""The currency codes a bill may be in.
+"""Currency codes that a bill may be in.
 
-Put here: ISO 4217's active alphabetic codes (FOCUS CurrencyFormat asks for one). Keep out: rates;
+Put here: ISO 4217's active alphabetic codes (FOCUS CurrencyFormat requires one). Keep out: rates;
 nothing here is ever converted or summed across currencies.
 """
 

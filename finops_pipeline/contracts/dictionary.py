@@ -1,6 +1,6 @@
-"""The contracts in words: docs/data_dictionary.md as text.
+"""The data dictionary: the contracts as the text of docs/data_dictionary.md.
 
-Put here: how a table and its columns are told to a reader. Keep out: what they promise
+Put here: how a table and its columns are presented. Keep out: what they promise
 (tables.py, focus.py), writing the file (cli/pages.py).
 """
 
@@ -16,7 +16,7 @@ _OPENING = """\
 # Data dictionary
 
 Every table and view of a tenant's DuckDB file. Generated from `finops_pipeline/contracts`;
-`make docs` writes it anew and a test keeps it fresh, so edit the contracts and not this page.
+`make docs` writes it and a test keeps it up to date, so edit the contracts, not this page.
 
 A file has a view `landing_<source>` for each source that has landed, with `_` for `-`. Its
 columns are the source's own and `x_SourceFile`; they are not listed here.
@@ -27,7 +27,7 @@ such as Tags are JSON text.
 
 
 def data_dictionary() -> str:
-    """The data dictionary as Markdown: a list of the tables, then a section for each."""
+    """Write the data dictionary as Markdown: a list of the tables, then a section for each."""
     listed = markdown_table(
         ("table", "kind", "meaning"),
         ((f"[{table.name}](#{table.name})", table.kind, table.meaning) for table in TABLES),
@@ -37,7 +37,7 @@ def data_dictionary() -> str:
 
 
 def _focus_versions(views: Sequence[FocusView]) -> Iterator[str]:
-    """The views of FOCUS versions: which columns each has; their meaning stands at `costs`."""
+    """Write the section of the FOCUS versions: which columns each view has."""
     yield "\n## FOCUS versions\n"
     yield (
         "Views with exactly the columns of one version of FOCUS, in its order, so that queries"
@@ -49,10 +49,12 @@ def _focus_versions(views: Sequence[FocusView]) -> Iterator[str]:
     for view in views:
         names = [column.name for column in view.columns]
         more = ", ".join(f"`{name}`" for name in names if name not in before)
-        told = more if before else "see [costs](#costs)"
-        rows.append((f"`{view.name}`", view.version, str(len(names)), told, view.meaning))
+        added = more if before else "see [costs](#costs)"
+        rows.append((f"`{view.name}`", view.version, str(len(names)), added, view.meaning))
         before.update(names)
-    yield markdown_table(("view", "FOCUS", "columns", "more than the one before", "meaning"), rows)
+    yield markdown_table(
+        ("view", "FOCUS", "columns", "added to the version before", "meaning"), rows
+    )
     yield "\nNo charge fills these columns of FOCUS 1.3 yet; they are null:\n"
     yield markdown_table(
         ("name", "type", "meaning"),
@@ -82,7 +84,7 @@ def _row(column: Column) -> Sequence[str]:
 
 
 def markdown_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Rows as a Markdown table; a `|` in a cell is escaped."""
+    """Write rows as a Markdown table; a `|` in a cell is escaped."""
     lines = [names, ["---"] * len(names), *rows]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines

@@ -28,7 +28,7 @@ FOCUS_1_2 = (
     Column(
         "ChargeClass", TEXT, "Correction of an earlier, invoiced period.", True, ("Correction",)
     ),
-    Column("ChargeDescription", TEXT, "The charge in AWS's words."),
+    Column("ChargeDescription", TEXT, "Description of the charge by AWS."),
     Column(
         "ChargeFrequency",
         TEXT,
@@ -80,7 +80,7 @@ FOCUS_1_2 = (
     Column("ProviderName", TEXT, "Who makes the service available.", False),
     Column("PublisherName", TEXT, "Who produced the service (a Marketplace seller).", False),
     Column("RegionId", TEXT, "AWS region code; null for global services."),
-    Column("RegionName", TEXT, "AWS region in words."),
+    Column("RegionName", TEXT, "Name of the AWS region."),
     Column("ResourceId", TEXT, "ARN or id of the resource."),
     Column("ResourceName", TEXT, "Name the resource's owner gave it (tag Name)."),
     Column("ResourceType", TEXT, "Kind of resource."),

@@ -1,11 +1,11 @@
-"""What FOCUS 1.2 asks of charges, across columns and rows, as data.
+"""Rules of FOCUS 1.2 for charges, across columns and rows, as data.
 
 Put here: rules of nulls, values and prices, and the list of all, each with its section of FOCUS
 1.2 and the SQL that finds what breaks it. Keep out: rules of kinds of charges (charge_rules.py),
 running them (focus/conformance.py), sums and comparisons with the bill (marts/checks).
 
-AWS's own FOCUS exports leave some columns empty though FOCUS wants them (AWS, "FOCUS with AWS
-columns conformance gaps"); a rule that this breaks there is a known gap.
+AWS's own FOCUS exports leave some columns empty though FOCUS requires them (AWS, "FOCUS with AWS
+columns conformance gaps"); there the rule has `is_export_gap`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from finops_pipeline.contracts.charge_rules import CLASSES, COMMITMENTS, ORDINAR
 from finops_pipeline.contracts.column import TEXT
 from finops_pipeline.contracts.currencies import CURRENCIES
 from finops_pipeline.contracts.focus import CHARGE, FOCUS_1_2
-from finops_pipeline.contracts.rules import OfValue, OneFor, Rule
+from finops_pipeline.contracts.rules import Rule, SharedValue, ValueRule
 from finops_pipeline.contracts.service_categories import SERVICE_CATEGORIES, SERVICE_SUBCATEGORIES
 
 
@@ -49,9 +49,9 @@ def _columns() -> list[Rule]:
     for column in FOCUS_1_2:
         # A resource may be called "null" by its owner.
         if column.type == TEXT and not column.allowed and column.name != "ResourceName":
-            says = f"{column.name} is null where there is nothing to say, not a placeholder"
+            says = f"{column.name} is null where there is no value, never a placeholder"
             broken = f"{column.name} in ('', 'null', 'NULL', 'N/A', 'NaN', '-')"
-            rules.append(Rule(f"{column.name} said", "NullHandling", says, broken))
+            rules.append(Rule(f"{column.name} without placeholder", "NullHandling", says, broken))
     return rules
 
 
@@ -108,12 +108,12 @@ def _pricing() -> list[Rule]:
 
 
 def _apart(price: str, cost: str) -> str:
-    """SQL: price x quantity is not the cost.
+    """Write SQL: price x quantity is not the cost.
 
-    No decimal type holds the product of two DECIMAL(38,18), so the question (never an amount) is
-    put in doubles, whose error is a millionth of the tolerance: FOCUS's 1e-9 of the cost, and what
-    the last digit of a price makes of a large quantity. The cheap answers come first: turning
-    decimals into doubles is most of what asking all rules costs.
+    No decimal type holds the product of two DECIMAL(38,18), so the comparison (never an amount) is
+    made in doubles, whose error is a millionth of the tolerance: FOCUS's 1e-9 of the cost, and what
+    the last digit of a price makes of a large quantity. The cheap comparisons come first: turning
+    decimals into doubles is most of what applying all rules costs.
     """
     off = f"abs({price}::double * PricingQuantity::double - {cost}::double)"
     tolerance = (
@@ -142,38 +142,38 @@ def _pairs() -> list[Rule]:
     gaps = ("RegionName", "ResourceType", "BillingAccountType", "SubAccountType", "PricingUnit")
     return [
         Rule(
-            f"{one} with {other}",
+            f"{name} with {other}",
             other,
-            f"{one} and {other} are given together or both null",
-            f"({one} is null) <> ({other} is null)"
-            + (" and ChargeCategory = 'Usage'" if one == "CapacityReservationId" else ""),
+            f"{name} and {other} are given together or both null",
+            f"({name} is null) <> ({other} is null)"
+            + (" and ChargeCategory = 'Usage'" if name == "CapacityReservationId" else ""),
             other in gaps,
         )
-        for one, other in pairs
+        for name, other in pairs
     ]
 
 
 @cache
 def row_rules() -> tuple[Rule, ...]:
-    """The rules that every charge keeps by itself."""
+    """List the rules of single charges."""
     of_columns = (*_columns(), *_pricing(), *_pairs())
     return (*of_columns, *CLASSES, *COMMITMENTS, *PERIODS, *OURS)
 
 
-ONE_FOR: tuple[OneFor, ...] = (
-    OneFor("one SkuId of a price", "SkuPriceId", "SkuPriceId", "SkuId"),
-    OneFor("one category of a service", "ServiceCategory", "ServiceName", "ServiceCategory"),
-    OneFor(
+SHARED_VALUE_RULES: tuple[SharedValue, ...] = (
+    SharedValue("one SkuId of a price", "SkuPriceId", "SkuPriceId", "SkuId"),
+    SharedValue("one category of a service", "ServiceCategory", "ServiceName", "ServiceCategory"),
+    SharedValue(
         "one subcategory of a service", "ServiceSubcategory", "ServiceName", "ServiceSubcategory"
     ),
-    OneFor("one name of a region", "RegionName", "RegionId", "RegionName"),
-    OneFor(
+    SharedValue("one name of a region", "RegionName", "RegionId", "RegionName"),
+    SharedValue(
         "one unit of a commitment",
         "CommitmentDiscountUnit",
         "CommitmentDiscountId",
         "CommitmentDiscountUnit",
     ),
-    OneFor(
+    SharedValue(
         "one type of a commitment",
         "CommitmentDiscountType",
         "CommitmentDiscountId",
@@ -181,7 +181,7 @@ ONE_FOR: tuple[OneFor, ...] = (
     ),
 )
 
-# A case asks in order; an `or` might ask what a broken text contains.
+# A case evaluates in order; an `or` might look into text that is not JSON.
 _JSON_OBJECT = "case when json_valid(value) then json_type(value) <> 'OBJECT' else true end"
 _KEYS_TWICE = "len(json_keys(value)) <> len(list_distinct(json_keys(value)))"
 _NESTED = "list_has_any(json_type(value, '$.*'), ['OBJECT', 'ARRAY'])"
@@ -196,18 +196,18 @@ def _key_values(broken: str) -> str:
 
 
 @cache
-def value_rules() -> tuple[OfValue, ...]:
-    """The rules of distinct values."""
+def value_rules() -> tuple[ValueRule, ...]:
+    """List the rules of distinct values."""
     pairs = tuple(f"{category}: {name}" for name, category in SERVICE_SUBCATEGORIES.items())
     return (
-        OfValue(
+        ValueRule(
             "Tags key-value",
             "KeyValueFormat",
             "Tags is a JSON object of plain values, each key once",
             "Tags",
             _key_values(f"{_NESTED} or {_KEYS_TWICE}"),
         ),
-        OfValue(
+        ValueRule(
             "SkuPriceDetails key-value",
             "KeyValueFormat",
             "SkuPriceDetails is a JSON object of plain values; keys PascalCase or x_",
@@ -216,17 +216,17 @@ def value_rules() -> tuple[OfValue, ...]:
             True,
         ),
         *(
-            OfValue(f"{name} JSON", "own", f"{name} is a JSON object", name, _JSON_OBJECT)
+            ValueRule(f"{name} JSON", "own", f"{name} is a JSON object", name, _JSON_OBJECT)
             for name in ("x_CostCategories", "x_Discounts", "x_UnknownColumns")
         ),
-        OfValue(
+        ValueRule(
             "ServiceCategory allowed",
             "ServiceCategory",
             "ServiceCategory is one of FOCUS's categories",
             "ServiceCategory",
             f"value not in ({_listed(SERVICE_CATEGORIES)})",
         ),
-        OfValue(
+        ValueRule(
             "ServiceSubcategory allowed",
             "ServiceSubcategory",
             "ServiceSubcategory is one of its ServiceCategory's",
@@ -234,7 +234,7 @@ def value_rules() -> tuple[OfValue, ...]:
             f"value not in ({_listed(pairs)})",
         ),
         *(
-            OfValue(
+            ValueRule(
                 f"{name} ISO 4217",
                 "CurrencyFormat",
                 f"{name} is a currency code of ISO 4217",
@@ -247,19 +247,23 @@ def value_rules() -> tuple[OfValue, ...]:
 
 
 @cache
-def rules() -> dict[str, Rule | OneFor | OfValue]:
-    """Every rule by its name."""
-    every: tuple[Rule | OneFor | OfValue, ...] = (*row_rules(), *ONE_FOR, *value_rules())
+def rules() -> dict[str, Rule | SharedValue | ValueRule]:
+    """Map the name of every rule to the rule."""
+    every: tuple[Rule | SharedValue | ValueRule, ...] = (
+        *row_rules(),
+        *SHARED_VALUE_RULES,
+        *value_rules(),
+    )
     return {rule.name: rule for rule in every}
 
 
 CONTRACT_RULE = "columns of the contract"
 """The rule that a file has the contract's columns and types and no others (FOCUS: custom columns
-begin with x_ and follow FOCUS's): asked of a file, not of its rows."""
+begin with x_ and follow FOCUS's): of a file, not of its rows."""
 
 
-def says(rule: str) -> str:
-    """A rule in words, by its name."""
+def describe_rule(rule: str) -> str:
+    """Describe a rule, given by its name, in a sentence."""
     if rule == CONTRACT_RULE:
         return "a file of charges can be read and has the contract's columns and no others"
-    return rules()[rule].says if rule in rules() else "a rule that is asked no more"
+    return rules()[rule].says if rule in rules() else "a rule that no longer exists"

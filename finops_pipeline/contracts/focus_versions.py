@@ -5,7 +5,7 @@ the columns mean (focus.py), making the views (marts/views.py).
 
 Versions 1.0 to 1.3 add columns and rename none: what a column of 1.0 means, it still means in
 1.2. So each version is a choice of columns, in the order of its specification (by name). 1.3
-calls ProviderName and PublisherName deprecated and still has them; it is the other two and more.
+deprecates ProviderName and PublisherName but still has them; it adds columns to those of 1.2.
 """
 
 from __future__ import annotations

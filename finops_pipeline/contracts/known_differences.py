@@ -1,4 +1,4 @@
-"""Why Cost Explorer and a bill differ though both are right, and how their services' names meet.
+"""Reasons why Cost Explorer and a bill differ though both are right; names of the same service.
 
 Put here: the reasons, as data, with where each comes from; names of services. Keep out: comparing
 (reconciliation/cost_explorer_comparison.py).
@@ -12,7 +12,7 @@ OTHER_SERVICE = "other service"
 NO_SUCH_SERVICE = "no such service"
 ROUNDING = "rounding"
 
-KNOWN_DIFFERENCES: dict[str, str] = {
+DIFFERENCE_REASONS: dict[str, str] = {
     # AWS, "Refreshing Cost Explorer": at least once every 24 hours; figures of the running month
     # are estimated until the bill is final, and CUR and Cost Explorer are made at other times.
     ESTIMATED: "Cost Explorer lags behind the bill, or calls these days estimated",
@@ -25,7 +25,7 @@ KNOWN_DIFFERENCES: dict[str, str] = {
     # GetCostAndUsage answers with up to 10 decimals, the console's CSV with 2 or 10.
     ROUNDING: "each value that is summed was rounded to the decimals that are shown",
 }
-"""Reason -> what it says to a reader. The first two and the fourth can excuse a difference."""
+"""Reason -> its text for readers. The first two and the fourth can explain a difference."""
 
 DIGITS_OF_API, DIGITS_OF_CONSOLE = 10, 2
 """Decimals of Cost Explorer's values: those of the API, and the fewest that the console shows."""
@@ -52,23 +52,23 @@ _SAME = {
     "elastic mapreduce": "emr",
     "eventbridge": "cloudwatch events",
 }
-"""Words for one and the same service: Cost Explorer's API, its console, the bill."""
+"""Names of the same service in Cost Explorer's API, its console and the bill."""
 
 
 def service_key(name: str | None) -> str:
-    """What a service is compared by: without the maker's name and capitals, one word for each."""
-    words = _plain(name)
-    return _SAME.get(words, words)
+    """Return the name by which a service is compared: lower case, without Amazon or AWS."""
+    key = _plain(name)
+    return _SAME.get(key, key)
 
 
 def is_main_name(name: str) -> bool:
-    """Whether it is the word that stands for a service of several names."""
+    """Whether it is the name that stands for a service of several names."""
     return _plain(name) not in _SAME
 
 
 def _plain(name: str | None) -> str:
-    words = " ".join((name or "").lower().split())
+    key = " ".join((name or "").lower().split())
     for maker in ("amazon ", "aws ", "amazon", "aws"):
-        if words.startswith(maker) and words != maker.strip():
-            return words.removeprefix(maker).strip()
-    return words
+        if key.startswith(maker) and key != maker.strip():
+            return key.removeprefix(maker).strip()
+    return key

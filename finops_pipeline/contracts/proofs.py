@@ -1,4 +1,4 @@
-"""The tables beside the numbers that prove them: what landed, what was built, what checks found.
+"""Tables that prove the numbers: what landed, what was built, results of checks and comparisons.
 
 Put here: the contract of bill_totals, partitions, check_results, conformance and reconciliation.
 Keep out: marts and other tables (tables.py), the checks themselves (marts/checks).
@@ -66,27 +66,27 @@ CHECK_RESULTS = Table(
         Column(
             "severity",
             TEXT,
-            "refuse: a failure stops publication (so none is seen here); warn: it is told.",
+            "refuse: a failure stops publication (so the file has none); warn: it is reported.",
             False,
             ("refuse", "warn"),
         ),
         Column("rows", COUNT, "Rows that the check found.", False),
         Column("example", JSON, "One of them, a JSON object as text."),
-        Column("says", TEXT, "What the rows are that the check looks for.", False),
+        Column("says", TEXT, "Description of the rows that the check looks for.", False),
     ),
 )
 
 CONFORMANCE = Table(
     name="conformance",
     kind="proof",
-    meaning="Which rules of FOCUS (and ours) charges break; no row where every rule is kept.",
+    meaning="Which rules of FOCUS (and ours) charges break; no rows where all rules are kept.",
     grain=("billing_period", "project", "source", "rule"),
     columns=(
         _PERIOD,
         _PROJECT,
         _SOURCE,
         Column("rule", TEXT, "Rule (contracts/focus_rules.py).", False),
-        Column("says", TEXT, "The rule in words.", False),
+        Column("says", TEXT, "The rule as a sentence.", False),
         Column("is_known_gap", FLAG, "AWS documents that its FOCUS exports break it.", False),
         Column("rows", COUNT, "Charges that break it.", False),
         Column("example", JSON, "One of them, a JSON object as text.", False),
@@ -96,7 +96,7 @@ CONFORMANCE = Table(
 RECONCILIATION = Table(
     name="reconciliation",
     kind="proof",
-    meaning="What each source's month was compared with, and what came of it.",
+    meaning="What each source's month was compared with, and the result.",
     grain=(
         "source", "billing_period", "billing_currency", "against", "counterpart", "cost_basis",
         "service_name", "sub_account_id",
@@ -105,9 +105,9 @@ RECONCILIATION = Table(
         _SOURCE,
         _PERIOD,
         Column("billing_currency", TEXT, "Currency; null for rows, which are of all currencies."),
-        Column("against", TEXT, "What the month is held against.", False,
+        Column("against", TEXT, "What the month is compared with.", False,
                ("files", "manifest", "cost explorer", "invoice")),
-        Column("counterpart", TEXT, "Which: a source of Cost Explorer, or an invoice's id."),
+        Column("counterpart", TEXT, "The Cost Explorer source, or the invoice's id."),
         Column("cost_basis", TEXT, "What is compared; null: nothing. An invoice is compared with"
                " net_billed_cost where every charge states it and it fits better.",
                True, ("rows", "billed_cost", "effective_cost", "net_billed_cost")),

@@ -1,7 +1,7 @@
-"""The words in which a rule of conformance is written.
+"""The kinds of rules of conformance.
 
-Put here: Rule (asked of a charge), OneFor (asked of a key's charges), OfValue (asked of each
-distinct value). Keep out: the rules (focus_rules.py), asking them (focus/conformance.py).
+Put here: Rule (of a charge), SharedValue (of the charges of a key), ValueRule (of each distinct
+value). Keep out: the rules (focus_rules.py), applying them (focus/conformance.py).
 """
 
 from __future__ import annotations
@@ -11,43 +11,43 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule that every charge keeps by itself.
+    """A rule of single charges.
 
     `section`: where FOCUS says so (its column or attribute), or `own` for ours. `broken`: SQL over
-    a charge, true where it breaks the rule. `known_gap`: AWS documents that its FOCUS exports
-    break it, so that on those it is told, and no failure.
+    a charge, true where it breaks the rule. `is_export_gap`: AWS documents that its FOCUS exports
+    break it, so that there it is reported, but is no failure.
     """
 
     name: str
     section: str
     says: str
     broken: str
-    known_gap: bool = False
+    is_export_gap: bool = False
 
 
 @dataclass(frozen=True)
-class OneFor:
+class SharedValue:
     """Charges that share `key` share `value` too (where both are given)."""
 
     name: str
     section: str
     key: str
     value: str
-    known_gap: bool = False
+    is_export_gap: bool = False
 
     @property
     def says(self) -> str:
-        """The rule in words."""
+        """The rule as a sentence."""
         return f"a {self.key} has one {self.value}"
 
 
 @dataclass(frozen=True)
-class OfValue:
-    """A rule of each distinct value of `column`, called `value` in `broken` (null is not asked)."""
+class ValueRule:
+    """A rule of each distinct value of `column`, called `value` in `broken` (null is exempt)."""
 
     name: str
     section: str
     says: str
     column: str
     broken: str
-    known_gap: bool = False
+    is_export_gap: bool = False

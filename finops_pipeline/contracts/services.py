@@ -1,7 +1,7 @@
-"""AWS services and regions in the standard's words.
+"""AWS services and regions with their names and categories in FOCUS.
 
 Put here: service code, name, FOCUS ServiceCategory and ServiceSubcategory; region names. Keep
-out: how they are joined (focus/sql). FOCUS asks that a ServiceName has exactly one category, so
+out: how they are joined (focus/sql). FOCUS requires that a ServiceName has exactly one category, so
 the lookup is by name; the code only helps where a bill lacks the name. Categories:
 FOCUS 1.2 ServiceCategory and ServiceSubcategory lists; the assignment is ours.
 """

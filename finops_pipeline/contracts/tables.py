@@ -137,8 +137,8 @@ DATA_STATUS = Table(
             "reconciled, open, differs, incomplete, landed, empty or refused (docs/naming.md).",
             False,
         ),
-        Column("reason", TEXT, "Why it is not reconciled, or what to know."),
-        Column("delivery_id", TEXT, "Checksum of the delivery the numbers come from."),
+        Column("reason", TEXT, "Why it is not reconciled, or what to keep in mind."),
+        Column("delivery_id", TEXT, "Fingerprint of the delivery the numbers come from."),
         Column("execution_id", TEXT, "AWS's own id of that delivery."),
         Column("landed_at", TEXT, "When it landed (UTC)."),
         Column("rows_read", COUNT, "Rows in the delivery's files (all currencies)."),
@@ -156,7 +156,7 @@ DATA_STATUS = Table(
 DELIVERY_HISTORY = Table(
     name="delivery_history",
     kind="status",
-    meaning="What was believed when: what each delivery came to, current or superseded.",
+    meaning="Costs by delivery, current or superseded: which numbers held at what time.",
     grain=(
         "source", "billing_period", "landed_at", "delivery_id", "project", "service_name",
         "billing_currency",
@@ -164,9 +164,9 @@ DELIVERY_HISTORY = Table(
     columns=(
         Column("source", TEXT, "Source (export).", False),
         _PERIOD,
-        Column("landed_at", TEXT, "When it landed (UTC); believed until the next one.", False),
-        Column("delivery_id", TEXT, "Checksum of the delivery; counted when it came again.", False),
-        Column("execution_id", TEXT, "AWS's own id of it; null when it was brought by hand."),
+        Column("landed_at", TEXT, "When it landed (UTC); valid until the next delivery.", False),
+        Column("delivery_id", TEXT, "Fingerprint of the delivery; numbered when repeated.", False),
+        Column("execution_id", TEXT, "AWS's own id of it; null when it was ingested by hand."),
         Column("is_current", FLAG, "Whether it is the one that is published.", False),
         Column("project", TEXT, "Project, by the claims of when it was built.", False),
         Column("service_name", TEXT, "AWS service.", False),
@@ -188,14 +188,14 @@ QUARANTINE = Table(
         Column("source_file", TEXT, "File of the delivery.", False),
         Column("line", COUNT, "Line in the CSV (header is 1), or row in the Parquet file.", False),
         Column("reason", TEXT, "What is wrong with the row.", False),
-        Column("raw_text", TEXT, "The row as it stood.", False),
+        Column("raw_text", TEXT, "The row unchanged.", False),
     ),
 )
 
 COST_EXPLORER_DAILY = Table(
     name="cost_explorer_daily",
     kind="view",
-    meaning="What AWS Cost Explorer says a day cost, to compare with the bill; no charges.",
+    meaning="Daily costs according to AWS Cost Explorer, to compare with the bill; not charges.",
     grain=(
         "billing_period", "charge_date", "project", "source", "sub_account_id", "service_name",
         "billing_currency",
@@ -204,13 +204,13 @@ COST_EXPLORER_DAILY = Table(
         _PERIOD,
         Column("charge_date", DAY, "Day (UTC).", False),
         Column("project", TEXT, "Project that claims the account on that day.", False),
-        Column("source", TEXT, "Source (Cost Explorer's API or console) that says so.", False),
+        Column("source", TEXT, "Source (Cost Explorer's API or console) of the costs.", False),
         Column("sub_account_id", TEXT, "AWS account; null where the answer is by service only."),
-        Column("service_name", TEXT, "Service in Cost Explorer's words; null when by account."),
+        Column("service_name", TEXT, "Service as Cost Explorer names it; null when by account."),
         Column("billing_currency", TEXT, "Currency of the costs; never summed across.", False),
-        Column("billed_cost", MONEY, "UnblendedCost; null where it was not asked for."),
-        Column("effective_cost", MONEY, "AmortizedCost; null where it was not asked for."),
-        Column("is_estimated", FLAG, "Whether AWS may still change it; null: it did not say."),
+        Column("billed_cost", MONEY, "UnblendedCost; null where it was not requested."),
+        Column("effective_cost", MONEY, "AmortizedCost; null where it was not requested."),
+        Column("is_estimated", FLAG, "Whether AWS may still change it; null: not stated."),
     ),
 )  # fmt: skip
 
@@ -222,7 +222,7 @@ API_REQUESTS = Table(
     columns=(
         Column("asked_at", TEXT, "When (UTC).", False),
         Column("source", TEXT, "Source they were sent for.", False),
-        Column("service", TEXT, "AWS service that was asked.", False),
+        Column("service", TEXT, "AWS service that was called.", False),
         _PERIOD,
         Column("requests", COUNT, "Requests sent, each page and each repetition counted.", False),
         Column("cost_usd", MONEY, "What AWS charges for them at most, in USD.", False),
@@ -237,7 +237,7 @@ SLICES = Table(
     columns=(
         Column("project", TEXT, "Project; empty for the file as a whole.", False),
         _PERIOD,
-        Column("fingerprint", TEXT, "Checksum of what the slice was built from.", False),
+        Column("fingerprint", TEXT, "Fingerprint of what the slice was built from.", False),
     ),
 )
 

@@ -1,7 +1,7 @@
 """How each format of bill is converted to charges: its rows and the statements that read them.
 
-Put here: the table of conversions by format. Keep out: the statements (sql/), how columns are
-normalised (normalise.py), running a conversion (month_pass.py).
+Put here: the table of conversions by format. Keep out: the statements (conversion.py), how columns
+are normalized (normalise.py), running a conversion (month_pass.py).
 """
 
 from __future__ import annotations
@@ -9,41 +9,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from finops_pipeline.focus.conversion import FOCUS_ROW_STATEMENTS, LINE_ITEM_STATEMENTS, Statements
 from finops_pipeline.focus.landed_bill import LandedBill
-from finops_pipeline.focus.normalise import focus_rows, line_items
+from finops_pipeline.focus.normalise import LandedColumns, Origin, focus_rows, line_items
 from finops_pipeline.tenants.model import SourceFormat
 
 
 @dataclass(frozen=True)
-class Conversion:
+class BillConversion:
     """From the landed rows of a bill to charges.
 
-    `select_rows` gives SQL of a landed bill's normalised rows, from the bill, SQL of its rows
-    with their projects, and the billing period. `rows` is the name under which the statements
-    `charges` and `totals` (files of sql/) read them.
+    `select_rows` gives SQL of a landed bill's normalized rows, from the bill, SQL of its rows with
+    their projects, and the billing period.
     """
 
-    rows: str
-    charges: str
-    totals: str
+    statements: Statements
     select_rows: Callable[[LandedBill, str, str], str]
 
 
 def _select_line_items(bill: LandedBill, rows: str, month: str) -> str:
-    common = (bill.columns, rows, bill.source, month, bill.empty)
-    return line_items(*common, bill.keys, bill.in_units)
+    columns = LandedColumns(bill.columns, bill.empty, bill.keys)
+    return line_items(columns, rows, Origin(bill.source, month, bill.in_units))
 
 
 def _select_focus_rows(bill: LandedBill, rows: str, month: str) -> str:
-    return focus_rows(bill.columns, rows, bill.source, month, bill.empty)
+    return focus_rows(LandedColumns(bill.columns, bill.empty, bill.keys), rows, bill.source)
 
 
-_CUR = Conversion("line_items", "cur_charges", "cur_totals", _select_line_items)
-_FOCUS = Conversion("focus_rows", "focus_charges", "focus_totals", _select_focus_rows)
+_CUR = BillConversion(LINE_ITEM_STATEMENTS, _select_line_items)
 
 CONVERSIONS = {
     SourceFormat.LEGACY_CUR: _CUR,
     SourceFormat.CUR_2: _CUR,
-    SourceFormat.FOCUS: _FOCUS,
+    SourceFormat.FOCUS: BillConversion(FOCUS_ROW_STATEMENTS, _select_focus_rows),
 }
 """The conversion of each format of bill."""

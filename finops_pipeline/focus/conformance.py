@@ -1,9 +1,9 @@
-"""Do charges keep FOCUS's rules? Every row of every partition is asked, when it is built and anew.
+"""Conformance of charges to FOCUS's rules: every row is checked, when it is built and on demand.
 
-Put here: asking the rules of charges, what was found, the published files asked again. Keep out:
-the rules (contracts/focus_rules.py), sums (marts/checks), how findings look (cli/validate.py).
+Put here: applying the rules to charges, violations, checking the published files again. Keep out:
+the rules (contracts/focus_rules.py), sums (marts/checks), how violations look (cli/validate.py).
 
-A finding is told and kept beside the numbers; it stops nothing, for a bill is what AWS made it.
+A violation is reported beside the numbers and stops nothing, because a bill is what AWS made it.
 
 Reads: costs, ledger
 """
@@ -19,7 +19,7 @@ from finops_pipeline.contracts.column import Column
 from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.contracts.focus_rules import (
     CONTRACT_RULE,
-    ONE_FOR,
+    SHARED_VALUE_RULES,
     row_rules,
     rules,
     value_rules,
@@ -43,95 +43,93 @@ _KEYS = 'project, x_Source as "source"'
 
 
 @dataclass(frozen=True)
-class Found:
-    """A finding and where: `rows` of `source` in a project's month break `rule`."""
+class Violation:
+    """A finding (source, rule, rows) and the project's month that it was made in."""
 
     project: str
     billing_period: str
     finding: Finding
 
 
-def findings_of(connection: Connection, relation: str, month: str) -> list[Found]:
-    """Ask every rule of charges.
+def find_violations(connection: Connection, relation: str, month: str) -> list[Violation]:
+    """Apply every rule to charges.
 
     Args:
         relation: SQL of charges with their `project`.
-        month: the billing period (folder) that they stand in.
+        month: the billing period of their folder.
 
     Returns:
-        one for each project, source and rule that is broken, in order.
+        one for each project, source and rule that is broken, ordered by them.
     """
     connection.execute(
-        "create or replace temp view asked_charges as"
+        "create or replace temp view checked_charges as"
         f" select *, {text(month)} as billing_period from {relation}"
     )
     exports = _exports(connection)
     counts = [*_by_row(connection), *_by_key(connection), *_by_value(connection)]
-    return sorted(
-        (
-            Found(project, month, Finding(source, name, rows, known, example))
-            for project, source, name, rows, example in counts
-            for known in [rules()[name].known_gap and (project, source) in exports]
-        ),
-        key=lambda found: (found.project, found.finding.source, found.finding.rule),
-    )
+    violations = []
+    for project, source, name, rows, example in counts:
+        is_known_gap = rules()[name].is_export_gap and (project, source) in exports
+        finding = Finding(source, name, rows, is_known_gap, example)
+        violations.append(Violation(project, month, finding))
+    return sorted(violations, key=lambda v: (v.project, v.finding.source, v.finding.rule))
 
 
 _Count = tuple[str, str, str, int, str]
-"""project, source, rule, rows, example"""
+"""Project, source, rule, rows that break it, an example of them."""
 
 
 def _exports(connection: Connection) -> set[tuple[str, str]]:
-    """Those whose rows are of a FOCUS export: they have no line item type."""
+    """List projects and sources whose rows are of a FOCUS export: they have no line item type."""
     return set(
         connection.execute(
-            f"select {_KEYS} from asked_charges group by all having count(x_LineItemType) = 0"
+            f"select {_KEYS} from checked_charges group by all having count(x_LineItemType) = 0"
         ).fetchall()
     )
 
 
 def _by_row(connection: Connection) -> list[_Count]:
-    asked = ", ".join(f"count_if({rule.broken})" for rule in row_rules())
-    rows = connection.execute(f"select {_KEYS}, {asked} from asked_charges group by all").fetchall()
+    counts = ", ".join(f"count_if({rule.broken})" for rule in row_rules())
+    rows = connection.execute(
+        f"select {_KEYS}, {counts} from checked_charges group by all"
+    ).fetchall()
     broken = {
         (project, source, rule.name): count
         for project, source, *counts in rows
         for rule, count in zip(row_rules(), counts, strict=True)
         if count
     }
-    found: list[_Count] = []
-    for rule in row_rules():
-        if any(name == rule.name for _, _, name in broken):
-            said = ", ".join(dict.fromkeys((*_OF_CHARGE, *_reads(rule))))
-            examples = connection.execute(
-                f"select {_KEYS}, min(to_json(row)::varchar) from (select project, x_Source,"
-                f" (select {{{_struct(said)}}}) as row from asked_charges where {rule.broken})"
-                " group by all"
-            ).fetchall()
-            found += [
-                (project, source, rule.name, broken[project, source, rule.name], example)
-                for project, source, example in examples
-            ]
-    return found
+    return [
+        (project, source, rule.name, broken[project, source, rule.name], example)
+        for rule in row_rules()
+        if any(name == rule.name for _, _, name in broken)
+        for project, source, example in _examples(connection, rule)
+    ]
 
 
-def _reads(rule: Rule) -> list[str]:
-    """Columns that a rule looks at: an example shows them."""
-    words = set(re.findall(r"\w+", rule.broken))
-    return [column.name for column in CHARGE if column.name in words]
+def _examples(connection: Connection, rule: Rule) -> list[tuple[str, str, str]]:
+    """Read one row of each project and source that breaks a rule, as JSON."""
+    names = dict.fromkeys((*_OF_CHARGE, *_columns_read(rule)))
+    fields = ", ".join(f"{text(name)}: {ident(name)}" for name in names)
+    return connection.execute(
+        f"select {_KEYS}, min(to_json(row)::varchar) from (select project, x_Source,"
+        f" (select {{{fields}}}) as row from checked_charges where {rule.broken}) group by all"
+    ).fetchall()
 
 
-def _struct(names: str) -> str:
-    return ", ".join(f"{text(name)}: {ident(name)}" for name in names.split(", "))
+def _columns_read(rule: Rule) -> list[str]:
+    """List the columns that a rule looks at: an example shows them."""
+    identifiers = set(re.findall(r"\w+", rule.broken))
+    return [column.name for column in CHARGE if column.name in identifiers]
 
 
 def _by_key(connection: Connection) -> list[_Count]:
     parts = [
         f"select {_KEYS}, {text(rule.name)} as rule, {rule.key} as key, count(*) as charges,"
         f" min({rule.value})::varchar as one, max({rule.value})::varchar as other"
-        f" from asked_charges where {rule.key} is not null and {rule.value} is not null"
+        f" from checked_charges where {rule.key} is not null and {rule.value} is not null"
         f" group by all having min({rule.value}) <> max({rule.value})"
-        for rule in ONE_FOR
+        for rule in SHARED_VALUE_RULES
     ]
     return connection.execute(
         'select project, "source", rule, sum(charges)::bigint,'
@@ -143,7 +141,7 @@ def _by_key(connection: Connection) -> list[_Count]:
 def _by_value(connection: Connection) -> list[_Count]:
     parts = [
         f'select project, "source", {text(rule.name)} as rule, charges, value from (select {_KEYS},'
-        f" {rule.column} as value, count(*) as charges from asked_charges"
+        f" {rule.column} as value, count(*) as charges from checked_charges"
         f" where value is not null group by all) where {rule.broken}"
         for rule in value_rules()
     ]
@@ -154,27 +152,27 @@ def _by_value(connection: Connection) -> list[_Count]:
     ).fetchall()
 
 
-def broken_words(record: PartitionRecord) -> str:
-    """In one line: how many rules a partition's charges break, known gaps aside; '' when none."""
+def summarize_violations(record: PartitionRecord) -> str:
+    """Name in one line the rules that a partition's charges break, known gaps aside; '' if none."""
     broken = sorted({f.rule for f in record.findings if not f.is_known_gap})
     if not broken:
         return ""
     more = f" and {len(broken) - 2} more" if len(broken) > 2 else ""
-    return f"rules broken: {', '.join(broken[:2])}{more} (finops validate tells which rows)"
+    return f"rules broken: {', '.join(broken[:2])}{more} (finops validate shows which rows)"
 
 
-def validate(
+def validate_charges(
     folder: TenantFolder, limits: Limits, month: str | None = None, project: str | None = None
-) -> tuple[int, list[Found]]:
-    """Ask every rule anew of the published files of charges, as they lie on the disk now.
+) -> tuple[int, list[Violation]]:
+    """Apply every rule again to the published files of charges, as they are on the disk now.
 
     Args:
         month: only this billing period; None: all.
         project: only this project; None: all.
 
     Returns:
-        how many files were asked, and what was found. A file that is gone, cannot be read or has
-        not the contract's columns is a finding of the rule `columns of the contract`.
+        how many files were checked, and the violations. A file that is missing, cannot be read or
+        does not have the contract's columns violates the rule `columns of the contract`.
 
     Raises:
         Unknown: nothing has been built for this tenant yet.
@@ -186,38 +184,38 @@ def validate(
         for (name, period), record in sorted(Ledger(folder.ledger).partitions(COSTS).items())
         if record.rows and month in (None, period) and project in (None, name)
     ]
-    found: list[Found] = []
+    violations: list[Violation] = []
     with reading(folder) as connection:
         limits.apply(connection)
         for name, period in partitions:
-            path = folder.partition(COSTS, name, period)
-            relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
-            try:
-                wrong = _against_contract(columns_of(connection, relation))
-                if wrong:
-                    found.append(_unread(name, period, wrong))
-                    continue
-                charges = f"(select *, {text(name)} as project from {relation})"
-                found += findings_of(connection, charges, period)
-            except DuckDBError as error:
-                said = str(error).splitlines()[0].replace(f"{folder.root}/", "")
-                found.append(_unread(name, period, said))
-    return len(partitions), found
+            violations += _validate_file(connection, folder, name, period)
+    return len(partitions), violations
 
 
-def _against_contract(columns: dict[str, str], wanted: Sequence[Column] = CHARGE) -> str:
-    """How a file's columns differ from the contract; nothing when they do not."""
-    promised = {column.name: column.type for column in wanted}
-    said = [f"{name} is missing" for name in promised if name not in columns]
-    said += [f"{name} is too many" for name in columns if name not in promised]
-    said += [
+def _validate_file(
+    connection: Connection, folder: TenantFolder, project: str, month: str
+) -> list[Violation]:
+    path = folder.partition(COSTS, project, month)
+    relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
+    try:
+        problem = _contract_differences(columns_of(connection, relation))
+        if not problem:
+            charges = f"(select *, {text(project)} as project from {relation})"
+            return find_violations(connection, charges, month)
+    except DuckDBError as error:
+        problem = str(error).splitlines()[0].replace(f"{folder.root}/", "")
+    example = json.dumps({"file": problem})
+    return [Violation(project, month, Finding("", CONTRACT_RULE, 1, False, example))]
+
+
+def _contract_differences(columns: dict[str, str], contract: Sequence[Column] = CHARGE) -> str:
+    """Describe how a file's columns differ from the contract; '' when they do not."""
+    promised = {column.name: column.type for column in contract}
+    differences = [f"{name} is missing" for name in promised if name not in columns]
+    differences += [f"{name} is not in the contract" for name in columns if name not in promised]
+    differences += [
         f"{name} is {kind} instead of {promised[name]}"
         for name, kind in columns.items()
         if name in promised and kind != promised[name]
     ]
-    return "; ".join(said)
-
-
-def _unread(project: str, month: str, said: str) -> Found:
-    example = json.dumps({"file": said})
-    return Found(project, month, Finding("", CONTRACT_RULE, 1, False, example))
+    return "; ".join(differences)

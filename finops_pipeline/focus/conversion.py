@@ -1,10 +1,13 @@
-"""The conversions in sql/ and what they read beside a bill: macros, services, regions.
+"""The conversions in sql/: the statements that they make up, and what they read beside a bill.
 
-Put here: loading them and telling when they have changed. Keep out: running them (month.py).
+Put here: which steps convert which rows, loading them, a fingerprint of everything that
+decides the result. Keep out: which format of bill
+takes which (bill_conversions.py), running them (month_pass.py), the rules themselves (sql/).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import resources
 
 from finops_pipeline.contracts import cur
@@ -15,25 +18,67 @@ from finops_pipeline.contracts.services import REGIONS, SERVICES
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.ledger.ledger import fingerprint_of
 
-_ALL = ("macros", "cur_charges", "focus_charges", "cur_totals", "focus_totals")
 _SQL = resources.files("finops_pipeline.focus") / "sql"
 
 
-def conversion_mark() -> str:
-    """A checksum of everything that decides what a row becomes, and what is asked of it."""
-    parts = [sql_text(name) for name in _ALL]
+@dataclass(frozen=True)
+class Statements:
+    """The statements that make charges of the normalized rows of a bill.
+
+    `rows` is the name under which its SQL reads the landed rows; `steps` are the files of sql/
+    that convert them, each reading the one before by its name; `totals` sums the landed rows.
+    """
+
+    rows: str
+    steps: tuple[str, ...]
+    totals: str
+
+    def charges_query(self, view: str) -> str:
+        """SQL of the charges that the rows of a view become."""
+        *earlier, last = self.steps
+        return f"{self._ctes(view, earlier)} select * from ({sql_text(last)})"
+
+    def totals_query(self, view: str) -> str:
+        """SQL of what the rows of a view come to before they are converted."""
+        return f"{self._ctes(view, [])} select * from ({sql_text(self.totals)}) order by all"
+
+    def _ctes(self, view: str, steps: list[str]) -> str:
+        # Materialized, every column of every row would be kept, and spilled, between two scans.
+        bodies = {self.rows: f"from {view}"} | {name: sql_text(name) for name in steps}
+        parts = [f"{name} as not materialized ({body})" for name, body in bodies.items()]
+        return f"with {', '.join(parts)}"
+
+
+LINE_ITEM_STATEMENTS = Statements(
+    "line_items", ("cur_classified", "cur_priced", "cur_charges"), "cur_totals"
+)
+FOCUS_ROW_STATEMENTS = Statements("focus_rows", ("focus_charges",), "focus_totals")
+
+
+def conversion_fingerprint() -> str:
+    """Fingerprint everything that decides what a row becomes and which rules it is checked by."""
+    parts = [
+        file.read_text(encoding="utf-8")
+        for file in sorted(_SQL.iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".sql")
+    ]
     parts += [repr(CHARGE), repr(SERVICES), repr(REGIONS), repr(cur.COLUMNS)]
-    parts += [repr(sorted(DOCUMENTED)), repr(rules())]
+    parts += [
+        repr(LINE_ITEM_STATEMENTS),
+        repr(FOCUS_ROW_STATEMENTS),
+        repr(sorted(DOCUMENTED)),
+        repr(rules()),
+    ]
     return fingerprint_of(parts)
 
 
 def sql_text(name: str) -> str:
-    """The text of one of the conversions in sql/."""
+    """Return the text of a file in sql/."""
     return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def prepare(connection: Connection) -> None:
-    """Give a connection what the conversions read beside a bill: macros, services, regions."""
+    """Create what the conversions read beside a bill: macros, services and regions."""
     connection.execute(sql_text("macros"))
     connection.execute(
         "create or replace table services (service_code varchar, service_name varchar,"

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 from finops_pipeline import clock
 from finops_pipeline.errors import IntegrityCheckFailed
-from finops_pipeline.focus.conversion import conversion_mark, prepare
+from finops_pipeline.focus.conversion import conversion_fingerprint, prepare
 from finops_pipeline.focus.month_pass import MonthPass
 from finops_pipeline.lake.duck import Limits, scratch_connection
 from finops_pipeline.lake.layout import COSTS
@@ -151,7 +151,7 @@ def costs_fingerprint(project: ProjectPlan) -> str:
     """Return what a partition depends on: the conversion, the deliveries, its days' claims."""
     return fingerprint_of(
         {
-            "conversion": conversion_mark(),
+            "conversion": conversion_fingerprint(),
             "deliveries": sorted(delivery.delivery_id for delivery in project.deliveries),
             "claims": project.claims_fingerprint,
         }

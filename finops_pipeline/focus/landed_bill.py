@@ -1,7 +1,7 @@
-"""A landed delivery as conforming sees it: its relation, columns, accounts, empty columns.
+"""A landed delivery as the conversion reads it: its relation, columns, accounts, empty columns.
 
-Put here: what is read once per delivery, however many projects share it. Keep out: which rows
-are whose (claims.py) and what they become (sql/).
+Put here: what is read once per delivery, however many projects share it. Keep out: which project
+owns which row (owned_rows.py) and what rows become (sql/).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline.contracts.bills import FORMS, BillForm
-from finops_pipeline.focus.reservation_units import in_normalized_units
+from finops_pipeline.focus.reservation_units import find_normalized_units
 from finops_pipeline.lake.duck import Connection, columns_of, empty_columns, ident, text
 from finops_pipeline.ledger.ledger import DeliveryRecord
 from finops_pipeline.tenants.model import SourceFormat
@@ -21,9 +21,9 @@ class LandedBill:
     """One source's landing of a month.
 
     `columns` are its columns and DuckDB types; `empty` those without any value (known from the
-    Parquet footer), whose expressions need not be worked out row by row; `accounts` the values
-    of its account column as they stand there, None for null; `keys` those of its map columns;
-    `in_units` the reservations that are counted in normalized units.
+    Parquet footer), whose expressions need not be evaluated row by row; `accounts` the unchanged
+    values of its account column, None for null; `keys` those of its map columns; `in_units` the
+    ARNs of reservations that are counted in normalized units.
     """
 
     source: str
@@ -41,8 +41,8 @@ class LandedBill:
         return FORMS[self.format]
 
 
-def landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) -> LandedBill:
-    """Look at the landing of a delivery.
+def read_landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) -> LandedBill:
+    """Read what the conversion needs to know of a delivery's landing.
 
     Args:
         path: its Parquet file.
@@ -65,7 +65,7 @@ def landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) ->
     }
     units: tuple[str, ...] = ()
     if form.has_reservation_units:
-        units = in_normalized_units(connection, relation, columns, empty)
+        units = find_normalized_units(connection, relation, columns, empty)
     return LandedBill(delivery.source, format, relation, columns, empty, accounts, keys, units)
 
 

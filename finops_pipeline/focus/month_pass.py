@@ -17,9 +17,8 @@ from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.errors import IntegrityCheckFailed
 from finops_pipeline.focus.bill_conversions import CONVERSIONS
-from finops_pipeline.focus.conformance import findings_of
-from finops_pipeline.focus.conversion import sql_text
-from finops_pipeline.focus.landed_bill import LandedBill, landed_bill
+from finops_pipeline.focus.conformance import find_violations
+from finops_pipeline.focus.landed_bill import LandedBill, read_landed_bill
 from finops_pipeline.focus.owned_rows import owned_rows
 from finops_pipeline.lake.duck import PARQUET_PARTS, Connection, ident, text
 from finops_pipeline.lake.layout import LANDING
@@ -88,8 +87,8 @@ class MonthPass:
         )
         if any(self._folder.iterdir()):
             self._sum_up(connection)
-            for found in findings_of(connection, "written", self._month):
-                self.findings.setdefault(found.project, []).append(found.finding)
+            for violation in find_violations(connection, "written", self._month):
+                self.findings.setdefault(violation.project, []).append(violation.finding)
         self._check()
 
     def _one_by_one(self, connection: Connection, charges: list[str], names: list[str]) -> str:
@@ -129,10 +128,7 @@ class MonthPass:
         view = ident(f"rows of {bill.source}")
         select = conversion.select_rows(bill, rows, self._month)
         connection.execute(f"create or replace temp view {view} as {select}")
-        # Materialized, every column of every row would be kept, and spilled, between two scans.
-        reads = f"{conversion.rows} as not materialized (from {view})"
-        totals = sql_text(conversion.totals)
-        query = connection.execute(f"with {reads} select * from ({totals}) order by all")
+        query = connection.execute(conversion.statements.totals_query(view))
         for project, *key, rows_of, billed, effective, net in query.fetchall():
             account, service, line_type, currency = key
             self._nets.setdefault((bill.source, project, currency), []).append(
@@ -152,7 +148,7 @@ class MonthPass:
             )
             self.bills.setdefault(project, []).append(total)
             self.rows[bill.source] = self.rows.get(bill.source, 0) + rows_of
-        return f"with {reads} select * from ({sql_text(conversion.charges)})"
+        return conversion.statements.charges_query(view)
 
     def _bill(self, connection: Connection, delivery: DeliveryRecord) -> LandedBill:
         path = self._publication.folder.partition(LANDING, delivery.source, self._month)
@@ -162,7 +158,7 @@ class MonthPass:
                 f"{delivery.rows_kept} rows in {path.name}",
                 "Bring the delivery in again; what was published of the month stays",
             )
-        return landed_bill(connection, path, delivery)
+        return read_landed_bill(connection, path, delivery)
 
     def _sum_up(self, connection: Connection) -> None:
         """Read back what was written: totals per project, and per service for the history."""

@@ -1,14 +1,15 @@
-"""A source's own columns under canonical names and promised types: what the conversions read.
+"""A source's own columns under canonical names and types: what the conversions read.
 
-Put here: one expression per canonical column for whatever columns a month has (they come and
-go), typed nulls for the absent, maps and tag columns as JSON text. Keep out: what a row means
-(sql/), which rows are asked for (conform.py).
+Put here: one expression per canonical column, whatever columns a month has (they come and go),
+typed nulls for absent columns, maps and tag columns as JSON text. Keep out: what a row means
+(sql/), which rows are read (owned_rows.py).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.bills import CUR, FOCUS, BillForm
@@ -16,54 +17,79 @@ from finops_pipeline.contracts.column import MONEY, TIME
 from finops_pipeline.contracts.headers import header_of
 from finops_pipeline.lake.duck import ident, text, utc_time
 
-_LEGACY_TAG = re.compile(r"resourceTags/(?:user:)?(.+)", re.IGNORECASE)
-_LEGACY_CATEGORY = re.compile(r"costCategory/(.+)", re.IGNORECASE)
-_SNAKE_TAG = re.compile(r"resource_tags?_(?:user_)?(.+)", re.IGNORECASE)
-_SNAKE_CATEGORY = re.compile(r"cost_category_(.+)", re.IGNORECASE)
-_SNAKE_DISCOUNT = re.compile(r"discount_(.+)", re.IGNORECASE)
 _NEVER = re.compile(r"(?!)")
 
 Keys = Mapping[str, Sequence[str]]
 """Map column -> the keys that its maps have, where that is known."""
 
-_MANY = 60
-"""Keys beyond which asking a map for each costs more than turning it whole."""
+_MOST_KEYS = 60
+"""Keys beyond which extracting each of a map costs more than converting the map as a whole."""
 
 
-def line_items(
-    columns: dict[str, str],
-    relation: str,
-    source: str,
-    month: str,
-    empty: Container[str],
-    keys: Keys,
-    in_units: Sequence[str],
-) -> str:
-    """SQL for the `line_items` of a CUR landing: every column of contracts/cur.py, typed.
+@dataclass(frozen=True)
+class LandedColumns:
+    """The columns of a landing.
+
+    `types` are their DuckDB types; `empty` are columns known to have no value, which are as good
+    as absent, and cheaper; `keys` are the keys that map columns have, where they are known.
+    """
+
+    types: dict[str, str]
+    empty: Container[str]
+    keys: Keys
+
+    @property
+    def by_lower_name(self) -> dict[str, str]:
+        """Lower-case name -> name."""
+        return {name.lower(): name for name in self.types}
+
+    def filled(self, form: BillForm) -> dict[str, str]:
+        """Map canonical names to the columns that have values."""
+        columns = form.find(self.types).items()
+        return {name: column for name, column in columns if column not in self.empty}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where line items come from: their source, billing period, and what is known of the month.
+
+    The billing period stands in where the bill's own dates are absent. `in_normalized_units` are
+    ARNs of the reservations that are counted in normalized units.
+    """
+
+    source: str
+    month: str
+    in_normalized_units: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _JsonColumn:
+    """A set of keys and values: one map column, or flat columns by the header of each report."""
+
+    map_name: str
+    legacy: re.Pattern[str]
+    snake: re.Pattern[str]
+
+
+_TAGS_LEGACY = re.compile(r"resourceTags/(?:user:)?(.+)", re.IGNORECASE)
+_TAGS_SNAKE = re.compile(r"resource_tags?_(?:user_)?(.+)", re.IGNORECASE)
+_COST_CATEGORIES = _JsonColumn(
+    "cost_category",
+    re.compile(r"costCategory/(.+)", re.IGNORECASE),
+    re.compile(r"cost_category_(.+)", re.IGNORECASE),
+)
+_DISCOUNTS = _JsonColumn("discount", _NEVER, re.compile(r"discount_(.+)", re.IGNORECASE))
+
+
+def line_items(landed: LandedColumns, relation: str, origin: Origin) -> str:
+    """Write SQL for the `line_items` of a CUR landing: every column of contracts/cur.py, typed.
 
     Args:
-        columns: the landing's columns and DuckDB types.
-        relation: SQL of the landing's rows, each with x_Project (claims.py).
-        source: the source's name, for x_source.
-        month: billing period; stands in where the bill's own dates are absent.
-        empty: columns known to have no value: they are as good as absent, and cheaper.
-        keys: what is known of the keys that map columns have.
-        in_units: ARNs of the reservations that are counted in normalized units.
+        relation: SQL of the landing's rows, each with x_Project (owned_rows.py).
     """
-    lower = {name.lower(): name for name in columns}
-    found = {name: column for name, column in CUR.find(columns).items() if column not in empty}
-    parts = []
-    for name, kind in cur.COLUMNS.items():
-        if name in found:
-            column = found[name]
-            amount = typed(column, columns[column], kind, lenient=name in cur.LATER)
-            parts.append(f"{amount} as {name}")
-        elif name.startswith("product_") and "product" in lower:
-            value = _map_value(lower["product"], columns[lower["product"]], name[8:], keys)
-            parts.append(f"{value or f'null::{kind}'} as {name}")
-        else:
-            parts.append(f"null::{kind} as {name}")
-    start = f"timestamp {text(month + '-01')}"
+    columns = landed.filled(CUR)
+    parts = [f"{_cur_value(landed, columns, name)} as {name}" for name in cur.COLUMNS]
+    start = f"timestamp {text(origin.month + '-01')}"
     defaults = (
         f"coalesce(bill_billing_period_start_date, {start}) as bill_billing_period_start_date,"
         f" coalesce(bill_billing_period_end_date, {start} + interval 1 month)"
@@ -71,58 +97,66 @@ def line_items(
         " coalesce(line_item_usage_end_date, line_item_usage_start_date + interval 1 hour)"
         " as line_item_usage_end_date"
     )
-    tags = "tags" if "tags" in lower and "resource_tags" not in lower else "resource_tags"
-    extra = [
-        f"{_json(columns, tags, _LEGACY_TAG, _SNAKE_TAG, keys)} as tags",
-        f"{_json(columns, 'cost_category', _LEGACY_CATEGORY, _SNAKE_CATEGORY, keys)}"
-        " as cost_categories",
-        f"{_json(columns, 'discount', _NEVER, _SNAKE_DISCOUNT, keys)} as discounts",
-        f"{_unknown(CUR, columns, empty)} as unknown_columns",
-        f"{text(source)} as x_source",
+    names = landed.by_lower_name
+    tags = "tags" if "tags" in names and "resource_tags" not in names else "resource_tags"
+    reservation = columns.get("reservation_reservation_a_r_n")
+    parts += [
+        f"{_json(landed, _JsonColumn(tags, _TAGS_LEGACY, _TAGS_SNAKE))} as tags",
+        f"{_json(landed, _COST_CATEGORIES)} as cost_categories",
+        f"{_json(landed, _DISCOUNTS)} as discounts",
+        f"{_undocumented(CUR, landed)} as unknown_columns",
+        f"{text(origin.source)} as x_source",
         "x_SourceFile as x_source_file",
         "x_Project as x_project",
-        f"{_among(found.get('reservation_reservation_a_r_n'), in_units)} as x_in_normalized_units",
+        f"{_is_among(reservation, origin.in_normalized_units)} as x_in_normalized_units",
     ]
-    return f"select * replace ({defaults}) from (select {', '.join(parts + extra)} from {relation})"
+    return f"select * replace ({defaults}) from (select {', '.join(parts)} from {relation})"
 
 
-def focus_rows(
-    columns: dict[str, str],
-    relation: str,
-    source: str,
-    month: str,
-    empty: Container[str],
-) -> str:
-    """SQL for the `focus_rows` of a FOCUS landing; see `line_items` for the arguments."""
-    found = {name: column for name, column in FOCUS.find(columns).items() if column not in empty}
+def _cur_value(landed: LandedColumns, columns: Mapping[str, str], name: str) -> str:
+    """Write SQL of one canonical column: a column, a key of the product map, or null."""
+    kind = cur.COLUMNS[name]
+    if name in columns:
+        column = columns[name]
+        return typed(column, landed.types[column], kind, lenient=name in cur.LATER)
+    product = landed.by_lower_name.get("product")
+    value = None
+    if name.startswith("product_") and product is not None:
+        value = _map_value(landed, product, name.removeprefix("product_"))
+    return value or f"null::{kind}"
+
+
+def focus_rows(landed: LandedColumns, relation: str, source: str) -> str:
+    """Write SQL for the `focus_rows` of a FOCUS landing; see `line_items` for the arguments."""
+    columns = landed.filled(FOCUS)
     parts = []
     for name, kind in FOCUS.types.items():
-        column = found.get(name)
+        column = columns.get(name)
         if column is None:
             parts.append(f"null::{kind} as {name}")
-        elif columns[column].startswith("MAP"):
+        elif landed.types[column].startswith("MAP"):
             parts.append(f"to_json({ident(column)})::varchar as {name}")
         else:
-            parts.append(f"{typed(column, columns[column], kind)} as {name}")
-    parts += [f"{_unknown(FOCUS, columns, empty)} as x_UnknownColumns"]
+            parts.append(f"{typed(column, landed.types[column], kind)} as {name}")
+    parts += [f"{_undocumented(FOCUS, landed)} as x_UnknownColumns"]
     parts += [f"{text(source)} as x_Source", "x_SourceFile", "x_Project"]
     return f"select {', '.join(parts)} from {relation}"
 
 
-def _among(column: str | None, values: Sequence[str]) -> str:
-    """SQL: whether a text column has one of some values."""
+def _is_among(column: str | None, values: Sequence[str]) -> str:
+    """Write SQL: whether a text column has one of these values."""
     if column is None or not values:
         return "false"
     return f"coalesce(trim({ident(column)}) in ({', '.join(map(text, values))}), false)"
 
 
 def typed(column: str, kind: str, promised: str, lenient: bool = False) -> str:
-    """SQL: a landed column in its promised type. Landing has judged that it can be read.
+    """Write SQL of a landed column in its promised type. Landing has verified that it can be read.
 
     A float goes through its shortest text: 0.1 is 0.1 again, not 0.1000000000000000055.
 
     Args:
-        lenient: an amount that is no number is null (contracts/cur.py, LATER).
+        lenient: an amount that is not a number becomes null (contracts/cur.py, LATER).
     """
     if promised == TIME and kind.startswith("TIMESTAMP"):
         utc = " at time zone 'UTC'" if "TIME ZONE" in kind else ""
@@ -135,78 +169,66 @@ def typed(column: str, kind: str, promised: str, lenient: bool = False) -> str:
 
 
 def usage_day(form_column: str, columns: dict[str, str]) -> str:
-    """SQL: the UTC day of a landed time column."""
+    """Write SQL of the UTC day of a landed time column."""
     return f"({typed(form_column, columns[form_column], TIME)})::date"
 
 
-def _map_value(column: str, kind: str, key: str, keys: Keys) -> str | None:
-    """One value of a map column: a Parquet MAP, or a JSON object in a CSV cell.
+def _map_value(landed: LandedColumns, column: str, key: str) -> str | None:
+    """Write SQL of one value of a map column: a Parquet MAP, or a JSON object in a CSV cell.
 
     None when no map of the column has the key.
     """
+    kind = landed.types[column]
     if kind.startswith("MAP"):
-        if key not in keys.get(column, (key,)):
+        if key not in landed.keys.get(column, (key,)):
             return None
         return f"nullif(trim({ident(column)}[{text(key)}]::varchar), '')"
-    if kind.startswith("STRUCT"):
-        return (
-            f"nullif(trim(json_extract_string(to_json({ident(column)}), {text('$.' + key)})), '')"
-        )
-    cell = _valid_json(ident(column))
+    cell = f"to_json({ident(column)})" if kind.startswith("STRUCT") else _valid_json(ident(column))
     return f"nullif(trim(json_extract_string({cell}, {text('$.' + key)})), '')"
 
 
 def _valid_json(value: str) -> str:
-    """A JSON cell, null where it is cut off or no JSON: a tag must not stop a bill."""
+    """Write SQL of a JSON cell, null where it is not valid: a tag must not stop a bill."""
     return f"case when json_valid({value}) then {value} end"
 
 
-def _json(
-    columns: dict[str, str],
-    map_name: str,
-    legacy: re.Pattern[str],
-    snake: re.Pattern[str],
-    keys: Keys,
-) -> str:
-    """Tags (or categories, discounts) of a row as JSON text: from a map, or from flat columns.
+def _json(landed: LandedColumns, json_column: _JsonColumn) -> str:
+    """Write SQL of a row's tags (or categories, discounts) as JSON text.
 
-    Null when the source has no such column; `{}` when it has and the row has no value.
+    Null when the source has no such column; `{}` when it has one and the row has no value.
     """
-    lower = {name.lower(): name for name in columns}
-    if map_name in lower:
-        return _json_of_map(lower[map_name], columns[lower[map_name]], keys)
+    names = landed.by_lower_name
+    if json_column.map_name in names:
+        return _json_of_map(landed, names[json_column.map_name])
     pairs = {}
-    for column in columns:
-        header = header_of(column, lower)
-        match = legacy.fullmatch(header) or snake.fullmatch(header)
+    for column in landed.types:
+        header = header_of(column, names)
+        match = json_column.legacy.fullmatch(header) or json_column.snake.fullmatch(header)
         if match:
-            key = (
-                re.sub(r"^aws_", "aws:", match.group(1)) if snake is _SNAKE_TAG else match.group(1)
-            )
+            key = match.group(1)
+            if json_column.snake is _TAGS_SNAKE:
+                key = re.sub(r"^aws_", "aws:", key)
             pairs[key if key not in pairs else column] = column
-    if not pairs:
-        return "null::varchar"
-    return _json_object(pairs)
+    return _json_object(pairs) if pairs else "null::varchar"
 
 
-def _unknown(form: BillForm, columns: dict[str, str], empty: Container[str]) -> str:
-    """Columns that AWS does not document as one JSON object, null when none has a value."""
-    unknown = [n for n in form.unknown(columns) if n not in empty]
-    if not unknown:
+def _undocumented(form: BillForm, landed: LandedColumns) -> str:
+    """Write SQL of columns that AWS does not document as one JSON object, null when empty."""
+    columns = [name for name in form.unknown(landed.types) if name not in landed.empty]
+    if not columns:
         return "null::varchar"
-    lower = {name.lower() for name in columns}
     pairs: dict[str, str] = {}
-    for column in unknown:
-        header = header_of(column, lower)
+    for column in columns:
+        header = header_of(column, landed.by_lower_name)
         pairs[header if header not in pairs else column] = column
-    return f"nullif({_json_object(pairs, columns)}, '{{}}')"
+    return f"nullif({_json_object(pairs, landed.types)}, '{{}}')"
 
 
 def _json_object(pairs: dict[str, str], kinds: Mapping[str, str] | None = None) -> str:
-    """SQL: a JSON object as text of key -> column, without the keys whose value is empty.
+    """Write SQL of a JSON object of key -> column as text, without keys whose value is empty.
 
     Args:
-        kinds: DuckDB types of the columns; a nested one is JSON in the JSON.
+        kinds: DuckDB types of the columns; nested ones become JSON inside the JSON.
     """
     # A null value means "remove the key" to a JSON merge patch (RFC 7396).
     nested = {name for name, kind in (kinds or {}).items() if "(" in kind and "DEC" not in kind}
@@ -219,28 +241,28 @@ def _json_object(pairs: dict[str, str], kinds: Mapping[str, str] | None = None) 
     return f"json_merge_patch('{{}}', json_object({fields}))::varchar"
 
 
-def _json_of_map(column: str, kind: str, keys: Keys) -> str:
-    """A map as JSON text, keys without CUR 2.0's `user_` and with `aws:` for `aws_`.
+def _json_of_map(landed: LandedColumns, column: str) -> str:
+    """Write SQL of a map as JSON text, its keys without `user_` and with `aws:` for `aws_`.
 
-    Should two keys become the same by that, the map's own keys stay.
+    CUR 2.0 writes those prefixes. Should two keys become the same by that, the map's own keys stay.
     """
-    name = ident(column)
-    known = keys.get(column)
-    if kind.startswith("MAP") and known is not None and len(known) <= _MANY:
-        named = [re.sub("^aws_", "aws:", re.sub("^user[_:]", "", key)) for key in known]
-        if len(set(named)) == len(known):
-            pairs = zip(named, known, strict=True)
-            fields = ", ".join(f"{text(word)}, {name}[{text(key)}]" for word, key in pairs)
-            whole = f"json_merge_patch('{{}}', json_object({fields}))::varchar"
-            return f"case when {name} is not null then {whole} end"
+    value, kind = ident(column), landed.types[column]
+    keys = landed.keys.get(column)
+    if kind.startswith("MAP") and keys is not None and len(keys) <= _MOST_KEYS:
+        names = [re.sub("^aws_", "aws:", re.sub("^user[_:]", "", key)) for key in keys]
+        if len(set(names)) == len(keys):
+            pairs = zip(names, keys, strict=True)
+            fields = ", ".join(f"{text(name)}, {value}[{text(key)}]" for name, key in pairs)
+            json_text = f"json_merge_patch('{{}}', json_object({fields}))::varchar"
+            return f"case when {value} is not null then {json_text} end"
     if not kind.startswith("MAP"):
-        cell = _valid_json(name) if kind == "VARCHAR" else f"to_json({name})"
-        name = f"try_cast({cell}::json as map(varchar, varchar))"
+        cell = _valid_json(value) if kind == "VARCHAR" else f"to_json({value})"
+        value = f"try_cast({cell}::json as map(varchar, varchar))"
     plain = (
-        f"list_transform(map_keys({name}), lambda k: regexp_replace(regexp_replace(k,"
+        f"list_transform(map_keys({value}), lambda k: regexp_replace(regexp_replace(k,"
         " '^user[_:]', ''), '^aws_', 'aws:'))"
     )
     return (
-        f"to_json(case when len(list_distinct({plain})) = len(map_keys({name}))"
-        f" then map_from_entries(list_zip({plain}, map_values({name}))) else {name} end)::varchar"
+        f"to_json(case when len(list_distinct({plain})) = len(map_keys({value}))"
+        f" then map_from_entries(list_zip({plain}, map_values({value}))) else {value} end)::varchar"
     )

@@ -2,8 +2,8 @@
 
 Put here: the one unit of a size-flexible reservation. Keep out: quantities of its rows (sql/).
 
-FOCUS 1.2 wants one CommitmentDiscountUnit for all rows of a commitment, so the whole landing is
-asked, not a row: a project's month must not depend on which other projects are built with it.
+FOCUS 1.2 requires one CommitmentDiscountUnit for all rows of a commitment, so the whole landing
+decides, not a row: a project's month must not depend on which other projects are built with it.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from finops_pipeline.contracts.bills import CUR
 from finops_pipeline.focus.normalise import typed
 from finops_pipeline.lake.duck import Connection
 
-_ARN = "reservation_reservation_a_r_n"
-_TYPE = "line_item_line_item_type"
-_NEEDED = (
-    _ARN,
-    _TYPE,
-    "line_item_normalized_usage_amount",
-    "reservation_total_reserved_normalized_units",
-)
-_IF_THERE = (
-    "line_item_usage_amount",
-    "reservation_unused_normalized_unit_quantity",
-    "reservation_unused_quantity",
-)
+_REQUIRED = {
+    "reservation_reservation_a_r_n": "arn",
+    "line_item_line_item_type": "line_type",
+    "line_item_normalized_usage_amount": "used_units",
+    "reservation_total_reserved_normalized_units": "total_units",
+}
+_OPTIONAL = {
+    "line_item_usage_amount": "used",
+    "reservation_unused_normalized_unit_quantity": "unused_units",
+    "reservation_unused_quantity": "unused",
+}
+"""Canonical column -> its name in the query."""
 
 _QUERY = """
 with line as ({rows})
@@ -44,10 +43,10 @@ order by arn
 """
 
 
-def in_normalized_units(
+def find_normalized_units(
     connection: Connection, relation: str, columns: dict[str, str], empty: Container[str]
 ) -> tuple[str, ...]:
-    """ARNs of the reservations whose every row states normalized units (AWS: size-flexible).
+    """List the reservations (ARNs) whose every row states normalized units (AWS: size-flexible).
 
     A fee states what it reserves and leaves unused in units (AWS "Reservation details",
     TotalReservedNormalizedUnits), covered usage what it used (NormalizedUsageAmount). Fees of
@@ -59,25 +58,19 @@ def in_normalized_units(
         columns: its columns and DuckDB types.
         empty: columns known to have no value.
     """
-    found = {name: c for name, c in CUR.find(columns).items() if c not in empty}
-    if not set(_NEEDED) <= found.keys():
+    present = {name: c for name, c in CUR.find(columns).items() if c not in empty}
+    if not _REQUIRED.keys() <= present.keys():
         return ()
-    words = dict(
-        zip(
-            (*_NEEDED, *_IF_THERE),
-            ("arn", "line_type", "used_units", "total_units", "used", "unused_units", "unused"),
-            strict=True,
-        )
-    )
+    aliases = _REQUIRED | _OPTIONAL
     parts = [
         (
-            typed(found[name], columns[found[name]], kind, lenient=True)
-            if name in found
+            typed(present[name], columns[present[name]], kind, lenient=True)
+            if name in present
             else f"null::{kind}"
         )
-        + f" as {words[name]}"
+        + f" as {aliases[name]}"
         for name, kind in CUR.types.items()
-        if name in words
+        if name in aliases
     ]
     rows = f"select {', '.join(parts)} from {relation}"
     return tuple(row[0] for row in connection.execute(_QUERY.format(rows=rows)).fetchall())

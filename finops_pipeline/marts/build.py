@@ -1,7 +1,7 @@
 """Refresh a tenant's DuckDB file: rebuild the slices that changed, check them, swap the file.
 
 Put here: which slices are due, running the marts and checks in sql/ and checks/. Keep out: how
-the file is copied and swapped (lake/warehouse.py), what the SQL says.
+the file is copied and swapped (lake/warehouse.py), tables that are no marts (status_tables.py).
 
 Reads: costs, ledger   Writes: <tenant>.duckdb
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,118 +41,120 @@ from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, building, files_relation, reading
 from finops_pipeline.ledger.cost_explorer_days import read_requests
-from finops_pipeline.marts.delivery_history_rows import fill_history
-from finops_pipeline.marts.filling import append, create, fill
 from finops_pipeline.marts.library import Mart, checks, marts
 from finops_pipeline.marts.results import (
-    FAILED,
-    conformance_rows,
-    keep_results,
-    partition_rows,
-    refuse,
+    CheckState,
+    refuse_failed_checks,
     run_checks,
+    store_results,
+)
+from finops_pipeline.marts.status_tables import (
+    append_rows,
+    create_table,
+    fill_dimensions,
+    fill_partition_tables,
+    fill_table,
 )
 from finops_pipeline.marts.views import create_views, view_names
 from finops_pipeline.tenants.model import Tenant
 
-Slices = dict[tuple[str, str], str]
-"""(project, billing period) -> fingerprint of what the slice is built from."""
+Slice = tuple[str, str]
+"""Project and billing period."""
 
-_WHOLE = ("", "")
+Slices = dict[Slice, str]
+"""Slice -> fingerprint of what it is built from."""
+
+_WHOLE_FILE = ("", "")
+"""Stands among the slices for what is not of one project's month."""
+
+
+@dataclass(frozen=True)
+class StatusRows:
+    """Dataclass rows of `data_status` and `reconciliation`, which stand beside the marts."""
+
+    data_status: Sequence[Any]
+    reconciliation: Sequence[Any] = ()
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a refresh did: `built` or `unchanged`, the slices rebuilt, rows that checks found.
+    """What a refresh did: `built` or `unchanged`, the slices rebuilt, the checks that warn.
 
     `totals`: rows of billing_period, billing_currency, rows (of monthly_costs), billed_cost,
     effective_cost, list_cost, contracted_cost (Decimal), by month.
     """
 
     outcome: str
-    slices: tuple[tuple[str, str], ...] = ()
+    slices: tuple[Slice, ...] = ()
     warnings: tuple[str, ...] = ()
     totals: tuple[dict[str, Any], ...] = ()
     size_bytes: int = 0
 
 
 def refresh(
-    publication: Publication,
-    tenant: Tenant,
-    status: Sequence[Any],
-    limits: Limits,
-    comparisons: Sequence[Any] = (),
+    publication: Publication, tenant: Tenant, status: StatusRows, limits: Limits
 ) -> Refreshed:
     """Put the tenant's file, brought up to date, on a publication.
 
     It is built from the costs partitions as the publication will leave them, so that charges
     and tables become visible together.
 
-    Args:
-        status: dataclass rows of `data_status`.
-        comparisons: those of `reconciliation`.
-
     Raises:
         IntegrityCheckFailed: a check that refuses found rows.
     """
-    wanted = _wanted(publication, tenant, [*status, *comparisons])
-    present = _present(publication.folder)
-    due = sorted(k for k in wanted.keys() | present.keys() if wanted.get(k) != present.get(k))
+    target = _target_slices(publication, tenant, status)
+    present = _present_slices(publication.folder)
+    due = sorted(k for k in target.keys() | present.keys() if target.get(k) != present.get(k))
     if not due:
         size = publication.folder.warehouse.stat().st_size
         with reading(publication.folder) as connection:
             return Refreshed("unchanged", totals=_totals(connection, ""), size_bytes=size)
-    changed = [key for key in due if key != _WHOLE]
+    changed = [key for key in due if key != _WHOLE_FILE]
     with building(publication, limits, fresh=not present) as connection:
-        work = _Build(connection, publication, tenant, wanted)
-        work.dimensions(status)
-        fill(connection, RECONCILIATION, [tuple(asdict(row).values()) for row in comparisons])
-        work.marts(changed)
-        warnings = work.check(changed)
-        work.views()
-        work.note()
+        work = _Build(connection, publication, tenant, target)
+        work.fill_status_tables(status)
+        work.rebuild_marts(changed)
+        warnings = work.run_checks(changed)
+        work.create_views()
+        work.record_slices()
         totals = _totals(connection, f"{WAREHOUSE}.")
     staged = publication.current(publication.folder.warehouse)
     size = staged.stat().st_size if staged else 0
     return Refreshed("built", tuple(changed), tuple(warnings), totals, size)
 
 
-def _wanted(publication: Publication, tenant: Tenant, status: Sequence[Any]) -> Slices:
-    """What the file should be built from, for each slice and as a whole."""
+def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows) -> Slices:
+    """Fingerprint what the file should be built from, for each slice and as a whole."""
     projects = {project.name: project for project in tenant.all_projects}
     code = "\n".join(mart.sql for mart in marts()) + repr(list(MARTS.values()))
     code += repr((BILL_TOTALS, CHECK_RESULTS, [check.sql for check in checks()]))
-    wanted = {}
+    slices = {}
     for (name, month), record in publication.partitions(COSTS_TABLE).items():
         if record.rows:
             project = projects.get(name)
-            said = [record.fingerprint, code]
-            said += [project.environment, project.business_unit] if project else []
-            wanted[name, month] = _mark(said)
-    landed = [
-        f"{d.source} {d.billing_period} {d.delivery_id}" for d in publication.ledger.deliveries()
-    ]
-    whole = [tenant.model_dump_json(), _plain(status), *landed, *view_names(), repr(COSTS)]
-    whole.append(
-        repr((DELIVERY_HISTORY, PARTITIONS, CONFORMANCE, COST_EXPLORER_DAILY, API_REQUESTS))
+            labels = [project.environment, project.business_unit] if project else []
+            slices[name, month] = _fingerprint([record.fingerprint, code, *labels])
+    deliveries = publication.ledger.deliveries()
+    slices[_WHOLE_FILE] = _fingerprint(
+        [
+            tenant.model_dump_json(),
+            json.dumps(asdict(status), default=str),
+            *(f"{d.source} {d.billing_period} {d.delivery_id}" for d in deliveries),
+            *view_names(),
+            repr((COSTS, DELIVERY_HISTORY, PARTITIONS, CONFORMANCE, RECONCILIATION)),
+            repr((COST_EXPLORER_DAILY, API_REQUESTS, focus_views())),
+            repr(read_requests(publication.ledger)),
+        ]
     )
-    whole.append(repr(RECONCILIATION))
-    whole.append(repr(read_requests(publication.ledger)))
-    whole.append(repr(focus_views()))
-    wanted[_WHOLE] = _mark(whole)
-    return wanted
+    return slices
 
 
-def _mark(said: list[str]) -> str:
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()
+def _fingerprint(parts: list[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _plain(status: Sequence[Any]) -> str:
-    return json.dumps([asdict(row) for row in status], default=str)
-
-
-def _present(folder: TenantFolder) -> Slices:
-    """What the current file was built from; nothing when there is none that can be read."""
+def _present_slices(folder: TenantFolder) -> Slices:
+    """Read what the current file was built from; nothing where no file can be read."""
     if not folder.warehouse.exists():
         return {}
     try:
@@ -162,24 +164,24 @@ def _present(folder: TenantFolder) -> Slices:
             ).fetchall()
     except DuckDBError:
         return {}
-    return {(project, month): mark for project, month, mark in rows}
+    return {(project, month): fingerprint for project, month, fingerprint in rows}
 
 
 class _Build:
     """One refresh, on a connection with the next file attached.
 
     In the connection's own schema, `costs` are the charges of the changed slices, and a mart is
-    its changed part: so marts and checks read the same words here as in the finished file.
+    its changed part: so marts and checks read the same names here as in the finished file.
     """
 
     def __init__(
-        self, connection: Connection, publication: Publication, tenant: Tenant, wanted: Slices
+        self, connection: Connection, publication: Publication, tenant: Tenant, target: Slices
     ) -> None:
         self._connection = connection
         self._publication = publication
         self._tenant = tenant
-        self._wanted = wanted
-        self._files = {key: self._file(*key) for key in sorted(wanted) if key != _WHOLE}
+        self._target = target
+        self._files = {key: self._file(*key) for key in sorted(target) if key != _WHOLE_FILE}
 
     def _file(self, project: str, month: str) -> Path:
         path = self._publication.folder.partition(COSTS_TABLE, project, month)
@@ -192,64 +194,54 @@ class _Build:
             )
         return current
 
-    def dimensions(self, status: Sequence[Any]) -> None:
-        """Write projects, accounts and data_status anew (they are small)."""
-        tenant = self._tenant
-        fill(
-            self._connection,
-            PROJECTS,
-            [
-                (
-                    project.name,
-                    project.display_name or None,
-                    project.environment or None,
-                    project.business_unit or None,
-                    ", ".join(tenant.sources_of(project)),
-                )
-                for project in tenant.all_projects
-            ],
-        )
-        fill(
-            self._connection,
-            ACCOUNTS,
-            [
-                (claim.id, project.name, claim.from_day, claim.to_day)
-                for project in tenant.projects
-                for claim in project.accounts
-            ],
-        )
-        fill(self._connection, DATA_STATUS, [tuple(asdict(row).values()) for row in status])
-        requests = read_requests(self._publication.ledger)
-        fill(
-            self._connection,
-            API_REQUESTS,
-            [tuple(asdict(request).values()) for request in requests],
-        )
-        create(self._connection, DELIVERY_HISTORY)
-        fill_history(self._connection, self._publication)
-        fill(self._connection, PARTITIONS, partition_rows(self._publication))
-        fill(self._connection, CONFORMANCE, conformance_rows(self._publication))
+    def fill_status_tables(self, status: StatusRows) -> None:
+        """Write every table that is no mart anew (they are small)."""
+        connection = self._connection
+        fill_dimensions(connection, self._tenant)
+        fill_partition_tables(connection, self._publication)
+        for table, rows in (
+            (DATA_STATUS, status.data_status),
+            (RECONCILIATION, status.reconciliation),
+            (API_REQUESTS, read_requests(self._publication.ledger)),
+        ):
+            fill_table(connection, table, [tuple(asdict(row).values()) for row in rows])
         for table in (PROJECTS, ACCOUNTS):
-            self._connection.execute(
+            connection.execute(
                 f"create or replace view {table.name} as from {WAREHOUSE}.{table.name}"
             )
 
-    def marts(self, changed: list[tuple[str, str]]) -> None:
-        """Replace the changed slices of every mart, each in one transaction."""
+    def rebuild_marts(self, changed: list[Slice]) -> None:
+        """Replace the changed slices of every mart, each in one transaction.
+
+        A mart is rebuilt after those that it reads, and sees of them exactly the slices that it
+        replaces itself. Afterwards `costs` and the marts show the changed months whole, which is
+        what checks compare.
+        """
         self._connection.execute("create table x_changed (project varchar, billing_period varchar)")
         if changed:
             self._connection.executemany("insert into x_changed values (?, ?)", changed)
-        self._bill_totals(changed)
+        self._replace_bill_totals(changed)
         months = {month for _, month in changed}
+        of_months = [key for key in self._files if key[1] in months]
         for mart in marts():
-            slices = [k for k in self._files if (k[1] in months if mart.by_month else k in changed)]
-            self._charges(slices)
+            self._show_charges(of_months if mart.by_month else self._files.keys() & set(changed))
+            for name in mart.reads & MARTS.keys():
+                self._show_changed(name, _slice_key(mart))
             self._replace_slices(mart)
-        self._charges([key for key in self._files if key[1] in months])
+        self._show_charges(of_months)
+        for table in (*MARTS.values(), DATA_STATUS, PARTITIONS, BILL_TOTALS):
+            self._show_changed(table.name, "billing_period")
 
-    def _bill_totals(self, changed: list[tuple[str, str]]) -> None:
+    def _show_changed(self, name: str, key: str) -> None:
+        """Let a table's name mean its rows of the changed slices or months."""
+        self._connection.execute(
+            f"create or replace view {name} as from {WAREHOUSE}.{name}"
+            f" where ({key}) in (select ({key}) from x_changed)"
+        )
+
+    def _replace_bill_totals(self, changed: list[Slice]) -> None:
         """Replace the changed slices of what the landed rows come to."""
-        create(self._connection, BILL_TOTALS)
+        create_table(self._connection, BILL_TOTALS)
         self._connection.execute(
             f"delete from {WAREHOUSE}.{BILL_TOTALS.name} where (project, billing_period) in"
             " (select (project, billing_period) from x_changed)"
@@ -257,31 +249,27 @@ class _Build:
         totals = self._publication.bill_totals(changed)
         names = [column.name for column in BILL_TOTALS.columns]
         rows = [tuple(getattr(total, name) for name in names) for total in totals]
-        append(self._connection, BILL_TOTALS, sorted(rows, key=str))
+        append_rows(self._connection, BILL_TOTALS, sorted(rows, key=str))
 
     def _replace_slices(self, mart: Mart) -> None:
         table = MARTS[mart.name]
-        whole = f"{WAREHOUSE}.{table.name}"
-        create(self._connection, table)
-        slice_keys = "billing_period" if mart.by_month else "project, billing_period"
+        target = f"{WAREHOUSE}.{table.name}"
+        create_table(self._connection, table)
+        key = _slice_key(mart)
         names = ", ".join(column.name for column in table.columns)
         self._connection.execute("begin")
         self._connection.execute(
-            f"delete from {whole} where ({slice_keys}) in (select ({slice_keys}) from x_changed)"
+            f"delete from {target} where ({key}) in (select ({key}) from x_changed)"
         )
         self._connection.execute(
-            f"insert into {whole} ({names}) select {names} from ({mart.sql})"
+            f"insert into {target} ({names}) select {names} from ({mart.sql})"
             f" order by {', '.join(table.grain)}"
         )
         self._connection.execute("commit")
-        self._connection.execute(
-            f"create or replace view {table.name} as from {whole}"
-            " where billing_period in (select billing_period from x_changed)"
-        )
 
-    def _charges(self, slices: list[tuple[str, str]]) -> None:
+    def _show_charges(self, slices: Collection[Slice]) -> None:
         """Let `costs` be the charges of these slices; the contract without rows when none."""
-        paths = [self._files[key] for key in slices]
+        paths = [self._files[key] for key in sorted(slices)]
         if paths:
             body = files_relation(paths, COSTS.columns)
         else:
@@ -289,8 +277,8 @@ class _Build:
             body = f"select {types} where false"
         self._connection.execute(f"create or replace view costs as {body}")
 
-    def check(self, changed: list[tuple[str, str]]) -> list[str]:
-        """Run every check on what changed, and write what they found beside the numbers.
+    def run_checks(self, changed: list[Slice]) -> list[str]:
+        """Run every check on what changed, and write the results beside the numbers.
 
         Returns:
             one line per check and month that warns.
@@ -298,25 +286,26 @@ class _Build:
         Raises:
             IntegrityCheckFailed: a check that refuses found rows.
         """
-        for table in (DATA_STATUS, PARTITIONS, BILL_TOTALS):
-            self._connection.execute(
-                f"create or replace view {table.name} as from {WAREHOUSE}.{table.name}"
-                " where billing_period in (select billing_period from x_changed)"
-            )
-        found = run_checks(self._connection, sorted({month for _, month in changed}))
-        refuse(self._tenant.name, found)
-        keep_results(self._connection, found)
-        return [result.words() for result in found if result.state == FAILED]
+        results = run_checks(self._connection, sorted({month for _, month in changed}))
+        refuse_failed_checks(self._tenant.name, results)
+        store_results(self._connection, results)
+        return [result.describe() for result in results if result.state is CheckState.FAILED]
 
-    def views(self) -> None:
+    def create_views(self) -> None:
         """Create the file's views over the folders."""
         key = next(iter(self._files), None)
-        some = self._publication.folder.partition(COSTS_TABLE, *key) if key else None
-        create_views(self._connection, self._publication, self._tenant, some)
+        costs = self._publication.folder.partition(COSTS_TABLE, *key) if key else None
+        create_views(self._connection, self._publication, self._tenant, costs)
 
-    def note(self) -> None:
+    def record_slices(self) -> None:
         """Write into the file what it is built from."""
-        fill(self._connection, SLICES, [(*key, mark) for key, mark in sorted(self._wanted.items())])
+        rows = [(*key, fingerprint) for key, fingerprint in sorted(self._target.items())]
+        fill_table(self._connection, SLICES, rows)
+
+
+def _slice_key(mart: Mart) -> str:
+    """Return the columns, comma separated, whose values make up a slice of a mart."""
+    return "billing_period" if mart.by_month else "project, billing_period"
 
 
 def _totals(connection: Connection, schema: str) -> tuple[dict[str, Any], ...]:

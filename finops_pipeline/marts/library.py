@@ -1,25 +1,38 @@
-"""The marts and checks that are there: plain .sql files with a head, read and ordered.
+"""The marts and checks of the library: plain .sql files with a head, read and put in order.
 
-Put here: reading heads, the order of marts. Keep out: running them (build.py). No templating:
-the text of a file is what runs, here and in an analyst's hands.
+Put here: reading heads, what marts and checks are, the order of marts. Keep out: running them
+(build.py, results.py). No templating: the text of a file is what runs, here and in an analyst's
+hands.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib import resources
 
 from finops_pipeline.contracts.tables import MARTS
 
-_HERE = resources.files("finops_pipeline.marts")
-_HEAD = re.compile(r"^-- ([a-z ]+|[a-z_]+): (.*(?:\n--  .*)*)", re.MULTILINE)
+_FOLDER = resources.files("finops_pipeline.marts")
+_HEAD = re.compile(r"^-- ([a-z ]+|[a-z_0-9]+): (.*(?:\n--  .*)*)", re.MULTILINE)
+
+
+class Severity(StrEnum):
+    """What follows from rows that a check finds: no publication, or a warning beside it."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
 
 
 @dataclass(frozen=True)
 class Mart:
-    """An aggregated table: its name, its query, and how it is cut for refreshing."""
+    """An aggregated table: its name, its query, and how it is cut for refreshing.
+
+    `reads` are the tables that its query reads, as its head states and a test verifies.
+    """
 
     name: str
     sql: str
@@ -29,50 +42,49 @@ class Mart:
 
 @dataclass(frozen=True)
 class Check:
-    """A query whose rows are failures. `refuses`: they stop publication; else they are told."""
+    """A query whose rows are failures; `meaning` says what such rows are."""
 
     name: str
     sql: str
     meaning: str
-    refuses: bool
+    severity: Severity
 
 
 def head(sql: str) -> dict[str, str]:
-    """The head of a .sql file: key -> text (`grain`, `money`, `check`, …)."""
+    """Read the head of a .sql file: key -> text (`grain`, `money`, `check`, …)."""
     return {key: " ".join(value.replace("--", " ").split()) for key, value in _HEAD.findall(sql)}
 
 
 @cache
 def marts() -> tuple[Mart, ...]:
-    """All marts, each after the marts it reads."""
-    waiting = []
-    for name in sorted(MARTS):
-        sql = (_HERE / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-        reads = frozenset(other for other in MARTS if _reads(sql, other))
-        by_month = head(sql)["slice"] == "billing_period"
-        waiting.append(Mart(name, sql, by_month, reads))
-    ordered: list[Mart] = []
-    while waiting:
-        ready = [m for m in waiting if m.reads <= {done.name for done in ordered}]
-        if not ready:
-            raise ValueError(f"marts read each other in a circle: {[m.name for m in waiting]}")
-        ordered += ready
-        waiting = [m for m in waiting if m not in ready]
-    return tuple(ordered)
+    """List all marts, each after the marts that it reads.
+
+    Raises:
+        graphlib.CycleError: marts read each other in a circle.
+    """
+    by_name = {name: _read_mart(name) for name in sorted(MARTS)}
+    order = TopologicalSorter({name: mart.reads & MARTS.keys() for name, mart in by_name.items()})
+    return tuple(by_name[name] for name in order.static_order())
 
 
-def _reads(sql: str, table: str) -> bool:
-    return re.search(rf"\b(?:from|join)\s+{table}\b", sql) is not None
+def _read_mart(name: str) -> Mart:
+    sql = (_FOLDER / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    lines = head(sql)
+    by_month = lines["slice"] == "billing_period"
+    return Mart(name, sql, by_month, frozenset(lines["reads"].split(", ")))
 
 
 @cache
 def checks() -> tuple[Check, ...]:
-    """All checks, by name."""
-    found = []
-    for file in sorted((_HERE / "checks").iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".sql"):
-            sql = file.read_text(encoding="utf-8")
-            name = file.name.removesuffix(".sql")
-            said = head(sql)
-            found.append(Check(name, sql, said[name], said["on failure"] == "refuse"))
-    return tuple(found)
+    """List all checks, by name."""
+    files = sorted((_FOLDER / "checks").iterdir(), key=lambda file: file.name)
+    return tuple(
+        _read_check(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
+        for file in files
+        if file.name.endswith(".sql")
+    )
+
+
+def _read_check(name: str, sql: str) -> Check:
+    lines = head(sql)
+    return Check(name, sql, lines[name], Severity(lines["on failure"]))

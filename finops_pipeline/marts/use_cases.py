@@ -1,11 +1,11 @@
 """The library of queries: plain .sql files over a tenant's file, each a question of FinOps work.
 
-Put here: reading their heads, and the values their parameters get. Keep out: running them
+Put here: reading their heads, binding their parameters. Keep out: running them
 (cli/query_library.py), marts and checks (library.py).
 
 The questions are those of the FOCUS use case library (https://focus.finops.org/use-cases); the
 SQL is our own. Every query has the parameters `$from` (first day) and `$to` (first day after);
-those of a head's `parameters` come on top. Values are bound, never written into the SQL.
+a head's `parameters` are additional. Values are bound, never written into the SQL.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FOLDER = resources.files("finops_pipeline.marts") / "queries"
 
 @dataclass(frozen=True)
 class UseCase:
-    """One query. `parameters`: name -> value when none is given (besides from and to)."""
+    """One query. `parameters`: name -> default value (besides from and to)."""
 
     name: str
     sql: str
@@ -38,7 +38,7 @@ class UseCase:
 
 @cache
 def use_cases() -> tuple[UseCase, ...]:
-    """All queries, by name."""
+    """List all queries, by name."""
     files = sorted(_FOLDER.iterdir(), key=lambda file: file.name)
     return tuple(
         _read(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
@@ -48,43 +48,43 @@ def use_cases() -> tuple[UseCase, ...]:
 
 
 def _read(name: str, sql: str) -> UseCase:
-    said = head(sql)
-    given = [word.partition("=") for word in said.get("parameters", "").split(",") if word]
+    lines = head(sql)
+    parameters = [part.partition("=") for part in lines.get("parameters", "").split(",") if part]
     return UseCase(
         name,
         sql,
-        said[name],
-        said["use case"],
-        tuple(said["grain"].split(", ")),
-        said["money"],
-        {key.strip(): value.strip() for key, _, value in given},
+        lines[name],
+        lines["use case"],
+        tuple(lines["grain"].split(", ")),
+        lines["money"],
+        {key.strip(): value.strip() for key, _, value in parameters},
     )
 
 
 def use_case(name: str) -> UseCase:
-    """The query of a name.
+    """Look up a query by its name.
 
     Raises:
-        Unknown: there is none.
+        Unknown: the library has no query of that name.
     """
-    for found in use_cases():
-        if found.name == name:
-            return found
+    for query in use_cases():
+        if query.name == name:
+            return query
     raise Unknown(f"query {name!r} is not in the library", cure="finops queries lists them")
 
 
-def bound(
+def bind_parameters(
     query: UseCase, first: str | None, last: str | None, given: Mapping[str, str]
 ) -> dict[str, date | str]:
-    """The values of a query's parameters.
+    """Work out the values of a query's parameters.
 
     Args:
-        first, last: billing periods YYYY-MM, both included; None: without that end.
+        first, last: billing periods YYYY-MM, both included; None: no bound.
         given: values for the query's own parameters, by name.
 
     Raises:
         QueryRefused: a parameter that the query does not have.
-        RegistryError: a month that is none.
+        RegistryError: text that is no month.
     """
     for name in given:
         if name not in query.parameters:

@@ -6,6 +6,7 @@ with globs relative to the tenant's folder. Keep out: tables (build.py), paths (
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline.contracts.column import Table
@@ -17,18 +18,18 @@ from finops_pipeline.lake.duck import Connection, ident
 from finops_pipeline.lake.layout import partition_glob
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, glob_columns, shaped, table_relation
-from finops_pipeline.marts.landings import landing_relation
+from finops_pipeline.marts.landing_views import landing_relation
 from finops_pipeline.tenants.model import Tenant
 
 
 def view_names() -> list[str]:
-    """Names of the views every tenant's file has."""
+    """Name the views that every tenant's file has."""
     of_focus = [view.name for view in focus_views()]
     return [COSTS.name, *of_focus, QUARANTINE.name, COST_EXPLORER_DAILY.name]
 
 
 def landing_view(source: str) -> str:
-    """Name of the view over a source's landing: `landing_payer`, with `_` for `-`."""
+    """Name the view over a source's landing: `landing_payer`, with `_` for `-`."""
     return f"landing_{source.replace('-', '_')}"
 
 
@@ -41,18 +42,21 @@ def create_views(
     never landed has no landing view.
 
     Args:
-        costs: some costs file as it will lie after the publication; None when there is none.
+        costs: path that a costs file will have after the publication; None when there is none.
     """
     folder = publication.folder
-    _over_partitions(connection, publication, COSTS, layout.COSTS, costs)
-    _focus_versions(connection, publication, costs)
-    explorer = _some_file(publication, layout.EXPLORER)
-    _over_partitions(connection, publication, COST_EXPLORER_DAILY, layout.EXPLORER, explorer)
+    cost_explorer = _any_file(publication, layout.EXPLORER)
+    for partitions in (
+        _Partitions(COSTS, layout.COSTS, costs),
+        _Partitions(COST_EXPLORER_DAILY, layout.EXPLORER, cost_explorer),
+    ):
+        _create_over_partitions(connection, publication, partitions)
+    _create_focus_versions(connection, publication, costs)
     quarantine = partition_glob(layout.QUARANTINE)
     if glob_columns(connection, folder, quarantine):
-        _over_files(connection, QUARANTINE, quarantine)
+        _create_over_files(connection, QUARANTINE, quarantine)
     else:
-        _without_files(connection, QUARANTINE)
+        _create_empty(connection, QUARANTINE)
     for source in tenant.sources:
         name = landing_view(source.name)
         body = landing_relation(connection, publication, source.name)
@@ -62,36 +66,47 @@ def create_views(
             connection.execute(f"drop view if exists {WAREHOUSE}.{name}")
 
 
-def _some_file(publication: Publication, table: str) -> Path | None:
-    """Where some file of a table will lie after the publication, if it will have any."""
+def _any_file(publication: Publication, table: str) -> Path | None:
+    """Return the path that a file of a table will have after the publication; None if none."""
     for (key, month), record in publication.partitions(table).items():
         if record.rows:
             return publication.folder.partition(table, key, month)
     return None
 
 
-def _over_partitions(
-    connection: Connection, publication: Publication, table: Table, folder: str, some: Path | None
+@dataclass(frozen=True)
+class _Partitions:
+    """The files of a view: its contract, their folder, and one that will be there (if any)."""
+
+    table: Table
+    folder: str
+    example: Path | None
+
+
+def _create_over_partitions(
+    connection: Connection, publication: Publication, partitions: _Partitions
 ) -> None:
-    """A view over files of which the first may come into place with this very publication."""
-    if some is None:
-        _without_files(connection, table)
+    """Create a view over files, the first of which may be part of this very publication."""
+    if partitions.example is None:
+        _create_empty(connection, partitions.table)
         return
-    with shaped(connection, publication, table, some):
-        _over_files(connection, table, partition_glob(folder))
+    with shaped(connection, publication, partitions.table, partitions.example):
+        _create_over_files(connection, partitions.table, partition_glob(partitions.folder))
 
 
-def _focus_versions(connection: Connection, publication: Publication, some: Path | None) -> None:
-    """The views of FOCUS versions, each over the files themselves.
+def _create_focus_versions(
+    connection: Connection, publication: Publication, example: Path | None
+) -> None:
+    """Create the views of FOCUS versions, each over the files themselves.
 
-    Not over the view `costs`: while the file is built, that word means the changed charges.
+    Not over the view `costs`: while the file is built, that name means the changed charges.
     """
     empty = {column.name: f"null::{column.type}" for column in NOT_CARRIED}
-    if some is None:
+    if example is None:
         for view in focus_views():
-            _without_files(connection, view)
+            _create_empty(connection, view)
         return
-    with shaped(connection, publication, COSTS, some):
+    with shaped(connection, publication, COSTS, example):
         for view in focus_views():
             columns = ", ".join(
                 f"{empty[c.name]} as {ident(c.name)}" if c.name in empty else ident(c.name)
@@ -102,11 +117,11 @@ def _focus_versions(connection: Connection, publication: Publication, some: Path
             _create(connection, view.name, f"select {columns} from ({charges})")
 
 
-def _over_files(connection: Connection, table: Table, glob: str) -> None:
+def _create_over_files(connection: Connection, table: Table, glob: str) -> None:
     _create(connection, table.name, table_relation(glob, table.columns))
 
 
-def _without_files(connection: Connection, table: Table | FocusView) -> None:
+def _create_empty(connection: Connection, table: Table | FocusView) -> None:
     columns = ", ".join(f"null::{c.type} as {ident(c.name)}" for c in table.columns)
     _create(connection, table.name, f"select {columns} where false")
 

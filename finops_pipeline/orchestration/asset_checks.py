@@ -14,9 +14,9 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.marts.library import checks
 from finops_pipeline.marts.results import (
     CONFORMANCE_CHECK,
-    FAILED,
     CheckResult,
-    kept_results,
+    CheckState,
+    read_results,
 )
 from finops_pipeline.orchestration.partitions import TenantRequest
 
@@ -42,15 +42,15 @@ def check_results(
     """Return what was found of the tenants and months of a run, one result a check."""
     results: dict[str, list[tuple[str, CheckResult]]] = {}
     for request in requests:
-        for result in kept_results(installation.folder(request.tenant), request.months):
+        for result in read_results(installation.folder(request.tenant), request.months):
             results.setdefault(result.check_name, []).append((request.tenant, result))
     return [_result(spec.name, results.get(spec.name, [])) for spec in check_specs()]
 
 
 def _result(name: str, results: list[tuple[str, CheckResult]]) -> dg.AssetCheckResult:
-    failed = [(tenant, result) for tenant, result in results if result.state == FAILED]
+    failed = [(tenant, result) for tenant, result in results if result.state is CheckState.FAILED]
     months = sorted({f"{tenant} {result.billing_period}" for tenant, result in results})
-    lines = [f"{tenant} {result.billing_period}: {result.words()}" for tenant, result in failed]
+    lines = [f"{tenant} {result.billing_period}: {result.describe()}" for tenant, result in failed]
     return dg.AssetCheckResult(
         # Months without charges are not checked, and that is not a pass.
         passed=bool(results) and not failed,

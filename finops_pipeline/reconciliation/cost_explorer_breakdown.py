@@ -18,9 +18,9 @@ from typing import Any
 import polars as pl
 
 from finops_pipeline.contracts.known_differences import (
+    DIFFERENCE_REASONS,
     DIGITS_OF_API,
     ESTIMATED,
-    KNOWN_DIFFERENCES,
     NO_SUCH_SERVICE,
     OTHER_SERVICE,
 )
@@ -70,7 +70,7 @@ def compare_breakdown(base: Comparison, breakdown: Breakdown) -> list[Comparison
     ]
     notes = [breakdown.scope, *counts]
     if whole.state == ComparisonState.EXPLAINED:
-        notes.append(KNOWN_DIFFERENCES[ESTIMATED])
+        notes.append(DIFFERENCE_REASONS[ESTIMATED])
     comparisons = [replace(whole, note="; ".join(filter(None, notes)))]
     for details in (accounts, services):
         disagreeing = [c for c in details if c.state != ComparisonState.AGREES]
@@ -123,7 +123,7 @@ def _compare_pair(base: Comparison, breakdown: Breakdown, row: dict[str, Any]) -
         rounding_tolerance(*values, breakdown.digits),
     )
     if comparison.state == ComparisonState.DIFFERS and breakdown.may_change:
-        note = KNOWN_DIFFERENCES[ESTIMATED]
+        note = DIFFERENCE_REASONS[ESTIMATED]
         return replace(comparison, state=ComparisonState.EXPLAINED, note=note)
     return comparison
 
@@ -179,10 +179,10 @@ def _compare_services(
         if comparison.state == ComparisonState.AGREES:
             yield comparison
         elif states.get(row["account"], whole.state) == ComparisonState.AGREES:
-            note = KNOWN_DIFFERENCES[OTHER_SERVICE]
+            note = DIFFERENCE_REASONS[OTHER_SERVICE]
             yield replace(comparison, state=ComparisonState.EXPLAINED, note=note)
         elif not is_on_both_sides:
-            note = KNOWN_DIFFERENCES[NO_SUCH_SERVICE]
+            note = DIFFERENCE_REASONS[NO_SUCH_SERVICE]
             yield replace(comparison, state=ComparisonState.NOT_CHECKED, note=note)
         else:
             yield comparison

@@ -15,9 +15,9 @@ from datetime import date, timedelta
 import polars as pl
 
 from finops_pipeline.contracts.known_differences import (
+    DIFFERENCE_REASONS,
     DIGITS_OF_API,
     DIGITS_OF_CONSOLE,
-    KNOWN_DIFFERENCES,
     PARTIAL_DAY,
     TAX,
     service_key,
@@ -96,7 +96,7 @@ def find_common_days(month: str, bill: BillExtent, cost_explorer: CostExplorerEx
         return CommonDays(days, True, may_change, ALL_DAYS)
     description = f"{len(days)} days from {days[0]} to {days[-1]}" if days else ""
     if is_running:
-        description += f" ({KNOWN_DIFFERENCES[PARTIAL_DAY]})"
+        description += f" ({DIFFERENCE_REASONS[PARTIAL_DAY]})"
     return CommonDays(days, False, may_change, description)
 
 

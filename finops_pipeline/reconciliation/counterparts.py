@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from finops_pipeline import clock
-from finops_pipeline.contracts.known_differences import ESTIMATED, KNOWN_DIFFERENCES
+from finops_pipeline.contracts.known_differences import DIFFERENCE_REASONS, ESTIMATED
 from finops_pipeline.ledger.cost_explorer_days import read_days
 from finops_pipeline.ledger.invoice_entries import read_invoices
 from finops_pipeline.ledger.ledger import Ledger, PartitionRecord
@@ -90,7 +90,7 @@ class Counterparts:
         month = comparison.billing_period
         note = comparison.note or ""
         is_excused = (
-            comparison.state == ComparisonState.EXPLAINED and KNOWN_DIFFERENCES[ESTIMATED] in note
+            comparison.state == ComparisonState.EXPLAINED and DIFFERENCE_REASONS[ESTIMATED] in note
         )
         if (
             not is_excused

@@ -1,14 +1,15 @@
 -- cur_totals: what the landed line items of a report come to, before they become charges.
 -- grain: x_project, sub_account_id, service_code, line_item_type, billing_currency
 -- money: billed_cost (unblended), effective_cost (amortized, by AWS's own definition),
--- net_billed_cost (unblended after private discounts, where stated)
+--        net_billed_cost (unblended after private discounts, where stated)
+-- reads: line_items
 -- check: charges_equal_lines, effective_equals_lines
 --
--- Reads line_items (a source's columns under CUR 2.0 names, typed; x_project: whose row it is).
--- Amortized: AWS, "Understanding your Savings Plans / reservation line items": covered usage at its
--- effective cost, fees at what was left unused, negations, upfront fees and refunds of fees at
--- nothing, rows that split an instance's cost (tasks, pods) at what they bill themselves.
--- Written apart from cur_charges, so that an error in one of them is seen by the other.
+-- line_items holds a source's columns under CUR 2.0 names, typed; x_project is the project that
+-- owns the row. Amortized cost by AWS "Understanding your Savings Plans / reservation line items":
+-- covered usage at its effective cost; fees at the cost of what they left unused; negations, upfront
+-- fees and refunds of fees at nothing; rows that split an instance's cost (tasks, pods) at what they
+-- bill themselves. Written without regard to cur_priced, so that each reveals an error in the other.
 
 with
 

@@ -1,11 +1,12 @@
 -- focus_charges: rows of a FOCUS export (1.0 or 1.2, AWS or other) as FOCUS 1.2 charges.
 -- grain: one charge: a row of the export
 -- money: BilledCost, EffectiveCost, ListCost, ContractedCost, as the export states them
+-- reads: focus_rows, services
 -- check: charges_equal_bill
 --
--- Reads focus_rows (the export's columns under their FOCUS ids, typed; absent ones null;
--- x_Project: whose row it is). Fills
--- what AWS leaves null though FOCUS wants it (AWS "FOCUS 1.2 conformance gaps"), invents no cost.
+-- focus_rows holds the export's columns under their FOCUS ids, typed, absent ones null; x_Project
+-- is the project that owns the row. Fills what AWS leaves null although FOCUS requires it (AWS
+-- "FOCUS 1.2 conformance gaps"), but never invents a cost.
 
 with
 
@@ -46,7 +47,7 @@ final as (
                     then coalesce(EffectiveCost, BilledCost)
                 end
             ) as PricingCurrencyEffectiveCost,
-            -- FOCUS 1.0 has no types of accounts
+            -- FOCUS 1.0 does not have account types
             coalesce(BillingAccountType, 'Management Account') as BillingAccountType,
             case when SubAccountId is not null then coalesce(SubAccountType, 'AWS Account') end
                 as SubAccountType,

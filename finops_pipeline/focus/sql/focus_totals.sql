@@ -1,10 +1,11 @@
 -- focus_totals: what the landed rows of a FOCUS export come to, before they become charges.
 -- grain: x_project, sub_account_id, service_code, line_item_type, billing_currency
 -- money: billed_cost (BilledCost), effective_cost (EffectiveCost, where it is not null)
+-- reads: focus_rows
 -- check: charges_equal_lines, effective_equals_lines
 --
--- Reads focus_rows (the export's columns under their FOCUS ids, typed; x_Project: whose row it is).
--- A FOCUS export has no line item types; the ChargeCategory stands in.
+-- focus_rows holds the export's columns under their FOCUS ids, typed; x_Project is the project that
+-- owns the row. A FOCUS export has no line item types; ChargeCategory takes their place.
 
 with
 

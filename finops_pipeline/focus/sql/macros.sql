@@ -1,9 +1,10 @@
--- macros: arithmetic on money that never leaves decimals.
+-- macros: arithmetic on money that stays in decimals throughout.
 -- grain: none (scalar macros)
 -- money: exact_ratio, fits (DECIMAL(38,18) in, no float inside)
+-- reads: nothing
 -- check: conformance
 
--- the digits of a decimal as a whole number, without sign and point
+-- the digits of a decimal as a whole number, without its sign and decimal point
 create or replace macro digits(x) as replace(abs(x)::varchar, '.', '')::hugeint;
 
 -- c / q to 18 decimals by long division, six digits at a time (a decimal divided
@@ -22,7 +23,7 @@ create or replace macro exact_ratio(cost, quantity) as
         then try_cast(long_division(digits(cost), digits(quantity)) as decimal(38, 18))
     end;
 
--- within 1e-9 of each other (relative above 1); the cheap answer first
+-- within 1e-9 of each other (relative above 1); the cheap comparison comes first
 create or replace macro near(product, cost) as
     case
         when abs(product - cost) <= 0.000000001 then true
@@ -30,14 +31,14 @@ create or replace macro near(product, cost) as
     end;
 
 -- whether price x quantity is cost within 1e-9 of it (FOCUS rule for cost columns); beyond the
--- bounds the answer is no. They keep the product below 9e11, so that the product less a cost of
--- the other sign stays below 1e12, which is what 26 decimals leave of a decimal.
+-- bounds the answer is no. The bounds keep the product below 9e11, so that its difference from a
+-- cost of the other sign stays below 1e12, the largest number that a decimal with 26 places holds.
 create or replace macro fits(price, quantity, cost) as
     case
         when price is null or quantity is null then false
         when price < 0 or price >= 900000 or abs(cost) >= 1000000000 then false
         when quantity = 1 then near(price, cost)
-        -- below the bounds by more than what rounding to fewer decimals can add
+        -- the bounds leave room for what rounding to fewer decimals can add
         when abs(quantity) < 999999
         then near(price::decimal(20, 14) * quantity::decimal(18, 12), cost)
         when abs(quantity) < 999999999999 and price < 0.999
@@ -45,7 +46,7 @@ create or replace macro fits(price, quantity, cost) as
         else false
     end;
 
--- whole x part / of all, to 16 decimals; null where nothing is all
+-- whole x part / of_all, to 16 decimals; null where of_all is 0
 create or replace macro share_of(whole, part, of_all) as
     case
         when abs(whole) < 9999999999
@@ -57,13 +58,16 @@ create or replace macro share_of(whole, part, of_all) as
         )
     end;
 
+-- a + b, or the one that is stated where the other is null
+create or replace macro sum_of_stated(a, b) as coalesce(a + b, a, b);
+
 -- hours of a reservation in normalized units, by the size of its instances (a factor as text)
 create or replace macro normalized(hours, factor) as
     try_cast(
         try_cast(hours as decimal(24, 8)) * try_cast(factor as decimal(12, 8)) as decimal(38, 18)
     );
 
--- a unit price: the one the bill states when it fits the cost, else the exact ratio
+-- a unit price: the stated one where it fits the cost, else the exact ratio
 create or replace macro unit_price(stated, quantity, cost) as
     case
         when quantity is null then null
@@ -75,7 +79,7 @@ create or replace macro unit_price(stated, quantity, cost) as
 create or replace macro exclusive_end(x) as
     case when second(x) = 59 then date_trunc('minute', x) + interval 1 minute else x end;
 
--- AWS's pricing units in FOCUS's UnitFormat; the common ones first, since patterns are dear
+-- AWS's pricing units in FOCUS's UnitFormat; the common ones first, because patterns are slow
 create or replace macro focus_unit(unit) as
     case
         when unit in ('GB', 'Requests', 'Units') then unit

@@ -1,9 +1,10 @@
--- bills_apart: accounts whose month stands in two sources and costs the very same in both.
+-- bills_apart: accounts whose month is in two sources and costs exactly the same in both.
 -- reads: bill_totals
 -- on failure: warn
 --
--- Most likely one bill that is brought in twice, as two exports: all costs of it count double. Which of
--- the two is wanted nobody can know here; take one out of the tenant's sources, or of its projects.
+-- Most likely the same bill is ingested twice, as two exports, and all its costs count double. The
+-- pipeline cannot know which of the two is right: remove one of them from the tenant's sources, or
+-- from the projects that read it.
 
 with
 

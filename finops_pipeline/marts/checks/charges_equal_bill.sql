@@ -1,9 +1,10 @@
--- charges_equal_bill: sources and months whose charges, over all projects, do not bill what landed.
+-- charges_equal_bill: sources and months whose charges, summed over all projects, do not bill what
+--   landed.
 -- reads: data_status, costs, partitions
 -- on failure: warn
 --
--- The sum of all projects is the sum of the bill. It is not while some project's charges of the
--- month are not built yet (data_status says `incomplete`). Sources of Cost Explorer make no charges.
+-- The sum of all projects is the sum of the bill, except while some project's charges of the month
+-- are not built yet (data_status is `incomplete`). Cost Explorer sources make no charges.
 
 with
 

@@ -1,10 +1,11 @@
--- charges_equal_ledger: files of charges that do not hold what was written into them.
+-- charges_equal_ledger: files of charges that no longer hold what was written into them.
 -- reads: costs, partitions
 -- on failure: refuse
 --
--- Per project, month, source, currency and kind of row: charges lost, doubled or changed since they
--- were published. Cure: remove the file costs/project=…/billing_period=…/charges.parquet and run
--- `finops ingest`, which builds it anew from what landed.
+-- Compared by project, month, source, currency and kind of row: charges that were lost, doubled or
+-- changed since they were published. Cure: remove the file
+-- costs/project=…/billing_period=…/charges.parquet and run `finops ingest`, which builds it anew
+-- from what landed.
 
 with
 

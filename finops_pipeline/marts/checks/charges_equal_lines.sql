@@ -1,11 +1,13 @@
--- charges_equal_lines: landed rows that are not one charge each, or bill something else.
+-- charges_equal_lines: landed rows that did not become exactly one charge each, or whose charges
+--   bill another amount.
 -- reads: costs, bill_totals
 -- on failure: refuse
 --
--- Per project, source, month, account, service code and line item type: every landed row is one
--- charge (x_RowKind line), and bills its unblended cost. Savings Plan negations are no charges;
+-- Compared by project, source, month, account, service code and line item type: every landed row is
+-- one charge (x_RowKind line) and bills its unblended cost. Savings Plan negations are no charges;
 -- covered usage bills nothing, and what negations did not cancel is a charge of its own (residual):
--- these three are compared as one sum of the account. Unused rows are additional, and bill nothing.
+-- these three are compared as one sum of the account. Unused rows come in addition and bill
+-- nothing.
 
 with
 

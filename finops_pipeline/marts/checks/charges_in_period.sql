@@ -1,11 +1,11 @@
--- charges_in_period: usage on days that are not of the bill it stands in.
+-- charges_in_period: usage on days that are not in the billing period of its bill.
 -- reads: costs
 -- on failure: warn
 --
--- Usage starts in its billing period and ends with it. Not asked of refunds, credits and corrections
+-- Usage starts and ends within its billing period. Exempt are refunds, credits and corrections
 -- (they belong to earlier months), purchases and fees (an upfront fee's term runs for years), tax
--- and other adjustments; nor of FOCUS exports, of which conformance tells the like. AWS has billed
--- late usage in the next month's bill: it is told, and kept.
+-- and other adjustments, and FOCUS exports, for which a rule of conformance checks the same. AWS
+-- has billed late usage in the next month's bill: such rows are reported and stay.
 
 with
 

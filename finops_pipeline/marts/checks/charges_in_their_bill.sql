@@ -1,9 +1,9 @@
--- charges_in_their_bill: charges that stand in the folder of a month whose bill is another one.
+-- charges_in_their_bill: charges in the folder of a month other than that of their bill.
 -- reads: costs
 -- on failure: refuse
 --
--- BillingPeriodStart and the folder's billing_period are one month. That the period is a month long is
--- a rule of conformance: an export may state it otherwise.
+-- The month of BillingPeriodStart is the billing_period of the folder. That the period is a month
+-- long is a rule of conformance, because an export may state it otherwise.
 
 with
 

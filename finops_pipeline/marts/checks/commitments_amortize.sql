@@ -1,13 +1,14 @@
--- commitments_amortize: commitments whose used and unused cost is not what they were billed.
+-- commitments_amortize: commitments whose used and unused costs do not add up to what they were
+--   billed.
 -- reads: costs
 -- on failure: warn
 --
--- Per commitment and month: effective cost of used and unused rows = recurring fees billed
--- + the month's share of an upfront payment. With no upfront that is what was purchased; paid all
--- upfront, the fees are 0 and the share is all. Sizes (normalized units) make no difference: it is
--- money on both sides. Only where the fee rows are in this tenant's bill (a commitment may be owned
--- by another account) and state their upfront share (CUR, not FOCUS).
--- Tolerance: 1e-9 a charge, as AWS states amounts to ten decimals.
+-- Per commitment and month: effective cost of used and unused rows = recurring fees billed + the
+-- month's share of an upfront payment. Without an upfront payment that is what was purchased; paid
+-- all upfront, the fees are 0 and the share is everything. Sizes (normalized units) do not matter:
+-- both sides are money. Only commitments whose fee rows are in this tenant's bill (another account
+-- may own a commitment) and state their upfront share (CUR, not FOCUS). Tolerance: 1e-9 per charge,
+-- as AWS states amounts to ten decimals.
 
 with
 

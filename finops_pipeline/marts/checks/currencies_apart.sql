@@ -1,13 +1,14 @@
--- currencies_apart: months in which a table's costs in a currency are not those of the charges in it.
+-- currencies_apart: months in which the costs of a mart in one currency are not those of the
+--   charges in that currency.
 -- reads: costs, daily_costs, monthly_costs, monthly_bill
 -- on failure: refuse
 --
--- No group of any table adds one currency to another: each currency of a month comes to the same in
--- every one of them.
+-- No group of any table adds one currency to another: in every one of them each currency of a month
+-- comes to the same amount.
 
 with
 
-said as (
+stated as (
     select
         'costs' as relation,
         billing_period,
@@ -30,7 +31,7 @@ summed as (
         coalesce(sum(billed_cost) filter (relation = 'daily_costs'), 0) as in_daily_costs,
         coalesce(sum(billed_cost) filter (relation = 'monthly_costs'), 0) as in_monthly_costs,
         coalesce(sum(billed_cost) filter (relation = 'monthly_bill'), 0) as in_monthly_bill
-    from said
+    from stated
     group by all
 ),
 

@@ -1,4 +1,5 @@
--- daily_costs_equal_charges: months of projects whose daily_costs are not the sum of their charges.
+-- daily_costs_equal_charges: projects and months whose daily_costs are not the sum of their
+--   charges.
 -- reads: costs, daily_costs
 -- on failure: refuse
 
@@ -23,7 +24,7 @@ charged as (
     group by all
 ),
 
-told as (
+summed as (
     select
         project,
         billing_period,
@@ -33,7 +34,7 @@ told as (
         sum(effective_cost) as effective_cost,
         sum(list_cost) as list_cost,
         sum(contracted_cost) as contracted_cost,
-        -- groups that state no net cost say nothing of the whole
+        -- the sum is not known where some groups state no net cost
         case when count(net_billed_cost) = count(*) then sum(net_billed_cost) end
             as net_billed_cost,
         case when count(net_effective_cost) = count(*) then sum(net_effective_cost) end
@@ -48,30 +49,30 @@ final as (
         billing_period,
         billing_currency,
         charged.charges as charges_of_charges,
-        told.charges as charges_of_mart,
+        summed.charges as charges_of_mart,
         charged.billed_cost as billed_by_charges,
-        told.billed_cost as billed_by_mart,
+        summed.billed_cost as billed_by_mart,
         charged.effective_cost as effective_by_charges,
-        told.effective_cost as effective_by_mart,
+        summed.effective_cost as effective_by_mart,
         charged.list_cost as list_by_charges,
-        told.list_cost as list_by_mart,
+        summed.list_cost as list_by_mart,
         charged.contracted_cost as contracted_by_charges,
-        told.contracted_cost as contracted_by_mart,
+        summed.contracted_cost as contracted_by_mart,
         charged.net_billed_cost as net_billed_by_charges,
-        told.net_billed_cost as net_billed_by_mart,
+        summed.net_billed_cost as net_billed_by_mart,
         charged.net_effective_cost as net_effective_by_charges,
-        told.net_effective_cost as net_effective_by_mart
+        summed.net_effective_cost as net_effective_by_mart
     from charged
-    full join told using (project, billing_period, billing_currency)
-    where charged.charges is distinct from told.charges
-        or charged.billed_cost is distinct from told.billed_cost
-        or charged.effective_cost is distinct from told.effective_cost
-        or charged.list_cost is distinct from told.list_cost
-        or charged.contracted_cost is distinct from told.contracted_cost
-        or told.net_billed_cost is distinct from charged.net_billed_cost
-            and told.net_billed_cost is not null
-        or told.net_effective_cost is distinct from charged.net_effective_cost
-            and told.net_effective_cost is not null
+    full join summed using (project, billing_period, billing_currency)
+    where charged.charges is distinct from summed.charges
+        or charged.billed_cost is distinct from summed.billed_cost
+        or charged.effective_cost is distinct from summed.effective_cost
+        or charged.list_cost is distinct from summed.list_cost
+        or charged.contracted_cost is distinct from summed.contracted_cost
+        or summed.net_billed_cost is distinct from charged.net_billed_cost
+            and summed.net_billed_cost is not null
+        or summed.net_effective_cost is distinct from charged.net_effective_cost
+            and summed.net_effective_cost is not null
 )
 
 select * from final

@@ -1,10 +1,11 @@
--- effective_equals_lines: accounts and services whose charges are not AWS's amortized cost of their rows.
+-- effective_equals_lines: accounts and services whose charges do not add up to AWS's amortized cost
+--   of their rows.
 -- reads: costs, bill_totals
 -- on failure: warn
 --
--- Per project, source, month, account, service code and line item type: EffectiveCost of lines and
--- unused rows = amortized cost by AWS's definition, summed from the landed rows before they became
--- charges. Residuals of negations are billed, not amortized, and stay out.
+-- Compared by project, source, month, account, service code and line item type: EffectiveCost of
+-- lines and unused rows = amortized cost by AWS's definition, summed from the landed rows before
+-- they became charges. Residuals of negations are billed, not amortized, and are left out.
 
 with
 

@@ -1,11 +1,13 @@
--- list_and_contracted_costs: usage that costs less than nothing, or more than its public price.
+-- list_and_contracted_costs: usage with a negative list or contracted cost, or one above its public
+--   price.
 -- reads: costs
 -- on failure: warn
 --
--- FOCUS 1.2 ListCost, ContractedCost: for usage of a positive quantity that corrects nothing both are
--- at least 0, and list >= contracted (private rates are lower). Not asked of spot, whose price
--- moves; of other sellers' goods; where AWS states no public cost, or 0; of refunds, credits and
--- fees; nor of FOCUS exports, whose costs are as stated (conformance tells of them). Tolerance 1e-9 of the cost, as AWS rounds the two apart.
+-- FOCUS 1.2 ListCost, ContractedCost: for usage of a positive quantity that corrects nothing both
+-- are at least 0, and list >= contracted (private rates are lower). Exempt are spot usage, whose
+-- price moves; goods of other sellers; rows whose public cost is 0 or not stated; refunds, credits
+-- and fees; and FOCUS exports, whose costs are as stated (rules of conformance check those).
+-- Tolerance: 1e-9 of the cost, as AWS rounds the two separately.
 
 with
 

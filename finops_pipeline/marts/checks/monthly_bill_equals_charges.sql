@@ -1,4 +1,5 @@
--- monthly_bill_equals_charges: sources and months whose monthly_bill is not the sum of charges.
+-- monthly_bill_equals_charges: sources and months whose monthly_bill is not the sum of their
+--   charges.
 -- reads: costs, monthly_bill
 -- on failure: refuse
 
@@ -19,14 +20,14 @@ charged as (
     group by all
 ),
 
-told as (
+summed as (
     select
         source,
         billing_period,
         billing_currency,
         sum(charges)::bigint as charges,
         sum(billed_cost) as billed_cost,
-        -- groups that state no net cost say nothing of the whole
+        -- the sum is not known where some groups state no net cost
         case when count(net_billed_cost) = count(*) then sum(net_billed_cost) end
             as net_billed_cost
     from monthly_bill
@@ -39,17 +40,17 @@ final as (
         billing_period,
         billing_currency,
         charged.charges as charges_of_charges,
-        told.charges as charges_of_mart,
+        summed.charges as charges_of_mart,
         charged.billed_cost as billed_by_charges,
-        told.billed_cost as billed_by_mart,
+        summed.billed_cost as billed_by_mart,
         charged.net_billed_cost as net_billed_by_charges,
-        told.net_billed_cost as net_billed_by_mart
+        summed.net_billed_cost as net_billed_by_mart
     from charged
-    full join told using (source, billing_period, billing_currency)
-    where charged.charges is distinct from told.charges
-        or charged.billed_cost is distinct from told.billed_cost
-        or told.net_billed_cost is distinct from charged.net_billed_cost
-            and told.net_billed_cost is not null
+    full join summed using (source, billing_period, billing_currency)
+    where charged.charges is distinct from summed.charges
+        or charged.billed_cost is distinct from summed.billed_cost
+        or summed.net_billed_cost is distinct from charged.net_billed_cost
+            and summed.net_billed_cost is not null
 )
 
 select * from final

@@ -2,8 +2,9 @@
 -- reads: costs
 -- on failure: warn
 --
--- Where AWS states net costs (after private discounts), it does on every line item; on the gross basis
--- the discounts are lines of their own. A bill of both would count a discount twice, or not at all.
+-- Where AWS states net costs (after private discounts), it does so on every line item; on the gross
+-- basis the discounts are lines of their own. A bill with both would count a discount twice, or not
+-- at all.
 
 with
 

@@ -1,13 +1,15 @@
--- split_costs_equal_parents: instances whose tasks and pods do not share out what they cost.
+-- split_costs_equal_parents: instances whose tasks and pods do not share out exactly what the
+--   instance costs.
 -- reads: costs
 -- on failure: warn
 --
 -- Split cost allocation data (AWS "Understanding split cost allocation data"): per instance and
 -- charge period, split cost + unused cost of its tasks and pods = amortized cost of running it
 -- (EffectiveCost). Traffic and other charges that carry the instance's id are not shared out.
--- Tolerance 1e-6, of the cost where that is above 1: AWS rounds the share of every task and pod to
--- ten decimals, and an instance may have run hundreds in a period. Told, not refused: AWS leaves
--- out instances in the first day after the data was switched on, and the bill itself is right.
+-- Tolerance: 1e-6, of the cost where that is above 1, because AWS rounds the share of every task
+-- and pod to ten decimals and an instance may have run hundreds in a period. A warning, not a
+-- refusal: AWS leaves out instances on the first day after the data was switched on, and the bill
+-- itself is right.
 
 with
 

@@ -1,13 +1,14 @@
--- unblended_equals_amortized: sources and months whose billed and effective cost differ unexplained.
+-- unblended_equals_amortized: sources and months whose billed and effective costs differ by more
+--   than upfront payments explain.
 -- reads: costs
 -- on failure: warn
 --
 -- Sum of billed (unblended) = sum of effective (amortized) + upfront fees - shares of upfront
--- payments that fall in the month (AWS's true-ups). Nothing else may stand between the two.
--- Refunds of commitments' fees (category Purchase) count as upfront fees: they cost nothing.
+-- payments that fall in the month (AWS's true-ups). Nothing else may stand between the two. Refunds
+-- of commitments' fees (category Purchase) count as upfront fees: they have no effective cost.
 -- Commitments whose recurring fee is not in this bill (another account owns them) are left out.
--- Tolerance: 1e-9 a charge, as AWS states amounts to ten decimals. CUR only: FOCUS exports do not
--- tell the share of an upfront payment.
+-- Tolerance: 1e-9 per charge, as AWS states amounts to ten decimals. CUR only: FOCUS exports do not
+-- state the share of an upfront payment.
 
 with
 

@@ -38,7 +38,7 @@ compared as (
     )
 ),
 
--- compared without dividing: a mean of tiny costs must not be rounded first
+-- compared without a division, which would round a mean of tiny costs
 final as (
     select
         charge_date,

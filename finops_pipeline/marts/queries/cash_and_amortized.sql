@@ -1,4 +1,4 @@
--- cash_and_amortized: what was billed beside what it cost amortized, month by month.
+-- cash_and_amortized: billed cost next to amortized cost, month by month.
 -- use case: ours, in the library's form (FOCUS 1.0)
 -- grain: billing_period, billing_currency
 -- money: billed_cost, effective_cost, list_cost, contracted_cost (billing currency, exact decimal)

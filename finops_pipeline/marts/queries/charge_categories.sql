@@ -1,4 +1,5 @@
--- charge_categories: what a month is made of: use, purchases, tax, credits, adjustments.
+-- charge_categories: cost of each month by charge category: usage, purchases, tax, credits,
+--   adjustments.
 -- use case: ours, in the library's form (FOCUS 1.0)
 -- grain: billing_period, charge_category, charge_class, charge_frequency, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)

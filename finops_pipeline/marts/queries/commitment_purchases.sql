@@ -1,4 +1,4 @@
--- commitment_purchases: commitments bought, one-time and recurring.
+-- commitment_purchases: purchases of commitments, one-time and recurring.
 -- use case: Report commitment discount purchases (FOCUS 1.0)
 -- grain: billing_period, commitment_discount_id, commitment_discount_type, charge_frequency,
 --        billing_account_id, billing_currency

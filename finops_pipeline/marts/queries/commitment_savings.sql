@@ -1,5 +1,5 @@
--- commitment_savings: what commitments saved against contracted prices, unused parts counted
---                     against it.
+-- commitment_savings: what commitments saved compared with contracted prices, net of their unused
+--   parts.
 -- use case: ours, in the library's form (FOCUS 1.0)
 -- grain: billing_period, commitment_discount_type, billing_currency
 -- money: contracted_cost, effective_cost, saved_cost (billing currency, exact decimal)

@@ -1,4 +1,4 @@
--- component_rates: the average rate of each component, on every basis.
+-- component_rates: average rate of each component on every cost basis.
 -- use case: Calculate average rate of a component resource (FOCUS 1.0)
 -- grain: billing_period, service_name, sku_id, pricing_unit, billing_currency
 -- money: list_cost, contracted_cost, effective_cost (billing currency, exact decimal); rates are

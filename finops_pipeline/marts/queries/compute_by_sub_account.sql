@@ -1,4 +1,4 @@
--- compute_by_sub_account: what compute services cost each account.
+-- compute_by_sub_account: what each account spends on compute services.
 -- use case: Analyze cost per compute service for a sub account (FOCUS 1.0)
 -- grain: billing_period, sub_account_id, service_name, billing_currency
 -- money: effective_cost, list_cost (billing currency, exact decimal)

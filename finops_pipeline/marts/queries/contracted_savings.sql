@@ -1,4 +1,4 @@
--- contracted_savings: what agreed prices saved against list prices.
+-- contracted_savings: what negotiated prices saved compared with list prices.
 -- use case: ours, in the library's form (FOCUS 1.0)
 -- grain: billing_period, service_name, billing_currency
 -- money: list_cost, contracted_cost, saved_cost (billing currency, exact decimal)

@@ -1,4 +1,4 @@
--- corrections: what corrects periods that were invoiced before.
+-- corrections: charges that correct billing periods invoiced earlier.
 -- use case: Report on corrections for a previously invoiced billing period (FOCUS 1.0)
 -- grain: billing_period, charge_month, charge_category, sub_account_id, service_name,
 --        billing_currency

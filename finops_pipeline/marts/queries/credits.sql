@@ -1,4 +1,4 @@
--- credits: credits, by what AWS says they are for.
+-- credits: credits by the reason that AWS gives.
 -- use case: Analyze credit memos (FOCUS 1.2)
 -- grain: billing_period, invoice_id, sub_account_id, service_name, charge_description,
 --        billing_currency

@@ -1,4 +1,4 @@
--- effective_savings_rate: what commitments and agreed prices saved, as a share of list cost.
+-- effective_savings_rate: what commitments and negotiated prices saved, as a share of list cost.
 -- use case: Calculate effective savings rate (FOCUS 1.0)
 -- grain: billing_period, service_name, billing_currency
 -- money: list_cost, effective_cost, saved_cost (billing currency, exact decimal)

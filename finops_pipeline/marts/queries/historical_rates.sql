@@ -1,4 +1,4 @@
--- historical_rates: quantities and prices of what was used, month by month.
+-- historical_rates: quantities and unit prices of usage, month by month.
 -- use case: Get historical usage and rates (FOCUS 1.0)
 -- grain: billing_period, service_name, sku_price_id, pricing_category, pricing_unit,
 --        list_unit_price, contracted_unit_price, billing_currency

@@ -1,4 +1,4 @@
--- pricing_categories: what use costs by pricing model: standard, dynamic (spot), committed.
+-- pricing_categories: cost of usage by pricing category: standard, dynamic (spot), committed.
 -- use case: ours, in the library's form (FOCUS 1.0)
 -- grain: billing_period, pricing_category, service_name, billing_currency
 -- money: list_cost, contracted_cost, effective_cost (billing currency, exact decimal)

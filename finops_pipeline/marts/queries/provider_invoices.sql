@@ -1,4 +1,4 @@
--- provider_invoices: what each invoice comes to; compare it with the invoice itself.
+-- provider_invoices: total of each invoice, to compare with the invoice itself.
 -- use case: Verify accuracy of provider invoices (FOCUS 1.0; InvoiceId since 1.2)
 -- grain: billing_period, invoice_id, invoice_issuer_name, billing_account_id, billing_currency
 -- money: billed_cost (billing currency, exact decimal)

@@ -1,4 +1,4 @@
--- publishers: what sellers other than the provider cost (Marketplace).
+-- publishers: what sellers other than the provider charge (Marketplace).
 -- use case: ours, in the library's form (FOCUS 1.0)
 -- grain: billing_period, publisher_name, invoice_issuer_name, service_name, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)

@@ -1,4 +1,4 @@
--- recurring_commitments: fees of commitments that come every period.
+-- recurring_commitments: commitment fees that recur every period.
 -- use case: Report recurring commitment charges (FOCUS 1.0)
 -- grain: billing_period, commitment_discount_type, commitment_discount_category, billing_currency
 -- money: billed_cost (billing currency, exact decimal)

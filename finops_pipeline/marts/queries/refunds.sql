@@ -1,4 +1,4 @@
--- refunds: what was taken back: negative charges of use or purchases.
+-- refunds: refunds: negative charges for usage or purchases.
 -- use case: Report on refunds by sub account within a billing period (FOCUS 1.0)
 -- grain: billing_period, sub_account_id, service_name, charge_category, charge_class,
 --        billing_currency

@@ -1,4 +1,4 @@
--- regions_by_sub_account: in which regions each account uses what.
+-- regions_by_sub_account: cost of each account, and the number of services it uses, by region.
 -- use case: Report sub accounts by region (FOCUS 1.0)
 -- grain: billing_period, sub_account_id, region_id, billing_currency
 -- money: effective_cost (billing currency, exact decimal)

@@ -1,4 +1,4 @@
--- service_categories: spending across billing periods by service category.
+-- service_categories: cost by service category across billing periods.
 -- use case: Report spending across billing periods for a provider by service category (FOCUS 1.0)
 -- grain: billing_period, provider_name, service_category, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)

@@ -1,4 +1,4 @@
--- service_subcategories: costs by service category and subcategory.
+-- service_subcategories: cost by service category and subcategory.
 -- use case: Report costs by service category and subcategory (FOCUS 1.1)
 -- grain: billing_period, service_category, service_subcategory, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)

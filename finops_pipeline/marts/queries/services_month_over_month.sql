@@ -1,4 +1,4 @@
--- services_month_over_month: what each service costs, and how much more than the month before.
+-- services_month_over_month: cost of each service, and its change from the month before.
 -- use case: Analyze service costs month over month (FOCUS 1.0)
 -- grain: billing_period, service_name, billing_currency
 -- money: effective_cost, cost_before, difference (billing currency, exact decimal)

@@ -1,4 +1,4 @@
--- sku_costs: what each meter of a SKU costs.
+-- sku_costs: cost of each meter of a SKU.
 -- use case: Analyze the different metered costs for a particular SKU (FOCUS 1.1)
 -- grain: billing_period, sku_id, sku_meter, sku_price_id, pricing_unit, billing_currency
 -- money: list_cost, effective_cost (billing currency, exact decimal)

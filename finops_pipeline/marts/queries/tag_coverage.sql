@@ -1,4 +1,4 @@
--- tag_coverage: how much of what use costs carries a tag.
+-- tag_coverage: share of usage cost that carries a tag.
 -- use case: Analyze tag coverage (FOCUS 1.0)
 -- grain: billing_period, service_name, billing_currency
 -- money: tagged_cost, effective_cost (billing currency, exact decimal)

@@ -1,4 +1,4 @@
--- unused_capacity: capacity that was reserved and not used.
+-- unused_capacity: cost of reserved capacity that was not used.
 -- use case: Identify unused capacity reservations (FOCUS 1.1)
 -- grain: billing_period, sub_account_id, capacity_reservation_id, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)

@@ -1,4 +1,4 @@
--- unused_commitments: what was paid for commitments that nothing used.
+-- unused_commitments: cost of commitments that was not used.
 -- use case: Identify unused commitments (FOCUS 1.0)
 -- grain: billing_period, commitment_discount_id, commitment_discount_type,
 --        commitment_discount_unit, billing_currency

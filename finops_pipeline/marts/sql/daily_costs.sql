@@ -3,6 +3,8 @@
 --        charge_category, billing_currency
 -- money: billed_cost, effective_cost, list_cost, contracted_cost; net_billed_cost and
 --        net_effective_cost, null unless every charge of the group states them (billing currency)
+-- reads: costs, projects
+-- lookback: 0 months
 -- check: daily_costs_equal_charges
 -- slice: project, billing_period
 
@@ -31,7 +33,7 @@ summed as (
         sum(EffectiveCost) as effective_cost,
         sum(ListCost) as list_cost,
         sum(ContractedCost) as contracted_cost,
-        -- the unused part of a fee bills nothing; covered usage neither: its fee was billed
+        -- the unused part of a fee and covered usage bill nothing: the fee itself was billed
         case
             when count(x_NetUnblendedCost) > 0
             and count(*) filter (x_NetUnblendedCost is null and x_RowKind <> 'unused') = 0

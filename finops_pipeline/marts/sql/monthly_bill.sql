@@ -3,6 +3,8 @@
 --        sub_account_id, service_name, charge_category, billing_currency
 -- money: billed_cost; net_billed_cost, null unless every charge of the group states it (billing
 --        currency, exact decimal; for amortized cost see monthly_costs)
+-- reads: costs
+-- lookback: 0 months
 -- check: monthly_bill_equals_charges
 -- slice: billing_period
 
@@ -25,7 +27,7 @@ final as (
         BillingCurrency as billing_currency,
         count(*) as charges,
         sum(BilledCost) as billed_cost,
-        -- the unused part of a fee bills nothing; covered usage neither: its fee was billed
+        -- the unused part of a fee and covered usage bill nothing: the fee itself was billed
         case
             when count(x_NetUnblendedCost) > 0
             and count(*) filter (x_NetUnblendedCost is null and x_RowKind <> 'unused') = 0

@@ -1,4 +1,4 @@
-"""The view over a source's landing, whatever its columns were from month to month.
+"""Views over a source's landing, whose columns may change from month to month.
 
 Put here: uniting months whose columns have other types. Keep out: the other views (views.py).
 
@@ -22,7 +22,7 @@ Types = dict[str, str]
 
 
 def landing_relation(connection: Connection, publication: Publication, source: str) -> str:
-    """SQL over all months of a source; empty when none has landed."""
+    """Write SQL over all months of a source; empty when none has landed."""
     months = _types_by_month(connection, publication, source)
     names: dict[str, str] = {}
     kinds: dict[str, set[str]] = {}
@@ -33,29 +33,29 @@ def landing_relation(connection: Connection, publication: Publication, source: s
     if not names:
         return ""
     own = [*names.values(), "source", "billing_period"]
-    mixed = {name for name, found in kinds.items() if len(found) > 1}
+    mixed = {name for name, types in kinds.items() if len(types) > 1}
     if not mixed:
         return glob_relation(partition_glob(layout.LANDING, source), own)
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for month, types in months.items():
         signature = tuple(sorted((name.lower(), kind) for name, kind in types.items()))
         groups.setdefault(signature, []).append(month)
-    parts = [_of_months(source, group, months[group[0]], names, mixed) for group in groups.values()]
+    parts = []
+    for group in groups.values():
+        columns = [
+            f"{_as_text(name, kind) if name.lower() in mixed else ident(name)}"
+            f" as {ident(names[name.lower()])}"
+            for name, kind in months[group[0]].items()
+        ]
+        globs = [partition_glob(layout.LANDING, source, month) for month in group]
+        parts.append(_select_months(columns, globs))
     selected = ", ".join(map(ident, own))
     united = "\nunion all by name\n".join(parts)
     return f"select {selected} from ({united})"
 
 
-def _of_months(
-    source: str, months: list[str], types: Types, names: dict[str, str], mixed: set[str]
-) -> str:
-    """SQL over months whose columns have the same types."""
-    columns = [
-        f"{_as_text(name, kind) if name.lower() in mixed else ident(name)}"
-        f" as {ident(names[name.lower()])}"
-        for name, kind in types.items()
-    ]
-    globs = [partition_glob(layout.LANDING, source, month) for month in months]
+def _select_months(columns: list[str], globs: list[str]) -> str:
+    """Write SQL over the files of months whose columns have the same types."""
     listed = ", ".join(map(text, globs))
     hive = "hive_types = {'source': varchar, 'billing_period': varchar}"
     return (
@@ -72,8 +72,8 @@ def _as_text(name: str, kind: str) -> str:
 def _types_by_month(
     connection: Connection, publication: Publication, source: str
 ) -> dict[str, Types]:
-    """The columns that landed, by month: from the ledger, or the file where it does not know."""
-    found: dict[str, Types] = {}
+    """Read the columns that landed, by month: from the ledger, or else from the file."""
+    types_by_month: dict[str, Types] = {}
     for delivery in publication.ledger.deliveries(source):
         path = publication.folder.partition(layout.LANDING, source, delivery.billing_period)
         if not delivery.rows_kept or not path.exists():
@@ -81,8 +81,8 @@ def _types_by_month(
         columns = dict(delivery.columns) or _of_file(connection, path)
         if SourceFormat(delivery.format).is_bill:  # its answers are no files
             columns["x_SourceFile"] = "VARCHAR"
-        found[delivery.billing_period] = columns
-    return found
+        types_by_month[delivery.billing_period] = columns
+    return types_by_month
 
 
 def _of_file(connection: Connection, path: Path) -> Types:

@@ -1,0 +1,136 @@
+"""Tables of the file being built that are no marts: created by their contract, filled with rows.
+
+Put here: creating a table, putting rows into it, the rows of the tables that describe the tenant
+and its partitions. Keep out: marts (build.py), results of checks (results.py).
+
+Reads: ledger   Writes: <tenant>.duckdb
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from finops_pipeline.contracts.column import Table
+from finops_pipeline.contracts.focus_rules import describe_rule
+from finops_pipeline.contracts.proofs import CONFORMANCE, PARTITIONS
+from finops_pipeline.contracts.tables import ACCOUNTS, DELIVERY_HISTORY, PROJECTS
+from finops_pipeline.lake.duck import Connection, ident, text
+from finops_pipeline.lake.layout import COSTS
+from finops_pipeline.lake.publish import Publication
+from finops_pipeline.lake.warehouse import WAREHOUSE
+from finops_pipeline.tenants.model import Tenant
+
+Rows = Sequence[tuple[Any, ...]]
+"""Rows in the order of a contract's columns."""
+
+
+def create_table(connection: Connection, table: Table) -> None:
+    """Create a contract's table in the file, or anew when its columns have changed."""
+    present = connection.execute(
+        "select column_name, data_type from duckdb_columns() where database_name ="
+        f" {text(WAREHOUSE)} and table_name = {text(table.name)} order by column_index"
+    ).fetchall()
+    if present != [(column.name, column.type) for column in table.columns]:
+        connection.execute(f"drop table if exists {WAREHOUSE}.{table.name}")
+        columns = ", ".join(
+            f"{ident(c.name)} {c.type}{'' if c.nullable else ' not null'}" for c in table.columns
+        )
+        connection.execute(f"create table {WAREHOUSE}.{table.name} ({columns})")
+
+
+def fill_table(connection: Connection, table: Table, rows: Rows) -> None:
+    """Write a small table anew."""
+    create_table(connection, table)
+    connection.execute(f"delete from {WAREHOUSE}.{table.name}")
+    append_rows(connection, table, rows)
+
+
+def append_rows(connection: Connection, table: Table, rows: Rows) -> None:
+    """Insert rows into an existing table, column by column: row by row costs a millisecond each."""
+    if rows:
+        texts = [[_as_text(value) for value in column] for column in zip(*rows, strict=True)]
+        casts = ", ".join(f"unnest(?::varchar[])::{c.type}" for c in table.columns)
+        connection.execute(f"insert into {WAREHOUSE}.{table.name} select {casts}", texts)
+
+
+def _as_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def fill_dimensions(connection: Connection, tenant: Tenant) -> None:
+    """Write projects and accounts as the registry declares them."""
+    projects = [
+        (
+            project.name,
+            project.display_name or None,
+            project.environment or None,
+            project.business_unit or None,
+            ", ".join(tenant.sources_of(project)),
+        )
+        for project in tenant.all_projects
+    ]
+    accounts = [
+        (claim.id, project.name, claim.from_day, claim.to_day)
+        for project in tenant.projects
+        for claim in project.accounts
+    ]
+    fill_table(connection, PROJECTS, projects)
+    fill_table(connection, ACCOUNTS, accounts)
+
+
+def fill_partition_tables(connection: Connection, publication: Publication) -> None:
+    """Write what the publication's partitions and deliveries come to, and which rules they break.
+
+    All as the publication will leave the ledger.
+    """
+    history = sorted(_history_rows(publication), key=lambda row: [str(value) for value in row])
+    fill_table(connection, DELIVERY_HISTORY, history)
+    fill_table(connection, PARTITIONS, _partition_rows(publication))
+    fill_table(connection, CONFORMANCE, _conformance_rows(publication))
+
+
+def _history_rows(publication: Publication) -> Iterator[tuple[object, ...]]:
+    deliveries = {delivery.delivery_id: delivery for delivery in publication.ledger.delivery_summaries()}
+    for total in publication.delivery_totals():
+        delivery = deliveries.get(total.delivery_id)
+        if delivery is not None:
+            yield (
+                delivery.source,
+                delivery.billing_period,
+                delivery.landed_at,
+                delivery.delivery_id,
+                delivery.execution_id or None,
+                delivery.current,
+                total.project,
+                total.service_name,
+                total.billing_currency,
+                total.charges,
+                total.billed_cost,
+                total.effective_cost,
+            )
+
+
+_PARTITION_TOTALS = (
+    *("source", "billing_currency", "row_kind", "rows"),
+    *("billed_cost", "effective_cost", "list_cost", "contracted_cost"),
+)
+
+
+def _partition_rows(publication: Publication) -> Rows:
+    return [
+        (month, project, *(total[name] for name in _PARTITION_TOTALS))
+        for (project, month), record in sorted(publication.partitions(COSTS).items())
+        for total in record.totals
+    ]
+
+
+def _conformance_rows(publication: Publication) -> Rows:
+    return [
+        (month, project, f.source, f.rule, describe_rule(f.rule), f.is_known_gap, f.rows, f.example)
+        for (project, month), record in sorted(publication.partitions(COSTS).items())
+        for f in record.findings
+    ]
