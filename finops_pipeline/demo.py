@@ -17,7 +17,7 @@ from finops_pipeline.cli.show import complain, table
 from finops_pipeline.errors import FinopsError, RegistryError
 from finops_pipeline.orchestration.runs import materialize_tenant
 from finops_pipeline.reconciliation.states import ReconciliationState
-from finops_pipeline.serve.sandbox import jailed
+from finops_pipeline.serve.queries import Query, open_answer
 from finops_pipeline.settings import load_settings
 from finops_pipeline.synthetic.estate import write_estate
 from finops_pipeline.tenants.declare import apply, read_declaration
@@ -77,10 +77,9 @@ def _refuse_real_tenants(installation: Installation, exports: str) -> None:
 
 def _show(installation: Installation, tenant: Tenant) -> bool:
     typer.echo(f"\n{tenant.display_name} ({tenant.name})")
-    with jailed(installation.folder(tenant.name), installation.limits) as connection:
-        query = connection.execute(BY_ENVIRONMENT)
-        names = [column[0] for column in query.description or []]
-        table(names, query.fetchall(), "cost by month and environment")
+    with open_answer(installation, tenant.name, Query(BY_ENVIRONMENT)) as answer:
+        names = answer.execute()
+        table(names, answer.rows(), "cost by month and environment")
     statuses = installation.status(tenant.name)
     table(
         ("source", "billing_period", "state", "rows_read", "rows_quarantined", "bill", "charges"),

@@ -69,16 +69,16 @@ class Settings(BaseSettings):
         """The data folder as an absolute path.
 
         Raises:
-            SettingError: its path has a sign or segment that DuckDB reads as a pattern.
+            SettingError: DuckDB would read its path as a pattern or as several paths.
         """
         folder = self.data.expanduser().absolute()
-        odd = [part for part in folder.parts if set(part) & set("*?[]{}\\")]
+        odd = [part for part in folder.parts if set(part) & set("*?[]{}\\,")]
         odd += [p for p in folder.parts if "=" in p and p.partition("=")[0].lower() in _KEYS]
         if odd:
             raise SettingError(
                 f"FINOPS_DATA leads through {odd[0]!r}",
-                "a path without * ? [ ] { } \\ and without partition keys like billing_period=",
-                "Choose another folder: DuckDB reads such names as patterns",
+                "a path without commas, * ? [ ] { } \\ and partition keys like billing_period=",
+                "Choose another folder: DuckDB reads such a path as a pattern or as several paths",
             )
         return folder
 

@@ -67,7 +67,7 @@ def test_true_charges_break_nothing(two: TemporaryInstallation, tmp_path: Path) 
     assert "rules broken" not in bring(two, tmp_path, TRUE)
     assert told(two, "acme", ok=True) == told(two, "globex", ok=True) == []
     words = two.finops("validate", "globex").stdout
-    assert words == f"{len(rules())} rules asked of 1 files of charges: none broken\n"
+    assert words == f"{len(rules())} rules tested on 1 files of charges: none broken\n"
 
 
 def test_a_broken_rule_is_told_kept_and_exits_1(two: TemporaryInstallation, tmp_path: Path) -> None:

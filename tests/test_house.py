@@ -191,10 +191,9 @@ PURE = {
     *("sa.MetaData", "sa.Table", "sa.Column", "sa.Index", "sa.String", "sa.ForeignKey"),
     *("pa.string", "pa.float64", "pa.timestamp", "pa.map_", "resources.files", "pl.Decimal"),
     *("typer.Typer", "typer.Argument", "typer.Option"),
-    *("check.register", "queries.register", "validate.register"),
-    *("status.register", "invoice.register", "frozenset", "Fraction"),
+    *("app.add_typer", "app.callback", "queries_app.callback", "CommandEntry"),
+    *("frozenset", "Fraction"),
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "_JsonColumn"),
-    *("registry.register", "run.register", "read.register", "history.register"),
 }
 """Calls that may run at import: they make a value of their arguments, or wire commands."""
 

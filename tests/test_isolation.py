@@ -2,8 +2,8 @@
 
 Acme and globex share account ids, project names and services; each one's exports carry a planted
 marker. Covered: no marker in the other's folder (files searched as bytes and as values), hostile
-SQL through `finops query` and on the bare jailed connection, locations, names and wording of
-errors, and a tenant's file and folder that can be moved and copied without a trace of where
+SQL through `finops query` and on the connection of the sandbox itself, locations, names and wording
+of errors, and a tenant's file and folder that can be moved and copied without a trace of where
 they were.
 """
 
@@ -22,7 +22,7 @@ import pytest
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.serve.sandbox import jailed
+from finops_pipeline.serve.sandbox import open_sandbox
 from tests.conftest import LAST_MONTH, TemporaryInstallation
 from tests.support.globex import finops
 
@@ -82,7 +82,9 @@ def test_no_file_of_a_tenant_holds_the_others_marker(
     assert files == 2 * 3 + 5 * 3  # landing: sources x months; costs: projects x months
     assert own_rows > 1000, "the search finds what is there"
 
-    with jailed(TenantFolder(built.data, tenant), built.installation.limits) as connection:
+    with open_sandbox(TenantFolder(built.data, tenant), built.installation.limits) as sandbox:
+        sandbox.shadow_views()
+        connection = sandbox.connection
         names = [row[0] for row in connection.execute("show tables").fetchall()]
         assert {"costs", "daily_costs", "monthly_bill", "landing_payer", "quarantine"} <= set(names)
         found = {name: rows_with(connection, f'"{name}"', other) for name in names}
@@ -178,11 +180,13 @@ def test_the_connection_itself_refuses_what_the_guard_would(
     untouched: TemporaryInstallation,
 ) -> None:
     folder = TenantFolder(untouched.data, "acme")
-    with jailed(folder, untouched.installation.limits) as connection:
+    with open_sandbox(folder, untouched.installation.limits) as sandbox:
+        sandbox.shadow_views()
+        connection = sandbox.connection
         for sql in HOSTILE:
             with pytest.raises(duckdb.Error):
                 connection.execute(spelled(sql, untouched)).fetchall()
-        own = "select count(*) from read_parquet('costs/*/*/charges.parquet')"
+        own = f"select count(*) from read_parquet('{folder.root}/costs/*/*/charges.parquet')"
         assert (
             connection.execute(own).fetchall()
             == connection.execute("select count(*) from costs").fetchall()

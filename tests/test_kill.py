@@ -26,7 +26,7 @@ import pytest
 
 from finops_pipeline.application.ingest import ingest
 from finops_pipeline.application.progress import Months
-from finops_pipeline.serve.sandbox import guard, jailed
+from finops_pipeline.serve.sandbox import open_sandbox
 from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
 
@@ -156,12 +156,12 @@ def of_month(found: Shares, month: str) -> dict[str, Decimal]:
 
 def check(case: Case, made: TemporaryInstallation, census: Callable[[Path], Any]) -> bool:
     """Nothing is half, and the tables say what the charges say; whether that is the new."""
-    with jailed(made.installation.folder(TENANT), made.installation.limits) as connection:
+    with open_sandbox(made.installation.folder(TENANT), made.installation.limits) as sandbox:
 
         def shares(name: str, billed: str, table: str) -> Shares:
             """Asked as `finops query` asks."""
             sql = f"select {name}, billing_period, sum({billed}) from {table} group by 1, 2"
-            rows = connection.execute(guard(connection, sql)).fetchall()
+            rows = sandbox.execute(sql).fetchall()
             return {(name, month): billed for name, month, billed in rows}
 
         of_sources = shares("x_Source", "BilledCost", "costs")

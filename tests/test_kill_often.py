@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from finops_pipeline.serve.sandbox import jailed
+from finops_pipeline.serve.sandbox import open_sandbox
 from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.conftest import FIGURES, TemporaryInstallation
 from tests.support.bills import deliver, row
@@ -97,12 +97,12 @@ class Victim:
         """What `costs` bills per month, which the tables must say too; empty before the first."""
         if not (self.made.folder("acme") / "acme.duckdb").exists():
             return {}
-        with jailed(
+        with open_sandbox(
             self.made.installation.folder("acme"), self.made.installation.limits
-        ) as connection:
+        ) as sandbox:
             ask = "select billing_period, sum({}) from {} group by 1"
-            charges = dict(connection.execute(ask.format("BilledCost", "costs")).fetchall())
-            bill = dict(connection.execute(ask.format("billed_cost", "monthly_bill")).fetchall())
+            charges = dict(sandbox.execute(ask.format("BilledCost", "costs")).fetchall())
+            bill = dict(sandbox.execute(ask.format("billed_cost", "monthly_bill")).fetchall())
         assert charges == bill
         return charges
 

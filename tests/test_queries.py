@@ -19,8 +19,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from finops_pipeline.marts.use_cases import bind_parameters, use_case, use_cases
-from finops_pipeline.serve.sandbox import guard, jailed
+from finops_pipeline.marts.use_cases import bound, use_case, use_cases
+from finops_pipeline.serve.sandbox import open_sandbox
 from tests.conftest import TemporaryInstallation
 from tests.support.globex import finops
 
@@ -125,9 +125,8 @@ ELSEWHERE = {
 def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Rows:
     query = use_case(name)
     folder = made.installation.folder(tenant)
-    with jailed(folder, made.installation.limits) as connection:
-        asked = guard(connection, query.sql)
-        connection.execute(asked, bind_parameters(query, None, None, given))
+    with open_sandbox(folder, made.installation.limits) as sandbox:
+        connection = sandbox.execute(query.sql, bound(query, None, None, given))
         names = [column[0] for column in connection.description or []]
         return [dict(zip(names, row, strict=True)) for row in connection.fetchall()]
 
@@ -306,10 +305,10 @@ def test_no_answer_holds_the_others_marker(
 def test_answers_have_the_grain_and_the_types_they_say(
     built: TemporaryInstallation, answers: dict[str, dict[str, Rows]]
 ) -> None:
-    with jailed(built.installation.folder("acme"), built.installation.limits) as connection:
+    with open_sandbox(built.installation.folder("acme"), built.installation.limits) as sandbox:
         for query in use_cases():
-            values = bind_parameters(query, None, None, {})
-            found = connection.execute(f"describe ({query.sql})", values).fetchall()
+            values = bound(query, None, None, {})
+            found = sandbox.execute(f"describe ({query.sql})", values).fetchall()
             types = {name: kind for name, kind, *_ in found}
             assert set(query.grain) <= types.keys(), query.name
             assert "billing_currency" in query.grain

@@ -183,7 +183,7 @@ def test_a_change_that_breaks_the_rules_is_refused_and_the_source_stays(
     add = ["source", "add", "acme/payer"]
     words = ["--location", "s3://bills/acme/cur/", "--role-arn", ROLE.format("111122223333")]
     said = failing(*add, *words)
-    assert "a new source needs one" in said
+    assert "a new source needs a format" in said
     said_by(*add, "--format", "legacy-cur", *words, "--region", "eu-central-1")
     before = empty.installation.registry.tenant("acme").source("payer")
     assert (before.location, before.region) == ("s3://bills/acme/cur", "eu-central-1")

@@ -80,7 +80,7 @@ def is_interruption(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and str(error) == _INTERRUPTED
 
 
-def reason_of(error: Exception, subject: str) -> str:
+def reason_of(error: BaseException, subject: str) -> str:
     """Return an error's text as it is shown to users; log a crash, and show only its type.
 
     Args:

@@ -1,87 +1,97 @@
-"""`finops`: the commands together, and the one exit for errors.
+"""`finops`: the groups of commands, and the one exit for errors.
 
-Put here: wiring. Keep out: commands themselves (registry.py, run.py, read.py).
+Put here: the entry point. Keep out: which commands there are (command_table.py), the commands
+themselves, how a failure is reported (failures.py).
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Sequence
+from itertools import pairwise
 
 import typer
 
-from finops_pipeline import __version__
-from finops_pipeline.application.refusals import is_interruption, reason_of
-from finops_pipeline.cli import checks as check
-from finops_pipeline.cli import declarations as registry
-from finops_pipeline.cli import deliveries as history
-from finops_pipeline.cli import invoice, run, status, validate
-from finops_pipeline.cli import query as read
-from finops_pipeline.cli import query_library as queries
-from finops_pipeline.cli.show import complain
-from finops_pipeline.settings import child_environment, load_settings
+from finops_pipeline.cli.command_table import LIST_QUERIES, ROOT, CommandEntry, CommandGroup
+
+INTERRUPTED = 130
 
 app = typer.Typer(
-    name="finops",
-    help="Every organisation's AWS costs, true to the cent, in its own folder and file.",
+    name=ROOT,
+    cls=CommandGroup,
+    help="Every organisation's AWS costs, exact to the last digit, in its own folder and file.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-INTERRUPTED = 130
-_INTERRUPTED_WORDS = "Interrupted; what was published stays, running again goes on from there."
-
-registry.register(app)
-run.register(app)
-status.register(app)
-invoice.register(app)
-read.register(app)
-history.register(app)
-check.register(app)
-queries.register(app)
-validate.register(app)
 
 
-@app.command()
-def demo(
-    seed: Annotated[int, typer.Option(help="Seed of the made-up estate.")] = 7,
-    months: Annotated[int, typer.Option(min=1, max=36, help="Billing periods to make.")] = 7,
-) -> None:
-    """Make two organisations' bills, run the whole pipeline through Dagster, show the result."""
-    # A process of its own: Dagster takes two seconds to import, which no other command pays.
-    words = [sys.executable, "-m", "finops_pipeline.demo", str(seed), str(months)]
-    home = Path("dagster_home").absolute()
-    if not home.is_dir():
-        home = load_settings().data_folder / "dagster_home"
-        home.mkdir(parents=True, exist_ok=True)
-    raise typer.Exit(subprocess.call(words, env=child_environment(home)))
+@app.callback()
+def finops() -> None:
+    """Every organisation's AWS costs, exact to the last digit, in its own folder and file."""
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(__version__)
+app.add_typer(
+    typer.Typer(cls=CommandGroup, help="Organisations.", no_args_is_help=True), name="tenant"
+)
+app.add_typer(
+    typer.Typer(
+        cls=CommandGroup, help="Billing exports that a tenant receives.", no_args_is_help=True
+    ),
+    name="source",
+)
+app.add_typer(
+    typer.Typer(
+        cls=CommandGroup, help="Named parts of a tenant's AWS estate.", no_args_is_help=True
+    ),
+    name="project",
+)
+app.add_typer(
+    typer.Typer(
+        cls=CommandGroup,
+        help="Totals of invoices, to compare charges with.",
+        no_args_is_help=True,
+    ),
+    name="invoice",
+)
+queries_app = typer.Typer(cls=CommandGroup, help=LIST_QUERIES.help)
+app.add_typer(queries_app, name="queries")
+
+
+@queries_app.callback(invoke_without_command=True)
+def queries(context: typer.Context) -> None:
+    """List the queries of the library, unless a further command is called."""
+    if context.invoked_subcommand is None:
+        LIST_QUERIES.load_function()()
 
 
 def main() -> None:
-    """Run the command line; errors leave as one line on stderr and a non-zero exit code.
+    """Run the command line. An error ends as one line on stderr and a non-zero exit code.
 
-    Exit codes: 1 an error or something refused, 2 wrong usage, 130 interrupted.
+    Exit codes: 0 success; 1 an error, or something was refused or failed a check; 2 wrong usage;
+    130 interrupted. docs/runbook.md says what the line looks like for `--format json`.
     """
+    arguments = sys.argv[1:]
     try:
-        app()
+        # Standalone, typer itself prints wrong usage; it cannot do so as JSON.
+        sys.exit(app(standalone_mode=not asks_for_json(arguments)))
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            complain(_INTERRUPTED_WORDS)
+            report_failure(KeyboardInterrupt(), arguments)
         raise
     except Exception as error:
-        if is_interruption(error):
-            complain(_INTERRUPTED_WORDS)
-            sys.exit(INTERRUPTED)
-        complain(reason_of(error, "finops"))
-        sys.exit(1)
+        sys.exit(report_failure(error, arguments))
+
+
+def asks_for_json(arguments: Sequence[str]) -> bool:
+    """Tell whether a command line has `--format json`."""
+    return "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
+
+
+def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
+    """Report a command's failure to the user and return its exit code, see failures.py."""
+    report = CommandEntry("failures:report_failure", "").load_function()
+    return int(report(error, asks_for_json(arguments)))
 
 
 if __name__ == "__main__":

@@ -1,24 +1,21 @@
 """The command that runs every check over what is published.
 
-Put here: `check`, and how failures are told. Keep out: the checks and running them (marts).
+Put here: `check`, and how failures are printed. Keep out: running checks
+(application/published_charges.py), the checks themselves (marts).
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from finops_pipeline.cli.show import Format, open_installation, write_csv, write_json
-from finops_pipeline.marts.results import CheckResult, CheckState, check_published, describe_row
-from finops_pipeline.tenants.months import check_month
+from finops_pipeline.application.published_charges import check_charges
+from finops_pipeline.cli.show import Format, open_installation, refuse_parquet, write_rows
+from finops_pipeline.marts.results import CheckResult, CheckState, describe_row
 
-
-def register(app: typer.Typer) -> None:
-    """Put this command under `finops`."""
-    app.command("check")(check_command)
+_NAMES = ("check_name", "billing_period", "state", "severity", "rows", "example", "says")
 
 
 def check_command(
@@ -28,43 +25,37 @@ def check_command(
     ] = None,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
-    """Run every check anew over the published files, as they lie on the disk now."""
-    if format is Format.PARQUET:
-        raise typer.BadParameter("table, csv or json", param_hint="--format")
-    installation = open_installation()
-    folder = installation.folder(installation.registry.tenant(tenant).name)
-    results = check_published(folder, installation.limits, check_month(month) if month else None)
+    """Run every check again over the published files as they are on disk now."""
+    refuse_parquet(format)
+    results = check_charges(open_installation(), tenant, month)
     if format is Format.TABLE:
-        _tell(results)
+        _print_results(results)
     else:
-        write = write_json if format is Format.JSON else write_csv
-        names = ("check_name", "billing_period", "state", "severity", "rows", "example", "says")
-        write(sys.stdout, names, [_row(result) for result in results])
+        write_rows(format, _NAMES, [_row(result) for result in results])
     if any(result.state is CheckState.FAILED for result in results):
         raise typer.Exit(1)
 
 
 def _row(result: CheckResult) -> tuple[str | int | None, ...]:
     example = result.examples[0] if result.examples else None
-    kept = (result.check_name, result.billing_period, result.state, result.severity)
-    return (*kept, result.rows, example, result.says)
+    key = (result.check_name, result.billing_period, result.state, result.severity)
+    return (*key, result.rows, example, result.says)
 
 
-def _tell(results: Sequence[CheckResult]) -> None:
-    """One line a check; below a failed one its months, and the first rows of each."""
+def _print_results(results: Sequence[CheckResult]) -> None:
+    """Print one line per check; below a failed one its months, and the first rows of each."""
     by_check: dict[str, list[CheckResult]] = {}
     for result in results:
         by_check.setdefault(result.check_name, []).append(result)
-    for name, mine in by_check.items():
-        failed = [result for result in mine if result.state is CheckState.FAILED]
+    for name, of_check in by_check.items():
+        failed = [result for result in of_check if result.state is CheckState.FAILED]
         if not failed:
-            typer.echo(f"ok      {name} ({len(mine)} months)")
+            typer.echo(f"ok      {name} ({len(of_check)} months)")
             continue
-        severity = failed[0].severity
-        typer.echo(f"FAILED  {name} ({severity}): {failed[0].says}")
+        typer.echo(f"FAILED  {name} ({failed[0].severity}): {failed[0].says}")
         for result in failed:
             typer.echo(f"        {result.billing_period or 'all months'}: {result.rows} rows")
             for example in result.examples:
                 typer.echo(f"          {describe_row(example)}")
     if not by_check:
-        typer.echo("nothing to check: no charges are published of what was asked for")
+        typer.echo("Nothing to check: no charges of this selection are published.")

@@ -1,73 +1,72 @@
-"""Commands that tell how a month came to be what it is, and what is missing.
+"""Commands that show how a month came to be what it is, and which months are missing.
 
-Put here: `history`, `diff`, `gaps`. Keep out: what they tell
-(reconciliation/delivery_history.py, application/gaps.py).
+Put here: `history`, `diff`, `gaps`, and how they look. Keep out: what they show
+(application/deliveries.py, application/gaps.py).
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from dataclasses import astuple, fields
 from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
-from finops_pipeline.application.gaps import Gap, list_gaps
+from finops_pipeline.application.deliveries import (
+    DeliveryHistory,
+    SourceMonth,
+    compare_versions,
+    read_delivery_history,
+    report_gaps,
+)
+from finops_pipeline.application.gaps import Gap
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.cli.show import (
     Format,
     complain,
     open_installation,
+    refuse_parquet,
     split,
     table,
-    write_csv,
-    write_json,
+    write_records,
 )
-from finops_pipeline.lake.publish import settle
-from finops_pipeline.ledger.ledger import DeliveryRecord, Ledger
 from finops_pipeline.money import difference, plain
 from finops_pipeline.reconciliation.delivery_history import (
     BY_HAND,
     Change,
     DeliveryComparison,
     DeliveryVersion,
-    choose_delivery,
-    compare_deliveries,
-    list_deliveries,
-    list_versions,
     short_id,
 )
 from finops_pipeline.serve.caveats import month_caveat
-from finops_pipeline.tenants.months import check_month
 
-SHOWN_LINES = 100
-"""Lines that `diff` shows as a table, the largest differences first; other forms give all."""
+TABLE_LINES = 100
+"""Lines that `diff` shows as a table, the largest differences first; other formats write all."""
 
-Where = Annotated[list[str], typer.Argument(metavar="TENANT/SOURCE MONTH", show_default=False)]
-How = Annotated[Format, typer.Option(help="table, csv or json.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Put these commands under `finops`."""
-    app.command("history")(history_command)
-    app.command("diff")(diff_command)
-    app.command("gaps")(gaps_command)
+SourceMonthWords = Annotated[
+    list[str], typer.Argument(metavar="TENANT/SOURCE MONTH", show_default=False)
+]
+FormatOption = Annotated[Format, typer.Option(help="table, csv or json.")]
 
 
-def history_command(where: Where, format: How = Format.TABLE) -> None:
-    """Tell every delivery of a month: what was believed of it, and since when."""
-    what, month, records = _month(where)
-    rows = list_versions(records)
-    if format is not Format.TABLE:
-        _write(format, DeliveryVersion, rows)
-        _tell(what, month)
-        return
+def history_command(where: SourceMonthWords, format: FormatOption = Format.TABLE) -> None:
+    """List every delivery of a month: when it landed and what it billed."""
+    refuse_parquet(format)
+    source_month, installation = _parse_source_month(where), open_installation()
+    history = read_delivery_history(installation, source_month)
+    if format is Format.TABLE:
+        _print_history(source_month, history)
+    else:
+        write_records(format, DeliveryVersion, history.summaries)
+    _print_caveat(installation, source_month)
+
+
+def _print_history(source_month: SourceMonth, history: DeliveryHistory) -> None:
     names = ("landed (UTC)", "id", "AWS's id", "", "rows", "quarantined", "bills", "change",
              "currency")  # fmt: skip
-    shown = [
+    rows = [
         (
-            row.landed_at[:16].replace("T", " "),
+            _minute(row.landed_at),
             row.id,
             row.execution_id[:40],
             row.state,
@@ -77,178 +76,157 @@ def history_command(where: Where, format: How = Format.TABLE) -> None:
             row.change,
             row.billing_currency,
         )
-        for row in rows
+        for row in history.summaries
     ]
-    table(names, shown, f"{what} {month}: what its deliveries bill (unblended), oldest first")
-    if len(records) > 1:
-        typer.echo(f"What changed at the last one: finops diff {what} {month}")
+    table(names, rows, f"{source_month}: what its deliveries bill (unblended), oldest first")
+    if len(history.deliveries) > 1:
+        typer.echo(f"To see what the last one changed: finops diff {source_month}")
     else:
-        typer.echo("It was delivered once; no delivery of it was superseded.")
-    _tell(what, month)
+        typer.echo("It was delivered once; no later delivery has replaced it.")
 
 
 def diff_command(
-    where: Where,
+    where: SourceMonthWords,
     before: Annotated[
         str | None, typer.Option("--from", metavar="ID", help="Default: the one before.")
     ] = None,
     after: Annotated[
         str | None, typer.Option("--to", metavar="ID", help="Default: the published one.")
     ] = None,
-    format: How = Format.TABLE,
+    format: FormatOption = Format.TABLE,
 ) -> None:
-    """Tell what a restatement changed, by line item type, service and account.
+    """Show what a restatement changed, by line item type, service and account.
 
     IDs are those of `finops history`. The differences add up to that of the two bills, exactly.
     """
-    what, month, records = _month(where)
-    newer = choose_delivery(records, after) if after is not None else records[-1]
-    older = choose_delivery(records, before) if before is not None else _before(records, newer)
-    if older is None:
-        complain(f"{what} {month} has no delivery before {short_id(newer)}: nothing to compare")
+    refuse_parquet(format)
+    source_month, installation = _parse_source_month(where), open_installation()
+    history = read_delivery_history(installation, source_month)
+    comparison = compare_versions(history, before, after)
+    if comparison is None:
+        complain(f"{source_month} has no earlier delivery, so there is nothing to compare")
         if format is not Format.TABLE:
-            _write(format, Change, [])
+            write_records(format, Change, [])
         return
-    found = compare_deliveries(older, newer)
     if format is Format.TABLE:
-        _show(what, month, found)
+        _print_comparison(source_month, comparison)
     else:
-        _write(format, Change, found.changes)
-        if found.note:
-            complain(found.note)
-    _tell(what, month)
+        write_records(format, Change, comparison.changes)
+        if comparison.note:
+            complain(comparison.note)
+    _print_caveat(installation, source_month)
 
 
-def _before(records: list[DeliveryRecord], newer: DeliveryRecord) -> DeliveryRecord | None:
-    position = records.index(newer)
-    return records[position - 1] if position else None
-
-
-def _show(what: str, month: str, found: DeliveryComparison) -> None:
-    for word, record in (("from", found.before), ("to  ", found.after)):
+def _print_comparison(source_month: SourceMonth, comparison: DeliveryComparison) -> None:
+    for label, record in (("from", comparison.before), ("to  ", comparison.after)):
         billed = record.billed_by_currency().items()
         sums = ", ".join(f"{plain(cost)} {currency}" for currency, cost in billed) or "nothing"
         typer.echo(
-            f"{word} {short_id(record)} ({record.execution_id or BY_HAND}), landed"
-            f" {record.landed_at[:16].replace('T', ' ')}: {record.rows_kept} rows, bills {sums}"
+            f"{label} {short_id(record)} ({record.execution_id or BY_HAND}), landed"
+            f" {_minute(record.landed_at)}: {record.rows_kept} rows, bills {sums}"
         )
-    if not found.changes:
+    if not comparison.changes:
         typer.echo("No line item type, service or account differs.")
         return
     names = ("line item type", "service", "account", "rows before", "rows after", "before",
              "after", "difference", "currency")  # fmt: skip
-    rows: list[Sequence[Any]] = [
-        (
-            change.line_item_type,
-            change.service,
-            change.sub_account_id,
-            change.rows_before,
-            change.rows_after,
-            change.cost_before,
-            change.cost_after,
-            change.difference,
-            change.billing_currency,
-        )
-        for change in found.changes[:SHOWN_LINES]
-    ]
-    table(names, rows, f"{what} {month}: what differs")
-    if len(found.changes) > SHOWN_LINES:
-        typer.echo(f"{len(found.changes) - SHOWN_LINES} more lines differ; --format csv gives all.")
-    for line in _conclusions(found):
+    rows = [_change_row(change) for change in comparison.changes[:TABLE_LINES]]
+    table(names, rows, f"{source_month}: what differs")
+    if len(comparison.changes) > TABLE_LINES:
+        rest = len(comparison.changes) - TABLE_LINES
+        typer.echo(f"{rest} more lines differ; --format csv gives all.")
+    for line in _conclusions(comparison):
         typer.echo(line)
 
 
-def _conclusions(found: DeliveryComparison) -> list[str]:
-    """The whole difference per currency, which is that of the lines above, and what to know."""
-    was, now = found.before.billed_by_currency(), found.after.billed_by_currency()
+def _change_row(change: Change) -> Sequence[Any]:
+    return (
+        change.line_item_type,
+        change.service,
+        change.sub_account_id,
+        change.rows_before,
+        change.rows_after,
+        change.cost_before,
+        change.cost_after,
+        change.difference,
+        change.billing_currency,
+    )
+
+
+def _conclusions(comparison: DeliveryComparison) -> list[str]:
+    """Return the total difference per currency (the sum of the lines above), and the note."""
+    before = comparison.before.billed_by_currency()
+    after = comparison.after.billed_by_currency()
     lines = []
-    for currency in sorted(was.keys() | now.keys()):
-        mine = [c for c in found.changes if c.billing_currency == currency]
-        off = difference(now.get(currency, Decimal(0)), was.get(currency, Decimal(0)))
-        rows = sum(c.rows_after - c.rows_before for c in mine)
-        lines.append(f"Together: {_signed(off)} {currency} and {rows:+} rows.")
-    return [*lines, f"Note: {found.note}."] if found.note else lines
+    for currency in sorted(before.keys() | after.keys()):
+        changes = [c for c in comparison.changes if c.billing_currency == currency]
+        total = difference(after.get(currency, Decimal(0)), before.get(currency, Decimal(0)))
+        rows = sum(change.rows_after - change.rows_before for change in changes)
+        lines.append(f"Together: {_signed(total)} {currency} and {rows:+} rows.")
+    return [*lines, f"Note: {comparison.note}."] if comparison.note else lines
 
 
 def _signed(amount: Decimal) -> str:
     return plain(amount) if amount < 0 else f"+{plain(amount)}"
 
 
+def _minute(landed_at: str) -> str:
+    """Return an ISO time as date, hour and minute."""
+    return landed_at[:16].replace("T", " ")
+
+
 def gaps_command(
     tenant: Annotated[
-        str | None, typer.Argument(metavar="TENANT", help="Nothing: every tenant.")
+        str | None, typer.Argument(metavar="TENANT", help="Default: every tenant.")
     ] = None,
-    format: How = Format.TABLE,
+    format: FormatOption = Format.TABLE,
     fail: Annotated[
-        bool, typer.Option("--fail", help="Exit code 1 when there is a gap (for scripts).")
+        bool, typer.Option("--fail", help="Exit code 1 when a month is missing (for scripts).")
     ] = False,
 ) -> None:
-    """Tell which months are missing between the first known one and now, why, and the cure."""
-    installation = open_installation()
-    chosen = (
-        [installation.registry.tenant(tenant)]
-        if tenant is not None
-        else installation.registry.tenants()
-    )
-    found = [gap for one in chosen for gap in list_gaps(installation, one)]
+    """List the months that are missing, why, and what to do about it."""
+    refuse_parquet(format)
+    report = report_gaps(open_installation(), tenant)
     if format is not Format.TABLE:
-        _write(format, Gap, found)
-    elif not found:
-        names = ", ".join(one.name for one in chosen) or "no tenant is declared"
+        write_records(format, Gap, report.gaps)
+    elif not report.gaps:
+        names = ", ".join(report.tenants) or "no tenant is declared"
         typer.echo(f"No month is missing ({names}).")
     else:
-        shown = [(f"{g.tenant}/{g.source}", g.billing_period or "(all)", g.why) for g in found]
-        table(("source", "month", "why"), shown)
-        for line in _reasons(found):
+        rows = [(f"{g.tenant}/{g.source}", g.billing_period or "(all)", g.why) for g in report.gaps]
+        table(("source", "month", "why"), rows)
+        for line in _reasons(report.gaps):
             typer.echo(line)
-    if fail and found:
+    if fail and report.gaps:
         raise typer.Exit(1)
 
 
-def _reasons(found: list[Gap]) -> list[str]:
-    """A line per source and reason, with its months: ten missing months are one piece of news."""
+def _reasons(missing: Sequence[Gap]) -> list[str]:
+    """Return a line per source and reason, with its months."""
     months: dict[tuple[str, str], list[str]] = {}
-    for gap in found:
-        words = f"{gap.detail.rstrip('.')}. {gap.cure.rstrip('.')}."
-        key = (f"{gap.tenant}/{gap.source}", words)
-        months.setdefault(key, []).append(gap.billing_period)
+    for gap in missing:
+        reason = f"{gap.detail.rstrip('.')}. {gap.cure.rstrip('.')}."
+        months.setdefault((f"{gap.tenant}/{gap.source}", reason), []).append(gap.billing_period)
     return [
-        f"{name}{' ' if any(of) else ''}{', '.join(of)}: {words}"
-        for (name, words), of in months.items()
+        f"{source}{' ' if any(periods) else ''}{', '.join(periods)}: {reason}"
+        for (source, reason), periods in months.items()
     ]
 
 
-def _month(where: list[str]) -> tuple[str, str, list[DeliveryRecord]]:
-    """`TENANT SOURCE MONTH` or `TENANT/SOURCE MONTH` -> `tenant/source`, month, deliveries."""
+def _parse_source_month(where: list[str]) -> SourceMonth:
+    """Parse `TENANT SOURCE MONTH` or `TENANT/SOURCE MONTH`.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
     if len(where) == 2:
-        tenant_name, name = split(where[0], "SOURCE")
-    elif len(where) == 3:
-        tenant_name, name = where[0], where[1]
-    else:
-        raise typer.BadParameter("give TENANT/SOURCE MONTH, such as acme/payer 2026-10")
-    month = check_month(where[-1])
-    installation = open_installation()
-    tenant = installation.registry.tenant(tenant_name)
-    source = tenant.source(name)
-    folder = installation.folder(tenant.name)
-    settle(folder)
-    ledger = Ledger(folder.ledger)
-    return (
-        f"{tenant.name}/{source.name}",
-        month,
-        list_deliveries(ledger, tenant.name, source.name, month),
-    )
+        return SourceMonth(*split(where[0], "SOURCE"), where[1])
+    if len(where) == 3:
+        return SourceMonth(*where)
+    raise typer.BadParameter("give TENANT/SOURCE MONTH, such as acme/payer 2026-10")
 
 
-def _tell(what: str, month: str) -> None:
-    """Say so when the month that was asked about is not reconciled."""
-    tenant, source = split(what, "SOURCE")
-    if line := month_caveat(open_installation(), tenant, source, month):
-        complain(line)
-
-
-def _write(format: Format, kind: type[Any], rows: Sequence[Any]) -> None:
-    if format is Format.PARQUET:
-        raise typer.BadParameter("parquet is a form of finops query; give table, csv or json")
-    write = write_json if format is Format.JSON else write_csv
-    write(sys.stdout, [field.name for field in fields(kind)], [astuple(row) for row in rows])
+def _print_caveat(installation: Installation, asked: SourceMonth) -> None:
+    """Print a line when the month is not reconciled."""
+    if caveat := month_caveat(installation, asked.tenant, asked.source, asked.month):
+        complain(caveat)

@@ -12,27 +12,18 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.application.progress import Months
-from finops_pipeline.cli.query import answer
+from finops_pipeline.cli.query import Destination, write_answer
 from finops_pipeline.cli.show import Format, table
 from finops_pipeline.marts.use_cases import bind_parameters, use_case, use_cases
+from finops_pipeline.serve.queries import Query
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 
-def register(app: typer.Typer) -> None:
-    """Put these commands under `finops`."""
-    group = typer.Typer(help="Questions of FinOps work, ready to run.", add_completion=False)
-    group.callback(invoke_without_command=True)(list_command)
-    group.command("show")(show_command)
-    group.command("run")(run_command)
-    app.add_typer(group, name="queries")
-
-
-def list_command(context: typer.Context) -> None:
-    """Questions of FinOps work, ready to run: without a further word, all of them."""
-    if context.invoked_subcommand is None:
-        rows = [(query.name, query.meaning, ", ".join(query.parameters)) for query in use_cases()]
-        table(("name", "what", "own parameters"), rows)
+def list_command() -> None:
+    """List the queries of the library: questions of FinOps work, ready to run."""
+    rows = [(query.name, query.meaning, ", ".join(query.parameters)) for query in use_cases()]
+    table(("name", "what", "own parameters"), rows)
 
 
 def show_command(name: Name) -> None:
@@ -49,24 +40,24 @@ def run_command(
     last: Annotated[
         str | None, typer.Option("--to", metavar="YYYY-MM", help="Up to this billing period.")
     ] = None,
-    given: Annotated[
+    parameters: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the query itself."),
     ] = None,
-    format: Annotated[Format, typer.Option(help="Form of the answer.")] = Format.TABLE,
+    format: Annotated[Format, typer.Option(help="Format of the answer.")] = Format.TABLE,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write here instead of stdout.")
+        Path | None, typer.Option("-o", "--output", help="Write to this file instead of stdout.")
     ] = None,
 ) -> None:
-    """Ask the tenant's file a query of the library; it can see this tenant and nothing else."""
+    """Run a query of the library on the tenant's file, which sees this tenant only."""
     if first and last and first > last:
         raise typer.BadParameter(f"--from {first} is after --to {last}")
-    values = {}
-    for words in given or []:
-        key, sign, value = words.partition("=")
-        if not sign:
-            raise typer.BadParameter(f"{words!r} is not NAME=VALUE", param_hint="--set")
-        values[key] = value
+    own_values = {}
+    for parameter in parameters or []:
+        key, equals, value = parameter.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{parameter!r} is not NAME=VALUE", param_hint="--set")
+        own_values[key] = value
     query = use_case(name)
-    given_values = bind_parameters(query, first, last, values)
-    answer(tenant, query.sql, given_values, format, output, Months(first, last))
+    values = bind_parameters(query, first, last, own_values)
+    write_answer(tenant, Query(query.sql, values, Months(first, last)), Destination(format, output))

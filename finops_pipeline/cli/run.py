@@ -1,7 +1,7 @@
 """Commands that bring data in.
 
-Put here: `ingest`, `ingest-file`. Keep out: the order of stages (pipeline.py), what months say of
-themselves (status.py).
+Put here: `ingest`, `ingest-file`, and how their progress is printed. Keep out: the order of stages
+(application/ingest.py), the state of months (status.py).
 """
 
 from __future__ import annotations
@@ -25,12 +25,6 @@ from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
 
 
-def register(app: typer.Typer) -> None:
-    """Put these commands under `finops`."""
-    app.command("ingest")(ingest_command)
-    app.command("ingest-file")(ingest_file_command)
-
-
 def ingest_command(
     target: Annotated[
         str | None,
@@ -46,7 +40,7 @@ def ingest_command(
         str | None, typer.Option("--to", metavar="YYYY-MM", help="Up to this billing period.")
     ] = None,
 ) -> None:
-    """Take in what AWS has delivered and bring charges and tables up to date."""
+    """Ingest what AWS has delivered, and bring charges and tables up to date."""
     span = _span(month, first, last)
     installation = open_installation()
     project = None
@@ -60,23 +54,23 @@ def ingest_command(
     if not tenants:
         raise RegistryError("no tenant is declared", cure="Declare some: finops apply FILE")
     if target is not None:
-        _end([_watched(installation, tenants[0], project, span)])
+        _print_summary([_ingest_with_progress(installation, tenants[0], project, span)])
     else:
-        _end([_one_of_many(installation, tenant, span) for tenant in tenants])
+        _print_summary([_ingest_as_part(installation, tenant, span) for tenant in tenants])
 
 
-def _one_of_many(installation: Installation, tenant: Tenant, span: Months) -> Report:
-    """One tenant's trouble is told at the end and stops no other tenant."""
+def _ingest_as_part(installation: Installation, tenant: Tenant, span: Months) -> Report:
+    """Ingest a tenant of several: its failure is reported at the end and stops no other."""
     try:
-        return _watched(installation, tenant, None, span)
+        return _ingest_with_progress(installation, tenant, None, span)
     except Exception as error:
         return Report([failed_step(error, Stage.INGEST, tenant.name)])
 
 
 def _span(month: str | None, first: str | None, last: str | None) -> Months:
-    for given in (month, first, last):
-        if given is not None:
-            check_month(given)
+    for period in (month, first, last):
+        if period is not None:
+            check_month(period)
     if month and (first or last):
         raise typer.BadParameter("give --month, or --from and --to")
     if first and last and first > last:
@@ -84,12 +78,12 @@ def _span(month: str | None, first: str | None, last: str | None) -> Months:
     return Months(month or first, month or last)
 
 
-def _watched(
+def _ingest_with_progress(
     installation: Installation, tenant: Tenant, project: str | None, span: Months
 ) -> Report:
-    """Ingest with a bar on a terminal, with a line for every change elsewhere."""
+    """Ingest with a progress bar on a terminal, else with one line for every change."""
     if not sys.stderr.isatty():
-        return ingest(installation, tenant, project, span, _line)
+        return ingest(installation, tenant, project, span, _print_step)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(tenant.name, total=None)
@@ -97,17 +91,17 @@ def _watched(
         def on_step(step: Step) -> None:
             progress.update(task, description=f"{step.stage} {step.what} {step.month}", advance=1)
             if step.outcome not in ("unchanged", "empty"):
-                progress.console.print(_words(step), highlight=False, markup=False)
+                progress.console.print(_describe(step), highlight=False, markup=False)
 
         return ingest(installation, tenant, project, span, on_step)
 
 
-def _line(step: Step) -> None:
+def _print_step(step: Step) -> None:
     if step.outcome != "unchanged":
-        typer.echo(_words(step), err=True)
+        typer.echo(_describe(step), err=True)
 
 
-def _words(step: Step) -> str:
+def _describe(step: Step) -> str:
     parts = [step.stage, step.what, step.month, step.outcome]
     if step.outcome in ("landed", "built"):
         parts.append(f"{step.rows} rows in {step.seconds:.2f} s")
@@ -116,15 +110,15 @@ def _words(step: Step) -> str:
     return one_line(" ".join(part for part in parts if part))
 
 
-def _end(reports: list[Report]) -> None:
+def _print_summary(reports: list[Report]) -> None:
     steps = [step for report in reports for step in report.steps]
     counts = {
         outcome: sum(step.outcome == outcome for step in steps)
         for outcome in Outcome
         if outcome not in (Outcome.LEFT_OUT, Outcome.ASKED)
     }
-    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    typer.echo(said or "nothing to do")
+    summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    typer.echo(summary or "nothing to do")
     failed = [step for report in reports for step in report.failed]
     for step in failed:
         complain(f"{step.stage} {step.what} {step.month} {step.outcome}: {step.reason}")
@@ -140,11 +134,11 @@ def ingest_file_command(
     ],
     metric: Annotated[
         Metric | None,
-        typer.Option(help="What a CSV of Cost Explorer's console shows; unblended when not said."),
+        typer.Option(help="What a CSV of Cost Explorer's console shows; default: unblended."),
     ] = None,
 ) -> None:
-    """Take in files that have no manifest; together they are the whole of their months."""
+    """Ingest files without a manifest; together they are the complete bill of their months."""
     tenant_name, name = split(source, "SOURCE")
     installation = open_installation()
-    given = FilesByHand(tenant_name, name, files, metric)
-    _end([ingest_files(installation, given, _line)])
+    imported = FilesByHand(tenant_name, name, files, metric)
+    _print_summary([ingest_files(installation, imported, _print_step)])

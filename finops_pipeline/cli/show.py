@@ -1,19 +1,20 @@
-"""How answers look: tables for people, CSV, JSON and Parquet for programs.
+"""How answers look: tables for people; CSV, JSON and Parquet for programs.
 
-Put here: spelling of values and rows. Keep out: where rows come from.
+Put here: how values and rows are written. Keep out: where rows come from.
 """
 
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import IO, Any
 
+import simplejson
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -21,7 +22,6 @@ from rich.text import Text
 
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import one_line
-from finops_pipeline.log import configure_logging
 from finops_pipeline.money import plain
 from finops_pipeline.settings import load_settings
 
@@ -38,81 +38,103 @@ class Format(StrEnum):
 
 
 def open_installation() -> Installation:
-    """The installation that the environment describes."""
-    settings = load_settings()
-    configure_logging(settings.log_format)
-    return Installation(settings)
+    """Open the installation that the environment describes."""
+    return Installation(load_settings())
 
 
 def complain(message: str) -> None:
-    """One line on stderr."""
+    """Print one line on stderr."""
     typer.echo(f"finops: {one_line(message)}", err=True)
 
 
-def split(words: str, kind: str) -> tuple[str, str]:
-    """`acme/prod` -> its two names.
+def split(text: str, kind: str) -> tuple[str, str]:
+    """Split `acme/prod` into its two names.
 
     Raises:
         typer.BadParameter: there is no slash, or more than one.
     """
-    tenant, slash, name = words.partition("/")
+    tenant, slash, name = text.partition("/")
     if not slash or "/" in name or not tenant or not name:
-        raise typer.BadParameter(f"{words!r} is not TENANT/{kind}", param_hint=f"TENANT/{kind}")
+        raise typer.BadParameter(f"{text!r} is not TENANT/{kind}", param_hint=f"TENANT/{kind}")
     return tenant, name
 
 
 def cell(value: Any) -> str:
-    """A value for people: amounts without trailing zeros, nothing for null."""
+    """Return a value for people: amounts without trailing zeros, nothing for null."""
     if value is None:
         return ""
     if isinstance(value, Decimal):
         return plain(value)
-    # A tag's value must not steer the terminal it is shown on.
-    spelled = str(value)
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else "?" for sign in spelled)
+    # The value of a tag must not control the terminal that it is printed on.
+    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in str(value))
 
 
 def table(names: Sequence[str], rows: Iterable[Row], title: str = "") -> None:
     """Print rows as a table on stdout; as wide as it needs when not on a terminal."""
     console = Console(width=None if sys.stdout.isatty() else 320, highlight=False)
-    shown = Table(title=title or None, title_justify="left", header_style="bold")
-    kept = [list(row) for row in rows]
+    grid = Table(title=title or None, title_justify="left", header_style="bold")
+    all_rows = [list(row) for row in rows]
     for index, name in enumerate(names):
-        numeric = any(isinstance(row[index], int | Decimal) for row in kept)
-        shown.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
-    for row in kept:
-        shown.add_row(*(Text(cell(value)) for value in row))
-    console.print(shown)
+        is_numeric = any(isinstance(row[index], int | Decimal) for row in all_rows)
+        grid.add_column(Text(name), justify="right" if is_numeric else "left", overflow="fold")
+    for row in all_rows:
+        grid.add_row(*(Text(cell(value)) for value in row))
+    console.print(grid)
 
 
 def write_csv(stream: IO[str], names: Sequence[str], rows: Iterable[Row]) -> None:
-    """Rows as RFC 4180 CSV with a header; amounts in full, null as nothing."""
+    """Write rows as RFC 4180 CSV with a header; amounts with all digits, null as nothing."""
     writer = csv.writer(stream)
     writer.writerow(names)
     for row in rows:
-        writer.writerow([_exact(value) for value in row])
+        writer.writerow(
+            [format(value, "f") if isinstance(value, Decimal) else value for value in row]
+        )
 
 
 def write_json(stream: IO[str], names: Sequence[str], rows: Iterable[Row]) -> None:
-    """Rows as a JSON array of objects; amounts are numbers with every digit they have."""
+    """Write rows as a JSON array of objects; amounts are numbers with all their digits."""
     stream.write("[")
     for position, row in enumerate(rows):
-        fields = (f"{json.dumps(n)}: {_json(v)}" for n, v in zip(names, row, strict=True))
-        stream.write(("," if position else "") + "\n  {" + ", ".join(fields) + "}")
+        fields_of_row = dict(zip(names, row, strict=True))
+        stream.write(("," if position else "") + "\n  " + json_text(fields_of_row))
     stream.write("\n]\n")
 
 
-def _exact(value: Any) -> Any:
-    return format(value, "f") if isinstance(value, Decimal) else value
+def json_text(value: Any) -> str:
+    """Return a value as JSON on one line; decimals as exact numbers without an exponent."""
+    return str(simplejson.dumps(value, use_decimal=False, ignore_nan=True, default=_json_value))
 
 
-def _json(value: Any) -> str:
+def _json_value(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, date | datetime):
-        return json.dumps(value.isoformat())
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(str(k))}: {_json(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_json(item) for item in value) + "]"
-    return json.dumps(value, default=str)
+        return simplejson.RawJSON(format(value, "f"))
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def write_rows(format: Format, names: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write rows on stdout as CSV or JSON.
+
+    Raises:
+        typer.BadParameter: Parquet, which only queries can be written as.
+    """
+    if format is Format.PARQUET:
+        raise typer.BadParameter("give table, csv or json", param_hint="--format")
+    write = write_json if format is Format.JSON else write_csv
+    write(sys.stdout, names, rows)
+
+
+def write_records(format: Format, kind: type[Any], records: Iterable[Any]) -> None:
+    """Write instances of a dataclass on stdout as CSV or JSON, a column per field."""
+    names = [field.name for field in fields(kind)]
+    write_rows(format, names, (astuple(record) for record in records))
+
+
+def refuse_parquet(format: Format) -> None:
+    """Refuse `--format parquet` before any work.
+
+    Raises:
+        typer.BadParameter: it is Parquet, which only queries can be written as.
+    """
+    if format is Format.PARQUET:
+        raise typer.BadParameter("give table, csv or json", param_hint="--format")

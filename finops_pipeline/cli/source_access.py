@@ -1,6 +1,6 @@
 """Commands about a source's access: `source policy` for the customer, `source check` for us.
 
-Put here: their words and exit codes. Keep out: the documents (sources/policy.py) and the probes
+Put here: their texts and exit codes. Keep out: the documents (sources/policy.py) and the probes
 (sources/access_check.py).
 """
 
@@ -32,13 +32,7 @@ class Part(StrEnum):
     PERMISSIONS = "permissions"
 
 
-def register(app: typer.Typer) -> None:
-    """Put these commands under `finops source`."""
-    app.command("policy")(policy_command)
-    app.command("check")(check_command)
-
-
-def _known(name: str) -> tuple[Installation, Tenant, Source]:
+def _open_source(name: str) -> tuple[Installation, Tenant, Source]:
     tenant_name, source_name = split(name, "SOURCE")
     installation = open_installation()
     tenant = installation.registry.tenant(tenant_name)
@@ -58,21 +52,21 @@ def policy_command(
     ] = "",
     part: Annotated[Part, typer.Option(help="Print only one of the two documents.")] = Part.BOTH,
 ) -> None:
-    """Print what the customer grants: trust policy and least permissions, as JSON on stdout."""
+    """Print what the customer grants, as JSON: trust policy and least permissions."""
     check_role(platform_role)
     check_key(kms_key)
-    _, tenant, one = _known(source)
+    _, tenant, declared = _open_source(source)
     documents = {
         "trust": trust_policy(tenant, platform_role),
-        "permissions": permissions_policy(one, kms_key),
+        "permissions": permissions_policy(declared, kms_key),
     }
-    for line in _words(source, one, platform_role, kms_key):
+    for line in _instructions(source, declared, platform_role, kms_key):
         typer.echo(line, err=True)
-    shown = documents if part is Part.BOTH else documents[part.value]
-    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    printed = documents if part is Part.BOTH else documents[part.value]
+    typer.echo(json.dumps(printed, indent=2, ensure_ascii=False))
 
 
-def _words(name: str, source: Source, platform_role: str, kms_key: str) -> Iterator[str]:
+def _instructions(name: str, source: Source, platform_role: str, kms_key: str) -> Iterator[str]:
     yield f"For the customer whose bills {name} reads:"
     yield "1. Create an IAM role with `trust` as its trust policy. The external id in it was made"
     yield "   for this tenant; nobody chooses it, and it never changes."
@@ -89,10 +83,10 @@ def _words(name: str, source: Source, platform_role: str, kms_key: str) -> Itera
 
 
 def check_command(source: SourceName) -> None:
-    """Try a source's access step by step; exit code 1 when something it needs does not work."""
-    installation, tenant, one = _known(source)
+    """Test a source's access step by step; exit code 1 if a step that it needs fails."""
+    installation, tenant, declared = _open_source(source)
     failed = False
-    for finding in _findings(installation, tenant, one):
+    for finding in _findings(installation, tenant, declared):
         typer.echo(f"{finding.verdict.value:<7}{finding.probe}: {cell(finding.details)}")
         failed = failed or finding.verdict is Verdict.FAILED
     typer.echo(f"{source} cannot be used as it stands." if failed else f"{source} can be used.")

@@ -161,7 +161,7 @@ def summarize_violations(record: PartitionRecord) -> str:
     return f"rules broken: {', '.join(broken[:2])}{more} (finops validate shows which rows)"
 
 
-def validate_charges(
+def find_published_violations(
     folder: TenantFolder, limits: Limits, month: str | None = None, project: str | None = None
 ) -> tuple[int, list[Violation]]:
     """Apply every rule again to the published files of charges, as they are on the disk now.

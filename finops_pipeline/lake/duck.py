@@ -1,12 +1,12 @@
-"""The door to DuckDB: how a connection is opened, and how names and texts are quoted.
+"""DuckDB: how a connection is opened, and how names and texts are quoted.
 
-Put here: connections for the pipeline's own work. Keep out: which SQL is run; the tenant's
-file (warehouse.py).
+Put here: the settings that every connection shares, connections for the pipeline's own work, small
+SQL fragments. Keep out: which SQL is run; the tenant's file (warehouse.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,91 +18,122 @@ DuckDBError = duckdb.Error
 OutOfMemory = duckdb.OutOfMemoryException
 DuckDBInputOutputError = duckdb.IOException
 
-_FORM = "format parquet, compression zstd, compression_level 1"
+Setting = str | bool | int | float | list[str]
 
-PARQUET = _FORM + ", row_group_size 61440"
-"""How every Parquet file of the lake is written. A row group of 90 text columns is built in memory
-once per thread: twice as many rows and the writer spills, at four times the price."""
+_PARQUET_FORMAT = "format parquet, compression zstd, compression_level 1"
+
+PARQUET = _PARQUET_FORMAT + ", row_group_size 61440"
+"""COPY options of every Parquet file of the lake. Each thread builds a row group of 90 text columns
+in memory: with twice as many rows the writer spills to disk and takes four times as long."""
 
 
-PARQUET_PARTS = _FORM + ", row_group_size 30720"
-"""How several files are written at once: each keeps a row group in memory."""
+PARQUET_PARTS = _PARQUET_FORMAT + ", row_group_size 30720"
+"""COPY options when several files are written at once: each holds a row group in memory."""
+
+_SHARED_SETTINGS: Mapping[str, Setting] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_unsigned_extensions": "false",
+    "allow_persistent_secrets": "false",
+    # Otherwise SQL could read the variables of the Python code that runs it.
+    "python_enable_replacements": "false",
+    "secret_directory": "/nonexistent",
+    # By default a folder below the process's current one; and a connection may read and write it.
+    "temp_directory": "",
+}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one piece of work may use: DuckDB memory limit, and threads (0: every core)."""
+    """Resources that one piece of work may use: DuckDB memory limit and threads (0: all cores)."""
 
     memory_limit: str = "1GB"
     threads: int = 0
 
     def apply(self, connection: Connection) -> None:
-        """Hold a connection that is open already to these limits."""
+        """Apply these limits to a connection that is already open."""
         connection.execute(f"set memory_limit = {text(self.memory_limit)}")
         if self.threads:
             connection.execute(f"set threads = {self.threads}")
 
 
 @contextmanager
-def scratch_connection(spill: Path, limits: Limits) -> Iterator[Connection]:
-    """An in-memory DuckDB for one tenant's piece of work, closed at the end.
+def open_in_memory(settings: Mapping[str, Setting]) -> Iterator[Connection]:
+    """Open an in-memory DuckDB with the settings that all connections share; close it at the end.
 
     Args:
-        spill: a private folder of this tenant for what does not fit in memory; a shared one
-            would mix tenants' rows on disk.
-        limits: memory and threads.
+        settings: further settings, or other values for the shared ones.
     """
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": limits.memory_limit,
-        "temp_directory": str(spill),
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-        "allow_community_extensions": "false",
-        "allow_persistent_secrets": "false",
-        "python_enable_replacements": "false",
-        "preserve_insertion_order": "false",
-        # Rows held per thread before they go to the files of a partitioned copy; more of our
-        # wide rows (40,000 where 10,000 do) and it spills, at three times the price.
-        "partitioned_write_flush_threshold": 10000,
-    }
-    if limits.threads:
-        config["threads"] = limits.threads
-    connection = duckdb.connect(":memory:", config=config)
+    connection = duckdb.connect(":memory:", config={**_SHARED_SETTINGS, **settings})
     try:
-        # Bills are UTC; the machine's own zone must not shift a day.
-        connection.execute("set TimeZone = 'UTC'")
+        # Bills are in UTC; the machine's own time zone must not shift a day. GLOBAL: a cursor of
+        # the connection does not take over plain settings.
+        connection.execute("set global TimeZone = 'UTC'")
         yield connection
     finally:
         connection.close()
 
 
+@contextmanager
+def scratch_connection(spill: Path, limits: Limits) -> Iterator[Connection]:
+    """Open an in-memory DuckDB for one tenant's piece of work; close it at the end.
+
+    Args:
+        spill: a private folder of this tenant for data that does not fit in memory; a shared one
+            would mix tenants' rows on disk.
+        limits: memory and threads.
+    """
+    settings: dict[str, Setting] = {
+        "memory_limit": limits.memory_limit,
+        "temp_directory": str(spill),
+        "preserve_insertion_order": "false",
+        # Rows held per thread before they go to the files of a partitioned copy. With 40,000 of
+        # our wide rows instead of 10,000 it spills to disk and takes three times as long.
+        "partitioned_write_flush_threshold": 10000,
+    }
+    if limits.threads:
+        settings["threads"] = limits.threads
+    with open_in_memory(settings) as connection:
+        yield connection
+
+
+def read_settings(limits: Limits) -> dict[str, Setting]:
+    """Return the settings of a connection that only reads a tenant's file."""
+    # DuckDB starts eight threads for asynchronous reads per instance, whatever `threads` says.
+    settings: dict[str, Setting] = {"memory_limit": limits.memory_limit, "async_threads": 1}
+    if limits.threads:
+        settings["threads"] = limits.threads
+    return settings
+
+
 def ident(name: str) -> str:
-    """A column or table name as a quoted SQL identifier."""
+    """Return a column or table name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def text(value: str) -> str:
-    """A value as a quoted SQL string."""
+    """Return a value as a quoted SQL string."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def texts(values: list[str]) -> str:
-    """Values as a SQL list of strings."""
+    """Return values as a SQL list of quoted strings."""
     return "[" + ", ".join(text(value) for value in values) + "]"
 
 
 def utc_time(raw: str) -> str:
-    """SQL: a text as UTC timestamp, null where it is none.
+    """Return SQL that reads a text as a UTC timestamp, or null if it is not one.
 
-    A bill's times begin with a date; DuckDB also reads `epoch`, `infinity` and `(BC)`. It drops an
-    offset such as +09:00 when it casts text to TIMESTAMP, so texts with one (few) take the
-    slower way by way of TIMESTAMPTZ; connections are in UTC.
+    A bill's times begin with a date; DuckDB would also accept `epoch`, `infinity` and `(BC)`. It
+    ignores an offset such as +09:00 when it casts text to TIMESTAMP, so the few texts that have an
+    offset are cast to TIMESTAMPTZ first, which is slower; connections are in UTC.
     """
     offset = rf"regexp_matches({raw}, ':\d\d(\.\d+)?\s?[+-]\d\d(:?\d\d)?$')"
     zoned = f"try_cast({raw} as timestamptz) at time zone 'UTC'"
     plain = f"try_cast({raw} as timestamp)"
     is_date = f"{raw} like '____-__-__%' and {raw} not like '%(%'"
-    utc = f"{raw} like '%Z'"  # AWS's own form, and cheaper to ask than the pattern
+    utc = f"{raw} like '%Z'"  # the form that AWS writes; cheaper to test than the pattern
     return (
         f"case when {is_date} then"
         f" case when {utc} then {plain} when {offset} then {zoned} else {plain} end end"
@@ -110,19 +141,19 @@ def utc_time(raw: str) -> str:
 
 
 def columns_of(connection: Connection, relation: str) -> dict[str, str]:
-    """Column names and DuckDB types of a relation, in order."""
+    """Return the column names and DuckDB types of a relation, in order."""
     rows = connection.execute(f"describe select * from {relation}").fetchall()
     return {row[0]: row[1] for row in rows}
 
 
 def parquet_columns(path: Path) -> dict[str, str]:
-    """Column names and DuckDB types of one Parquet file, in order."""
-    with duckdb.connect(":memory:") as connection:
+    """Return the column names and DuckDB types of one Parquet file, in order."""
+    with open_in_memory({}) as connection:
         return columns_of(connection, f"read_parquet({text(str(path))}, hive_partitioning = false)")
 
 
 def empty_columns(connection: Connection, path: Path) -> frozenset[str]:
-    """Flat columns of a Parquet file in which every value is null, by its footer alone."""
+    """Return the flat columns of a Parquet file that hold only nulls, according to its footer."""
     rows = connection.execute(
         f"select path_in_schema from parquet_metadata({text(str(path))})"
         " group by all having sum(num_values) = sum(stats_null_count) and count(*) ="

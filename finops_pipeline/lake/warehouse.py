@@ -1,11 +1,11 @@
-"""A tenant's DuckDB file: how it is built beside and swapped in, and how it is opened to read.
+"""A tenant's DuckDB file: how the next version is built and staged, and how it is opened to read.
 
-Put here: copying, attaching, views over the folders, read-only connections. Keep out: which
-marts there are and what they say (marts).
+Put here: copying, attaching, views over the folders, read-only connections for the pipeline. Keep
+out: which marts there are and what they hold (marts); SQL from outside (serve/sandbox.py).
 
-The file holds aggregated tables (they work wherever it is copied) and views whose globs are
-relative to the tenant's folder (so the folder can be moved whole). It is never changed in
-place: a writer would lock readers out, and a reader would see half.
+The file holds aggregated tables, which work wherever the file is copied, and views whose globs are
+relative to the tenant's folder, so that the whole folder can be moved. The file is never changed in
+place: a writer would lock readers out, and a reader would see a half-finished state.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
-
 from finops_pipeline.contracts.column import Column, Table
 from finops_pipeline.errors import Unknown
 from finops_pipeline.lake.duck import (
@@ -25,6 +23,7 @@ from finops_pipeline.lake.duck import (
     Limits,
     columns_of,
     ident,
+    open_in_memory,
     scratch_connection,
     text,
 )
@@ -39,19 +38,21 @@ WAREHOUSE = "warehouse"
 
 
 def _hive(path: str) -> str:
-    """How the partition keys in a path are read: as text, 2026-10 is no date."""
+    """Return read_parquet options for the partition keys of a path: text, as 2026-10 is no date."""
     key = "project" if "project=" in path else "source"
     return f"hive_partitioning = true, hive_types = {{'{key}': varchar, 'billing_period': varchar}}"
 
 
 @contextmanager
 def building(publication: Publication, limits: Limits, fresh: bool) -> Iterator[Connection]:
-    """A connection with the next version of the tenant's file attached as `warehouse`.
+    """Open a connection with the next version of the tenant's file attached as `warehouse`.
 
-    Left without an error, the file is complete and staged on the publication.
+    If the block ends without an error, the file is complete and staged on the publication.
 
     Args:
-        fresh: begin with an empty file instead of a copy of the current one.
+        publication: the publication that will carry the file.
+        limits: memory and threads.
+        fresh: start with an empty file instead of a copy of the current one.
     """
     folder = publication.folder
     target = publication.scratch("next.duckdb")
@@ -72,13 +73,16 @@ def building(publication: Publication, limits: Limits, fresh: bool) -> Iterator[
 def shaped(
     connection: Connection, publication: Publication, table: Table, final: Path
 ) -> Iterator[None]:
-    """Let a view bind against an empty file in the contract's shape.
+    """Provide an empty file with the contract's columns while a view is created.
 
-    A view needs a file to learn its columns from, and the first ones of a table only come into
-    place with the very publication that carries the view.
+    A view takes its columns from a file, and the first files of a table only move into place with
+    the publication that also carries the view.
 
     Args:
-        final: any partition file of the table.
+        connection: the connection that creates the view.
+        publication: the publication that carries the view.
+        table: the contract of the table.
+        final: the final path of any partition file of the table.
     """
     shape = publication.scratch("shape")
     path = shape / publication.folder.relative(final)
@@ -95,28 +99,28 @@ def shaped(
 
 
 def files_relation(paths: list[Path], columns: Sequence[Column]) -> str:
-    """SQL over exactly these partition files, with their partition keys among `columns`."""
-    listed = ", ".join(text(str(path)) for path in paths)
-    return _relation(f"[{listed}]", listed, columns)
+    """Return SQL over exactly these partition files; `columns` include their partition keys."""
+    path_list = ", ".join(text(str(path)) for path in paths)
+    return _relation(f"[{path_list}]", path_list, columns)
 
 
 def glob_relation(glob: str, columns: list[str]) -> str:
-    """SQL over a glob relative to the tenant's folder.
+    """Return SQL over a glob relative to the tenant's folder.
 
-    Columns are named one by one: opened from elsewhere, paths contain `tenant=…`, which would
-    otherwise appear as one more column.
+    Columns are named one by one: an absolute path contains `tenant=…`, which would otherwise
+    appear as an additional column.
     """
     names = ", ".join(ident(column) for column in columns)
     return f"select {names} from read_parquet({text(glob)}, {_hive(glob)}, union_by_name = true)"
 
 
 def table_relation(glob: str, columns: Sequence[Column]) -> str:
-    """SQL over the files of a table of ours, by a glob relative to the tenant's folder."""
+    """Return SQL over the files of a contract's table, by a glob relative to the folder."""
     return _relation(text(glob), glob, columns)
 
 
 def _relation(files: str, paths: str, columns: Sequence[Column]) -> str:
-    """SQL over files, of which some may be of an earlier version and lack the newest columns."""
+    """Return SQL over files, some of which may be older and lack the newest columns."""
     names = ", ".join(ident(column.name) for column in columns)
     nulls = ", ".join(f"null::{column.type} as {ident(column.name)}" for column in columns)
     read = f"from read_parquet({files}, {_hive(paths)}, union_by_name = true)"
@@ -124,18 +128,15 @@ def _relation(files: str, paths: str, columns: Sequence[Column]) -> str:
 
 
 def glob_columns(connection: Connection, folder: TenantFolder, glob: str) -> list[str]:
-    """Columns that the files of a glob have together, in order; none when there is no file."""
+    """Return the columns that any file of a glob has, in order; empty if there is no file."""
     if not any(folder.root.glob(glob)):
         return []
     relation = f"read_parquet({text(glob)}, {_hive(glob)}, union_by_name = true)"
     return [name for name in columns_of(connection, relation) if name != "tenant"]
 
 
-@contextmanager
-def reading(folder: TenantFolder) -> Iterator[Connection]:
-    """The tenant's file, read-only, its views working wherever this process stands.
-
-    For the pipeline's own queries; somebody else's SQL goes through jail.py.
+def require_warehouse(folder: TenantFolder) -> None:
+    """Finish an interrupted publication, and check that the tenant's file exists.
 
     Raises:
         Unknown: nothing has been built for this tenant yet.
@@ -146,22 +147,20 @@ def reading(folder: TenantFolder) -> Iterator[Connection]:
             f"tenant {folder.tenant} has no warehouse yet",
             cure=f"Build it with finops ingest {folder.tenant}",
         )
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "allow_community_extensions": "false",
-            "allow_persistent_secrets": "false",
-            "python_enable_replacements": "false",
-            "temp_directory": "",
-        },
-    )
-    try:
-        connection.execute("set TimeZone = 'UTC'")
+
+
+@contextmanager
+def reading(folder: TenantFolder) -> Iterator[Connection]:
+    """Open the tenant's file read-only; its views work whatever the process's current folder is.
+
+    For the pipeline's own queries; SQL from outside goes through serve/sandbox.py.
+
+    Raises:
+        Unknown: nothing has been built for this tenant yet.
+    """
+    require_warehouse(folder)
+    with open_in_memory({"async_threads": 1}) as connection:
         connection.execute(f"set file_search_path = {text(str(folder.root))}")
         connection.execute(f"attach {text(str(folder.warehouse))} as w (read_only)")
         connection.execute("use w")
         yield connection
-    finally:
-        connection.close()

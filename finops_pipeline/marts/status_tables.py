@@ -94,7 +94,9 @@ def fill_partition_tables(connection: Connection, publication: Publication) -> N
 
 
 def _history_rows(publication: Publication) -> Iterator[tuple[object, ...]]:
-    deliveries = {delivery.delivery_id: delivery for delivery in publication.ledger.delivery_summaries()}
+    deliveries = {
+        delivery.delivery_id: delivery for delivery in publication.ledger.delivery_summaries()
+    }
     for total in publication.delivery_totals():
         delivery = deliveries.get(total.delivery_id)
         if delivery is not None:

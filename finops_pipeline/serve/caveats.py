@@ -1,7 +1,7 @@
 """The line below an answer that names months whose numbers are not reconciled.
 
-Put here: which months an answer is about, and the line that names them. Keep out: answers
-themselves (cli/query.py), the states (reconciliation/statuses.py).
+Put here: which months an answer is about, and the line that names them. Keep out: the answers
+themselves (queries.py), the states (reconciliation/statuses.py).
 """
 
 from __future__ import annotations
@@ -18,87 +18,89 @@ from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, DELIVERY_HISTO
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.reconciliation.states import ReconciliationState
 
-SHOWN = 5
-"""Months that the line names."""
+NAMED_MONTHS = 5
+"""How many months the line names; it counts the rest."""
 
 _PERIOD = "billing_period"
-_SETTLED = {ReconciliationState.RECONCILED, ReconciliationState.LANDED}
+_SETTLED_STATES = {ReconciliationState.RECONCILED, ReconciliationState.LANDED}
 
 
 class Caveat:
-    """Watches an answer go by, and says afterwards what is to be known of its months.
+    """Collects the months of an answer while it is read, and states the caveat afterwards.
 
     Args:
-        sql: what was asked; an answer that shows no money needs no caveat.
-        span: months that were asked for, where the asker said so; else those that it shows count.
+        sql: the query; an answer that shows no money needs no caveat.
+        span: the months that were asked for; where that is all of them, the months that the answer
+            shows count instead.
     """
 
     def __init__(self, sql: str, span: Months) -> None:
-        self._wanted = _of_money(sql)
+        self._shows_money = _names_cost_tables(sql)
         self._span = span
-        self._months: set[str] | None = None
-        self._at: int | None = None
+        self._answer_months: set[str] | None = None
+        self._period_index: int | None = None
 
-    def columns(self, names: Sequence[str]) -> None:
-        """Take note of where the answer says its months."""
+    def note_columns(self, names: Sequence[str]) -> None:
+        """Note which column of the answer holds its months."""
         if _PERIOD in names:
-            self._at, self._months = list(names).index(_PERIOD), set()
+            self._period_index, self._answer_months = list(names).index(_PERIOD), set()
 
-    def watched(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
-        """The same rows, their months noted."""
+    def note_rows(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+        """Yield the same rows, noting their months."""
         for row in rows:
-            if self._at is not None and self._months is not None:
-                self._months.add(str(row[self._at]))
+            if self._period_index is not None and self._answer_months is not None:
+                self._answer_months.add(str(row[self._period_index]))
             yield row
 
-    def batch(self, batch: Any) -> None:
-        """Note the months of a part of an answer that goes by as an Arrow batch."""
+    def note_batch(self, batch: Any) -> None:
+        """Note the months of one Arrow batch of the answer."""
         if _PERIOD in batch.schema.names:
-            values = batch.column(_PERIOD).unique().to_pylist()
-            self._months = (self._months or set()) | {str(value) for value in values}
+            months = batch.column(_PERIOD).unique().to_pylist()
+            self._answer_months = (self._answer_months or set()) | {str(month) for month in months}
 
     def line(self, connection: Connection, tenant: str) -> str:
-        """One line for months that are not reconciled; empty when all are.
+        """Return one line for months that are not reconciled; empty when all are.
 
-        The states are those of the file that was asked, as of its last refresh.
+        The states are those of the queried file, as of its last refresh.
         """
-        if not self._wanted:
+        if not self._shows_money:
             return ""
         rows = connection.execute(
             "select billing_period, state, string_agg(distinct source, ', ' order by source)"
             " from data_status where state not in (?, ?) group by all order by all",
-            sorted(_SETTLED),
+            sorted(_SETTLED_STATES),
         ).fetchall()
-        # Months that were asked for count, also where the answer has nothing of them.
-        asked = self._span if self._span != Months() else self._months
-        asked = Months() if asked is None else asked
-        mine = [
+        # Months that were asked for count even where the answer has no row of them.
+        relevant = self._span if self._span != Months() else self._answer_months
+        relevant = Months() if relevant is None else relevant
+        unsettled = [
             (month, f"{month} {state} ({sources})")
             for month, state, sources in rows
-            if month in asked
+            if month in relevant
         ]
-        if mine:
-            more = f" and {len(mine) - SHOWN} more" if len(mine) > SHOWN else ""
-            words = ", ".join(said for _, said in mine[:SHOWN])
-            return f"not reconciled: {words}{more}; see finops status {tenant} {mine[0][0]}"
-        return ""
+        if not unsettled:
+            return ""
+        rest = len(unsettled) - NAMED_MONTHS
+        more = f" and {rest} more" if rest > 0 else ""
+        names = ", ".join(description for _, description in unsettled[:NAMED_MONTHS])
+        return f"not reconciled: {names}{more}; see finops status {tenant} {unsettled[0][0]}"
 
 
 def month_caveat(installation: Installation, tenant: str, source: str, month: str) -> str:
-    """The same line for an answer about one month of one source, by the states as they are now."""
+    """Return the same line for an answer about one month of one source, by its state now."""
     states = {
         status.state
         for status in installation.status(tenant)
         if (status.source, status.billing_period) == (source, month)
-    } - _SETTLED
-    if states:
-        words = f"{month} {' and '.join(sorted(states))} ({source})"
-        return f"not reconciled: {words}; see finops status {tenant} {month}"
-    return ""
+    } - _SETTLED_STATES
+    if not states:
+        return ""
+    description = f"{month} {' and '.join(sorted(states))} ({source})"
+    return f"not reconciled: {description}; see finops status {tenant} {month}"
 
 
-def _of_money(sql: str) -> bool:
-    """Whether a query names a table or view of costs."""
+def _names_cost_tables(sql: str) -> bool:
+    """Tell whether a query names a table or view of costs."""
     names = [COSTS.name, *MARTS, *(view.name for view in focus_views())]
     names += [COST_EXPLORER_DAILY.name, DELIVERY_HISTORY.name]
     return re.search(rf"\b({'|'.join(names)}|landing_\w+)\b", sql, re.IGNORECASE) is not None

@@ -1,114 +1,190 @@
-"""Someone else's SQL on one tenant's file: read-only, and nothing outside the tenant's folder.
+"""SQL from outside on one tenant's file: read-only, and nothing outside that tenant's folder.
 
-Put here: the locked connection and the guard in front of it. Keep out: the pipeline's own work
-(duck.py, warehouse.py) and how answers are shown.
+Put here: the locked connection and the guard in front of it. Keep out: the pipeline's own
+connections (lake/duck.py, lake/warehouse.py), streaming answers (queries.py).
 
-Two walls. The connection is read-only, sees only the tenant's folder, and cannot be unlocked.
-The guard refuses everything but a SELECT before it runs, since DuckDB 2.0 takes
-`with x as (copy … to 'file')` for a SELECT and would write into the allowed folder.
+Two barriers, each sufficient against reading other tenants' data:
+
+1. The connection is in memory, the tenant's file is attached read-only, and DuckDB may open files
+   in this tenant's partition folders only. Nothing relative is allowed, so neither the process's
+   current folder nor a file in it matters, and many sandboxes can be open in many threads.
+2. The guard refuses everything but a SELECT before it runs. DuckDB 2.0 takes
+   `with x as (copy … to 'file')` for a SELECT and would write into an allowed folder.
+
+The views of the file have globs relative to the tenant's folder. Where a statement names one, it is
+shadowed by a temporary view of the same name over the absolute glob.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
-from finops_pipeline.errors import QueryRefused, Unknown
-from finops_pipeline.lake.duck import Connection, Limits, texts
+from finops_pipeline.errors import QueryRefused
+from finops_pipeline.lake.duck import (
+    Connection,
+    DuckDBError,
+    Limits,
+    ident,
+    open_in_memory,
+    read_settings,
+    text,
+    texts,
+)
 from finops_pipeline.lake.layout import COSTS, EXPLORER, LANDING, QUARANTINE, TenantFolder
-from finops_pipeline.lake.publish import settle
+from finops_pipeline.lake.warehouse import require_warehouse
 
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "allow_community_extensions": "false",
-    "allow_unsigned_extensions": "false",
-    "allow_persistent_secrets": "false",
-    "python_enable_replacements": "false",
-    "secret_directory": "/nonexistent",
-    "temp_directory": "",
-}
-_HOW = "One SELECT over the tenant's tables and views; SHOW TABLES and DESCRIBE work too"
+_CURE = "Give one SELECT over the tenant's tables and views; SHOW TABLES and DESCRIBE work too"
+_READABLE_FOLDERS = (COSTS, LANDING, QUARANTINE, EXPLORER)
+
+
+class Sandbox:
+    """An open connection on one tenant's file, for one thread at a time."""
+
+    def __init__(self, connection: Connection, folder: TenantFolder) -> None:
+        self.connection = connection
+        self._folder = folder
+        self._shadowed: set[str] = set()
+        rows = connection.execute(
+            "select view_name, sql from duckdb_views() where database_name = ? and not internal",
+            [folder.tenant],
+        ).fetchall()
+        self._view_sql: Mapping[str, str] = {name.lower(): sql for name, sql in rows}
+
+    def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> Connection:
+        """Run one SELECT and return the connection, from which its rows can be fetched.
+
+        Args:
+            sql: the statement, from a source that is not trusted.
+            values: what its parameters (`$name`) are bound to.
+
+        Raises:
+            QueryRefused: the statement does more than read, or reads files.
+            DuckDBError: DuckDB cannot answer it.
+        """
+        query = self.prepare(sql)
+        return self.connection.execute(query, values or None)
+
+    def prepare(self, sql: str) -> str:
+        """Check a statement with the guard, and let the views that it names find their files.
+
+        Raises:
+            QueryRefused: the statement does more than read, or reads files.
+        """
+        statement = guard(self.connection, sql)
+        for reference in statement.relations:
+            if reference.schema and reference.name in self._view_sql:
+                raise QueryRefused(
+                    f"the view {reference.name} is named with its schema {reference.schema}",
+                    f"{reference.name} alone",
+                    _CURE,
+                )
+        self.shadow_views({reference.name for reference in statement.relations})
+        return statement.sql
+
+    def shadow_views(self, names: set[str] | None = None) -> None:
+        """Shadow exactly these views, so that lists of tables never show one twice; None: all."""
+        needed = self._view_sql.keys() if names is None else names & self._view_sql.keys()
+        for name in self._shadowed - needed:
+            self.connection.execute(f"drop view temp.main.{ident(name)}")
+        for name in sorted(needed - self._shadowed):
+            self.connection.execute(_absolute_view(self._view_sql[name], self._folder))
+        self._shadowed = set(needed)
+
+
+def _absolute_view(sql: str, folder: TenantFolder) -> str:
+    """Return the definition of a view of the file as that of a temporary one, its glob absolute."""
+    root = text(f"{folder.root}/")[:-1]
+    folders = "|".join(_READABLE_FOLDERS)
+    temporary = sql.replace("CREATE VIEW", "CREATE TEMPORARY VIEW", 1)
+    return re.sub(
+        rf"read_parquet\('((?:{folders})/)",
+        lambda found: f"read_parquet({root}{found[1]}",
+        temporary,
+    )
 
 
 @contextmanager
-def jailed(folder: TenantFolder, limits: Limits) -> Iterator[Connection]:
-    """A connection to the tenant's file that reads this tenant's folder and nothing else.
+def open_sandbox(folder: TenantFolder, limits: Limits) -> Iterator[Sandbox]:
+    """Open a tenant's file for SQL from outside; close it at the end.
 
-    The process stands in the tenant's folder meanwhile: with external access off, DuckDB
-    resolves the views' relative globs from there only.
+    Opening takes some 15 ms of CPU: a server keeps a sandbox per tenant and thread.
 
     Raises:
         Unknown: nothing has been built for this tenant yet.
     """
-    settle(folder)
-    if not folder.warehouse.exists():
-        raise Unknown(
-            f"tenant {folder.tenant} has no warehouse yet",
-            cure=f"Build it with finops ingest {folder.tenant}",
-        )
-    before = Path.cwd()
-    os.chdir(folder.root)
-    try:
-        config = {**_CONFIG, "memory_limit": limits.memory_limit}
-        connection = duckdb.connect(folder.warehouse.name, read_only=True, config=config)
-        try:
-            connection.execute("set TimeZone = 'UTC'")
-            # In this order: the folders can only be named before the door is shut.
-            served = (COSTS, LANDING, QUARANTINE, EXPLORER)
-            tables = [f"{folder.root}/{name}/" for name in served]
-            connection.execute(f"set allowed_directories = {texts(tables)}")
-            connection.execute("set enable_external_access = false")
-            connection.execute("set lock_configuration = true")
-            yield connection
-        finally:
-            connection.close()
-    finally:
-        os.chdir(before)
+    require_warehouse(folder)
+    with open_in_memory(read_settings(limits)) as connection:
+        name = ident(folder.tenant)
+        connection.execute(f"attach {text(str(folder.warehouse))} as {name} (read_only)")
+        connection.execute(f"use {name}")
+        # The order matters: without external access, DuckDB takes no further folders.
+        readable = [f"{folder.root}/{name}/" for name in _READABLE_FOLDERS]
+        connection.execute(f"set global allowed_directories = {texts(readable)}")
+        connection.execute("set global enable_external_access = false")
+        sandbox = Sandbox(connection, folder)
+        connection.execute("set global lock_configuration = true")
+        yield sandbox
 
 
-def guard(connection: Connection, sql: str) -> str:
-    """Return the one statement of `sql` when it only reads.
+@dataclass(frozen=True)
+class Reference:
+    """A relation that a statement names, in lower case; `schema` is empty when not given."""
+
+    schema: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement that only reads, and the relations that it names."""
+
+    sql: str
+    relations: frozenset[Reference]
+
+
+def guard(connection: Connection, sql: str) -> Statement:
+    """Check that `sql` is one statement that only reads.
 
     Raises:
-        QueryRefused: not SQL, several statements, or anything but reading.
+        QueryRefused: it is not SQL, several statements, or does anything but read.
     """
+    statement = _single_statement(connection, sql)
+    nodes = list(_nodes(_syntax_tree(connection, statement)))
+    for node in nodes:
+        _check_node(node)
+    references = (node for node in nodes if node.get("table_name"))
+    return Statement(
+        statement,
+        frozenset(
+            Reference(str(node.get("schema_name", "")).lower(), str(node["table_name"]).lower())
+            for node in references
+        ),
+    )
+
+
+def _single_statement(connection: Connection, sql: str) -> str:
     try:
         statements = connection.extract_statements(sql)
-    except duckdb.Error as error:
-        raise QueryRefused(_first_line(error), cure=_HOW) from error
+    except DuckDBError as error:
+        raise QueryRefused(str(error).splitlines()[0], cure=_CURE) from error
     if len(statements) != 1:
-        raise QueryRefused(f"{len(statements)} statements were given", "one", _HOW)
-    query = statements[0].query.strip().rstrip(";")
-    rows = connection.execute("select json_serialize_sql(?::varchar)", [query]).fetchall()
+        raise QueryRefused(f"{len(statements)} statements were given", "one", _CURE)
+    return str(statements[0].query).strip().rstrip(";")
+
+
+def _syntax_tree(connection: Connection, statement: str) -> Any:
+    rows = connection.execute("select json_serialize_sql(?::varchar)", [statement]).fetchall()
     tree = json.loads(rows[0][0])
-    if tree.get("error"):
-        if query.lower().startswith("explain") or "pivot" in query.lower():
-            raise QueryRefused("this statement cannot be checked", "a plain SELECT", _HOW)
-        raise QueryRefused(str(tree.get("error_message", "not a query")), "a SELECT", _HOW)
-    for node in _nodes(tree):
-        kind = str(node.get("type", ""))
-        if kind.endswith("_NODE") and kind not in _READING_NODES:
-            raise QueryRefused(f"{kind} does more than read", "a SELECT", _HOW)
-        if kind == "TABLE_FUNCTION":
-            name = str((node.get("function") or {}).get("function_name", "")).lower()
-            if name not in _TABLE_FUNCTIONS:
-                raise QueryRefused(
-                    f"{name}() is not among the functions a query may read from",
-                    "the tenant's tables and views",
-                    _HOW,
-                )
-        if kind == "BASE_TABLE" and any(sign in node.get("table_name", "") for sign in "/\\*"):
-            raise QueryRefused(
-                f"{node['table_name']!r} is a file", "the tenant's tables and views", _HOW
-            )
-    return query
+    if not tree.get("error"):
+        return tree
+    if statement.lower().startswith("explain") or "pivot" in statement.lower():
+        raise QueryRefused("this statement cannot be checked", "a plain SELECT", _CURE)
+    raise QueryRefused(str(tree.get("error_message", "not a query")), "a SELECT", _CURE)
 
 
 _READING_NODES = {
@@ -120,16 +196,32 @@ _READING_NODES = {
 _TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "json_each", "json_tree"}
 
 
+def _check_node(node: Mapping[str, Any]) -> None:
+    """Refuse a node of a syntax tree that writes, reads a file or calls another function."""
+    kind = str(node.get("type", ""))
+    if kind.endswith("_NODE") and kind not in _READING_NODES:
+        raise QueryRefused(f"{kind} does more than read", "a SELECT", _CURE)
+    if kind == "TABLE_FUNCTION":
+        name = str((node.get("function") or {}).get("function_name", "")).lower()
+        if name not in _TABLE_FUNCTIONS:
+            raise QueryRefused(
+                f"{name}() is not among the functions that a query may read from",
+                "the tenant's tables and views",
+                _CURE,
+            )
+    if kind == "BASE_TABLE" and any(mark in node.get("table_name", "") for mark in "/\\*"):
+        raise QueryRefused(
+            f"{node['table_name']!r} is a file", "the tenant's tables and views", _CURE
+        )
+
+
 def _nodes(tree: object) -> Iterator[dict[str, Any]]:
-    waiting = [tree]
-    while waiting:
-        item = waiting.pop()
+    """Yield every object of a JSON document."""
+    pending = [tree]
+    while pending:
+        item = pending.pop()
         if isinstance(item, dict):
             yield item
-            waiting.extend(item.values())
+            pending.extend(item.values())
         elif isinstance(item, list):
-            waiting.extend(item)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+            pending.extend(item)

@@ -25,7 +25,7 @@ from botocore.retries.standard import ExponentialBackoff
 
 from finops_pipeline import clock
 from finops_pipeline.cli.app import main
-from finops_pipeline.serve.sandbox import guard, jailed
+from finops_pipeline.serve.sandbox import open_sandbox
 from finops_pipeline.sources import aws, s3_bucket
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import row, write_csv
@@ -129,12 +129,12 @@ class Estate:
         """
         found: dict[str, Bill] = {}
         for tenant in self.tenants:
-            with jailed(
+            with open_sandbox(
                 self.made.installation.folder(tenant), self.made.installation.limits
-            ) as connection:
+            ) as sandbox:
 
                 def ask(sql: str) -> list[tuple[str, Decimal, int]]:
-                    return connection.execute(guard(connection, sql)).fetchall()
+                    return sandbox.execute(sql).fetchall()
 
                 costs = ask("select x_Source, sum(BilledCost), count(*) from costs group by 1")
                 bill = ask("select source, sum(billed_cost), count(*) from monthly_bill group by 1")

@@ -71,7 +71,13 @@ def _started() -> subprocess.Popen[str]:
 
 def _serve() -> None:
     """Fork for each line of stdin; answer with the exit code. Ends when stdin does."""
-    from finops_pipeline.cli.app import main  # noqa: PLC0415  (only the forking process pays)
+    # Only the forking process pays for these imports; it has every command ready.
+    from finops_pipeline.cli import failures  # noqa: F401, PLC0415
+    from finops_pipeline.cli.app import main  # noqa: PLC0415
+    from finops_pipeline.cli.command_table import COMMANDS, LIST_QUERIES  # noqa: PLC0415
+
+    for entry in (LIST_QUERIES, *(e for commands in COMMANDS.values() for e in commands.values())):
+        entry.load_function()
 
     for line in sys.stdin:
         asked = json.loads(line)

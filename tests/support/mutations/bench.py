@@ -18,7 +18,7 @@ from typing import Any
 from finops_pipeline.application.ingest import ingest
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.progress import Months
-from finops_pipeline.serve.sandbox import jailed
+from finops_pipeline.serve.sandbox import open_sandbox
 from finops_pipeline.settings import Settings
 from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.support.mutations.bill import BEFORE, FORMS, MONTH, Delivery, Form, Row, good_rows
@@ -153,11 +153,12 @@ class Bench:
     def _look(self, month: str) -> dict[str, Seen]:
         """What `finops query` would say of a month of acme's sources."""
         found = {source: Seen() for source in SOURCES}
-        with jailed(self._installation.folder("acme"), self._installation.limits) as connection:
+        folder, limits = self._installation.folder("acme"), self._installation.limits
+        with open_sandbox(folder, limits) as sandbox:
 
             def ask(sql: str) -> list[tuple[Any, ...]]:
                 where = f"where billing_period = '{month}'"
-                return connection.execute(sql.format(where=where)).fetchall()
+                return sandbox.execute(sql.format(where=where)).fetchall()
 
             for source, *charge in ask(
                 "select x_Source, BilledCost, BillingCurrency, ChargePeriodStart::varchar,"

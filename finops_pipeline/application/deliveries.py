@@ -1,0 +1,101 @@
+"""The deliveries of one source's month: their history, and the difference between two of them.
+
+Put here: finding the deliveries that were asked for. Keep out: comparing them
+(reconciliation/delivery_history.py), months that are missing (gaps.py), how they look (cli).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from finops_pipeline.application.gaps import Gap, list_gaps
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.lake.publish import settle
+from finops_pipeline.ledger.ledger import DeliveryRecord, Ledger
+from finops_pipeline.reconciliation.delivery_history import (
+    DeliveryComparison,
+    DeliveryVersion,
+    choose_delivery,
+    compare_deliveries,
+    list_deliveries,
+    list_versions,
+)
+from finops_pipeline.tenants.months import check_month
+
+
+@dataclass(frozen=True)
+class SourceMonth:
+    """One billing period of one source of a tenant."""
+
+    tenant: str
+    source: str
+    month: str
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.source} {self.month}"
+
+
+@dataclass(frozen=True)
+class DeliveryHistory:
+    """Every delivery of a month, oldest first, and a summary row per delivery and currency."""
+
+    deliveries: Sequence[DeliveryRecord]
+    summaries: Sequence[DeliveryVersion]
+
+
+def read_delivery_history(installation: Installation, source_month: SourceMonth) -> DeliveryHistory:
+    """Read every delivery of a source's month.
+
+    Raises:
+        Unknown: there is no such tenant or source, or none has landed.
+        RegistryError: the month is not one (YYYY-MM).
+    """
+    month = check_month(source_month.month)
+    tenant = installation.registry.tenant(source_month.tenant)
+    source = tenant.source(source_month.source)
+    folder = installation.folder(tenant.name)
+    settle(folder)
+    records = list_deliveries(Ledger(folder.ledger), tenant.name, source.name, month)
+    return DeliveryHistory(records, list_versions(records))
+
+
+def compare_versions(
+    history: DeliveryHistory, before: str | None = None, after: str | None = None
+) -> DeliveryComparison | None:
+    """Compare two deliveries of a month; None if there is no earlier one to compare with.
+
+    Args:
+        history: the deliveries.
+        before: id of the older one; None: the one that landed before the newer one.
+        after: id of the newer one; None: the published one.
+
+    Raises:
+        Unknown: an id names no delivery of the month, or several.
+    """
+    records = list(history.deliveries)
+    newer = choose_delivery(records, after) if after is not None else records[-1]
+    if before is not None:
+        return compare_deliveries(choose_delivery(records, before), newer)
+    position = records.index(newer)
+    return compare_deliveries(records[position - 1], newer) if position else None
+
+
+@dataclass(frozen=True)
+class GapReport:
+    """Missing months of the tenants that were looked at."""
+
+    tenants: Sequence[str]
+    gaps: Sequence[Gap]
+
+
+def report_gaps(installation: Installation, tenant: str | None) -> GapReport:
+    """List the missing months of one tenant, or of every tenant if none is named.
+
+    Raises:
+        Unknown: there is no such tenant.
+    """
+    registry = installation.registry
+    tenants = registry.tenants() if tenant is None else [registry.tenant(tenant)]
+    missing = [gap for declared in tenants for gap in list_gaps(installation, declared)]
+    return GapReport([declared.name for declared in tenants], missing)

@@ -1,0 +1,95 @@
+"""Invoice totals that an operator enters, withdraws and lists.
+
+Put here: one function per use. Keep out: which entries are valid and how they are compared
+(reconciliation/invoice_comparison.py), storing them (ledger/invoice_entries.py), commands (cli).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from finops_pipeline.application.ingest import enter_invoice
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.progress import Step
+from finops_pipeline.errors import RegistryError
+from finops_pipeline.ledger.invoice_entries import Invoice, read_invoice_entries, read_invoices
+from finops_pipeline.ledger.ledger import Ledger
+from finops_pipeline.reconciliation.comparisons import Comparison, CounterpartKind
+from finops_pipeline.reconciliation.invoice_comparison import (
+    WHOLE_BILL,
+    EnteredInvoice,
+    read_invoice_entry,
+)
+
+
+@dataclass(frozen=True)
+class InvoiceTotal:
+    """The total of an invoice as typed; `amount` None withdraws it. `month` is YYYY-MM."""
+
+    tenant: str
+    source: str
+    month: str
+    amount: str | None
+    currency: str = "USD"
+    invoice_id: str = WHOLE_BILL
+
+
+@dataclass(frozen=True)
+class InvoiceEffect:
+    """What entering an invoice total did.
+
+    `replaced` is the entry that stood before; `comparisons` are those of the charges with it;
+    `failure` is why the tenant's file could not be refreshed, else empty.
+    """
+
+    entry: Invoice
+    replaced: Invoice | None
+    comparisons: Sequence[Comparison]
+    failure: str
+
+
+def enter_invoice_total(installation: Installation, total: InvoiceTotal) -> InvoiceEffect:
+    """Record or withdraw an invoice total, and compare the charges with it at once.
+
+    Raises:
+        Unknown: there is no such tenant or source.
+        RegistryError: the entry is not valid, or there is none to withdraw.
+        TenantBusy: another process is writing this tenant.
+    """
+    tenant = installation.registry.tenant(total.tenant)
+    entered = EnteredInvoice(
+        total.source, total.month, total.amount, total.currency, total.invoice_id
+    )
+    entry = read_invoice_entry(tenant, entered)
+    ledger = Ledger(installation.folder(tenant.name).ledger)
+    replaced = {invoice.key: invoice for invoice in read_invoices(ledger)}.get(entry.key)
+    if total.amount is None and replaced is None:
+        raise RegistryError(
+            f"no invoice of {tenant.name}/{total.source} {total.month} is entered with this id and"
+            " currency",
+            cure=f"List the entries: finops invoice list {tenant.name}",
+        )
+    steps: list[Step] = []
+    enter_invoice(installation, tenant, entry, steps.append)
+    key = (total.source, total.month, total.currency, total.invoice_id or None)
+    comparisons = [
+        item
+        for item in installation.reconciled(tenant.name).comparisons
+        if item.against == CounterpartKind.INVOICE
+        and key == (item.source, item.billing_period, item.billing_currency, item.counterpart)
+    ]
+    failures = [step.reason for step in steps if step.has_failed]
+    return InvoiceEffect(entry, replaced, comparisons, failures[-1] if failures else "")
+
+
+def list_invoices(
+    installation: Installation, tenant: str, with_replaced: bool
+) -> Sequence[Invoice]:
+    """List a tenant's invoice totals; with those that were replaced or withdrawn if asked.
+
+    Raises:
+        Unknown: there is no such tenant.
+    """
+    ledger = Ledger(installation.folder(installation.registry.tenant(tenant).name).ledger)
+    return read_invoice_entries(ledger) if with_replaced else read_invoices(ledger)

@@ -1,0 +1,94 @@
+"""The state of months: all of a tenant, or one month with all evidence for and against it.
+
+Put here: gathering states, comparisons, checks and changed files of a month. Keep out: the states
+(reconciliation/statuses.py), the verdict (reconciliation/verdict.py), how they look
+(cli/status.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.errors import RegistryError
+from finops_pipeline.lake.changed_files import changed_files
+from finops_pipeline.marts.evidence import Evidence, read_evidence
+from finops_pipeline.reconciliation.comparisons import Comparison
+from finops_pipeline.reconciliation.states import ReconciliationState, Status
+from finops_pipeline.reconciliation.verdict import Doubts, MonthOutcome, Verdict, reach_verdict
+from finops_pipeline.tenants.months import check_month, shift
+
+
+@dataclass(frozen=True)
+class MonthStatus:
+    """One month of one tenant: states of its sources, what they rest on, and the verdict."""
+
+    tenant: str
+    month: str
+    statuses: Sequence[Status]
+    comparisons: Sequence[Comparison]
+    evidence: Evidence
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class TenantStatus:
+    """The state of every source and month of one tenant."""
+
+    tenant: str
+    statuses: Sequence[Status]
+
+
+def read_tenant_statuses(installation: Installation, tenant: str | None) -> list[TenantStatus]:
+    """Read the states of one tenant's months; of every tenant's if none is named.
+
+    Raises:
+        Unknown: there is no such tenant.
+    """
+    registry = installation.registry
+    names = registry.names() if tenant is None else [registry.tenant(tenant).name]
+    return [TenantStatus(name, installation.status(name)) for name in names]
+
+
+def read_month_status(installation: Installation, tenant: str, month: str) -> MonthStatus:
+    """Read the state of one month and all that speaks for and against it.
+
+    Raises:
+        RegistryError: nothing of the month has landed, or it is not a month (YYYY-MM).
+        Unknown: there is no such tenant.
+    """
+    name, month = installation.registry.tenant(tenant).name, check_month(month)
+    reconciled = installation.reconciled(name)
+    statuses = [status for status in reconciled.statuses if status.billing_period == month]
+    comparisons = [item for item in reconciled.comparisons if item.billing_period == month]
+    if not statuses:
+        raise RegistryError(
+            f"nothing of {month} has landed for tenant {name}",
+            "a month that finops status lists",
+            f"See what is missing: finops gaps {name}",
+        )
+    proofs = read_evidence(installation.folder(name), month)
+    doubts = Doubts(
+        failed_checks=tuple(check.name for check in proofs.failed if check.is_doubt),
+        harmless_checks=tuple(check.name for check in proofs.failed if not check.is_doubt),
+        are_checked=proofs.are_all,
+        broken_rules=tuple(
+            rule.name for rule in proofs.conformance or () if not rule.is_export_gap
+        ),
+        changed_files=tuple(changed_files(installation.folder(name), month)),
+        refused_sources=tuple(source for source, period in reconciled.refused if period == month),
+        absent_sources=tuple(_absent_sources(reconciled.statuses, month)),
+    )
+    conclusion = reach_verdict(MonthOutcome(name, month, statuses, comparisons), doubts)
+    return MonthStatus(name, month, statuses, comparisons, proofs, conclusion)
+
+
+def _absent_sources(statuses: Sequence[Status], month: str) -> list[str]:
+    """List sources of bills that have the month before and nothing of this month."""
+    without_charges = (ReconciliationState.LANDED, ReconciliationState.REFUSED)
+    bills = [status for status in statuses if status.state not in without_charges]
+    previous = {bill.source for bill in bills if bill.billing_period == shift(month, -1)}
+    return sorted(
+        previous - {status.source for status in statuses if status.billing_period == month}
+    )

@@ -1,0 +1,68 @@
+"""Checks and FOCUS rules, run again over what a tenant has published.
+
+Put here: which files they run over. Keep out: the checks (marts), the rules (focus/conformance.py,
+contracts), how findings look (cli).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.errors import Unknown
+from finops_pipeline.focus.conformance import Violation, find_published_violations
+from finops_pipeline.marts.results import CheckResult, check_published
+from finops_pipeline.tenants.months import check_month
+
+
+@dataclass(frozen=True)
+class Conformance:
+    """Number of cost files that were tested, and the rules that they break."""
+
+    files: int
+    findings: Sequence[Violation]
+
+
+def check_charges(installation: Installation, tenant: str, month: str | None) -> list[CheckResult]:
+    """Run every check over the published files of a tenant as they are on disk now.
+
+    Args:
+        installation: whose folders.
+        tenant: name of the tenant.
+        month: only this billing period (YYYY-MM); None: all.
+
+    Raises:
+        Unknown: there is no such tenant, or nothing has been built for it.
+    """
+    folder = installation.folder(installation.registry.tenant(tenant).name)
+    return check_published(folder, installation.limits, check_month(month) if month else None)
+
+
+def validate_charges(
+    installation: Installation, tenant: str, month: str | None, project: str | None
+) -> Conformance:
+    """Test every published charge of a tenant against every FOCUS rule.
+
+    Args:
+        installation: whose folders.
+        tenant: name of the tenant.
+        month: only this billing period (YYYY-MM); None: all.
+        project: only this project; None: all.
+
+    Raises:
+        Unknown: there is no such tenant or project, or no such charges are published.
+    """
+    declared = installation.registry.tenant(tenant)
+    name = declared.project(project).name if project else None
+    period = check_month(month) if month else None
+    folder = installation.folder(declared.name)
+    files, findings = find_published_violations(folder, installation.limits, period, name)
+    if not files:
+        scope = " ".join(filter(None, [name and f"project {name}", period]))
+        raise Unknown(
+            f"no charges of tenant {declared.name} are published{f' of {scope}' if scope else ''}",
+            "a project and month that have charges",
+            f"See what is published: finops status {declared.name}",
+        )
+    return Conformance(files, findings)

@@ -1,0 +1,173 @@
+"""The commands of `finops`: name, where each is implemented, and one line of help.
+
+Put here: the table, and loading the one command that was called. Keep out: the commands themselves.
+
+This is the only place that imports modules while the program runs, so that `finops version` does
+not pay for DuckDB, SQLAlchemy or boto3. tests/test_startup.py keeps it the only one, and keeps each
+help text equal to the first line of the command's docstring.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+_CLI = "finops_pipeline.cli"
+
+
+@dataclass(frozen=True)
+class CommandEntry:
+    """One command: its function as `module:name` below finops_pipeline.cli, and its help."""
+
+    target: str
+    help: str
+    context_settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def load_function(self) -> Callable[..., Any]:
+        """Import the module of the command and return its function."""
+        module, _, name = self.target.partition(":")
+        function: Callable[..., Any] = getattr(importlib.import_module(f"{_CLI}.{module}"), name)
+        return function
+
+
+ROOT = "finops"
+COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
+    ROOT: {
+        "apply": CommandEntry(
+            "declarations:apply_file",
+            "Declare tenants, sources and projects from a file; print the changes, delete nothing.",
+        ),
+        "ingest": CommandEntry(
+            "run:ingest_command",
+            "Ingest what AWS has delivered, and bring charges and tables up to date.",
+        ),
+        "ingest-file": CommandEntry(
+            "run:ingest_file_command",
+            "Ingest files without a manifest; together they are the complete bill of their months.",
+        ),
+        "status": CommandEntry(
+            "status:status_command",
+            "Show whether each month reconciles; for one month, whether to trust it and why.",
+        ),
+        "query": CommandEntry(
+            "query:query_command",
+            "Run one SELECT on the tenant's file, which sees this tenant and nothing else.",
+        ),
+        "open": CommandEntry(
+            "query:open_command",
+            "Print the command that opens the tenant's file, with its views, in the DuckDB shell.",
+        ),
+        "history": CommandEntry(
+            "deliveries:history_command",
+            "List every delivery of a month: when it landed and what it billed.",
+        ),
+        "diff": CommandEntry(
+            "deliveries:diff_command",
+            "Show what a restatement changed, by line item type, service and account.",
+        ),
+        "gaps": CommandEntry(
+            "deliveries:gaps_command",
+            "List the months that are missing, why, and what to do about it.",
+        ),
+        "check": CommandEntry(
+            "checks:check_command",
+            "Run every check again over the published files as they are on disk now.",
+        ),
+        "validate": CommandEntry(
+            "validate:validate_command",
+            "Test every published charge against every FOCUS rule, as the files are on disk now.",
+        ),
+        "demo": CommandEntry(
+            "demo_process:demo_command",
+            "Make two organisations' bills, run the pipeline through Dagster, show the result.",
+        ),
+        "version": CommandEntry("version:version_command", "Print the version."),
+    },
+    "tenant": {
+        "add": CommandEntry("declarations:tenant_add", "Declare a tenant."),
+        "list": CommandEntry("declarations:tenant_list", "List tenants."),
+    },
+    "source": {
+        "add": CommandEntry(
+            "declarations:source_add",
+            "Declare a tenant's billing export, or change it; options not given stay unchanged.",
+        ),
+        "list": CommandEntry("declarations:source_list", "List sources."),
+        "policy": CommandEntry(
+            "source_access:policy_command",
+            "Print what the customer grants, as JSON: trust policy and least permissions.",
+        ),
+        "check": CommandEntry(
+            "source_access:check_command",
+            "Test a source's access step by step; exit code 1 if a step that it needs fails.",
+        ),
+    },
+    "project": {
+        "add": CommandEntry(
+            "declarations:project_add",
+            "Declare a project, or give it more accounts; options not given stay unchanged.",
+        ),
+        "release": CommandEntry(
+            "declarations:project_release",
+            "Remove a project's claim of an account, as if it had never been made.",
+        ),
+        "list": CommandEntry(
+            "declarations:project_list", "List projects with the accounts they claim."
+        ),
+    },
+    "invoice": {
+        "set": CommandEntry(
+            "invoice:set_command",
+            "Enter the total of a month's invoice; the charges are compared with it at once.",
+            {"ignore_unknown_options": True},  # an amount may be negative: -12.50
+        ),
+        "list": CommandEntry("invoice:list_command", "List the invoice totals that were entered."),
+        "remove": CommandEntry(
+            "invoice:remove_command", "Withdraw an invoice total; its history stays."
+        ),
+    },
+    "queries": {
+        "show": CommandEntry(
+            "query_library:show_command", "Print a query's SQL, to read, copy and change."
+        ),
+        "run": CommandEntry(
+            "query_library:run_command",
+            "Run a query of the library on the tenant's file, which sees this tenant only.",
+        ),
+    },
+}
+LIST_QUERIES = CommandEntry(
+    "query_library:list_command",
+    "List the queries of the library: questions of FinOps work, ready to run.",
+)
+"""What `finops queries` does without a further command."""
+
+
+class CommandGroup(TyperGroup):
+    """A group of the table. It lists its commands without importing them."""
+
+    def __init__(self, *, name: str | None = None, **attributes: Any) -> None:
+        super().__init__(name=name, **attributes)
+        self._entries = COMMANDS[name or ROOT]
+        entries = {name: TyperCommand(name, help=e.help) for name, e in self._entries.items()}
+        self.commands = {**entries, **self.commands}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Import the command that was called, see TyperGroup."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and name in self._entries:
+            command = build_command(name, self._entries[name])
+        return name, command, rest
+
+
+def build_command(name: str, entry: CommandEntry) -> Any:
+    """Import a command and return it with its parameters."""
+    builder = typer.Typer(add_completion=False)
+    settings = dict(entry.context_settings)
+    builder.command(name, context_settings=settings)(entry.load_function())
+    return typer.main.get_command(builder)

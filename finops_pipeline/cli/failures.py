@@ -1,0 +1,72 @@
+"""How a failed command is reported: a sentence for people, one JSON object for programs.
+
+Put here: the line on stderr, the traceback of a crash in the log, exit codes. Keep out: the shape
+of an error as data (errors.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from finops_pipeline.application.refusals import as_expected, is_interruption, reason_of
+from finops_pipeline.cli.show import complain, json_text
+from finops_pipeline.errors import SettingError, error_body
+from finops_pipeline.log import configure_logging
+from finops_pipeline.settings import load_settings
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+
+_INTERRUPTED_TEXT = "Interrupted. What was published stays; run the command again to continue."
+_USAGE_CURE = "See the command's --help"
+
+
+def report_failure(error: BaseException, as_json: bool) -> int:
+    """Report a failure on stderr and return the exit code.
+
+    Args:
+        error: what ended the command.
+        as_json: whether the command was asked for `--format json`.
+    """
+    if is_ctrl_c(error):
+        complain(_INTERRUPTED_TEXT)
+        return INTERRUPTED
+    if isinstance(error, _USAGE_ERROR):
+        return _report_usage(error, as_json)
+    expected = as_expected(error)
+    _configure_log()
+    text = str(expected) if expected else reason_of(error, "finops")
+    if as_json:
+        typer.echo(json_text(error_body(expected or error)), err=True)
+    else:
+        complain(text)
+    return FAILED
+
+
+def is_ctrl_c(error: BaseException) -> bool:
+    """Say whether an error is Ctrl-C; inside a DuckDB query it arrives as a RuntimeError."""
+    return isinstance(error, KeyboardInterrupt | typer.Abort) or is_interruption(error)
+
+
+# typer has no public name for the root of its usage errors.
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
+
+
+def _report_usage(error: Exception, as_json: bool) -> int:
+    shown: Any = error
+    if as_json:
+        body = {"type": "UsageError", "kind": "refused", "found": shown.format_message()}
+        body |= {"expected": "", "cure": _USAGE_CURE}
+        typer.echo(json_text({"error": body | {"is_transient": False}}), err=True)
+    else:
+        shown.show()
+    return WRONG_USAGE
+
+
+def _configure_log() -> None:
+    try:
+        log_format = load_settings().log_format
+    except SettingError:
+        log_format = "text"
+    configure_logging(log_format)

@@ -1,0 +1,98 @@
+"""One SELECT on one tenant's file: its answer as rows or Arrow batches, and the answer's caveat.
+
+Put here: running a query for a reader outside the pipeline. Keep out: what keeps it inside the
+tenant (sandbox.py), which months the caveat names (caveats.py), how an answer looks (cli).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.progress import Months
+from finops_pipeline.errors import QueryRefused
+from finops_pipeline.lake.duck import DuckDBError
+from finops_pipeline.serve.caveats import Caveat
+from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
+
+Row = Sequence[Any]
+
+_FETCHED_ROWS = 10_000
+_BATCH_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class Query:
+    """One SELECT.
+
+    `values` are what its parameters (`$name`) are bound to. `months` are those that were asked
+    for; where the asker named none, the caveat is about the months that the answer shows.
+    """
+
+    sql: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    months: Months = field(default_factory=Months)
+
+
+class Answer:
+    """The answer to one query, to be read once: as `rows` or as `batches`."""
+
+    def __init__(self, sandbox: Sandbox, query: Query) -> None:
+        self._sandbox = sandbox
+        self._query = query
+        self._statement = sandbox.prepare(query.sql)
+        self._caveat = Caveat(query.sql, query.months)
+
+    def execute(self) -> list[str]:
+        """Run the query for `rows`; return the names of its columns."""
+        connection = self._sandbox.connection
+        connection.execute(self._statement, self._query.values or None)
+        names = [column[0] for column in connection.description or []]
+        self._caveat.note_columns(names)
+        return names
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows of the executed query as they are fetched."""
+        while rows := self._sandbox.connection.fetchmany(_FETCHED_ROWS):
+            yield from self._caveat.note_rows(rows)
+
+    def batches(self) -> Any:
+        """Return a pyarrow.RecordBatchReader over the answer; its months count for the caveat."""
+        relation = self._sandbox.connection.sql(self._statement, params=self._query.values or None)
+        return relation.to_arrow_reader(_BATCH_ROWS)
+
+    def note_batch(self, batch: Any) -> None:
+        """Count the months of one batch for the caveat."""
+        self._caveat.note_batch(batch)
+
+    def caveat(self, tenant: str) -> str:
+        """Return one line about months that are not reconciled, after the answer was read.
+
+        Empty when all are, or when the answer shows no money.
+        """
+        return self._caveat.line(self._sandbox.connection, tenant)
+
+
+@contextmanager
+def open_answer(installation: Installation, tenant: str, query: Query) -> Iterator[Answer]:
+    """Ask a tenant's file one SELECT.
+
+    Args:
+        installation: whose registry and folders.
+        tenant: name of the tenant, as the caller may see it.
+        query: the SELECT, which is not trusted.
+
+    Raises:
+        QueryRefused: the file cannot or may not answer it; also while the answer is read.
+        Unknown: no such tenant, or it has no file yet.
+    """
+    folder = installation.folder(installation.registry.tenant(tenant).name)
+    with open_sandbox(folder, installation.limits) as sandbox:
+        try:
+            yield Answer(sandbox, query)
+        except DuckDBError as error:
+            reason = str(error).replace(str(folder.root), "").splitlines()[0]
+            raise QueryRefused(reason, cure="SHOW TABLES lists the tables and views") from error

@@ -1,0 +1,120 @@
+"""How a failed command ends: one JSON shape for `--format json`, a sentence otherwise.
+
+Put here: every command that has `--format json`, crashes, exit codes. Keep out: the shape for each
+kind of error (test_error_shape.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, get_type_hints
+
+import pytest
+
+from finops_pipeline.cli import app as cli
+from finops_pipeline.cli import query
+from finops_pipeline.cli.command_table import COMMANDS, ROOT
+from finops_pipeline.cli.show import Format
+from tests.conftest import TemporaryInstallation
+
+SHAPE = {"type", "kind", "found", "expected", "cure", "is_transient"}
+ARGUMENTS = {
+    "status": ["initech"],
+    "query": ["initech", "select 1"],
+    "history": ["initech/payer", "2026-10"],
+    "diff": ["initech/payer", "2026-10"],
+    "gaps": ["initech"],
+    "check": ["initech"],
+    "validate": ["initech"],
+    "invoice list": ["initech"],
+    "queries run": ["initech", "service_charges"],
+}
+"""Every command with `--format json`, and arguments with which it is refused."""
+
+
+def commands_with_json() -> Iterator[str]:
+    for group, commands in COMMANDS.items():
+        for name, entry in commands.items():
+            if get_type_hints(entry.load_function()).get("format") is Format:
+                yield name if group == ROOT else f"{group} {name}"
+
+
+def test_every_command_with_json_is_tried() -> None:
+    assert set(commands_with_json()) == set(ARGUMENTS)
+
+
+def error_of(stderr: str) -> dict[str, Any]:
+    (line,) = stderr.splitlines()
+    body: dict[str, dict[str, Any]] = json.loads(line)
+    assert body.keys() == {"error"} and body["error"].keys() == SHAPE
+    return body["error"]
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_a_refusal_has_the_shape(built: TemporaryInstallation, command: str) -> None:
+    words = [*command.split(), *ARGUMENTS[command]]
+    for asked in (["--format", "json"], ["--format=json"]):
+        done = built.finops(*words, *asked, ok=False)
+        error = error_of(done.stderr)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert (error["type"], error["kind"]) == ("Unknown", "refused")
+        assert "tenant initech is not known" in error["found"]
+        assert error["is_transient"] is False
+    plain = built.finops(*words, ok=False)
+    assert plain.stderr.startswith("finops: tenant initech is not known")
+    assert len(plain.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_wrong_usage_has_the_shape_too(built: TemporaryInstallation, command: str) -> None:
+    done = built.finops(*command.split(), "--nope", "--format", "json", ok=False)
+    error = error_of(done.stderr)
+    assert (done.returncode, error["type"], error["kind"]) == (2, "UsageError", "refused")
+    assert "--nope" in error["found"]
+    assert "Usage:" in built.finops(*command.split(), "--nope", ok=False).stderr
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_crash_is_no_refusal(
+    built: TemporaryInstallation,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    as_json: bool,
+    log_format: str,
+) -> None:
+    """The traceback of an AttributeError is in the log, and one line says what to send."""
+
+    def crash(*_: object) -> None:
+        raise AttributeError("amount 12.34 of acme")
+
+    monkeypatch.setattr(query, "write_answer", crash)
+    monkeypatch.setenv("FINOPS_DATA", str(built.data))
+    monkeypatch.setenv("FINOPS_LOG_FORMAT", log_format)
+    asked = ["--format", "json"] if as_json else []
+    monkeypatch.setattr("sys.argv", ["finops", "query", "acme", "select 1", *asked])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    shown = capsys.readouterr()
+    *logged, last = shown.err.splitlines()
+    if log_format == "json":
+        (record,) = (json.loads(line) for line in logged)
+        assert "AttributeError" in record["traceback"] and "in crash" in record["traceback"]
+    else:
+        assert any("Traceback" in line for line in logged)
+    if as_json:
+        error = error_of(last)
+        assert (error["type"], error["kind"]) == ("AttributeError", "crashed")
+        assert "report" in error["cure"]
+    else:
+        assert "defect" in last and "finops version" in last
+    assert "12.34" not in last
+
+
+def test_a_file_that_is_not_there_is_refused(built: TemporaryInstallation) -> None:
+    done = built.finops("query", "acme", "-f", "nowhere.sql", "--format", "json", ok=False)
+    error = error_of(done.stderr)
+    assert (error["type"], error["kind"]) == ("FileNotFoundError", "refused")
+    assert "nowhere.sql" in error["found"]

@@ -1,0 +1,157 @@
+"""Many sandboxes in one process: each thread and tenant gets its own rows, wherever it stands.
+
+Put here: concurrency of serve/sandbox and what the process's current folder may not change. Keep
+out: hostile SQL (test_isolation.py).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from finops_pipeline.errors import QueryRefused
+from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
+from tests.conftest import TemporaryInstallation
+
+TENANTS = ("acme", "globex")
+QUERIES_PER_TENANT_AND_THREAD = 1_000
+OPENED_PER_TENANT_AND_THREAD = 20
+
+BILL = "select source, billing_period, billed_cost from monthly_bill order by all"
+CHARGES = "select project, count(*), sum(BilledCost) from costs group by all order by all"
+
+Rows = list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def expected_rows(built: TemporaryInstallation) -> dict[tuple[str, str], Rows]:
+    """The rows of each tenant and query, read from the files without a sandbox."""
+    expected = {}
+    for tenant in TENANTS:
+        os.chdir(built.folder(tenant))
+        with duckdb.connect(f"{tenant}.duckdb", read_only=True) as connection:
+            for sql in (BILL, CHARGES):
+                expected[tenant, sql] = connection.execute(sql).fetchall()
+    assert expected["acme", BILL] != expected["globex", BILL]
+    assert expected["acme", CHARGES] != expected["globex", CHARGES]
+    return expected
+
+
+def test_two_threads_and_two_tenants_get_their_own_rows(
+    built: TemporaryInstallation, expected_rows: dict[tuple[str, str], Rows], tmp_path: Path
+) -> None:
+    """A thousand queries per thread and tenant, every fiftieth over the charges' files."""
+    os.chdir(tmp_path)
+
+    def ask_in_turn(number: int) -> int:
+        wrong = 0
+        with ExitStack() as stack:
+            sandboxes = {tenant: stack.enter_context(sandbox(built, tenant)) for tenant in TENANTS}
+            for position in range(QUERIES_PER_TENANT_AND_THREAD):
+                sql = CHARGES if position % 50 == number else BILL
+                for tenant, opened in sandboxes.items():
+                    wrong += opened.execute(sql).fetchall() != expected_rows[tenant, sql]
+                    wrong += Path.cwd() != tmp_path
+        return wrong
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        assert list(pool.map(ask_in_turn, range(2))) == [0, 0]
+    assert Path.cwd() == tmp_path
+
+
+def test_opening_and_closing_in_two_threads(
+    built: TemporaryInstallation, expected_rows: dict[tuple[str, str], Rows], tmp_path: Path
+) -> None:
+    os.chdir(tmp_path)
+
+    def open_in_turn(number: int) -> int:
+        wrong = 0
+        for position in range(OPENED_PER_TENANT_AND_THREAD):
+            tenant = TENANTS[(position + number) % 2]
+            with sandbox(built, tenant) as opened:
+                wrong += opened.execute(CHARGES).fetchall() != expected_rows[tenant, CHARGES]
+                wrong += Path.cwd() != tmp_path
+        return wrong
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        assert list(pool.map(open_in_turn, range(2))) == [0, 0]
+
+
+def sandbox(made: TemporaryInstallation, tenant: str) -> Any:
+    return open_sandbox(TenantFolder(made.data, tenant), made.installation.limits)
+
+
+def readings(opened: Sandbox, path: str) -> list[str]:
+    """Statements that read a path, run without the guard."""
+    forms = ("from '{}'", "from read_parquet('{}')", "from read_blob('{}')", "from glob('{}')")
+    readable = []
+    for sql in (form.format(path) for form in forms):
+        try:
+            opened.connection.execute(sql).fetchall()
+        except duckdb.Error:
+            continue
+        readable.append(sql)
+    return readable
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "globex"])
+def test_the_current_folder_is_never_readable(
+    built: TemporaryInstallation,
+    expected_rows: dict[tuple[str, str], Rows],
+    tmp_path: Path,
+    place: str,
+) -> None:
+    """Neither with files planted at the tenant's own relative paths, nor in another's folder."""
+    folder = built.folder("globex")
+    if place == "elsewhere":
+        folder = tmp_path / "elsewhere"
+        shutil.copytree(built.folder("globex"), folder)
+    os.chdir(folder)
+    planted = sorted(path.relative_to(folder) for path in folder.glob("costs/**/*.parquet"))
+    assert planted
+    with sandbox(built, "acme") as opened:
+        opened.shadow_views()
+        for path in planted:
+            for spelled in (path, f"./{path}", folder / path, "costs/*/*/charges.parquet"):
+                assert readings(opened, str(spelled)) == []
+        assert opened.execute(CHARGES).fetchall() == expected_rows["acme", CHARGES]
+        own = built.folder("acme") / "costs/*/*/charges.parquet"
+        assert len(readings(opened, str(own))) == 4, "the statements can read at all"
+
+
+def test_tables_are_listed_once_whatever_was_asked_before(built: TemporaryInstallation) -> None:
+    with sandbox(built, "acme") as opened:
+        opened.execute(CHARGES)
+        names = [name for (name,) in opened.execute("show tables").fetchall()]
+        assert len(names) == len(set(names)) and {"costs", "monthly_bill"} <= set(names)
+        opened.execute(CHARGES)
+        listed = opened.execute("select table_name from information_schema.tables").fetchall()
+        assert sorted(listed) == sorted((name,) for name in names)
+        described = opened.execute("describe costs").fetchall()
+        assert ("BilledCost", "DECIMAL(38,18)") in [row[:2] for row in described]
+
+
+def test_a_view_is_named_without_its_schema(built: TemporaryInstallation) -> None:
+    """With one it would be the file's own view, whose relative files no sandbox may read."""
+    with sandbox(built, "acme") as opened:
+        assert opened.execute("select count(*) from acme.main.monthly_bill").fetchall()
+        for name in ("main.costs", "acme.main.costs", "acme.costs"):
+            with pytest.raises(QueryRefused, match="Expected costs alone"):
+                opened.execute(f"select count(*) from {name}")
+
+
+def test_settings_hold_for_every_cursor(built: TemporaryInstallation) -> None:
+    with sandbox(built, "acme") as opened:
+        cursor = opened.connection.cursor()
+        zone = "select current_setting('TimeZone'), current_setting('enable_external_access')"
+        assert cursor.execute(zone).fetchall() == [("UTC", False)]
+        with pytest.raises(duckdb.Error, match="locked"):
+            cursor.execute("set global threads = 8")
