@@ -116,5 +116,5 @@ def test_a_crash_is_no_refusal(
 def test_a_file_that_is_not_there_is_refused(built: TemporaryInstallation) -> None:
     done = built.finops("query", "acme", "-f", "nowhere.sql", "--format", "json", ok=False)
     error = error_of(done.stderr)
-    assert (error["type"], error["kind"]) == ("FileNotFoundError", "refused")
+    assert (error["type"], error["kind"]) == ("StorageFailure", "refused")
     assert "nowhere.sql" in error["found"]

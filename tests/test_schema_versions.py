@@ -7,8 +7,6 @@ ledger of the very first tables mean (test_ledger_upgrade.py).
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -267,18 +265,3 @@ def test_reading_writes_nothing(two: TemporaryInstallation, unversioned: bool) -
         assert finops(*command.split())[0] == 0, command
     assert read_invoices(Ledger(databases[1])) == []
     assert [(path, path.read_bytes(), path.stat().st_mtime_ns) for path in databases] == before
-
-
-def test_alembic_is_imported_only_for_an_upgrade(tmp_path: Path) -> None:
-    """It takes as long to import as SQLAlchemy: no reader and no everyday writer waits for it."""
-    code = (
-        "import sys; from pathlib import Path; import finops_pipeline.application.ingest;"
-        "from finops_pipeline.ledger.ledger import Ledger, clear_moves;"
-        "Ledger(Path(sys.argv[1])).write(clear_moves); print('alembic' in sys.modules)"
-    )
-    old, new = tmp_path / "old.sqlite", tmp_path / "new.sqlite"
-    execute(old, OLD)
-    for database, imported in ((new, "False"), (new, "False"), (old, "True"), (old, "False")):
-        words = [sys.executable, "-c", code, str(database)]
-        done = subprocess.run(words, capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == imported

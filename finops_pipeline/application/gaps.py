@@ -15,6 +15,7 @@ from finops_pipeline.errors import FileProblem, ManifestProblem
 from finops_pipeline.reconciliation.states import ReconciliationState, Status
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
 from finops_pipeline.sources.location import Location
+from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.months import months_between
 
@@ -61,7 +62,8 @@ class _SourceGaps:
         self._trouble: tuple[str, str, str] | None = None
         if source.location:
             try:
-                self._location = installation.location(tenant, source)
+                installation.check_location(tenant, source)
+                self._location = open_location(tenant, source)
                 self._delivered_months = billing_periods(source, self._location)
             except ManifestProblem as error:
                 self._trouble = ("never delivered", error.found, error.cure)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation, TenantSession
-from finops_pipeline.application.landing import SourceLanding, landing_step
+from finops_pipeline.application.landing import SourceLanding, landing_step, landing_task
 from finops_pipeline.application.plan import list_landed_months, plan_run, require_months
 from finops_pipeline.application.progress import (
     Months,
@@ -133,7 +133,7 @@ def ingest_files(
         months = []
         try:
             source = session.tenant.source(given.source)
-            task = session.landing_task(source)
+            task = landing_task(session, source)
             for landed in FILE_LANDERS[source.kind](task, files, given.metric):
                 reporter(landing_step(given.name, landed, clock.stopwatch() - start))
                 months.append(landed.record.billing_period)

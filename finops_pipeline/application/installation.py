@@ -15,13 +15,10 @@ from finops_pipeline.errors import FileProblem, RegistryError
 from finops_pipeline.lake.duck import Limits
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Writer, settle, tenant_writer
-from finops_pipeline.landing.landing_task import LandingTask
 from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.reconciliation.states import Status
 from finops_pipeline.reconciliation.statuses import Reconciled, reconcile
 from finops_pipeline.settings import Settings
-from finops_pipeline.sources.location import Location
-from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.places import place_of
 from finops_pipeline.tenants.registry import Registry, check_own
@@ -42,10 +39,6 @@ class TenantSession:
     def limits(self) -> Limits:
         """What one piece of work may use of memory and processors."""
         return self.installation.limits
-
-    def landing_task(self, source: Source) -> LandingTask:
-        """Return what landing a source of this tenant needs."""
-        return LandingTask(self.writer, self.tenant, source, self.limits)
 
 
 class Installation:
@@ -109,15 +102,6 @@ class Installation:
                     "files that only this tenant reads, outside the lake",
                     "If it is this tenant's bill, copy it to a folder of its own first",
                 )
-
-    def location(self, tenant: Tenant, source: Source) -> Location:
-        """Open a source's location, which leads to no other tenant's exports.
-
-        Raises:
-            RegistryError: there is none, it leads elsewhere, or it cannot be opened.
-        """
-        self.check_location(tenant, source)
-        return open_location(tenant, source)
 
     def status(self, tenant: str) -> list[Status]:
         """Return the state of every source and month of a tenant.

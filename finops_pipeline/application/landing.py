@@ -15,12 +15,17 @@ from finops_pipeline.application.installation import TenantSession
 from finops_pipeline.application.progress import Months, OnStep, Outcome, Stage, Step, silent
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.landing.landers import LANDERS
-from finops_pipeline.landing.landing_task import Landed
+from finops_pipeline.landing.landing_task import Landed, LandingTask
 from finops_pipeline.ledger import ledger
 from finops_pipeline.ledger.ledger import LedgerError, Refusal
 from finops_pipeline.reconciliation.states import OLDER
 from finops_pipeline.sources.cost_explorer_api import Budget
 from finops_pipeline.tenants.model import Source
+
+
+def landing_task(session: TenantSession, source: Source) -> LandingTask:
+    """Return what landing a source of a tenant needs."""
+    return LandingTask(session.writer, session.tenant, source, session.limits)
 
 
 class SourceLanding:
@@ -43,7 +48,7 @@ class SourceLanding:
         session = self._session
         try:
             session.installation.check_location(session.tenant, source)
-            lander = LANDERS[source.kind](session.landing_task(source), self._budget)
+            lander = LANDERS[source.kind](landing_task(session, source), self._budget)
             due = lander.list_months(None if months == Months() else months)
         except Exception as error:
             self._on_step(failed_step(error, Stage.LANDING, self._name(source)))

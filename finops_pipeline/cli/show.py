@@ -22,6 +22,7 @@ from rich.text import Text
 
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import one_line
+from finops_pipeline.log import configure_logging
 from finops_pipeline.money import plain
 from finops_pipeline.settings import load_settings
 
@@ -39,7 +40,9 @@ class Format(StrEnum):
 
 def open_installation() -> Installation:
     """Open the installation that the environment describes."""
-    return Installation(load_settings())
+    settings = load_settings()
+    configure_logging(settings.log_format)
+    return Installation(settings)
 
 
 def complain(message: str) -> None:

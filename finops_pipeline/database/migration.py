@@ -1,7 +1,6 @@
 """Run the Alembic migrations of a database, in order, within the transaction of the caller.
 
-Put here: whatever needs Alembic. Keep out: what is needed to read a database (versions.py); nothing
-may import this module but versions.py, when a database is older than the code.
+Put here: whatever needs Alembic. Keep out: checking versions (versions.py).
 
 A migration is a file in the folder `versions` with `revision`, `down_revision` and a function
 `upgrade(op)`. It receives its operations as an argument and not from `alembic.op`, which is one per

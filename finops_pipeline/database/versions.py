@@ -10,11 +10,11 @@ table is empty or was written before versions were stored.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from finops_pipeline.database.migration import upgrade
 from finops_pipeline.errors import Terminal
 
 VERSIONS = sa.Table(
@@ -81,9 +81,7 @@ class Schema:
             VERSIONS.create(db, checkfirst=True)
             db.execute(sa.insert(VERSIONS), {"version_num": self.newest})
             return
-        # Importing Alembic takes about as long as importing SQLAlchemy (0.2 s), and Mako and
-        # Postgres's dialect with it: not for every query, only when something is to be upgraded.
-        import_module("finops_pipeline.database.migration").upgrade(db, self.migrations)
+        upgrade(db, self.migrations)
 
     def _is_in_use(self, db: sa.Connection) -> bool:
         return not set(self.tables.tables).isdisjoint(sa.inspect(db).get_table_names())
