@@ -67,7 +67,7 @@ def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
         (tmp_path / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
         deliver(tmp_path / tenant / "cur", [row("1"), row("2")])
         empty.apply(tmp_path / f"{tenant}.yaml")
-        assert not empty.ingest(tenant).refused
+        assert not empty.ingest(tenant).failed
     return empty
 
 
