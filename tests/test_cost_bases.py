@@ -33,7 +33,7 @@ def line(what: str, kind: str, cost: str, net: str, **more: str) -> dict[str, st
 
 
 def bill() -> list[dict[str, str]]:
-    """A month with an agreed price, two commitments and a discount of 10 % (EDP)."""
+    """A month with an agreed price, two commitments and a discount of 10% (EDP)."""
     plan, reserved = {"savingsPlan_SavingsPlanARN": PLAN}, {"reservation_ReservationARN": RESERVED}
     return [
         line("on-demand usage at an agreed price", "Usage", "10", "9",
@@ -59,7 +59,7 @@ def bill() -> list[dict[str, str]]:
         line("refund of usage", "Refund", "-3", "-2.7"),
         line("credit", "Credit", "-5", "-5"),
         line("tax", "Tax", "7", "7"),
-        line("10 % discount as a line item", "EdpDiscount", "-15.3", "0"),
+        line("10% discount as a line item", "EdpDiscount", "-15.3", "0"),
     ]  # fmt: skip
 
 
@@ -75,7 +75,7 @@ BY_HAND: dict[str, tuple[str, ...]] = {
     "refund of usage": ("-3", "-3", "-3", "-3", "-2.7", "-2.7"),
     "credit": ("-5", "-5", "-5", "-5", "-5", "-5"),
     "tax": ("7", "7", "7", "7", "7", "7"),
-    "10 % discount as a line item": ("-15.3", "-15.3", "-15.3", "-15.3", "0", "0"),
+    "10% discount as a line item": ("-15.3", "-15.3", "-15.3", "-15.3", "0", "0"),
 }
 """Charge -> what it must cost on each basis."""
 
@@ -132,15 +132,15 @@ def section(charges: dict[str, tuple[str, Costs]]) -> str:
     points = (
         f"Billed: {spelled(billed)} is the amount on the invoice. The upfront payment of"
         f" {spelled(upfront)} counts in full in this month.",
-        f"Effective: {spelled(effective)}. This is {spelled(billed - effective)} less, which is the"
-        " part of the upfront payment that belongs to later months. Fees have no effective cost:"
-        " it is on the usage that the commitments covered, and on their unused parts.",
+        f"Effective: {spelled(effective)}. This is {spelled(billed - effective)} less than billed: the"
+        " part of the upfront payment that belongs to later months. Fees have no effective cost;"
+        " that cost is on the usage that the commitments covered, and on their unused parts.",
         f"List: usage (category Usage) would have cost {spelled(listed)} at public prices. Compare"
         " usage only; the list cost of a fee would count the same usage twice.",
         f"Contracted: the same usage costs {spelled(contracted)} at agreed prices without"
         f" commitments. So the agreed price saved {spelled(listed - contracted)}, and the"
         f" commitments saved another {spelled(contracted - used)}. The effective savings rate is"
-        f" {saved} = {100 * (listed - used) / listed:.2f} %.",
+        f" {saved} = {100 * (listed - used) / listed:.2f}%.",
         f"Net billed: {spelled(net_billed)}. The discount is already deducted from the rows it"
         " applies to, and its line item is 0. The total equals the billed one; deducting the"
         " discount from the billed total as well would count it twice.",
