@@ -133,8 +133,8 @@ def section(charges: dict[str, tuple[str, Costs]]) -> str:
         f"Billed: {spelled(billed)} is the amount on the invoice. The upfront payment of"
         f" {spelled(upfront)} counts in full in this month.",
         f"Effective: {spelled(effective)}. This is {spelled(billed - effective)} less than billed:"
-        " the part of the upfront payment that belongs to later months. Fees have no effective cost;"
-        " that cost is on the usage that the commitments covered, and on their unused parts.",
+        " the part of the upfront payment that belongs to later months. Fees have no effective"
+        " cost; that cost is on the usage that the commitments covered, and on their unused parts.",
         f"List: usage (category Usage) would have cost {spelled(listed)} at public prices. Compare"
         " usage only; the list cost of a fee would count the same usage twice.",
         f"Contracted: the same usage costs {spelled(contracted)} at agreed prices without"
