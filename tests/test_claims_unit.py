@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.ledger.claims import claims_for
-from finops_pipeline.tenants.model import AccountClaim, Project, Source, SourceFormat, Tenant
+from finops_pipeline.ledger.claims import claims_of
+from finops_pipeline.tenants.model import AccountClaim, Project, Tenant
+from finops_pipeline.tenants.source import LegacyCurSource
 
 ACCOUNT, OTHER_ACCOUNT = "111122223333", "001122334455"
 DAYS = st.dates(date(2026, 1, 1), date(2026, 3, 31))
@@ -66,7 +67,6 @@ def test_a_claim_without_a_day_is_refused(to_day: date) -> None:
 
 def tenant(name: str, moved: date) -> Tenant:
     """Two projects that share an account in time; dev reads a second source alone."""
-    source = {"format": SourceFormat.LEGACY_CUR}
     projects = (
         Project(name="prod", sources=("payer",), accounts=(claim(to_day=moved),)),
         Project(
@@ -74,13 +74,13 @@ def tenant(name: str, moved: date) -> Tenant:
             accounts=(claim(from_day=moved), claim(account=OTHER_ACCOUNT)),
         ),
     )  # fmt: skip
-    sources = (Source(name="payer", **source), Source(name="labs", **source))
+    sources = (LegacyCurSource(name="payer"), LegacyCurSource(name="labs"))
     return Tenant(name=name, sources=sources, projects=projects)
 
 
 def days_of(owner: Tenant, project: str, source: str, month: str) -> list[tuple[str, str]]:
     chosen = next(each for each in owner.all_projects if each.name == project)
-    return [(each.id, each.days) for each in claims_for(owner, chosen, source, month)]
+    return [(each.id, each.days) for each in claims_of(owner, chosen, source, month)]
 
 
 def test_a_month_takes_the_claims_that_hold_on_one_of_its_days() -> None:

@@ -40,7 +40,7 @@ HOLD = """
 import sys
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.settings import load_settings
-with Installation(load_settings()).writer(sys.argv[1]):
+with Installation(load_settings()).writing(sys.argv[1]):
     print("ready", flush=True)
     sys.stdin.read()
 """

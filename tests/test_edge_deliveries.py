@@ -58,7 +58,7 @@ def test_files_of_a_kind_that_is_not_read_are_refused(
     manifest(folder, [f"cur-1{ending}"])
     (folder / f"cur-1{ending}").write_bytes(b"x")
     (step,) = two.ingest("acme").failed
-    assert f"cur-1{ending} is of no kind that is read" in step.reason
+    assert f"cur-1{ending} is not of a supported kind" in step.reason
     assert ".csv.gz" in step.reason
 
 
@@ -218,7 +218,7 @@ def test_a_source_removed_while_its_ingest_waits(
     assert finops("source", "add", "acme/other", *words)[0] == 0
     before = two.installation.registry.tenant("acme")
     waits = threading.Thread(target=two.ingest, args=("acme",))
-    with two.installation.writer("acme"):
+    with two.installation.writing("acme"):
         waits.start()
         waits.join(0.5)
         assert waits.is_alive()

@@ -294,7 +294,7 @@ def test_folders_brought_by_hand(tmp_path: Path) -> None:
         (folder / "READ ME.txt").write_text("mine")
         code, said = finops("ingest-file", f"acme/{name}", str(folder), data=made.data)
         assert code == 0, said
-        assert "3 files that are no bills: .hidden.csv, READ ME.txt, deep/_SUCCESS.csv" in said
+        assert "3 files that are not bills: .hidden.csv, READ ME.txt, deep/_SUCCESS.csv" in said
         for month, true in truths.items():
             exactly(made, "acme", name, month, true)
     assert made.installation.status("globex") == []

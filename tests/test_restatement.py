@@ -285,7 +285,8 @@ def test_one_project_is_built_from_its_sources_only(
     (status,) = fresh.installation.status("acme")
     assert status.state == "incomplete"
     assert (
-        status.reason and "data-platform, dev, staging, unassigned are not built" in status.reason
+        status.reason
+        and "data-platform, dev, staging, unassigned have not been built" in status.reason
     )
     assert finops("ingest", "acme", "--month", OPEN)[0] == 0
     assert states(fresh, "acme") == {"reconciled"}

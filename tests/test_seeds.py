@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from finops_pipeline.focus.conformance import validate_charges
+from finops_pipeline.focus.conformance import find_published_violations
 from finops_pipeline.marts.results import check_published
 from finops_pipeline.synthetic.estate import write_estate
 from tests.conftest import LAST_MONTH, TemporaryInstallation
@@ -31,7 +31,7 @@ def of_seed(seed: int, months: int, folder: Path) -> None:
         where, limits = made.installation.folder(tenant), made.installation.limits
         failed = [r for r in check_published(where, limits) if r.state == "failed"]
         assert failed == [], [result.describe() for result in failed]
-        asked, broken = validate_charges(where, limits)
+        asked, broken = find_published_violations(where, limits)
         assert asked > months and broken == []
         billed = {
             (status.source, status.billing_period): (status.billed_cost, status.effective_cost)

@@ -96,16 +96,22 @@ class Sandbox:
         self._shadowed = set(needed)
 
 
+_QUOTED = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'""")
+"""A quoted identifier or a string, as DuckDB spells them. A bill's column name is an identifier, so
+whatever it contains is never taken for a path."""
+
+_RELATIVE_PATHS = tuple(f"'{folder}/" for folder in _READABLE_FOLDERS)
+
+
 def _absolute_view(sql: str, folder: TenantFolder) -> str:
-    """Return the definition of a view of the file as that of a temporary one, its glob absolute."""
+    """Return the definition of a view of the file as a temporary view over absolute paths."""
     root = text(f"{folder.root}/")[:-1]
-    folders = "|".join(_READABLE_FOLDERS)
-    temporary = sql.replace("CREATE VIEW", "CREATE TEMPORARY VIEW", 1)
-    return re.sub(
-        rf"read_parquet\('((?:{folders})/)",
-        lambda found: f"read_parquet({root}{found[1]}",
-        temporary,
-    )
+
+    def make_absolute(quoted: re.Match[str]) -> str:
+        is_path = quoted[0].startswith(_RELATIVE_PATHS)
+        return f"{root}{quoted[0][1:]}" if is_path else quoted[0]
+
+    return _QUOTED.sub(make_absolute, sql.replace("CREATE VIEW", "CREATE TEMPORARY VIEW", 1))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from finops_pipeline.landing import land
+from finops_pipeline.landing import delivery_landing
 from tests.conftest import TemporaryInstallation
 from tests.support.before_the_fault import Estate
 from tests.support.faulty_proxy import Fault
@@ -93,7 +93,7 @@ def main(work: Path, mode: str, sizes: list[int]) -> None:
         words = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "small", str(folder)]
         subprocess.run(words, check=True)
     # Not refused beforehand: the room is there when asked, and gone when needed.
-    land.INFLATES = land.GROWS = 0
+    delivery_landing.INFLATES = delivery_landing.GROWS = 0
     store = Store(facts["url"], tuple(facts["keys"]))
     made = TemporaryInstallation(folder / "data")
     estate = Estate(made, Quiet(), store, facts["bucket"], work, facts["sources"])  # type: ignore[arg-type]
