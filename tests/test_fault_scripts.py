@@ -88,15 +88,19 @@ def nights(estate: Estate, rng: random.Random, number: int) -> tuple[int, int, i
         ran = estate.ingest(*faults)
         log, seen = list(estate.line.log), estate.visible()
         for source in estate.sources:
-            said = [words for words in ran.said if words.startswith(f"finops: landing {source} ")]
+            said = [
+                words
+                for words in ran.output_lines
+                if words.startswith(f"finops: landing {source} ")
+            ]
             wanted = before if said else estate.new
-            assert seen[source] == wanted[source], f"night {night}, {source}: {ran.said}"
+            assert seen[source] == wanted[source], f"night {night}, {source}: {ran.output_lines}"
             trials += 1
             hit += any(one.fault for one in log if one.key.startswith(f"{source}/"))
             refused += bool(said)
         before = seen
     done = estate.ingest()
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output_lines
     assert estate.visible() == estate.new
     assert not estate.leftovers()
     return trials, hit, refused

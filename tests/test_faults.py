@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tests.conftest import FIGURES
-from tests.support.before_the_fault import FOLDER, WELL, Bill, Estate, Ran, build
+from tests.support.before_the_fault import FOLDER, WELL, Bill, Estate, IngestRun, build
 from tests.support.faulty_proxy import (
     FOREVER,
-    Asked,
     Fault,
     FaultyServer,
+    StoreRequest,
     cuts,
     flips,
     gives,
@@ -117,10 +117,10 @@ class Night:
     """One run in which everything went wrong, and an ordinary run after it."""
 
     estate: Estate
-    ran: Ran
-    asked: list[Asked]
+    ran: IngestRun
+    asked: list[StoreRequest]
     seen: dict[str, Bill]
-    after: Ran
+    after: IngestRun
     seen_after: dict[str, Bill]
 
 
@@ -150,7 +150,7 @@ def night(
     yield Night(estate, ran, asked, seen, after, estate.visible())
 
 
-def of(night: Night, name: str) -> list[Asked]:
+def of(night: Night, name: str) -> list[StoreRequest]:
     """The requests for a source's exports."""
     return [
         asked for asked in night.asked if asked.key.startswith(f"{night.estate.spelled(name)}/")
@@ -161,7 +161,9 @@ def of(night: Night, name: str) -> list[Asked]:
 def test_it_recovers_exactly(night: Night, name: str) -> None:
     assert any(asked.fault for asked in of(night, name)), "the fault happened"
     source = night.estate.spelled(name)
-    assert not [said for said in night.ran.said if f"{source} " in said and "refused" in said]
+    assert not [
+        said for said in night.ran.output_lines if f"{source} " in said and "refused" in said
+    ]
     assert night.seen[source] == night.estate.new[source]
 
 
@@ -169,7 +171,7 @@ def test_it_recovers_exactly(night: Night, name: str) -> None:
 def test_it_is_said_and_the_old_month_stays(night: Night, name: str) -> None:
     assert any(asked.fault for asked in of(night, name)), "the fault happened"
     source = night.estate.spelled(name)
-    (said,) = [s for s in night.ran.said if s.startswith(f"finops: landing {source} ")]
+    (said,) = [s for s in night.ran.output_lines if s.startswith(f"finops: landing {source} ")]
     for word in REFUSED[name][1]:
         assert word in said, said
     assert night.seen[source] == night.estate.old[source]
@@ -182,7 +184,7 @@ def test_the_run_as_a_whole(night: Night) -> None:
     for name in (*RECOVERS, *REFUSED):
         assert len(of(night, name)) <= MOST_REQUESTS, name
     assert night.seen[WELL] == estate.new[WELL]
-    assert night.after.code == 0, night.after.said
+    assert night.after.code == 0, night.after.output_lines
     assert night.seen_after == estate.new
     assert not estate.leftovers()
     for tenant in estate.tenants:

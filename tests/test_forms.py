@@ -70,7 +70,7 @@ class Forms:
                     self.truths[tenant, name, month] = written.truth
                 inside = written.report.relative_to(self.home / "written")
                 locations[tenant][name] = f"s3://{BUCKET}/{inside}"
-                self.store.bring(folder, f"{BUCKET}/{tenant}/{name}")
+                self.store.upload(folder, f"{BUCKET}/{tenant}/{name}")
         declared = self.home / f"{kind}.yaml"
         more = {"profile": "{tenant}", "endpoint_url": self.store.url}
         declared.write_text(yaml.safe_dump(declaration(locations, **more)))
@@ -223,10 +223,10 @@ def test_several_reports_in_one_place(forms: Forms, tmp_path: Path) -> None:
     report = write_form(tmp_path, "acme", "cur-zip-new")
     other = write_form(tmp_path / "other", "globex", "cur-gz-over")
     focus = write_form(tmp_path, "acme", "focus-1-2")
-    forms.store.bring(report.report, f"{BUCKET}/acme/one/first")
-    forms.store.bring(focus.report, f"{BUCKET}/acme/one/focus")
+    forms.store.upload(report.report, f"{BUCKET}/acme/one/first")
+    forms.store.upload(focus.report, f"{BUCKET}/acme/one/focus")
     for name, written in (("first", report), ("second", other), ("third", focus)):
-        forms.store.bring(written.report, f"{BUCKET}/acme/many/{name}")
+        forms.store.upload(written.report, f"{BUCKET}/acme/many/{name}")
     places = {"alone": "one", "second": "many", "lost": "many"}
     made = sources_at(tmp_path, forms.store, places, "legacy-cur")
     refused = made.ingest("acme").failed
@@ -243,8 +243,8 @@ def test_manifests_of_two_reports_in_one_folder(forms: Forms, tmp_path: Path) ->
     report = write_form(tmp_path, "acme", "cur2-parquet-over")
     stray = report.report / f"metadata/BILLING_PERIOD={MONTH}/another-Manifest.json"
     stray.write_text('{"dataFiles": ["s3://x/another.parquet"]}')
-    forms.store.bring(report.report, f"{BUCKET}/acme/mixed/{report.report.name}")
-    forms.store.bring(report.report, f"{BUCKET}/acme/mixed/renamed")
+    forms.store.upload(report.report, f"{BUCKET}/acme/mixed/{report.report.name}")
+    forms.store.upload(report.report, f"{BUCKET}/acme/mixed/renamed")
     places = {"own": f"mixed/{report.report.name}", "renamed": "mixed/renamed"}
     made = sources_at(tmp_path, forms.store, places, "cur-2.0")
     (refused,) = made.ingest("acme").failed
@@ -261,7 +261,7 @@ def test_two_payers_in_one_bucket(forms: Forms, tmp_path: Path) -> None:
         )
         bills[source] = write_delivery(tmp_path / source, request)
         report = bills[source].manifest.parents[2]
-        forms.store.bring(report, f"{BUCKET}/acme/payers/{source}")
+        forms.store.upload(report, f"{BUCKET}/acme/payers/{source}")
     places = {source: f"payers/{source}" for source in bills}
     made = sources_at(tmp_path, forms.store, places, "cur-2.0")
     assert not made.ingest("acme").failed

@@ -58,11 +58,11 @@ def write_bill(report: Path, seed: int, rows: int) -> Bill:
 
 
 @dataclass(frozen=True)
-class Ran:
+class IngestRun:
     """How `finops ingest` ended."""
 
     code: int
-    said: list[str]
+    output_lines: list[str]
     seconds: float
 
 
@@ -93,11 +93,11 @@ class Estate:
         for number, source in enumerate(sources or self.sources):
             rows = 1000 + 10 * self.seed + number
             self.new[source] = write_bill(folder / source, 1000 * self.seed + number, rows)
-        self.store.bring(folder, self.bucket)
+        self.store.upload(folder, self.bucket)
         for path in folder.rglob("*.csv.gz"):
             self.sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
 
-    def ingest(self, *faults: Fault) -> Ran:
+    def ingest(self, *faults: Fault) -> IngestRun:
         """`finops ingest` of all tenants while these things go wrong."""
         self.line.script(*faults)
         said: list[str] = []
@@ -111,7 +111,7 @@ class Estate:
                 main()
             except SystemExit as ended:
                 code = int(ended.code or 0)
-            return Ran(code, said, time.monotonic() - begin)
+            return IngestRun(code, said, time.monotonic() - begin)
 
     def environment(self, patch: pytest.MonkeyPatch) -> None:
         """This installation's folder, and the store's keys in a profile."""
@@ -184,7 +184,7 @@ def build(
     made.made.apply(work / "t.yaml")
     made.deliver([source for source in sources if source.split("/")[1] not in first])
     done = made.ingest()
-    assert done.code == (1 if first else 0), done.said
+    assert done.code == (1 if first else 0), done.output_lines
     made.old = dict(made.new)
     assert made.visible() == made.old
     made.deliver()

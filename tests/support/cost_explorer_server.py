@@ -29,7 +29,7 @@ def cost(day: date, service: str, account: str, factor: int = 1) -> Decimal:
 
 
 @dataclass
-class Said:
+class ServerScript:
     """What the server was asked and how it answers; tests change it as they go."""
 
     final_until: date = date.max
@@ -81,7 +81,7 @@ def _group(day: date, service: str, account: str) -> dict[str, Any]:
     }
 
 
-def _handler(said: Said) -> type[BaseHTTPRequestHandler]:
+def _handler(said: ServerScript) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             said.requests += 1
@@ -113,7 +113,7 @@ def _handler(said: Said) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _page(entries: list[dict[str, Any]], page: int, said: Said) -> dict[str, Any]:
+def _page(entries: list[dict[str, Any]], page: int, said: ServerScript) -> dict[str, Any]:
     """Groups of an answer are cut into pages, also within a day."""
     flat = [(entry, group) for entry in entries for group in entry["Groups"] or [None]]
     mine = flat[page * said.per_page : (page + 1) * said.per_page]
@@ -127,9 +127,9 @@ def _page(entries: list[dict[str, Any]], page: int, said: Said) -> dict[str, Any
 
 
 @contextmanager
-def explorer() -> Iterator[tuple[str, Said]]:
+def explorer() -> Iterator[tuple[str, ServerScript]]:
     """A running server: its URL, and what it is asked and answers."""
-    said = Said()
+    said = ServerScript()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(said))
     thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

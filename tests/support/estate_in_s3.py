@@ -61,7 +61,7 @@ def bills(store: Store, estate: Path) -> Bills:
     """The estate in the store."""
     keys = {}
     for tenant in ("acme", "globex"):
-        store.bring(estate / tenant, f"{BUCKET}/{tenant}")
+        store.upload(estate / tenant, f"{BUCKET}/{tenant}")
         keys[tenant] = store.add_user(tenant, may_read(BUCKET, tenant))
     return Bills(store, keys, estate)
 

@@ -29,7 +29,7 @@ _ERROR = "<Error><Code>{}</Code><Message>{}</Message></Error>"
 
 
 @dataclass
-class Asked:
+class StoreRequest:
     """A request as it came: `list`, `manifest` or `data`; its key or prefix; its first byte."""
 
     kind: str
@@ -58,8 +58,8 @@ class Exchange(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Forward, or misbehave."""
         self.calm = self.server.calm
-        self.asked = _asked(self.path, self.headers.get("Range", ""))
-        deed = self.server.deed_for(self.asked)
+        self.store_request = _store_request(self.path, self.headers.get("Range", ""))
+        deed = self.server.deed_for(self.store_request)
         try:
             deed(self)
         except ConnectionError:  # the client has had enough
@@ -78,14 +78,14 @@ class Exchange(BaseHTTPRequestHandler):
             kept = {k: v for k, v in got.getheaders() if k.lower() not in _HOP}
             answer = Answer(got.status, got.read(), kept)
             if got.status == 200:
-                self.server.whole[self.asked.key] = answer
+                self.server.whole[self.store_request.key] = answer
             return answer
         finally:
             line.close()
 
     def begin(self, answer: Answer) -> None:
         """Send status and headers; they promise the whole body."""
-        self.asked.status = answer.status
+        self.store_request.status = answer.status
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -96,7 +96,7 @@ class Exchange(BaseHTTPRequestHandler):
         """Send a piece of the body, at once."""
         self.wfile.write(block)
         self.wfile.flush()
-        self.asked.sent += len(block)
+        self.store_request.sent += len(block)
 
     def answer(self, answer: Answer) -> None:
         """Send it whole."""
@@ -124,15 +124,15 @@ class Exchange(BaseHTTPRequestHandler):
 Deed = Callable[[Exchange], None]
 
 
-def _asked(target: str, bytes_: str) -> Asked:
+def _store_request(target: str, bytes_: str) -> StoreRequest:
     parts = urlsplit(target)
     words = parse_qs(parts.query)
     begin = re.match(r"bytes=(\d+)", bytes_)
     if "list-type" in words:
-        return Asked("list", words.get("prefix", [""])[0], 0)
+        return StoreRequest("list", words.get("prefix", [""])[0], 0)
     key = unquote(parts.path).split("/", 2)[-1]
     kind = "manifest" if key.endswith("anifest.json") else "data"
-    return Asked(kind, key, int(begin.group(1)) if begin else 0)
+    return StoreRequest(kind, key, int(begin.group(1)) if begin else 0)
 
 
 @dataclass
@@ -174,11 +174,11 @@ class FaultyServer(ThreadingHTTPServer):
         self.calm.set()
         with self._lock:
             self.calm = threading.Event()
-            self.log: list[Asked] = []
+            self.log: list[StoreRequest] = []
             self.whole: dict[str, Answer] = {}
             self._faults = [[fault, fault.after, fault.times] for fault in faults]
 
-    def deed_for(self, asked: Asked) -> Deed:
+    def deed_for(self, asked: StoreRequest) -> Deed:
         """What to do with a request."""
         with self._lock:
             self.log.append(asked)
@@ -340,7 +340,7 @@ def ignores_ranges() -> Deed:
     """A store that does not know ranges: 200 and the whole body (as it was once sent)."""
 
     def deed(to: Exchange) -> None:
-        to.answer(to.server.whole.get(to.asked.key) or to.forward())
+        to.answer(to.server.whole.get(to.store_request.key) or to.forward())
 
     return deed
 

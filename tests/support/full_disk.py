@@ -75,10 +75,10 @@ def try_one(estate: Estate, base: Path, folder: Path, free: int, shrink: Any) ->
     return {
         "free": free,
         "code": ran.code,
-        "said": ran.said,
+        "said": ran.output_lines,
         "seen": seen,
         "after": after.code,
-        "after_said": after.said,
+        "after_said": after.output_lines,
         "seen_after": estate.visible(),
         "left": [str(path) for path in estate.leftovers()],
     }

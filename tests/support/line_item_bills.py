@@ -78,13 +78,13 @@ def deliver_2(export: Path, lines: list[Line], month: str) -> None:
 class Bills:
     """acme, whose bills a test writes, and globex, which was ingested and stays as it is.
 
-    `said` is what the last ingest told of checks that failed ('' where all passed).
+    `failed_checks` holds the reasons of the checks that failed in the last ingest, or ''.
     """
 
     made: TemporaryInstallation
     folder: Path
     form: str
-    said: str = ""
+    failed_checks: str = ""
     bills: dict[str, list[Line]] = field(default_factory=dict)
 
     def charges(self, lines: list[Line], month: str = MONTH) -> list[Charge]:
@@ -103,7 +103,9 @@ class Bills:
             deliver_2(self.folder / "acme/cur", lines, month)
         report = self.made.ingest("acme")
         assert not report.failed
-        self.said = "; ".join(step.reason for step in report.steps if step.stage == "warehouse")
+        self.failed_checks = "; ".join(
+            step.reason for step in report.steps if step.stage == "warehouse"
+        )
         found = self.rows(
             "select * from costs order by billing_period, ChargePeriodStart, ChargeDescription,"
             " x_RowKind"
@@ -162,7 +164,7 @@ def only(charges: Iterable[Charge], **where: Any) -> list[Charge]:
     return [c for c in charges if all(c[name] == value for name, value in where.items())]
 
 
-def one(charges: Iterable[Charge], **where: Any) -> Charge:
+def single(charges: Iterable[Charge], **where: Any) -> Charge:
     """The one charge that has these values."""
     (found,) = only(charges, **where)
     return found

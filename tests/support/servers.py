@@ -67,7 +67,7 @@ class Store:
             ),
         )
 
-    def bring(self, folder: Path, place: str) -> None:
+    def upload(self, folder: Path, place: str) -> None:
         """Copy a folder's files below `bucket/prefix`, manifests last, as AWS delivers."""
         bucket, _, prefix = place.partition("/")
         client = self.client()

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 
 from tests.support.mutations.bill import Delivery, csv_text, table
-from tests.support.mutations.verdict import Ingested, Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Ingested, Mutation, Verdict, ingested, refused
 
 Records = list[list[str]]
 Verdicts = Verdict | tuple[Verdict, ...]
@@ -30,7 +30,7 @@ def write(delivery: Delivery, records: Records, part: int = 1) -> None:
 
 
 def all_rows(delivery: Delivery) -> Verdict:
-    return kept(delivery.rows(1) + delivery.rows(2))
+    return ingested(delivery.rows(1) + delivery.rows(2))
 
 
 def without(short: str, files: tuple[int, ...] = (1, 2)) -> Mutate:
@@ -47,7 +47,7 @@ def without(short: str, files: tuple[int, ...] = (1, 2)) -> Mutate:
                 rows[part] = gone
         if short in needed:
             return refused(f"bill-{files[0]}.csv.gz", "lacks the column", name)
-        return kept(rows[1] + rows[2])
+        return ingested(rows[1] + rows[2])
 
     return mutate
 
@@ -83,7 +83,7 @@ def swapped_names(first: str, second: str) -> Mutate:
     def mutate(delivery: Delivery, rng: random.Random) -> Verdicts:
         rows = [{**r, first: r[second], second: r[first]} for r in delivery.rows(1)]
         write(delivery, table(delivery.form, rows))
-        return kept(rows + delivery.rows(2))
+        return ingested(rows + delivery.rows(2))
 
     return mutate
 

@@ -11,7 +11,7 @@ import re
 from decimal import Decimal
 
 from tests.support.mutations.bill import MONTH, Delivery, Row
-from tests.support.mutations.verdict import Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Mutation, Verdict, ingested, refused
 
 EDITS = 18
 SIGNS = ",\n0123456789.-+eExX _\t;'Ω"
@@ -63,7 +63,7 @@ def edit(delivery: Delivery, rng: random.Random) -> Verdict:
     assert '"' not in text
     delivery.write_text(1, text)
     good, bad = _rows(delivery, text)
-    return kept(good + delivery.rows(2), bad)
+    return ingested(good + delivery.rows(2), bad)
 
 
 def quote(delivery: Delivery, rng: random.Random) -> tuple[Verdict, ...]:
@@ -74,10 +74,10 @@ def quote(delivery: Delivery, rng: random.Random) -> tuple[Verdict, ...]:
     delivery.write_text(1, text[:at] + '"' + text[at:])
     rows = delivery.rows(1)
     others = rows[:number] + rows[number + 1 :] + delivery.rows(2)
-    verdicts: list[Verdict] = [kept(others, 1), refused("bill-1")]
+    verdicts: list[Verdict] = [ingested(others, 1), refused("bill-1")]
     good, bad = _rows(delivery, text[:at] + '"' + text[at:])
     if not bad:
-        verdicts.append(kept(good + delivery.rows(2)))
+        verdicts.append(ingested(good + delivery.rows(2)))
     return tuple(verdicts)
 
 

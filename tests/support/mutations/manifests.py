@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.mutations.bill import BEFORE, Delivery
-from tests.support.mutations.verdict import Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Mutation, Verdict, ingested, refused
 
 Verdicts = Verdict | tuple[Verdict, ...]
 Mutate = Callable[[Delivery, random.Random], Verdicts]
@@ -21,7 +21,7 @@ NAME = "bill-Manifest.json"
 
 
 def all_rows(delivery: Delivery) -> Verdict:
-    return kept(delivery.rows(1) + delivery.rows(2))
+    return ingested(delivery.rows(1) + delivery.rows(2))
 
 
 def raw(change: Callable[[bytes], bytes], *said: str) -> Mutate:
@@ -67,7 +67,7 @@ def fewer(delivery: Delivery, rng: random.Random) -> Verdict:
     """The manifest does not name the last file: what it names is the delivery."""
     word = delivery.form.list_of_files
     delivery.edit_manifest(lambda content: content[word].pop())
-    return kept(delivery.rows(1))
+    return ingested(delivery.rows(1))
 
 
 def absolute(delivery: Delivery, rng: random.Random) -> Verdict:
@@ -76,7 +76,7 @@ def absolute(delivery: Delivery, rng: random.Random) -> Verdict:
     own = delivery.file(1).relative_to(delivery.root)
     word = delivery.form.list_of_files
     delivery.edit_manifest(lambda content: _set(content, word, [str(theirs / own)]))
-    return kept(delivery.rows(1))
+    return ingested(delivery.rows(1))
 
 
 def gone(delivery: Delivery, rng: random.Random) -> Verdict:

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable
 
 from tests.support.mutations.bill import Delivery, packed, zipped
-from tests.support.mutations.verdict import Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Mutation, Verdict, ingested, refused
 
 Verdicts = Verdict | tuple[Verdict, ...]
 Mutate = Callable[[Delivery, random.Random], Verdicts]
@@ -21,7 +21,7 @@ SAID = "is damaged"
 
 
 def all_rows(delivery: Delivery) -> Verdict:
-    return kept(delivery.rows(1) + delivery.rows(2))
+    return ingested(delivery.rows(1) + delivery.rows(2))
 
 
 def gz_flip(delivery: Delivery, rng: random.Random) -> Verdicts:

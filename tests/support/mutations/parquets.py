@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.support.mutations.bill import Delivery, Row, arrow, packed, write_parquet
-from tests.support.mutations.verdict import Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Mutation, Verdict, ingested, refused
 
 Verdicts = Verdict | tuple[Verdict, ...]
 Mutate = Callable[[Delivery, random.Random], Verdicts]
@@ -26,7 +26,7 @@ SAID = "bill-1.parquet"
 
 
 def all_rows(delivery: Delivery) -> Verdict:
-    return kept(delivery.rows(1) + delivery.rows(2))
+    return ingested(delivery.rows(1) + delivery.rows(2))
 
 
 def flip(compression: str, **options: Any) -> Mutate:
@@ -42,7 +42,7 @@ def flip(compression: str, **options: Any) -> Mutate:
         raw = bytearray(path.read_bytes())
         raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
         path.write_bytes(bytes(raw))
-        aside = kept(delivery.rows(2), lost=len(delivery.rows(1)))
+        aside = ingested(delivery.rows(2), lost=len(delivery.rows(1)))
         return all_rows(delivery), aside, refused("bill-")
 
     return mutate
@@ -104,7 +104,7 @@ def typed(short: str, kind: Any, value: Callable[[int], str] | None = None) -> M
         for number, row in enumerate(rows):
             row[short] = value(number) if value else row[short]
         write_parquet(delivery.file(1), arrow(delivery.form, rows, {short: kind}))
-        return kept(rows + delivery.rows(2))
+        return ingested(rows + delivery.rows(2))
 
     return mutate
 
@@ -122,7 +122,7 @@ def replaced(
         write_parquet(delivery.file(1), table.set_column(at, name, make(rows)))
         if said:
             return refused(*said)
-        return kept(delivery.rows(2), len(rows)) if lost else all_rows(delivery)
+        return ingested(delivery.rows(2), len(rows)) if lost else all_rows(delivery)
 
     return mutate
 
@@ -152,7 +152,7 @@ def cells(short: str, values: list[Any], kind: Any) -> Mutate:
         at = table.column_names.index(name)
         write_parquet(delivery.file(1), table.set_column(at, name, pa.array(column, kind)))
         good = [row for n, row in enumerate(rows) if n not in chosen]
-        return kept(good + delivery.rows(2), len(values))
+        return ingested(good + delivery.rows(2), len(values))
 
     return mutate
 
@@ -165,7 +165,7 @@ def no_rows(files: tuple[int, ...]) -> Mutate:
             write_parquet(delivery.file(part), arrow(delivery.form, []))
         if len(files) == 2:
             return refused("bill-Manifest.json", "no rows")
-        return kept(delivery.rows(2))
+        return ingested(delivery.rows(2))
 
     return mutate
 

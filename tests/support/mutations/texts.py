@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 
 from tests.support.mutations.bill import Delivery, csv_text, table
-from tests.support.mutations.verdict import Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Mutation, Verdict, ingested, refused
 
 Mutate = Callable[[Delivery, random.Random], "Verdict | tuple[Verdict, ...]"]
 NAME = "bill-1"
@@ -22,7 +22,7 @@ def more_lines(text: str) -> Mutate:
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.write_text(1, delivery.text(1) + text)
-        return kept(delivery.rows(1) + delivery.rows(2), 1)
+        return ingested(delivery.rows(1) + delivery.rows(2), 1)
 
     return mutate
 
@@ -32,7 +32,7 @@ def whole(change: Callable[[str], str | bytes], *words: str) -> Mutate:
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.write_text(1, change(delivery.text(1)))
-        return refused(*words) if words else kept(delivery.rows(1) + delivery.rows(2))
+        return refused(*words) if words else ingested(delivery.rows(1) + delivery.rows(2))
 
     return mutate
 
@@ -42,7 +42,7 @@ def either(change: Callable[[str], str | bytes], *words: str) -> Mutate:
 
     def mutate(delivery: Delivery, rng: random.Random) -> tuple[Verdict, ...]:
         delivery.write_text(1, change(delivery.text(1)))
-        return kept(delivery.rows(1) + delivery.rows(2)), refused(NAME, *words)
+        return ingested(delivery.rows(1) + delivery.rows(2)), refused(NAME, *words)
 
     return mutate
 
@@ -60,7 +60,7 @@ def line(change: Callable[[str], str], lost: int = 1, more: tuple[str, ...] = ()
         lines[at] = change(lines[at])
         delivery.write_text(1, "".join(lines))
         good = [r for n, r in enumerate(delivery.rows(1), start=1) if n != at or not lost]
-        verdict = kept(good + delivery.rows(2), lost)
+        verdict = ingested(good + delivery.rows(2), lost)
         return (verdict, refused(NAME, *more)) if more else (verdict,)
 
     return mutate
@@ -78,7 +78,7 @@ def words(value: str, quoting: int = 0, newline: str = "\n", lost: int = 0) -> M
         delivery.write_text(1, csv_text(records, newline, quoting))
         if lost:
             rows = [row for n, row in enumerate(rows) if n not in chosen]
-        return kept(rows + delivery.rows(2), 4 if lost else 0)
+        return ingested(rows + delivery.rows(2), 4 if lost else 0)
 
     return mutate
 
@@ -93,7 +93,7 @@ def open_quote(delivery: Delivery, rng: random.Random, last: bool, quoted: bool)
     lines[at + 1] = lines[at + 1].replace(closing, f'"{cell} part 1')
     delivery.write_text(1, "".join(lines))
     if last or quoted:  # quoted, the next field's quote ends it: that row alone is no record
-        return kept(rows[:at] + rows[at + 1 :] + delivery.rows(2), 1)
+        return ingested(rows[:at] + rows[at + 1 :] + delivery.rows(2), 1)
     return refused(NAME, "line", "quote")
 
 
@@ -104,13 +104,13 @@ def stray_quote(delivery: Delivery, rng: random.Random) -> Verdict:
     text = delivery.text(1).replace(f",{row['words']},", f',5"{row["words"]},')
     delivery.write_text(1, text)
     row["words"] = f'5"{row["words"]}'
-    return kept(rows + delivery.rows(2))
+    return ingested(rows + delivery.rows(2))
 
 
 def wider_header(delivery: Delivery, rng: random.Random) -> Verdict:
     """A header cell too many: no row of the file has as many fields, and all are set aside."""
     delivery.write_text(1, "x" * 300_000 + "," + delivery.text(1))
-    return kept(delivery.rows(2), len(delivery.rows(1)))
+    return ingested(delivery.rows(2), len(delivery.rows(1)))
 
 
 def both_files(text: Callable[[str], str | bytes], *words: str) -> Mutate:
@@ -133,20 +133,20 @@ def header_twice(delivery: Delivery, rng: random.Random) -> Verdict:
     lines = delivery.text(1).splitlines(keepends=True)
     lines.insert(rng.randrange(1, len(lines) + 1), lines[0])
     delivery.write_text(1, "".join(lines))
-    return kept(delivery.rows(1) + delivery.rows(2), 1)
+    return ingested(delivery.rows(1) + delivery.rows(2), 1)
 
 
 def only_header(delivery: Delivery, rng: random.Random) -> Verdict:
     """One of the two files has a header and no rows: the other one's are the month."""
     delivery.write_text(1, header_of(delivery.text(1)))
-    return kept(delivery.rows(2))
+    return ingested(delivery.rows(2))
 
 
 def requoted(quoting: int, newline: str = "\n") -> Mutate:
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         records = table(delivery.form, delivery.rows(1))
         delivery.write_text(1, csv_text(records, newline, quoting))
-        return kept(delivery.rows(1) + delivery.rows(2))
+        return ingested(delivery.rows(1) + delivery.rows(2))
 
     return mutate
 
@@ -160,7 +160,7 @@ def bad_bytes(raw: bytes, into: str) -> Mutate:
         changed = [dict(row) for row in rows]
         changed[at][into] += raw.decode("utf-8", "surrogateescape")
         delivery.write_text(1, csv_text(table(delivery.form, changed)))
-        return kept(rows[:at] + rows[at + 1 :] + delivery.rows(2), 1)
+        return ingested(rows[:at] + rows[at + 1 :] + delivery.rows(2), 1)
 
     return mutate
 

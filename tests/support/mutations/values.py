@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 
 from tests.support.mutations.bill import Delivery, Row, csv_text, table
-from tests.support.mutations.verdict import Ingested, Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Ingested, Mutation, Verdict, ingested, refused
 
 BAD_NUMBERS = (
     "1,234.5", "NaN", "nan", "inf", "-Infinity", "1_000", "0x10", "１２３", "１.５", "1 000",
@@ -62,7 +62,7 @@ def cell(short: str, value: str, lost: int, becomes: str | None = None) -> Calla
         good = [row for n, row in enumerate(rows) if n != at or not lost]
         if not lost:
             rows[at][short] = value.strip() if becomes is None else becomes
-        return kept(good + delivery.rows(2), lost)
+        return ingested(good + delivery.rows(2), lost)
 
     return mutate
 
@@ -74,7 +74,7 @@ def column(short: str, value: str, *words: str) -> Callable[..., Verdict]:
         rows: list[list[Row]] = [[{**r, short: value} for r in delivery.rows(n)] for n in (1, 2)]
         for part in (1, 2):
             delivery.write(part, rows[part - 1])
-        return refused("bill-Manifest.json", *words) if words else kept(rows[0] + rows[1])
+        return refused("bill-Manifest.json", *words) if words else ingested(rows[0] + rows[1])
 
     return mutate
 
@@ -84,7 +84,7 @@ def same_ids(delivery: Delivery, rng: random.Random) -> Ingested:
     rows = [[{**row, "id": "same"} for row in delivery.rows(n)] for n in (1, 2)]
     for part in (1, 2):
         delivery.write(part, rows[part - 1])
-    return kept(rows[0] + rows[1])
+    return ingested(rows[0] + rows[1])
 
 
 def same_rows(delivery: Delivery, rng: random.Random) -> Ingested:
@@ -92,7 +92,7 @@ def same_rows(delivery: Delivery, rng: random.Random) -> Ingested:
     rows = delivery.rows(1)
     rows += [dict(rng.choice(rows))]
     delivery.write(1, rows)
-    return kept(rows + delivery.rows(2))
+    return ingested(rows + delivery.rows(2))
 
 
 def many_bad(delivery: Delivery, rng: random.Random) -> Ingested:
@@ -114,14 +114,14 @@ def many_bad(delivery: Delivery, rng: random.Random) -> Ingested:
         rows[at] = {**rows[at], short: value, "amount": rng.choice(("1", "one"))}
     delivery.write(1, rows)
     good = [row for n, row in enumerate(rows) if n not in bad]
-    return kept(good + delivery.rows(2), 6)
+    return ingested(good + delivery.rows(2), 6)
 
 
 def swapped_values(delivery: Delivery, rng: random.Random) -> Verdict:
     """Cost and start stand in each other's column, in the first file."""
     rows = [{**r, "cost": r["start"], "start": r["cost"]} for r in delivery.rows(1)]
     delivery.write_text(1, csv_text(table(delivery.form, rows)))
-    return kept(delivery.rows(2), len(rows))
+    return ingested(delivery.rows(2), len(rows))
 
 
 CSV_FORMS = ("legacy", "focuscsv")

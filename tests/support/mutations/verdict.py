@@ -42,7 +42,7 @@ class Refused:
 Verdict = Ingested | Refused
 
 
-def kept(rows: list[Row], lost: int = 0) -> Ingested:
+def ingested(rows: list[Row], lost: int = 0) -> Ingested:
     """The outcome that keeps exactly these rows."""
     return Ingested(tuple(sorted(map(charge, rows))), lost)
 
