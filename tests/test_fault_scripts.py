@@ -14,17 +14,13 @@ import pytest
 
 from tests.conftest import FIGURES
 from tests.support.before_the_fault import Estate, build
-from tests.support.faulty_proxy import (
-    FOREVER,
-    Deed,
-    Fault,
-    FaultyServer,
+from tests.support.faulty_proxy import FOREVER, Deed, Fault, FaultyServer, line
+from tests.support.line_faults import (
     cuts,
     flips,
     gives,
     ignores_ranges,
     is_mute,
-    line,
     marks,
     refuses,
     resets,

@@ -15,17 +15,13 @@ import pytest
 
 from tests.conftest import FIGURES
 from tests.support.before_the_fault import FOLDER, WELL, Bill, Estate, IngestRun, build
-from tests.support.faulty_proxy import (
-    FOREVER,
-    Fault,
-    FaultyServer,
-    StoreRequest,
+from tests.support.faulty_proxy import FOREVER, Fault, FaultyServer, StoreRequest, line
+from tests.support.line_faults import (
     cuts,
     flips,
     gives,
     ignores_ranges,
     is_mute,
-    line,
     marks,
     refuses,
     resets,
