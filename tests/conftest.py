@@ -104,10 +104,10 @@ class TemporaryInstallation:
         """A tenant's folder."""
         return self.data / "lake" / f"tenant={tenant}"
 
-    def finops(self, *words: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+    def finops(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the command line as a user would; `ok=False` when it must fail."""
-        done = run_finops(words, {**os.environ, "FINOPS_DATA": str(self.data)})
-        assert (done.returncode == 0) is ok, f"{words}: {done.stdout}\n{done.stderr}"
+        done = run_finops(arguments, {**os.environ, "FINOPS_DATA": str(self.data)})
+        assert (done.returncode == 0) is ok, f"{arguments}: {done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
 

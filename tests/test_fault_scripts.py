@@ -84,16 +84,16 @@ def nights(estate: Estate, rng: random.Random, number: int) -> tuple[int, int, i
         ran = estate.ingest(*faults)
         log, seen = list(estate.line.log), estate.visible()
         for source in estate.sources:
-            said = [
-                words
-                for words in ran.output_lines
-                if words.startswith(f"finops: landing {source} ")
+            refusals = [
+                output_line
+                for output_line in ran.output_lines
+                if output_line.startswith(f"finops: landing {source} ")
             ]
-            wanted = before if said else estate.new
-            assert seen[source] == wanted[source], f"night {night}, {source}: {ran.output_lines}"
+            expected = before if refusals else estate.new
+            assert seen[source] == expected[source], f"night {night}, {source}: {ran.output_lines}"
             trials += 1
-            hit += any(one.fault for one in log if one.key.startswith(f"{source}/"))
-            refused += bool(said)
+            hit += any(request.fault for request in log if request.key.startswith(f"{source}/"))
+            refused += bool(refusals)
         before = seen
     done = estate.ingest()
     assert done.code == 0, done.output_lines
@@ -102,11 +102,11 @@ def nights(estate: Estate, rng: random.Random, number: int) -> tuple[int, int, i
     return trials, hit, refused
 
 
-def told(estate: Estate, request: pytest.FixtureRequest, seed: int, number: int) -> None:
+def check_nights(estate: Estate, request: pytest.FixtureRequest, seed: int, number: int) -> None:
     trials, hit, refused = nights(estate, random.Random(seed), number)
-    words = f"faults, seed {seed}: {trials} trials, {hit} hit, {hit - refused} of them recovered,"
-    words += f" {refused} refused; 0 rows lost, 0 months half-visible"
-    request.config.stash.setdefault(FIGURES, []).append(words)
+    figures = f"faults, seed {seed}: {trials} trials, {hit} hit, {hit - refused} of them recovered,"
+    figures += f" {refused} refused; 0 rows lost, 0 months half-visible"
+    request.config.stash.setdefault(FIGURES, []).append(figures)
     assert hit > trials / 2
     assert 0 < refused < trials
 
@@ -117,10 +117,10 @@ def estate(store: Store, line: FaultyServer, tmp_path: Path) -> Estate:
 
 
 def test_any_fault_at_any_request(estate: Estate, request: pytest.FixtureRequest) -> None:
-    told(estate, request, SEED, NIGHTS)
+    check_nights(estate, request, SEED, NIGHTS)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("seed", TORTURE)
 def test_many_nights(estate: Estate, request: pytest.FixtureRequest, seed: int) -> None:
-    told(estate, request, seed, TORTURE_NIGHTS)
+    check_nights(estate, request, seed, TORTURE_NIGHTS)

@@ -106,13 +106,13 @@ def exactly(
     made: TemporaryInstallation, tenant: str, source: str, month: str, true: dict[str, Any]
 ) -> None:
     """Status and charges of a source's month against the truth, to the last decimal."""
-    told = {(s.source, s.billing_period): s for s in made.installation.status(tenant)}[
+    status = {(s.source, s.billing_period): s for s in made.installation.status(tenant)}[
         source, month
     ]
-    assert told.state == "reconciled", told.reason
-    assert told.rows_read == told.rows_kept == true["rows"]
-    assert told.source_cost == told.billed_cost == Decimal(true["billed_cost"])
-    assert told.effective_cost == Decimal(true["effective_cost"])
+    assert status.state == "reconciled", status.reason
+    assert status.rows_read == status.rows_kept == true["rows"]
+    assert status.source_cost == status.billed_cost == Decimal(true["billed_cost"])
+    assert status.effective_cost == Decimal(true["effective_cost"])
 
 
 def charged(
@@ -150,7 +150,9 @@ def test_every_form_from_the_store_is_exact(forms: Forms, form: str, tenant: str
     by_service = charged(made, tenant, "ServiceName", form)
     assert len(by_service) > 3 and "AWS" not in by_service
     # All forms are of one bill, and that is what is told of them.
-    assert all(said.startswith("bills_apart: ") and "; " not in said for said in forms.warnings)
+    assert all(
+        warning.startswith("bills_apart: ") and "; " not in warning for warning in forms.warnings
+    )
 
 
 @pytest.mark.parametrize("tenant", TENANTS)
@@ -165,13 +167,13 @@ def test_tags_survive_every_form_and_nothing_is_unknown(
         from costs where x_Source = '{form}'
     """
     with reading(made.installation.folder(tenant)) as connection:
-        (told,) = connection.execute(sql).fetchall()
+        (counts,) = connection.execute(sql).fetchall()
     (drifts,) = {s.drift for s in made.installation.status(tenant) if s.source == form}
     assert drifts is None
     if form == "cur2-subset":
-        assert told == (0, 0, 0, 0)
+        assert counts == (0, 0, 0, 0)
     else:
-        assert told[0] > 0 and told[1] > 10 and told[2:] == (0, 0)
+        assert counts[0] > 0 and counts[1] > 10 and counts[2:] == (0, 0)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -197,7 +199,9 @@ def test_the_same_form_is_the_same_bytes(form: str, tmp_path: Path) -> None:
         ("", {}),
     ],
 )  # fmt: skip
-def test_what_an_exports_query_says_of_its_columns(query: str, renames: dict[str, str]) -> None:
+def test_the_query_of_an_export_gives_its_column_renames(
+    query: str, renames: dict[str, str]
+) -> None:
     with duckdb.connect() as connection:
         assert renames_of(connection, query) == renames
 
@@ -218,7 +222,9 @@ def sources_at(
     return made
 
 
-def test_several_reports_in_one_place(forms: Forms, tmp_path: Path) -> None:
+def test_a_location_of_several_reports_serves_only_the_report_named_like_the_source(
+    forms: Forms, tmp_path: Path
+) -> None:
     """One is taken by itself; of several the source's namesake, or none and all are named."""
     report = write_form(tmp_path, "acme", "cur-zip-new")
     other = write_form(tmp_path / "other", "globex", "cur-gz-over")
@@ -233,12 +239,14 @@ def test_several_reports_in_one_place(forms: Forms, tmp_path: Path) -> None:
     exactly(made, "acme", "alone", MONTH, report.truth)
     exactly(made, "acme", "second", MONTH, other.truth)
     assert [step.what for step in refused] == ["acme/lost"]
-    said = refused[0].reason
-    assert f"s3://{BUCKET}/acme/many holds several reports: first, second" in said
-    assert "third" not in said and f"s3://{BUCKET}/acme/many/first" in said
+    reason = refused[0].reason
+    assert f"s3://{BUCKET}/acme/many holds several reports: first, second" in reason
+    assert "third" not in reason and f"s3://{BUCKET}/acme/many/first" in reason
 
 
-def test_manifests_of_two_reports_in_one_folder(forms: Forms, tmp_path: Path) -> None:
+def test_the_manifest_of_another_report_in_a_folder_is_ignored(
+    forms: Forms, tmp_path: Path
+) -> None:
     """A report's own manifest has its name; the other's is not taken for it."""
     report = write_form(tmp_path, "acme", "cur2-parquet-over")
     stray = report.report / f"metadata/BILLING_PERIOD={MONTH}/another-Manifest.json"
@@ -252,12 +260,12 @@ def test_manifests_of_two_reports_in_one_folder(forms: Forms, tmp_path: Path) ->
     assert refused.what == "acme/renamed" and "has 2 manifests" in refused.reason
 
 
-def test_two_payers_in_one_bucket(forms: Forms, tmp_path: Path) -> None:
+def test_two_payers_can_share_a_bucket(forms: Forms, tmp_path: Path) -> None:
     bills = {}
     for source in ("payer", "labs"):
-        wanted: dict[str, Any] = {"tenant": "acme", "source": source, "month": MONTH}
+        fields: dict[str, Any] = {"tenant": "acme", "source": source, "month": MONTH}
         request = DeliveryRequest(
-            seed=SEED, last_month=LAST_MONTH, form=FORMS["cur2-gz-new"], **wanted
+            seed=SEED, last_month=LAST_MONTH, form=FORMS["cur2-gz-new"], **fields
         )
         bills[source] = write_delivery(tmp_path / source, request)
         report = bills[source].manifest.parents[2]
@@ -268,14 +276,14 @@ def test_two_payers_in_one_bucket(forms: Forms, tmp_path: Path) -> None:
     for source, bill in bills.items():
         exactly(made, "acme", source, MONTH, bill.truth)
     payers = {source: charged(made, "acme", "BillingAccountId", source) for source in bills}
-    assert [len(found) for found in payers.values()] == [1, 1]
+    assert [len(costs) for costs in payers.values()] == [1, 1]
     assert set(payers["payer"]) == {"111122223333"} and set(payers["labs"]) == {"888899990000"}
 
 
 BY_HAND = ("cur-zip-new", "cur-athena", "cur2-gz-new", "focus-1-0")
 
 
-def test_folders_brought_by_hand(tmp_path: Path) -> None:
+def test_imported_folders_count_every_bill_and_name_every_other_file(tmp_path: Path) -> None:
     """Two months of a form in one folder; what is no bill is named, and counted nowhere."""
     sources = [{"name": name, "format": FORMS[name].format} for name in BY_HAND]
     declared = tmp_path / "tenants.yaml"
@@ -292,9 +300,9 @@ def test_folders_brought_by_hand(tmp_path: Path) -> None:
         (folder / ".hidden.csv").write_text("no bill")
         (folder / "deep" / "_SUCCESS.csv").write_text("")
         (folder / "READ ME.txt").write_text("mine")
-        code, said = finops("ingest-file", f"acme/{name}", str(folder), data=made.data)
-        assert code == 0, said
-        assert "3 files that are no bills: .hidden.csv, READ ME.txt, deep/_SUCCESS.csv" in said
+        code, output = finops("ingest-file", f"acme/{name}", str(folder), data=made.data)
+        assert code == 0, output
+        assert "3 files that are no bills: .hidden.csv, READ ME.txt, deep/_SUCCESS.csv" in output
         for month, true in truths.items():
             exactly(made, "acme", name, month, true)
     assert made.installation.status("globex") == []
@@ -317,7 +325,7 @@ def test_a_folder_that_is_a_report_or_empty_is_refused(tmp_path: Path) -> None:
     report = write_form(tmp_path, "acme", "cur-gz-new").report
     (tmp_path / "nothing").mkdir()
     (tmp_path / "nothing" / "notes.txt").write_text("")
-    for folder, words in ((report, "2 manifests"), (tmp_path / "nothing", "notes.txt")):
-        code, said = finops("ingest-file", "acme/cur", str(folder), data=made.data)
-        assert code == 1 and words in said, said
+    for folder, reason in ((report, "2 manifests"), (tmp_path / "nothing", "notes.txt")):
+        code, output = finops("ingest-file", "acme/cur", str(folder), data=made.data)
+        assert code == 1 and reason in output, output
     assert made.installation.status("acme") == []

@@ -150,8 +150,8 @@ def case(
     return Case(base, old, new, before, census(base.folder("acme")))
 
 
-def of_month(found: Shares, month: str) -> dict[str, Decimal]:
-    return {name: billed for (name, where), billed in found.items() if where == month and billed}
+def of_month(shares: Shares, month: str) -> dict[str, Decimal]:
+    return {name: billed for (name, where), billed in shares.items() if where == month and billed}
 
 
 def check(case: Case, made: TemporaryInstallation, census: Callable[[Path], Any]) -> bool:
@@ -171,11 +171,11 @@ def check(case: Case, made: TemporaryInstallation, census: Callable[[Path], Any]
 
     assert of_month(of_sources, BEFORE) == of_month(bill, BEFORE) == case.before
     is_new = of_month(of_sources, MONTH) == case.new["sources"]
-    wanted = case.new if is_new else case.old
-    for found in (of_sources, bill):
-        assert of_month(found, MONTH) == wanted["sources"]
-    for found in (of_projects, *marts):
-        assert of_month(found, MONTH) == wanted["projects"]
+    expected = case.new if is_new else case.old
+    for billed_shares in (of_sources, bill):
+        assert of_month(billed_shares, MONTH) == expected["sources"]
+    for billed_shares in (of_projects, *marts):
+        assert of_month(billed_shares, MONTH) == expected["projects"]
     assert census(made.folder("acme")) == case.acme
     return is_new
 

@@ -100,24 +100,26 @@ class Estate:
     def ingest(self, *faults: Fault) -> IngestRun:
         """`finops ingest` of all tenants while these things go wrong."""
         self.line.script(*faults)
-        said: list[str] = []
+        output_lines: list[str] = []
         with pytest.MonkeyPatch.context() as patch:
             self.environment(patch)
             hurry(patch)
-            patch.setattr("typer.echo", lambda text="", **_: said.append(str(text)))
+            patch.setattr("typer.echo", lambda text="", **_: output_lines.append(str(text)))
             patch.setattr(sys, "argv", ["finops", "ingest"])
             begin, code = time.monotonic(), 0
             try:
                 main()
             except SystemExit as ended:
                 code = int(ended.code or 0)
-            return IngestRun(code, said, time.monotonic() - begin)
+            return IngestRun(code, output_lines, time.monotonic() - begin)
 
     def environment(self, patch: pytest.MonkeyPatch) -> None:
         """This installation's folder, and the store's keys in a profile."""
         path = self.work / "credentials"
-        words = zip(("aws_access_key_id", "aws_secret_access_key"), self.store.keys, strict=True)
-        path.write_text("[store]\n" + "".join(f"{name} = {value}\n" for name, value in words))
+        key_lines = zip(
+            ("aws_access_key_id", "aws_secret_access_key"), self.store.keys, strict=True
+        )
+        path.write_text("[store]\n" + "".join(f"{name} = {value}\n" for name, value in key_lines))
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
         patch.setenv("FINOPS_DATA", str(self.made.data))
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -127,7 +129,7 @@ class Estate:
 
         Asked as `finops query` asks; rows and sums of daily and monthly tables must agree.
         """
-        found: dict[str, Bill] = {}
+        bills: dict[str, Bill] = {}
         for tenant in self.tenants:
             with open_sandbox(
                 self.made.installation.folder(tenant), self.made.installation.limits
@@ -149,8 +151,8 @@ class Estate:
                 ]
             assert len(set(sums)) == 1, f"tables of {tenant} tell different sums: {sums}"
             assert {s: billed for s, billed, _ in costs} == {s: billed for s, billed, _ in bill}
-            found |= {f"{tenant}/{source}": (rows, billed) for source, billed, rows in costs}
-        return found
+            bills |= {f"{tenant}/{source}": (rows, billed) for source, billed, rows in costs}
+        return bills
 
     def spelled(self, name: str) -> str:
         """`tenant/source` of a source's name."""

@@ -221,8 +221,12 @@ def noticed_by(
     installation: Installation, tenant: str, month: str, project: str | None = None
 ) -> list[str]:
     """Names of the rules that see something; where none does, of the checks."""
-    _, found = validate_charges(installation.folder(tenant), installation.limits, month, project)
-    rules = sorted({one.finding.rule for one in found if not one.finding.is_known_gap})
+    _, violations = validate_charges(
+        installation.folder(tenant), installation.limits, month, project
+    )
+    rules = sorted(
+        {violation.finding.rule for violation in violations if not violation.finding.is_known_gap}
+    )
     if rules:
         return rules
     results = check_published(installation.folder(tenant), installation.limits, month)
@@ -249,9 +253,9 @@ def corrupt(file: Path, how: Corruption, to: Path) -> None:
 
 def _changed(connection: duckdb.DuckDBPyConnection, how: Corruption) -> str:
     rows = "(select *, row_number() over () as number from charges)"
-    found = connection.execute(f"select min(number) from {rows} where {how.victim}").fetchone()
-    assert found and found[0] is not None, f"no row is {how.victim}"
-    number = found[0]
+    victim_row = connection.execute(f"select min(number) from {rows} where {how.victim}").fetchone()
+    assert victim_row and victim_row[0] is not None, f"no row is {how.victim}"
+    number = victim_row[0]
     if how.value == "lost":
         return f"select * exclude (number) from {rows} where number <> {number}"
     if how.value == "doubled":

@@ -65,7 +65,7 @@ class Exchange(BaseHTTPRequestHandler):
         except ConnectionError:  # the client has had enough
             self.close_connection = True
 
-    def log_message(self, *words: Any) -> None:
+    def log_message(self, *_arguments: Any) -> None:
         """Say nothing."""
 
     def forward(self) -> Answer:
@@ -75,8 +75,8 @@ class Exchange(BaseHTTPRequestHandler):
         try:
             line.request("GET", self.path, headers=dict(self.headers.items()))
             got = line.getresponse()
-            kept = {k: v for k, v in got.getheaders() if k.lower() not in _HOP}
-            answer = Answer(got.status, got.read(), kept)
+            headers = {k: v for k, v in got.getheaders() if k.lower() not in _HOP}
+            answer = Answer(got.status, got.read(), headers)
             if got.status == 200:
                 self.server.whole[self.store_request.key] = answer
             return answer
@@ -115,8 +115,8 @@ class Exchange(BaseHTTPRequestHandler):
         """End the connection with a TCP reset."""
         time.sleep(0.1)  # what was sent arrives first
         self.close_connection = True
-        words = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, words)
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.rfile.close()
         os.close(self.connection.detach())
 
@@ -126,10 +126,10 @@ Deed = Callable[[Exchange], None]
 
 def _store_request(target: str, bytes_: str) -> StoreRequest:
     parts = urlsplit(target)
-    words = parse_qs(parts.query)
+    parameters = parse_qs(parts.query)
     begin = re.match(r"bytes=(\d+)", bytes_)
-    if "list-type" in words:
-        return StoreRequest("list", words.get("prefix", [""])[0], 0)
+    if "list-type" in parameters:
+        return StoreRequest("list", parameters.get("prefix", [""])[0], 0)
     key = unquote(parts.path).split("/", 2)[-1]
     kind = "manifest" if key.endswith("anifest.json") else "data"
     return StoreRequest(kind, key, int(begin.group(1)) if begin else 0)
@@ -183,19 +183,23 @@ class FaultyServer(ThreadingHTTPServer):
             self.whole: dict[str, Answer] = {}
             self._faults = [[fault, fault.after, fault.times] for fault in faults]
 
-    def deed_for(self, asked: StoreRequest) -> Deed:
+    def deed_for(self, request: StoreRequest) -> Deed:
         """What to do with a request."""
         with self._lock:
-            self.log.append(asked)
+            self.log.append(request)
             for entry in self._faults:
                 fault, to_pass, left = entry
-                if not left or fault.kind not in ("", asked.kind) or not fits(fault.key, asked.key):
+                if (
+                    not left
+                    or fault.kind not in ("", request.kind)
+                    or not fits(fault.key, request.key)
+                ):
                     continue
                 if to_pass:
                     entry[1] -= 1
                     continue
                 entry[2] -= 1
-                asked.fault = fault.deed.__qualname__.split(".")[0]
+                request.fault = fault.deed.__qualname__.split(".")[0]
                 return fault.deed
         return passes()
 

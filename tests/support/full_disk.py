@@ -58,7 +58,9 @@ def with_small_files(estate: Estate, folder: Path, free: int) -> Callable[[], No
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
-def try_one(estate: Estate, base: Path, folder: Path, free: int, shrink: Any) -> dict[str, Any]:
+def ingest_with_room(
+    estate: Estate, base: Path, folder: Path, free: int, shrink: Any
+) -> dict[str, Any]:
     """One ingest with so little room, what is then visible, and an ordinary run after it."""
     shutil.rmtree(estate.made.data, ignore_errors=True)
     shutil.copytree(base, estate.made.data)
@@ -75,10 +77,10 @@ def try_one(estate: Estate, base: Path, folder: Path, free: int, shrink: Any) ->
     return {
         "free": free,
         "code": ran.code,
-        "said": ran.output_lines,
+        "output_lines": ran.output_lines,
         "seen": seen,
         "after": after.code,
-        "after_said": after.output_lines,
+        "output_lines_after": after.output_lines,
         "seen_after": estate.visible(),
         "left": [str(path) for path in estate.leftovers()],
     }
@@ -90,8 +92,8 @@ def main(work: Path, mode: str, sizes: list[int]) -> None:
     folder = work / "small"
     folder.mkdir(exist_ok=True)
     if mode == "disk":
-        words = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "small", str(folder)]
-        subprocess.run(words, check=True)
+        mount_command = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "small", str(folder)]
+        subprocess.run(mount_command, check=True)
     # Not refused beforehand: the room is there when asked, and gone when needed.
     land.INFLATES = land.GROWS = 0
     store = Store(facts["url"], tuple(facts["keys"]))
@@ -99,8 +101,9 @@ def main(work: Path, mode: str, sizes: list[int]) -> None:
     estate = Estate(made, Quiet(), store, facts["bucket"], work, facts["sources"])  # type: ignore[arg-type]
     shrink = on_small_disk if mode == "disk" else with_small_files
     for free in sizes:
-        print(json.dumps(try_one(estate, work / "data", folder, free, shrink), default=str))  # noqa: T201
+        attempt = ingest_with_room(estate, work / "data", folder, free, shrink)
+        print(json.dumps(attempt, default=str))  # noqa: T201
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], [int(word) for word in sys.argv[3:]])
+    main(Path(sys.argv[1]), sys.argv[2], [int(size) for size in sys.argv[3:]])

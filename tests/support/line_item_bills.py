@@ -57,9 +57,9 @@ def reserved(
 def deliver_2(export: Path, lines: list[Line], month: str) -> None:
     """The lines as a CUR 2.0 data export: CUR 2.0 names, the product map as JSON in a cell."""
     rows = []
-    for one in lines:
-        columns = {canonical(k): v for k, v in one.items() if k not in IN_MAP}
-        product = {canonical(k)[8:]: one[k] for k in IN_MAP if one.get(k)}
+    for line in lines:
+        columns = {canonical(k): v for k, v in line.items() if k not in IN_MAP}
+        product = {canonical(k)[8:]: line[k] for k in IN_MAP if line.get(k)}
         rows.append(columns | {"product": json.dumps(product)})
     name = f"data/BILLING_PERIOD={month}/{export.name}-00001.csv.gz"
     write_csv(export / name, rows)
@@ -89,10 +89,10 @@ class Bills:
 
     def charges(self, lines: list[Line], month: str = MONTH) -> list[Charge]:
         """Bring a month's bill in; all charges of acme, each checked against the FOCUS rules."""
-        found = self.ingested(lines, month)
-        obeys_focus(found)
+        charges = self.ingested(lines, month)
+        obeys_focus(charges)
         assert self.rows("select rule, example from conformance where not is_known_gap") == []
-        return found
+        return charges
 
     def ingested(self, lines: list[Line], month: str = MONTH) -> list[Charge]:
         """Bring a month's bill in; all charges of acme, that come to its bills so far."""
@@ -106,13 +106,13 @@ class Bills:
         self.failed_checks = "; ".join(
             step.reason for step in report.steps if step.stage == "warehouse"
         )
-        found = self.rows(
+        charges = self.rows(
             "select * from costs order by billing_period, ChargePeriodStart, ChargeDescription,"
             " x_RowKind"
         )
-        _is_the_bill([one for bill in self.bills.values() for one in bill], found)
+        _is_the_bill([line for bill in self.bills.values() for line in bill], charges)
         assert self.rows("select sum(BilledCost) as b from costs", "globex") == [{"b": Decimal(3)}]
-        return found
+        return charges
 
     def rows(self, sql: str, tenant: str = "acme") -> list[Charge]:
         """An answer of a tenant's file, exact."""
@@ -147,10 +147,10 @@ def prepared(
 def bills(prepared: tuple[str, Path], tmp_path: Path) -> Bills:
     """Two tenants with the same account; acme's bills are in the form of the parameter."""
     form, folder = prepared
-    here = Path(shutil.copytree(folder, tmp_path / "here"))
-    made = TemporaryInstallation(here / "data")
-    made.apply(here / "tenants.yaml")
-    return Bills(made, here, form)
+    own_folder = Path(shutil.copytree(folder, tmp_path / "here"))
+    made = TemporaryInstallation(own_folder / "data")
+    made.apply(own_folder / "tenants.yaml")
+    return Bills(made, own_folder, form)
 
 
 def total(charges: Iterable[Charge], column: str, **where: Any) -> Decimal:
@@ -166,22 +166,22 @@ def only(charges: Iterable[Charge], **where: Any) -> list[Charge]:
 
 def single(charges: Iterable[Charge], **where: Any) -> Charge:
     """The one charge that has these values."""
-    (found,) = only(charges, **where)
-    return found
+    (charge,) = only(charges, **where)
+    return charge
 
 
 def _is_the_bill(lines: list[Line], charges: list[Charge]) -> None:
     """Gross and net sums are the bill's, currency by currency; net stands everywhere or nowhere."""
     for column, basis in ((COST, "BilledCost"), (NET, "x_NetUnblendedCost")):
-        wanted: dict[str, list[Decimal]] = defaultdict(list)
-        for said in lines:
-            wanted[said["lineItem/CurrencyCode"]].append(Decimal(said.get(column) or 0))
-        for currency, costs in wanted.items():
+        bill_costs: dict[str, list[Decimal]] = defaultdict(list)
+        for line in lines:
+            bill_costs[line["lineItem/CurrencyCode"]].append(Decimal(line.get(column) or 0))
+        for currency, costs in bill_costs.items():
             assert total(charges, basis, BillingCurrency=currency) == exact_sum(costs), basis
-    if all(said.get(NET) for said in lines):
+    if all(line.get(NET) for line in lines):
         assert all(charge["x_NetUnblendedCost"] is not None for charge in charges)
         assert all(charge["x_NetEffectiveCost"] is not None for charge in charges)
-    if not any(said.get(NET) for said in lines):
+    if not any(line.get(NET) for line in lines):
         assert all(charge["x_NetUnblendedCost"] is None for charge in charges)
         assert all(charge["x_NetEffectiveCost"] is None for charge in charges)
 
@@ -223,8 +223,8 @@ def obeys_focus(charges: list[Charge]) -> None:
         if c["SkuPriceId"]:
             skus[c["SkuPriceId"]].add(c["SkuId"])
         assert c["ChargePeriodEnd"] > c["ChargePeriodStart"]
-    assert {arn: found for arn, found in units.items() if len(found) > 1} == {}
-    assert {price: found for price, found in skus.items() if len(found) > 1} == {}
+    assert {arn: values for arn, values in units.items() if len(values) > 1} == {}
+    assert {price: values for price, values in skus.items() if len(values) > 1} == {}
 
 
 def _obeys_commitments(c: Charge) -> None:

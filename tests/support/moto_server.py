@@ -29,8 +29,10 @@ def _lets_in(role_arn: str, external_id: str | None) -> bool:
     for role in roles:
         if role.arn == role_arn:
             policy = json.loads(role.assume_role_policy_document)
-            wanted = [s.get("Condition", {}).get("StringEquals", {}) for s in policy["Statement"]]
-            return any(w.get("sts:ExternalId", external_id) == external_id for w in wanted)
+            conditions = [
+                s.get("Condition", {}).get("StringEquals", {}) for s in policy["Statement"]
+            ]
+            return any(w.get("sts:ExternalId", external_id) == external_id for w in conditions)
     return False
 
 
@@ -38,12 +40,12 @@ def enforce() -> None:
     """Let moto refuse a role that does not exist, or whose external id is another."""
     assume = STSBackend.assume_role
 
-    def checked(self: STSBackend, **words: Any) -> Any:
-        if not _lets_in(words["role_arn"], words["external_id"]):
+    def checked(self: STSBackend, **arguments: Any) -> Any:
+        if not _lets_in(arguments["role_arn"], arguments["external_id"]):
             raise AccessDenied(
-                f"User is not authorized to perform sts:AssumeRole on {words['role_arn']}"
+                f"User is not authorized to perform sts:AssumeRole on {arguments['role_arn']}"
             )
-        return assume(self, **words)
+        return assume(self, **arguments)
 
     STSBackend.assume_role = checked  # type: ignore[method-assign]
 

@@ -98,16 +98,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("store")
     juicefs = str(Path(sys.executable).with_name("juicefs"))
     meta = f"sqlite3://{folder}/meta.db"
-    words = ["--storage", "file", "--bucket", f"{folder}/data/", "--trash-days", "0"]
+    format_options = ["--storage", "file", "--bucket", f"{folder}/data/", "--trash-days", "0"]
     subprocess.run(
-        [juicefs, "format", *words, "--no-update", meta, "finops"], check=True, capture_output=True
+        [juicefs, "format", *format_options, "--no-update", meta, "finops"],
+        check=True,
+        capture_output=True,
     )
     address = f"127.0.0.1:{free_port()}"
-    words = ["--multi-buckets", "--keep-etag", "--no-usage-report", "--cache-size", "0"]
+    gateway_options = ["--multi-buckets", "--keep-etag", "--no-usage-report", "--cache-size", "0"]
     log = folder / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [juicefs, "gateway", *words, "--no-banner", meta, address],
+            [juicefs, "gateway", *gateway_options, "--no-banner", meta, address],
             stdout=out,
             stderr=out,
             env={

@@ -37,8 +37,8 @@ Row = dict[str, Any]
 def current_manifests(folder: Path, tenant: str, source: str) -> dict[str, Path]:
     location = folder / LOCATIONS[tenant, source]
     if "finops" in location.parts:
-        found = sorted(location.glob("*-*/*-Manifest.json"))
-        return {f"{p.parent.name[:4]}-{p.parent.name[4:6]}": p for p in found}
+        manifests = sorted(location.glob("*-*/*-Manifest.json"))
+        return {f"{p.parent.name[:4]}-{p.parent.name[4:6]}": p for p in manifests}
     return {p.parent.name[-7:]: p for p in sorted(location.glob("metadata/*/*-Manifest.json"))}
 
 

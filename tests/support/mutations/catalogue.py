@@ -68,5 +68,5 @@ def run_catalogue(place: Path, seed: str, more: int = 0) -> list[Outcome]:
 def _run(share: Share) -> list[Outcome]:
     """A share of one form; the catalogue is made anew here, since functions do not travel."""
     place, form, begin, seed, more = share
-    mine = [mutation for mutation in catalogue(more) if mutation.form == form]
-    return run_form(place, form, mine[begin : begin + TOGETHER], seed)
+    of_form = [mutation for mutation in catalogue(more) if mutation.form == form]
+    return run_form(place, form, of_form[begin : begin + TOGETHER], seed)

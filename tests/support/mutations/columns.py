@@ -169,9 +169,9 @@ def mutations() -> list[Mutation]:
         "empty": (lambda n: "", "refused"),
         "with a quote": (lambda n: f'{n}"', "either"),
     }
-    for said, (spell, verdict) in spellings.items():
-        add(f"cost {said}", "legacy", renamed("cost", spell, verdict))
-        add(f"cost {said}, FOCUS", "focuscsv", renamed("cost", spell, verdict))
+    for spelling, (spell, verdict) in spellings.items():
+        add(f"cost {spelling}", "legacy", renamed("cost", spell, verdict))
+        add(f"cost {spelling}, FOCUS", "focuscsv", renamed("cost", spell, verdict))
     add("list price renamed", "legacy", renamed("list", lambda n: "my price", "kept"))
     for form in ("legacy", "focuscsv"):
         add(f"columns in another order, {form}", form, shuffled)

@@ -73,8 +73,8 @@ def quote(delivery: Delivery, rng: random.Random) -> tuple[Verdict, ...]:
     number = text.count("\n", 0, at) - 1
     delivery.write_text(1, text[:at] + '"' + text[at:])
     rows = delivery.rows(1)
-    others = rows[:number] + rows[number + 1 :] + delivery.rows(2)
-    verdicts: list[Verdict] = [ingested(others, 1), refused("bill-1")]
+    other_rows = rows[:number] + rows[number + 1 :] + delivery.rows(2)
+    verdicts: list[Verdict] = [ingested(other_rows, 1), refused("bill-1")]
     good, bad = _rows(delivery, text[:at] + '"' + text[at:])
     if not bad:
         verdicts.append(ingested(good + delivery.rows(2)))

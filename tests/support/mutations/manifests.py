@@ -24,37 +24,37 @@ def all_rows(delivery: Delivery) -> Verdict:
     return ingested(delivery.rows(1) + delivery.rows(2))
 
 
-def raw(change: Callable[[bytes], bytes], *said: str) -> Mutate:
+def raw(change: Callable[[bytes], bytes], *message_parts: str) -> Mutate:
     """The manifest's bytes changed: refused in these words, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.manifest.write_bytes(change(delivery.manifest.read_bytes()))
-        return refused(*said) if said else all_rows(delivery)
+        return refused(*message_parts) if message_parts else all_rows(delivery)
 
     return mutate
 
 
-def facts(change: Callable[[dict[str, Any]], object], *said: str) -> Mutate:
+def facts(change: Callable[[dict[str, Any]], object], *message_parts: str) -> Mutate:
     """The manifest's content changed: refused in these words, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.edit_manifest(change)
-        return refused(*said) if said else all_rows(delivery)
+        return refused(*message_parts) if message_parts else all_rows(delivery)
 
     return mutate
 
 
-def fact(name: str, value: Any, *said: str) -> Mutate:
-    return facts(lambda content: content.__setitem__(name, value), *said)
+def fact(name: str, value: Any, *message_parts: str) -> Mutate:
+    return facts(lambda content: content.__setitem__(name, value), *message_parts)
 
 
-def keys(change: Callable[[list[Any], Delivery], Any], *said: str) -> Mutate:
+def keys(change: Callable[[list[Any], Delivery], Any], *message_parts: str) -> Mutate:
     """The manifest's list of files changed: refused in these words, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         word = delivery.form.list_of_files
         delivery.edit_manifest(lambda content: _set(content, word, change(content[word], delivery)))
-        return refused(*said) if said else all_rows(delivery)
+        return refused(*message_parts) if message_parts else all_rows(delivery)
 
     return mutate
 
@@ -72,10 +72,10 @@ def fewer(delivery: Delivery, rng: random.Random) -> Verdict:
 
 def absolute(delivery: Delivery, rng: random.Random) -> Verdict:
     """A key spells globex's file in full: its end is ours, and ours is what is read."""
-    theirs = delivery.root.parents[2] / "globex" / delivery.root.parent.name / "bill"
+    globex_folder = delivery.root.parents[2] / "globex" / delivery.root.parent.name / "bill"
     own = delivery.file(1).relative_to(delivery.root)
     word = delivery.form.list_of_files
-    delivery.edit_manifest(lambda content: _set(content, word, [str(theirs / own)]))
+    delivery.edit_manifest(lambda content: _set(content, word, [str(globex_folder / own)]))
     return ingested(delivery.rows(1))
 
 
@@ -232,10 +232,10 @@ def mutations() -> list[Mutation]:
     def add(name: str, form: str, mutate: Mutate) -> None:
         made.append(Mutation("manifests", f"{name}, {form}", form, mutate))
 
-    for name, (change, said) in RAW.items():
-        add(name, "legacy", raw(change, *said))
-    for number, (name, (change_keys, said)) in enumerate(KEYS.items()):
-        add(f"keys: {name}", ("legacy", "cur2")[number % 2], keys(change_keys, *said))
+    for name, (change, message_parts) in RAW.items():
+        add(name, "legacy", raw(change, *message_parts))
+    for number, (name, (change_keys, message_parts)) in enumerate(KEYS.items()):
+        add(f"keys: {name}", ("legacy", "cur2")[number % 2], keys(change_keys, *message_parts))
     for form in ("legacy", "cur2", "focus"):
         for mutate in ARRANGED:
             add(mutate.__name__.replace("_", " "), form, mutate)

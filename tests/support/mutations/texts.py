@@ -27,22 +27,26 @@ def more_lines(text: str) -> Mutate:
     return mutate
 
 
-def whole(change: Callable[[str], str | bytes], *words: str) -> Mutate:
+def whole(change: Callable[[str], str | bytes], *message_parts: str) -> Mutate:
     """The first file's text changed as a whole: all rows stay, or it is refused in these words."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.write_text(1, change(delivery.text(1)))
-        return refused(*words) if words else ingested(delivery.rows(1) + delivery.rows(2))
+        return (
+            refused(*message_parts)
+            if message_parts
+            else ingested(delivery.rows(1) + delivery.rows(2))
+        )
 
     return mutate
 
 
-def either(change: Callable[[str], str | bytes], *words: str) -> Mutate:
+def either(change: Callable[[str], str | bytes], *message_parts: str) -> Mutate:
     """As `whole`, where both keeping all rows and refusing is right."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> tuple[Verdict, ...]:
         delivery.write_text(1, change(delivery.text(1)))
-        return ingested(delivery.rows(1) + delivery.rows(2)), refused(NAME, *words)
+        return ingested(delivery.rows(1) + delivery.rows(2)), refused(NAME, *message_parts)
 
     return mutate
 
@@ -66,7 +70,7 @@ def line(change: Callable[[str], str], lost: int = 1, more: tuple[str, ...] = ()
     return mutate
 
 
-def words(value: str, quoting: int = 0, newline: str = "\n", lost: int = 0) -> Mutate:
+def descriptions(value: str, quoting: int = 0, newline: str = "\n", lost: int = 0) -> Mutate:
     """Some descriptions hold this text, which is a value like any other."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
@@ -113,13 +117,13 @@ def wider_header(delivery: Delivery, rng: random.Random) -> Verdict:
     return ingested(delivery.rows(2), len(delivery.rows(1)))
 
 
-def both_files(text: Callable[[str], str | bytes], *words: str) -> Mutate:
+def both_files(text: Callable[[str], str | bytes], *message_parts: str) -> Mutate:
     """Both files changed alike, and refused."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         for part in (1, 2):
             delivery.write_text(part, text(delivery.text(part)))
-        return refused(*words)
+        return refused(*message_parts)
 
     return mutate
 
@@ -198,7 +202,7 @@ NO_BILL: dict[str, tuple[Callable[[str], str | bytes], str]] = {
     "a quote": (lambda t: '"', "lacks the column"),
     "a header of 9 MB": (lambda t: "x" * 9_000_000 + "," + t, "lacks the column"),
 }
-WORDS = {
+DESCRIPTIONS = {
     "line ends": "a\nb {n}\n\nc",
     "CRLF inside": "a\r\nb {n}",
     "quotes": 'a "quoted" {n} ""twice""',
@@ -231,13 +235,13 @@ def mutations() -> list[Mutation]:
             add(f"{name}, {form}", form, whole(change))
     for name, change in EITHER.items():
         add(name, "legacy", either(change))
-    for name, (change, said) in NO_BILL.items():
-        add(name, "legacy", whole(change, NAME, said))
-    for name, value in WORDS.items():
+    for name, (change, message) in NO_BILL.items():
+        add(name, "legacy", whole(change, NAME, message))
+    for name, value in DESCRIPTIONS.items():
         form = ("legacy", "focuscsv", "zip")[len(made) % 3]
-        add(f"words with {name}", form, words(value))
-    add("words with a NUL", "legacy", words("a\0b {n}"))
-    crlf = words("a\nb {n}", csv.QUOTE_ALL, "\r\n")
+        add(f"words with {name}", form, descriptions(value))
+    add("words with a NUL", "legacy", descriptions("a\0b {n}"))
+    crlf = descriptions("a\nb {n}", csv.QUOTE_ALL, "\r\n")
     add("words with line ends in CRLF, all quoted", "legacy", crlf)
     add("every cell quoted", "legacy", requoted(csv.QUOTE_ALL))
     add("every cell quoted, CRLF", "focuscsv", requoted(csv.QUOTE_ALL, "\r\n"))
@@ -258,10 +262,10 @@ def mutations() -> list[Mutation]:
     add("a total line at the end", "focuscsv", more_lines("Total,,,123.45\n"))
     add("a wider header", "legacy", wider_header)
     for quoted in (False, True):
-        said = "all quoted" if quoted else "few quoted"
-        add(f"a quote left open, {said}", "legacy",
+        quoting = "all quoted" if quoted else "few quoted"
+        add(f"a quote left open, {quoting}", "legacy",
             lambda d, r, q=quoted: open_quote(d, r, False, q))  # fmt: skip
-        add(f"a quote left open in the last row, {said}", "legacy",
+        add(f"a quote left open in the last row, {quoting}", "legacy",
             lambda d, r, q=quoted: open_quote(d, r, True, q))  # fmt: skip
     for form in ("legacy", "focuscsv"):
         add(f"header twice, {form}", form, header_twice)

@@ -67,14 +67,18 @@ def cell(short: str, value: str, lost: int, becomes: str | None = None) -> Calla
     return mutate
 
 
-def column(short: str, value: str, *words: str) -> Callable[..., Verdict]:
+def column(short: str, value: str, *message_parts: str) -> Callable[..., Verdict]:
     """A column holds `value` in every row of both files; refused in these words, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         rows: list[list[Row]] = [[{**r, short: value} for r in delivery.rows(n)] for n in (1, 2)]
         for part in (1, 2):
             delivery.write(part, rows[part - 1])
-        return refused("bill-Manifest.json", *words) if words else ingested(rows[0] + rows[1])
+        return (
+            refused("bill-Manifest.json", *message_parts)
+            if message_parts
+            else ingested(rows[0] + rows[1])
+        )
 
     return mutate
 
