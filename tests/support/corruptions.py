@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.focus.conformance import validate_charges
+from finops_pipeline.focus.conformance import find_published_violations
 from finops_pipeline.marts.results import check_published
 
 _USAGE = (
@@ -221,7 +221,7 @@ def noticed_by(
     installation: Installation, tenant: str, month: str, project: str | None = None
 ) -> list[str]:
     """Names of the rules that see something; where none does, of the checks."""
-    _, violations = validate_charges(
+    _, violations = find_published_violations(
         installation.folder(tenant), installation.limits, month, project
     )
     rules = sorted(
