@@ -40,7 +40,7 @@ HOLD = """
 import sys
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.settings import load_settings
-with Installation(load_settings()).writer(sys.argv[1]):
+with Installation(load_settings()).writing(sys.argv[1]):
     print("ready", flush=True)
     sys.stdin.read()
 """
@@ -61,14 +61,14 @@ def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
 
 
 class Processes:
-    """Processes of a test on an installation; they end with it."""
+    """The processes of a test on an installation; they end with the test."""
 
     def __init__(self, two: TemporaryInstallation) -> None:
         self._two = two
         self._all: list[Process] = []
 
     def begin(self, code: str, *arguments: str, wait: int = 60) -> Process:
-        """Start Python on this installation; it has said `ready` when this returns."""
+        """Start Python on this installation and wait until it prints `ready`."""
         return self._ready(self._start(code, *arguments, wait=wait))
 
     def _start(self, code: str, *arguments: str, wait: int = 60) -> Process:
@@ -91,7 +91,7 @@ class Processes:
         return process
 
     def at_once(self, *commands: str) -> list[str]:
-        """`finops` commands that start at the same moment; what each said. All succeed."""
+        """`finops` commands that start at the same moment; return their outputs. All succeed."""
         signal = self._two.data.parent / f"go-{time.monotonic_ns()}"
         processes = [self._start(TOGETHER, str(signal), *command.split()) for command in commands]
         for process in processes:
@@ -104,7 +104,7 @@ class Processes:
         return outputs
 
     def end(self) -> None:
-        """Kill what still runs, and close every pipe."""
+        """Kill running processes and close every pipe."""
         for process in self._all:
             process.kill()
             with process:  # closes its pipes
@@ -140,7 +140,7 @@ def test_ingests_of_different_months_end_right(two: TemporaryInstallation, run: 
     assert {s.state for s in two.installation.status("initech")} == {"reconciled"}
 
 
-def test_a_tenant_that_is_written_keeps_no_other_waiting(
+def test_a_tenant_that_is_being_written_makes_no_other_tenant_wait(
     two: TemporaryInstallation, run: Processes
 ) -> None:
     holder = run.begin(HOLD, "initech")

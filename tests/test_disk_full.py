@@ -1,4 +1,4 @@
-"""The disk runs full at any point of an ingest: it is said, nothing is half, the next run is whole.
+"""The disk fills up during an ingest: that is reported, no month is half, the next run completes.
 
 Covers: download, inflating, landing, charges, tables and ledger, on a real small disk (tmpfs) where
 a test may mount one, and everywhere with a limit on the size of a file.
@@ -65,13 +65,15 @@ def bills(months: dict[str, list[Any]]) -> dict[str, Bill]:
 
 
 @pytest.mark.parametrize("mode", SIZES)
-def test_a_full_disk_loses_and_halves_nothing(estate: Estate, mode: str, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_every_month_complete(estate: Estate, mode: str, tmp_path: Path) -> None:
     check(estate, mode, tmp_path, SIZES[mode])
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("mode", MORE)
-def test_a_disk_with_any_room(estate: Estate, mode: str, tmp_path: Path) -> None:
+def test_any_amount_of_free_space_leaves_every_month_complete(
+    estate: Estate, mode: str, tmp_path: Path
+) -> None:
     check(estate, mode, tmp_path, MORE[mode])
 
 
@@ -97,4 +99,4 @@ def check(estate: Estate, mode: str, tmp_path: Path, sizes: list[int]) -> None:
         assert bills(attempt["seen_after"]) == new, why
         assert not attempt["left"]
     assert stages >= {"landing", "warehouse"}, stages
-    assert not refused, "at last there is room"
+    assert not refused, "the largest size leaves enough room"

@@ -1,8 +1,8 @@
 """Anything goes wrong at any request: random faults, several to a source, night after night.
 
 Each trial is one source in one `finops ingest`, with one to three faults at random requests. It
-ends with the next delivery or, said, with the one before; at last all converge. `make test` runs
-one seed, `pytest -m torture` more.
+ends with the next delivery or, reporting a refusal, with the previous one; a
+last run completes all. `make test` runs one seed, `pytest -m torture` more.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NIGHTS, TORTURE_NIGHTS = 1, 8
 
 
 def any_deed(rng: random.Random) -> tuple[Deed, str]:
-    """Something that goes wrong, and with which requests it can."""
+    """Choose a fault and the kind of request that it applies to."""
     bytes_ = rng.choice((0, 1, 40, 500, rng.randrange(70_000)))
     deeds: list[tuple[Deed, str]] = [
         (resets(bytes_), ""),
@@ -74,7 +74,7 @@ def any_script(rng: random.Random, source: str) -> list[Fault]:
 
 
 def nights(estate: Estate, rng: random.Random, number: int) -> tuple[int, int, int]:
-    """Nights of faults, then a good one; returns (trials, trials hit, trials refused)."""
+    """Run nights of faults, then a good one; return (trials, trials hit, trials refused)."""
     trials = hit = refused = 0
     before = dict(estate.old)
     for night in range(number):
@@ -116,11 +116,15 @@ def estate(store: Store, line: FaultyServer, tmp_path: Path) -> Estate:
     return build(tmp_path, store, line, [f"s-{number}" for number in range(SOURCES - 1)])
 
 
-def test_any_fault_at_any_request(estate: Estate, request: pytest.FixtureRequest) -> None:
+def test_random_faults_at_random_requests_lose_nothing(
+    estate: Estate, request: pytest.FixtureRequest
+) -> None:
     check_nights(estate, request, SEED, NIGHTS)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("seed", TORTURE)
-def test_many_nights(estate: Estate, request: pytest.FixtureRequest, seed: int) -> None:
+def test_many_nights_of_random_faults_lose_nothing(
+    estate: Estate, request: pytest.FixtureRequest, seed: int
+) -> None:
     check_nights(estate, request, seed, TORTURE_NIGHTS)

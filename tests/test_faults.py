@@ -1,9 +1,9 @@
-"""Every fault of a line or a store: the ingest recovers exactly, or says what happened and a cure.
+"""Every fault of a connection or store: the ingest recovers exactly, or reports cause and cure.
 
 Covers: resets, throttling, failures, trickles, stalls, cut and changed bytes, moving objects,
-credentials and clocks, answers that are none. The store is real; a proxy before it misbehaves.
+credentials and clocks, invalid answers. The store is real; a proxy in front of it misbehaves.
 Each fault has a source of its own in one `finops ingest`: no row lost, no month half-visible, the
-other sources and the other tenant untouched, and the next run whole.
+other sources and the other tenant untouched, and the next run complete.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def of(night: Night, name: str) -> list[StoreRequest]:
 
 
 @pytest.mark.parametrize("name", RECOVERS)
-def test_it_recovers_exactly(night: Night, name: str) -> None:
+def test_an_ingest_recovers_exactly_from_a_passing_fault(night: Night, name: str) -> None:
     assert any(request.fault for request in of(night, name)), "the fault happened"
     source = night.estate.spelled(name)
     assert not [
@@ -178,7 +178,7 @@ def test_a_refusal_is_reported_and_the_old_month_stays(night: Night, name: str) 
     assert night.seen_after[source] == night.estate.new[source]
 
 
-def test_the_run_as_a_whole(night: Night) -> None:
+def test_a_run_of_faults_spares_the_other_tenant_and_the_next_run_completes(night: Night) -> None:
     estate = night.estate
     assert night.ran.code == 1
     for name in (*RECOVERS, *REFUSED):

@@ -1,7 +1,7 @@
-"""Every form of AWS's deliveries, from the real S3-compatible store, exact against the truth.
+"""Every form of AWS's deliveries, read from a real S3-compatible store, equals the truth exactly.
 
 Covers: rows, billed and effective cost per project, account and line item type of each form, two
-tenants at once; several reports in one place; two payers in one bucket; folders brought by hand.
+tenants at once; several reports in one place; two payers in one bucket; imported folders.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ ATHENA = ("cur-athena",)
 
 @dataclass
 class Forms:
-    """Installations with a source for each form, made when a form of theirs is first asked for.
+    """Installations with a source for each form, made when one of their forms is first needed.
 
-    Forms of one kind share an installation: a source each, the same projects for all.
+    Forms of one format share an installation: one source each, the same projects for all.
     """
 
     store: Store
@@ -149,7 +149,7 @@ def test_every_form_from_the_store_is_exact(forms: Forms, form: str, tenant: str
     }
     by_service = charged(made, tenant, "ServiceName", form)
     assert len(by_service) > 3 and "AWS" not in by_service
-    # All forms are of one bill, and that is what is told of them.
+    # All forms contain the same bill, which is the only thing to warn about.
     assert all(
         warning.startswith("bills_apart: ") and "; " not in warning for warning in forms.warnings
     )
@@ -225,7 +225,7 @@ def sources_at(
 def test_a_location_of_several_reports_serves_only_the_report_named_like_the_source(
     forms: Forms, tmp_path: Path
 ) -> None:
-    """One is taken by itself; of several the source's namesake, or none and all are named."""
+    """A single report is used; of several, the source's namesake; else the refusal names all."""
     report = write_form(tmp_path, "acme", "cur-zip-new")
     other = write_form(tmp_path / "other", "globex", "cur-gz-over")
     focus = write_form(tmp_path, "acme", "focus-1-2")
@@ -247,7 +247,7 @@ def test_a_location_of_several_reports_serves_only_the_report_named_like_the_sou
 def test_the_manifest_of_another_report_in_a_folder_is_ignored(
     forms: Forms, tmp_path: Path
 ) -> None:
-    """A report's own manifest has its name; the other's is not taken for it."""
+    """A report's own manifest is named like the report; any other manifest is not used."""
     report = write_form(tmp_path, "acme", "cur2-parquet-over")
     stray = report.report / f"metadata/BILLING_PERIOD={MONTH}/another-Manifest.json"
     stray.write_text('{"dataFiles": ["s3://x/another.parquet"]}')
@@ -280,19 +280,19 @@ def test_two_payers_can_share_a_bucket(forms: Forms, tmp_path: Path) -> None:
     assert set(payers["payer"]) == {"111122223333"} and set(payers["labs"]) == {"888899990000"}
 
 
-BY_HAND = ("cur-zip-new", "cur-athena", "cur2-gz-new", "focus-1-0")
+IMPORTED_FORMS = ("cur-zip-new", "cur-athena", "cur2-gz-new", "focus-1-0")
 
 
 def test_imported_folders_count_every_bill_and_name_every_other_file(tmp_path: Path) -> None:
-    """Two months of a form in one folder; what is no bill is named, and counted nowhere."""
-    sources = [{"name": name, "format": FORMS[name].format} for name in BY_HAND]
+    """Two months of a form in one folder; a file that is not a bill is named and not counted."""
+    sources = [{"name": name, "format": FORMS[name].format} for name in IMPORTED_FORMS]
     declared = tmp_path / "tenants.yaml"
     tenants = [{"name": tenant, "sources": sources} for tenant in TENANTS]
     declared.write_text(yaml.safe_dump({"tenants": tenants}))
     made = TemporaryInstallation(tmp_path / "data")
     made.apply(declared)
-    for name in BY_HAND:
-        truths, folder = {}, tmp_path / "by-hand" / name
+    for name in IMPORTED_FORMS:
+        truths, folder = {}, tmp_path / "imported" / name
         for month in ("2026-08", MONTH):
             written = write_form(tmp_path / name, "acme", name, month)
             truths[month] = written.truth
@@ -302,14 +302,14 @@ def test_imported_folders_count_every_bill_and_name_every_other_file(tmp_path: P
         (folder / "READ ME.txt").write_text("mine")
         code, output = finops("ingest-file", f"acme/{name}", str(folder), data=made.data)
         assert code == 0, output
-        assert "3 files that are no bills: .hidden.csv, READ ME.txt, deep/_SUCCESS.csv" in output
+        assert "3 files that are not bills: .hidden.csv, READ ME.txt, deep/_SUCCESS.csv" in output
         for month, true in truths.items():
             exactly(made, "acme", name, month, true)
     assert made.installation.status("globex") == []
 
 
 def _copy_bills(report: Path, folder: Path) -> None:
-    """The bills of a report, two folders deep, under names of their own."""
+    """Copy the bills of a report two folders deep, under different names."""
     (folder / "deep" / "er").mkdir(parents=True)
     bills = [path for path in report.rglob("*") if path.is_file() and path.suffix != ".json"]
     for number, path in enumerate(sorted(bills)):

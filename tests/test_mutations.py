@@ -1,7 +1,7 @@
-"""Mutated deliveries: each ingested exactly, with its bad rows set aside, or refused in words.
+"""Mutated deliveries: each ingested exactly, with its bad rows set aside, or refused with a reason.
 
-The catalogue (tests/support/mutations) mutates good deliveries of every form and says, without
-asking the pipeline, which outcome is right. Six sources of one tenant are ingested at a time; what
+The catalogue (tests/support/mutations) mutates good deliveries of every form and knows the
+right outcome without the pipeline. Six sources of one tenant are ingested at a time; what
 is then served is read as `finops query` reads it, and must be the month as delivered or as it was
 before. `pytest -m torture` does the same with other seeds and more of what is random.
 """
@@ -46,7 +46,7 @@ def test_no_row_is_lost_and_no_month_is_half_visible(outcomes: list[Outcome]) ->
 
 @pytest.mark.torture
 @pytest.mark.parametrize("seed", TORTURE)
-def test_with_other_seeds(
+def test_mutations_of_other_seeds_end_as_they_must(
     seed: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> None:
     done = run_catalogue(tmp_path_factory.mktemp("mutations"), seed, more=6)

@@ -1,8 +1,8 @@
 """A Cost Explorer on 127.0.0.1: a real HTTP server that speaks the API's JSON protocol.
 
-Put here: what tests need to be answered, page by page, and what they need to go wrong. Keep out:
-what a test expects of it. Costs are made from day, service and account, so that any range asked
-has one truth.
+Put here: the answers that tests need, page by page, and the faults that they need. Keep out: what a
+test expects of it. Costs are computed from day, service and account, so that every range has one
+true sum.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ACCOUNTS = ("111122223333", "444455556666", "001122334455")
 
 
 def cost(day: date, service: str, account: str, factor: int = 1) -> Decimal:
-    """What a service of an account costs on a day: 17 decimals, some below zero."""
+    """Return a service's cost on a day in an account: 17 decimals, some below zero."""
     position = SERVICES.index(service) * 3 + ACCOUNTS.index(account)
     cents = (day.toordinal() % 97 + 1) * (position + 1) * factor
     return Decimal(cents - 120) / 8 + Decimal("0.00000000000000007") * day.day
@@ -30,7 +30,7 @@ def cost(day: date, service: str, account: str, factor: int = 1) -> Decimal:
 
 @dataclass
 class ServerScript:
-    """What the server was asked and how it answers; tests change it as they go."""
+    """The requests that the server received and how it answers; tests change it as they go."""
 
     final_until: date = date.max
     per_page: int = 1000
@@ -43,7 +43,7 @@ class ServerScript:
     """A function that may spoil an answer's entries before they are sent."""
 
     def days(self) -> list[str]:
-        """Every day that was asked, in order, as often as it was asked."""
+        """List every requested day, in order, as often as it was requested."""
         days = []
         for start, end in self.periods:
             first, last = date.fromisoformat(start), date.fromisoformat(end)
@@ -51,7 +51,7 @@ class ServerScript:
         return days
 
     def entries(self, start: str, end: str) -> list[dict[str, Any]]:
-        """One entry a day, its groups by service and account."""
+        """List one entry for each day, grouped by service and account."""
         first = date.fromisoformat(start)
         days = [first + timedelta(days=n) for n in range((date.fromisoformat(end) - first).days)]
         made = [
@@ -108,13 +108,13 @@ def _handler(script: ServerScript) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(raw)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler
 
 
 def _page(entries: list[dict[str, Any]], page: int, script: ServerScript) -> dict[str, Any]:
-    """Groups of an answer are cut into pages, also within a day."""
+    """Cut the groups of an answer into pages, also within a day."""
     flat = [(entry, group) for entry in entries for group in entry["Groups"] or [None]]
     page_groups = flat[page * script.per_page : (page + 1) * script.per_page]
     entries_of_page: dict[int, dict[str, Any]] = {}
@@ -132,7 +132,7 @@ def _page(entries: list[dict[str, Any]], page: int, script: ServerScript) -> dic
 
 @contextmanager
 def explorer() -> Iterator[tuple[str, ServerScript]]:
-    """A running server: its URL, and what it is asked and answers."""
+    """Run a server; yield its URL and its script."""
     script = ServerScript()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(script))
     thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)

@@ -1,6 +1,6 @@
 """Every form in which AWS delivers a bill, by name, and the estate's sources written in each.
 
-Put here: the list of forms and bringing deliveries of them to where a source reads them. Keep
+Put here: the list of forms, and writing deliveries of them to where a source reads them. Keep
 out: what is expected of them (test_forms.py).
 """
 
@@ -40,10 +40,10 @@ SUBSET = (
     "reservation_amortized_upfront_fee_for_billing_period",
     "savings_plan_amortized_upfront_commitment_for_billing_period",
 )  # fmt: skip
-"""The columns that amounts are made of, few of the others."""
+"""The columns that amounts depend on, and few others."""
 
 RENAMED = tuple((name, f"c{n:03d}") for n, name in enumerate(cur_2_schema().names))
-"""Every column under another name that says nothing."""
+"""Every column under a meaningless name."""
 
 CHOSEN = (
     *((name, "") for name in SUBSET if name not in ("product", "line_item_unblended_cost")),

@@ -30,7 +30,7 @@ _HOP = {"transfer-encoding", "connection", "keep-alive", "content-length", "date
 
 @dataclass
 class StoreRequest:
-    """A request as it came: `list`, `manifest` or `data`; its key or prefix; its first byte."""
+    """A request as it arrived: `list`, `manifest` or `data`; its key or prefix; its first byte."""
 
     kind: str
     key: str
@@ -42,7 +42,7 @@ class StoreRequest:
 
 @dataclass
 class Answer:
-    """What the server says, in full."""
+    """A server's complete answer."""
 
     status: int
     body: bytes
@@ -50,26 +50,26 @@ class Answer:
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """One request and what becomes of it."""
+    """One request and how it is answered."""
 
     protocol_version = "HTTP/1.1"
     server: FaultyServer
 
     def do_GET(self) -> None:
-        """Forward, or misbehave."""
+        """Answer the request, with the fault that is due if there is one."""
         self.calm = self.server.calm
         self.store_request = _store_request(self.path, self.headers.get("Range", ""))
         deed = self.server.deed_for(self.store_request)
         try:
             deed(self)
-        except ConnectionError:  # the client has had enough
+        except ConnectionError:  # the client closed the connection
             self.close_connection = True
 
     def log_message(self, *_arguments: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def forward(self) -> Answer:
-        """Ask the real server."""
+        """Send the request to the real server and return its answer."""
         host, _, port = self.server.upstream.rpartition(":")
         line = HTTPConnection(host, int(port), timeout=30)
         try:
@@ -84,7 +84,7 @@ class Exchange(BaseHTTPRequestHandler):
             line.close()
 
     def begin(self, answer: Answer) -> None:
-        """Send status and headers; they promise the whole body."""
+        """Send status and headers, which announce the complete body."""
         self.store_request.status = answer.status
         self.send_response(answer.status)
         for name, value in answer.headers.items():
@@ -99,7 +99,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.store_request.sent += len(block)
 
     def answer(self, answer: Answer) -> None:
-        """Send it whole."""
+        """Send the complete answer."""
         self.begin(answer)
         self.send(answer.body)
 
@@ -108,7 +108,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.calm.wait(seconds)
 
     def hang_up(self) -> None:
-        """End the connection in order, though more was promised."""
+        """Close the connection normally, although more was announced."""
         self.close_connection = True
 
     def reset(self) -> None:
@@ -139,9 +139,8 @@ def _store_request(target: str, bytes_: str) -> StoreRequest:
 class Fault:
     """When the proxy misbehaves, and how.
 
-    `kind` is list, manifest, data or empty (all); `key` how key or prefix begins, and after `*`
-    how it ends; the first
-    `after` such requests pass, and then `times` go wrong.
+    `kind` is list, manifest, data or empty (all). `key` is the beginning of the key or prefix and,
+    after `*`, its end. The first `after` such requests pass; the next `times` go wrong.
     """
 
     deed: Deed
@@ -152,13 +151,13 @@ class Fault:
 
 
 def fits(pattern: str, key: str) -> bool:
-    """Whether a key is one that a fault means."""
+    """Whether a fault's pattern matches a key."""
     begin, _, end = pattern.partition("*")
     return key.startswith(begin) and key.endswith(end)
 
 
 def passes() -> Deed:
-    """Nothing goes wrong."""
+    """Forward the request without a fault."""
     return lambda to: to.answer(to.forward())
 
 
@@ -175,7 +174,7 @@ class FaultyServer(ThreadingHTTPServer):
         self.script()
 
     def script(self, *faults: Fault) -> None:
-        """Begin anew, with these faults; with none it is a good line."""
+        """Start again with these faults; without any, every request is forwarded."""
         self.calm.set()
         with self._lock:
             self.calm = threading.Event()
@@ -184,7 +183,7 @@ class FaultyServer(ThreadingHTTPServer):
             self._faults = [[fault, fault.after, fault.times] for fault in faults]
 
     def deed_for(self, request: StoreRequest) -> Deed:
-        """What to do with a request."""
+        """Choose how to answer a request, and log it."""
         with self._lock:
             self.log.append(request)
             for entry in self._faults:
@@ -204,12 +203,12 @@ class FaultyServer(ThreadingHTTPServer):
         return passes()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left is no trouble."""
+        """Ignore clients that closed their connection."""
 
 
 @pytest.fixture(scope="session")
 def line(store: Store) -> Iterator[FaultyServer]:
-    """A proxy before the store."""
+    """A proxy in front of the store."""
     server = FaultyServer(store.url)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

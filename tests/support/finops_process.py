@@ -1,11 +1,11 @@
-"""`finops` as a process of its own, without paying for its imports every time.
+"""`finops` as a process of its own, without repeating its imports every time.
 
 Put here: a process that has imported the command line, done nothing, and forks for each command.
-Keep out: what the commands are for.
+Keep out: the commands and what tests expect of them.
 
-A command's start is 1.4 s of imports, and the tests run some 250. The house's rule that nothing
-happens at import (test_house.py) makes a fork the same as a fresh start. `python -m
-finops_pipeline.cli` itself is started by tests that kill it and by those of the docs.
+A command's start is 1.4 s of imports, and the tests run some 250. The rule that nothing happens
+at import (test_house.py) makes a fork equivalent to a fresh start. Tests that kill the process and
+tests of the documentation start `python -m finops_pipeline.cli` itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _server: subprocess.Popen[str] | None = None
 def run_finops(
     arguments: tuple[str, ...], environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run `finops` with these words; a second one at the same time starts the usual way."""
+    """Run `finops` with these arguments; a second one at the same time starts its own process."""
     if not _busy.acquire(blocking=False):
         command = [sys.executable, "-m", "finops_pipeline.cli", *arguments]
         return subprocess.run(

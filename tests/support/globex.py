@@ -1,7 +1,7 @@
-"""Globex ingested, with its exports open to damage, next to an acme that must not notice.
+"""Globex ingested, with its exports open to damage, next to an acme that must not change.
 
 For tests that edit generated deliveries (test_bad_input, test_quarantine): the files to edit, one
-`finops` in this process, and what the month says afterwards. Keep out: the damage itself.
+`finops` in this process, and the state of the month afterwards. Keep out: the damage itself.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Row = list[str]
 
 
 def finops(*arguments: str, data: Path | None = None) -> tuple[int, str]:
-    """The command line in this process: exit code, and all it said or the error it left with.
+    """Run the command line in this process; return the exit code and all output with the error.
 
     Without `data`, on the test's own FINOPS_DATA.
     """
@@ -79,7 +79,7 @@ def summed(pairs: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
 
 
 def billed(records: list[Row], without: Sequence[int] = ()) -> dict[str, Decimal]:
-    """What a CSV bills per account, records of these positions left out (0 is the header)."""
+    """Sum a CSV's costs by account, without the records at these positions (0 is the header)."""
     account, cost = records[0].index(ACCOUNT), records[0].index(COST)
     billed_records = [r for n, r in enumerate(records) if n and n not in without]
     return summed((r[account], Decimal(r[cost])) for r in billed_records)
@@ -141,11 +141,11 @@ class Globex:
         return parts
 
     def write_text(self, text: str) -> None:
-        """Write the CSV's text as it is (a byte that is no UTF-8 as its surrogate)."""
+        """Write the CSV's text unchanged (bytes that are not UTF-8 as surrogates)."""
         self.csv.write_bytes(gzip.compress(text.encode(errors="surrogateescape")))
 
     def edit_manifest(self, **facts: object) -> None:
-        """Say something else in the CSV's manifest."""
+        """Change facts in the CSV's manifest."""
         self.csv_manifest.write_text(json.dumps(json.loads(self.csv_manifest.read_text()) | facts))
 
     def deliver(self, source: str, empty: bool = False) -> None:
@@ -163,7 +163,7 @@ class Globex:
         )
 
     def ingest(self, ok: bool = True) -> str:
-        """`finops ingest globex` for the month; everything it said."""
+        """`finops ingest globex` for the month; return all its output."""
         code, output = finops("ingest", "globex", "--month", MONTH)
         assert (code == 0) is ok, output
         return output
@@ -179,7 +179,7 @@ class Globex:
         return status
 
     def check_exact(self, source: str, by_account: dict[str, Decimal], lost: int) -> dict[str, Any]:
-        """The month bills exactly this, and every row read is kept or quarantined."""
+        """Check that the month bills exactly this, and every row read is kept or quarantined."""
         rows = ask(
             "select SubAccountId as a, sum(BilledCost) as b from costs"
             f" {in_month(source, 'x_Source')} group by a"
@@ -199,7 +199,7 @@ class Globex:
         return status
 
     def served(self) -> dict[str, bytes]:
-        """Every published file of the month, and all that the marts say, to the byte."""
+        """Return every published file of the month, and the marts as CSV, to the byte."""
         folder = self.made.folder("globex")
         contents = {
             str(path.relative_to(folder)): path.read_bytes()

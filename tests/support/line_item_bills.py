@@ -1,6 +1,6 @@
-"""Hand-written bills of one tenant in both forms of report, its charges, and what all obey.
+"""Small bills of one tenant in both forms of report, its charges, and the rules for all charges.
 
-Put here: delivering a few lines as legacy CUR or CUR 2.0 beside a tenant that must not notice, and
+Put here: delivering a few lines as legacy CUR or CUR 2.0 beside a tenant that must not change, and
 the rules of FOCUS 1.2 that hold for every charge. Keep out: what a type of line becomes
 (test_line_items_*.py).
 """
@@ -37,7 +37,7 @@ IN_MAP = ("product/ProductName", "product/region")
 
 
 def line(kind: str, cost: str, day: str = f"{MONTH}-05", **more: str) -> Line:
-    """One line item; words of `more` are columns, with `_` for the slash."""
+    """Return a line item; names in `more` are columns, with `_` for the slash."""
     columns = {key.replace("_", "/", 1): value for key, value in more.items()}
     return row(cost, day=day, **{"lineItem/LineItemType": kind, **columns})
 
@@ -88,14 +88,14 @@ class Bills:
     bills: dict[str, list[Line]] = field(default_factory=dict)
 
     def charges(self, lines: list[Line], month: str = MONTH) -> list[Charge]:
-        """Bring a month's bill in; all charges of acme, each checked against the FOCUS rules."""
+        """Ingest a month's bill; return all charges of acme, which obey the FOCUS rules."""
         charges = self.ingested(lines, month)
         obeys_focus(charges)
         assert self.rows("select rule, example from conformance where not is_known_gap") == []
         return charges
 
     def ingested(self, lines: list[Line], month: str = MONTH) -> list[Charge]:
-        """Bring a month's bill in; all charges of acme, that come to its bills so far."""
+        """Ingest a month's bill; return all charges of acme, whose sums equal its bills so far."""
         self.bills[month] = lines
         if self.form == "legacy-cur":
             deliver(self.folder / "acme/cur", lines, month)
@@ -115,7 +115,7 @@ class Bills:
         return charges
 
     def rows(self, sql: str, tenant: str = "acme") -> list[Charge]:
-        """An answer of a tenant's file, exact."""
+        """Query a tenant's warehouse; return exact values."""
         with reading(self.made.installation.folder(tenant)) as connection:
             query = connection.execute(sql)
             names = [column[0] for column in query.description or []]
@@ -154,7 +154,7 @@ def bills(prepared: tuple[str, Path], tmp_path: Path) -> Bills:
 
 
 def total(charges: Iterable[Charge], column: str, **where: Any) -> Decimal:
-    """The sum of a column over the charges that have these values; what is null counts nothing."""
+    """The sum of a column over the charges that have these values; nulls do not count."""
     chosen = only(charges, **where)
     return exact_sum(c[column] for c in chosen if c[column] is not None)
 
@@ -165,13 +165,13 @@ def only(charges: Iterable[Charge], **where: Any) -> list[Charge]:
 
 
 def single(charges: Iterable[Charge], **where: Any) -> Charge:
-    """The one charge that has these values."""
+    """Return the only charge that has these values."""
     (charge,) = only(charges, **where)
     return charge
 
 
 def _is_the_bill(lines: list[Line], charges: list[Charge]) -> None:
-    """Gross and net sums are the bill's, currency by currency; net stands everywhere or nowhere."""
+    """Check that gross and net sums equal the bill by currency; all charges have a net, or none."""
     for column, basis in ((COST, "BilledCost"), (NET, "x_NetUnblendedCost")):
         bill_costs: dict[str, list[Decimal]] = defaultdict(list)
         for line in lines:
@@ -200,7 +200,7 @@ TOGETHER = (
 
 
 def obeys_focus(charges: list[Charge]) -> None:
-    """Cross-column rules of FOCUS 1.2, each charge by itself and commitments as a whole."""
+    """Check the cross-column rules of FOCUS 1.2, for each charge and for each commitment."""
     units: dict[str, set[str]] = defaultdict(set)
     skus: dict[str, set[str]] = defaultdict(set)
     for c in charges:

@@ -1,4 +1,4 @@
-"""moto's server, made to heed what moto ignores: the external id in a role's trust policy.
+"""moto's server, changed to enforce what moto ignores: the external id in a role's trust policy.
 
 Put here: the one patch, and starting the server: `python -m tests.support.moto_server PORT`. Keep
 out: everything that moto does by itself.
@@ -17,7 +17,7 @@ from moto.sts.models import STSBackend
 
 
 class AccessDenied(ServiceException):
-    """What STS answers when a trust policy does not let the caller in."""
+    """The answer of STS when a trust policy does not admit the caller."""
 
     code = "AccessDenied"
 
@@ -37,7 +37,7 @@ def _lets_in(role_arn: str, external_id: str | None) -> bool:
 
 
 def enforce() -> None:
-    """Let moto refuse a role that does not exist, or whose external id is another."""
+    """Make moto refuse a role that does not exist or that has another external id."""
     assume = STSBackend.assume_role
 
     def checked(self: STSBackend, **arguments: Any) -> Any:

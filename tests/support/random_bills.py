@@ -1,11 +1,11 @@
-"""Random small bills of a legacy CUR, and what they must come to.
+"""Random small bills of a legacy CUR, and the sums that they must give.
 
 Put here: Hypothesis strategies for bills in which commitments are consistent with themselves, and
-the rules of docs/cost-bases.md in Python, line by line. Keep out: the pipeline, and asking it
-(test_properties.py).
+the rules of docs/cost-bases.md in Python, line by line. Keep out: the pipeline, and comparing with
+it (test_properties.py).
 
 A bill is made of groups: single lines of any type, a Savings Plan's hours, a reservation's month.
-Groups may come twice, word for word, as AWS's lines may.
+Groups may appear twice, identically, as AWS's lines may.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def bills(draw: st.DrawFn) -> Bill:
     return Bill(draw(st.permutations(whole.lines)), whole.commitments)
 
 
-# ---- what a bill must come to
+# ---- the sums that a bill must give
 
 Costs = tuple[Decimal, Decimal, Decimal, Decimal]
 """billed, effective, list, contracted"""

@@ -1,6 +1,6 @@
 """Real servers on 127.0.0.1: an S3-compatible store with users and policies, and moto's AWS.
 
-Put here: starting and ending them, and bringing exports into their buckets. Keep out: what a
+Put here: starting and ending them, and uploading exports to their buckets. Keep out: what a
 test expects of them. The store is JuiceFS's gateway: it checks keys, users' policies and
 prefixes. moto checks no keys, but has STS, versions and multi-part uploads.
 """
@@ -94,7 +94,7 @@ class Store:
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """JuiceFS's gateway: an S3-compatible store that checks who asks for what."""
+    """JuiceFS's gateway: an S3-compatible store that checks keys and permissions."""
     folder = tmp_path_factory.mktemp("store")
     juicefs = str(Path(sys.executable).with_name("juicefs"))
     meta = f"sqlite3://{folder}/meta.db"
@@ -128,7 +128,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """moto's AWS, in which a role's trust policy asks for its external id."""
+    """moto's AWS, in which a role's trust policy requires its external id."""
     port = free_port()
     log = tmp_path_factory.mktemp("moto") / "log"
     with log.open("wb") as out:

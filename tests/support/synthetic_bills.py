@@ -1,6 +1,6 @@
 """How tests read the synthetic exports: files to rows, rows to amounts, FOCUS rules.
 
-Put here: readers and rules that the tests of the synthetic estate share, spelled out once more
+Put here: readers and rules that the tests of the synthetic estate share, written independently
 from the written files alone (csv, pyarrow, Decimal), so that a mistake of the generator cannot
 hide in its own truth. Keep out: tests; anything that reads through finops_pipeline's own stages.
 """

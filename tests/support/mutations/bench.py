@@ -37,7 +37,7 @@ class Outcome:
     ending: str
     fault: str
     lost_rows: int
-    """Rows that were neither kept nor set aside although the outcome says so."""
+    """Rows that were neither kept nor set aside, although the outcome reports them as such."""
     half: bool
     """Whether a month was neither as before nor as it should be."""
     reason: str = ""
@@ -86,7 +86,7 @@ class Bench:
         return Delivery(self._form, self._root(tenant, source), month)
 
     def _old(self, month: str) -> Callable[[int], list[Row]]:
-        """What was delivered before: other costs, so that old and new differ."""
+        """Return rows of the previous delivery: other costs, so that old and new differ."""
         return lambda part: [
             {**row, "cost": f"{row['cost']}7"} for row in good_rows(self._form, month, part)
         ]
@@ -123,7 +123,7 @@ class Bench:
         return outcomes
 
     def _ingest(self) -> tuple[str, dict[str, str]]:
-        """What went wrong with the whole run, and why which source was refused."""
+        """Return the fault of the run, and the reason for each refused source."""
         tenant = self._installation.registry.tenant("acme")
         try:
             report = ingest(self._installation, tenant, months=Months(MONTH, MONTH))
@@ -155,7 +155,7 @@ class Bench:
         )
 
     def _look(self, month: str) -> dict[str, Seen]:
-        """What `finops query` would say of a month of acme's sources."""
+        """Read a month of acme's sources as `finops query` would."""
         seen = {source: Seen() for source in SOURCES}
         folder, limits = self._installation.folder("acme"), self._installation.limits
         with open_sandbox(folder, limits) as sandbox:

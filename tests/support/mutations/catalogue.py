@@ -1,7 +1,7 @@
 """All families together, and their run in two processes.
 
-Put here: what is in `make test` and in `make torture`, and how the work is shared. Keep out: single
-mutations (the families), the bench they are ingested on (bench.py).
+Put here: which mutations run in `make test` and `make torture`, and how work is shared. Keep out:
+single mutations (the families), the bench they are ingested on (bench.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def catalogue(more: int) -> list[Mutation]:
 
 
 ALWAYS = ("20,000 tag columns", "a quote left open, few quoted", "nested deep, legacy")
-"""What once was found by these and is unlike all others."""
+"""Mutations that once revealed a defect and resemble no others."""
 
 
 def _everything(more: int) -> list[Mutation]:

@@ -1,6 +1,6 @@
 """Damage to the columns of a delivery: names, order, doubles, gaps, far too many.
 
-Put here: what a header may say. Keep out: types of Parquet columns (parquet_types.py), values.
+Put here: what a header may contain. Keep out: types of Parquet columns (parquet_types.py), values.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def all_rows(delivery: Delivery) -> Verdict:
 
 
 def without(short: str, files: tuple[int, ...] = (1, 2)) -> Mutate:
-    """A column is gone from these files: it is required, or the rows stay."""
+    """A column is gone from these files: refused if it is required, else the rows stay."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         name = delivery.form.names[short]
@@ -78,7 +78,7 @@ def shuffled(delivery: Delivery, rng: random.Random) -> Verdict:
 
 
 def swapped_names(first: str, second: str) -> Mutate:
-    """Two header names change places: the file says so, and what it says is taken."""
+    """Two header names change places: the rows are read as the header names them."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdicts:
         rows = [{**r, first: r[second], second: r[first]} for r in delivery.rows(1)]

@@ -1,6 +1,6 @@
-"""Damage to manifests: JSON that is none, wrong types, keys that lead elsewhere, wrong months.
+"""Damage to manifests: invalid JSON, wrong types, keys that lead elsewhere, wrong months.
 
-Put here: what a manifest may say, and files that are not as it says. Keep out: what is in the
+Put here: what a manifest may contain, and files that contradict it. Keep out: what is in the
 files (the other families).
 """
 
@@ -25,7 +25,7 @@ def all_rows(delivery: Delivery) -> Verdict:
 
 
 def raw(change: Callable[[bytes], bytes], *message_parts: str) -> Mutate:
-    """The manifest's bytes changed: refused in these words, or kept."""
+    """The manifest's bytes changed: refused with a message of these parts, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.manifest.write_bytes(change(delivery.manifest.read_bytes()))
@@ -35,7 +35,7 @@ def raw(change: Callable[[bytes], bytes], *message_parts: str) -> Mutate:
 
 
 def facts(change: Callable[[dict[str, Any]], object], *message_parts: str) -> Mutate:
-    """The manifest's content changed: refused in these words, or kept."""
+    """The manifest's content changed: refused with a message of these parts, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.edit_manifest(change)
@@ -49,7 +49,7 @@ def fact(name: str, value: Any, *message_parts: str) -> Mutate:
 
 
 def keys(change: Callable[[list[Any], Delivery], Any], *message_parts: str) -> Mutate:
-    """The manifest's list of files changed: refused in these words, or kept."""
+    """The manifest's list of files changed: refused with a message of these parts, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         word = delivery.form.list_of_files
@@ -71,7 +71,7 @@ def fewer(delivery: Delivery, rng: random.Random) -> Verdict:
 
 
 def absolute(delivery: Delivery, rng: random.Random) -> Verdict:
-    """A key spells globex's file in full: its end is ours, and ours is what is read."""
+    """A key is the full path of globex's file: its end matches acme's file, which is read."""
     globex_folder = delivery.root.parents[2] / "globex" / delivery.root.parent.name / "bill"
     own = delivery.file(1).relative_to(delivery.root)
     word = delivery.form.list_of_files

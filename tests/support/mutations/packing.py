@@ -25,7 +25,7 @@ def all_rows(delivery: Delivery) -> Verdict:
 
 
 def gz_flip(delivery: Delivery, rng: random.Random) -> Verdicts:
-    """A bit flips somewhere: Python's gzip says whether the text is still whole."""
+    """A bit flips somewhere: Python's gzip decides whether the text is intact."""
     path, text = delivery.file(1), delivery.text(1).encode()
     raw = bytearray(path.read_bytes())
     raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
@@ -35,7 +35,7 @@ def gz_flip(delivery: Delivery, rng: random.Random) -> Verdicts:
     except (OSError, EOFError, zlib.error):
         whole = False
     damaged = refused(path.name, DAMAGED)
-    # A flip in the header's time or name hurts nobody; refusing it is right as well.
+    # A flip in the header's time or name is harmless; refusing it is right as well.
     return (all_rows(delivery), damaged) if whole else damaged
 
 
@@ -57,7 +57,7 @@ def gz_cut(delivery: Delivery, rng: random.Random) -> Verdict:
 
 
 def gz_bytes(change: Callable[[bytes], bytes], *message_parts: str, whole: bool = False) -> Mutate:
-    """The gz file's bytes changed: refused in these words; or, with `whole`, kept; or either."""
+    """The gz file's bytes changed: refused with this message, or kept, or (`whole`) either."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdicts:
         path = delivery.file(1)

@@ -33,7 +33,7 @@ def flip(compression: str, **options: Any) -> Mutate:
     """A bit flips anywhere: with checksums on the pages no other amount may come of it.
 
     In the footer, which has none, it may make a column another one: then every row of the file is
-    set aside, counted, and the month says that it differs.
+    set aside, counted, and the month's state is `differs`.
     """
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdicts:
@@ -128,7 +128,7 @@ def replaced(
 
 
 def table_of(change: Callable[[pa.Table], pa.Table], *message_parts: str, **options: Any) -> Mutate:
-    """The first file's table changed: kept, or refused in these words."""
+    """The first file's table changed: kept, or refused with a message of these parts."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         table = change(arrow(delivery.form, delivery.rows(1)))
@@ -139,7 +139,7 @@ def table_of(change: Callable[[pa.Table], pa.Table], *message_parts: str, **opti
 
 
 def cells(short: str, values: list[Any], kind: Any) -> Mutate:
-    """Some cells hold what is no value: these rows are lost."""
+    """Some cells hold invalid values: these rows are lost."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         rows = delivery.rows(1)

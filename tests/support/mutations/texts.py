@@ -1,4 +1,4 @@
-"""Damage to the text of a CSV: encodings, line ends, quotes, records that are none.
+"""Damage to the text of a CSV: encodings, line ends, quotes, invalid records.
 
 Put here: what a CSV as a whole may look like. Keep out: single values (values.py), header names
 (columns.py), compression (packing.py).
@@ -18,7 +18,7 @@ NAME = "bill-1"
 
 
 def more_lines(text: str) -> Mutate:
-    """Something behind the last row that is no row: set aside as one."""
+    """Text behind the last row that is not a row: set aside as one."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.write_text(1, delivery.text(1) + text)
@@ -28,7 +28,7 @@ def more_lines(text: str) -> Mutate:
 
 
 def whole(change: Callable[[str], str | bytes], *message_parts: str) -> Mutate:
-    """The first file's text changed as a whole: all rows stay, or it is refused in these words."""
+    """The first file's text changed: all rows stay, or it is refused with these message parts."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.write_text(1, change(delivery.text(1)))
@@ -55,7 +55,7 @@ def line(change: Callable[[str], str], lost: int = 1, more: tuple[str, ...] = ()
     """One line of the first file changed: its row is lost, the others stay.
 
     Args:
-        more: words of a refusal, where refusing is right, too.
+        more: parts of the message of a refusal, where refusing is right, too.
     """
 
     def mutate(delivery: Delivery, rng: random.Random) -> tuple[Verdict, ...]:
@@ -102,7 +102,7 @@ def open_quote(delivery: Delivery, rng: random.Random, last: bool, quoted: bool)
 
 
 def stray_quote(delivery: Delivery, rng: random.Random) -> Verdict:
-    """A quote inside a cell that does not begin with one is a sign like any other."""
+    """A quote inside a cell that does not begin with one is a character like any other."""
     rows = delivery.rows(1)
     row = rng.choice(rows)
     text = delivery.text(1).replace(f",{row['words']},", f',5"{row["words"]},')

@@ -18,7 +18,7 @@ BAD_NUMBERS = (
     "1e30", "100000000000000000000", "5%", "٣", "−5", "1'000", "true", "2026-10-05T00:00:00Z",
     "1\u00a0000", "#REF!", "=1+1", "5-", "+-5", "0b11", "1d",
 )  # fmt: skip
-"""No numbers of a bill: underscores, thousands, other digits, other signs, words, too large."""
+"""Not numbers of a bill: underscores, thousands, other digits, other signs, text, too large."""
 
 GOOD_NUMBERS = (
     "1e-7", "1E+3", "1.05e-07", "-0", "+5.5", ".5", "5.", "00012.50", " 7.25 ",
@@ -52,7 +52,7 @@ CURRENCIES = ("EUR", "JPY", "usd", "XXX", "CNY")
 
 
 def cell(short: str, value: str, lost: int, becomes: str | None = None) -> Callable[..., Verdict]:
-    """One cell of the first file holds `value`; the row is lost, or becomes what it says."""
+    """One cell of the first file holds `value`; the row is lost, or holds that value."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         rows = delivery.rows(1)
@@ -68,7 +68,7 @@ def cell(short: str, value: str, lost: int, becomes: str | None = None) -> Calla
 
 
 def column(short: str, value: str, *message_parts: str) -> Callable[..., Verdict]:
-    """A column holds `value` in every row of both files; refused in these words, or kept."""
+    """A column holds `value` in every row of both files; refused with this message, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         rows: list[list[Row]] = [[{**r, short: value} for r in delivery.rows(n)] for n in (1, 2)]
@@ -92,7 +92,7 @@ def same_ids(delivery: Delivery, rng: random.Random) -> Ingested:
 
 
 def same_rows(delivery: Delivery, rng: random.Random) -> Ingested:
-    """A row stands twice, word for word: both are billed."""
+    """A row appears twice, identically: both are billed."""
     rows = delivery.rows(1)
     rows += [dict(rng.choice(rows))]
     delivery.write(1, rows)

@@ -1,4 +1,4 @@
-"""What must come of a mutated delivery, known without the pipeline, and whether it did.
+"""The right outcome of a mutated delivery, known without the pipeline, and its comparison.
 
 Put here: the three right outcomes (ingested exactly, bad rows set aside, refused) and their
 comparison with what was seen. Keep out: how a delivery is mutated; how it is ingested (bench.py).
@@ -21,7 +21,7 @@ Charge = tuple[Decimal, str, str, str, str]
 WIDE = Context(prec=60, rounding=ROUND_HALF_UP)
 
 INTERNAL = re.compile(r"\b\w*(Error|Exception|Warning): |Traceback|line \d+, in ")
-"""What a refusal must not say: an exception's name means that nobody foresaw it."""
+"""What a refusal must not contain: an exception's name means that its cause was not foreseen."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Refused:
-    """The delivery is refused in words that name all of these."""
+    """The delivery is refused with a message that contains all of these."""
 
     message_parts: tuple[str, ...]
 
@@ -48,12 +48,12 @@ def ingested(rows: list[Row], lost: int = 0) -> Ingested:
 
 
 def refused(*message_parts: str) -> Refused:
-    """The outcome that names these words."""
+    """Return the outcome of a refusal whose message contains these parts."""
     return Refused(message_parts)
 
 
 def charge(row: Row) -> Charge:
-    """What a kept row must come to."""
+    """Return the charge that a kept row must give."""
     cost = Decimal(row["cost"]).quantize(Decimal("1e-18"), context=WIDE)
     start = row["start"].replace("T", " ").removesuffix("Z")
     return cost, row["currency"], start, row["account"], row.get("words", "")
@@ -61,7 +61,7 @@ def charge(row: Row) -> Charge:
 
 @dataclass(frozen=True)
 class Mutation:
-    """One mutated delivery: `mutate` edits the files and says which outcomes are right."""
+    """One mutated delivery: `mutate` edits the files and returns the right outcomes."""
 
     family: str
     name: str
@@ -100,14 +100,14 @@ def _fault_of_refusal(allowed: tuple[Verdict, ...], seen: Seen, before: Seen) ->
     if not expected:
         return f"should have been ingested, but: {seen.reason}"
     if INTERNAL.search(seen.reason) or "\n" in seen.reason:
-        return f"refused in words of the machinery: {seen.reason}"
+        return f"refused with an internal message: {seen.reason}"
     lacks = [
         [part for part in verdict.message_parts if part not in seen.reason] for verdict in expected
     ]
     if [] not in lacks:
         return f"refusal does not name {lacks}: {seen.reason}"
     if _served(seen) != _served(before):
-        return "refused, and what is served of the month changed"
+        return "refused, but the month that is served changed"
     return ""
 
 
@@ -127,7 +127,7 @@ def _fault_of_rows(expected: Ingested, seen: Seen) -> str:
     for cost, currency, *_ in expected.charges:
         sums[currency] = WIDE.add(sums.get(currency, Decimal(0)), cost)
     if seen.bill != sums:
-        return f"monthly_bill says {seen.bill}, the rows {sums}"
+        return f"monthly_bill is {seen.bill}, the rows sum to {sums}"
     if seen.quarantined != expected.lost:
         return f"{seen.quarantined} rows quarantined instead of {expected.lost}"
     read = {s["rows_read"] for s in seen.status}
