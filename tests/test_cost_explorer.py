@@ -26,7 +26,7 @@ from finops_pipeline.orchestration.resources import InstallationResource as Reso
 from finops_pipeline.sources.cost_explorer_api import available_months
 from finops_pipeline.tenants.months import end_day, first_day, month_of
 from tests.conftest import TemporaryInstallation
-from tests.support.cost_explorer_server import ACCOUNTS, SERVICES, Said, cost, explorer
+from tests.support.cost_explorer_server import ACCOUNTS, SERVICES, ServerScript, cost, explorer
 from tests.support.globex import ask, finops
 
 TODAY = clock.now().date()
@@ -46,7 +46,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[tuple[str, Said]]:
+def server() -> Iterator[tuple[str, ServerScript]]:
     with explorer() as running:
         yield running
 
@@ -105,7 +105,7 @@ def files(made: TemporaryInstallation, tenant: str) -> dict[str, bytes]:
 
 
 def test_days_go_to_projects_and_add_up(
-    empty: TemporaryInstallation, server: tuple[str, Said]
+    empty: TemporaryInstallation, server: tuple[str, ServerScript]
 ) -> None:
     url, said = server
     said.per_page = 100
@@ -143,7 +143,7 @@ def test_days_go_to_projects_and_add_up(
 
 
 def test_what_a_run_costs_is_recorded(
-    empty: TemporaryInstallation, server: tuple[str, Said]
+    empty: TemporaryInstallation, server: tuple[str, ServerScript]
 ) -> None:
     url, said = server
     said.per_page = 60
@@ -164,7 +164,7 @@ def test_what_a_run_costs_is_recorded(
 
 
 def test_final_days_are_not_asked_again(
-    empty: TemporaryInstallation, server: tuple[str, Said]
+    empty: TemporaryInstallation, server: tuple[str, ServerScript]
 ) -> None:
     url, said = server
     yesterday = TODAY - timedelta(days=1)
@@ -197,7 +197,7 @@ def test_final_days_are_not_asked_again(
 
 
 def test_a_budget_ends_a_run_between_months(
-    empty: TemporaryInstallation, server: tuple[str, Said], monkeypatch: pytest.MonkeyPatch
+    empty: TemporaryInstallation, server: tuple[str, ServerScript], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, said = server
     said.per_page = 100
@@ -260,7 +260,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 
 def test_an_answer_that_cannot_be_taken_leaves_the_month(
-    empty: TemporaryInstallation, server: tuple[str, Said]
+    empty: TemporaryInstallation, server: tuple[str, ServerScript]
 ) -> None:
     url, said = server
     said.final_until = date.min
@@ -291,7 +291,7 @@ def test_an_answer_that_cannot_be_taken_leaves_the_month(
 
 
 def test_a_claim_that_changes_moves_days(
-    empty: TemporaryInstallation, server: tuple[str, Said]
+    empty: TemporaryInstallation, server: tuple[str, ServerScript]
 ) -> None:
     url, said = server
     declare(empty, acme=url)
@@ -315,7 +315,7 @@ def test_one_account_of_credentials_feeds_one_tenant(empty: TemporaryInstallatio
 
 
 def test_dagster_lands_it_and_gives_its_days_to_projects(
-    empty: TemporaryInstallation, server: tuple[str, Said], monkeypatch: pytest.MonkeyPatch
+    empty: TemporaryInstallation, server: tuple[str, ServerScript], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, said = server
     declare(empty, acme=url, globex="")
@@ -341,7 +341,7 @@ def test_moto_answers_as_seeded(empty: TemporaryInstallation) -> None:
     try:
         host, port = moto.get_host_and_port()
         url = f"http://{host}:{port}"
-        said = Said()
+        said = ServerScript()
         start, end = str(first_day(LAST)), str(end_day(LAST))
         seed = {"account_id": ACCOUNTS[0], "results": [{"ResultsByTime": said.entries(start, end)}]}
         request = urllib.request.Request(

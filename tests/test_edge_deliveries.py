@@ -127,7 +127,7 @@ def bucket(
     """A bucket with the bills of two payers, which acme's sources payer-1 and payer-2 read."""
     for number, cost in ((1, "10.25"), (2, "20.5")):
         deliver(tmp_path / f"both/payer-{number}/cur", [row(cost), row("1", account=ZEROS)])
-    store.bring(tmp_path / "both", "two-payers")
+    store.upload(tmp_path / "both", "two-payers")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", store.keys[0])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", store.keys[1])
     sources = [
@@ -145,7 +145,7 @@ def bucket(
 def without_length(to: Exchange) -> None:
     """The whole body, and its length nowhere said: it ends where the connection ends."""
     answer = to.forward()
-    to.asked.status = answer.status
+    to.store_request.status = answer.status
     to.send_response(answer.status)
     for name, value in answer.headers.items():
         to.send_header(name, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from tests.support.line_item_bills import Bills, Line, bills, line, one, only, prepared, total
+from tests.support.line_item_bills import Bills, Line, bills, line, only, prepared, single, total
 
 __all__ = ["bills", "prepared"]
 
@@ -28,7 +28,7 @@ def test_credits_know_their_service_and_month(bills: Bills) -> None:
         # of usage of the month before: in the bill of this one, where AWS takes it off
         of("AmazonS3", "Credit", "-0.5", "2026-08-11", **SEPTEMBER),
     ])  # fmt: skip
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     credits = only(found, ChargeCategory="Credit")
     for charge in credits:
         assert charge["ChargeClass"] is None and charge["ChargeFrequency"] == "One-Time"
@@ -62,7 +62,7 @@ def test_refunds_of_this_month_and_of_earlier_ones(bills: Bills) -> None:
         of("AmazonEC2", "Refund", "-7", "2026-08-31",
            lineItem_UsageEndDate="2026-08-31T23:59:59Z", **SEPTEMBER),
     ])  # fmt: skip
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     told = {int(c["BilledCost"]): (c["ChargeCategory"], c["ChargeClass"], c["PricingQuantity"])
             for c in found}  # fmt: skip
     assert told == {
@@ -75,8 +75,8 @@ def test_refunds_of_this_month_and_of_earlier_ones(bills: Bills) -> None:
         -7: ("Usage", "Correction", None),
     }
     assert all(c["EffectiveCost"] == c["BilledCost"] for c in found)
-    assert one(found, BilledCost=Decimal(-1))["ConsumedQuantity"] == -4
-    assert one(found, BilledCost=Decimal(-7))["ChargePeriodEnd"] == datetime(2026, 9, 1)  # noqa: DTZ001
+    assert single(found, BilledCost=Decimal(-1))["ConsumedQuantity"] == -4
+    assert single(found, BilledCost=Decimal(-7))["ChargePeriodEnd"] == datetime(2026, 9, 1)  # noqa: DTZ001
     assert {c["x_TaxType"] for c in only(found, ChargeCategory="Tax")} == {"VAT"}
 
 
@@ -89,16 +89,16 @@ def test_tax_and_support(bills: Bills) -> None:
         of("AmazonRegistrar", "Fee", "12", lineItem_UsageAmount="1", bill_BillType="Purchase"),
         of("AWSSupportBusiness", "Fee", "-7", bill_BillType="Anniversary"),
     ])  # fmt: skip
-    assert bills.said == ""
-    tax = one(found, ChargeCategory="Tax")
+    assert bills.failed_checks == ""
+    tax = single(found, ChargeCategory="Tax")
     assert (tax["x_TaxType"], tax["BilledCost"]) == ("VAT", Decimal("1.9"))
     assert tax["PublisherName"] == "Amazon Web Services EMEA SARL"
-    support = one(found, BilledCost=Decimal(100))
+    support = single(found, BilledCost=Decimal(100))
     assert support["ChargeCategory"] == "Purchase" and support["ChargeFrequency"] == "Recurring"
     assert support["EffectiveCost"] == 100 and support["CommitmentDiscountId"] is None
     assert support["ContractedUnitPrice"] == 100 and support["PricingCategory"] == "Standard"
-    assert one(found, BilledCost=Decimal(12))["ChargeFrequency"] == "One-Time"
-    back = one(found, BilledCost=Decimal(-7))
+    assert single(found, BilledCost=Decimal(12))["ChargeFrequency"] == "One-Time"
+    back = single(found, BilledCost=Decimal(-7))
     assert (back["PricingQuantity"], back["ContractedUnitPrice"]) == (-1, 7)
 
 
@@ -121,7 +121,7 @@ def test_goods_of_other_sellers(bills: Bills) -> None:
         of("AmazonEC2", "Usage", "1", bill_BillingEntity="AWS", lineItem_UsageAmount="1",
            bill_InvoicingEntity="", lineItem_LegalEntity=""),
     ])  # fmt: skip
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     goods = only(found, x_BillingEntity="AWS Marketplace")
     assert {c["ServiceName"] for c in goods} == {"Observe Pro"}
     assert {c["InvoiceIssuerName"] for c in goods} == {"Amazon Web Services EMEA SARL"}
@@ -129,7 +129,7 @@ def test_goods_of_other_sellers(bills: Bills) -> None:
     assert len(only(goods, PublisherName="Observe Ltd.")) == 4
     # a seller that the bill does not name is not AWS
     assert len(only(goods, PublisherName="AWS Marketplace")) == 1
-    own = one(found, x_BillingEntity="AWS")
+    own = single(found, x_BillingEntity="AWS")
     assert own["PublisherName"] == "Amazon Web Services, Inc."
     assert own["InvoiceIssuerName"] == "AWS"
     assert total(found, "BilledCost") == 100

@@ -11,10 +11,10 @@ from tests.support.line_item_bills import (
     Line,
     bills,
     line,
-    one,
     only,
     plan,
     prepared,
+    single,
     total,
 )
 
@@ -34,7 +34,7 @@ def test_discounts_as_lines_are_gross(bills: Bills) -> None:
         *(line(kind, "-1.25", lineItem_ProductCode="AmazonEC2", lineItem_LineItemDescription=kind)
           for kind in DISCOUNTS),
     ])  # fmt: skip
-    assert len(DISCOUNTS) == 8 and bills.said == ""
+    assert len(DISCOUNTS) == 8 and bills.failed_checks == ""
     assert total(found, "BilledCost") == total(found, "EffectiveCost") == 90
     for charge in only(found, ChargeCategory="Adjustment"):
         assert charge["ServiceName"] == "Amazon Elastic Compute Cloud"
@@ -62,13 +62,13 @@ def test_discounts_in_net_columns(bills: Bills) -> None:
              savingsPlan_NetRecurringCommitmentForBillingPeriod="3.6"),
         plan("SavingsPlanUpfrontFee", "24", lineItem_NetUnblendedCost="21.6"),
     ])  # fmt: skip
-    assert bills.said == ""
-    usage = one(found, x_LineItemType="Usage")
+    assert bills.failed_checks == ""
+    usage = single(found, x_LineItemType="Usage")
     assert (usage["BilledCost"], usage["x_NetUnblendedCost"]) == (100, 90)
-    covered = one(found, x_LineItemType="SavingsPlanCoveredUsage")
+    covered = single(found, x_LineItemType="SavingsPlanCoveredUsage")
     assert (covered["BilledCost"], covered["x_NetUnblendedCost"]) == (0, 0)
     # a sixth of the plan was not used: gross 1, and of the net 5.4 as much
-    unused = one(found, x_RowKind="unused")
+    unused = single(found, x_RowKind="unused")
     assert (unused["EffectiveCost"], unused["BilledCost"]) == (1, 0)
     assert unused["x_NetEffectiveCost"].quantize(Decimal("1e-12")) == Decimal("0.9")
     assert (
@@ -87,7 +87,7 @@ def test_negations_whose_nets_alone_do_not_cancel(bills: Bills) -> None:
              savingsPlan_NetSavingsPlanEffectiveCost="4.5"),
         plan("SavingsPlanNegation", "-8", lineItem_NetUnblendedCost="-7.1999"),
     ])  # fmt: skip
-    rest = one(found, x_RowKind="residual")
+    rest = single(found, x_RowKind="residual")
     assert (rest["BilledCost"], rest["EffectiveCost"]) == (0, 0)
     assert rest["x_NetUnblendedCost"] == rest["x_NetEffectiveCost"] == Decimal("0.0001")
 
@@ -112,6 +112,6 @@ def test_the_net_of_what_a_plan_left_unused(bills: Bills) -> None:
         for at, (net, unused, whole, _) in enumerate(UNUSED)
     ])  # fmt: skip
     for at, (_, _, _, wanted) in enumerate(UNUSED):
-        charge = one(found, x_RowKind="unused", CommitmentDiscountId=f"{PLAN}{at}")
+        charge = single(found, x_RowKind="unused", CommitmentDiscountId=f"{PLAN}{at}")
         missed = abs(charge["x_NetEffectiveCost"] - Decimal(wanted))
         assert missed <= Decimal("1e-15") * max(abs(Decimal(wanted)), 1), at

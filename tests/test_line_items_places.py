@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.line_item_bills import Bills, Line, bills, line, one, only, prepared, total
+from tests.support.line_item_bills import Bills, Line, bills, line, only, prepared, single, total
 
 __all__ = ["bills", "prepared"]
 
@@ -33,13 +33,13 @@ def test_capacity_that_was_reserved(bills: Bills) -> None:
             one_line[arn], one_line[status] = (CAPACITY if said else ""), said
         lines.append(use("USE1-m5.large", "0.25") | {arn: CAPACITY, status: "UNUSED"})
     found = bills.charges(lines)
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     unused = only(found, CapacityReservationStatus="Unused")
     assert {c["CapacityReservationId"] for c in unused} == {CAPACITY}
     assert total(unused, "EffectiveCost") == Decimal("2.27" if columns else "2.02")
     used = only(found, CapacityReservationStatus="Used")
     assert total(used, "EffectiveCost") == (Decimal("1.344") if columns else 0)
-    assert one(found, ResourceId="i-0456")["CapacityReservationId"] is None
+    assert single(found, ResourceId="i-0456")["CapacityReservationId"] is None
     # reserved capacity is paid as used or not; it is no commitment discount
     assert {c["CommitmentDiscountId"] for c in found} == {None}
 
@@ -58,12 +58,12 @@ def test_tiers_and_the_free_tier(bills: Bills) -> None:
         tier("TIER1", "0.09", "10240", "921.6"),
         tier("TIER2", "0.085", "3.3333333333", "0.2833333333"),
     ])  # fmt: skip
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     assert {c["SkuId"] for c in found} == {"SKU1"}
     prices = {c["SkuPriceId"]: c["ContractedUnitPrice"] for c in found}
     assert prices == {"SKU1.T.FREE": 0, "SKU1.T.TIER1": Decimal("0.09"),
                       "SKU1.T.TIER2": Decimal("0.085")}  # fmt: skip
-    free = one(found, SkuPriceId="SKU1.T.FREE")
+    free = single(found, SkuPriceId="SKU1.T.FREE")
     assert free["PricingQuantity"] == free["ConsumedQuantity"] == 100
     assert (free["ListUnitPrice"], free["ListCost"], free["BilledCost"]) == (0, 0, 0)
 
@@ -72,7 +72,7 @@ def test_currencies_stay_apart(bills: Bills) -> None:
     """Two currencies in one tenant: no mart, check or status has a sum of both."""
     euro = {"lineItem_CurrencyCode": "EUR", "pricing_currency": "USD"}
     found = bills.charges([use("A", "1"), use("A", "2", **euro), use("A", "4", **euro)])
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     for table in ("monthly_costs", "daily_costs", "monthly_bill", "data_status"):
         sums = bills.rows(f"select billing_currency as c, sum(billed_cost) as b from {table}"
                           " group by all order by all")  # fmt: skip
@@ -110,15 +110,15 @@ def test_other_partitions(
              savingsPlan_SavingsPlanEffectiveCost="0.5", lineItem_UsageAmount="1"),
         line("SavingsPlanNegation", "-1", savingsPlan_SavingsPlanARN=plan, **here),
     ])  # fmt: skip
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     assert {c["BillingCurrency"] for c in found} == {currency}
     assert (
         {c["InvoiceIssuerName"] for c in found} == {issuer} == {c["PublisherName"] for c in found}
     )
     for cost in (7, 8):
-        charge = one(found, BilledCost=Decimal(cost))
+        charge = single(found, BilledCost=Decimal(cost))
         assert (charge["RegionId"], charge["RegionName"]) == (region, where)
-    assert one(found, BilledCost=Decimal(7))["ResourceType"] == "table"
+    assert single(found, BilledCost=Decimal(7))["ResourceType"] == "table"
     of_plan = only(found, CommitmentDiscountId=plan)
     assert {c["CommitmentDiscountType"] for c in of_plan} == {"Savings Plan"}
     assert {c["CommitmentDiscountUnit"] for c in of_plan} == {currency}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.support.line_item_bills import Bills, bills, line, one, prepared, total
+from tests.support.line_item_bills import Bills, bills, line, prepared, single, total
 
 __all__ = ["bills", "prepared"]
 
@@ -43,7 +43,7 @@ def test_amounts_at_the_ends_come_in(bills: Bills) -> None:
     ]  # fmt: skip
     found = bills.ingested(lines)
     for at, (amount, _, cost) in enumerate(ENDS):
-        charge = one(found, ChargeDescription=str(at))
+        charge = single(found, ChargeDescription=str(at))
         assert charge["BilledCost"] == charge["ListCost"] == Decimal(cost), at
         assert charge["ContractedUnitPrice"] >= 0 and charge["ListUnitPrice"] >= 0, at
         assert abs(charge["PricingQuantity"]) == abs(Decimal(amount)), at
@@ -86,7 +86,7 @@ def test_a_price_times_its_quantity(bills: Bills) -> None:
         for at, (kind, amount, cost, _, _) in enumerate(SIGNS)
     ])  # fmt: skip
     for at, (kind, amount, _, quantity, price) in enumerate(SIGNS):
-        charge = one(found, ChargeDescription=str(at))
+        charge = single(found, ChargeDescription=str(at))
         assert charge["PricingQuantity"] == Decimal(quantity), at
         assert charge["ContractedUnitPrice"] == charge["ListUnitPrice"] == Decimal(price), at
         if kind == "Usage":

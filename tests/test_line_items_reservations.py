@@ -10,10 +10,10 @@ from tests.support.line_item_bills import (
     Line,
     bills,
     line,
-    one,
     only,
     prepared,
     reserved,
+    single,
     total,
 )
 
@@ -48,7 +48,7 @@ def test_sizes_are_counted_in_normalized_units(bills: Bills) -> None:
         # what the same hours cost without a reservation has units of no commitment
         line("Usage", "4", lineItem_UsageAmount="20", lineItem_NormalizedUsageAmount="160"),
     ])  # fmt: skip
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     of = {"CommitmentDiscountId": RESERVED}
     mine = only(found, **of)
     assert {c["CommitmentDiscountUnit"] for c in mine} == {"NFU-Hours"}
@@ -57,7 +57,7 @@ def test_sizes_are_counted_in_normalized_units(bills: Bills) -> None:
     assert total(mine, quantity, CommitmentDiscountStatus="Used") == 9600
     assert total(mine, quantity, CommitmentDiscountStatus="Unused") == 1920
     # prices and consumption stay in the hours that the bill is in
-    assert one(mine, ChargeCategory="Purchase")["PricingQuantity"] == 1440
+    assert single(mine, ChargeCategory="Purchase")["PricingQuantity"] == 1440
     assert [c["ConsumedQuantity"] for c in only(mine, CommitmentDiscountStatus="Used")] == [
         1600, 100
     ]  # fmt: skip
@@ -129,20 +129,20 @@ def test_all_and_partial_upfront_over_two_months(bills: Bills) -> None:
     second = [*month_of("2026-09", "50", "30", "72"),
               *month_of("2026-09", "100", "0", "72", **everything)]  # fmt: skip
     bills.charges(first, "2026-08")
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     found = bills.charges(second)
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     for arn, paid, share in ((RESERVED, 600, 80), (whole, 1200, 100)):
         of = {"CommitmentDiscountId": arn}
         assert total(found, "BilledCost", **of, ChargeFrequency="One-Time") == paid
         # what was bought once is the whole term
-        bought = one(found, **of, ChargeFrequency="One-Time")
+        bought = single(found, **of, ChargeFrequency="One-Time")
         assert bought["ChargeCategory"] == "Purchase" and bought["EffectiveCost"] == 0
         assert bought["CommitmentDiscountQuantity"] == 8760
         for month in ("2026-08", "2026-09"):
             here = of | {"billing_period": month}
             used_cost = total(found, "EffectiveCost", **here, CommitmentDiscountStatus="Used")
-            unused = one(found, **here, CommitmentDiscountStatus="Unused")
+            unused = single(found, **here, CommitmentDiscountStatus="Unused")
             assert unused["EffectiveCost"] == Decimal(share) / 10
             assert used_cost + unused["EffectiveCost"] == share
             recurring = only(found, **here, ChargeFrequency="Recurring")
@@ -163,7 +163,7 @@ def test_the_refund_of_a_fee_is_no_use(bills: Bills) -> None:
         line("Refund", "-50", "2026-09-09", lineItem_ProductCode="ComputeSavingsPlans"),
         line("Refund", "-3", "2026-09-10", lineItem_ProductCode="AmazonEC2"),
     ])  # fmt: skip
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     told = {c["BilledCost"]: c for c in found if c["x_LineItemType"] == "Refund"}
     seen = {cost: (c["ChargeCategory"], c["ChargeClass"], c["EffectiveCost"])
             for cost, c in told.items()}  # fmt: skip

@@ -43,9 +43,9 @@ def test_a_plan_over_two_months(bills: Bills, recurring: Decimal) -> None:
     bought = [plan("SavingsPlanUpfrontFee", f"{upfront:f}", "2026-08-01", bill_BillType="Purchase",
                    lineItem_UsageAmount="1")] if upfront else []  # fmt: skip
     bills.charges([*bought, *month_of("2026-08", recurring)], "2026-08")
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     found = bills.charges(month_of("2026-09", recurring))
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     assert total(found, "BilledCost", ChargeCategory="Usage") == 0
     assert total(found, "BilledCost", ChargeFrequency="One-Time") == upfront
     assert total(found, "BilledCost") == upfront + 2 * HOURS * recurring
@@ -79,7 +79,7 @@ def test_more_used_than_committed_is_no_saving(bills: Bills) -> None:
              savingsPlan_SavingsPlanEffectiveCost="3.0000000001"),
         plan("SavingsPlanNegation", "-4"),
     ])  # fmt: skip
-    assert bills.said == ""
+    assert bills.failed_checks == ""
     (rest,) = only(found, CommitmentDiscountStatus="Unused")
     assert rest["EffectiveCost"] == Decimal("-1e-10")
     assert total(found, "EffectiveCost") == 3

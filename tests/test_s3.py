@@ -153,7 +153,7 @@ class Month:
         manifest = self.folder / "cur-hourly-Manifest.json"
         self.facts = json.loads(manifest.read_text())
         self.files = sorted(self.folder.rglob("*.csv.gz"))
-        store.bring(folder, f"{bucket}/cur")
+        store.upload(folder, f"{bucket}/cur")
 
     def key(self, path: Path) -> str:
         return f"cur/{path.relative_to(self.folder.parent).as_posix()}"

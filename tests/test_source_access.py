@@ -266,7 +266,7 @@ def with_role(
     """acme/labs in moto's S3, read through a role that checks acme's external id."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    moto.bring(estate / "acme/labs/exports/labs-focus", "acme-bills/labs")
+    moto.upload(estate / "acme/labs/exports/labs-focus", "acme-bills/labs")
     name = request.node.name.replace("[", "-").strip("]")[:60]
     source = FocusSource(
         name="labs",

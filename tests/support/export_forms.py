@@ -1,6 +1,6 @@
 """Every form in which AWS delivers a bill, by name, and the estate's sources written in each.
 
-Put here: the list of forms and bringing deliveries of them to where a source reads them. Keep
+Put here: the list of forms, and writing deliveries of them to where a source reads them. Keep
 out: what is expected of them (test_forms.py).
 """
 
@@ -40,10 +40,10 @@ SUBSET = (
     "reservation_amortized_upfront_fee_for_billing_period",
     "savings_plan_amortized_upfront_commitment_for_billing_period",
 )  # fmt: skip
-"""The columns that amounts are made of, few of the others."""
+"""The columns that amounts depend on, and few others."""
 
 RENAMED = tuple((name, f"c{n:03d}") for n, name in enumerate(cur_2_schema().names))
-"""Every column under another name that says nothing."""
+"""Every column under a meaningless name."""
 
 CHOSEN = (
     *((name, "") for name in SUBSET if name not in ("product", "line_item_unblended_cost")),
@@ -102,8 +102,8 @@ class Written:
 def write_form(folder: Path, tenant: str, name: str, month: str = MONTH, **more: Any) -> Written:
     """Write a tenant's month in the form of that name; the report lies below `folder`."""
     form, source = FORMS[name], SOURCES[tenant]
-    wanted: dict[str, Any] = {"tenant": tenant, "source": source, "month": month, "form": form}
-    request = DeliveryRequest(seed=SEED, last_month=LAST_MONTH, **wanted, **more)
+    fields: dict[str, Any] = {"tenant": tenant, "source": source, "month": month, "form": form}
+    request = DeliveryRequest(seed=SEED, last_month=LAST_MONTH, **fields, **more)
     done = write_delivery(folder, request)
     spec = tenant_spec(tenant)
     report = folder / spec.location(spec.source(source).written_as(form))
@@ -121,16 +121,18 @@ def declaration(locations: dict[str, dict[str, str]], **more: str) -> dict[str, 
     Args:
         more: further fields of every source; `{tenant}` in them is the tenant's name.
     """
-    told: list[dict[str, Any]] = []
+    tenants: list[dict[str, Any]] = []
     for tenant, places in locations.items():
         spec = tenant_spec(tenant)
         projects = [p for p in spec.projects if SOURCES[tenant] in p.sources]
-        asked = replace(spec, projects=tuple(replace(p, sources=(*places,)) for p in projects))
-        (entry,) = yaml.safe_load(tenants_yaml([asked]))["tenants"]
+        spec_of_forms = replace(
+            spec, projects=tuple(replace(p, sources=(*places,)) for p in projects)
+        )
+        (entry,) = yaml.safe_load(tenants_yaml([spec_of_forms]))["tenants"]
         extra = {key: value.format(tenant=tenant) for key, value in more.items()}
         entry["sources"] = [
             {"name": name, "format": FORMS[name].format, "location": place, **extra}
             for name, place in places.items()
         ]
-        told.append(entry)
-    return {"tenants": told}
+        tenants.append(entry)
+    return {"tenants": tenants}
