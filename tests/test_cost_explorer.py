@@ -39,8 +39,8 @@ __all__ = ["credentials", "server"]
 
 
 def test_days_go_to_projects_and_add_up(empty: TemporaryInstallation, server: Server) -> None:
-    url, said = server
-    said.per_page = 100
+    url, api = server
+    api.per_page = 100
     with explorer() as (other, quiet):
         quiet.quiet = True
         declare(empty, acme=url, globex=other)
@@ -75,21 +75,21 @@ def test_days_go_to_projects_and_add_up(empty: TemporaryInstallation, server: Se
 
 
 def test_a_claim_that_changes_moves_days(empty: TemporaryInstallation, server: Server) -> None:
-    url, said = server
+    url, api = server
     declare(empty, acme=url)
     empty.ingest("acme")
-    sent = said.requests
+    sent = api.requests
     code, _ = finops("project", "add", "acme/lab", "--account", ACCOUNTS[2], data=empty.data)
     assert code == 0
     empty.ingest("acme")
-    assert said.requests == sent
+    assert api.requests == sent
     both = MONTHS[-2:]
     rows = ask("select distinct project as p from cost_explorer_daily", "acme", empty.data)
     assert {row["p"] for row in rows} == {"prod", "dev", "lab"}
     assert summed(empty, "acme") == {"billed": truth(both), "effective": truth(both, 3)}
 
 
-def test_one_account_of_credentials_feeds_one_tenant(empty: TemporaryInstallation) -> None:
+def test_the_environments_credentials_feed_a_single_tenant(empty: TemporaryInstallation) -> None:
     url = "https://ce.us-east-1.amazonaws.com"
     with pytest.raises(RegistryError, match="another tenant"):
         declare(empty, acme=url, globex=url)
@@ -99,7 +99,7 @@ def test_one_account_of_credentials_feeds_one_tenant(empty: TemporaryInstallatio
 def test_dagster_lands_it_and_gives_its_days_to_projects(
     empty: TemporaryInstallation, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url, said = server
+    url, api = server
     declare(empty, acme=url, globex="")
     monkeypatch.setenv("FINOPS_DATA", str(empty.data))
     parts = partitions(empty.installation.registry.tenants(), LAST)
@@ -112,20 +112,20 @@ def test_dagster_lands_it_and_gives_its_days_to_projects(
             raise_on_error=False,
         )
         assert done.success is works
-    assert said.periods == [(str(first_day(LAST)), str(end_day(LAST)))]
+    assert api.periods == [(str(first_day(LAST)), str(end_day(LAST)))]
     assert summed(empty, "acme") == {"billed": truth([LAST]), "effective": truth([LAST], 3)}
 
 
 def test_moto_answers_as_seeded(empty: TemporaryInstallation) -> None:
-    """The answer of another hand's Cost Explorer, asked through a role of the tenant's account."""
+    """Costs come from moto's Cost Explorer, through a role of the tenant's account."""
     moto = ThreadedMotoServer("127.0.0.1", port=0)
     moto.start()
     try:
         host, port = moto.get_host_and_port()
         url = f"http://{host}:{port}"
-        said = Said()
+        api = Said()
         start, end = str(first_day(LAST)), str(end_day(LAST))
-        seed = {"account_id": ACCOUNTS[0], "results": [{"ResultsByTime": said.entries(start, end)}]}
+        seed = {"account_id": ACCOUNTS[0], "results": [{"ResultsByTime": api.entries(start, end)}]}
         request = urllib.request.Request(
             f"{url}/moto-api/static/ce/cost-and-usage-results", json.dumps(seed).encode(),
             {"Content-Type": "application/json"},

@@ -33,86 +33,90 @@ from tests.support.globex import ask, finops
 __all__ = ["credentials", "server"]
 
 
-def test_what_a_run_costs_is_recorded(empty: TemporaryInstallation, server: Server) -> None:
-    url, said = server
-    said.per_page = 60
-    said.faults = [(400, "ThrottlingException"), (503, "ServiceUnavailable")]
+def test_the_price_of_a_run_is_recorded(empty: TemporaryInstallation, server: Server) -> None:
+    url, api = server
+    api.per_page = 60
+    api.faults = [(400, "ThrottlingException"), (503, "ServiceUnavailable")]
     declare(empty, acme=url)
     code, out = finops("ingest", "acme", "--month", LAST, data=empty.data)
     assert code == 0, out
     pages = -(-len(days_of(LAST)) * 6 // 60)
-    assert said.requests == pages + 2, "two were sent again"
-    cost_usd = Decimal(said.requests) / 100
-    assert f"{said.requests} requests, USD {cost_usd}" in out
+    assert api.requests == pages + 2, "two requests were sent again"
+    cost_usd = Decimal(api.requests) / 100
+    assert f"{api.requests} requests, USD {cost_usd}" in out
     rows = ask("select * from api_requests", "acme", empty.data)
     assert [(r["source"], r["service"], r["billing_period"], r["requests"]) for r in rows] == [
-        ("explorer", "Cost Explorer", LAST, said.requests)
+        ("explorer", "Cost Explorer", LAST, api.requests)
     ]
     assert Decimal(rows[0]["cost_usd"]) == cost_usd
     assert summed(empty, "acme") == {"billed": truth([LAST]), "effective": truth([LAST], 3)}
 
 
-def test_final_days_are_not_asked_again(empty: TemporaryInstallation, server: Server) -> None:
-    url, said = server
+def test_final_days_are_not_requested_again(empty: TemporaryInstallation, server: Server) -> None:
+    url, api = server
     yesterday = TODAY - timedelta(days=1)
-    said.final_until = yesterday - timedelta(days=2)
+    api.final_until = yesterday - timedelta(days=2)
     declare(empty, acme=url)
     empty.ingest("acme")
-    asked = [str(day) for month in reversed(MONTHS[-2:]) for day in days_of(month)]
-    assert said.days() == asked, "newest month first, nothing of today"
+    requested_days = [str(day) for month in reversed(MONTHS[-2:]) for day in days_of(month)]
+    assert api.days() == requested_days, "newest month first, nothing of today"
     before = files(empty, "acme")
-    said.periods.clear()
+    api.periods.clear()
     assert not empty.ingest("acme").failed
     open_days = {str(yesterday - timedelta(days=n)) for n in range(3)}
-    assert set(said.days()) == open_days
+    assert set(api.days()) == open_days
     assert files(empty, "acme") == before, "the same answer changes nothing"
-    said.periods.clear()
-    said.final_until = date.max
-    said.change = lambda made: made[0]["Groups"].pop()
+    api.periods.clear()
+    api.final_until = date.max
+    api.change = lambda made: made[0]["Groups"].pop()
     empty.ingest("acme")
-    assert set(said.days()) == open_days
+    assert set(api.days()) == open_days
     lost = {
         entry[0]: cost(date.fromisoformat(entry[0]), SERVICES[1], ACCOUNTS[2])
-        for entry in said.periods
+        for entry in api.periods
     }
     both = MONTHS[-2:]
     assert summed(empty, "acme")["billed"] == truth(both) - sum(lost.values())
-    said.periods.clear()
-    sent = said.requests
+    api.periods.clear()
+    sent = api.requests
     assert {step.outcome for step in empty.ingest("acme").steps} == {"unchanged"}
-    assert said.requests == sent, "all days are final: nothing is asked, nothing is paid"
+    assert api.requests == sent, "all days are final: no request is sent and nothing is paid"
 
 
 def test_a_budget_ends_a_run_between_months(
     empty: TemporaryInstallation, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url, said = server
-    said.per_page = 100
+    url, api = server
+    api.per_page = 100
     declare(empty, acme=url)
     monkeypatch.setenv("FINOPS_COST_EXPLORER_REQUESTS", "1")
     code, out = finops("ingest", "acme", "--month", LAST, data=empty.data)
     assert code == 1
     assert "has more pages than the 1 requests a run may send" in out
-    said.requests = 0
+    api.requests = 0
     monkeypatch.setenv("FINOPS_COST_EXPLORER_REQUESTS", "3")
     code, out = finops("ingest", "acme", "--from", MONTHS[-3], data=empty.data)
     assert code == 1
-    assert said.requests == 3
+    assert api.requests == 3
     assert "this run's 3 requests to Cost Explorer are used up" in out
     assert "FINOPS_COST_EXPLORER_REQUESTS" in out
-    there = ask("select distinct billing_period as m from cost_explorer_daily", "acme", empty.data)
-    months = {row["m"] for row in there}
+    published = ask(
+        "select distinct billing_period as m from cost_explorer_daily", "acme", empty.data
+    )
+    months = {row["m"] for row in published}
     for month in months:
         assert summed(empty, "acme", f"billing_period = '{month}'")["billed"] == truth([month])
     assert 1 <= len(months) < 3
     while finops("ingest", "acme", "--from", MONTHS[-3], data=empty.data)[0]:
-        assert said.requests < 12
-    assert summed(empty, "acme")["billed"] == truth(MONTHS[-3:]), "later runs go on from there"
+        assert api.requests < 12
+    assert summed(empty, "acme")["billed"] == truth(MONTHS[-3:]), (
+        "later runs continue from the months already published"
+    )
     paid = ask(
         "select sum(requests) as n, sum(cost_usd) as usd from api_requests", "acme", empty.data
     )
-    assert Decimal(paid[0]["n"]) == said.requests + 1
-    assert Decimal(paid[0]["usd"]) == Decimal(said.requests + 1) / 100
+    assert Decimal(paid[0]["n"]) == api.requests + 1
+    assert Decimal(paid[0]["usd"]) == Decimal(api.requests + 1) / 100
 
 
 def _amount(made: list[dict[str, Any]], value: str) -> None:
@@ -146,25 +150,25 @@ WRONG: dict[str, tuple[Any, str]] = {
 }
 
 
-def test_an_answer_that_cannot_be_taken_leaves_the_month(
+def test_a_refused_answer_leaves_the_month_as_it_was(
     empty: TemporaryInstallation, server: Server
 ) -> None:
-    url, said = server
-    said.final_until = date.min
+    url, api = server
+    api.final_until = date.min
     declare(empty, acme=url)
     assert finops("ingest", "acme", "--month", LAST, data=empty.data)[0] == 0
     before = files(empty, "acme")
-    for name, (change, words) in WRONG.items():
-        said.change = change
+    for name, (change, reason) in WRONG.items():
+        api.change = change
         code, out = finops("ingest", "acme", "--month", LAST, data=empty.data)
         assert code == 1, name
-        assert words in out, (name, out)
+        assert reason in out, (name, out)
         assert files(empty, "acme") == before, name
-    said.change, said.loop, said.per_page = None, True, 50
+    api.change, api.loop, api.per_page = None, True, 50
     code, out = finops("ingest", "acme", "--month", LAST, data=empty.data)
     assert code == 1
     assert "repeats itself" in out
-    said.loop, said.faults = False, [(400, "AccessDeniedException")]
+    api.loop, api.faults = False, [(400, "AccessDeniedException")]
     code, out = finops("ingest", "acme", "--month", LAST, data=empty.data)
     assert code == 1
     assert "acme/explorer could not ask Cost Explorer" in out
@@ -174,4 +178,4 @@ def test_an_answer_that_cannot_be_taken_leaves_the_month(
     assert finops("ingest", "acme", "--month", LAST, data=empty.data)[0] == 0
     assert files(empty, "acme") == before
     status = json.loads(finops("status", "acme", "--format", "json", data=empty.data)[1])
-    assert status[0]["reason"] is None, "forgotten when the next answer is in order"
+    assert status[0]["reason"] is None, "cleared by the next correct answer"

@@ -31,7 +31,7 @@ Server = tuple[str, Said]
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The environment's own keys; nothing of this machine's AWS configuration."""
+    """Use test keys and ignore this machine's AWS configuration."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -46,7 +46,7 @@ def server() -> Iterator[Server]:
 
 
 def declare(made: TemporaryInstallation, **urls: str) -> None:
-    """Tenants that claim the same accounts, each asking its own Cost Explorer."""
+    """Tenants that claim the same accounts, each with a Cost Explorer of its own."""
     middle = first_day(LAST) + timedelta(days=14)
     tenants = [
         {
