@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.ledger.claims import claims_for
+from finops_pipeline.ledger.claims import claims_of
 from finops_pipeline.tenants.model import AccountClaim, Project, Source, SourceFormat, Tenant
 
 ACCOUNT, OTHER_ACCOUNT = "111122223333", "001122334455"
@@ -80,7 +80,7 @@ def tenant(name: str, moved: date) -> Tenant:
 
 def days_of(owner: Tenant, project: str, source: str, month: str) -> list[tuple[str, str]]:
     chosen = next(each for each in owner.all_projects if each.name == project)
-    return [(each.id, each.days) for each in claims_for(owner, chosen, source, month)]
+    return [(each.id, each.days) for each in claims_of(owner, chosen, source, month)]
 
 
 def test_a_month_takes_the_claims_that_hold_on_any_of_its_days() -> None:
