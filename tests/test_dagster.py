@@ -169,7 +169,7 @@ def checked() -> dict[str, tuple[bool, dict[str, Any]]]:
     return results
 
 
-def test_checks_of_a_tenant_are_shown_with_its_warehouse(
+def test_checks_of_a_tenant_appear_with_its_warehouse(
     home: Path, fresh: TemporaryInstallation, tmp_path: Path
 ) -> None:
     """Dagster shows the findings of a refresh; the other tenant's checks do not mention them."""

@@ -63,7 +63,7 @@ def test_account_ids_regain_the_zeros_that_a_number_loses(two: TemporaryInstalla
     assert billed(two) == {"prod": 4, "unassigned": 1}
 
 
-def test_days_outside_the_month_belong_to_the_bill_that_lists_them(
+def test_days_outside_the_month_belong_to_their_bill(
     two: TemporaryInstallation,
 ) -> None:
     """Usage before the bill's month, and a fee that ends a year later: no row is lost."""

@@ -99,7 +99,7 @@ def test_a_disk_too_small_for_the_text_of_a_bill(
     assert "cur-1.csv" not in str(sorted(two.data.rglob("*")))
 
 
-def test_several_reports_in_one_place(two: TemporaryInstallation, tmp_path: Path) -> None:
+def test_several_reports_in_a_location(two: TemporaryInstallation, tmp_path: Path) -> None:
     """A location that holds several reports feeds a source of a report's name, or is refused."""
     reports, empty_folder = tmp_path / "acme/several", tmp_path / "acme/none"
     for name, cost in (("daily", "1"), ("hourly", "2")):

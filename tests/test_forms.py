@@ -218,7 +218,7 @@ def sources_at(
     return made
 
 
-def test_several_reports_in_one_place(forms: Forms, tmp_path: Path) -> None:
+def test_several_reports_in_a_location(forms: Forms, tmp_path: Path) -> None:
     """One is taken by itself; of several the source's namesake, or none and all are named."""
     report = write_form(tmp_path, "acme", "cur-zip-new")
     other = write_form(tmp_path / "other", "globex", "cur-gz-over")
