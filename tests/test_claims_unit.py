@@ -1,7 +1,7 @@
 """Account claims, rule by rule: which claim holds on which day, where claims overlap and end.
 
-Put here: AccountClaim and the choice of claims for a month. Keep out: declaring them
-(test_registry.py), and the rows that they assign (test_truth.py).
+Put here: AccountClaim and the choice of claims for a month. Keep out: how claims are declared
+(test_registry.py) and which rows they assign (test_truth.py).
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ def is_claimed(days: tuple[date | None, date | None], day: date) -> bool:
 
 
 @given(CLAIM_DAYS, CLAIM_DAYS)
-def test_claims_overlap_when_some_day_is_in_both(
-    one: tuple[date | None, date | None], other: tuple[date | None, date | None]
+def test_claims_overlap_when_they_share_a_day(
+    first: tuple[date | None, date | None], second: tuple[date | None, date | None]
 ) -> None:
-    # All dates lie in these days, so open ends are reached before and after them.
+    # The dates drawn lie within these days, which reach a day further on both sides for open ends.
     days = [date(2025, 12, 31) + timedelta(days=n) for n in range(93)]
-    is_shared = any(is_claimed(one, day) and is_claimed(other, day) for day in days)
-    assert claim(*one).overlaps(claim(*other)) is is_shared
-    assert not claim(*one).overlaps(claim(*other, OTHER_ACCOUNT))
+    is_shared = any(is_claimed(first, day) and is_claimed(second, day) for day in days)
+    assert claim(*first).overlaps(claim(*second)) is is_shared
+    assert not claim(*first).overlaps(claim(*second, OTHER_ACCOUNT))
 
 
 @given(CLAIM_DAYS, DAYS)
@@ -83,7 +83,7 @@ def days_of(owner: Tenant, project: str, source: str, month: str) -> list[tuple[
     return [(each.id, each.days) for each in claims_of(owner, chosen, source, month)]
 
 
-def test_a_month_takes_the_claims_that_hold_on_one_of_its_days() -> None:
+def test_a_month_takes_the_claims_that_hold_on_any_of_its_days() -> None:
     acme, globex = tenant("acme", date(2026, 9, 16)), tenant("globex", date(2026, 10, 1))
     assert days_of(acme, "prod", "payer", "2026-09") == [(ACCOUNT, "always to 2026-09-16")]
     assert days_of(acme, "prod", "payer", "2026-10") == []
@@ -95,7 +95,7 @@ def test_a_month_takes_the_claims_that_hold_on_one_of_its_days() -> None:
     assert days_of(acme, "prod", "labs", "2026-09") == []
 
 
-def test_unassigned_leaves_what_any_project_of_the_source_claims() -> None:
+def test_unassigned_excludes_the_claims_of_every_project_of_the_source() -> None:
     acme = tenant("acme", date(2026, 9, 16))
     assert len(days_of(acme, "unassigned", "payer", "2026-09")) == 3
     assert len(days_of(acme, "unassigned", "labs", "2026-09")) == 2

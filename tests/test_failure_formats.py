@@ -1,4 +1,4 @@
-"""How a failed command ends: one JSON shape for `--format json`, a sentence otherwise.
+"""How a failed command ends: a JSON object for `--format json`, a sentence otherwise.
 
 Put here: every command that has `--format json`, crashes, exit codes. Keep out: the shape for each
 kind of error (test_error_shape.py).
@@ -30,7 +30,7 @@ ARGUMENTS = {
     "invoice list": ["initech"],
     "queries run": ["initech", "service_charges"],
 }
-"""Every command with `--format json`, and arguments with which it is refused."""
+"""Every command with `--format json`, and arguments that make it fail with a refusal."""
 
 
 def commands_with_json() -> Iterator[str]:
@@ -40,7 +40,7 @@ def commands_with_json() -> Iterator[str]:
                 yield name if group == ROOT else f"{group} {name}"
 
 
-def test_every_command_with_json_is_tried() -> None:
+def test_every_command_with_json_is_tested() -> None:
     assert set(commands_with_json()) == set(ARGUMENTS)
 
 
@@ -53,15 +53,15 @@ def error_of(stderr: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_a_refusal_has_the_shape(built: TemporaryInstallation, command: str) -> None:
-    words = [*command.split(), *ARGUMENTS[command]]
-    for asked in (["--format", "json"], ["--format=json"]):
-        done = built.finops(*words, *asked, ok=False)
+    arguments = [*command.split(), *ARGUMENTS[command]]
+    for format_options in (["--format", "json"], ["--format=json"]):
+        done = built.finops(*arguments, *format_options, ok=False)
         error = error_of(done.stderr)
         assert (done.returncode, done.stdout) == (1, "")
         assert (error["type"], error["kind"]) == ("Unknown", "refused")
         assert "tenant initech is not known" in error["found"]
         assert error["is_transient"] is False
-    plain = built.finops(*words, ok=False)
+    plain = built.finops(*arguments, ok=False)
     assert plain.stderr.startswith("finops: tenant initech is not known")
     assert len(plain.stderr.splitlines()) == 1
 
@@ -77,14 +77,14 @@ def test_wrong_usage_has_the_shape_too(built: TemporaryInstallation, command: st
 
 @pytest.mark.parametrize("as_json", [True, False])
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_a_crash_is_no_refusal(
+def test_a_crash_is_reported_as_a_crash(
     built: TemporaryInstallation,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     as_json: bool,
     log_format: str,
 ) -> None:
-    """The traceback of an AttributeError is in the log, and one line says what to send."""
+    """The log has the traceback of an AttributeError; the last line explains how to report it."""
 
     def crash(*_: object) -> None:
         raise AttributeError("amount 12.34 of acme")
@@ -92,13 +92,13 @@ def test_a_crash_is_no_refusal(
     monkeypatch.setattr(query, "write_answer", crash)
     monkeypatch.setenv("FINOPS_DATA", str(built.data))
     monkeypatch.setenv("FINOPS_LOG_FORMAT", log_format)
-    asked = ["--format", "json"] if as_json else []
-    monkeypatch.setattr("sys.argv", ["finops", "query", "acme", "select 1", *asked])
+    format_options = ["--format", "json"] if as_json else []
+    monkeypatch.setattr("sys.argv", ["finops", "query", "acme", "select 1", *format_options])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1
-    shown = capsys.readouterr()
-    *logged, last = shown.err.splitlines()
+    printed = capsys.readouterr()
+    *logged, last = printed.err.splitlines()
     if log_format == "json":
         (record,) = (json.loads(line) for line in logged)
         assert "AttributeError" in record["traceback"] and "in crash" in record["traceback"]
@@ -113,7 +113,7 @@ def test_a_crash_is_no_refusal(
     assert "12.34" not in last
 
 
-def test_a_file_that_is_not_there_is_refused(built: TemporaryInstallation) -> None:
+def test_a_missing_file_is_refused(built: TemporaryInstallation) -> None:
     done = built.finops("query", "acme", "-f", "nowhere.sql", "--format", "json", ok=False)
     error = error_of(done.stderr)
     assert (error["type"], error["kind"]) == ("StorageFailure", "refused")
