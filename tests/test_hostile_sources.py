@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from finops_pipeline.application.progress import Outcome, Stage, Step
 from finops_pipeline.errors import RegistryError, TenantBusy
 from finops_pipeline.orchestration import assets
 from finops_pipeline.sources.aws import Access, client
@@ -175,18 +176,20 @@ def test_names_in_a_bill_are_not_run_as_sql(
 
 def test_a_failing_tenant_stops_no_other_tenant_of_a_run() -> None:
     finished: list[str] = []
+    refused = Step(Stage.LANDING, "able/payer", "2026-09", Outcome.REFUSED)
 
     def work(context: Any, installation: Any, part: Any) -> None:
         if part.tenant == "acme":
             raise TenantBusy("tenant acme is being written by another process")
         if part.tenant == "able":
-            raise dg.Failure("able/payer 2026-09: refused")
+            raise assets.FailedSteps([refused])
         finished.append(part.tenant)
 
     names = ("able/payer", "acme/payer", "globex/payer")
     context: Any = types.SimpleNamespace(partition_keys=[f"2026-09|{name}" for name in names])
+    resource: Any = types.SimpleNamespace(open=lambda: None)
     with pytest.raises(dg.Failure) as error:
-        assets._tenant_by_tenant(context, None, work)  # type: ignore[arg-type]
+        assets._tenant_by_tenant(context, resource, work)
     assert finished == ["globex"]
     assert "able/payer" in str(error.value.description)
     assert "acme" in str(error.value.description)

@@ -15,11 +15,12 @@ from finops_pipeline.errors import ManifestProblem
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
 from finops_pipeline.sources.layouts import months_in, report_in
 from finops_pipeline.sources.location import LocalFolder
-from finops_pipeline.tenants.model import Source, SourceFormat
+from finops_pipeline.tenants.model import Source
+from finops_pipeline.tenants.source import Cur2Source, LegacyCurSource
 
 MONTH = "2026-09"
-LEGACY = Source(name="payer", format=SourceFormat.LEGACY_CUR)
-CUR_2 = Source(name="payer", format=SourceFormat.CUR_2)
+LEGACY = LegacyCurSource(name="payer")
+CUR_2 = Cur2Source(name="payer")
 METADATA = "metadata/BILLING_PERIOD=2026-09"
 
 
