@@ -1,19 +1,17 @@
 """The library of queries on two tenants: every answer against figures that come another way.
 
-What charges sum to is added up here in Python from the Parquet files, commitments and totals are
-known from making the bills (truth.json). Covered too: that no answer holds the other tenant's
-marker, that values are bound, forms of answers. The views of FOCUS versions: test_focus_views.py.
+Put here: sums of charges added up in Python from the Parquet files, commitments and totals known
+from making the bills (truth.json), parameters, the grain and types of answers, and that no answer
+holds the other tenant's marker. Keep out: the command (test_queries_command.py), the views of FOCUS
+versions (test_focus_views.py).
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -22,7 +20,6 @@ import pytest
 from finops_pipeline.marts.use_cases import bound, use_case, use_cases
 from finops_pipeline.serve.sandbox import open_sandbox
 from tests.conftest import TemporaryInstallation
-from tests.support.globex import finops
 
 OTHER = {"acme": "globex", "globex": "acme"}
 Row = dict[str, Any]
@@ -317,59 +314,3 @@ def test_answers_have_the_grain_and_the_types_they_say(
                 assert kind.startswith("DECIMAL") or not name.endswith("_cost"), (query.name, name)
             keys = [tuple(row[key] for key in query.grain) for row in answers["acme"][query.name]]
             assert len(keys) == len(set(keys)), query.name
-
-
-def test_months_are_those_asked_for(
-    built: TemporaryInstallation, answers: dict[str, dict[str, Rows]]
-) -> None:
-    words = ("queries", "run", "acme", "cash_and_amortized", "--format", "csv")
-    whole = answers["acme"]["cash_and_amortized"]
-    for span, months in (
-        (("--from", "2026-09"), ["2026-09", "2026-10"]),
-        (("--to", "2026-09"), ["2026-08", "2026-09"]),
-        (("--from", "2026-09", "--to", "2026-09"), ["2026-09"]),
-        (("--from", "2027-01"), []),
-    ):
-        code, out = finops(*words, *span, data=built.data)
-        assert code == 0
-        told = list(csv.DictReader(io.StringIO(out)))
-        assert [row["billing_period"] for row in told] == months
-        wanted = {row["billing_period"]: row[B] for row in whole}
-        assert all(Decimal(row[B]) == wanted[row["billing_period"]] for row in told)
-
-
-def test_the_library_from_the_command_line(built: TemporaryInstallation, tmp_path: Path) -> None:
-    listed = finops("queries")[1]
-    for query in use_cases():
-        assert query.name in listed
-    code, sql = finops("queries", "show", "credits")
-    assert (code, sql) == (0, use_case("credits").sql)
-    run = ("queries", "run", "acme", "credits")
-    shown = built.finops(*run).stdout
-    assert "Promotional credit" in shown
-    told = json.loads(built.finops(*run, "--format", "json").stdout, parse_float=str)
-    file = tmp_path / "credits.parquet"
-    assert finops(*run, "--format", "parquet", "-o", str(file), data=built.data)[0] == 0
-    amounts = pq.read_table(file)["billed_cost"].to_pylist()
-    assert amounts == [Decimal(row["billed_cost"]) for row in told] != []
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("acme", "nothing"), "query 'nothing' is not in the library"),
-        (("acme", "../sql/daily_costs"), "is not in the library"),
-        (("acme", "credits", "--set", "tag=x"), "has no parameter 'tag'"),
-        (("acme", "credits", "--set", "tag"), "is not NAME=VALUE"),
-        (("acme", "credits", "--from", "2026-13"), "is not a billing period"),
-        (("acme", "credits", "--from", "2026-10", "--to", "2026-09"), "is after"),
-        (("acme", "anomalous_days", "--set", "times=many"), "many"),
-        (("umbrella", "credits"), "tenant umbrella is not known"),
-    ],
-)
-def test_what_cannot_be_asked(
-    built: TemporaryInstallation, words: tuple[str, ...], said: str
-) -> None:
-    code, told = finops("queries", "run", *words, data=built.data)
-    assert code != 0
-    assert said in " ".join(told.replace("│", " ").split())

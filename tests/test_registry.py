@@ -1,16 +1,13 @@
-"""Declaring tenants, sources, projects and claims: by file and by command.
+"""Declaring tenants, sources and projects: by file and by command.
 
-Applying a file is idempotent, says what changes, and removes nothing it does not mention; a wrong
-file changes nothing at all. Claims of one account must not overlap in time. Names and account ids
-have a grammar. Two tenants' equal names have nothing to do with each other.
+Put here: applying a file (it is idempotent, prints what changes and removes nothing that it does
+not mention; a wrong file changes nothing), the commands that declare, the grammar of names, and
+that equal names of two tenants are independent. Keep out: claims (test_account_claims.py).
 """
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Callable
-from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,42 +16,13 @@ from hypothesis import strategies as st
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.model import (
-    AccountClaim,
-    Project,
-    Tenant,
     check_name,
 )
-from finops_pipeline.tenants.source import FocusSource
 from tests.conftest import TemporaryInstallation
+from tests.support.declarations import DAY, NEW, ONE, Apply, acme, apply, declared, table
 from tests.support.globex import finops
 
-Apply = Callable[[str], tuple[int, str]]
-ONE, NEW, DAY = '"111122223333"', '"999900001111"', "2026-10-02"
-"""An account that acme/prod has in the estate, one that nobody has, a day."""
-
-
-@pytest.fixture
-def apply(empty: TemporaryInstallation, tmp_path: Path) -> Apply:
-    """A function: text of a tenants.yaml -> what `finops apply` answers; nothing declared yet."""
-    empty.data.mkdir()
-
-    def run(text: str) -> tuple[int, str]:
-        (tmp_path / "declared.yaml").write_text(text)
-        return finops("apply", str(tmp_path / "declared.yaml"))
-
-    return run
-
-
-@pytest.fixture
-def declared(fresh: TemporaryInstallation, tmp_path: Path) -> Apply:
-    """Like `apply`, with acme and globex of the estate declared."""
-
-    def run(text: str) -> tuple[int, str]:
-        (tmp_path / "declared.yaml").write_text(text)
-        return finops("apply", str(tmp_path / "declared.yaml"))
-
-    assert fresh.installation.registry.names() == ["acme", "globex"]
-    return run
+__all__ = ["apply", "declared"]
 
 
 def everything() -> str:
@@ -62,18 +30,6 @@ def everything() -> str:
     said = [finops(kind, "list") for kind in ("tenant", "source", "project")]
     assert all(code == 0 for code, _ in said)
     return "".join(text for _, text in said)
-
-
-def table(*words: str) -> list[list[str]]:
-    """Cells of a list command's rows."""
-    _, said = finops(*words)
-    rows = csv.reader((line for line in said.splitlines() if "│" in line), delimiter="│")
-    return [[cell.strip() for cell in row[1:-1]] for row in rows]
-
-
-def acme(**parts: str) -> str:
-    """A file that says this of acme."""
-    return "tenants:\n- name: acme\n" + "".join(f"  {k}: {v}\n" for k, v in parts.items())
 
 
 # --- applying a file
@@ -213,91 +169,6 @@ def test_a_file_that_cannot_be_read_is_one_line_on_stderr(empty: TemporaryInstal
     done = empty.finops("apply", "/nowhere/tenants.yaml", ok=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("finops: /nowhere/tenants.yaml cannot be read (No such file")
-
-
-# --- claims
-
-
-def test_a_conflict_names_both_projects_and_the_account(declared: Apply) -> None:
-    code, said = declared(acme(projects=f"[{{name: x1, accounts: [{ONE}]}}]"))
-    assert code == 1
-    for word in ("acme/prod (always)", "acme/x1 (always)", "111122223333",
-                 "finops project release acme/prod 111122223333"):  # fmt: skip
-        assert word in said
-    code, said = finops("project", "add", "acme/x1", "--account", "111122223333")
-    assert code == 1 and "acme/prod (always)" in said
-
-
-def test_claims_whose_days_do_not_meet_are_no_conflict(apply: Apply) -> None:
-    until, since = f"{{id: {ONE}, to: 2026-10-15}}", f"{{id: {ONE}, from: 2026-10-15}}"
-    projects = f"[{{name: p1, accounts: [{until}]}}, {{name: p2, accounts: [{since}]}}]"
-    assert apply(acme(sources="[{name: s1, format: focus}]", projects=projects))[0] == 0
-    earlier = f"{{id: {ONE}, from: 2026-10-14}}"
-    code, said = apply(acme(projects=f"[{{name: p2, accounts: [{earlier}]}}]"))
-    assert code == 1
-    assert "acme/p1 (always to 2026-10-15) and by acme/p2 (2026-10-14 to open)" in said
-
-
-def test_projects_of_different_sources_may_claim_one_account(apply: Apply) -> None:
-    sources = "[{name: s1, format: focus}, {name: s2, format: focus}]"
-    one, other = (f"{{name: p{n}, source: s{n}, accounts: [{ONE}]}}" for n in (1, 2))
-    assert apply(acme(sources=sources, projects=f"[{one}, {other}]"))[0] == 0
-    code, said = apply(acme(projects="[{name: p2, sources: [s1, s2]}]"))
-    assert code == 1 and "acme/p1 (always) and by acme/p2 (always)" in said
-
-
-SOURCE = FocusSource(name="s1")
-DAYS = st.one_of(st.none(), st.dates(date(2026, 1, 1), date(2026, 1, 8)))
-
-
-@given(DAYS, DAYS, DAYS, DAYS)
-def test_two_claims_conflict_exactly_when_they_share_a_day(
-    since: date | None, until: date | None, other_since: date | None, other_until: date | None
-) -> None:
-    def days(first: date | None, end: date | None) -> set[date]:
-        horizon = [date(2025, 12, 30) + timedelta(days=n) for n in range(12)]
-        return {d for d in horizon if (first or d) <= d and (end is None or d < end)}
-
-    spans = [(since, until), (other_since, other_until)]
-    if any(first and end and first >= end for first, end in spans):
-        return
-    claims = [AccountClaim(id="111122223333", from_day=f, to_day=e) for f, e in spans]
-    projects = tuple(Project(name=f"p{n}", accounts=(c,)) for n, c in enumerate(claims))
-    try:
-        Tenant(name="acme", sources=(SOURCE,), projects=projects)
-        conflict = False
-    except RegistryError:
-        conflict = True
-    assert conflict == bool(days(*spans[0]) & days(*spans[1]))
-
-
-@pytest.mark.parametrize(
-    ("written", "kept"),
-    [
-        ('"001122334455"', "001122334455"),
-        ("'012345678901'", "012345678901"),
-        ("888877776666", "888877776666"),
-        ("098877776666", "098877776666"),
-        ("001122334455", None),  # to YAML an octal number: zeros and digits are lost
-        ("12345678901", None),
-        ("1111222233334", None),
-        ('"1111-2222-3333"', None),
-        ('"11112222333\uff13"', None),
-        ('"111122223333\\n"', None),
-        ("true", None),
-        ("888877776666.0", None),
-    ],
-)
-def test_account_ids_are_twelve_digits_and_lose_none(
-    apply: Apply, written: str, kept: str | None
-) -> None:
-    code, said = apply(acme(projects=f"[{{name: p1, accounts: [{written}]}}]"))
-    assert (code == 0) is (kept is not None), said
-    if kept is None:
-        assert "p1" in said or "12 digits in quotes" in said
-        assert not table("project", "list")
-    else:
-        assert table("project", "list", "acme")[0][-1] == kept
 
 
 # --- commands
