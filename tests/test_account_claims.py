@@ -15,38 +15,38 @@ from hypothesis import strategies as st
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.model import AccountClaim, Project, Tenant
 from finops_pipeline.tenants.source import FocusSource
-from tests.support.declarations import ONE, Apply, acme, apply, declared, table
+from tests.support.declarations import CLAIMED, Apply, acme, apply, declared, table
 from tests.support.globex import finops
 
 __all__ = ["apply", "declared"]
 
 
 def test_a_conflict_names_both_projects_and_the_account(declared: Apply) -> None:
-    code, said = declared(acme(projects=f"[{{name: x1, accounts: [{ONE}]}}]"))
+    code, output = declared(acme(projects=f"[{{name: x1, accounts: [{CLAIMED}]}}]"))
     assert code == 1
     for word in ("acme/prod (always)", "acme/x1 (always)", "111122223333",
                  "finops project release acme/prod 111122223333"):  # fmt: skip
-        assert word in said
-    code, said = finops("project", "add", "acme/x1", "--account", "111122223333")
-    assert code == 1 and "acme/prod (always)" in said
+        assert word in output
+    code, output = finops("project", "add", "acme/x1", "--account", "111122223333")
+    assert code == 1 and "acme/prod (always)" in output
 
 
 def test_claims_whose_days_do_not_meet_are_no_conflict(apply: Apply) -> None:
-    until, since = f"{{id: {ONE}, to: 2026-10-15}}", f"{{id: {ONE}, from: 2026-10-15}}"
+    until, since = f"{{id: {CLAIMED}, to: 2026-10-15}}", f"{{id: {CLAIMED}, from: 2026-10-15}}"
     projects = f"[{{name: p1, accounts: [{until}]}}, {{name: p2, accounts: [{since}]}}]"
     assert apply(acme(sources="[{name: s1, format: focus}]", projects=projects))[0] == 0
-    earlier = f"{{id: {ONE}, from: 2026-10-14}}"
-    code, said = apply(acme(projects=f"[{{name: p2, accounts: [{earlier}]}}]"))
+    earlier = f"{{id: {CLAIMED}, from: 2026-10-14}}"
+    code, output = apply(acme(projects=f"[{{name: p2, accounts: [{earlier}]}}]"))
     assert code == 1
-    assert "acme/p1 (always to 2026-10-15) and by acme/p2 (2026-10-14 to open)" in said
+    assert "acme/p1 (always to 2026-10-15) and by acme/p2 (2026-10-14 to open)" in output
 
 
-def test_projects_of_different_sources_may_claim_one_account(apply: Apply) -> None:
+def test_projects_of_different_sources_may_claim_the_same_account(apply: Apply) -> None:
     sources = "[{name: s1, format: focus}, {name: s2, format: focus}]"
-    one, other = (f"{{name: p{n}, source: s{n}, accounts: [{ONE}]}}" for n in (1, 2))
-    assert apply(acme(sources=sources, projects=f"[{one}, {other}]"))[0] == 0
-    code, said = apply(acme(projects="[{name: p2, sources: [s1, s2]}]"))
-    assert code == 1 and "acme/p1 (always) and by acme/p2 (always)" in said
+    first, second = (f"{{name: p{n}, source: s{n}, accounts: [{CLAIMED}]}}" for n in (1, 2))
+    assert apply(acme(sources=sources, projects=f"[{first}, {second}]"))[0] == 0
+    code, output = apply(acme(projects="[{name: p2, sources: [s1, s2]}]"))
+    assert code == 1 and "acme/p1 (always) and by acme/p2 (always)" in output
 
 
 SOURCE = FocusSource(name="s1")
@@ -75,13 +75,13 @@ def test_two_claims_conflict_exactly_when_they_share_a_day(
 
 
 @pytest.mark.parametrize(
-    ("written", "kept"),
+    ("written", "expected_id"),
     [
         ('"001122334455"', "001122334455"),
         ("'012345678901'", "012345678901"),
         ("888877776666", "888877776666"),
         ("098877776666", "098877776666"),
-        ("001122334455", None),  # to YAML an octal number: zeros and digits are lost
+        ("001122334455", None),  # YAML reads an octal number: zeros and digits are lost
         ("12345678901", None),
         ("1111222233334", None),
         ('"1111-2222-3333"', None),
@@ -91,13 +91,13 @@ def test_two_claims_conflict_exactly_when_they_share_a_day(
         ("888877776666.0", None),
     ],
 )
-def test_account_ids_are_twelve_digits_and_lose_none(
-    apply: Apply, written: str, kept: str | None
+def test_account_ids_are_twelve_digits_and_stay_complete(
+    apply: Apply, written: str, expected_id: str | None
 ) -> None:
-    code, said = apply(acme(projects=f"[{{name: p1, accounts: [{written}]}}]"))
-    assert (code == 0) is (kept is not None), said
-    if kept is None:
-        assert "p1" in said or "12 digits in quotes" in said
+    code, output = apply(acme(projects=f"[{{name: p1, accounts: [{written}]}}]"))
+    assert (code == 0) is (expected_id is not None), output
+    if expected_id is None:
+        assert "p1" in output or "12 digits in quotes" in output
         assert not table("project", "list")
     else:
-        assert table("project", "list", "acme")[0][-1] == kept
+        assert table("project", "list", "acme")[0][-1] == expected_id

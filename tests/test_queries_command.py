@@ -21,21 +21,21 @@ from tests.support.globex import finops
 from tests.test_queries import B, ask
 
 
-def test_months_are_those_asked_for(built: TemporaryInstallation) -> None:
-    words = ("queries", "run", "acme", "cash_and_amortized", "--format", "csv")
-    whole = ask(built, "acme", "cash_and_amortized")
+def test_a_span_selects_its_months(built: TemporaryInstallation) -> None:
+    command = ("queries", "run", "acme", "cash_and_amortized", "--format", "csv")
+    unrestricted = ask(built, "acme", "cash_and_amortized")
     for span, months in (
         (("--from", "2026-09"), ["2026-09", "2026-10"]),
         (("--to", "2026-09"), ["2026-08", "2026-09"]),
         (("--from", "2026-09", "--to", "2026-09"), ["2026-09"]),
         (("--from", "2027-01"), []),
     ):
-        code, out = finops(*words, *span, data=built.data)
+        code, out = finops(*command, *span, data=built.data)
         assert code == 0
-        told = list(csv.DictReader(io.StringIO(out)))
-        assert [row["billing_period"] for row in told] == months
-        wanted = {row["billing_period"]: row[B] for row in whole}
-        assert all(Decimal(row[B]) == wanted[row["billing_period"]] for row in told)
+        rows = list(csv.DictReader(io.StringIO(out)))
+        assert [row["billing_period"] for row in rows] == months
+        expected = {row["billing_period"]: row[B] for row in unrestricted}
+        assert all(Decimal(row[B]) == expected[row["billing_period"]] for row in rows)
 
 
 def test_the_library_from_the_command_line(built: TemporaryInstallation, tmp_path: Path) -> None:
@@ -45,17 +45,17 @@ def test_the_library_from_the_command_line(built: TemporaryInstallation, tmp_pat
     code, sql = finops("queries", "show", "credits")
     assert (code, sql) == (0, use_case("credits").sql)
     run = ("queries", "run", "acme", "credits")
-    shown = built.finops(*run).stdout
-    assert "Promotional credit" in shown
-    told = json.loads(built.finops(*run, "--format", "json").stdout, parse_float=str)
+    table = built.finops(*run).stdout
+    assert "Promotional credit" in table
+    rows = json.loads(built.finops(*run, "--format", "json").stdout, parse_float=str)
     file = tmp_path / "credits.parquet"
     assert finops(*run, "--format", "parquet", "-o", str(file), data=built.data)[0] == 0
     amounts = pq.read_table(file)["billed_cost"].to_pylist()
-    assert amounts == [Decimal(row["billed_cost"]) for row in told] != []
+    assert amounts == [Decimal(row["billed_cost"]) for row in rows] != []
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (("acme", "nothing"), "query 'nothing' is not in the library"),
         (("acme", "../sql/daily_costs"), "is not in the library"),
@@ -67,9 +67,9 @@ def test_the_library_from_the_command_line(built: TemporaryInstallation, tmp_pat
         (("umbrella", "credits"), "tenant umbrella is not known"),
     ],
 )
-def test_what_cannot_be_asked(
-    built: TemporaryInstallation, words: tuple[str, ...], said: str
+def test_an_invalid_request_is_refused(
+    built: TemporaryInstallation, arguments: tuple[str, ...], message: str
 ) -> None:
-    code, told = finops("queries", "run", *words, data=built.data)
+    code, output = finops("queries", "run", *arguments, data=built.data)
     assert code != 0
-    assert said in " ".join(told.replace("│", " ").split())
+    assert message in " ".join(output.replace("│", " ").split())

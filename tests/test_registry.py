@@ -19,30 +19,30 @@ from finops_pipeline.tenants.model import (
     check_name,
 )
 from tests.conftest import TemporaryInstallation
-from tests.support.declarations import DAY, NEW, ONE, Apply, acme, apply, declared, table
+from tests.support.declarations import CLAIMED, DAY, UNCLAIMED, Apply, acme, apply, declared, table
 from tests.support.globex import finops
 
 __all__ = ["apply", "declared"]
 
 
 def everything() -> str:
-    """All that the list commands tell."""
-    said = [finops(kind, "list") for kind in ("tenant", "source", "project")]
-    assert all(code == 0 for code, _ in said)
-    return "".join(text for _, text in said)
+    """All that the list commands print."""
+    outputs = [finops(kind, "list") for kind in ("tenant", "source", "project")]
+    assert all(code == 0 for code, _ in outputs)
+    return "".join(text for _, text in outputs)
 
 
 # --- applying a file
 
 
-def test_applying_shows_what_is_new_and_a_second_time_nothing(
+def test_applying_prints_additions_and_applying_again_changes_nothing(
     empty: TemporaryInstallation, estate: Path
 ) -> None:
-    code, said = finops("apply", str(estate / "tenants.yaml"))
+    code, output = finops("apply", str(estate / "tenants.yaml"))
     assert code == 0
-    assert said.splitlines()[:4] == ["+ tenant acme", "+ source acme/payer", "+ source acme/labs",
+    assert output.splitlines()[:4] == ["+ tenant acme", "+ source acme/payer", "+ source acme/labs",
                                      "+ project acme/prod"]  # fmt: skip
-    assert len(said.splitlines()) == 2 * (1 + 2 + 4)
+    assert len(output.splitlines()) == 2 * (1 + 2 + 4)
     before = everything()
     assert finops("apply", str(estate / "tenants.yaml")) == (0, "nothing changed\n")
     assert everything() == before
@@ -58,34 +58,34 @@ def test_applying_shows_what_is_new_and_a_second_time_nothing(
         acme(sources="[{name: payer, format: legacy-cur}]"),
         acme(projects="[{name: prod}]"),
         acme(projects="[{name: prod, accounts: []}]"),
-        acme(projects=f"[{{name: prod, accounts: [{ONE}]}}]"),
+        acme(projects=f"[{{name: prod, accounts: [{CLAIMED}]}}]"),
         acme(projects="[{name: staging, environment: staging}]"),
     ],
 )
-def test_what_a_file_does_not_mention_stays(declared: Apply, text: str) -> None:
+def test_an_entry_that_a_file_omits_stays(declared: Apply, text: str) -> None:
     before = everything()
     assert declared(text) == (0, "nothing changed\n")
     assert everything() == before
 
 
-def test_every_change_is_shown_as_from_and_to(declared: Apply) -> None:
+def test_every_change_is_printed_with_its_old_and_new_value(declared: Apply) -> None:
     text = acme(
         display_name="Acme & Sons",
         sources="[{name: labs, format: cur-2.0}]",
         projects=(
-            f"[{{name: prod, environment: live, sources: [payer, labs], accounts: [{{id: {ONE},"
+            f"[{{name: prod, environment: live, sources: [payer, labs], accounts: [{{id: {CLAIMED},"
             " to: 2026-10-01}, {id: '999900001111', from: 2026-10-01}]}]"
         ),
     )
-    kept = "001122334455 (always), 111122223333 ({}), 222233334444 (always)"
+    accounts = "001122334455 (always), 111122223333 ({}), 222233334444 (always)"
     assert declared(text) == (
         0,
         "~ tenant acme: display_name 'Acme Corporation' -> 'Acme & Sons'\n"
         "~ source acme/labs: format focus -> cur-2.0\n"
         "~ project acme/prod: environment prod -> live\n"
         "~ project acme/prod: sources payer -> labs, payer\n"
-        f"~ project acme/prod: accounts {kept.format('always')} ->"
-        f" {kept.format('always to 2026-10-01')}, 999900001111 (2026-10-01 to open)\n",
+        f"~ project acme/prod: accounts {accounts.format('always')} ->"
+        f" {accounts.format('always to 2026-10-01')}, 999900001111 (2026-10-01 to open)\n",
     )
     assert declared(text) == (0, "nothing changed\n")
 
@@ -110,15 +110,21 @@ WRONG: dict[str, tuple[str, str]] = {
     "bad source": (acme(sources="[{name: ../x, format: focus}]"), "source name '../x' cannot"),
     "bad tenant": ("tenants: [{name: a/b}]", "tenant name 'a/b' cannot be used"),
     "unassigned claims": (
-        acme(projects=f"[{{name: unassigned, accounts: [{ONE}]}}]"),
+        acme(projects=f"[{{name: unassigned, accounts: [{CLAIMED}]}}]"),
         "acme/unassigned cannot claim",
     ),
     "days the wrong way": (
-        acme(projects=f"[{{name: x1, accounts: [{{id: {NEW}, from: {DAY}, to: {DAY}}}]}}]"),
+        acme(projects=f"[{{name: x1, accounts: [{{id: {UNCLAIMED}, from: {DAY}, to: {DAY}}}]}}]"),
         "'from' before 'to'",
     ),
-    "claimed twice": (acme(projects=f"[{{name: x1, accounts: [{NEW}, {NEW}]}}]"), "twice"),
-    "claimed by another": (acme(projects=f"[{{name: x1, accounts: [{ONE}]}}]"), "is claimed by"),
+    "claimed twice": (
+        acme(projects=f"[{{name: x1, accounts: [{UNCLAIMED}, {UNCLAIMED}]}}]"),
+        "twice",
+    ),
+    "claimed by another": (
+        acme(projects=f"[{{name: x1, accounts: [{CLAIMED}]}}]"),
+        "is claimed by",
+    ),
 }  # fmt: skip
 
 
@@ -126,13 +132,13 @@ WRONG: dict[str, tuple[str, str]] = {
 def test_a_wrong_file_changes_nothing(declared: Apply, name: str) -> None:
     text, word = WRONG[name]
     before = everything()
-    code, said = declared(text)
+    code, output = declared(text)
     assert code == 1
-    assert word in said
+    assert word in output
     # A good entry of the same file does not get in either.
     if text.startswith("tenants:\n"):
-        code, said = declared(text.replace("tenants:\n", "tenants:\n- name: initech\n", 1))
-        assert (code, word in said) == (1, True)
+        code, output = declared(text.replace("tenants:\n", "tenants:\n- name: initech\n", 1))
+        assert (code, word in output) == (1, True)
     assert everything() == before
 
 
@@ -160,12 +166,14 @@ def test_a_wrong_file_changes_nothing(declared: Apply, name: str) -> None:
 def test_a_message_names_the_file_the_tenant_the_noun_and_the_field(
     declared: Apply, tmp_path: Path, text: str, message: str
 ) -> None:
-    code, shown = declared(text)
+    code, output = declared(text)
     assert code == 1
-    assert message.format(file=tmp_path / "declared.yaml") in shown.replace("\n", " ")
+    assert message.format(file=tmp_path / "declared.yaml") in output.replace("\n", " ")
 
 
-def test_a_file_that_cannot_be_read_is_one_line_on_stderr(empty: TemporaryInstallation) -> None:
+def test_an_unreadable_file_is_reported_in_a_single_line_on_stderr(
+    empty: TemporaryInstallation,
+) -> None:
     done = empty.finops("apply", "/nowhere/tenants.yaml", ok=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("finops: /nowhere/tenants.yaml cannot be read (No such file")
@@ -174,17 +182,19 @@ def test_a_file_that_cannot_be_read_is_one_line_on_stderr(empty: TemporaryInstal
 # --- commands
 
 
-def test_commands_declare_what_lists_show(apply: Apply, tmp_path: Path) -> None:
+def test_commands_declare_tenants_sources_and_projects_that_are_then_listed(
+    apply: Apply, tmp_path: Path
+) -> None:
     assert finops("tenant", "add", "acme", "--display-name", "Acme") == (0, "+ tenant acme\n")
     assert finops("tenant", "add", "acme") == (0, "nothing changed\n")
     (tmp_path / "exports").mkdir()
-    words = ["source", "add", "acme/payer", "--format", "focus", "--location"]
-    assert finops(*words, str(tmp_path / "x/../exports/")) == (0, "+ source acme/payer\n")
+    arguments = ["source", "add", "acme/payer", "--format", "focus", "--location"]
+    assert finops(*arguments, str(tmp_path / "x/../exports/")) == (0, "+ source acme/payer\n")
     assert finops("source", "add", "acme/hand", "--format", "cur-2.0")[0] == 0
-    words = ["project", "add", "acme/prod", "--account", "001122334455"]
-    assert finops(*words, "--environment", "live", "--source", "payer")[0] == 0
-    code, said = finops("project", "add", "acme/prod", "--account", "222233334444")
-    assert (code, said) == (0, "~ project acme/prod: accounts 001122334455 (always) ->"
+    arguments = ["project", "add", "acme/prod", "--account", "001122334455"]
+    assert finops(*arguments, "--environment", "live", "--source", "payer")[0] == 0
+    code, output = finops("project", "add", "acme/prod", "--account", "222233334444")
+    assert (code, output) == (0, "~ project acme/prod: accounts 001122334455 (always) ->"
                                " 001122334455 (always), 222233334444 (always)\n")  # fmt: skip
     assert table("tenant", "list")[-1] == ["acme", "Acme", "2", "1"]
     assert table("source", "list")[-2:] == [
@@ -198,14 +208,14 @@ def test_commands_declare_what_lists_show(apply: Apply, tmp_path: Path) -> None:
 
     assert finops("project", "release", "acme/prod", "001122334455")[0] == 0
     assert table("project", "list")[-2][-1] == "222233334444"
-    code, said = finops("project", "release", "acme/prod", "001122334455")
-    assert code == 1 and "acme/prod does not claim account 001122334455" in said
-    for words in (
+    code, output = finops("project", "release", "acme/prod", "001122334455")
+    assert code == 1 and "acme/prod does not claim account 001122334455" in output
+    for arguments in (
         ["source", "add", "initech/x1", "--format", "focus"],
         ["project", "add", "initech/x1"],
     ):
-        code, said = finops(*words)
-        assert code == 1 and "tenant initech is not known" in said
+        code, output = finops(*arguments)
+        assert code == 1 and "tenant initech is not known" in output
 
 
 def test_equal_names_of_two_tenants_are_independent(declared: Apply) -> None:

@@ -1,4 +1,4 @@
-"""How a customer lets us in, and nobody else: roles, `source policy` and `source check`.
+"""How a customer grants access to us and to nobody else: roles, `source policy` and `source check`.
 
 Put here: roles assumed with an external id, roles that do not require one, the policies that the
 commands print. Keep out: what a source may declare (test_source_declarations.py).
@@ -19,7 +19,7 @@ from finops_pipeline.tenants.source import (
     FocusSource,
 )
 from tests.conftest import TemporaryInstallation
-from tests.support.command_output import failing, printed, said_by
+from tests.support.command_output import failure_of, output_of, printed_json
 from tests.support.estate_in_s3 import Bills, bills, in_s3, profiles
 from tests.support.servers import Store, trusting_role
 
@@ -66,34 +66,34 @@ def test_bills_come_in_through_the_role_that_the_policy_describes(
     refused = empty.ingest("acme").failed
     assert "AccessDenied" in refused[0].reason
     assert "finops source policy acme/labs" in refused[0].reason
-    words = ["source", "policy", "acme/labs", "--platform-role", PLATFORM, "--part", "trust"]
-    role_for(moto, with_role, printed(*words))
+    command = ["source", "policy", "acme/labs", "--platform-role", PLATFORM, "--part", "trust"]
+    role_for(moto, with_role, printed_json(*command))
     assert not empty.ingest("acme").failed
     assert {s.state for s in empty.installation.status("acme")} == {"reconciled"}
-    said = said_by("source", "check", "acme/labs")
-    assert "ok     credentials: arn:aws" in said
-    assert "ok     role stays shut with a wrong external id: refused" in said
-    assert "ok     role stays shut without an external id: refused" in said
-    assert "ok     list: s3://acme-bills/labs: 3 billing periods, 2026-08 to 2026-10" in said
-    assert "ok     manifest: s3://acme-bills/labs/metadata/billing_period=2026-10/" in said
-    assert "ok     read: s3://acme-bills/labs/data/billing_period=2026-10/" in said
-    assert said.endswith("acme/labs can be used.\n")
+    output = output_of("source", "check", "acme/labs")
+    assert "ok     credentials: arn:aws" in output
+    assert "ok     role stays shut with a wrong external id: refused" in output
+    assert "ok     role stays shut without an external id: refused" in output
+    assert "ok     list: s3://acme-bills/labs: 3 billing periods, 2026-08 to 2026-10" in output
+    assert "ok     manifest: s3://acme-bills/labs/metadata/billing_period=2026-10/" in output
+    assert "ok     read: s3://acme-bills/labs/data/billing_period=2026-10/" in output
+    assert output.endswith("acme/labs can be used.\n")
 
 
-def test_a_role_that_lets_anyone_in_is_told_loudly(
+def test_a_role_that_lets_anyone_in_fails_the_check_with_a_warning(
     moto: Store, with_role: Source, empty: TemporaryInstallation
 ) -> None:
     trust = trust_policy(empty.installation.registry.tenant("acme"), PLATFORM)
     del trust["Statement"][0]["Condition"]
     role_for(moto, with_role, trust)
-    said = failing("source", "check", "acme/labs")
+    output = failure_of("source", "check", "acme/labs")
     for how in ("with a wrong external id", "without an external id"):
-        assert f"FAILED role stays shut {how}: WARNING: it let us in" in said
-    assert "finops source policy acme/labs --part trust" in said
-    assert said.endswith("acme/labs cannot be used as it stands.\n")
+        assert f"FAILED role stays shut {how}: WARNING: it let us in" in output
+    assert "finops source policy acme/labs --part trust" in output
+    assert output.endswith("acme/labs cannot be used as it stands.\n")
 
 
-def test_the_role_of_one_tenant_does_not_open_for_another(
+def test_the_role_of_a_tenant_does_not_open_for_another_tenant(
     moto: Store, with_role: Source, empty: TemporaryInstallation
 ) -> None:
     """The confused deputy: globex declares acme's role before acme does."""
@@ -108,13 +108,13 @@ def test_the_role_of_one_tenant_does_not_open_for_another(
 # --- what the commands print
 
 
-def test_the_policy_grants_one_prefix_and_nothing_else(empty: TemporaryInstallation) -> None:
-    said_by("tenant", "add", "acme")
-    words = ["--format", "cur-2.0", "--location", "s3://bills/a$b*/cur", "--role-arn"]
-    said_by("source", "add", "acme/payer", *words, ROLE.format("111122223333"))
-    done = empty.finops("source", "policy", "acme/payer", "--platform-role", PLATFORM)
-    said = json.loads(done.stdout)
-    assert said["trust"]["Statement"] == [
+def test_the_policy_grants_a_single_prefix_and_nothing_else(empty: TemporaryInstallation) -> None:
+    output_of("tenant", "add", "acme")
+    arguments = ["--format", "cur-2.0", "--location", "s3://bills/a$b*/cur", "--role-arn"]
+    output_of("source", "add", "acme/payer", *arguments, ROLE.format("111122223333"))
+    result = empty.finops("source", "policy", "acme/payer", "--platform-role", PLATFORM)
+    policy = json.loads(result.stdout)
+    assert policy["trust"]["Statement"] == [
         {
             "Sid": "FinopsAssume",
             "Effect": "Allow",
@@ -127,28 +127,28 @@ def test_the_policy_grants_one_prefix_and_nothing_else(empty: TemporaryInstallat
             },
         }
     ]
-    listing, reading = said["permissions"]["Statement"]
+    listing, reading = policy["permissions"]["Statement"]
     assert listing["Action"] == "s3:ListBucket" and listing["Resource"] == "arn:aws:s3:::bills"
     assert listing["Condition"] == {"StringLike": {"s3:prefix": "a${$}b${*}/cur/*"}}
     assert reading["Action"] == "s3:GetObject"
     assert reading["Resource"] == "arn:aws:s3:::bills/a${$}b${*}/cur/*"
-    assert "finops source check acme/payer" in done.stderr and "--kms-key" in done.stderr
+    assert "finops source check acme/payer" in result.stderr and "--kms-key" in result.stderr
 
     key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd"
-    words = ["source", "policy", "acme/payer", "--kms-key", key, "--part", "permissions"]
-    kms = printed(*words)["Statement"][-1]
+    arguments = ["source", "policy", "acme/payer", "--kms-key", key, "--part", "permissions"]
+    kms = printed_json(*arguments)["Statement"][-1]
     assert (kms["Action"], kms["Resource"]) == ("kms:Decrypt", key)
     for wrong in (["--kms-key", "alias/x"], ["--platform-role", "arn:aws:iam::1:root"]):
-        assert "is not the ARN" in failing(*words[:3], *wrong)
+        assert "is not the ARN" in failure_of(*arguments[:3], *wrong)
 
 
-def test_the_policy_of_cost_explorer_asks_for_one_action(empty: TemporaryInstallation) -> None:
+def test_the_policy_of_cost_explorer_grants_a_single_action(empty: TemporaryInstallation) -> None:
     source = CostExplorerApiSource(
         name="ce",
         location="https://ce.us-east-1.amazonaws.com",
     )
     empty.installation.registry.save(Tenant(name="acme", sources=(source,)))
-    (statement,) = printed("source", "policy", "acme/ce", "--part", "permissions")["Statement"]
+    (statement,) = printed_json("source", "policy", "acme/ce", "--part", "permissions")["Statement"]
     assert (statement["Action"], statement["Resource"]) == ("ce:GetCostAndUsage", "*")
 
 
@@ -156,14 +156,14 @@ def test_the_printed_permissions_are_enough_and_no_more(
     bills: Bills, in_s3: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a real policy engine: a user with exactly the statements that are printed."""
-    words = ["source", "policy", "acme/payer", "--part", "permissions"]
-    keys = bills.store.add_user("granted", printed(*words)["Statement"])
+    command = ["source", "policy", "acme/payer", "--part", "permissions"]
+    keys = bills.store.add_user("granted", printed_json(*command)["Statement"])
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys[0])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys[1])
     for source in ("payer", "labs"):
-        said_by("source", "add", f"acme/{source}", "--profile", "")
-    said = said_by("source", "check", "acme/payer")
-    assert "ok     read: s3://bills/acme/payer/" in said and "least rights" not in said
-    said = failing("source", "check", "acme/labs")
-    assert "FAILED access: acme/labs could not list s3://bills/acme/labs" in said
-    assert "Grant what finops source policy acme/labs prints" in said
+        output_of("source", "add", f"acme/{source}", "--profile", "")
+    output = output_of("source", "check", "acme/payer")
+    assert "ok     read: s3://bills/acme/payer/" in output and "least rights" not in output
+    output = failure_of("source", "check", "acme/labs")
+    assert "FAILED access: acme/labs could not list s3://bills/acme/labs" in output
+    assert "Grant what finops source policy acme/labs prints" in output

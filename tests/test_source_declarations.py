@@ -19,14 +19,14 @@ from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.registry import Registry
 from finops_pipeline.tenants.source import LegacyCurSource
 from tests.conftest import TemporaryInstallation
-from tests.support.command_output import failing, said_by
+from tests.support.command_output import failure_of, output_of
 from tests.support.globex import finops
 
 ROLE = "arn:aws:iam::{}:role/finops-read"
 
 
-def s3(name: str = "payer", location: str = "s3://bills/acme/cur", **words: str) -> Source:
-    return LegacyCurSource(name=name, location=location, **words)
+def s3(name: str = "payer", location: str = "s3://bills/acme/cur", **fields: str) -> Source:
+    return LegacyCurSource(name=name, location=location, **fields)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_the_registry_makes_the_external_id_once(registry: Registry) -> None:
         registry.save(Tenant(name=name))
     first = {t.name: t.external_id for t in registry.tenants()}
     assert len(set(first.values())) == 2
-    assert all(UUID(one).version == 4 for one in first.values())
+    assert all(UUID(external_id).version == 4 for external_id in first.values())
     registry.save(Tenant(name="acme", display_name="Acme", sources=(s3(),)))
     registry.save(registry.tenant("globex"))
     assert {t.name: t.external_id for t in registry.tenants()} == first
@@ -52,17 +52,17 @@ def test_nobody_chooses_an_external_id(registry: Registry, tmp_path: Path, fresh
     with pytest.raises(RegistryError, match="the registry makes it"):
         registry.save(Tenant(name="acme", external_id="mine"))
     registry.save(Tenant(name="acme"), Tenant(name="globex"))
-    theirs = registry.tenant("globex").external_id
+    globex_id = registry.tenant("globex").external_id
     with pytest.raises(RegistryError, match="the registry makes it"):
-        registry.save(Tenant(name="acme", external_id=theirs))
+        registry.save(Tenant(name="acme", external_id=globex_id))
     for entry in (
-        {"name": "evil", "external_id": theirs},
+        {"name": "evil", "external_id": globex_id},
         {"name": "evil", "sources": [{"name": "s1", "format": "focus", "external_id": "x1"}]},
     ):
         path = tmp_path / "t.yaml"
         path.write_text(yaml.safe_dump({"tenants": [entry]}))
-        said = failing("apply", str(path))
-        assert "external_id is declared" in said and "nobody can choose it" in said
+        output = failure_of("apply", str(path))
+        assert "external_id is declared" in output and "nobody can choose it" in output
         assert "evil" not in fresh.installation.registry.names()
 
 
@@ -99,10 +99,10 @@ def test_a_registry_of_an_earlier_version_is_read_and_brought_up_to_date(
     assert registry.tenant("acme").sources == (s3("bucket"), acme.source("payer"))
     assert registry.tenant("acme").projects == acme.projects
     ids = [tenant.external_id for tenant in registry.tenants()]
-    assert len({UUID(one) for one in ids}) == 2
+    assert len({UUID(external_id) for external_id in ids}) == 2
 
 
-# --- what a source may say
+# --- what a source may declare
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_roles_of_every_partition(role: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("fields", "message"),
     [
         ({"role_arn": "arn:aws:iam::1111:role/x"}, "not the ARN of a role"),
         ({"role_arn": "arn:aws:iam::111122223333:user/x"}, "not the ARN of a role"),
@@ -140,9 +140,9 @@ def test_roles_of_every_partition(role: str) -> None:
         ({"location": "", "profile": "p"}, "nothing from AWS"),
     ],
 )
-def test_what_a_source_cannot_say(words: dict[str, str], says: str) -> None:
-    with pytest.raises(RegistryError, match=says):
-        s3(**words)
+def test_an_invalid_source_field_is_refused(fields: dict[str, str], message: str) -> None:
+    with pytest.raises(RegistryError, match=message):
+        s3(**fields)
 
 
 def test_a_change_that_breaks_the_rules_is_refused_and_the_source_stays(
@@ -150,17 +150,17 @@ def test_a_change_that_breaks_the_rules_is_refused_and_the_source_stays(
 ) -> None:
     finops("tenant", "add", "acme")
     add = ["source", "add", "acme/payer"]
-    words = ["--location", "s3://bills/acme/cur/", "--role-arn", ROLE.format("111122223333")]
-    said = failing(*add, *words)
-    assert "a new source needs a format" in said
-    said_by(*add, "--format", "legacy-cur", *words, "--region", "eu-central-1")
+    options = ["--location", "s3://bills/acme/cur/", "--role-arn", ROLE.format("111122223333")]
+    output = failure_of(*add, *options)
+    assert "a new source needs a format" in output
+    output_of(*add, "--format", "legacy-cur", *options, "--region", "eu-central-1")
     before = empty.installation.registry.tenant("acme").source("payer")
     assert (before.location, before.region) == ("s3://bills/acme/cur", "eu-central-1")
-    said = failing(*add, "--location", "/exports")
-    assert "role_arn and region, but reads nothing from AWS" in said
+    output = failure_of(*add, "--location", "/exports")
+    assert "role_arn and region, but reads nothing from AWS" in output
     assert empty.installation.registry.tenant("acme").source("payer") == before
-    said = said_by(*add, "--region", "")
-    assert said == "~ source acme/payer: region eu-central-1 -> (none)\n"
+    output = output_of(*add, "--region", "")
+    assert output == "~ source acme/payer: region eu-central-1 -> (none)\n"
 
 
 # --- one place, one tenant
@@ -180,21 +180,21 @@ def test_a_change_that_breaks_the_rules_is_refused_and_the_source_stays(
         ("s3://bills/ACME/cur", True),
     ],
 )
-def test_places_in_one_bucket_are_compared_by_segment(
+def test_places_in_the_same_bucket_are_compared_by_segment(
     registry: Registry, other: str, free: bool
 ) -> None:
     both = (s3(), s3("second", "s3://bills/acme/cur-2"))
     registry.save(Tenant(name="acme", sources=both))
-    theirs = Tenant(name="globex", sources=(s3(location=other),))
+    globex = Tenant(name="globex", sources=(s3(location=other),))
     if free:
-        registry.save(theirs)
+        registry.save(globex)
         return
     with pytest.raises(
         RegistryError, match=r"source globex/payer reads .* another tenant"
     ) as error:
-        registry.save(theirs)
+        registry.save(globex)
     assert "tenant acme" not in str(error.value) and registry.names() == ["acme"]
-    # Whoever is there already is not told either when the newcomer's name sorts after.
+    # The message does not name the earlier tenant either when its name sorts after the newcomer's.
     registry.save(Tenant(name="globex", sources=(s3(location="s3://free/x"),)))
     with pytest.raises(RegistryError, match="source acme/payer") as error:
         registry.save(Tenant(name="acme", sources=(s3(location="s3://free"),)))
@@ -210,12 +210,12 @@ def test_stores_of_different_endpoints_are_different_places(registry: Registry) 
         registry.save(Tenant(name="umbrella", sources=(s3(),)))
 
 
-def test_the_roles_of_an_account_serve_one_tenant(registry: Registry) -> None:
+def test_the_roles_of_an_account_serve_a_single_tenant(registry: Registry) -> None:
     role = ROLE.format("111122223333")
     more = s3("more", "s3://other/x", role_arn=role + "-2")
     registry.save(Tenant(name="acme", sources=(s3(role_arn=role), more)))
     for stolen in (role, role + "-3", "arn:aws-cn:iam::111122223333:role/x"):
-        theirs = s3(location="s3://globex/x", role_arn=stolen)
+        source = s3(location="s3://globex/x", role_arn=stolen)
         with pytest.raises(RegistryError, match="account 111122223333") as error:
-            registry.save(Tenant(name="globex", sources=(theirs,)))
+            registry.save(Tenant(name="globex", sources=(source,)))
         assert "acme" not in str(error.value)

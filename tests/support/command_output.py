@@ -12,22 +12,22 @@ from typing import Any
 from tests.support.globex import finops
 
 
-def said_by(*words: str) -> str:
-    """What a command that must succeed says."""
-    code, said = finops(*words)
-    assert code == 0, said
-    return said
+def output_of(*arguments: str) -> str:
+    """Run a command that must succeed; returns its output."""
+    code, output = finops(*arguments)
+    assert code == 0, output
+    return output
 
 
-def failing(*words: str) -> str:
-    """What a command that must fail says."""
-    code, said = finops(*words)
-    assert code != 0, said
-    return said
+def failure_of(*arguments: str) -> str:
+    """Run a command that must fail; returns its output."""
+    code, output = finops(*arguments)
+    assert code != 0, output
+    return output
 
 
-def printed(*words: str) -> dict[str, Any]:
-    """The JSON that a command ends with."""
-    said = said_by(*words)
-    loaded: dict[str, Any] = json.loads(said[said.index("{\n") :])
+def printed_json(*arguments: str) -> dict[str, Any]:
+    """The JSON that the output of a command ends with."""
+    output = output_of(*arguments)
+    loaded: dict[str, Any] = json.loads(output[output.index("{\n") :])
     return loaded

@@ -16,13 +16,13 @@ from tests.conftest import TemporaryInstallation
 from tests.support.globex import finops
 
 Apply = Callable[[str], tuple[int, str]]
-ONE, NEW, DAY = '"111122223333"', '"999900001111"', "2026-10-02"
-"""An account that acme/prod has in the estate, one that nobody has, a day."""
+CLAIMED, UNCLAIMED, DAY = '"111122223333"', '"999900001111"', "2026-10-02"
+"""An account that acme/prod claims in the estate, an account that nobody claims, a day."""
 
 
 @pytest.fixture
 def apply(empty: TemporaryInstallation, tmp_path: Path) -> Apply:
-    """A function: text of a tenants.yaml -> what `finops apply` answers; nothing declared yet."""
+    """A function: text of a tenants.yaml -> exit code and output of `finops apply`."""
     empty.data.mkdir()
 
     def run(text: str) -> tuple[int, str]:
@@ -44,13 +44,13 @@ def declared(fresh: TemporaryInstallation, tmp_path: Path) -> Apply:
     return run
 
 
-def table(*words: str) -> list[list[str]]:
+def table(*arguments: str) -> list[list[str]]:
     """Cells of a list command's rows."""
-    _, said = finops(*words)
-    rows = csv.reader((line for line in said.splitlines() if "│" in line), delimiter="│")
+    _, output = finops(*arguments)
+    rows = csv.reader((line for line in output.splitlines() if "│" in line), delimiter="│")
     return [[cell.strip() for cell in row[1:-1]] for row in rows]
 
 
 def acme(**parts: str) -> str:
-    """A file that says this of acme."""
+    """A tenants.yaml that declares these fields of acme."""
     return "tenants:\n- name: acme\n" + "".join(f"  {k}: {v}\n" for k, v in parts.items())
