@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from finops_pipeline.marts.use_cases import bound, use_case, use_cases
+from finops_pipeline.marts.use_cases import bind_parameters, use_case, use_cases
 from finops_pipeline.serve.sandbox import open_sandbox
 from tests.conftest import TemporaryInstallation
 
@@ -123,7 +123,7 @@ def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Ro
     query = use_case(name)
     folder = made.installation.folder(tenant)
     with open_sandbox(folder, made.installation.limits) as sandbox:
-        connection = sandbox.execute(query.sql, bound(query, None, None, given))
+        connection = sandbox.execute(query.sql, bind_parameters(query, None, None, given))
         names = [column[0] for column in connection.description or []]
         return [dict(zip(names, row, strict=True)) for row in connection.fetchall()]
 
@@ -304,7 +304,7 @@ def test_answers_have_the_grain_and_the_types_that_they_declare(
 ) -> None:
     with open_sandbox(built.installation.folder("acme"), built.installation.limits) as sandbox:
         for query in use_cases():
-            values = bound(query, None, None, {})
+            values = bind_parameters(query, None, None, {})
             description = sandbox.execute(f"describe ({query.sql})", values).fetchall()
             types = {name: kind for name, kind, *_ in description}
             assert set(query.grain) <= types.keys(), query.name

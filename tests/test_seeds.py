@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from finops_pipeline.focus.conformance import validate_charges
+from finops_pipeline.focus.conformance import find_published_violations
 from finops_pipeline.marts.results import check_published
 from finops_pipeline.synthetic.estate import write_estate
 from tests.conftest import LAST_MONTH, TemporaryInstallation
@@ -31,8 +31,8 @@ def check_estate(seed: int, months: int, folder: Path) -> None:
         folder_of_tenant, limits = made.installation.folder(tenant), made.installation.limits
         failed = [r for r in check_published(folder_of_tenant, limits) if r.state == "failed"]
         assert failed == [], [result.describe() for result in failed]
-        rule_count, broken = validate_charges(folder_of_tenant, limits)
-        assert rule_count > months and broken == []
+        file_count, broken = find_published_violations(folder_of_tenant, limits)
+        assert file_count > months and broken == []
         billed = {
             (status.source, status.billing_period): (status.billed_cost, status.effective_cost)
             for status in made.installation.status(tenant)
