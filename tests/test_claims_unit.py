@@ -1,7 +1,7 @@
 """Account claims, rule by rule: which claim holds on which day, where claims overlap and end.
 
-Put here: AccountClaim and the choice of claims for a month. Keep out: how claims are declared
-(test_registry.py) and which rows they assign (test_truth.py).
+Put here: AccountClaim and the choice of claims for a month. Keep out: declaring them
+(test_account_claims.py), and the rows that they assign (test_truth.py).
 """
 
 from __future__ import annotations
