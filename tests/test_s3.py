@@ -188,15 +188,15 @@ def month(
 
 def during_download(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     """Do something once, while the last file of a delivery is downloaded."""
-    into, done = Download.into, []
+    save_to, done = Download.save_to, []
 
     def acting(self: Download, target: Path) -> None:
-        into(self, target)
+        save_to(self, target)
         if not done:
             done.append(True)
             act()
 
-    monkeypatch.setattr(Download, "into", acting)
+    monkeypatch.setattr(Download, "save_to", acting)
 
 
 def test_a_manifest_that_moves_while_files_download_publishes_nothing(
@@ -231,7 +231,7 @@ def test_files_newer_than_the_manifest_are_a_delivery_still_arriving(
     assert not empty.ingest("acme").failed
     clock.pause(1.1)
     month.put(month.files[0])  # copied by hand, long ago
-    monkeypatch.setattr(data_exports, "ARRIVING", data_exports.ARRIVING * -1)
+    monkeypatch.setattr(data_exports, "ARRIVAL_WAIT", data_exports.ARRIVAL_WAIT * -1)
     assert not empty.ingest("acme").failed
 
 

@@ -295,8 +295,8 @@ def test_bills_come_in_through_the_role_that_the_policy_describes(
     assert {s.state for s in empty.installation.status("acme")} == {"reconciled"}
     said = said_by("source", "check", "acme/labs")
     assert "ok     credentials: arn:aws" in said
-    assert "ok     role stays shut with a wrong external id: refused" in said
-    assert "ok     role stays shut without an external id: refused" in said
+    assert "ok     role refuses callers with a wrong external id: refused" in said
+    assert "ok     role refuses callers without an external id: refused" in said
     assert "ok     list: s3://acme-bills/labs: 3 billing periods, 2026-08 to 2026-10" in said
     assert "ok     manifest: s3://acme-bills/labs/metadata/billing_period=2026-10/" in said
     assert "ok     read: s3://acme-bills/labs/data/billing_period=2026-10/" in said
@@ -311,7 +311,7 @@ def test_a_role_that_lets_anyone_in_is_told_loudly(
     role_for(moto, with_role, trust)
     said = failing("source", "check", "acme/labs")
     for how in ("with a wrong external id", "without an external id"):
-        assert f"FAILED role stays shut {how}: WARNING: it let us in" in said
+        assert f"FAILED role refuses callers {how}: WARNING: the role was assumed" in said
     assert "finops source policy acme/labs --part trust" in said
     assert said.endswith("acme/labs cannot be used as it stands.\n")
 

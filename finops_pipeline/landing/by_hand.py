@@ -119,9 +119,9 @@ def _name(path: Path, folder: Path) -> str:
 
 def _delivery(folder: Path, paths: list[Path], month: str) -> Delivery:
     location = LocalFolder(folder)
-    described = [location.describe(_name(path, folder)) for path in paths]
+    described = [location.find_file(_name(path, folder)) for path in paths]
     files = tuple(file for file in described if file is not None)
-    marks = "\n".join(f"{file.name}|{file.size_bytes}|{file.mark}" for file in files)
+    marks = "\n".join(f"{file.name}|{file.size_bytes}|{file.fingerprint}" for file in files)
     return Delivery(
         billing_period=month,
         execution_id="",
@@ -129,7 +129,7 @@ def _delivery(folder: Path, paths: list[Path], month: str) -> Delivery:
         files=files,
         columns=(),
         location=location,
-        quick_mark=hashlib.sha256(f"by hand\n{month}\n{marks}".encode()).hexdigest(),
+        listing_fingerprint=hashlib.sha256(f"by hand\n{month}\n{marks}".encode()).hexdigest(),
     )
 
 

@@ -23,7 +23,7 @@ from finops_pipeline.landing.landing_task import Landed, LandingOutcome, Landing
 from finops_pipeline.ledger import cost_explorer_days as explorer
 from finops_pipeline.ledger.cost_explorer_days import RequestRecord
 from finops_pipeline.ledger.ledger import FileRecord
-from finops_pipeline.sources.aws import access_of
+from finops_pipeline.sources.aws import make_access
 from finops_pipeline.sources.console_csv import read_console_csv
 from finops_pipeline.sources.cost_explorer_api import (
     PRICE_USD,
@@ -49,7 +49,7 @@ class CostExplorerLander:
         self._writer = task.writer
         self._source = task.source
         self._budget = budget
-        self._cost_explorer = CostExplorer(access_of(task.tenant, task.source), budget)
+        self._cost_explorer = CostExplorer(make_access(task.tenant, task.source), budget)
         self._today = clock.now().date()
         self._requests = 0
 
@@ -79,7 +79,7 @@ class CostExplorerLander:
             return Landed(LandingOutcome.UNCHANGED, before)
         sent = self._budget.sent
         try:
-            answers = [self._cost_explorer.ask(first, end) for first, end in _runs(due)]
+            answers = [self._cost_explorer.request_costs(first, end) for first, end in _runs(due)]
         finally:
             self._record_requests(month, self._budget.sent - sent)
         whole = Answer(

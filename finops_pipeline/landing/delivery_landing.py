@@ -77,7 +77,7 @@ def land(task: LandingTask, delivery: Delivery, share: Share = Share()) -> Lande
     """
     writer, source = task.writer, task.source
     before = writer.ledger.delivery(source.name, delivery.billing_period)
-    is_same_listing = before and before.listing_fingerprint == delivery.quick_mark
+    is_same_listing = before and before.listing_fingerprint == delivery.listing_fingerprint
     if before and is_same_listing and _has_partition(writer, before):
         return Landed(LandingOutcome.UNCHANGED, before)
     if before and (older := _older(writer, before, delivery)):
@@ -112,7 +112,7 @@ def _older(writer: Writer, before: DeliveryRecord, delivery: Delivery) -> str | 
 
 
 def _seen_again(before: DeliveryRecord, delivery: Delivery) -> ledger.Write:
-    manifest = (delivery.quick_mark, delivery.execution_id, delivery.manifest)
+    manifest = (delivery.listing_fingerprint, delivery.execution_id, delivery.manifest)
     return ledger.record_redelivery(before.delivery_id, *manifest)
 
 
@@ -138,10 +138,10 @@ def _require_room(publication: Publication, delivery: Delivery) -> None:
 
 def _check_unchanged(delivery: Delivery) -> None:
     """See that what was read is still what is there; the manifest last, as AWS writes it last."""
-    now = delivery.location.again()
+    now = delivery.location.reopen()
     manifest = [delivery.manifest_file] if delivery.manifest_file else []
     for file in (*delivery.files, *manifest):
-        if now.describe(file.name) != file:
+        if now.find_file(file.name) != file:
             raise DeliveryMoving(
                 f"{file.name} changed while it was read",
                 "files that stay as the manifest describes them",
@@ -193,7 +193,7 @@ class _Landing:
             format=self._source.format.value,
             execution_id=self._delivery.execution_id,
             manifest=self._delivery.manifest,
-            listing_fingerprint=self._delivery.quick_mark,
+            listing_fingerprint=self._delivery.listing_fingerprint,
             landed_at=clock.now().isoformat(),
             size_bytes=sum(file.size_bytes for file in self._delivery.files),
             rows_read=totals.rows + rejects,
