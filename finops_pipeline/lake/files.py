@@ -101,7 +101,7 @@ def no_room(error: BaseException) -> bool:
     return any(words in str(error) for words in _NO_ROOM_WORDS)
 
 
-def checksum(path: Path) -> str:
+def fingerprint(path: Path) -> str:
     """SHA-256 of a file's bytes, as hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -100,7 +100,7 @@ API_REQUESTS = sa.Table(
     sa.Column("requests", sa.Integer, nullable=False),
     sa.Column("cost_usd", sa.Text, nullable=False),
 )
-EXPLORER_DAYS = sa.Table(
+COST_EXPLORER_DAYS = sa.Table(
     "explorer_days",
     META,
     sa.Column("source", sa.String(40), primary_key=True),

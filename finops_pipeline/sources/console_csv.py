@@ -59,7 +59,7 @@ def read_console_csv(text: str, name: str, metric: Metric) -> Answer:
             _DOWNLOAD_AGAIN,
         )
     header = [cell.strip().lower() for cell in rows[0]]
-    positions = {word: _find_column(header, names) for word, names in _LONG_FORM_NAMES.items()}
+    positions = {field: _find_column(header, names) for field, names in _LONG_FORM_NAMES.items()}
     sheet = _Sheet(name, metric)
     if positions["date"] is not None and positions["cost"] is not None:
         sheet.read_long(rows, positions)

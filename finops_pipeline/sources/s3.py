@@ -148,8 +148,8 @@ class S3Location:
         for page in self._bucket.list_pages(below):
             truncated = page.get("IsTruncated")
             if truncated not in (True, False) or (truncated and not page.get(_NEXT_PAGE)):
-                # An empty answer, or a page that does not name the next one, would end the
-                # paginator as if the folder buffer nothing more.
+                # After an empty response, or a page that lacks the token of the next one, the
+                # paginator would stop as if the folder contained nothing more.
                 raise self._listing_error(below)
             for entry in page.get("CommonPrefixes", []):
                 name = entry["Prefix"][len(below) :].rstrip("/")
