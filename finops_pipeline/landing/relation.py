@@ -290,7 +290,7 @@ def _read_lines(stream: TextIO) -> Iterator[str]:
 
 
 def _read_header(name: str, path: Path) -> list[str]:
-    files.any_cell_size()
+    files.allow_long_cells()
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
             header = next(csv.reader(_read_lines(stream)), [])

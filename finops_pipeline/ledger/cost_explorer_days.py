@@ -1,4 +1,4 @@
-"""Days that Cost Explorer has answered for, and the paid requests that it took.
+"""Days for which Cost Explorer has answered, and the paid requests that were sent.
 
 Put here: reading and writing these two tables of ledger.sqlite. Keep out: sending requests
 (sources, landing) and the answers themselves (the Parquet files of landing).
