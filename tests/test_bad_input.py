@@ -112,12 +112,12 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
     "header only": (
         "legacy",
         lambda g: g.deliver("legacy", empty=True),
-        (MANIFEST, "delivers no rows", "where 286 rows are published", "Look into the export"),
+        (MANIFEST, "delivers no rows", "which has 286 published rows", "Check the export"),
     ),
     "header only, parquet": (
         "payer",
         lambda g: g.deliver("payer", empty=True),
-        ("delivers no rows", "where 1354 rows are published", "Look into the export"),
+        ("delivers no rows", "which has 1354 published rows", "Check the export"),
     ),
     "zero bytes": ("legacy", lambda g: g.csv.write_bytes(b""), ("is empty", "download it again")),
     "two manifests": (

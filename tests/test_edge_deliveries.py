@@ -110,9 +110,9 @@ def test_several_reports_in_one_place(two: TemporaryInstallation, tmp_path: Path
         assert finops("source", "add", f"acme/{name}", *words)[0] == 0
     deliver(tmp_path / "acme/cur", [row("4")])
     of_any, of_none = (step.reason for step in two.ingest("acme").failed)
-    assert "holds several reports: daily, hourly" in of_any
-    assert "declare a source for each other" in of_any
-    assert "acme/none holds no billing period (it holds: nothing)" in of_none
+    assert "contains several reports: daily, hourly" in of_any
+    assert "declare a source for each of the others" in of_any
+    assert "acme/none contains no billing period (it contains: nothing)" in of_none
     assert billed(two, "x_Source") == {"payer": 4, "hourly": 2}
 
 

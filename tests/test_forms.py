@@ -234,7 +234,7 @@ def test_several_reports_in_one_place(forms: Forms, tmp_path: Path) -> None:
     exactly(made, "acme", "second", MONTH, other.truth)
     assert [step.what for step in refused] == ["acme/lost"]
     said = refused[0].reason
-    assert f"s3://{BUCKET}/acme/many holds several reports: first, second" in said
+    assert f"s3://{BUCKET}/acme/many contains several reports: first, second" in said
     assert "third" not in said and f"s3://{BUCKET}/acme/many/first" in said
 
 

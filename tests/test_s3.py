@@ -92,7 +92,7 @@ def test_no_tenant_reads_anothers_prefix(
     done = in_s3.finops("ingest", "acme", ok=False)
     assert "acme/payer could not list s3://bills/acme/payer" in done.stderr
     assert "AccessDenied" in done.stderr
-    assert "Grant what finops source policy acme/payer prints" in done.stderr
+    assert "Grant the permissions that finops source policy acme/payer prints" in done.stderr
     assert not in_s3.installation.status("acme")
 
 
@@ -226,7 +226,7 @@ def test_files_newer_than_the_manifest_are_a_delivery_still_arriving(
     clock.pause(1.1)  # the store tells times to the second
     month.put(month.files[0])
     said = refusals(empty.ingest("acme"))[0]
-    assert "is older" in said and "run again when its manifest is there" in said
+    assert "is older" in said and "run again when its manifest exists" in said
     month.put(month.manifest)
     assert not empty.ingest("acme").failed
     clock.pause(1.1)

@@ -389,4 +389,4 @@ def test_the_printed_permissions_are_enough_and_no_more(
     assert "ok     read: s3://bills/acme/payer/" in said and "least rights" not in said
     said = failing("source", "check", "acme/labs")
     assert "FAILED access: acme/labs could not list s3://bills/acme/labs" in said
-    assert "Grant what finops source policy acme/labs prints" in said
+    assert "Grant the permissions that finops source policy acme/labs prints" in said

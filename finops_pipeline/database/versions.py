@@ -63,7 +63,7 @@ class Schema:
             raise self.refusal(
                 f"the {self.name} {_place(db.engine.url)} has schema version {', '.join(stored)}",
                 f"at most version {self.newest}, the newest that this installation knows",
-                "Install the version of finops_pipeline that wrote it; nothing was changed",
+                "Install the newer finops_pipeline that wrote it; nothing was changed",
             )
         return str(stored[0])
 

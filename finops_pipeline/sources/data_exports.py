@@ -127,7 +127,7 @@ def _find_manifest(source: Source, location: Location, month: str) -> str:
                 f"{month} has {len(manifests)} manifests:"
                 f" {', '.join(map(location.full_path, manifests))}",
                 "one manifest for each month",
-                "Keep only the current one, or declare a source for each report",
+                "Keep the current one only, or declare a source for each report",
             )
     raise ManifestProblem(
         f"{month} has no manifest in"
@@ -192,7 +192,7 @@ def _read_keys(facts: dict[str, Any], where: str) -> list[str]:
         )
     if not isinstance(keys, list) or not keys or not all(isinstance(k, str) and k for k in keys):
         raise ManifestProblem(
-            f"{where} lists as its files {str(keys)[:80]}", "a list of file names", _AGAIN
+            f"{where} lists files as {str(keys)[:80]}", "a list of file names", _AGAIN
         )
     for key in keys:
         if not key.isprintable():
@@ -225,7 +225,7 @@ def _find_listed_file(location: Location, key: str, where: str) -> ExportFile:
         if file is not None:
             return file
     raise FileProblem(
-        f"{where} lists {key}, but {location.full_path('/'.join(parts[last:]))} does not exist",
+        f"{where} lists {key}, but {location.full_path('/'.join(parts[last:]))} is not there",
         "every file that the manifest lists",
         "Wait for the delivery to finish or copy the file too",
     )
