@@ -1,7 +1,8 @@
 """Damage in a Parquet file's footer is refused, and does not end the process.
 
-Covers: a size statistic whose histogram has a wrong length. pyarrow's `row_group(n).column(n)` aborts
-the process on such a file, so the check runs in a child process whose exit status is examined.
+Covers: a size statistic whose histogram has a wrong length. pyarrow's `row_group(n).column(n)`
+aborts the process on such a file, so the check runs in a child process whose exit status is
+examined.
 """
 
 from __future__ import annotations
