@@ -87,7 +87,7 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
     "manifest of another month": (
         "legacy",
         lambda g: g.edit_manifest(billingPeriod={"start": "20260901T000000.000Z"}),
-        (MANIFEST, "starts 20260901T000000.000Z", f"month {MONTH}", "folder of their own month"),
+        (MANIFEST, "starts at 20260901T000000.000Z", f"month {MONTH}", "folder of their own month"),
     ),
     "rows of another month": (
         "legacy",
@@ -112,12 +112,12 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
     "header only": (
         "legacy",
         lambda g: g.deliver("legacy", empty=True),
-        (MANIFEST, "delivers no rows", "where 286 rows are published", "Look into the export"),
+        (MANIFEST, "delivers no rows", "which has 286 published rows", "Check the export"),
     ),
     "header only, parquet": (
         "payer",
         lambda g: g.deliver("payer", empty=True),
-        ("delivers no rows", "where 1354 rows are published", "Look into the export"),
+        ("delivers no rows", "which has 1354 published rows", "Check the export"),
     ),
     "zero bytes": ("legacy", lambda g: g.csv.write_bytes(b""), ("is empty", "download it again")),
     "two manifests": (
@@ -128,11 +128,11 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
         ),
         ("has 2 manifests", "other-Manifest.json", "Keep the current one"),
     ),
-    "a file named twice": ("legacy", _keys(KEY, KEY), (MANIFEST, f"names {KEY} 2 times", "again")),
+    "a file named twice": ("legacy", _keys(KEY, KEY), (MANIFEST, f"lists {KEY} 2 times", "again")),
     "a key outside the folder": (
         "legacy",
         _keys("finops/20261001-20261101/../../../../acme/payer/x.csv.gz"),
-        (MANIFEST, "leads elsewhere", "again"),
+        (MANIFEST, "leads out of the report", "again"),
     ),
     "no JSON": (
         "legacy",

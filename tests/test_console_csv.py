@@ -154,7 +154,7 @@ TOTALS = {
 MALFORMED = {
     "thousands": ('"29","0.0000000001"', '"2,900","0.0000000001"', "has '2,900' in 2026-10-01"),
     "no number": ('"1.25",""', '"NaN",""', "has 'NaN'"),
-    "monthly": ("2026-09-30", "2026-09-01", "costs of months"),
+    "monthly": ("2026-09-30", "2026-09-01", "has monthly costs"),
     "hourly": ("2026-09-30", "2026-09-30T01:00:00", "has a row '2026-09-30T01:00:00'"),
     "a day twice": ("2026-09-30", "2026-10-01", "has 2026-10-01 twice"),
     "currencies": ("S3($)", "S3(USX)", "one currency"),
@@ -189,8 +189,8 @@ def test_two_cuts_of_a_day_do_not_count_twice(made: TemporaryInstallation) -> No
     assert import_download(made, "console", BY_SERVICE)[0] == 0
     code, out = import_download(made, "console", BY_ACCOUNT, "--metric", "amortized")
     assert code == 1
-    assert "costs of that day broken down in another way" in out
-    assert "a source of its own" in out
+    assert "costs of that day with another breakdown" in out
+    assert "Declare a source for each breakdown" in out
     assert {row[3] for row in rows(made, "console")} == {None}
     assert import_download(made, "console", BY_ACCOUNT)[0] == 0, "the same metric: the newest wins"
     assert {row[4] for row in rows(made, "console") if row[0] == "2026-10"} == {None}

@@ -141,7 +141,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         lambda made: made[0].update(
             Groups=[], Total={"UnblendedCost": {"Amount": "1", "Unit": "USD"}}
         ),
-        "and no groups",
+        "but no groups",
     ),
     "empty": (
         lambda made: [entry.update(Groups=[]) for entry in made],
@@ -171,7 +171,7 @@ def test_a_refused_answer_leaves_the_month_as_it_was(
     api.loop, api.faults = False, [(400, "AccessDeniedException")]
     code, out = finops("ingest", "acme", "--month", LAST, data=empty.data)
     assert code == 1
-    assert "acme/explorer could not ask Cost Explorer" in out
+    assert "acme/explorer could not call Cost Explorer" in out
     assert "Traceback" not in out
     status = json.loads(finops("status", "acme", "--format", "json", data=empty.data)[1])
     assert "a newer delivery was refused" in status[0]["reason"]

@@ -55,7 +55,7 @@ class Drifting:
         for tenant in TENANTS:
             done = self.made.ingest(tenant)
             # Sources without a delivery are refused; these tests are about the others.
-            assert not [s for s in done.failed if "holds no billing period" not in s.reason]
+            assert not [s for s in done.failed if "contains no billing period" not in s.reason]
         assert self.ask("select sum(BilledCost) from costs", "globex") == [(Decimal(7),)]
 
     def ask(self, sql: str, tenant: str = "acme") -> list[tuple[Any, ...]]:

@@ -100,7 +100,7 @@ def test_a_disk_too_small_for_the_text_of_a_bill(
 
 
 def test_several_reports_in_a_location(two: TemporaryInstallation, tmp_path: Path) -> None:
-    """A location that holds several reports feeds a source of a report's name, or is refused."""
+    """A location that contains several reports feeds a source of a report's name, or is refused."""
     reports, empty_folder = tmp_path / "acme/several", tmp_path / "acme/none"
     for name, cost in (("daily", "1"), ("hourly", "2")):
         deliver(reports / name, [row(cost)])
@@ -110,9 +110,9 @@ def test_several_reports_in_a_location(two: TemporaryInstallation, tmp_path: Pat
         assert finops("source", "add", f"acme/{name}", *options)[0] == 0
     deliver(tmp_path / "acme/cur", [row("4")])
     any_reason, empty_reason = (step.reason for step in two.ingest("acme").failed)
-    assert "holds several reports: daily, hourly" in any_reason
-    assert "declare a source for each other" in any_reason
-    assert "acme/none holds no billing period (it holds: nothing)" in empty_reason
+    assert "contains several reports: daily, hourly" in any_reason
+    assert "declare a source for each of the others" in any_reason
+    assert "acme/none contains no billing period (it contains: nothing)" in empty_reason
     assert billed(two, "x_Source") == {"payer": 4, "hourly": 2}
 
 

@@ -84,7 +84,7 @@ REFUSED: dict[str, tuple[Fault, tuple[str, ...]]] = {
     "always-failing": (Fault(BROKEN), ("InternalError", "Run again later")),
     "always-mute": (Fault(is_mute(), "list"), ("timeout", "network", "endpoint_url")),
     "always-stalling": (Fault(stalls(1000), "data", FILE), (FILE, "bytes, 6 attempts", "network")),
-    "always-dried-up": (Fault(trickles(5, 0.1), "data", FILE), (FILE, "bytes came in")),
+    "always-dried-up": (Fault(trickles(5, 0.1), "data", FILE), (FILE, "bytes arrived in")),
     "always-other-bytes": (Fault(flips(), "data", FILE), (FILE, "MD5", "3 times", "again")),
     "another-etag": (Fault(marks("0" * 32), "data", FILE), (FILE, "changed while", "Run again")),
     "expired-for-good": (

@@ -240,7 +240,7 @@ def test_a_location_of_several_reports_serves_only_the_report_named_like_the_sou
     exactly(made, "acme", "second", MONTH, other.truth)
     assert [step.what for step in refused] == ["acme/lost"]
     reason = refused[0].reason
-    assert f"s3://{BUCKET}/acme/many holds several reports: first, second" in reason
+    assert f"s3://{BUCKET}/acme/many contains several reports: first, second" in reason
     assert "third" not in reason and f"s3://{BUCKET}/acme/many/first" in reason
 
 

@@ -212,7 +212,7 @@ def test_amounts_at_the_edge_build(two_tenants: TemporaryInstallation, tmp_path:
     assert billed(two_tenants, "acme") == "1000000000004992.5"
     deliver(tmp_path / "acme/cur", [row("9" + "0" * 19), row("9" + "0" * 19)], assembly="three")
     refused = two_tenants.finops("ingest", "acme", ok=False)
-    assert "do not add up within 20 digits" in refused.stderr
+    assert "the sum of the delivery's costs has more than 20 digits" in refused.stderr
     assert billed(two_tenants, "acme") == "1000000000004992.5"
 
 

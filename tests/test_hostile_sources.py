@@ -19,7 +19,7 @@ import pytest
 from finops_pipeline.application.progress import Outcome, Stage, Step
 from finops_pipeline.errors import RegistryError, TenantBusy
 from finops_pipeline.orchestration import assets
-from finops_pipeline.sources.aws import Access, client
+from finops_pipeline.sources.aws import Access, open_client
 from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.registry import Registry
 from finops_pipeline.tenants.source import CostExplorerApiSource, LegacyCurSource
@@ -73,7 +73,7 @@ def test_the_endpoints_of_aws_itself_are_accepted(host: str) -> None:
 def test_the_environment_redirects_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_COST_EXPLORER"):
         monkeypatch.setenv(name, "http://minio.globex:9000")
-    hosts = {client(Access("acme/payer"), name).meta.endpoint_url for name in ("s3", "ce")}
+    hosts = {open_client(Access("acme/payer"), name).meta.endpoint_url for name in ("s3", "ce")}
     assert not any("globex" in host for host in hosts), hosts
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from finops_pipeline.errors import ManifestProblem
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
-from finops_pipeline.sources.layouts import months_in, report_in
+from finops_pipeline.sources.layouts import find_report_folder, months_in
 from finops_pipeline.sources.location import LocalFolder
 from finops_pipeline.tenants.model import Source
 from finops_pipeline.tenants.source import Cur2Source, LegacyCurSource
@@ -83,11 +83,14 @@ def test_the_report_is_the_location_or_the_single_report_in_it_or_the_namesake(
     assert billing_periods(CUR_2, location) == [MONTH]
     write_manifest(tmp_path / "acme", METADATA)
     with pytest.raises(ManifestProblem, match="several reports: acme, globex"):
-        report_in(CUR_2, location)
+        find_report_folder(CUR_2, location)
     write_manifest(tmp_path / "payer", METADATA)
-    assert report_in(CUR_2, location).spell() == LocalFolder(tmp_path / "payer").spell()
+    assert (
+        find_report_folder(CUR_2, location).full_path()
+        == LocalFolder(tmp_path / "payer").full_path()
+    )
     write_manifest(tmp_path, METADATA)
-    assert report_in(CUR_2, location) is location
+    assert find_report_folder(CUR_2, location) is location
 
 
 def test_months_are_read_from_the_folder_names_of_the_format_only(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_no_tenant_reads_anothers_prefix(
     done = in_s3.finops("ingest", "acme", ok=False)
     assert "acme/payer could not list s3://bills/acme/payer" in done.stderr
     assert "AccessDenied" in done.stderr
-    assert "Grant what finops source policy acme/payer prints" in done.stderr
+    assert "Grant the permissions that finops source policy acme/payer prints" in done.stderr
     assert not in_s3.installation.status("acme")
 
 
@@ -191,15 +191,15 @@ def month(
 
 def during_download(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     """Do something once, while the last file of a delivery is downloaded."""
-    into, done = Download.into, []
+    save_to, done = Download.save_to, []
 
     def download_then_act(self: Download, target: Path) -> None:
-        into(self, target)
+        save_to(self, target)
         if not done:
             done.append(True)
             act()
 
-    monkeypatch.setattr(Download, "into", download_then_act)
+    monkeypatch.setattr(Download, "save_to", download_then_act)
 
 
 def test_a_manifest_that_changes_during_the_download_publishes_nothing(
@@ -231,12 +231,12 @@ def test_files_newer_than_the_manifest_are_a_delivery_still_arriving(
     clock.pause(1.1)  # the store gives times to the second
     month.put(month.files[0])
     reason = refusals(empty.ingest("acme"))[0]
-    assert "is older" in reason and "run again when its manifest is there" in reason
+    assert "is older" in reason and "run again when its manifest exists" in reason
     month.put(month.manifest)
     assert not empty.ingest("acme").failed
     clock.pause(1.1)
     month.put(month.files[0])  # as if copied manually, long ago
-    monkeypatch.setattr(data_exports, "ARRIVING", data_exports.ARRIVING * -1)
+    monkeypatch.setattr(data_exports, "ARRIVAL_WAIT", data_exports.ARRIVAL_WAIT * -1)
     assert not empty.ingest("acme").failed
 
 
@@ -263,7 +263,7 @@ def test_names_of_a_manifest_lead_nowhere(month: Month, empty: TemporaryInstalla
     for key in ("../secret.csv.gz", "/../secret.csv.gz", "cur/../secret.csv.gz", "a\x00b.csv.gz"):
         month.put(month.manifest, json.dumps({**month.facts, "reportKeys": [key]}).encode())
         reason = refusals(empty.ingest("acme"))[0]
-        assert "leads elsewhere" in reason or "plain name" in reason, reason
+        assert "leads out of the report" in reason or "printable characters" in reason, reason
         assert not (empty.folder("acme") / "landing").exists()
 
 

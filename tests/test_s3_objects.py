@@ -40,7 +40,7 @@ def at(moto: Store, bucket: str, prefix: str = "cur") -> S3Location:
 
 
 def described(location: S3Location, name: str) -> ExportFile:
-    file = location.describe(name)
+    file = location.find_file(name)
     assert file is not None
     return file
 
@@ -59,7 +59,7 @@ def test_an_object_uploaded_in_parts_is_downloaded_completely(
     client.complete_multipart_upload(**target, UploadId=upload, MultipartUpload={"Parts": parts})
     location = at(moto, bucket)
     file = described(location, "big.csv.gz")
-    assert file.mark.endswith("-3") and file.size_bytes == len(bytes_)
+    assert file.fingerprint.endswith("-3") and file.size_bytes == len(bytes_)
     (path,) = location.fetch_all([file], tmp_path / "scratch")
     assert path == tmp_path / "scratch/00000.csv.gz"
     assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(bytes_).digest()
@@ -95,7 +95,7 @@ def test_keys_of_any_text_lead_nowhere(moto: Store, bucket: str, tmp_path: Path)
     ]
     for name in ("../up.csv", "/up.csv", "a/../../up.csv", ""):
         with pytest.raises(FileProblem, match="leads out of"):
-            location.describe(name)
+            location.find_file(name)
 
 
 def test_a_report_without_a_prefix_begins_with_an_empty_segment(moto: Store, bucket: str) -> None:
@@ -115,11 +115,11 @@ def test_only_the_listed_object_is_taken(moto: Store, bucket: str, tmp_path: Pat
     with pytest.raises(DeliveryMoving):
         location.read("a.csv")
     assert described(location, "a.csv") == before  # cached ...
-    assert described(location.again(), "a.csv") != before  # ... and requested again
-    assert location.again().read("a.csv") == b"two"
+    assert described(location.reopen(), "a.csv") != before  # ... and requested again
+    assert location.reopen().read("a.csv") == b"two"
     client.delete_object(Bucket=bucket, Key="cur/a.csv")
     with pytest.raises(DeliveryMoving):
-        location.again().read("a.csv")
+        location.reopen().read("a.csv")
 
 
 def test_a_size_other_than_listed_is_another_object(
@@ -128,7 +128,7 @@ def test_a_size_other_than_listed_is_another_object(
     moto.client().put_object(Bucket=bucket, Key="cur/a.csv", Body=b"one")
     location = at(moto, bucket)
     file = described(location, "a.csv")
-    shorter = ExportFile(file.name, 2, file.mark)
+    shorter = ExportFile(file.name, 2, file.fingerprint)
     with pytest.raises(DeliveryMoving):
         location.fetch_all([shorter], tmp_path / "1")
 

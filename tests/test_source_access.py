@@ -72,8 +72,8 @@ def test_bills_come_in_through_the_role_that_the_policy_describes(
     assert {s.state for s in empty.installation.status("acme")} == {"reconciled"}
     output = output_of("source", "check", "acme/labs")
     assert "ok     credentials: arn:aws" in output
-    assert "ok     role stays shut with a wrong external id: refused" in output
-    assert "ok     role stays shut without an external id: refused" in output
+    assert "ok     role refuses callers with a wrong external id: refused" in output
+    assert "ok     role refuses callers without an external id: refused" in output
     assert "ok     list: s3://acme-bills/labs: 3 billing periods, 2026-08 to 2026-10" in output
     assert "ok     manifest: s3://acme-bills/labs/metadata/billing_period=2026-10/" in output
     assert "ok     read: s3://acme-bills/labs/data/billing_period=2026-10/" in output
@@ -88,7 +88,7 @@ def test_a_role_that_lets_anyone_in_fails_the_check_with_a_warning(
     role_for(moto, with_role, trust)
     output = failure_of("source", "check", "acme/labs")
     for how in ("with a wrong external id", "without an external id"):
-        assert f"FAILED role stays shut {how}: WARNING: it let us in" in output
+        assert f"FAILED role refuses callers {how}: WARNING: the role was assumed" in output
     assert "finops source policy acme/labs --part trust" in output
     assert output.endswith("acme/labs cannot be used as it stands.\n")
 
@@ -166,4 +166,4 @@ def test_the_printed_permissions_are_enough_and_no_more(
     assert "ok     read: s3://bills/acme/payer/" in output and "least rights" not in output
     output = failure_of("source", "check", "acme/labs")
     assert "FAILED access: acme/labs could not list s3://bills/acme/labs" in output
-    assert "Grant what finops source policy acme/labs prints" in output
+    assert "Grant the permissions that finops source policy acme/labs prints" in output

@@ -29,10 +29,10 @@ from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.focus.conformance import summarize_violations
 from finops_pipeline.focus.costs_partitions import build_costs_partitions
-from finops_pipeline.lake.layout import COSTS, EXPLORER
+from finops_pipeline.lake.layout import COST_EXPLORER_DAILY, COSTS
 from finops_pipeline.lake.partition_builder import PartitionOutcome
 from finops_pipeline.lake.publish import Publication
-from finops_pipeline.landing.by_hand import files_below
+from finops_pipeline.landing.imported_files import list_bills
 from finops_pipeline.landing.landers import FILE_LANDERS
 from finops_pipeline.ledger.invoice_entries import Invoice, record_invoice
 from finops_pipeline.ledger.month_plan import MonthPlan, plan_month
@@ -123,7 +123,7 @@ def ingest_files(
     """
     installation.registry.tenant(given.tenant).source(given.source)  # before any wait or folder
     reporter = _Reporter(on_step)
-    files, left_out = files_below(given.paths)
+    files, left_out = list_bills(given.paths)
     if left_out:
         reason = f"{len(left_out)} files that are not bills: {', '.join(left_out[:20])}"
         reporter(Step(Stage.LANDING, given.name, "", Outcome.LEFT_OUT, reason=reason))
@@ -259,7 +259,7 @@ def refresh_warehouse(
 def _refresh(session: TenantSession, publication: Publication) -> Refreshed:
     tenant, limits = session.tenant, session.limits
     compare_charges(publication, limits)
-    tables = (COSTS, EXPLORER, STORED_COMPARISONS)
+    tables = (COSTS, COST_EXPLORER_DAILY, STORED_COMPARISONS)
     pending = Pending(*(publication.partitions(table) for table in tables))
     reconciled = reconcile(tenant, publication.ledger, pending)
     status = StatusRows(reconciled.statuses, reconciled.comparisons)

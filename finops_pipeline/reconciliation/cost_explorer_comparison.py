@@ -65,7 +65,7 @@ def compare_charges(publication: Publication, limits: Limits) -> list[str]:
         the months that were compared.
     """
     costs = publication.partitions(layout.COSTS)
-    cost_explorer = publication.partitions(layout.EXPLORER)
+    cost_explorer = publication.partitions(layout.COST_EXPLORER_DAILY)
     stored = publication.partitions(STORED_COMPARISONS)
     invoice_ids: defaultdict[str, set[str]] = defaultdict(set)
     for invoice in read_invoices(publication.ledger):
@@ -140,7 +140,7 @@ class _MonthComparison:
         """Compare the month's charges; the comparisons by source of bills."""
         comparisons: dict[str, list[Comparison]] = {source: [] for source in self._bills}
         costs = self._partition_files(layout.COSTS)
-        cost_explorer = self._partition_files(layout.EXPLORER)
+        cost_explorer = self._partition_files(layout.COST_EXPLORER_DAILY)
         if not comparisons or not costs:
             return comparisons
         with scratch_connection(self._publication.spill, limits) as connection:
@@ -149,7 +149,7 @@ class _MonthComparison:
                 for comparison in self._sum_by_invoice(connection):
                     comparisons[comparison.source].append(comparison)
             if cost_explorer:
-                _create_view(connection, layout.EXPLORER, cost_explorer)
+                _create_view(connection, layout.COST_EXPLORER_DAILY, cost_explorer)
                 for comparison in self._compare_with_cost_explorer(connection):
                     comparisons[comparison.source].append(comparison)
         return comparisons

@@ -16,6 +16,7 @@ from typing import Any
 from finops_pipeline import clock
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY
 from finops_pipeline.errors import IntegrityCheckFailed
+from finops_pipeline.lake import layout
 from finops_pipeline.lake.duck import (
     PARQUET,
     Connection,
@@ -24,7 +25,7 @@ from finops_pipeline.lake.duck import (
     scratch_connection,
     text,
 )
-from finops_pipeline.lake.layout import EXPLORER, LANDING
+from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.lake.partition_builder import (
     PartitionBuilder,
     PartitionOutcome,
@@ -91,7 +92,7 @@ def _project_of(plan: MonthPlan, source: str) -> str:
 class _DaysOfMonth:
     """A month of `cost_explorer_daily` partitions; see lake/partition_builder.py."""
 
-    table = EXPLORER
+    table = layout.COST_EXPLORER_DAILY
 
     def __init__(self, publication: Publication, plan: MonthPlan, limits: Limits) -> None:
         self.month = plan.month
@@ -102,7 +103,9 @@ class _DaysOfMonth:
 
     def list_fingerprints(self) -> dict[str, str]:
         """Return what the partitions depend on, the same for every project."""
-        stored = {key for key, _ in self._publication.partitions(EXPLORER, self.month)}
+        stored = {
+            key for key, _ in self._publication.partitions(layout.COST_EXPLORER_DAILY, self.month)
+        }
         if not self._deliveries and not stored:
             return {}
         # A project that is no longer declared would go on to hold costs that others have now.
@@ -130,7 +133,7 @@ class _DaysOfMonth:
         path = self._publication.scratch(f"explorer-{name}-{self.month}.parquet")
         totals = _write(connection, name, path)
         record = PartitionRecord(
-            table_name=EXPLORER,
+            table_name=layout.COST_EXPLORER_DAILY,
             key=name,
             billing_period=self.month,
             fingerprint=fingerprint,

@@ -76,7 +76,7 @@ def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) ->
         pending: what a publication will change; None: what is published.
     """
     if pending is None:
-        tables = (layout.COSTS, layout.EXPLORER, STORED_COMPARISONS)
+        tables = (layout.COSTS, layout.COST_EXPLORER_DAILY, STORED_COMPARISONS)
         pending = Pending(*(ledger.partitions(table) for table in tables))
     refusals = ledger.refusals()
     rows_before = {

@@ -35,11 +35,17 @@ from finops_pipeline.lake.duck import (
     text,
     texts,
 )
-from finops_pipeline.lake.layout import COSTS, EXPLORER, LANDING, QUARANTINE, TenantFolder
+from finops_pipeline.lake.layout import (
+    COST_EXPLORER_DAILY,
+    COSTS,
+    LANDING,
+    QUARANTINE,
+    TenantFolder,
+)
 from finops_pipeline.lake.warehouse import require_warehouse
 
 _CURE = "Give one SELECT over the tenant's tables and views; SHOW TABLES and DESCRIBE work too"
-_READABLE_FOLDERS = (COSTS, LANDING, QUARANTINE, EXPLORER)
+_READABLE_FOLDERS = (COSTS, LANDING, QUARANTINE, COST_EXPLORER_DAILY)
 
 
 class Sandbox:

@@ -69,7 +69,7 @@ FORMS = {
     "cur2-parquet-new": Form(CUR_2, PARQUET, CREATE_NEW),
     "cur2-parquet-over": Form(CUR_2, PARQUET, OVERWRITE),
     "cur2-gz-new": Form(CUR_2, CSV_GZ, CREATE_NEW, files=2),
-    "cur2-gz-over": Form(CUR_2, CSV_GZ, OVERWRITE, period_word="billing_period"),
+    "cur2-gz-over": Form(CUR_2, CSV_GZ, OVERWRITE, period_key="billing_period"),
     "cur2-subset": Form(CUR_2, PARQUET, query=tuple((name, "") for name in SUBSET)),
     "cur2-renamed": Form(CUR_2, PARQUET, CREATE_NEW, query=RENAMED, files=2),
     "cur2-renamed-gz": Form(CUR_2, CSV_GZ, query=RENAMED),
@@ -78,8 +78,8 @@ FORMS = {
     "focus-1-0": Form(FOCUS, PARQUET, focus_version="1.0", focus_gaps=True),
     "focus-1-0-gz": Form(FOCUS, CSV_GZ, CREATE_NEW, focus_version="1.0", focus_gaps=True),
     "focus-1-2": Form(FOCUS, PARQUET, CREATE_NEW, files=2),
-    "focus-1-2-gaps": Form(FOCUS, PARQUET, period_word="BILLING_PERIOD", focus_gaps=True),
-    "focus-1-2-gz": Form(FOCUS, CSV_GZ, period_word="Billing_Period"),
+    "focus-1-2-gaps": Form(FOCUS, PARQUET, period_key="BILLING_PERIOD", focus_gaps=True),
+    "focus-1-2-gz": Form(FOCUS, CSV_GZ, period_key="Billing_Period"),
     "focus-renamed": Form(
         FOCUS, PARQUET, query=tuple((name, f"my_{name.lower()}") for name in FOCUS_COLUMNS)
     ),
