@@ -60,6 +60,10 @@ DAILY_COSTS = Table(
         _PERIOD,
         Column("charge_date", DAY, "Day (UTC) on which the charge's period starts.", False),
         *_PROJECT, *_CUT, *_MONEY, *_NET,
+        Column(
+            "charges_without_net_cost", COUNT,
+            "Number of charges that state no net cost though they bill something.", False,
+        ),
     ),
 )  # fmt: skip
 
