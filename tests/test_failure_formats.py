@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
@@ -118,3 +119,50 @@ def test_a_missing_file_is_refused(built: TemporaryInstallation) -> None:
     error = error_of(done.stderr)
     assert (error["type"], error["kind"]) == ("StorageFailure", "refused")
     assert "nowhere.sql" in error["found"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("select " + "not " * 900 + "true", "nested too deeply"),
+        ("select * from (" * 600 + "select 1" + ")" * 600, "nested too deeply"),
+        ("select 1 as a, 2 as a", "several columns are named 'a'"),
+        ("from 'planted.csv'", "is a file"),
+        ('from "/lake/tenant=globex/costs/charges".parquet', "is a file"),
+    ],
+)
+def test_a_query_that_cannot_be_answered_is_refused(
+    built: TemporaryInstallation, sql: str, reason: str
+) -> None:
+    error = error_of(built.finops("query", "acme", sql, "--format", "json", ok=False).stderr)
+    assert (error["kind"], reason in error["found"]) == ("refused", True), error
+
+
+def test_sql_that_is_not_utf_8_is_refused(built: TemporaryInstallation, tmp_path: Path) -> None:
+    (tmp_path / "latin-1.sql").write_bytes(b"select 'caf\xe9'")
+    words = ("query", "acme", "-f", str(tmp_path / "latin-1.sql"), "--format", "json")
+    error = error_of(built.finops(*words, ok=False).stderr)
+    assert error["kind"] == "refused" and "not UTF-8 text" in error["found"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        (r"select 'a\xFF'::blob as v", "61ff"),
+        ("select map {date '2026-01-01': 1.50} as v", {"2026-01-01": "1.50"}),
+        ("select [{'cost': 0.1::decimal(38,18)}] as v", [{"cost": "0.100000000000000000"}]),
+    ],
+)
+def test_every_value_has_a_form_in_json(
+    built: TemporaryInstallation, sql: str, value: object
+) -> None:
+    assert built.rows("acme", sql) == [{"v": value}]
+
+
+@pytest.mark.parametrize("text", ["tenants: 2026-13-99", "[" * 3000])
+def test_yaml_that_cannot_be_read_is_refused(
+    empty: TemporaryInstallation, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "tenants.yaml").write_text(text)
+    done = empty.finops("apply", str(tmp_path / "tenants.yaml"), ok=False)
+    assert "is not YAML" in done.stderr

@@ -16,6 +16,7 @@ from finops_pipeline.errors import QueryRefused
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.serve.sandbox import open_sandbox
 from tests.conftest import TemporaryInstallation
+from tests.support.bills import row, write_csv
 
 PLANTED = "PLANTED"
 
@@ -126,3 +127,21 @@ def test_views_read_the_tenants_files_and_not_those_below_the_current_folder(
     with open_sandbox(TenantFolder(built.data, "acme"), built.installation.limits) as sandbox:
         sources = {row[0] for row in sandbox.execute(sql).fetchall()}
     assert sources and PLANTED not in sources
+
+
+@pytest.mark.parametrize("name", ["temp", "system", "main", "memory", "select"])
+def test_a_tenant_may_be_named_like_a_catalog_of_duckdb(
+    empty: TemporaryInstallation, tmp_path: Path, name: str
+) -> None:
+    for tenant, cost in ((name, "1"), ("globex", "7")):
+        declaration = tmp_path / f"{tenant}.yaml"
+        declaration.write_text(
+            f"tenants: [{{name: {tenant}, sources: [{{name: hand, format: legacy-cur}}]}}]"
+        )
+        empty.apply(declaration)
+        bill = tmp_path / f"{tenant}.csv"
+        write_csv(bill, [row(cost)])
+        empty.finops("ingest-file", f"{tenant}/hand", str(bill))
+    for table in ("costs", "monthly_costs"):
+        assert empty.rows(name, f"select count(*) as n from {table}") == [{"n": "1"}]
+    assert empty.rows(name, "select sum(BilledCost)::int as b from costs") == [{"b": "1"}]

@@ -58,7 +58,7 @@ def read_declaration(path: Path) -> list[Tenant]:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RegistryError(f"{path} cannot be read ({error.strerror})", "a YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RegistryError(f"{path} is not YAML: {error}", "a file like tenants.yaml") from error
     entries = _validate(_Declaration, raw or {}, str(path)).tenants
     tenants = [_read_tenant(entry, path) for entry in entries]
