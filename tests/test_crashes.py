@@ -17,7 +17,7 @@ import dagster as dg
 import pytest
 
 from finops_pipeline import __version__, log
-from finops_pipeline.application.progress import Outcome, Stage, Step
+from finops_pipeline.application.progress import Stage, Step, StepOutcome
 from finops_pipeline.application.refusals import as_expected, failed_step
 from finops_pipeline.cli.app import main
 from finops_pipeline.errors import (
@@ -237,7 +237,7 @@ def test_foreseen_errors_of_the_environment_are_refusals(
     error: Exception, kind: type[Exception]
 ) -> None:
     assert type(as_expected(error)) is kind
-    assert failed_step(error, Stage.COSTS, "initech").outcome is Outcome.REFUSED
+    assert failed_step(error, Stage.COSTS, "initech").outcome is StepOutcome.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_foreseen_errors_of_the_environment_are_refusals(
 )
 def test_other_errors_are_crashes(error: Exception) -> None:
     step = failed_step(error, Stage.COSTS, "initech", CRASHING)
-    assert step.outcome is Outcome.CRASHED and step.has_failed and not step.is_retryable
+    assert step.outcome is StepOutcome.CRASHED and step.has_failed and not step.is_retryable
 
 
 def test_an_interruption_is_neither() -> None:

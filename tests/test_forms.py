@@ -232,7 +232,7 @@ def test_several_reports_in_one_place(forms: Forms, tmp_path: Path) -> None:
     refused = made.ingest("acme").failed
     exactly(made, "acme", "alone", MONTH, report.truth)
     exactly(made, "acme", "second", MONTH, other.truth)
-    assert [step.what for step in refused] == ["acme/lost"]
+    assert [step.subject for step in refused] == ["acme/lost"]
     said = refused[0].reason
     assert f"s3://{BUCKET}/acme/many holds several reports: first, second" in said
     assert "third" not in said and f"s3://{BUCKET}/acme/many/first" in said
@@ -249,7 +249,7 @@ def test_manifests_of_two_reports_in_one_folder(forms: Forms, tmp_path: Path) ->
     made = sources_at(tmp_path, forms.store, places, "cur-2.0")
     (refused,) = made.ingest("acme").failed
     exactly(made, "acme", "own", MONTH, report.truth)
-    assert refused.what == "acme/renamed" and "has 2 manifests" in refused.reason
+    assert refused.subject == "acme/renamed" and "has 2 manifests" in refused.reason
 
 
 def test_two_payers_in_one_bucket(forms: Forms, tmp_path: Path) -> None:

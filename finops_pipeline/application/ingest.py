@@ -19,17 +19,17 @@ from finops_pipeline.application.plan import list_landed_months, plan_run, requi
 from finops_pipeline.application.progress import (
     Months,
     OnStep,
-    Outcome,
     Report,
     Stage,
     Step,
+    StepOutcome,
     silent,
 )
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.focus.conformance import summarize_violations
 from finops_pipeline.focus.costs_partitions import build_costs_partitions
-from finops_pipeline.lake.layout import COSTS, EXPLORER
+from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS
 from finops_pipeline.lake.partition_builder import PartitionOutcome
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.landing.by_hand import files_below
@@ -44,7 +44,7 @@ from finops_pipeline.reconciliation.invoice_comparison import check_currency
 from finops_pipeline.reconciliation.statuses import Pending, reconcile
 from finops_pipeline.tenants.model import Tenant
 
-MONTHS_TOGETHER = 12
+MONTHS_PER_PUBLICATION = 12
 """Months whose charges are published at once: more would be lost by an interruption."""
 
 
@@ -126,7 +126,7 @@ def ingest_files(
     files, left_out = files_below(given.paths)
     if left_out:
         reason = f"{len(left_out)} files that are not bills: {', '.join(left_out[:20])}"
-        reporter(Step(Stage.LANDING, given.name, "", Outcome.LEFT_OUT, reason=reason))
+        reporter(Step(Stage.LANDING, given.name, "", StepOutcome.LEFT_OUT, reason=reason))
     installation.check_files(given.tenant, files)
     with installation.writing(given.tenant) as session:
         start = clock.stopwatch()
@@ -160,7 +160,7 @@ def build_costs(
     while True:
         with session.writer.publication() as publication:
             changed = 0
-            while waiting and changed < MONTHS_TOGETHER:
+            while waiting and changed < MONTHS_PER_PUBLICATION:
                 changed += builder.build(publication, waiting.popleft())
             refresh_warehouse(session, publication, on_step)
         if not waiting:
@@ -199,7 +199,7 @@ class _CostsBuilder:
         for partition in outcomes:
             self._on_step(_costs_step(self._tenant, partition, seconds))
         self.outcomes += outcomes
-        return any(partition.outcome != Outcome.UNCHANGED for partition in outcomes)
+        return any(partition.outcome != StepOutcome.UNCHANGED for partition in outcomes)
 
     def _build_days(self, publication: Publication, plan: MonthPlan) -> bool:
         """Give Cost Explorer's days to all projects, whichever are built: each day to one."""
@@ -212,15 +212,19 @@ class _CostsBuilder:
         if not outcomes:
             return False
         rows = sum(partition.record.rows for partition in outcomes)
-        is_changed = any(partition.outcome != Outcome.UNCHANGED for partition in outcomes)
-        outcome = (Outcome.BUILT if rows else Outcome.EMPTY) if is_changed else Outcome.UNCHANGED
+        is_changed = any(partition.outcome != StepOutcome.UNCHANGED for partition in outcomes)
+        outcome = (
+            (StepOutcome.BUILT if rows else StepOutcome.EMPTY)
+            if is_changed
+            else StepOutcome.UNCHANGED
+        )
         self._on_step(Step(stage, name, plan.month, outcome, rows, clock.stopwatch() - start))
         return is_changed
 
 
 def _costs_step(tenant: Tenant, partition: PartitionOutcome, seconds: float) -> Step:
-    record, outcome = partition.record, Outcome(partition.outcome)
-    reason = summarize_violations(record) if outcome is Outcome.BUILT else ""
+    record, outcome = partition.record, StepOutcome(partition.outcome)
+    reason = summarize_violations(record) if outcome is StepOutcome.BUILT else ""
     name = f"{tenant.name}/{record.key}"
     return Step(Stage.COSTS, name, record.billing_period, outcome, record.rows, seconds, reason)
 
@@ -247,7 +251,7 @@ def refresh_warehouse(
             Stage.WAREHOUSE,
             name,
             "",
-            Outcome(refreshed.outcome),
+            StepOutcome(refreshed.outcome),
             rows=sum(total["rows"] for total in refreshed.totals),
             seconds=clock.stopwatch() - start,
             reason="; ".join(refreshed.warnings),
@@ -259,7 +263,7 @@ def refresh_warehouse(
 def _refresh(session: TenantSession, publication: Publication) -> Refreshed:
     tenant, limits = session.tenant, session.limits
     compare_charges(publication, limits)
-    tables = (COSTS, EXPLORER, STORED_COMPARISONS)
+    tables = (COSTS, COST_EXPLORER_DAYS, STORED_COMPARISONS)
     pending = Pending(*(publication.partitions(table) for table in tables))
     reconciled = reconcile(tenant, publication.ledger, pending)
     status = StatusRows(reconciled.statuses, reconciled.comparisons)

@@ -12,7 +12,7 @@ from functools import partial
 
 from finops_pipeline import clock
 from finops_pipeline.application.installation import TenantSession
-from finops_pipeline.application.progress import Months, OnStep, Outcome, Stage, Step, silent
+from finops_pipeline.application.progress import Months, OnStep, Stage, Step, StepOutcome, silent
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.landing.landers import LANDERS
 from finops_pipeline.landing.landing_task import Landed, LandingTask
@@ -58,7 +58,11 @@ class SourceLanding:
             landed += self._land_month(source, month, partial(lander.land_month, month))
         if lander.requests_report:
             report = lander.requests_report
-            self._on_step(Step(Stage.LANDING, self._name(source), "", Outcome.ASKED, reason=report))
+            self._on_step(
+                Step(
+                    Stage.LANDING, self._name(source), "", StepOutcome.REQUESTS_SENT, reason=report
+                )
+            )
         return landed
 
     def _name(self, source: Source) -> str:
@@ -105,7 +109,7 @@ def landing_step(name: str, landed: Landed, seconds: float) -> Step:
         Stage.LANDING,
         name,
         record.billing_period,
-        Outcome(landed.outcome),
+        StepOutcome(landed.outcome),
         rows=record.rows_kept,
         seconds=seconds,
         reason="; ".join(filter(None, [quarantined, landed.note])),

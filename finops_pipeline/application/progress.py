@@ -36,7 +36,7 @@ class Stage(StrEnum):
     WAREHOUSE = "warehouse"
 
 
-class Outcome(StrEnum):
+class StepOutcome(StrEnum):
     """How a step ended."""
 
     LANDED = "landed"
@@ -47,7 +47,7 @@ class Outcome(StrEnum):
     """An older delivery than the one that has landed; it was not taken."""
     LEFT_OUT = "left out"
     """Files that are not bills."""
-    ASKED = "asked"
+    REQUESTS_SENT = "requests sent"
     """Paid requests were sent to Cost Explorer."""
     REFUSED = "refused"
     """An expected error; what was published stays."""
@@ -55,7 +55,7 @@ class Outcome(StrEnum):
     """A defect of finops_pipeline; what was published stays."""
 
 
-FAILURES = (Outcome.REFUSED, Outcome.CRASHED)
+FAILURES = (StepOutcome.REFUSED, StepOutcome.CRASHED)
 """Outcomes that make a run fail."""
 
 
@@ -63,14 +63,14 @@ FAILURES = (Outcome.REFUSED, Outcome.CRASHED)
 class Step:
     """One thing that was done, for progress and reports.
 
-    `what` is the source, project or tenant; `reason` says why a step failed, or what is to be
+    `subject` is the source, project or tenant; `reason` says why a step failed, or what is to be
     noted of it. `is_retryable`: the same work may succeed if it is done again shortly.
     """
 
     stage: Stage
-    what: str
+    subject: str
     month: str
-    outcome: Outcome
+    outcome: StepOutcome
     rows: int = 0
     seconds: float = 0.0
     reason: str = ""

@@ -11,7 +11,7 @@ a defect of finops_pipeline: it is reported as `crashed` and its traceback goes 
 from __future__ import annotations
 
 from finops_pipeline import __version__
-from finops_pipeline.application.progress import Outcome, Stage, Step
+from finops_pipeline.application.progress import Stage, Step, StepOutcome
 from finops_pipeline.errors import (
     CRASH_CURE,
     DeliveryMoving,
@@ -37,21 +37,21 @@ _INTERRUPTED = "Query interrupted"
 """The text of the RuntimeError by which Ctrl-C arrives inside a DuckDB query."""
 
 
-def failed_step(error: Exception, stage: Stage, what: str, month: str = "") -> Step:
+def failed_step(error: Exception, stage: Stage, subject: str, month: str = "") -> Step:
     """Return the step that reports an error; log it if it is a crash.
 
     Args:
-        what: the source, project or tenant that was being worked on.
+        subject: the source, project or tenant that was being worked on.
         month: its billing period; empty when the error concerns all of them.
 
     Raises:
         RuntimeError: `error` itself, when it is an interruption by the user.
     """
     expected = as_expected(error)
-    outcome = Outcome.CRASHED if expected is None else Outcome.REFUSED
-    reason = reason_of(error, f"{stage} {what} {month}".rstrip())
+    outcome = StepOutcome.CRASHED if expected is None else StepOutcome.REFUSED
+    reason = reason_of(error, f"{stage} {subject} {month}".rstrip())
     is_retryable = isinstance(expected, _RETRYABLE)
-    return Step(stage, what, month, outcome, reason=reason, is_retryable=is_retryable)
+    return Step(stage, subject, month, outcome, reason=reason, is_retryable=is_retryable)
 
 
 def as_expected(error: BaseException) -> FinopsError | None:

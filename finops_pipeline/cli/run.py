@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from finops_pipeline.application.ingest import FilesByHand, ingest, ingest_files
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.application.progress import Months, Outcome, Report, Stage, Step
+from finops_pipeline.application.progress import Months, Report, Stage, Step, StepOutcome
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.cli.show import complain, open_installation, split
 from finops_pipeline.contracts.cost_explorer import Metric
@@ -89,7 +89,9 @@ def _ingest_with_progress(
         task = progress.add_task(tenant.name, total=None)
 
         def on_step(step: Step) -> None:
-            progress.update(task, description=f"{step.stage} {step.what} {step.month}", advance=1)
+            progress.update(
+                task, description=f"{step.stage} {step.subject} {step.month}", advance=1
+            )
             if step.outcome not in ("unchanged", "empty"):
                 progress.console.print(_describe(step), highlight=False, markup=False)
 
@@ -102,7 +104,7 @@ def _print_step(step: Step) -> None:
 
 
 def _describe(step: Step) -> str:
-    parts = [step.stage, step.what, step.month, step.outcome]
+    parts = [step.stage, step.subject, step.month, step.outcome]
     if step.outcome in ("landed", "built"):
         parts.append(f"{step.rows} rows in {step.seconds:.2f} s")
     if step.reason:
@@ -114,14 +116,14 @@ def _print_summary(reports: list[Report]) -> None:
     steps = [step for report in reports for step in report.steps]
     counts = {
         outcome: sum(step.outcome == outcome for step in steps)
-        for outcome in Outcome
-        if outcome not in (Outcome.LEFT_OUT, Outcome.ASKED)
+        for outcome in StepOutcome
+        if outcome not in (StepOutcome.LEFT_OUT, StepOutcome.REQUESTS_SENT)
     }
     summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     typer.echo(summary or "nothing to do")
     failed = [step for report in reports for step in report.failed]
     for step in failed:
-        complain(f"{step.stage} {step.what} {step.month} {step.outcome}: {step.reason}")
+        complain(f"{step.stage} {step.subject} {step.month} {step.outcome}: {step.reason}")
     if failed:
         raise typer.Exit(1)
 

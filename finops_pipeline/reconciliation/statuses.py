@@ -36,7 +36,7 @@ from finops_pipeline.reconciliation.comparisons import (
 )
 from finops_pipeline.reconciliation.cost_explorer_daily import (
     days_fingerprint,
-    explorer_cost,
+    sum_cost_explorer_days,
 )
 from finops_pipeline.reconciliation.counterparts import Counterparts, may_change
 from finops_pipeline.reconciliation.schema_drift import describe_drifts
@@ -76,7 +76,7 @@ def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) ->
         pending: what a publication will change; None: what is published.
     """
     if pending is None:
-        tables = (layout.COSTS, layout.EXPLORER, STORED_COMPARISONS)
+        tables = (layout.COSTS, layout.COST_EXPLORER_DAYS, STORED_COMPARISONS)
         pending = Pending(*(ledger.partitions(table) for table in tables))
     refusals = ledger.refusals()
     rows_before = {
@@ -275,8 +275,8 @@ class _TenantStatus:
                 "; ".join([*reasons, *landed.notes()]) or None,
                 **landed.facts(),
                 source_cost=landed_cost,
-                billed_cost=explorer_cost(partitions, delivery.source, currency),
-                effective_cost=explorer_cost(
+                billed_cost=sum_cost_explorer_days(partitions, delivery.source, currency),
+                effective_cost=sum_cost_explorer_days(
                     partitions, delivery.source, currency, "effective_cost"
                 ),
             )

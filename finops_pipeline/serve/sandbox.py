@@ -35,11 +35,11 @@ from finops_pipeline.lake.duck import (
     text,
     texts,
 )
-from finops_pipeline.lake.layout import COSTS, EXPLORER, LANDING, QUARANTINE, TenantFolder
+from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS, LANDING, QUARANTINE, TenantFolder
 from finops_pipeline.lake.warehouse import require_warehouse
 
 _CURE = "Give one SELECT over the tenant's tables and views; SHOW TABLES and DESCRIBE work too"
-_READABLE_FOLDERS = (COSTS, LANDING, QUARANTINE, EXPLORER)
+_READABLE_FOLDERS = (COSTS, LANDING, QUARANTINE, COST_EXPLORER_DAYS)
 
 
 class Sandbox:
@@ -103,7 +103,7 @@ def _absolute_view(sql: str, folder: TenantFolder) -> str:
     temporary = sql.replace("CREATE VIEW", "CREATE TEMPORARY VIEW", 1)
     return re.sub(
         rf"read_parquet\('((?:{folders})/)",
-        lambda found: f"read_parquet({root}{found[1]}",
+        lambda match: f"read_parquet({root}{match[1]}",
         temporary,
     )
 
@@ -209,7 +209,9 @@ def _check_node(node: Mapping[str, Any]) -> None:
                 "the tenant's tables and views",
                 _CURE,
             )
-    if kind == "BASE_TABLE" and any(mark in node.get("table_name", "") for mark in "/\\*"):
+    if kind == "BASE_TABLE" and any(
+        character in node.get("table_name", "") for character in "/\\*"
+    ):
         raise QueryRefused(
             f"{node['table_name']!r} is a file", "the tenant's tables and views", _CURE
         )

@@ -128,7 +128,7 @@ class Bench:
         landing = [step for step in report.failed if step.stage == "landing"]
         later = [step.reason[:300] for step in report.failed if step.stage != "landing"]
         return "".join(f"{reason}; " for reason in later), {
-            step.what.partition("/")[2]: step.reason for step in landing
+            step.subject.partition("/")[2]: step.reason for step in landing
         }
 
     @staticmethod
