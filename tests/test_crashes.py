@@ -144,6 +144,9 @@ def test_a_crash_fails_the_command_and_leaves_what_was_published(
     _check_log(printed.err, log_format)
 
     assert _billed(two, "initech") == {"2026-08": "5", CRASHING: "1", "2026-10": "5"}
+    if stage == "landing":
+        status = next(s for s in two.installation.status("initech") if s.billing_period == CRASHING)
+        assert "landing a newer delivery crashed: finops_pipeline has" in (status.reason or "")
     assert census(two.folder("umbrella")) == umbrella
     assert not two.ingest("initech").failed
     assert _billed(two, "initech") == dict.fromkeys(MONTHS, "5")
