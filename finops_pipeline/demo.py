@@ -46,17 +46,19 @@ def run(seed: int, months: int) -> None:
     start = clock.stopwatch()
     _refuse_real_tenants(installation, str(exports))
     declaration = write_estate(exports, seed=seed, last_month=last, months=months)
-    _say(f"Made the bills of two organisations, {span[0]} to {last}: {exports}", start)
+    _print_progress(f"Made the bills of two organisations, {span[0]} to {last}: {exports}", start)
     declared = read_declaration(declaration)
     for line in apply(installation.registry, declared):
         typer.echo(f"  {line}")
     with dg.DagsterInstance.get() as instance:
         for tenant in declared:
-            known = installation.registry.tenant(tenant.name)
-            materialize_tenant(instance, installation, known, span)
-            _say(f"Materialized landing, costs and warehouse of {tenant.name} in Dagster", start)
+            registered = installation.registry.tenant(tenant.name)
+            materialize_tenant(instance, installation, registered, span)
+            _print_progress(
+                f"Materialized landing, costs and warehouse of {tenant.name} in Dagster", start
+            )
     trusted = [_show(installation, tenant) for tenant in declared]
-    _how_to_go_on(declared)
+    _print_next_steps(declared)
     if not all(trusted):
         raise RegistryError(
             "not every month of the demo reconciles", "months that are reconciled, or open"
@@ -101,7 +103,7 @@ def _show(installation: Installation, tenant: Tenant) -> bool:
     return all(status.state in right for status in statuses)
 
 
-def _how_to_go_on(tenants: list[Tenant]) -> None:
+def _print_next_steps(tenants: list[Tenant]) -> None:
     finops = f"{sys.prefix}/bin/finops"
     typer.echo("\nGo on from here:")
     for tenant in tenants:
@@ -113,8 +115,8 @@ def _how_to_go_on(tenants: list[Tenant]) -> None:
     )
 
 
-def _say(what: str, start: float) -> None:
-    typer.echo(f"[{clock.stopwatch() - start:5.1f} s] {what}")
+def _print_progress(message: str, start: float) -> None:
+    typer.echo(f"[{clock.stopwatch() - start:5.1f} s] {message}")
 
 
 def main() -> int:

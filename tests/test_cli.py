@@ -66,7 +66,7 @@ def test_ranges_of_months(fresh: TemporaryInstallation) -> None:
     ):
         assert expected_error in fresh.finops("ingest", "acme", *options, ok=False).stderr
     missing = fresh.finops("ingest", "globex", "--month", "2020-01", ok=False)
-    assert "no source of tenant globex has a delivery of the months asked for" in missing.stderr
+    assert "no source of tenant globex has a delivery for the requested months" in missing.stderr
 
 
 def test_an_empty_name_is_not_every_tenant(fresh: TemporaryInstallation) -> None:

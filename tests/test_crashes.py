@@ -17,7 +17,7 @@ import dagster as dg
 import pytest
 
 from finops_pipeline import __version__, log
-from finops_pipeline.application.progress import Outcome, Stage, Step
+from finops_pipeline.application.progress import Stage, Step, StepOutcome
 from finops_pipeline.application.refusals import as_expected, failed_step
 from finops_pipeline.cli.app import main
 from finops_pipeline.errors import (
@@ -144,6 +144,9 @@ def test_a_crash_fails_the_command_and_keeps_published_months(
     _check_log(printed.err, log_format)
 
     assert _billed(two, "initech") == {"2026-08": "5", CRASHING: "1", "2026-10": "5"}
+    if stage == "landing":
+        status = next(s for s in two.installation.status("initech") if s.billing_period == CRASHING)
+        assert "landing a newer delivery crashed: finops_pipeline has" in (status.reason or "")
     assert census(two.folder("umbrella")) == umbrella
     assert not two.ingest("initech").failed
     assert _billed(two, "initech") == dict.fromkeys(MONTHS, "5")
@@ -237,7 +240,7 @@ def test_foreseen_errors_of_the_environment_are_refusals(
     error: Exception, kind: type[Exception]
 ) -> None:
     assert type(as_expected(error)) is kind
-    assert failed_step(error, Stage.COSTS, "initech").outcome is Outcome.REFUSED
+    assert failed_step(error, Stage.COSTS, "initech").outcome is StepOutcome.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -245,7 +248,7 @@ def test_foreseen_errors_of_the_environment_are_refusals(
 )
 def test_other_errors_are_crashes(error: Exception) -> None:
     step = failed_step(error, Stage.COSTS, "initech", CRASHING)
-    assert step.outcome is Outcome.CRASHED and step.has_failed and not step.is_retryable
+    assert step.outcome is StepOutcome.CRASHED and step.has_failed and not step.is_retryable
 
 
 def test_an_interruption_is_neither_refusal_nor_crash() -> None:

@@ -238,7 +238,7 @@ def test_a_location_of_several_reports_serves_only_the_report_named_like_the_sou
     refused = made.ingest("acme").failed
     exactly(made, "acme", "alone", MONTH, report.truth)
     exactly(made, "acme", "second", MONTH, other.truth)
-    assert [step.what for step in refused] == ["acme/lost"]
+    assert [step.subject for step in refused] == ["acme/lost"]
     reason = refused[0].reason
     assert f"s3://{BUCKET}/acme/many contains several reports: first, second" in reason
     assert "third" not in reason and f"s3://{BUCKET}/acme/many/first" in reason
@@ -257,7 +257,7 @@ def test_the_manifest_of_another_report_in_a_folder_is_ignored(
     made = sources_at(tmp_path, forms.store, places, "cur-2.0")
     (refused,) = made.ingest("acme").failed
     exactly(made, "acme", "own", MONTH, report.truth)
-    assert refused.what == "acme/renamed" and "has 2 manifests" in refused.reason
+    assert refused.subject == "acme/renamed" and "has 2 manifests" in refused.reason
 
 
 def test_two_payers_can_share_a_bucket(forms: Forms, tmp_path: Path) -> None:

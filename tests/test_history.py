@@ -314,7 +314,7 @@ def test_an_earlier_execution_of_a_data_export_is_older(
     outcomes = []
     for moment, lines in (("20T22", A), ("22T05", B), ("21T09", A), ("22T06", A)):
         write_data_export(report, lines, f"2026-10-{moment}_19_25.548Z-{moment.lower()}")
-        (step,) = (s for s in tenants.ingest("initech").steps if s.what == "initech/main")
+        (step,) = (s for s in tenants.ingest("initech").steps if s.subject == "initech/main")
         outcomes.append(step.outcome)
     assert outcomes == ["landed", "landed", "older", "landed"]
     deliveries = listed("history", "initech/main", MONTH)

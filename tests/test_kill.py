@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 
 from finops_pipeline.application.ingest import ingest
+from finops_pipeline.application.plan import RunScope
 from finops_pipeline.application.progress import Months
 from finops_pipeline.serve.sandbox import open_sandbox
 from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
@@ -43,6 +44,7 @@ from pathlib import Path
 from finops_pipeline.lake import files
 from finops_pipeline.ledger import ledger
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.plan import RunScope
 from finops_pipeline.application.progress import Months
 from finops_pipeline.application.ingest import ingest
 from finops_pipeline.settings import Settings
@@ -73,7 +75,7 @@ for last in range(int(first), 1000, 2):
         die_at(last)
         installation = Installation(Settings(data=data))
         known = installation.registry.tenant(tenant)
-        done = ingest(installation, known, months=Months(month, month))
+        done = ingest(installation, known, RunScope(months=Months(month, month)))
         os._exit(1 if done.failed else 0)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     print(last, code, flush=True)
@@ -126,7 +128,8 @@ def case(
     if request.param == "first":
         shutil.rmtree(base.folder(TENANT))
         installation = base.installation
-        ingest(installation, installation.registry.tenant(TENANT), months=Months(BEFORE, BEFORE))
+        scope = RunScope(months=Months(BEFORE, BEFORE))
+        ingest(installation, installation.registry.tenant(TENANT), scope)
     else:
         exports = Path(shutil.copytree(estate, tmp_path / "exports"))
         restated = {
@@ -184,7 +187,9 @@ def check_next_run(case: Case, made: TemporaryInstallation, census: Callable[[Pa
     """Check that an ordinary run gives the truth, reconciled, and leaves no staging files."""
     installation = made.installation
     assert not ingest(
-        installation, installation.registry.tenant(TENANT), months=Months(MONTH, MONTH)
+        installation,
+        installation.registry.tenant(TENANT),
+        RunScope(months=Months(MONTH, MONTH)),
     ).failed
     assert check(case, made, census)
     assert {s.state for s in installation.status(TENANT) if s.billing_period == MONTH} == {

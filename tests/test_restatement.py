@@ -319,7 +319,7 @@ def test_only_the_chosen_months_are_ingested(fresh: TemporaryInstallation) -> No
         (
             "acme --month 2020-01",
             1,
-            "no source of tenant acme has a delivery of the months asked for",
+            "no source of tenant acme has a delivery for the requested months",
         ),
         ("acme --month 2026-13", 1, "'2026-13' is not a billing period"),
         ("acme --from 202609", 1, "'202609' is not a billing period"),

@@ -1,5 +1,5 @@
-"""The use cases: one file each, called alike by the command line, Dagster and Python.
+"""The use cases, which the command line, Dagster and Python callers share.
 
 Put here: the order of work and which tenants, sources, projects and months it covers. Keep out:
-the stages' own work, how a doorway formats answers.
+the work of each stage, how the command line or Dagster presents the result.
 """

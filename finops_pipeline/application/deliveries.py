@@ -1,7 +1,7 @@
 """The deliveries of one source's month: their history, and the difference between two of them.
 
-Put here: finding the deliveries that were asked for. Keep out: comparing them
-(reconciliation/delivery_history.py), months that are missing (gaps.py), how they look (cli).
+Put here: choosing the deliveries and months of a request. Keep out: comparing them
+(reconciliation/delivery_history.py), missing months (gaps.py), how the result is shown (cli).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def read_delivery_history(installation: Installation, source_month: SourceMonth)
 
     Raises:
         Unknown: there is no such tenant or source, or none has landed.
-        RegistryError: the month is not one (YYYY-MM).
+        RegistryError: the month is not of the form YYYY-MM.
     """
     month = check_month(source_month.month)
     tenant = installation.registry.tenant(source_month.tenant)
@@ -63,12 +63,15 @@ def read_delivery_history(installation: Installation, source_month: SourceMonth)
 def compare_versions(
     history: DeliveryHistory, before: str | None = None, after: str | None = None
 ) -> DeliveryComparison | None:
-    """Compare two deliveries of a month; None if there is no earlier one to compare with.
+    """Compare two deliveries of a month.
 
     Args:
         history: the deliveries.
         before: id of the older one; None: the one that landed before the newer one.
         after: id of the newer one; None: the published one.
+
+    Returns:
+        the comparison; None if there is no earlier delivery to compare with.
 
     Raises:
         Unknown: an id names no delivery of the month, or several.
@@ -83,7 +86,7 @@ def compare_versions(
 
 @dataclass(frozen=True)
 class GapReport:
-    """Missing months of the tenants that were looked at."""
+    """The missing months of some tenants, and the names of those tenants."""
 
     tenants: Sequence[str]
     gaps: Sequence[Gap]

@@ -1,7 +1,7 @@
-"""Which months are missing, and why: between a source's first month and the running one.
+"""Missing months of each source, from its first month to the current one, with the reason.
 
-Put here: looking at the ledger and, for missing months only, at the source's location. Keep out:
-landing what is delivered there (landing.py), how gaps are shown (cli).
+Put here: reading the ledger and, for missing months only, the source's location. Keep out: landing
+what was delivered (landing.py), how gaps are shown (cli).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Gap:
     """A month whose charges are missing or incomplete.
 
     `why` is one of: never delivered, not ingested, no manifest, still arriving, refused, empty,
-    not built, by hand, unreachable, nothing yet; `detail` says more, `cure` what to do.
+    not built, by hand, unreachable, nothing yet; `detail` explains it; `cure` is what to do.
     """
 
     tenant: str
@@ -48,7 +48,7 @@ def list_gaps(installation: Installation, tenant: Tenant) -> list[Gap]:
 
 
 class _SourceGaps:
-    """One source's months: what the ledger has of them, and otherwise the source's location."""
+    """The months of one source, from the ledger and, where it has none, the source's location."""
 
     def __init__(
         self, installation: Installation, tenant: Tenant, source: Source, status: list[Status]
@@ -59,23 +59,23 @@ class _SourceGaps:
         self._ingest = f"finops ingest {tenant.name}"
         self._location: Location | None = None
         self._delivered_months: list[str] = []
-        self._trouble: tuple[str, str, str] | None = None
+        self._location_problem: tuple[str, str, str] | None = None
         if source.location:
             try:
                 installation.check_location(tenant, source)
                 self._location = open_location(tenant, source)
                 self._delivered_months = billing_periods(source, self._location)
             except ManifestProblem as error:
-                self._trouble = ("never delivered", error.found, error.cure)
+                self._location_problem = ("never delivered", error.found, error.cure)
             except Exception as error:
-                self._trouble = self._unreachable(error)
+                self._location_problem = self._unreachable(error)
 
     def list_gaps(self) -> list[Gap]:
         """Return the gaps of this source, by month."""
         months = sorted({*self._status, *self._delivered_months})
         if not months:
             return [self._nothing()]
-        # A month of the future may have been delivered (a fee in advance); it opens no gap.
+        # A fee paid in advance may be delivered for a future month; that is not a gap.
         span = months_between(months[0], max(clock.this_month(), months[-1]))
         return [gap for month in span if (gap := self._gap_of(month)) is not None]
 
@@ -84,35 +84,35 @@ class _SourceGaps:
         if row is None:
             return self._missing(month)
         if row.state == ReconciliationState.REFUSED:
-            cure = f"Do what the reason says, then {self._ingest}"
+            cure = f"Follow the advice in the reason, then run {self._ingest}"
             return self._gap(month, "refused", row.reason or "", cure)
         if row.state == ReconciliationState.INCOMPLETE:
             return self._gap(month, "not built", row.reason or "", f"Run {self._ingest}")
         if row.state == ReconciliationState.EMPTY:
-            cure = "Nothing, on the first day of a month; else look into the export"
+            cure = "On the first day of a month, wait; on any other day, check the export"
             return self._gap(month, "empty", row.reason or "", cure)
         return None
 
     def _missing(self, month: str) -> Gap | None:
         name = f"{self._tenant.name}/{self._source.name}"
         if not self._source.location:
-            cure = f"Bring the month's files: finops ingest-file {name} FILE…"
+            cure = f"Ingest the month's files: finops ingest-file {name} FILE…"
             return self._gap(month, "by hand", "the source has no location", cure)
-        if self._trouble:
-            return self._gap(month, *self._trouble)
+        if self._location_problem:
+            return self._gap(month, *self._location_problem)
         if month in self._delivered_months:
             return self._delivered(month)
         if month > clock.this_month():
             return None
         if month == clock.this_month():
-            detail = "the running month; its first delivery is not there yet"
+            detail = "this is the current month, and its first delivery has not arrived yet"
             return self._gap(month, "never delivered", detail, "Wait: AWS delivers within a day")
-        detail = f"{self._source.location} has no folder of it"
-        cure = "See that the export covers it; AWS backfills on request to its support"
+        detail = f"{self._source.location} has no folder for this month"
+        cure = "Check that the export covers it; AWS Support can backfill it on request"
         return self._gap(month, "never delivered", detail, cure)
 
     def _delivered(self, month: str) -> Gap:
-        """A month that has a folder and is not in the ledger."""
+        """Explain why a month that has a folder is not in the ledger."""
         assert self._location is not None
         try:
             read_delivery(self._source, self._location, month)
@@ -122,15 +122,15 @@ class _SourceGaps:
             return self._gap(month, "still arriving", error.found, error.cure)
         except Exception as error:
             return self._gap(month, *self._unreachable(error))
-        detail = "a whole delivery is there and was not taken in yet"
+        detail = "a complete delivery is there, but has not been ingested yet"
         return self._gap(month, "not ingested", detail, f"Run {self._ingest}")
 
     def _nothing(self) -> Gap:
-        if self._trouble:
-            return self._gap("", *self._trouble)
+        if self._location_problem:
+            return self._gap("", *self._location_problem)
         name = f"{self._tenant.name}/{self._source.name}"
-        cure = f"Bring files: finops ingest-file {name} FILE…"
-        return self._gap("", "nothing yet", "no month of it has landed", cure)
+        cure = f"Ingest files: finops ingest-file {name} FILE…"
+        return self._gap("", "nothing yet", "no month of this source has landed", cure)
 
     def _unreachable(self, error: Exception) -> tuple[str, str, str]:
         expected = as_expected(error)

@@ -1,8 +1,8 @@
-"""The order of the stages: land, build costs, refresh. The one path for CLI, Python and Dagster.
+"""The order of the stages: land, build costs, refresh; the same for CLI, Python and Dagster.
 
-Put here: what is done in which order, and what becomes of a month whose stage fails. Keep out: the
-stages' own work, which projects and months a run covers (plan.py), how a command or Dagster shows
-it (cli, orchestration).
+Put here: the order of the stages, and what happens to a month when a stage fails. Keep out: the
+work of each stage, which projects and months a run covers (plan.py), how a command or Dagster
+shows it (cli, orchestration).
 """
 
 from __future__ import annotations
@@ -15,21 +15,25 @@ from pathlib import Path
 from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation, TenantSession
 from finops_pipeline.application.landing import SourceLanding, landing_step, landing_task
-from finops_pipeline.application.plan import list_landed_months, plan_run, require_months
+from finops_pipeline.application.plan import (
+    RunScope,
+    list_landed_months,
+    plan_run,
+    require_months,
+)
 from finops_pipeline.application.progress import (
-    Months,
     OnStep,
-    Outcome,
     Report,
     Stage,
     Step,
+    StepOutcome,
     silent,
 )
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.focus.conformance import summarize_violations
 from finops_pipeline.focus.costs_partitions import build_costs_partitions
-from finops_pipeline.lake.layout import COST_EXPLORER_DAILY, COSTS
+from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS
 from finops_pipeline.lake.partition_builder import PartitionOutcome
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.landing.imported_files import list_bills
@@ -44,12 +48,12 @@ from finops_pipeline.reconciliation.invoice_comparison import check_currency
 from finops_pipeline.reconciliation.statuses import Pending, reconcile
 from finops_pipeline.tenants.model import Tenant
 
-MONTHS_TOGETHER = 12
-"""Months whose charges are published at once: more would be lost by an interruption."""
+MONTHS_PER_PUBLICATION = 12
+"""Changed months that are published at once; an interruption loses at most this much work."""
 
 
 class _Reporter:
-    """Collects the steps of a run and passes them on as they come."""
+    """Collects the steps of a run and passes each on at once."""
 
     def __init__(self, on_step: OnStep) -> None:
         self.report = Report()
@@ -63,29 +67,28 @@ class _Reporter:
 def ingest(
     installation: Installation,
     tenant: Tenant,
-    project: str | None = None,
-    months: Months | None = None,
+    scope: RunScope | None = None,
     on_step: OnStep = silent,
 ) -> Report:
-    """Bring a tenant (or one of its projects) up to date: land, build costs, refresh.
+    """Bring a tenant (or only `scope` of it) up to date: land, build costs, refresh.
 
-    A month that cannot be taken is reported and recorded; the others go on, and what was
-    published of it before stays.
+    When a month fails, the failure is reported and recorded, the other months continue, and what
+    was published of the failed month stays.
 
     Raises:
         TenantBusy: another process is writing this tenant.
         Unknown: there is no such project.
-        RegistryError: the months asked for are in no source.
+        RegistryError: no source has the requested months.
     """
-    span = months or Months()
-    plan_run(tenant, project, span)  # an unknown project is refused before the wait for the lock
+    scope = scope or RunScope()
+    plan_run(tenant, scope)  # refuse an unknown project before waiting for the lock
     reporter = _Reporter(on_step)
     with installation.writing(tenant.name) as session:
-        run = plan_run(session.tenant, project, span)
+        run = plan_run(session.tenant, scope)
         landing = SourceLanding(session, reporter)
         for source in run.sources:
             if source.location:
-                landing.land(source, span)
+                landing.land(source, scope.months)
         landed = list_landed_months(run, session.writer.ledger)
         if not reporter.report.steps:
             require_months(run, landed)
@@ -95,10 +98,10 @@ def ingest(
 
 @dataclass(frozen=True)
 class FilesByHand:
-    """Files or folders that someone gives as deliveries of a source.
+    """Files or folders that an operator ingests as deliveries of a source.
 
-    `paths` are taken with all that is below them; `metric` is what a CSV of Cost Explorer's console
-    shows (unblended when not given).
+    Folders in `paths` include everything below them; `metric` is the metric of a CSV from Cost
+    Explorer's console (default: unblended).
     """
 
     tenant: str
@@ -108,34 +111,34 @@ class FilesByHand:
 
     @property
     def name(self) -> str:
-        """The source's full name."""
+        """The source's full name, `tenant/source`."""
         return f"{self.tenant}/{self.source}"
 
 
 def ingest_files(
-    installation: Installation, given: FilesByHand, on_step: OnStep = silent
+    installation: Installation, imported: FilesByHand, on_step: OnStep = silent
 ) -> Report:
-    """Take files given by hand as deliveries of a source, then build costs and refresh.
+    """Land files as deliveries of a source, then build costs and refresh.
 
     Raises:
-        DeliveryRefused: the files cannot be taken; says why.
+        DeliveryRefused: the files cannot be accepted; the message explains why.
         Unknown: there is no such tenant or source.
     """
-    installation.registry.tenant(given.tenant).source(given.source)  # before any wait or folder
+    installation.registry.tenant(imported.tenant).source(imported.source)  # refuse before any wait
     reporter = _Reporter(on_step)
-    files, left_out = list_bills(given.paths)
+    files, left_out = list_bills(imported.paths)
     if left_out:
         reason = f"{len(left_out)} files that are not bills: {', '.join(left_out[:20])}"
-        reporter(Step(Stage.LANDING, given.name, "", Outcome.LEFT_OUT, reason=reason))
-    installation.check_files(given.tenant, files)
-    with installation.writing(given.tenant) as session:
+        reporter(Step(Stage.LANDING, imported.name, "", StepOutcome.LEFT_OUT, reason=reason))
+    installation.check_files(imported.tenant, files)
+    with installation.writing(imported.tenant) as session:
         start = clock.stopwatch()
         months = []
         try:
-            source = session.tenant.source(given.source)
+            source = session.tenant.source(imported.source)
             task = landing_task(session, source)
-            for landed in FILE_LANDERS[source.kind](task, files, given.metric):
-                reporter(landing_step(given.name, landed, clock.stopwatch() - start))
+            for landed in FILE_LANDERS[source.kind](task, files, imported.metric):
+                reporter(landing_step(imported.name, landed, clock.stopwatch() - start))
                 months.append(landed.record.billing_period)
         finally:
             if months:
@@ -150,17 +153,17 @@ def build_costs(
     months: Iterable[str],
     on_step: OnStep = silent,
 ) -> list[PartitionOutcome]:
-    """Build the costs partitions that are out of date, and the tenant's file with them.
+    """Build the costs partitions that are out of date, and the tenant's file from them.
 
     Charges and aggregated tables become visible in one publication, a year of changed months at
-    a time: a reader never finds one without the other.
+    a time, so that a reader never sees one without the other.
     """
     builder = _CostsBuilder(session, list(projects), on_step)
     waiting = deque(months)
     while True:
         with session.writer.publication() as publication:
             changed = 0
-            while waiting and changed < MONTHS_TOGETHER:
+            while waiting and changed < MONTHS_PER_PUBLICATION:
                 changed += builder.build(publication, waiting.popleft())
             refresh_warehouse(session, publication, on_step)
         if not waiting:
@@ -178,7 +181,7 @@ class _CostsBuilder:
         self.outcomes: list[PartitionOutcome] = []
 
     def build(self, publication: Publication, month: str) -> bool:
-        """Put what has changed of a month on the publication; return whether anything has."""
+        """Put a month's changed partitions on the publication; return whether there are any."""
         try:
             plan = plan_month(self._tenant, month, publication.ledger.deliveries(month=month))
         except Exception as error:
@@ -199,10 +202,10 @@ class _CostsBuilder:
         for partition in outcomes:
             self._on_step(_costs_step(self._tenant, partition, seconds))
         self.outcomes += outcomes
-        return any(partition.outcome != Outcome.UNCHANGED for partition in outcomes)
+        return any(partition.outcome != StepOutcome.UNCHANGED for partition in outcomes)
 
     def _build_days(self, publication: Publication, plan: MonthPlan) -> bool:
-        """Give Cost Explorer's days to all projects, whichever are built: each day to one."""
+        """Assign each of Cost Explorer's days to a project, whichever projects the run covers."""
         stage, name, start = Stage.COST_EXPLORER_DAYS, self._tenant.name, clock.stopwatch()
         try:
             outcomes = build_cost_explorer_days(publication, plan, self._session.limits)
@@ -212,15 +215,19 @@ class _CostsBuilder:
         if not outcomes:
             return False
         rows = sum(partition.record.rows for partition in outcomes)
-        is_changed = any(partition.outcome != Outcome.UNCHANGED for partition in outcomes)
-        outcome = (Outcome.BUILT if rows else Outcome.EMPTY) if is_changed else Outcome.UNCHANGED
+        is_changed = any(partition.outcome != StepOutcome.UNCHANGED for partition in outcomes)
+        outcome = (
+            (StepOutcome.BUILT if rows else StepOutcome.EMPTY)
+            if is_changed
+            else StepOutcome.UNCHANGED
+        )
         self._on_step(Step(stage, name, plan.month, outcome, rows, clock.stopwatch() - start))
         return is_changed
 
 
 def _costs_step(tenant: Tenant, partition: PartitionOutcome, seconds: float) -> Step:
-    record, outcome = partition.record, Outcome(partition.outcome)
-    reason = summarize_violations(record) if outcome is Outcome.BUILT else ""
+    record, outcome = partition.record, StepOutcome(partition.outcome)
+    reason = summarize_violations(record) if outcome is StepOutcome.BUILT else ""
     name = f"{tenant.name}/{record.key}"
     return Step(Stage.COSTS, name, record.billing_period, outcome, record.rows, seconds, reason)
 
@@ -231,7 +238,7 @@ def refresh_warehouse(
     """Bring the tenant's file up to date and publish it with all that is on the publication.
 
     Returns:
-        what was done; None when it failed, and then nothing of the publication is visible.
+        the refresh; None when it failed, in which case nothing of the publication is visible.
     """
     start = clock.stopwatch()
     name = session.tenant.name
@@ -247,7 +254,7 @@ def refresh_warehouse(
             Stage.WAREHOUSE,
             name,
             "",
-            Outcome(refreshed.outcome),
+            StepOutcome(refreshed.outcome),
             rows=sum(total["rows"] for total in refreshed.totals),
             seconds=clock.stopwatch() - start,
             reason="; ".join(refreshed.warnings),
@@ -259,7 +266,7 @@ def refresh_warehouse(
 def _refresh(session: TenantSession, publication: Publication) -> Refreshed:
     tenant, limits = session.tenant, session.limits
     compare_charges(publication, limits)
-    tables = (COSTS, COST_EXPLORER_DAILY, STORED_COMPARISONS)
+    tables = (COSTS, COST_EXPLORER_DAYS, STORED_COMPARISONS)
     pending = Pending(*(publication.partitions(table) for table in tables))
     reconciled = reconcile(tenant, publication.ledger, pending)
     status = StatusRows(reconciled.statuses, reconciled.comparisons)
@@ -272,7 +279,7 @@ def enter_invoice(
     """Record an invoice's total, or that it is withdrawn, and show it in the tenant's file.
 
     Returns:
-        what the refresh did; None when it failed, and then the entry is recorded all the same.
+        the refresh; None when it failed, in which case the entry is recorded nonetheless.
 
     Raises:
         RegistryError: the bill has no charges in the invoice's currency.

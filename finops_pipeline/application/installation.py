@@ -1,6 +1,6 @@
 """An installation: its settings, registry and tenants' folders as one thing.
 
-Put here: opening what one installation has, to read it or to be a tenant's one writer. Keep out:
+Put here: opening an installation's data, for reading or as a tenant's only writer. Keep out:
 landing (landing.py), the order of stages (ingest.py), what a run reports (progress.py).
 """
 
@@ -28,7 +28,7 @@ from finops_pipeline.tenants.registry import Registry, check_own
 class TenantSession:
     """One tenant while this process is the only one that may change it.
 
-    `tenant` is as declared after the wait for the lock, which may have taken minutes.
+    `tenant` is its declaration after the wait for the lock, which may have taken minutes.
     """
 
     installation: Installation
@@ -37,12 +37,12 @@ class TenantSession:
 
     @property
     def limits(self) -> Limits:
-        """What one piece of work may use of memory and processors."""
+        """The memory and threads that one piece of work may use."""
         return self.installation.limits
 
 
 class Installation:
-    """An installation: its settings, registry and tenants' folders."""
+    """Settings, registry and tenants' folders of one installation."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -54,12 +54,12 @@ class Installation:
         return Registry(self.settings.registry)
 
     def folder(self, tenant: str) -> TenantFolder:
-        """Return the folder of a tenant's name, which need not be registered."""
+        """Return the folder for a tenant name, which need not be registered."""
         return TenantFolder(self.settings.data_folder, tenant)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[TenantSession]:
-        """Become the one writer of a tenant, and read its declaration as it is then.
+        """Become the only writer of a tenant, then read its declaration.
 
         Raises:
             TenantBusy: another process held the lock for too long.
@@ -69,10 +69,10 @@ class Installation:
             yield TenantSession(self, writer, self.registry.tenant(name))
 
     def check_location(self, tenant: Tenant, source: Source) -> None:
-        """Check that a source's location leads, now, to no other tenant's exports nor to the lake.
+        """Check that a source's location is not in another tenant's exports or in the lake now.
 
         Raises:
-            RegistryError: it does (through a link made since it was declared, for example).
+            RegistryError: it is (for example through a link made since it was declared).
         """
         check_own(tenant.name, source, self.registry.tenants())
         lake = place_of(str(self.settings.data_folder / "lake"))
@@ -88,7 +88,7 @@ class Installation:
         """Check that files given by hand lie in no other tenant's exports, nor in the lake.
 
         Raises:
-            FileProblem: a file does, perhaps through a link; the message does not say whose.
+            FileProblem: a file does, perhaps through a link; the message does not name its owner.
         """
         closed_places = [place_of(str(self.settings.data_folder / "lake"))]
         for other in self.registry.tenants():
@@ -112,7 +112,7 @@ class Installation:
         return list(self.reconciled(tenant).statuses)
 
     def reconciled(self, tenant: str) -> Reconciled:
-        """Return that state and the comparisons of every month, from the ledger alone.
+        """Return the states and comparisons of every month of a tenant, from the ledger alone.
 
         Raises:
             Unknown: there is no such tenant.

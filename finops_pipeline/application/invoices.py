@@ -1,6 +1,6 @@
 """Invoice totals that an operator enters, withdraws and lists.
 
-Put here: one function per use. Keep out: which entries are valid and how they are compared
+Put here: one function per use case. Keep out: which entries are valid and how they are compared
 (reconciliation/invoice_comparison.py), storing them (ledger/invoice_entries.py), commands (cli).
 """
 
@@ -17,30 +17,17 @@ from finops_pipeline.ledger.invoice_entries import Invoice, read_invoice_entries
 from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.reconciliation.comparisons import Comparison, CounterpartKind
 from finops_pipeline.reconciliation.invoice_comparison import (
-    WHOLE_BILL,
     EnteredInvoice,
     read_invoice_entry,
 )
 
 
 @dataclass(frozen=True)
-class InvoiceTotal:
-    """The total of an invoice as typed; `amount` None withdraws it. `month` is YYYY-MM."""
-
-    tenant: str
-    source: str
-    month: str
-    amount: str | None
-    currency: str = "USD"
-    invoice_id: str = WHOLE_BILL
-
-
-@dataclass(frozen=True)
 class InvoiceEffect:
-    """What entering an invoice total did.
+    """The effect of entering an invoice total.
 
-    `replaced` is the entry that stood before; `comparisons` are those of the charges with it;
-    `failure` is why the tenant's file could not be refreshed, else empty.
+    `replaced` is the entry that was in force before; `comparisons` compare the charges with the new
+    one; `failure` is why the tenant's file could not be refreshed, or empty.
     """
 
     entry: Invoice
@@ -49,7 +36,9 @@ class InvoiceEffect:
     failure: str
 
 
-def enter_invoice_total(installation: Installation, total: InvoiceTotal) -> InvoiceEffect:
+def enter_invoice_total(
+    installation: Installation, tenant_name: str, entered: EnteredInvoice
+) -> InvoiceEffect:
     """Record or withdraw an invoice total, and compare the charges with it at once.
 
     Raises:
@@ -57,22 +46,19 @@ def enter_invoice_total(installation: Installation, total: InvoiceTotal) -> Invo
         RegistryError: the entry is not valid, or there is none to withdraw.
         TenantBusy: another process is writing this tenant.
     """
-    tenant = installation.registry.tenant(total.tenant)
-    entered = EnteredInvoice(
-        total.source, total.month, total.amount, total.currency, total.invoice_id
-    )
+    tenant = installation.registry.tenant(tenant_name)
     entry = read_invoice_entry(tenant, entered)
     ledger = Ledger(installation.folder(tenant.name).ledger)
     replaced = {invoice.key: invoice for invoice in read_invoices(ledger)}.get(entry.key)
-    if total.amount is None and replaced is None:
+    if entered.amount is None and replaced is None:
         raise RegistryError(
-            f"no invoice of {tenant.name}/{total.source} {total.month} is entered with this id and"
-            " currency",
+            f"no invoice of {tenant.name}/{entered.source} {entered.month} is entered with this id"
+            " and currency",
             cure=f"List the entries: finops invoice list {tenant.name}",
         )
     steps: list[Step] = []
     enter_invoice(installation, tenant, entry, steps.append)
-    key = (total.source, total.month, total.currency, total.invoice_id or None)
+    key = (entered.source, entered.month, entered.currency, entered.invoice_id or None)
     comparisons = [
         item
         for item in installation.reconciled(tenant.name).comparisons
@@ -86,7 +72,7 @@ def enter_invoice_total(installation: Installation, total: InvoiceTotal) -> Invo
 def list_invoices(
     installation: Installation, tenant: str, with_replaced: bool
 ) -> Sequence[Invoice]:
-    """List a tenant's invoice totals; with those that were replaced or withdrawn if asked.
+    """List a tenant's invoice totals, optionally with those that were replaced or withdrawn.
 
     Raises:
         Unknown: there is no such tenant.

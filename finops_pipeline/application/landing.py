@@ -1,7 +1,7 @@
-"""Land what a source has: deliveries of its location, files given by hand, Cost Explorer's answers.
+"""Landing the months of a source, with a record of each refusal and crash.
 
-Put here: how a source's months are landed, and recording and reporting what goes wrong with one.
-Keep out: the work of landing (landing/), what is built from it (ingest.py).
+Put here: which months of a source are landed, and recording and reporting failures. Keep out: the
+work of landing (landing/), what is built from it (ingest.py).
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from functools import partial
 
 from finops_pipeline import clock
 from finops_pipeline.application.installation import TenantSession
-from finops_pipeline.application.progress import Months, OnStep, Outcome, Stage, Step, silent
+from finops_pipeline.application.progress import Months, OnStep, Stage, Step, StepOutcome, silent
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.landing.landers import LANDERS
-from finops_pipeline.landing.landing_task import Landed, LandingTask
+from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
 from finops_pipeline.ledger import ledger
 from finops_pipeline.ledger.ledger import LedgerError, Refusal
-from finops_pipeline.reconciliation.states import OLDER
+from finops_pipeline.ledger.records import RefusalKind
 from finops_pipeline.sources.cost_explorer_api import Budget
 from finops_pipeline.tenants.model import Source
 
 
 def landing_task(session: TenantSession, source: Source) -> LandingTask:
-    """Return what landing a source of a tenant needs."""
+    """Return the inputs for landing a source of a tenant."""
     return LandingTask(session.writer, session.tenant, source, session.limits)
 
 
 class SourceLanding:
-    """Lands sources of a tenant; refusals are recorded in the ledger.
+    """Lands sources of a tenant, and records refusals in the ledger.
 
     Args:
-        budget: of paid requests, for all sources of a run; None: that of the settings.
+        budget: paid requests for all sources of a run; None: the budget of the settings.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class SourceLanding:
         self._budget = budget or Budget(session.installation.settings.cost_explorer_requests)
 
     def land(self, source: Source, months: Container[str]) -> list[Landed]:
-        """Land what a source has delivered of these months; a failed month stops no other."""
+        """Land what a source has delivered of these months; a failure of one stops no other."""
         session = self._session
         try:
             session.installation.check_location(session.tenant, source)
@@ -58,14 +58,18 @@ class SourceLanding:
             landed += self._land_month(source, month, partial(lander.land_month, month))
         if lander.requests_report:
             report = lander.requests_report
-            self._on_step(Step(Stage.LANDING, self._name(source), "", Outcome.ASKED, reason=report))
+            self._on_step(
+                Step(
+                    Stage.LANDING, self._name(source), "", StepOutcome.REQUESTS_SENT, reason=report
+                )
+            )
         return landed
 
     def _name(self, source: Source) -> str:
         return f"{self._session.tenant.name}/{source.name}"
 
     def _land_month(self, source: Source, month: str, take: Callable[[], Landed]) -> list[Landed]:
-        """Land one month; after an error, record and report it: then nothing has landed."""
+        """Land one month; after an error, record and report it and return nothing."""
         start = clock.stopwatch()
         try:
             landed = take()
@@ -79,33 +83,36 @@ class SourceLanding:
         return [landed]
 
     def _record_failure(self, source: Source, step: Step) -> None:
-        with suppress(LedgerError):  # a full disk must not hide its own cause
+        with suppress(LedgerError):  # if the disk is full, report that and not this write
             at = clock.now().isoformat()
-            refusal = Refusal(source.name, step.month, step.reason, at)
+            kind = (
+                RefusalKind.CRASHED if step.outcome is StepOutcome.CRASHED else RefusalKind.REFUSED
+            )
+            refusal = Refusal(source.name, step.month, step.reason, at, kind)
             self._writer.ledger.write(ledger.record_refusal(refusal))
 
     def _record_outcome(self, landed: Landed) -> None:
-        """Record that an older delivery was not taken; otherwise forget a refusal."""
+        """Record that an older delivery was not landed; otherwise clear an earlier refusal."""
         source, month = landed.record.source, landed.record.billing_period
         recorded = self._writer.ledger.refusals().get((source, month))
-        if landed.outcome != OLDER:
+        if landed.outcome is not LandingOutcome.OLDER:
             if recorded:
                 self._writer.ledger.write(ledger.clear_refusal(source, month))
         elif recorded is None or recorded.reason != landed.note:
             at = clock.now().isoformat()
-            refusal = Refusal(source, month, landed.note, at, OLDER)
+            refusal = Refusal(source, month, landed.note, at, RefusalKind.OLDER)
             self._writer.ledger.write(ledger.record_refusal(refusal))
 
 
 def landing_step(name: str, landed: Landed, seconds: float) -> Step:
-    """Return the step that reports what landing did with a delivery of a source."""
+    """Return the step that reports the landing of a delivery of a source."""
     record = landed.record
     quarantined = f"{record.rows_quarantined} rows quarantined" if record.rows_quarantined else ""
     return Step(
         Stage.LANDING,
         name,
         record.billing_period,
-        Outcome(landed.outcome),
+        StepOutcome(landed.outcome),
         rows=record.rows_kept,
         seconds=seconds,
         reason="; ".join(filter(None, [quarantined, landed.note])),

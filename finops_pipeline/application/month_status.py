@@ -22,7 +22,7 @@ from finops_pipeline.tenants.months import check_month, shift
 
 @dataclass(frozen=True)
 class MonthStatus:
-    """One month of one tenant: states of its sources, what they rest on, and the verdict."""
+    """One month of one tenant: the states of its sources, the evidence, and the verdict."""
 
     tenant: str
     month: str
@@ -41,7 +41,7 @@ class TenantStatus:
 
 
 def read_tenant_statuses(installation: Installation, tenant: str | None) -> list[TenantStatus]:
-    """Read the states of one tenant's months; of every tenant's if none is named.
+    """Read the states of one tenant's months, or of every tenant's if none is named.
 
     Raises:
         Unknown: there is no such tenant.
@@ -52,10 +52,10 @@ def read_tenant_statuses(installation: Installation, tenant: str | None) -> list
 
 
 def read_month_status(installation: Installation, tenant: str, month: str) -> MonthStatus:
-    """Read the state of one month and all that speaks for and against it.
+    """Read the state of one month with all evidence for and against it.
 
     Raises:
-        RegistryError: nothing of the month has landed, or it is not a month (YYYY-MM).
+        RegistryError: nothing of the month has landed, or it is not of the form YYYY-MM.
         Unknown: there is no such tenant.
     """
     name, month = installation.registry.tenant(tenant).name, check_month(month)
@@ -78,6 +78,7 @@ def read_month_status(installation: Installation, tenant: str, month: str) -> Mo
         ),
         changed_files=tuple(changed_files(installation.folder(name), month)),
         refused_sources=tuple(source for source, period in reconciled.refused if period == month),
+        crashed_sources=tuple(source for source, period in reconciled.crashed if period == month),
         absent_sources=tuple(_absent_sources(reconciled.statuses, month)),
     )
     conclusion = reach_verdict(MonthOutcome(name, month, statuses, comparisons), doubts)

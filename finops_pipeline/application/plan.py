@@ -1,12 +1,12 @@
 """The plan of a run: which projects, sources and months of a tenant it covers.
 
-Put here: resolving what was asked for against what is declared, once. Keep out: one month's
+Put here: resolving a requested scope against what is declared, once. Keep out: one month's
 projects and claims (ledger/month_plan.py), the work itself (ingest.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from finops_pipeline.application.progress import Months
 from finops_pipeline.errors import RegistryError
@@ -15,8 +15,16 @@ from finops_pipeline.tenants.model import Source, Tenant
 
 
 @dataclass(frozen=True)
+class RunScope:
+    """The requested part of a tenant: one project (None: all) and a range of months."""
+
+    project: str | None = None
+    months: Months = field(default_factory=Months)
+
+
+@dataclass(frozen=True)
 class RunPlan:
-    """What a run covers: names of projects, the sources that they read, a range of months."""
+    """The resolved scope of a run: project names, the sources that they read, a month range."""
 
     tenant: Tenant
     projects: tuple[str, ...]
@@ -24,13 +32,13 @@ class RunPlan:
     months: Months
 
 
-def plan_run(tenant: Tenant, project: str | None, months: Months) -> RunPlan:
-    """Resolve a run for a tenant, or for one of its projects, as declared now.
+def plan_run(tenant: Tenant, scope: RunScope) -> RunPlan:
+    """Resolve the scope of a run against the tenant's present declaration.
 
     Raises:
         Unknown: there is no such project.
     """
-    chosen = [tenant.project(project)] if project else list(tenant.all_projects)
+    chosen = [tenant.project(scope.project)] if scope.project else list(tenant.all_projects)
     names = {name for p in chosen for name in tenant.sources_of(p)} | {
         *tenant.cost_explorer_sources
     }
@@ -38,26 +46,26 @@ def plan_run(tenant: Tenant, project: str | None, months: Months) -> RunPlan:
         tenant,
         tuple(p.name for p in chosen),
         tuple(source for source in tenant.sources if source.name in names),
-        months,
+        scope.months,
     )
 
 
 def list_landed_months(run: RunPlan, ledger: Ledger) -> list[str]:
-    """Return the months of a run of which its sources have landed something, in order."""
+    """List the months of a run in which its sources have a delivery, in order."""
     names = {source.name for source in run.sources}
     landed = {d.billing_period for d in ledger.deliveries() if d.source in names}
     return sorted(month for month in landed if month in run.months)
 
 
 def require_months(run: RunPlan, landed: list[str]) -> None:
-    """Refuse a run over months of which nothing has landed.
+    """Refuse a run over months for which nothing has landed.
 
     Raises:
-        RegistryError: the months asked for are in no source.
+        RegistryError: no source has the requested months.
     """
     if not landed and run.months != Months():
         raise RegistryError(
-            f"no source of tenant {run.tenant.name} has a delivery of the months asked for",
-            "billing periods that were delivered",
-            f"See what is there: finops status {run.tenant.name}",
+            f"no source of tenant {run.tenant.name} has a delivery for the requested months",
+            "billing periods that have been delivered",
+            f"See what has landed: finops status {run.tenant.name}",
         )

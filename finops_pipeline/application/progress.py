@@ -1,4 +1,4 @@
-"""What a run covers and reports: Months, Step, Report.
+"""The months that a run covers and the steps that it reports.
 
 Put here: the range of a run and the steps that it reports. Keep out: the work itself
 (ingest.py, landing.py), how a command or Dagster shows a step.
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class Months:
-    """A range of billing periods, ends included; None is open."""
+    """A range of billing periods, both ends included; None leaves an end open."""
 
     first: str | None = None
     last: str | None = None
@@ -27,7 +27,7 @@ class Months:
 
 
 class Stage(StrEnum):
-    """The stages of a run; `ingest` is the run of a tenant as a whole."""
+    """The stages of a run; `ingest` stands for all of them together."""
 
     INGEST = "ingest"
     LANDING = "landing"
@@ -36,41 +36,41 @@ class Stage(StrEnum):
     WAREHOUSE = "warehouse"
 
 
-class Outcome(StrEnum):
-    """How a step ended."""
+class StepOutcome(StrEnum):
+    """How a step of a run ended; a step of landing has the value of its LandingOutcome."""
 
     LANDED = "landed"
     BUILT = "built"
     UNCHANGED = "unchanged"
     EMPTY = "empty"
     OLDER = "older"
-    """An older delivery than the one that has landed; it was not taken."""
+    """The delivery is older than the one that has landed, so it was not landed."""
     LEFT_OUT = "left out"
-    """Files that are not bills."""
-    ASKED = "asked"
+    """Files that are not bills were ignored."""
+    REQUESTS_SENT = "requests sent"
     """Paid requests were sent to Cost Explorer."""
     REFUSED = "refused"
-    """An expected error; what was published stays."""
+    """An expected error occurred; what was published stays."""
     CRASHED = "crashed"
-    """A defect of finops_pipeline; what was published stays."""
+    """finops_pipeline has a defect; what was published stays."""
 
 
-FAILURES = (Outcome.REFUSED, Outcome.CRASHED)
+FAILURES = (StepOutcome.REFUSED, StepOutcome.CRASHED)
 """Outcomes that make a run fail."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that was done, for progress and reports.
+    """One piece of finished work, for progress and reports.
 
-    `what` is the source, project or tenant; `reason` says why a step failed, or what is to be
-    noted of it. `is_retryable`: the same work may succeed if it is done again shortly.
+    `subject` is the source, project or tenant; `reason` explains a failure, or is a note on a
+    success. `is_retryable`: the same work may succeed if it is repeated shortly.
     """
 
     stage: Stage
-    what: str
+    subject: str
     month: str
-    outcome: Outcome
+    outcome: StepOutcome
     rows: int = 0
     seconds: float = 0.0
     reason: str = ""
@@ -86,12 +86,12 @@ OnStep = Callable[[Step], None]
 
 
 def silent(step: Step) -> None:
-    """Report nothing."""
+    """Ignore a step."""
 
 
 @dataclass
 class Report:
-    """All steps of a piece of work."""
+    """All steps of a run."""
 
     steps: list[Step] = field(default_factory=list)
 

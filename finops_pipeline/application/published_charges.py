@@ -1,7 +1,7 @@
-"""Checks and FOCUS rules, run again over what a tenant has published.
+"""Checks and FOCUS rules, run again over the charges that a tenant has published.
 
-Put here: which files they run over. Keep out: the checks (marts), the rules (focus/conformance.py,
-contracts), how findings look (cli).
+Put here: the selection of files. Keep out: the checks (marts), the rules (focus/conformance.py,
+contracts), how findings are shown (cli).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from finops_pipeline.tenants.months import check_month
 
 @dataclass(frozen=True)
 class Conformance:
-    """Number of cost files that were tested, and the rules that they break."""
+    """The number of cost files tested, and the rules that they break."""
 
     files: int
     findings: Sequence[Violation]
@@ -28,7 +28,7 @@ def check_charges(installation: Installation, tenant: str, month: str | None) ->
     """Run every check over the published files of a tenant as they are on disk now.
 
     Args:
-        installation: whose folders.
+        installation: the installation that holds the tenant's folder.
         tenant: name of the tenant.
         month: only this billing period (YYYY-MM); None: all.
 
@@ -45,7 +45,7 @@ def validate_charges(
     """Test every published charge of a tenant against every FOCUS rule.
 
     Args:
-        installation: whose folders.
+        installation: the installation that holds the tenant's folder.
         tenant: name of the tenant.
         month: only this billing period (YYYY-MM); None: all.
         project: only this project; None: all.

@@ -1,17 +1,17 @@
-"""Tell expected errors from crashes, and make the step that reports either of them.
+"""Expected errors and crashes: how they are distinguished, and the step that reports either.
 
 Put here: which errors of libraries are expected, and the text that is reported for them. Keep out:
 the errors themselves (errors.py), what a run does after one (ingest.py, landing.py).
 
-An expected error is a FinopsError, or the operating system, DuckDB or SQLite failing in a foreseen
-way (no room, no memory, a file that cannot be read). It is reported as `refused`. Anything else is
-a defect of finops_pipeline: it is reported as `crashed` and its traceback goes to the log.
+An expected error is a FinopsError, or a known failure of the operating system, DuckDB or SQLite
+(disk full, out of memory, a file that cannot be read). It is reported as `refused`. Anything else
+is a defect of finops_pipeline: it is reported as `crashed` and its traceback goes to the log.
 """
 
 from __future__ import annotations
 
 from finops_pipeline import __version__
-from finops_pipeline.application.progress import Outcome, Stage, Step
+from finops_pipeline.application.progress import Stage, Step, StepOutcome
 from finops_pipeline.errors import (
     CRASH_CURE,
     DeliveryMoving,
@@ -30,44 +30,44 @@ from finops_pipeline.ledger.ledger import LEDGER_FAILURES, LedgerError
 from finops_pipeline.log import log_crash
 
 _RETRYABLE = (TenantBusy, DeliveryMoving, Unreachable)
-"""Errors after which the same work may succeed within minutes. Not so the other transient ones: a
-spent budget would be spent a second time, and a full disk is emptied by people."""
+"""Errors after which the same work may succeed within minutes. The other transient errors are not
+retried: a spent budget would be spent again, and only a person can free disk space."""
 
 _INTERRUPTED = "Query interrupted"
-"""The text of the RuntimeError by which Ctrl-C arrives inside a DuckDB query."""
+"""The text of the RuntimeError that Ctrl-C raises inside a DuckDB query."""
 
 
-def failed_step(error: Exception, stage: Stage, what: str, month: str = "") -> Step:
+def failed_step(error: Exception, stage: Stage, subject: str, month: str = "") -> Step:
     """Return the step that reports an error; log it if it is a crash.
 
     Args:
-        what: the source, project or tenant that was being worked on.
+        subject: the source, project or tenant that was being worked on.
         month: its billing period; empty when the error concerns all of them.
 
     Raises:
         RuntimeError: `error` itself, when it is an interruption by the user.
     """
     expected = as_expected(error)
-    outcome = Outcome.CRASHED if expected is None else Outcome.REFUSED
-    reason = reason_of(error, f"{stage} {what} {month}".rstrip())
+    outcome = StepOutcome.CRASHED if expected is None else StepOutcome.REFUSED
+    reason = reason_of(error, f"{stage} {subject} {month}".rstrip())
     is_retryable = isinstance(expected, _RETRYABLE)
-    return Step(stage, what, month, outcome, reason=reason, is_retryable=is_retryable)
+    return Step(stage, subject, month, outcome, reason=reason, is_retryable=is_retryable)
 
 
 def as_expected(error: BaseException) -> FinopsError | None:
-    """Return an expected error as one of finops_pipeline's own; None for a crash."""
+    """Return an expected error as a FinopsError; None for a crash."""
     if isinstance(error, FinopsError):
         return error
     if isinstance(error, MemoryError | DuckDBOutOfMemory):
         return OutOfMemory(
-            f"the memory is used up ({_first_line(error)})",
-            "enough memory for what is built",
-            "Raise FINOPS_MEMORY_LIMIT, or end other programs, and run again",
+            f"memory ran out ({_first_line(error)})",
+            "enough memory for the data to be built",
+            "Raise FINOPS_MEMORY_LIMIT or close other programs, then run again",
         )
     if isinstance(error, OSError | DuckDBError | LedgerError) and no_room(error):
         return DiskFull(
             f"the disk is full ({_first_line(error)})",
-            "room for what is built",
+            "enough space for the data to be built",
             "Make room on the disk of FINOPS_DATA and run again; what was published stays",
         )
     if isinstance(error, OSError | DuckDBInputOutputError) or type(error) in LEDGER_FAILURES:
@@ -76,15 +76,15 @@ def as_expected(error: BaseException) -> FinopsError | None:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Say whether an error is Ctrl-C, as it arrives inside a DuckDB query."""
+    """Return whether an error is Ctrl-C as raised inside a DuckDB query."""
     return isinstance(error, RuntimeError) and str(error) == _INTERRUPTED
 
 
 def reason_of(error: BaseException, subject: str) -> str:
-    """Return an error's text as it is shown to users; log a crash, and show only its type.
+    """Return an error's text for users; of a crash, only its type, while its stack is logged.
 
     Args:
-        subject: what was being done, for the log.
+        subject: the work that failed, for the log.
 
     Raises:
         RuntimeError: `error` itself, when it is an interruption by the user.

@@ -54,13 +54,13 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 def _report_usage(error: Exception, as_json: bool) -> int:
-    shown: Any = error
+    usage_error: Any = error
     if as_json:
-        body = {"type": "UsageError", "kind": "refused", "found": shown.format_message()}
+        body = {"type": "UsageError", "kind": "refused", "found": usage_error.format_message()}
         body |= {"expected": "", "cure": _USAGE_CURE}
         typer.echo(json_text({"error": body | {"is_transient": False}}), err=True)
     else:
-        shown.show()
+        usage_error.show()
     return WRONG_USAGE
 
 

@@ -43,13 +43,13 @@ from finops_pipeline.serve.caveats import month_caveat
 TABLE_LINES = 100
 """Lines that `diff` shows as a table, the largest differences first; other formats write all."""
 
-SourceMonthWords = Annotated[
+SourceMonthArguments = Annotated[
     list[str], typer.Argument(metavar="TENANT/SOURCE MONTH", show_default=False)
 ]
 FormatOption = Annotated[Format, typer.Option(help="table, csv or json.")]
 
 
-def history_command(where: SourceMonthWords, format: FormatOption = Format.TABLE) -> None:
+def history_command(where: SourceMonthArguments, format: FormatOption = Format.TABLE) -> None:
     """List every delivery of a month: when it landed and what it billed."""
     refuse_parquet(format)
     source_month, installation = _parse_source_month(where), open_installation()
@@ -86,7 +86,7 @@ def _print_history(source_month: SourceMonth, history: DeliveryHistory) -> None:
 
 
 def diff_command(
-    where: SourceMonthWords,
+    where: SourceMonthArguments,
     before: Annotated[
         str | None, typer.Option("--from", metavar="ID", help="Default: the one before.")
     ] = None,
@@ -226,7 +226,9 @@ def _parse_source_month(where: list[str]) -> SourceMonth:
     raise typer.BadParameter("give TENANT/SOURCE MONTH, such as acme/payer 2026-10")
 
 
-def _print_caveat(installation: Installation, asked: SourceMonth) -> None:
+def _print_caveat(installation: Installation, source_month: SourceMonth) -> None:
     """Print a line when the month is not reconciled."""
-    if caveat := month_caveat(installation, asked.tenant, asked.source, asked.month):
+    if caveat := month_caveat(
+        installation, source_month.tenant, source_month.source, source_month.month
+    ):
         complain(caveat)

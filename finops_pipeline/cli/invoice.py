@@ -12,7 +12,6 @@ import typer
 
 from finops_pipeline.application.invoices import (
     InvoiceEffect,
-    InvoiceTotal,
     enter_invoice_total,
     list_invoices,
 )
@@ -27,7 +26,11 @@ from finops_pipeline.cli.show import (
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.ledger.invoice_entries import Invoice
 from finops_pipeline.money import plain
-from finops_pipeline.reconciliation.invoice_comparison import WHOLE_BILL, describe_invoice
+from finops_pipeline.reconciliation.invoice_comparison import (
+    WHOLE_BILL,
+    EnteredInvoice,
+    describe_invoice,
+)
 
 SourceName = Annotated[str, typer.Argument(metavar="TENANT/SOURCE")]
 Month = Annotated[str, typer.Argument(metavar="YYYY-MM", help="Billing period.")]
@@ -49,7 +52,7 @@ def set_command(
 ) -> None:
     """Enter the total of a month's invoice; the charges are compared with it at once."""
     tenant, name = split(source, "SOURCE")
-    _enter(InvoiceTotal(tenant, name, month, amount, currency, invoice_id))
+    _enter(tenant, EnteredInvoice(name, month, amount, currency, invoice_id))
 
 
 def remove_command(
@@ -57,22 +60,20 @@ def remove_command(
 ) -> None:
     """Withdraw an invoice total; its history stays."""
     tenant, name = split(source, "SOURCE")
-    _enter(InvoiceTotal(tenant, name, month, None, currency, invoice_id))
+    _enter(tenant, EnteredInvoice(name, month, None, currency, invoice_id))
 
 
-def _enter(total: InvoiceTotal) -> None:
-    effect = enter_invoice_total(open_installation(), total)
-    for line in _lines(total, effect):
+def _enter(tenant: str, entered: EnteredInvoice) -> None:
+    effect = enter_invoice_total(open_installation(), tenant, entered)
+    for line in _lines(f"{tenant}/{entered.source} {entered.month}", effect):
         typer.echo(line)
     if effect.failure:
-        raise RegistryError(f"the file of tenant {total.tenant} stays as it was: {effect.failure}")
+        raise RegistryError(f"the file of tenant {tenant} was not refreshed: {effect.failure}")
 
 
-def _lines(total: InvoiceTotal, effect: InvoiceEffect) -> list[str]:
+def _lines(source_month: str, effect: InvoiceEffect) -> list[str]:
     before = f" (it was {describe_invoice(effect.replaced)})" if effect.replaced else ""
-    lines = [
-        f"{total.tenant}/{total.source} {total.month}: {describe_invoice(effect.entry)}{before}"
-    ]
+    lines = [f"{source_month}: {describe_invoice(effect.entry)}{before}"]
     for comparison in effect.comparisons:
         charges = f", charges {plain(comparison.ours)}" if comparison.ours is not None else ""
         lines.append(f"{comparison.state}{charges}: {comparison.note}")
@@ -82,7 +83,7 @@ def _lines(total: InvoiceTotal, effect: InvoiceEffect) -> list[str]:
 def list_command(
     tenant: Annotated[str, typer.Argument(metavar="TENANT")],
     history: Annotated[
-        bool, typer.Option("--history", help="Also list what was replaced.")
+        bool, typer.Option("--history", help="Include entries that were replaced.")
     ] = False,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:

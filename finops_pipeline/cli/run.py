@@ -1,4 +1,4 @@
-"""Commands that bring data in.
+"""Commands that ingest data.
 
 Put here: `ingest`, `ingest-file`, and how their progress is printed. Keep out: the order of stages
 (application/ingest.py), the state of months (status.py).
@@ -16,7 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from finops_pipeline.application.ingest import FilesByHand, ingest, ingest_files
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.application.progress import Months, Outcome, Report, Stage, Step
+from finops_pipeline.application.plan import RunScope
+from finops_pipeline.application.progress import Months, Report, Stage, Step, StepOutcome
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.cli.show import complain, open_installation, split
 from finops_pipeline.contracts.cost_explorer import Metric
@@ -28,7 +29,7 @@ from finops_pipeline.tenants.months import check_month
 def ingest_command(
     target: Annotated[
         str | None,
-        typer.Argument(metavar="TENANT[/PROJECT]", help="Nothing: every tenant."),
+        typer.Argument(metavar="TENANT[/PROJECT]", help="Default: every tenant."),
     ] = None,
     month: Annotated[
         str | None, typer.Option(metavar="YYYY-MM", help="Only this billing period.")
@@ -41,7 +42,7 @@ def ingest_command(
     ] = None,
 ) -> None:
     """Ingest what AWS has delivered, and bring charges and tables up to date."""
-    span = _span(month, first, last)
+    months = _parse_months(month, first, last)
     installation = open_installation()
     project = None
     if target is not None and "/" in target:
@@ -52,22 +53,22 @@ def ingest_command(
         else installation.registry.tenants()
     )
     if not tenants:
-        raise RegistryError("no tenant is declared", cure="Declare some: finops apply FILE")
+        raise RegistryError("no tenant is declared", cure="Declare tenants: finops apply FILE")
     if target is not None:
-        _print_summary([_ingest_with_progress(installation, tenants[0], project, span)])
+        _print_summary([_ingest_with_progress(installation, tenants[0], RunScope(project, months))])
     else:
-        _print_summary([_ingest_as_part(installation, tenant, span) for tenant in tenants])
+        _print_summary([_ingest_as_part(installation, tenant, months) for tenant in tenants])
 
 
-def _ingest_as_part(installation: Installation, tenant: Tenant, span: Months) -> Report:
-    """Ingest a tenant of several: its failure is reported at the end and stops no other."""
+def _ingest_as_part(installation: Installation, tenant: Tenant, months: Months) -> Report:
+    """Ingest one of several tenants; its failure is reported at the end and stops no other."""
     try:
-        return _ingest_with_progress(installation, tenant, None, span)
+        return _ingest_with_progress(installation, tenant, RunScope(months=months))
     except Exception as error:
         return Report([failed_step(error, Stage.INGEST, tenant.name)])
 
 
-def _span(month: str | None, first: str | None, last: str | None) -> Months:
+def _parse_months(month: str | None, first: str | None, last: str | None) -> Months:
     for period in (month, first, last):
         if period is not None:
             check_month(period)
@@ -78,22 +79,22 @@ def _span(month: str | None, first: str | None, last: str | None) -> Months:
     return Months(month or first, month or last)
 
 
-def _ingest_with_progress(
-    installation: Installation, tenant: Tenant, project: str | None, span: Months
-) -> Report:
-    """Ingest with a progress bar on a terminal, else with one line for every change."""
+def _ingest_with_progress(installation: Installation, tenant: Tenant, scope: RunScope) -> Report:
+    """Ingest with a progress bar on a terminal, otherwise with one line per change."""
     if not sys.stderr.isatty():
-        return ingest(installation, tenant, project, span, _print_step)
+        return ingest(installation, tenant, scope, _print_step)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(tenant.name, total=None)
 
         def on_step(step: Step) -> None:
-            progress.update(task, description=f"{step.stage} {step.what} {step.month}", advance=1)
+            progress.update(
+                task, description=f"{step.stage} {step.subject} {step.month}", advance=1
+            )
             if step.outcome not in ("unchanged", "empty"):
                 progress.console.print(_describe(step), highlight=False, markup=False)
 
-        return ingest(installation, tenant, project, span, on_step)
+        return ingest(installation, tenant, scope, on_step)
 
 
 def _print_step(step: Step) -> None:
@@ -102,7 +103,7 @@ def _print_step(step: Step) -> None:
 
 
 def _describe(step: Step) -> str:
-    parts = [step.stage, step.what, step.month, step.outcome]
+    parts = [step.stage, step.subject, step.month, step.outcome]
     if step.outcome in ("landed", "built"):
         parts.append(f"{step.rows} rows in {step.seconds:.2f} s")
     if step.reason:
@@ -114,14 +115,14 @@ def _print_summary(reports: list[Report]) -> None:
     steps = [step for report in reports for step in report.steps]
     counts = {
         outcome: sum(step.outcome == outcome for step in steps)
-        for outcome in Outcome
-        if outcome not in (Outcome.LEFT_OUT, Outcome.ASKED)
+        for outcome in StepOutcome
+        if outcome not in (StepOutcome.LEFT_OUT, StepOutcome.REQUESTS_SENT)
     }
     summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     typer.echo(summary or "nothing to do")
     failed = [step for report in reports for step in report.failed]
     for step in failed:
-        complain(f"{step.stage} {step.what} {step.month} {step.outcome}: {step.reason}")
+        complain(f"{step.stage} {step.subject} {step.month} {step.outcome}: {step.reason}")
     if failed:
         raise typer.Exit(1)
 
@@ -134,7 +135,7 @@ def ingest_file_command(
     ],
     metric: Annotated[
         Metric | None,
-        typer.Option(help="What a CSV of Cost Explorer's console shows; default: unblended."),
+        typer.Option(help="Metric of a CSV from Cost Explorer's console; default: unblended."),
     ] = None,
 ) -> None:
     """Ingest files without a manifest; together they are the complete bill of their months."""

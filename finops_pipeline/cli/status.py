@@ -238,8 +238,8 @@ def _conformance_lines(evidence: Evidence) -> Iterator[str]:
         yield "FOCUS conformance not checked: the file predates this check (run finops ingest)"
         return
     broken = [rule for rule in evidence.conformance if not rule.is_export_gap]
-    known_gaps = len(evidence.conformance) - len(broken)
-    gaps = f", known gaps: {known_gaps}" if known_gaps else ""
+    gap_count = len(evidence.conformance) - len(broken)
+    gaps = f", known gaps: {gap_count}" if gap_count else ""
     rules = f"rules broken: {len(broken)}" if broken else "no rule is broken"
     yield f"FOCUS conformance {rules}{gaps}"
     yield from _finding_lines(broken)

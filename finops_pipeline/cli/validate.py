@@ -56,10 +56,10 @@ def _print_conformance(conformance: Conformance) -> None:
     by_rule: dict[tuple[bool, str], list[Violation]] = {}
     for item in conformance.findings:
         by_rule.setdefault((item.finding.is_known_gap, item.finding.rule), []).append(item)
-    for (is_known_gap, rule), of_rule in sorted(by_rule.items()):
-        typer.echo(f"{'known gap' if is_known_gap else 'BROKEN'}  {rule}: {describe_rule(rule)}")
+    for (is_gap, rule), of_rule in sorted(by_rule.items()):
+        typer.echo(f"{'known gap' if is_gap else 'BROKEN'}  {rule}: {describe_rule(rule)}")
         _print_occurrences(of_rule)
-    broken = sum(not is_known_gap for is_known_gap, _ in by_rule)
+    broken = sum(not is_gap for is_gap, _ in by_rule)
     gaps = len(by_rule) - broken
     typer.echo(
         f"{len(rules())} rules tested on {conformance.files} files of charges:"

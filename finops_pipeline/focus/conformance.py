@@ -69,8 +69,8 @@ def find_violations(connection: Connection, relation: str, month: str) -> list[V
     counts = [*_by_row(connection), *_by_key(connection), *_by_value(connection)]
     violations = []
     for project, source, name, rows, example in counts:
-        is_known_gap = rules()[name].is_export_gap and (project, source) in exports
-        finding = Finding(source, name, rows, is_known_gap, example)
+        is_export_gap = rules()[name].is_export_gap and (project, source) in exports
+        finding = Finding(source, name, rows, is_export_gap, example)
         violations.append(Violation(project, month, finding))
     return sorted(violations, key=lambda v: (v.project, v.finding.source, v.finding.rule))
 

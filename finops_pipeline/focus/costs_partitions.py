@@ -27,7 +27,7 @@ from finops_pipeline.ledger.claims import CLAIMS
 from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
 from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
 
-PROJECTS_TOGETHER = 16
+PROJECTS_PER_SCAN = 16
 """Projects whose charges are written in one scan of the bill: each keeps rows in memory."""
 
 
@@ -94,8 +94,8 @@ class _CostsOfMonth:
         names = list(fingerprints)
         with scratch_connection(self._publication.spill, self._limits) as connection:
             prepare(connection)
-            for begin in range(0, len(names), PROJECTS_TOGETHER):
-                chunk = names[begin : begin + PROJECTS_TOGETHER]
+            for begin in range(0, len(names), PROJECTS_PER_SCAN):
+                chunk = names[begin : begin + PROJECTS_PER_SCAN]
                 together = [self._plan.projects[name] for name in chunk]
                 month_pass = MonthPass(self._publication, self._plan, together)
                 month_pass.write(connection)

@@ -30,7 +30,7 @@ from finops_pipeline.money import exact_sum
 
 Totals = tuple[dict[str, Any], ...]
 
-SOURCES_TOGETHER = 8
+SOURCES_PER_STATEMENT = 8
 """Sources converted in one statement: each takes memory, and 40 small ones took a gigabyte."""
 
 
@@ -74,24 +74,26 @@ class MonthPass:
         for source, delivery in sorted(self._deliveries.items()):
             readers = [project for project in self._projects if source in project.sources]
             if readers and delivery.rows_kept:
-                charges.append(self._charges_of(connection, readers, delivery))
+                charges.append(self._charges_query(connection, readers, delivery))
         if not charges:
             return
         names = [f"cast({ident(c.name)} as {c.type}) as {ident(c.name)}" for c in CHARGE]
         everything = "\nunion all by name\n".join(f"({select})" for select in charges)
-        if len(charges) > SOURCES_TOGETHER:
-            everything = self._one_by_one(connection, charges, names)
+        if len(charges) > SOURCES_PER_STATEMENT:
+            everything = self._write_separately(connection, charges, names)
         connection.execute(
             f"copy (select {', '.join(names)}, x_Project as project from ({everything}))"
             f" to {text(str(self._folder))} ({PARQUET_PARTS}, partition_by (project))"
         )
         if any(self._folder.iterdir()):
-            self._sum_up(connection)
+            self._sum_charges(connection)
             for violation in find_violations(connection, "written", self._month):
                 self.findings.setdefault(violation.project, []).append(violation.finding)
-        self._check()
+        self._check_totals()
 
-    def _one_by_one(self, connection: Connection, charges: list[str], names: list[str]) -> str:
+    def _write_separately(
+        self, connection: Connection, charges: list[str], names: list[str]
+    ) -> str:
         """Write each source's charges beside; SQL of them all."""
         paths = []
         for number, select in enumerate(charges):
@@ -109,20 +111,20 @@ class MonthPass:
         Raises:
             IntegrityCheckFailed: they are in several files, of which one would be published.
         """
-        found = list((self._folder / f"project={project}").glob("*.parquet"))
-        if len(found) > 1:
+        files = list((self._folder / f"project={project}").glob("*.parquet"))
+        if len(files) > 1:
             raise IntegrityCheckFailed(
-                f"{self._tenant.name}/{project} {self._month} was written to {len(found)} files",
+                f"{self._tenant.name}/{project} {self._month} was written to {len(files)} files",
                 "one file for a project and month",
                 "Nothing was published; please report this",
             )
-        return found[0] if found else None
+        return files[0] if files else None
 
-    def _charges_of(
+    def _charges_query(
         self, connection: Connection, readers: list[ProjectPlan], delivery: DeliveryRecord
     ) -> str:
         """SQL of one source's charges; notes what its rows come to (`bills`)."""
-        bill = self._bill(connection, delivery)
+        bill = self._read_bill(connection, delivery)
         conversion = CONVERSIONS[bill.format]
         rows = owned_rows(self._plan, readers, bill)
         view = ident(f"rows of {bill.source}")
@@ -150,7 +152,7 @@ class MonthPass:
             self.rows[bill.source] = self.rows.get(bill.source, 0) + rows_of
         return conversion.statements.charges_query(view)
 
-    def _bill(self, connection: Connection, delivery: DeliveryRecord) -> LandedBill:
+    def _read_bill(self, connection: Connection, delivery: DeliveryRecord) -> LandedBill:
         path = self._publication.folder.partition(LANDING, delivery.source, self._month)
         if not path.exists():
             raise IntegrityCheckFailed(
@@ -160,29 +162,29 @@ class MonthPass:
             )
         return read_landed_bill(connection, path, delivery)
 
-    def _sum_up(self, connection: Connection) -> None:
+    def _sum_charges(self, connection: Connection) -> None:
         """Read back what was written: totals per project, and per service for the history."""
         glob = str(self._folder / "*" / "*.parquet")
         connection.execute(
             "create or replace temp view written as select * from"
             f" read_parquet({text(glob)}, hive_partitioning = true, hive_types_autocast = false)"
         )
-        known = ", ".join(text(kind) for kind in cur.KNOWN_LINE_TYPES)
+        documented_types = ", ".join(text(kind) for kind in cur.KNOWN_LINE_TYPES)
         query = connection.execute(
             "select project, x_Source as source, BillingCurrency as billing_currency,"
             " x_RowKind as row_kind, count(*) as rows, sum(BilledCost) as billed_cost,"
             " sum(EffectiveCost) as effective_cost, sum(ListCost) as list_cost,"
             " sum(ContractedCost) as contracted_cost,"
-            f" count(*) filter (x_LineItemType not in ({known})) as unknown_line_items,"
+            f" count(*) filter (x_LineItemType not in ({documented_types})) as unknown_line_items,"
             " sum(x_NetUnblendedCost) as net_cost, count(x_NetUnblendedCost) = count(*) as is_net"
             " from written group by all order by all"
         )
         names = [column[0] for column in query.description or []][1:]
-        for project, *said in query.fetchall():
-            row = dict(zip(names, said, strict=True))
-            place = (row["source"], project, row["billing_currency"])
+        for project, *values in query.fetchall():
+            row = dict(zip(names, values, strict=True))
+            nets_key = (row["source"], project, row["billing_currency"])
             net, is_net = row.pop("net_cost"), row.pop("is_net")
-            self._nets.setdefault(place, []).append(net or Decimal(0))
+            self._nets.setdefault(nets_key, []).append(net or Decimal(0))
             if is_net:
                 row["net_billed_cost"] = net
             self.totals[project] = (*self.totals.get(project, ()), row)
@@ -195,38 +197,38 @@ class MonthPass:
             total = ProjectTotal(*key, charges, *(format(cost, "f") for cost in costs))
             self.services.setdefault(project, []).append(total)
 
-    def _expected(self) -> dict[tuple[str, str, str], list[BillTotal]]:
+    def _landed_totals(self) -> dict[tuple[str, str, str], list[BillTotal]]:
         """What the landed rows come to, by source, project and currency."""
-        found: dict[tuple[str, str, str], list[BillTotal]] = {}
+        by_key: dict[tuple[str, str, str], list[BillTotal]] = {}
         for total in (total for totals in self.bills.values() for total in totals):
             key = (total.source, total.project, total.billing_currency)
-            found.setdefault(key, []).append(total)
-        return found
+            by_key.setdefault(key, []).append(total)
+        return by_key
 
-    def _check(self) -> None:
+    def _check_totals(self) -> None:
         """Every row has become one charge (negations none), and they bill the same, exactly."""
-        for (source, project, currency), expected in self._expected().items():
+        for (source, project, currency), expected in self._landed_totals().items():
             lines = sum(t.rows for t in expected if t.line_item_type != "SavingsPlanNegation")
             billed = exact_sum(Decimal(t.billed_cost) for t in expected)
-            mine = [
+            charges = [
                 t
                 for t in self.totals.get(project, ())
                 if t["source"] == source and t["billing_currency"] == currency
             ]
-            kept = sum(t["rows"] for t in mine if t["row_kind"] == "line")
-            bills = exact_sum(t["billed_cost"] for t in mine)
-            off = exact_sum(self._nets[source, project, currency])
-            if off:
+            count = sum(t["rows"] for t in charges if t["row_kind"] == "line")
+            charged = exact_sum(t["billed_cost"] for t in charges)
+            excess = exact_sum(self._nets[source, project, currency])
+            if excess:
                 raise IntegrityCheckFailed(
                     f"{self._tenant.name}/{project} {self._month}: the net costs of {source}'s"
-                    f" charges are {off:f} {currency} more than those of its lines",
+                    f" charges are {excess:f} {currency} more than those of its lines",
                     "the same, to the last decimal",
                     "Nothing was published; please report this with the month's line items",
                 )
-            if kept != lines or bills != billed:
+            if count != lines or charged != billed:
                 raise IntegrityCheckFailed(
                     f"{self._tenant.name}/{project} {self._month}: {source} has {lines} lines and"
-                    f" bills {billed:f} {currency}, its charges are {kept} and bill {bills:f}",
+                    f" bills {billed:f} {currency}, its charges are {count} and bill {charged:f}",
                     "the same, to the last decimal",
                     "Nothing was published; please report this with the month's line items",
                 )

@@ -20,15 +20,15 @@ from finops_pipeline.tenants.model import check_name
 from finops_pipeline.tenants.months import check_month
 
 LANDING, COSTS, QUARANTINE = "landing", "costs", "quarantine"
-COST_EXPLORER_DAILY = "cost_explorer_daily"
+COST_EXPLORER_DAYS = "cost_explorer_daily"
 
 _FILE = {
     LANDING: "delivery.parquet",
     COSTS: "charges.parquet",
     QUARANTINE: "rows.parquet",
-    COST_EXPLORER_DAILY: "daily.parquet",
+    COST_EXPLORER_DAYS: "daily.parquet",
 }
-_KEY = {LANDING: "source", COSTS: "project", QUARANTINE: "source", COST_EXPLORER_DAILY: "project"}
+_KEY = {LANDING: "source", COSTS: "project", QUARANTINE: "source", COST_EXPLORER_DAYS: "project"}
 
 
 class TenantFolder:

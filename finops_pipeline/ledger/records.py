@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeVar, overload
 
@@ -149,15 +150,23 @@ class PartitionRecord:
     findings: tuple[Finding, ...] = ()
 
 
+class RefusalKind(StrEnum):
+    """Why a delivery was not landed: an expected error, a crash, or a newer one had landed."""
+
+    REFUSED = "refused"
+    CRASHED = "crashed"
+    OLDER = "older"
+
+
 @dataclass(frozen=True)
 class Refusal:
-    """The reason why a month's delivery was not accepted; `kind` is `refused` or `older`."""
+    """The latest delivery of a month that was not landed, and why; `kind` is a RefusalKind."""
 
     source: str
     billing_period: str
     reason: str
     refused_at: str
-    kind: str = "refused"
+    kind: str = RefusalKind.REFUSED
 
 
 def describe_fewer_rows(before: int, record: DeliveryRecord) -> str:

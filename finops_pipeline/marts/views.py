@@ -45,10 +45,10 @@ def create_views(
         costs: path that a costs file will have after the publication; None when there is none.
     """
     folder = publication.folder
-    cost_explorer = _any_file(publication, layout.COST_EXPLORER_DAILY)
+    cost_explorer = _any_file(publication, layout.COST_EXPLORER_DAYS)
     for partitions in (
         _Partitions(COSTS, layout.COSTS, costs),
-        _Partitions(COST_EXPLORER_DAILY, layout.COST_EXPLORER_DAILY, cost_explorer),
+        _Partitions(COST_EXPLORER_DAILY, layout.COST_EXPLORER_DAYS, cost_explorer),
     ):
         _create_over_partitions(connection, publication, partitions)
     _create_focus_versions(connection, publication, costs)

@@ -21,7 +21,7 @@ from finops_pipeline.marts.results import (
 from finops_pipeline.orchestration.partitions import TenantRequest
 
 WAREHOUSE_ASSET = "warehouse"
-_FAILURES_SHOWN = 20
+_LISTED_FAILURES = 20
 """Failures whose text is shown; the tenant's file has them all."""
 
 
@@ -60,6 +60,6 @@ def _result(name: str, results: list[tuple[str, CheckResult]]) -> dg.AssetCheckR
         metadata={
             "months": ", ".join(months) or "none",
             "rows": sum(result.rows for _, result in failed),
-            "failures": "\n".join(lines[:_FAILURES_SHOWN]) or "none",
+            "failures": "\n".join(lines[:_LISTED_FAILURES]) or "none",
         },
     )

@@ -18,7 +18,7 @@ import dagster as dg
 from finops_pipeline.application.ingest import build_costs, refresh_warehouse
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.landing import SourceLanding
-from finops_pipeline.application.progress import Outcome, Stage, Step
+from finops_pipeline.application.progress import Stage, Step, StepOutcome
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus import COSTS
@@ -82,7 +82,7 @@ def _tenant_by_tenant(
         except Exception as error:
             failed.append(failed_step(error, Stage.INGEST, request.tenant))
     if failed:
-        reasons = [f"{step.what} {step.month}".rstrip() + f": {step.reason}" for step in failed]
+        reasons = [f"{step.subject} {step.month}".rstrip() + f": {step.reason}" for step in failed]
         raise dg.Failure(
             "\n".join(reasons), allow_retries=all(step.is_retryable for step in failed)
         )
@@ -123,7 +123,7 @@ def land_part(
             months = frozenset(p.month for p in request.partitions if p.name == name)
             for landed in landing.land(session.tenant.source(name), months):
                 records[name, landed.record.billing_period] = landed.record
-        seconds = {(step.what.split("/")[1], step.month): step.seconds for step in steps}
+        seconds = {(step.subject.split("/")[1], step.month): step.seconds for step in steps}
         # Cost Explorer feeds no charges, so no other asset would give its days to projects.
         cost_explorer_sources = session.tenant.cost_explorer_sources
         days = sorted({month for name, month in records if name in cost_explorer_sources})
@@ -182,7 +182,7 @@ def build_part(
     with installation.writing(request.tenant) as session:
         outcomes = build_costs(session, request.names, request.months, steps.append)
     records = {(o.record.key, o.record.billing_period): o.record for o in outcomes}
-    seconds = {(step.what, step.month): step.seconds for step in steps}
+    seconds = {(step.subject, step.month): step.seconds for step in steps}
     for partition in request.partitions:
         record = records.get((partition.name, partition.month))
         if record is not None:
@@ -301,7 +301,7 @@ def _raise_failures(
             Stage.INGEST,
             f"{request.tenant}/{partition.name}",
             partition.month,
-            Outcome.REFUSED,
+            StepOutcome.REFUSED,
             reason=missing,
         )
         for partition in request.partitions

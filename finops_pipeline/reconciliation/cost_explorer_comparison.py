@@ -35,7 +35,7 @@ from finops_pipeline.reconciliation.comparisons import (
     store_comparisons,
 )
 from finops_pipeline.reconciliation.cost_explorer_breakdown import Breakdown, compare_breakdown
-from finops_pipeline.reconciliation.cost_explorer_daily import explorer_deliveries
+from finops_pipeline.reconciliation.cost_explorer_daily import list_cost_explorer_deliveries
 from finops_pipeline.reconciliation.cost_explorer_totals import (
     BillExtent,
     CommonDays,
@@ -65,7 +65,7 @@ def compare_charges(publication: Publication, limits: Limits) -> list[str]:
         the months that were compared.
     """
     costs = publication.partitions(layout.COSTS)
-    cost_explorer = publication.partitions(layout.COST_EXPLORER_DAILY)
+    cost_explorer = publication.partitions(layout.COST_EXPLORER_DAYS)
     stored = publication.partitions(STORED_COMPARISONS)
     invoice_ids: defaultdict[str, set[str]] = defaultdict(set)
     for invoice in read_invoices(publication.ledger):
@@ -132,7 +132,7 @@ class _MonthComparison:
         self._month = month
         self._invoice_ids = invoice_ids
         landed = [d for d in publication.ledger.deliveries(month=month) if d.rows_kept]
-        self._cost_explorers = explorer_deliveries(landed, month)
+        self._cost_explorers = list_cost_explorer_deliveries(landed, month)
         names = {delivery.source for delivery in self._cost_explorers}
         self._bills = {d.source: d for d in landed if d.source not in names}
 
@@ -140,7 +140,7 @@ class _MonthComparison:
         """Compare the month's charges; the comparisons by source of bills."""
         comparisons: dict[str, list[Comparison]] = {source: [] for source in self._bills}
         costs = self._partition_files(layout.COSTS)
-        cost_explorer = self._partition_files(layout.COST_EXPLORER_DAILY)
+        cost_explorer = self._partition_files(layout.COST_EXPLORER_DAYS)
         if not comparisons or not costs:
             return comparisons
         with scratch_connection(self._publication.spill, limits) as connection:
@@ -149,7 +149,7 @@ class _MonthComparison:
                 for comparison in self._sum_by_invoice(connection):
                     comparisons[comparison.source].append(comparison)
             if cost_explorer:
-                _create_view(connection, layout.COST_EXPLORER_DAILY, cost_explorer)
+                _create_view(connection, layout.COST_EXPLORER_DAYS, cost_explorer)
                 for comparison in self._compare_with_cost_explorer(connection):
                     comparisons[comparison.source].append(comparison)
         return comparisons

@@ -16,7 +16,6 @@ from typing import Any
 from finops_pipeline import clock
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY
 from finops_pipeline.errors import IntegrityCheckFailed
-from finops_pipeline.lake import layout
 from finops_pipeline.lake.duck import (
     PARQUET,
     Connection,
@@ -25,7 +24,7 @@ from finops_pipeline.lake.duck import (
     scratch_connection,
     text,
 )
-from finops_pipeline.lake.layout import LANDING
+from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, LANDING
 from finops_pipeline.lake.partition_builder import (
     PartitionBuilder,
     PartitionOutcome,
@@ -54,7 +53,9 @@ def build_cost_explorer_days(
     return PartitionBuilder(publication).update(_DaysOfMonth(publication, plan, limits))
 
 
-def explorer_deliveries(deliveries: list[DeliveryRecord], month: str) -> list[DeliveryRecord]:
+def list_cost_explorer_deliveries(
+    deliveries: list[DeliveryRecord], month: str
+) -> list[DeliveryRecord]:
     """Those of a month that are Cost Explorer's answers."""
     kind = SourceFormat.COST_EXPLORER.value
     return [d for d in deliveries if d.billing_period == month and d.format == kind]
@@ -64,7 +65,7 @@ def days_fingerprint(plan: MonthPlan) -> str:
     """Return what the split depends on: the answers, the claims of the month, the columns."""
     answers = {
         d.source: [d.delivery_id, _project_of(plan, d.source)]
-        for d in explorer_deliveries(list(plan.deliveries), plan.month)
+        for d in list_cost_explorer_deliveries(list(plan.deliveries), plan.month)
     }
     return fingerprint_of([answers, list(plan.projects), repr(COST_EXPLORER_DAILY)])
 
@@ -92,20 +93,18 @@ def _project_of(plan: MonthPlan, source: str) -> str:
 class _DaysOfMonth:
     """A month of `cost_explorer_daily` partitions; see lake/partition_builder.py."""
 
-    table = layout.COST_EXPLORER_DAILY
+    table = COST_EXPLORER_DAYS
 
     def __init__(self, publication: Publication, plan: MonthPlan, limits: Limits) -> None:
         self.month = plan.month
         self._publication = publication
         self._plan = plan
         self._limits = limits
-        self._deliveries = explorer_deliveries(list(plan.deliveries), plan.month)
+        self._deliveries = list_cost_explorer_deliveries(list(plan.deliveries), plan.month)
 
     def list_fingerprints(self) -> dict[str, str]:
         """Return what the partitions depend on, the same for every project."""
-        stored = {
-            key for key, _ in self._publication.partitions(layout.COST_EXPLORER_DAILY, self.month)
-        }
+        stored = {key for key, _ in self._publication.partitions(COST_EXPLORER_DAYS, self.month)}
         if not self._deliveries and not stored:
             return {}
         # A project that is no longer declared would go on to hold costs that others have now.
@@ -130,10 +129,10 @@ class _DaysOfMonth:
         return staged
 
     def _staged(self, connection: Connection, name: str, fingerprint: str) -> StagedPartition:
-        path = self._publication.scratch(f"explorer-{name}-{self.month}.parquet")
+        path = self._publication.scratch(f"cost-explorer-{name}-{self.month}.parquet")
         totals = _write(connection, name, path)
         record = PartitionRecord(
-            table_name=layout.COST_EXPLORER_DAILY,
+            table_name=COST_EXPLORER_DAYS,
             key=name,
             billing_period=self.month,
             fingerprint=fingerprint,
@@ -203,7 +202,7 @@ def _check(
     """Check that all rows that landed are in one project each, and cost the same, exactly."""
     for delivery in deliveries:
         for currency, landed in delivery.billed_by_currency().items():
-            split_up = explorer_cost(records, delivery.source, currency)
+            split_up = sum_cost_explorer_days(records, delivery.source, currency)
             rows = sum(
                 total["rows"]
                 for record in records
@@ -220,7 +219,7 @@ def _check(
                 )
 
 
-def explorer_cost(
+def sum_cost_explorer_days(
     records: list[PartitionRecord], source: str, currency: str, basis: str = "billed_cost"
 ) -> Decimal:
     """What partitions of `cost_explorer_daily` have of a source and currency together."""

@@ -23,7 +23,7 @@ from finops_pipeline.contracts.known_differences import (
     service_key,
 )
 from finops_pipeline.lake.duck import Connection, text
-from finops_pipeline.lake.layout import COST_EXPLORER_DAILY, COSTS
+from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS
 from finops_pipeline.reconciliation.comparisons import ALL_DAYS, Basis
 from finops_pipeline.reconciliation.cost_explorer_breakdown import COST_TYPE
 from finops_pipeline.tenants.months import closed_from, end_day, first_day
@@ -125,7 +125,7 @@ def read_cost_explorer(
         " billing_currency as currency, count(*) as value_count,"
         " case when count(billed_cost) = count(*) then sum(billed_cost) end as billed_cost,"
         " case when count(effective_cost) = count(*) then sum(effective_cost) end"
-        f" as effective_cost from {COST_EXPLORER_DAILY}"
+        f" as effective_cost from {COST_EXPLORER_DAYS}"
         f" where source = {text(source)} and {days.sql('charge_date')} group by all",
     )
     return costs.filter(~pl.col("account").is_in(sorted(accounts_left_out)))
@@ -141,7 +141,7 @@ def read_digits(connection: Connection, cost_explorer: str) -> int:
     decimals = "length(rtrim(split_part({}::varchar, '.', 2), '0'))"
     ((digits,),) = connection.execute(
         f"select greatest(max({decimals.format('billed_cost')}),"
-        f" max({decimals.format('effective_cost')})) from {COST_EXPLORER_DAILY}"
+        f" max({decimals.format('effective_cost')})) from {COST_EXPLORER_DAYS}"
         f" where source = {text(cost_explorer)}"
     ).fetchall()  # all: DuckDB refuses the next query while an answer is not read to its end
     return min(max(digits or 0, DIGITS_OF_CONSOLE), DIGITS_OF_API)
@@ -152,7 +152,7 @@ def read_accounts(connection: Connection) -> dict[str, set[str]]:
     accounts: dict[str, set[str]] = {}
     rows = connection.execute(
         f"select x_Source, coalesce(SubAccountId, '') from {COSTS} group by all union all"
-        f" select source, coalesce(sub_account_id, '') from {COST_EXPLORER_DAILY} group by all"
+        f" select source, coalesce(sub_account_id, '') from {COST_EXPLORER_DAYS} group by all"
     ).fetchall()
     for source, account in rows:
         accounts.setdefault(source, set()).add(account)

@@ -1,7 +1,7 @@
 """The states of a source's month, and the row of `data_status` that holds one.
 
-Put here: names of states. Keep out: how a month reaches one (statuses.py), what they mean to a
-reader (docs/naming.md).
+Put here: the names of states. Keep out: how a month reaches a state (statuses.py), what each means
+to a reader (docs/naming.md).
 """
 
 from __future__ import annotations
@@ -9,9 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-
-OLDER = "older"
-"""The kind of a refusal of a delivery that is older than the published one."""
 
 
 class ReconciliationState(StrEnum):
@@ -24,7 +21,7 @@ class ReconciliationState(StrEnum):
     EMPTY = "empty"
     REFUSED = "refused"
     LANDED = "landed"
-    """A month of Cost Explorer, which is not a bill: nothing has to add up."""
+    """A month of Cost Explorer, which is not a bill, so no sums have to agree."""
 
 
 @dataclass(frozen=True)

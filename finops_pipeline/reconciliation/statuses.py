@@ -1,8 +1,8 @@
-"""Reconcile: do the charges of all projects add up to the delivery, and agree with the rest?
+"""The state of every source and month: whether charges equal the bill and other evidence agrees.
 
-Put here: the state of each source and month, from the ledger alone; every other place that shows
-a state asks here. Keep out: checks inside a partition (focus/conformance.py), comparing with
-charges (cost_explorer_comparison.py), how a state is shown (marts, cli).
+Put here: the state of each source and month, computed from the ledger alone and used wherever a
+state is shown. Keep out: checks inside a partition (focus/conformance.py), comparing with charges
+(cost_explorer_comparison.py), how a state is shown (marts, cli).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from finops_pipeline.ledger.ledger import (
     DeliveryRecord,
     Ledger,
     PartitionRecord,
-    Refusal,
     describe_fewer_rows,
 )
 from finops_pipeline.ledger.month_plan import plan_month
+from finops_pipeline.ledger.records import RefusalKind
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.reconciliation.comparisons import (
     STORED_COMPARISONS,
@@ -36,11 +36,12 @@ from finops_pipeline.reconciliation.comparisons import (
 )
 from finops_pipeline.reconciliation.cost_explorer_daily import (
     days_fingerprint,
-    explorer_cost,
+    sum_cost_explorer_days,
 )
 from finops_pipeline.reconciliation.counterparts import Counterparts, may_change
+from finops_pipeline.reconciliation.landed_delivery import LandedDelivery, describe_refusal
 from finops_pipeline.reconciliation.schema_drift import describe_drifts
-from finops_pipeline.reconciliation.states import OLDER, ReconciliationState, Status
+from finops_pipeline.reconciliation.states import ReconciliationState, Status
 from finops_pipeline.tenants.model import SourceFormat, Tenant
 from finops_pipeline.tenants.months import closed_from
 
@@ -59,24 +60,26 @@ class Pending:
 
 @dataclass(frozen=True)
 class Reconciled:
-    """All of a tenant: rows of `data_status` and of `reconciliation`, in order.
+    """The rows of `data_status` and `reconciliation` of a tenant, in order.
 
-    `refused`: (source, month) of which a delivery newer than the published one was refused.
+    `refused`, `crashed`: each (source, month) whose latest delivery was refused, or crashed, and so
+    did not land.
     """
 
     statuses: tuple[Status, ...]
     comparisons: tuple[Comparison, ...]
     refused: tuple[tuple[str, str], ...] = ()
+    crashed: tuple[tuple[str, str], ...] = ()
 
 
 def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) -> Reconciled:
-    """Compute the state of every source, month and currency that landed or was refused, and why.
+    """Compute the state, and its reason, of every source, month and currency with a delivery.
 
     Args:
         pending: what a publication will change; None: what is published.
     """
     if pending is None:
-        tables = (layout.COSTS, layout.COST_EXPLORER_DAILY, STORED_COMPARISONS)
+        tables = (layout.COSTS, layout.COST_EXPLORER_DAYS, STORED_COMPARISONS)
         pending = Pending(*(ledger.partitions(table) for table in tables))
     refusals = ledger.refusals()
     rows_before = {
@@ -86,89 +89,47 @@ def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) ->
     }
     deliveries = ledger.deliveries()
     drifts = describe_drifts(deliveries)
-    tenant_status = _TenantStatus(tenant, ledger, pending)
+    tenant_status = _TenantStatus(tenant, ledger, pending, deliveries)
     statuses: list[Status] = []
     for delivery in deliveries:
         key = (delivery.source, delivery.billing_period)
         if delivery.format == SourceFormat.COST_EXPLORER:
-            landed = _Landed(delivery, refusals.get(key))
+            landed = LandedDelivery(delivery, refusals.get(key))
             statuses += tenant_status.assess_cost_explorer(landed)
         else:
             fewer = describe_fewer_rows(rows_before.get(key, 0), delivery)
-            landed = _Landed(delivery, refusals.get(key), fewer)
+            landed = LandedDelivery(delivery, refusals.get(key), fewer)
             bill_statuses = tenant_status.assess_bill(landed)
             statuses += [replace(status, drift=drifts.get(key)) for status in bill_statuses]
     landed_keys = {(delivery.source, delivery.billing_period) for delivery in deliveries}
     statuses += [
-        Status(*key, None, ReconciliationState.REFUSED, refusal.reason)
+        Status(*key, None, ReconciliationState.REFUSED, describe_refusal(refusal))
         for key, refusal in refusals.items()
         if key not in landed_keys
     ]
     statuses.sort(key=lambda s: (s.source, s.billing_period, s.billing_currency or ""))
-    refused = tuple(sorted(key for key, refusal in refusals.items() if refusal.kind != OLDER))
-    return Reconciled(tuple(statuses), tuple(tenant_status.comparisons), refused)
-
-
-@dataclass(frozen=True)
-class _Landed:
-    """A delivery that landed, and what the ledger notes of the month beside it.
-
-    `fewer_rows_note`: that it has fewer rows than the delivery before, or empty.
-    """
-
-    delivery: DeliveryRecord
-    refusal: Refusal | None
-    fewer_rows_note: str = ""
-
-    @property
-    def is_outdated(self) -> bool:
-        """Whether a newer delivery was refused: AWS has sent more since."""
-        return self.refusal is not None and self.refusal.kind != OLDER
-
-    def empty_status(self, reasons: Sequence[str], default_reason: str) -> Status:
-        """The status of a delivery without costs, with a default for want of other reasons."""
-        key = (self.delivery.source, self.delivery.billing_period)
-        reason = "; ".join([*reasons, *self.notes()]) or default_reason
-        return Status(*key, None, ReconciliationState.EMPTY, reason, **self.facts())
-
-    def facts(self) -> dict[str, Any]:
-        """The fields of a status that come from the delivery itself."""
-        return {
-            "delivery_id": self.delivery.delivery_id,
-            "execution_id": self.delivery.execution_id,
-            "landed_at": self.delivery.landed_at,
-            "rows_read": self.delivery.rows_read,
-            "rows_kept": self.delivery.rows_kept,
-            "rows_quarantined": self.delivery.rows_quarantined,
-            "values_rounded": self.delivery.values_rounded,
-        }
-
-    def notes(self, unknown_line_items: int = 0) -> Iterator[str]:
-        """Yield what to know of the month whatever its state."""
-        if self.fewer_rows_note:
-            yield self.fewer_rows_note
-        if self.delivery.values_rounded:
-            yield f"{self.delivery.values_rounded} values rounded to 18 decimals"
-        if unknown_line_items:
-            yield f"{unknown_line_items} line items of an unknown type kept as Adjustment"
-        if self.refusal and self.refusal.kind == OLDER:
-            yield self.refusal.reason
-        elif self.refusal:
-            yield f"a newer delivery was refused: {self.refusal.reason}"
+    refused, crashed = (
+        tuple(sorted(key for key, refusal in refusals.items() if refusal.kind == kind))
+        for kind in (RefusalKind.REFUSED, RefusalKind.CRASHED)
+    )
+    return Reconciled(tuple(statuses), tuple(tenant_status.comparisons), refused, crashed)
 
 
 class _TenantStatus:
-    """The ledger's facts about a tenant; collects comparisons as states are computed."""
+    """A tenant's ledger data; collects comparisons while states are computed."""
 
-    def __init__(self, tenant: Tenant, ledger: Ledger, pending: Pending) -> None:
+    def __init__(
+        self, tenant: Tenant, ledger: Ledger, pending: Pending, deliveries: list[DeliveryRecord]
+    ) -> None:
         self._tenant = tenant
-        self._ledger = ledger
+        self._deliveries = deliveries
+        self._days_fingerprints: dict[str, str] = {}
         self._costs = _by_month(pending.costs)
         self._cost_explorer = _by_month(pending.cost_explorer)
         self._counterparts = Counterparts(tenant, ledger, pending.comparisons)
         self.comparisons: list[Comparison] = []
 
-    def assess_bill(self, landed: _Landed) -> list[Status]:
+    def assess_bill(self, landed: LandedDelivery) -> list[Status]:
         """Compute a bill's state in each of its currencies."""
         delivery = landed.delivery
         if not delivery.rows_kept:
@@ -198,7 +159,7 @@ class _TenantStatus:
 
     def _bill_status(
         self,
-        landed: _Landed,
+        landed: LandedDelivery,
         amounts: BilledAmounts,
         comparisons: list[Comparison],
         currency_totals: tuple[str, list[dict[str, Any]]],
@@ -227,7 +188,7 @@ class _TenantStatus:
         """Compute the state of a currency of a bill, and why it is not `reconciled`."""
         if amounts.projects_not_built:
             return ReconciliationState.INCOMPLETE, [not_built_reason(amounts.projects_not_built)]
-        # An invoice in a currency that is not billed belongs to no currency: each must show it.
+        # An invoice in a currency without charges counts against every currency of the bill.
         other_currencies = amounts.files.keys() - {currency}
         relevant = [c for c in comparisons if c.billing_currency not in other_currencies]
         if differing := list_differences(relevant):
@@ -250,16 +211,15 @@ class _TenantStatus:
             if comparison.is_whole and comparison.state == ComparisonState.EXPLAINED:
                 yield f"{comparison.describe_difference()}; its days were not final"
 
-    def assess_cost_explorer(self, landed: _Landed) -> list[Status]:
-        """Compute the state of Cost Explorer's month: landed, and each day in one project.
+    def assess_cost_explorer(self, landed: LandedDelivery) -> list[Status]:
+        """Compute the state of a month of Cost Explorer: whether its days are in projects.
 
-        Its days make no charges, so nothing has to add up to a bill.
+        Its days are not charges, so they need not add up to a bill.
         """
         delivery = landed.delivery
         month = delivery.billing_period
         partitions = self._cost_explorer[month]
-        deliveries = self._ledger.deliveries(month=month)
-        fingerprint = days_fingerprint(plan_month(self._tenant, month, deliveries))
+        fingerprint = self._days_fingerprint(month)
         is_built = bool(partitions) and all(p.fingerprint == fingerprint for p in partitions)
         reasons = [] if is_built else ["its days have not been assigned to projects yet"]
         currencies = delivery.billed_by_currency()
@@ -275,13 +235,21 @@ class _TenantStatus:
                 "; ".join([*reasons, *landed.notes()]) or None,
                 **landed.facts(),
                 source_cost=landed_cost,
-                billed_cost=explorer_cost(partitions, delivery.source, currency),
-                effective_cost=explorer_cost(
+                billed_cost=sum_cost_explorer_days(partitions, delivery.source, currency),
+                effective_cost=sum_cost_explorer_days(
                     partitions, delivery.source, currency, "effective_cost"
                 ),
             )
             for currency, landed_cost in currencies.items()
         ]
+
+    def _days_fingerprint(self, month: str) -> str:
+        """Plan a month once, however many Cost Explorer sources have a delivery for it."""
+        if month not in self._days_fingerprints:
+            of_month = [d for d in self._deliveries if d.billing_period == month]
+            plan = plan_month(self._tenant, month, of_month)
+            self._days_fingerprints[month] = days_fingerprint(plan)
+        return self._days_fingerprints[month]
 
 
 def _by_month(records: Records) -> defaultdict[str, list[PartitionRecord]]:
@@ -292,7 +260,7 @@ def _by_month(records: Records) -> defaultdict[str, list[PartitionRecord]]:
 
 
 def _net_amounts(totals_by_currency: dict[str, list[dict[str, Any]]]) -> dict[str, Decimal]:
-    """What charges bill net of private discounts, in currencies of which each charge states it."""
+    """Sum net billed cost by currency, for currencies in which every charge states it."""
     amounts = {}
     for currency, totals in totals_by_currency.items():
         stated = [t["net_billed_cost"] for t in totals if t.get("net_billed_cost") is not None]
@@ -302,7 +270,7 @@ def _net_amounts(totals_by_currency: dict[str, list[dict[str, Any]]]) -> dict[st
 
 
 _LISTED = 3
-"""Differences that a reason lists; the table `reconciliation` has all."""
+"""Differences that a reason lists; the table `reconciliation` holds all of them."""
 
 
 def _describe_differences(
@@ -326,7 +294,7 @@ def _describe_differences(
 def _projects_not_built(
     tenant: Tenant, delivery: DeliveryRecord, partitions: list[PartitionRecord]
 ) -> list[str]:
-    """Projects whose charges were not built from this delivery and the present claims."""
+    """List the projects whose charges were not built from this delivery and present claims."""
     built = {
         partition.key
         for partition in partitions

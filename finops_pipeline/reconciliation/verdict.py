@@ -1,4 +1,4 @@
-"""Whether a month's numbers can be trusted: one answer, the reason, and what to do.
+"""The verdict on a month's numbers: whether to trust them, why, and what to do.
 
 Put here: the verdict on a tenant's month from its states, comparisons and evidence. Keep out:
 the states themselves (statuses.py), how the verdict is shown (cli/status.py).
@@ -23,7 +23,7 @@ from finops_pipeline.tenants.months import closed_from
 
 
 class Trust(StrEnum):
-    """The three answers."""
+    """The three possible answers."""
 
     TRUSTED = "can be trusted"
     OPEN = "is right so far, but AWS may still change it"
@@ -32,7 +32,7 @@ class Trust(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """`trust` is the answer, `why` its reason in a sentence, `todo` the lines of what to do."""
+    """The answer, the reason for it (one sentence), and the actions to take (one per line)."""
 
     trust: Trust
     why: str
@@ -50,20 +50,20 @@ class MonthOutcome:
 
     @property
     def bills(self) -> list[Status]:
-        """The states of bills; Cost Explorer's months are not bills."""
+        """The states of bills (Cost Explorer's months are not bills)."""
         return [s for s in self.statuses if s.state != ReconciliationState.LANDED]
 
 
 @dataclass(frozen=True)
 class Doubts:
-    """Evidence about a month beside its comparisons.
+    """Evidence about a month, apart from its comparisons.
 
     `failed_checks`: checks that found rows and make its sums doubtful; `harmless_checks`: checks
-    that found rows and change no sum. `are_checked`: every check was run on the month as it is
-    published. `broken_rules`: FOCUS rules that charges break, without the known gaps of exports;
-    the sums hold all the same. `changed_files`: files that changed after they were written.
-    `refused_sources`: sources whose newer delivery was refused. `absent_sources`: sources that
-    delivered the month before, and nothing of this one.
+    that found rows but affect no sum. `are_checked`: every check was run on the published month.
+    `broken_rules`: FOCUS rules that charges break, except known gaps of exports; they affect no
+    sum. `changed_files`: files that changed after they were written. `refused_sources` and
+    `crashed_sources`: sources whose newer delivery was refused, or crashed. `absent_sources`:
+    sources that delivered the month before, but nothing of this one.
     """
 
     failed_checks: tuple[str, ...] = ()
@@ -72,33 +72,35 @@ class Doubts:
     broken_rules: tuple[str, ...] = ()
     changed_files: tuple[str, ...] = ()
     refused_sources: tuple[str, ...] = ()
+    crashed_sources: tuple[str, ...] = ()
     absent_sources: tuple[str, ...] = ()
 
     def reasons(self) -> Iterator[str]:
         """Yield why the month cannot be trusted."""
         yield from (f"{name} has not delivered this month yet" for name in self.absent_sources)
         yield from (f"a newer delivery of {name} was refused" for name in self.refused_sources)
+        yield from (f"landing a newer delivery of {name} crashed" for name in self.crashed_sources)
         yield from (f"{name} has changed since it was written" for name in self.changed_files)
         yield from (f"the check {name} failed" for name in self.failed_checks)
         if not self.are_checked:
             yield "not every check has been run on it"
 
     def remarks(self) -> Iterator[str]:
-        """Yield what to know although it changes no sum."""
+        """Yield remarks that affect no sum."""
         if self.harmless_checks:
             yield f"{' and '.join(self.harmless_checks)} found rows, but no sum is affected"
         if self.broken_rules:
             yield f"charges break FOCUS rules ({len(self.broken_rules)}), but no sum is affected"
 
     def todo(self, tenant: str, month: str) -> Iterator[str]:
-        """Yield what to do about them."""
+        """Yield the actions that these doubts call for."""
         if self.broken_rules:
             yield f"finops validate {tenant} --month {month} lists the rows that break rules"
         if self.failed_checks or self.harmless_checks:
             yield f"finops check {tenant} --month {month} lists the rows"
         if self.changed_files:
             yield f"Remove {', '.join(self.changed_files)}; then run finops ingest {tenant}"
-        if self.refused_sources or self.absent_sources:
+        if self.refused_sources or self.crashed_sources or self.absent_sources:
             yield (
                 f"See the reason: finops status {tenant} and finops gaps {tenant};"
                 f" then run finops ingest {tenant}"
@@ -129,16 +131,16 @@ _STATE_PHRASES = {
     ReconciliationState.EMPTY: "is empty",
     ReconciliationState.REFUSED: "was refused",
 }
-"""States of a bill that is not right, as a sentence says them."""
+"""States of a bill that is not right, as verbs of a sentence."""
 
 _WITHOUT_SUMS = frozenset(
     {ReconciliationState.INCOMPLETE, ReconciliationState.EMPTY, ReconciliationState.REFUSED}
 )
-"""States without sums that evidence could cast doubt on."""
+"""States in which there are no sums to doubt."""
 
 
 def _doubtful(bills: Sequence[Status], doubts: Doubts) -> list[str]:
-    """Why the month cannot be trusted; nothing when it can."""
+    """List why the month cannot be trusted; empty when it can."""
     wrong = [status for status in bills if status.state in _STATE_PHRASES]
     reasons = [
         f"{status.source} {_STATE_PHRASES[status.state]} ({_first_reason(status)})"
@@ -150,17 +152,17 @@ def _doubtful(bills: Sequence[Status], doubts: Doubts) -> list[str]:
 
 
 def _first_reason(status: Status) -> str:
-    """The first of a state's reasons, which has the amounts."""
+    """Return the first reason of a state, which has the amounts."""
     return (status.reason or "no reason was recorded").split("; ")[0]
 
 
 def _distinct(statuses: Sequence[Status]) -> list[Status]:
-    """The last status of each source and state: each currency would repeat the same."""
+    """Keep the last status of each source and state, since every currency repeats the same."""
     return list({(status.source, status.state): status for status in statuses}.values())
 
 
 def _second_opinions(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """Say whether Cost Explorer and invoices agree, or were not checked."""
+    """Describe whether Cost Explorer and invoices agree, or were not checked."""
     for kind in (CounterpartKind.COST_EXPLORER, CounterpartKind.INVOICE):
         wholes = [c for c in comparisons if c.against == kind and c.is_whole]
         yield f"{COUNTERPART_NAMES[kind]} {_agreement(kind, wholes)}"
@@ -185,7 +187,7 @@ def _agreement(kind: CounterpartKind, wholes: Sequence[Comparison]) -> str:
 
 
 def _covers_everything(comparison: Comparison) -> bool:
-    """Whether a comparison covers all that was billed: every day, every invoice."""
+    """Return whether a comparison covers every day, or every invoice, of the bill."""
     if comparison.against == CounterpartKind.INVOICE:
         return comparison.counterpart is None
     return (comparison.note or "").startswith(ALL_DAYS)
@@ -197,19 +199,19 @@ def _todo(outcome: MonthOutcome) -> Iterator[str]:
     closing_day = closed_from(month)
     has_closed = clock.now().date() >= closing_day
     if states & {ReconciliationState.INCOMPLETE, ReconciliationState.REFUSED} or not states:
-        yield f"Do what the reasons ask for, then run finops ingest {tenant}"
+        yield f"Follow the advice in the reasons, then run finops ingest {tenant}"
     if ReconciliationState.DIFFERS in states:
-        yield "See docs/runbook.md, A month differs: from the amounts to their cause"
+        yield "Find the cause with docs/runbook.md, section A month differs"
     if ReconciliationState.OPEN in states and not has_closed:
         yield f"Run finops ingest {tenant} on or after {closing_day}"
     elif ReconciliationState.OPEN in states:
-        yield f"Ask Cost Explorer again: run finops ingest {tenant}, or import its CSV by hand"
+        yield f"Query Cost Explorer again: run finops ingest {tenant}, or import its CSV by hand"
     if has_closed:  # before that day AWS has sent no invoice
         for source in _unchecked_sources(outcome.comparisons, CounterpartKind.INVOICE):
             yield f"Enter the invoice's total: finops invoice set {tenant}/{source} {month} AMOUNT"
     no_counterpart = [c for c in outcome.comparisons if c.counterpart is None]
     if _unchecked_sources(no_counterpart, CounterpartKind.COST_EXPLORER):
-        yield "Add Cost Explorer as a second opinion on the bill: docs/cost-explorer.md"
+        yield "Add Cost Explorer to confirm the bill: see docs/cost-explorer.md"
 
 
 def _unchecked_sources(comparisons: Sequence[Comparison], kind: CounterpartKind) -> list[str]:

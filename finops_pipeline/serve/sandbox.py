@@ -37,7 +37,7 @@ from finops_pipeline.lake.duck import (
     texts,
 )
 from finops_pipeline.lake.layout import (
-    COST_EXPLORER_DAILY,
+    COST_EXPLORER_DAYS,
     COSTS,
     LANDING,
     QUARANTINE,
@@ -46,7 +46,7 @@ from finops_pipeline.lake.layout import (
 from finops_pipeline.lake.warehouse import require_warehouse
 
 _CURE = "Give one SELECT over the tenant's tables and views; SHOW TABLES and DESCRIBE work too"
-_READABLE_FOLDERS = (COSTS, LANDING, QUARANTINE, COST_EXPLORER_DAILY)
+_READABLE_FOLDERS = (COSTS, LANDING, QUARANTINE, COST_EXPLORER_DAYS)
 
 
 class Sandbox:

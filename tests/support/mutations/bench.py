@@ -17,6 +17,7 @@ from typing import Any
 
 from finops_pipeline.application.ingest import ingest
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.plan import RunScope
 from finops_pipeline.application.progress import Months
 from finops_pipeline.serve.sandbox import open_sandbox
 from finops_pipeline.settings import Settings
@@ -126,13 +127,13 @@ class Bench:
         """Return the fault of the run, and the reason for each refused source."""
         tenant = self._installation.registry.tenant("acme")
         try:
-            report = ingest(self._installation, tenant, months=Months(MONTH, MONTH))
+            report = ingest(self._installation, tenant, RunScope(months=Months(MONTH, MONTH)))
         except Exception as error:
             return f"left the pipeline with {type(error).__name__}: {str(error)[:300]}; ", {}
         landing = [step for step in report.failed if step.stage == "landing"]
         later = [step.reason[:300] for step in report.failed if step.stage != "landing"]
         return "".join(f"{reason}; " for reason in later), {
-            step.what.partition("/")[2]: step.reason for step in landing
+            step.subject.partition("/")[2]: step.reason for step in landing
         }
 
     @staticmethod

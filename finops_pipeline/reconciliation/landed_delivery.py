@@ -1,0 +1,71 @@
+"""A landed delivery with the ledger's notes on its month, and what a status says of both.
+
+Put here: the fields and notes of a status that need no sums. Keep out: the state of a month
+(statuses.py), comparisons (counterparts.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finops_pipeline.ledger.ledger import DeliveryRecord, Refusal
+from finops_pipeline.ledger.records import RefusalKind
+from finops_pipeline.reconciliation.states import ReconciliationState, Status
+
+
+def describe_refusal(refusal: Refusal) -> str:
+    """Return the reason for a month that never landed; a crash is called one."""
+    prefix = "landing crashed: " if refusal.kind == RefusalKind.CRASHED else ""
+    return f"{prefix}{refusal.reason}"
+
+
+@dataclass(frozen=True)
+class LandedDelivery:
+    """A delivery that landed, and the ledger's notes on its month.
+
+    `fewer_rows_note`: the note that it has fewer rows than the delivery before it, or empty.
+    """
+
+    delivery: DeliveryRecord
+    refusal: Refusal | None
+    fewer_rows_note: str = ""
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether AWS has sent a newer delivery that was refused or crashed."""
+        return self.refusal is not None and self.refusal.kind != RefusalKind.OLDER
+
+    def empty_status(self, reasons: Sequence[str], default_reason: str) -> Status:
+        """Return the status of a delivery without costs, with a default for its reason."""
+        key = (self.delivery.source, self.delivery.billing_period)
+        reason = "; ".join([*reasons, *self.notes()]) or default_reason
+        return Status(*key, None, ReconciliationState.EMPTY, reason, **self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """Return the fields of a status that come from the delivery itself."""
+        return {
+            "delivery_id": self.delivery.delivery_id,
+            "execution_id": self.delivery.execution_id,
+            "landed_at": self.delivery.landed_at,
+            "rows_read": self.delivery.rows_read,
+            "rows_kept": self.delivery.rows_kept,
+            "rows_quarantined": self.delivery.rows_quarantined,
+            "values_rounded": self.delivery.values_rounded,
+        }
+
+    def notes(self, unknown_line_items: int = 0) -> Iterator[str]:
+        """Yield the notes on the month that apply in any state."""
+        if self.fewer_rows_note:
+            yield self.fewer_rows_note
+        if self.delivery.values_rounded:
+            yield f"{self.delivery.values_rounded} values rounded to 18 decimals"
+        if unknown_line_items:
+            yield f"{unknown_line_items} line items of an unknown type kept as Adjustment"
+        if self.refusal and self.refusal.kind == RefusalKind.OLDER:
+            yield self.refusal.reason
+        elif self.refusal and self.refusal.kind == RefusalKind.CRASHED:
+            yield f"landing a newer delivery crashed: {self.refusal.reason}"
+        elif self.refusal:
+            yield f"a newer delivery was refused: {self.refusal.reason}"
