@@ -1,22 +1,11 @@
-"""Dagster for real: definitions load over gRPC, partitions materialize, a backfill runs.
+"""Dagster for real: definitions load over gRPC, partitions materialize, what is refused fails.
 
-Each test has a Dagster instance of its own, made from the repository's dagster.yaml. The backfill
-test starts the webserver and the daemon on 127.0.0.1 and ends them.
+Each test has a Dagster instance of its own, made from the repository's dagster.yaml. The webserver and
+the daemon: test_dagster_backfill.py.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,43 +23,9 @@ from finops_pipeline.orchestration.runs import materialize_tenant
 from finops_pipeline.settings import Settings
 from tests.conftest import LAST_MONTH, TemporaryInstallation
 from tests.support.bills import deliver, row
+from tests.support.dagster_home import MONTHS, dagster, home, materialized
 
-REPOSITORY = Path(__file__).parent.parent
-MONTHS = ["2026-08", "2026-09", "2026-10"]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: TemporaryInstallation) -> Path:
-    """DAGSTER_HOME of this test, and FINOPS_DATA of its installation."""
-    folder = tmp_path / "dagster_home"
-    folder.mkdir()
-    shutil.copy(REPOSITORY / "dagster_home/dagster.yaml", folder)
-    monkeypatch.setenv("DAGSTER_HOME", str(folder))
-    monkeypatch.setenv("FINOPS_DATA", str(fresh.data))
-    return folder
-
-
-def dagster(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dagster", *arguments],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-
-
-def materialized(key: str) -> dict[str, dict[str, Any]]:
-    """Partition -> metadata values of an asset's materializations."""
-    with dg.DagsterInstance.get() as instance:
-        records = instance.fetch_materializations(dg.AssetKey(key), limit=1000).records
-    by_partition: dict[str, dict[str, Any]] = {}
-    for record in records:
-        event = record.asset_materialization
-        assert event is not None and event.partition is not None
-        by_partition.setdefault(event.partition, {k: v.value for k, v in event.metadata.items()})
-    return by_partition
+__all__ = ["home"]
 
 
 def test_definitions_load_over_grpc(home: Path) -> None:
@@ -239,118 +194,3 @@ def test_the_schedule_requests_delivered_months(
         f"2026-10|{name}" for name in ("acme/labs", "acme/payer", "globex/legacy", "globex/payer")
     }
     assert {r.tags["finops/tenant"] for r in requests} == {"acme", "globex"}
-
-
-@pytest.fixture
-def served(home: Path) -> Iterator[str]:
-    """GraphQL address of a webserver with a daemon beside it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    web = ["-m", "dagster_webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
-    daemon = ["-m", "dagster._daemon", "run", "-w", "workspace.yaml"]
-    # Create the instance before two processes do so at once: on a fresh SQLite both would stamp its
-    # schema, and then no code location would load ("more than one head present").
-    with dg.DagsterInstance.get():
-        pass
-    with (home / "served.log").open("w") as log:
-        started = [
-            subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=REPOSITORY,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-            for arguments in (web, daemon)
-        ]
-    try:
-        yield f"http://127.0.0.1:{port}/graphql"
-    finally:
-        for process in started:
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in started:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(20)
-
-
-def ask(address: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-    body = json.dumps({"query": query, "variables": variables or {}}).encode()
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        loaded: dict[str, Any] = json.loads(answer.read())
-    assert "errors" not in loaded, loaded
-    data: dict[str, Any] = loaded["data"]
-    return data
-
-
-def until(seconds: float, condition: Any, log: Path) -> Any:
-    """Wait for a condition and return its value; after so many seconds, fail with the log."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if value := condition():
-                return value
-        except (urllib.error.URLError, ConnectionError):
-            pass
-        time.sleep(0.5)
-    raise AssertionError(f"not within {seconds} s:\n{log.read_text()[-6000:]}")
-
-
-LAUNCH = """
-mutation ($params: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $params) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-    ... on PartitionKeysNotFoundError { message }
-  }
-}
-"""
-STATUS = """
-query ($id: String!) {
-  partitionBackfillOrError(backfillId: $id) {
-    ... on PartitionBackfill { status runs(limit: 10) { id status } }
-  }
-}
-"""
-
-
-def test_a_backfill_covers_a_project_over_its_months(
-    served: str, home: Path, fresh: TemporaryInstallation
-) -> None:
-    """A backfill as the UI launches it: one project's months in one run, no other tenant."""
-    installation = fresh.installation
-    until(60, lambda: ask(served, "{ version }"), home / "served.log")
-    with dg.DagsterInstance.get() as instance:
-        tenant = installation.registry.tenant("globex")
-        materialize_tenant(instance, installation, tenant, MONTHS)
-    shutil.rmtree(fresh.folder("globex") / "costs/project=prod")
-    params = {
-        "assetSelection": [{"path": ["costs"]}],
-        "partitionNames": [f"{month}|globex/prod" for month in MONTHS],
-        "tags": [{"key": "finops/tenant", "value": "globex"}],
-    }
-    launched = ask(served, LAUNCH, {"params": params})["launchPartitionBackfill"]
-    assert launched["__typename"] == "LaunchBackfillSuccess", launched
-
-    def finished() -> Any:
-        backfill = ask(served, STATUS, {"id": launched["backfillId"]})["partitionBackfillOrError"]
-        done = backfill["status"] in (
-            "COMPLETED_SUCCESS",
-            "COMPLETED",
-            "COMPLETED_FAILED",
-            "FAILED",
-        )
-        return backfill if done else None
-
-    backfill = until(150, finished, home / "served.log")
-    assert backfill["status"] == "COMPLETED_SUCCESS", backfill
-    assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"]
-    for month in MONTHS:
-        path = fresh.folder("globex") / f"costs/project=prod/billing_period={month}"
-        assert (path / "charges.parquet").exists()
-    assert not fresh.folder("acme").exists()
