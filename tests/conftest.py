@@ -25,6 +25,7 @@ from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.support.finops_process import run_finops
 from tests.support.servers import moto, store
 from tests.support.shifted_clock import shift_clock
+from tests.support.tiers import is_quick
 
 __all__ = ["moto", "store"]
 
@@ -37,6 +38,13 @@ its months are closed, so their state is `reconciled`."""
 
 FIGURES = pytest.StashKey[list[str]]()
 """Figures reported by tests, printed at the end of the session."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the quick tier."""
+    for item in items:
+        if is_quick(item.path.stem):
+            item.add_marker("quick")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,7 +1,7 @@
 """Dagster for real: definitions load over gRPC, partitions materialize, what is refused fails.
 
-Each test has a Dagster instance of its own, made from the repository's dagster.yaml. The webserver and
-the daemon: test_dagster_backfill.py.
+Each test has a Dagster instance of its own, made from the repository's dagster.yaml. The webserver
+and the daemon: test_dagster_backfill.py.
 """
 
 from __future__ import annotations
