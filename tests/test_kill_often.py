@@ -1,4 +1,4 @@
-"""A small ingest killed at more than a hundred random moments: months complete, no run stuck.
+"""A small ingest killed at forty random moments: months complete, no run stuck.
 
 A process that has imported everything forks a child per attempt, which lands, converts and
 publishes a tiny bill and is killed (SIGKILL) at some point; the next child continues from what it
@@ -21,7 +21,7 @@ from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.conftest import FIGURES, TemporaryInstallation
 from tests.support.bills import deliver, row
 
-KILLS, TORTURE = 110, 600
+KILLS, TORTURE = 40, 600
 MONTHS = ("2026-08", "2026-09")
 
 DRIVER = """
