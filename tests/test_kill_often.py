@@ -140,7 +140,7 @@ def kill_often(place: Path, kills: int, seed: int) -> str:
     return f"{killed} ingests killed: rows lost 0, half-visible months 0"
 
 
-def test_months_stay_complete_when_a_hundred_ingests_are_killed(
+def test_months_stay_complete_when_forty_ingests_are_killed(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     figures = kill_often(tmp_path, KILLS, 7)
