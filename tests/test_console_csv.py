@@ -149,7 +149,7 @@ TOTALS = {
     "a day": ('"1.2500000001"', '"2.2500000001"', "the total of 2026-09-30 is 2.2500000001 USD"),
     "the corner": ('"32.5000000003"', '"32.6"', "the total is 32.6 USD"),
     "a row cut off": ('"2026-10-01","2.2500000001","29","0.0000000001","31.2500000002"\n', "",
-                      "EC2-Instances is 3.5000000001 USD, and its rows add up to 1.25"),
+                      "EC2-Instances is 3.5000000001 USD, but its rows add up to 1.25"),
 }  # fmt: skip
 MALFORMED = {
     "thousands": ('"29","0.0000000001"', '"2,900","0.0000000001"', "has '2,900' in 2026-10-01"),

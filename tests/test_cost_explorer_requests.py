@@ -124,9 +124,9 @@ def _amount(made: list[dict[str, Any]], value: str) -> None:
 
 
 WRONG: dict[str, tuple[Any, str]] = {
-    "no number": (lambda made: _amount(made, "1,234.5"), "AmortizedCost of '1,234.5'"),
-    "not a number": (lambda made: _amount(made, "NaN"), "AmortizedCost of 'NaN'"),
-    "day missing": (lambda made: made.pop(3), "lacks 1 of its days"),
+    "no number": (lambda made: _amount(made, "1,234.5"), "AmortizedCost '1,234.5'"),
+    "not a number": (lambda made: _amount(made, "NaN"), "AmortizedCost 'NaN'"),
+    "day missing": (lambda made: made.pop(3), "lacks 1 days"),
     "another day": (
         lambda made: made[0]["TimePeriod"].update(Start="2020-01-01"),
         "has a day 2020-01-01",

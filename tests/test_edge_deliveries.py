@@ -56,7 +56,7 @@ def test_files_of_an_unsupported_kind_are_refused(two: TemporaryInstallation, en
     manifest(folder, [f"cur-1{ending}"])
     (folder / f"cur-1{ending}").write_bytes(b"x")
     (step,) = two.ingest("acme").failed
-    assert f"cur-1{ending} is not of a supported kind" in step.reason
+    assert f"cur-1{ending} is not of a supported file type" in step.reason
     assert ".csv.gz" in step.reason
 
 
@@ -94,7 +94,7 @@ def test_a_disk_too_small_for_the_text_of_a_bill(
     usage = shutil.disk_usage("/")._replace(free=2 * size)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     (step,) = two.ingest("acme").failed
-    assert f"and the disk of {two.data}" in step.reason and f"{2 * size} free" in step.reason
+    assert f"but the disk of {two.data}" in step.reason and f"{2 * size} free" in step.reason
     monkeypatch.undo()
     assert "cur-1.csv" not in str(sorted(two.data.rglob("*")))
 

@@ -73,7 +73,7 @@ RECOVERS: dict[str, list[Fault]] = {
     ],
 }
 
-NO_LISTING = ("could not list s3://", "endpoint_url", "what was published stays")
+NO_LISTING = ("could not list s3://", "endpoint_url", "published stays")
 
 REFUSED: dict[str, tuple[Fault, tuple[str, ...]]] = {
     "always-reset": (Fault(resets(1000), "data", FILE), (FILE, "the stream broke", "network")),

@@ -104,7 +104,7 @@ def test_every_gap_has_its_reason_and_cure(two_tenants: TemporaryInstallation) -
     assert all(gap["detail"] and gap["cure"] for gap in gaps.values())
     assert "is not a number" in gaps["payer", AGO[6]]["detail"]
     assert "there is no such folder" in gaps["far", AGO[0]]["detail"]
-    assert "running month" in gaps["payer", AGO[0]]["detail"]
+    assert "current month" in gaps["payer", AGO[0]]["detail"]
 
     assert {s.outcome for s in two_tenants.ingest("initech").steps} >= {"landed", "refused"}
     remaining = {(g["source"], g["billing_period"]) for g in listed_gaps("initech")}

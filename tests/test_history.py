@@ -255,7 +255,7 @@ def test_a_superseded_delivery_is_not_ingested_again(
     step = ingest_delivery(tenants, A, "one")
     assert step.outcome == "older"
     assert "names delivery one" in step.reason
-    assert "published is two" in step.reason
+    assert "is two, which landed" in step.reason
     assert "ingest-file" in step.reason
     assert "an older delivery was not taken" in status_reason(tenants)
     assert listed("history", "initech/payer", MONTH)[-1]["execution_id"] == "two"

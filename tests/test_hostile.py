@@ -131,7 +131,7 @@ def test_a_file_counts_once(two_tenants: TemporaryInstallation, tmp_path: Path) 
     facts = json.loads(manifest.read_text())
     facts["reportKeys"] += ["20260901-20261001/cur-1.csv.gz"]
     manifest.write_text(json.dumps(facts))
-    assert "names a file twice" in two_tenants.finops("ingest", "acme", ok=False).stderr
+    assert "lists a file twice" in two_tenants.finops("ingest", "acme", ok=False).stderr
 
 
 def test_an_offset_in_a_time_is_applied(two_tenants: TemporaryInstallation, tmp_path: Path) -> None:
