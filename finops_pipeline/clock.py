@@ -1,6 +1,6 @@
-"""The one door to the time of day.
+"""The clock: the only module that reads the time.
 
-Put here: what "now" is, in UTC. Keep out: date arithmetic (see tenants/months.py).
+Put here: the present time in UTC. Keep out: date arithmetic (see tenants/months.py).
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """The present moment in UTC, to the second."""
+    """Return the present time in UTC, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 def this_month() -> str:
-    """The running billing period as `YYYY-MM` (UTC, as AWS bills)."""
+    """Return the current billing period as `YYYY-MM` (in UTC, as AWS bills)."""
     return now().strftime("%Y-%m")
 
 
 def stopwatch() -> float:
-    """Seconds of a clock that only goes forward; subtract two readings."""
+    """Return the seconds of a monotonic clock; the difference of two readings is a duration."""
     return time.perf_counter()
 
 
 def pause(seconds: float) -> None:
-    """Wait, before something is tried again."""
+    """Wait before a retry."""
     time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""The door that Dagster loads: `finops_pipeline.definitions`.
+"""The module that Dagster loads: `finops_pipeline.definitions`.
 
 Put here: putting assets, schedule and resources together. Keep out: everything else; nothing
 is read before `defs()` is called.
@@ -17,7 +17,7 @@ from finops_pipeline.settings import Settings, load_settings
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
-    """Definitions for the tenants that the registry holds now."""
+    """Build the definitions for the tenants that are registered now."""
     parts = partitions(Installation(settings).registry.tenants(), settings.first_month)
     assets = build_assets(parts)
     return dg.Definitions(
@@ -31,5 +31,5 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What `dagster dev -w workspace.yaml` serves."""
+    """Return the definitions that `dagster dev -w workspace.yaml` serves."""
     return build_definitions(load_settings())

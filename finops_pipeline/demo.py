@@ -1,6 +1,6 @@
-"""The demo: two made-up organisations, real export formats, the whole pipeline through Dagster.
+"""The demo: two fictitious organisations with real export formats, run through Dagster.
 
-Put here: the script of `make demo` and what it prints. Keep out: anything another use needs.
+Put here: the script of `make demo` and its output. Keep out: anything that other code needs.
 Run as `python -m finops_pipeline.demo SEED MONTHS` with DAGSTER_HOME set.
 """
 
@@ -34,10 +34,10 @@ order by all
 
 
 def run(seed: int, months: int) -> None:
-    """Make the estate, declare it, run everything, show it.
+    """Write the bills, declare their tenants, run every stage and print the result.
 
     Raises:
-        RegistryError: this installation has real tenants of the demo's names.
+        RegistryError: this installation has other tenants with the demo's names.
     """
     installation = Installation(load_settings())
     exports = installation.settings.data_folder / "demo-exports"
@@ -97,7 +97,7 @@ def _show(installation: Installation, tenant: Tenant) -> bool:
             )
             for status in statuses
         ],
-        "reconciliation: what the files bill, and what the charges of all projects bill",
+        "reconciliation: the total of the files, and that of the charges of all projects",
     )
     right = (ReconciliationState.RECONCILED, ReconciliationState.OPEN)
     return all(status.state in right for status in statuses)
@@ -120,7 +120,7 @@ def _print_progress(message: str, start: float) -> None:
 
 
 def main() -> int:
-    """Entry of `python -m finops_pipeline.demo`."""
+    """Run the demo from the command line and return the exit code."""
     try:
         run(int(sys.argv[1]), int(sys.argv[2]))
     except FinopsError as error:

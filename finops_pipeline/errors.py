@@ -9,7 +9,7 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     ├── Transient                 trying again later may help
     │   ├── TenantBusy            another process holds this tenant's write lock
     │   ├── BudgetSpent           a run's budget of paid requests is used up
-    │   ├── DiskFull              no room for what is to be downloaded or built
+    │   ├── DiskFull              not enough space for a download or a build
     │   ├── DeliveryMoving        files changed while they were read
     │   └── Unreachable           AWS or a store did not answer well, after retries
     └── Terminal                  someone has to change something first
@@ -17,11 +17,11 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
         ├── AccessRefused         AWS or a store said no: denied, no such bucket, bad credentials
         ├── LedgerTooNew          a ledger that a newer version of finops_pipeline wrote
         ├── RegistryError         a tenant, source or project declared wrongly
-        │   └── Unknown           a name that is not there (or not yours: same words)
-        ├── DeliveryRefused       an export that cannot be taken as it stands
+        │   └── Unknown           a name that does not exist, or is not yours (same text)
+        ├── DeliveryRefused       an export that cannot be accepted as it is
         │   ├── ManifestProblem   missing, unreadable or ambiguous manifest
         │   ├── FileProblem       a file that is missing, damaged or lacks a column
-        │   └── EmptyDelivery     no rows, where a good month already stands
+        │   └── EmptyDelivery     no rows, where a month with rows is published
         ├── OutOfMemory           DuckDB or Python needs more memory than it may use
         ├── StorageFailure        a file, DuckDB or SQLite could not be read or written
         ├── IntegrityCheckFailed  numbers do not add up: nothing was published
@@ -34,9 +34,9 @@ from typing import Any
 
 
 def one_line(text: object) -> str:
-    """Return text from a bill as it may be shown: on one line, without control characters.
+    """Return text from a bill on one line and without control characters.
 
-    A product's name may hold escape sequences, or a line break and a line that looks like ours.
+    A product name may hold escape sequences, or a line break and a line that imitates our output.
     """
     characters = str(text).replace("\n", " ").replace("\t", " ")
     return "".join(character if character.isprintable() else "?" for character in characters)
@@ -46,7 +46,7 @@ class FinopsError(Exception):
     """The root of the tree. The text says what was found, what was expected and the cure.
 
     Args:
-        found: what is wrong, with the offending value and where it stands.
+        found: what is wrong, with the offending value and its location.
         expected: what would have been right; may be empty.
         cure: what the reader can do now; may be empty.
     """
@@ -87,7 +87,7 @@ class BudgetSpent(Transient):
 
 
 class DiskFull(Transient):
-    """The disk has no room for what is to be downloaded or built; nothing was published of it."""
+    """The disk has too little space for a download or a build; nothing of it was published."""
 
 
 class DeliveryMoving(Transient):
@@ -107,7 +107,7 @@ class SettingError(Terminal):
 
 
 class AccessRefused(Terminal):
-    """AWS or a store refused: denied, no such bucket, credentials or profile that do not hold."""
+    """AWS or a store refused: denied, no such bucket, invalid credentials or profile."""
 
 
 class LedgerTooNew(Terminal):
@@ -123,7 +123,7 @@ class Unknown(RegistryError):
 
 
 class DeliveryRefused(Terminal):
-    """An export that cannot be taken as it stands; what was published stays."""
+    """An export that cannot be accepted as it is; what was published stays."""
 
 
 class ManifestProblem(DeliveryRefused):
@@ -135,7 +135,7 @@ class FileProblem(DeliveryRefused):
 
 
 class EmptyDelivery(DeliveryRefused):
-    """A delivery without rows where a good month already stands."""
+    """A delivery without rows, where a month with rows is already published."""
 
 
 class OutOfMemory(Terminal):
@@ -186,5 +186,5 @@ def error_body(error: BaseException) -> dict[str, dict[str, Any]]:
 
 
 def crash_text(error: BaseException) -> str:
-    """Say that an error is a defect, by its type alone."""
+    """Describe an unexpected error as a defect, by its type alone."""
     return f"finops_pipeline has a defect and stopped with {type(error).__name__}"

@@ -1,6 +1,6 @@
-"""What finops writes to its log: crashes with their traceback, as text or as JSON lines.
+"""The log of finops: crashes with their traceback, as text or as JSON lines.
 
-Put here: how log records are formatted and where they go. Keep out: progress for people (cli), what
+Put here: the format and destination of log records. Keep out: progress for people (cli), what
 an error means (errors.py).
 
 Never logged: amounts, secrets, rows of a bill. Messages of exceptions may hold them (DuckDB quotes
@@ -62,7 +62,7 @@ class _StderrHandler(logging.Handler):
 
 
 def configure_logging(log_format: str) -> None:
-    """Send finops's log to stderr; called by a doorway, never at import.
+    """Send finops's log to stderr; called when a command or a Dagster run starts, never at import.
 
     Args:
         log_format: `text` or `json`.

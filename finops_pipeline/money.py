@@ -1,6 +1,6 @@
 """Exact sums of money in Python: decimals, never floats, never rounded by a context.
 
-Put here: adding and spelling amounts. Keep out: what an amount means.
+Put here: parsing, adding and formatting amounts. Keep out: what an amount means.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 _AMOUNT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SMALLEST, _END = Decimal("1e-18"), Decimal("1e20")
 _DIGITS = 100
-"""Python rounds sums to 28 digits unless told otherwise; DECIMAL(38,18) sums need more."""
+"""By default Python rounds sums to 28 digits; sums of DECIMAL(38,18) need more."""
 
 
 def read_amount(text: str) -> tuple[Decimal, bool] | None:
-    """An amount as DECIMAL(38,18) holds it, and whether that took rounding; None if it is none.
+    """Parse an amount as DECIMAL(38,18), and return whether it was rounded; None if it is invalid.
 
-    `1,234.5`, `NaN`, `1_000` and amounts of more than 20 digits before the point are none.
+    `1,234.5`, `NaN`, `1_000` and amounts of more than 20 digits before the point are invalid.
     """
     if not _AMOUNT.fullmatch(text):
         return None
@@ -27,26 +27,26 @@ def read_amount(text: str) -> tuple[Decimal, bool] | None:
         amount = Decimal(text)
         if abs(amount) >= _END:
             return None
-        kept = amount.quantize(_SMALLEST, ROUND_HALF_UP)
-        return kept, kept != amount
+        rounded = amount.quantize(_SMALLEST, ROUND_HALF_UP)
+        return rounded, rounded != amount
 
 
 def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    """The sum, to the last decimal; 0 for nothing."""
+    """Add amounts exactly; 0 for none."""
     with localcontext() as context:
         context.prec = _DIGITS
         return sum(amounts, Decimal(0))
 
 
-def difference(one: Decimal, other: Decimal) -> Decimal:
-    """one - other, to the last decimal."""
+def difference(minuend: Decimal, subtrahend: Decimal) -> Decimal:
+    """Subtract `subtrahend` from `minuend` exactly."""
     with localcontext() as context:
         context.prec = _DIGITS
-        return one - other
+        return minuend - subtrahend
 
 
 def plain(amount: Decimal) -> str:
-    """An amount without exponent and trailing zeros: `1.5`, `0.0000001`, `0`."""
+    """Format an amount without exponent and trailing zeros: `1.5`, `0.0000001`, `0`."""
     spelled = format(amount, "f")
     if "." in spelled:
         spelled = spelled.rstrip("0").rstrip(".")

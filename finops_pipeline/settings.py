@@ -1,6 +1,6 @@
 """The only reader of the environment: typed, frozen, documented.
 
-Put here: what an installation may set, with a default and one sentence each (docs/settings.md
+Put here: the settings of an installation, each with a default and one sentence (docs/settings.md
 is generated from them). Keep out: anything that belongs to one tenant (that is registry data).
 """
 
@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from finops_pipeline.errors import SettingError
 
 _KEYS = {"tenant", "source", "project", "billing_period"}
-"""What names the partitions of the lake: DuckDB takes them from any segment of a path."""
+"""Partition keys of the lake, which DuckDB reads from any segment of a path."""
 
 
 class Settings(BaseSettings):
@@ -94,7 +94,7 @@ def load_settings() -> Settings:
     """Read the environment once.
 
     Raises:
-        SettingError: a variable has a value that cannot be used; names variable and value.
+        SettingError: a variable has an invalid value; the message names both.
     """
     try:
         return Settings()
@@ -107,7 +107,7 @@ def load_settings() -> Settings:
 
 
 def child_environment(dagster_home: Path) -> dict[str, str]:
-    """The environment for a process that runs Dagster: ours, with telemetry off.
+    """Return the environment for a Dagster process: this one, with telemetry off.
 
     Args:
         dagster_home: folder of the Dagster instance, unless DAGSTER_HOME is set already.

@@ -104,7 +104,7 @@ def test_every_gap_has_its_reason_and_cure(two: TemporaryInstallation) -> None:
     assert all(gap["detail"] and gap["cure"] for gap in found.values())
     assert "is not a number" in found["payer", AGO[6]]["detail"]
     assert "there is no such folder" in found["far", AGO[0]]["detail"]
-    assert "running month" in found["payer", AGO[0]]["detail"]
+    assert "current month" in found["payer", AGO[0]]["detail"]
 
     assert {s.outcome for s in two.ingest("initech").steps} >= {"landed", "refused"}
     left = {(g["source"], g["billing_period"]) for g in told("initech")}

@@ -1,4 +1,4 @@
-"""The roof: the `finops` command. Words in, one call to the floors below, words out.
+"""The `finops` command line: each command parses its arguments, makes one call and prints.
 
-Put here: commands and how answers are shown. Keep out: any decision about data.
+Put here: commands and how results are shown. Keep out: any decision about data.
 """

@@ -1,4 +1,4 @@
-"""`finops`: the groups of commands, and the one exit for errors.
+"""Entry point of `finops`: the groups of commands and the single exit for errors.
 
 Put here: the entry point. Keep out: which commands there are (command_table.py), the commands
 themselves, how a failure is reported (failures.py).
@@ -73,7 +73,7 @@ def main() -> None:
     """
     arguments = sys.argv[1:]
     try:
-        # Standalone, typer itself prints wrong usage; it cannot do so as JSON.
+        # In standalone mode typer prints usage errors itself, and cannot print them as JSON.
         sys.exit(app(standalone_mode=not asks_for_json(arguments)))
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
-    """Tell whether a command line has `--format json`."""
+    """Return whether a command line has `--format json`."""
     return "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
 
 

@@ -1,6 +1,6 @@
-"""Commands that show how a month came to be what it is, and which months are missing.
+"""Commands that show the deliveries of a month, their differences, and missing months.
 
-Put here: `history`, `diff`, `gaps`, and how they look. Keep out: what they show
+Put here: `history`, `diff`, `gaps` and their layout. Keep out: the data that they show
 (application/deliveries.py, application/gaps.py).
 """
 
@@ -97,7 +97,7 @@ def diff_command(
 ) -> None:
     """Show what a restatement changed, by line item type, service and account.
 
-    IDs are those of `finops history`. The differences add up to that of the two bills, exactly.
+    `finops history` lists the IDs. The differences add up exactly to that of the two bills.
     """
     refuse_parquet(format)
     source_month, installation = _parse_source_month(where), open_installation()
@@ -202,7 +202,7 @@ def gaps_command(
 
 
 def _reasons(missing: Sequence[Gap]) -> list[str]:
-    """Return a line per source and reason, with its months."""
+    """Return one line per source and reason, with its months."""
     months: dict[tuple[str, str], list[str]] = {}
     for gap in missing:
         reason = f"{gap.detail.rstrip('.')}. {gap.cure.rstrip('.')}."

@@ -1,4 +1,4 @@
-"""How a failed command is reported: a sentence for people, one JSON object for programs.
+"""Reports of failed commands: a sentence for people, one JSON object for programs.
 
 Put here: the line on stderr, the traceback of a crash in the log, exit codes. Keep out: the shape
 of an error as data (errors.py).
@@ -26,8 +26,8 @@ def report_failure(error: BaseException, as_json: bool) -> int:
     """Report a failure on stderr and return the exit code.
 
     Args:
-        error: what ended the command.
-        as_json: whether the command was asked for `--format json`.
+        error: the exception that ended the command.
+        as_json: whether the command line has `--format json`.
     """
     if is_ctrl_c(error):
         complain(_INTERRUPTED_TEXT)
@@ -45,7 +45,7 @@ def report_failure(error: BaseException, as_json: bool) -> int:
 
 
 def is_ctrl_c(error: BaseException) -> bool:
-    """Say whether an error is Ctrl-C; inside a DuckDB query it arrives as a RuntimeError."""
+    """Return whether an error is Ctrl-C, which is a RuntimeError inside a DuckDB query."""
     return isinstance(error, KeyboardInterrupt | typer.Abort) or is_interruption(error)
 
 

@@ -1,7 +1,7 @@
-"""`python -m finops_pipeline.cli.pages`: writes the generated pages of docs/ anew.
+"""`python -m finops_pipeline.cli.pages`: writes the generated pages of docs/.
 
-Put here: the page of settings, and the list of generated pages. Keep out: the words of the
-data dictionary (contracts/dictionary.py); pages that people write.
+Put here: the page of settings, and the list of generated pages. Keep out: the text of
+the data dictionary (contracts/dictionary.py), pages that people write.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ in the current folder, or in the data folder when there is none here.
 
 
 def settings_page() -> str:
-    """docs/settings.md as text: name, default and meaning of every setting."""
+    """Return docs/settings.md as text: name, default and meaning of every setting."""
     prefix = Settings.model_config["env_prefix"]
     rows = [
         (
@@ -44,7 +44,7 @@ def settings_page() -> str:
 
 
 def pages() -> dict[str, str]:
-    """The generated pages: file name in docs/ -> text."""
+    """Return the generated pages: file name in docs/ -> text."""
     return {"data_dictionary.md": data_dictionary() + "\n", "settings.md": settings_page()}
 
 

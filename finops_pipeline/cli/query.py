@@ -59,14 +59,16 @@ def query_command(
 
 
 def write_answer(tenant: str, query: Query, destination: Destination) -> None:
-    """Ask a tenant's file one SELECT and write the answer; its caveat goes to stderr.
+    """Run one SELECT on a tenant's file and write the answer; its caveat goes to stderr.
 
     Raises:
         QueryRefused: the file cannot or may not answer it.
         Unknown: no such tenant, or it has no file yet.
     """
     if destination.format is Format.PARQUET and destination.path is None and sys.stdout.isatty():
-        raise QueryRefused("Parquet on a terminal", "a file", "Add --output FILE.parquet")
+        raise QueryRefused(
+            "Parquet cannot be written to a terminal", "a file", "Add --output FILE.parquet"
+        )
     with open_answer(open_installation(), tenant, query) as answer:
         if destination.format is Format.PARQUET:
             _write_parquet(answer, destination.path or sys.stdout.buffer)
@@ -112,9 +114,9 @@ def open_command(tenant: Annotated[str, typer.Argument(metavar="TENANT")]) -> No
     root, name = shlex.quote(str(folder.root)), folder.warehouse.name
     typer.echo(f"cd {root} && duckdb -readonly {name}")
     typer.echo(
-        f"\nThe file is {folder.warehouse}. Its tables work wherever you copy it; its views\n"
-        "(costs, landing_…) read the folders beside it, so open it from its own folder.\n"
+        f"\nThe file is {folder.warehouse}. You can copy it anywhere and read its tables; its\n"
+        "views (costs, landing_…) read the folders next to it, so open it from its own folder.\n"
         f'In Python, from there: duckdb.connect("{name}", read_only=True)\n'
-        "DuckDB 1.4 and later open it.",
+        "It needs DuckDB 1.4 or later.",
         err=True,
     )

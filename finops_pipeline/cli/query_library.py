@@ -1,7 +1,7 @@
 """Commands over the library of queries.
 
-Put here: `queries`, `queries show`, `queries run`. Keep out: the queries (marts/queries), what
-keeps them inside one tenant (serve/sandbox.py).
+Put here: `queries`, `queries show`, `queries run`. Keep out: the queries (marts/queries),
+restricting them to one tenant (serve/sandbox.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 def list_command() -> None:
     """List the queries of the library: questions of FinOps work, ready to run."""
     rows = [(query.name, query.meaning, ", ".join(query.parameters)) for query in use_cases()]
-    table(("name", "what", "own parameters"), rows)
+    table(("name", "meaning", "own parameters"), rows)
 
 
 def show_command(name: Name) -> None:

@@ -1,6 +1,6 @@
-"""How answers look: tables for people; CSV, JSON and Parquet for programs.
+"""Output of commands: tables for people; CSV, JSON and Parquet for programs.
 
-Put here: how values and rows are written. Keep out: where rows come from.
+Put here: formatting values and rows. Keep out: obtaining rows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Row = Sequence[Any]
 
 
 class Format(StrEnum):
-    """Forms of an answer."""
+    """The formats of an answer."""
 
     TABLE = "table"
     CSV = "csv"
@@ -73,7 +73,7 @@ def cell(value: Any) -> str:
 
 
 def table(names: Sequence[str], rows: Iterable[Row], title: str = "") -> None:
-    """Print rows as a table on stdout; as wide as it needs when not on a terminal."""
+    """Print rows as a table on stdout; its width is that of the terminal, if there is one."""
     console = Console(width=None if sys.stdout.isatty() else 320, highlight=False)
     grid = Table(title=title or None, title_justify="left", header_style="bold")
     all_rows = [list(row) for row in rows]
@@ -121,8 +121,7 @@ def write_rows(format: Format, names: Sequence[str], rows: Iterable[Row]) -> Non
     Raises:
         typer.BadParameter: Parquet, which only queries can be written as.
     """
-    if format is Format.PARQUET:
-        raise typer.BadParameter("give table, csv or json", param_hint="--format")
+    refuse_parquet(format)
     write = write_json if format is Format.JSON else write_csv
     write(sys.stdout, names, rows)
 

@@ -1,6 +1,6 @@
-"""Commands about a source's access: `source policy` for the customer, `source check` for us.
+"""Commands for access to a source: `source policy` for the customer, `source check` for operators.
 
-Put here: their texts and exit codes. Keep out: the documents (sources/policy.py) and the probes
+Put here: their output and exit codes. Keep out: the documents (sources/policy.py) and the probes
 (sources/access_check.py).
 """
 
@@ -25,7 +25,7 @@ SourceName = Annotated[str, typer.Argument(metavar="TENANT/SOURCE", help="A decl
 
 
 class Part(StrEnum):
-    """What `source policy` prints."""
+    """The documents that `source policy` prints."""
 
     BOTH = "both"
     TRUST = "trust"
@@ -36,7 +36,7 @@ def _open_source(name: str) -> tuple[Installation, Tenant, Source]:
     tenant_name, source_name = split(name, "SOURCE")
     installation = open_installation()
     tenant = installation.registry.tenant(tenant_name)
-    if not tenant.external_id:  # a registry of an earlier version: saving makes the id
+    if not tenant.external_id:  # declared by an earlier version: saving assigns the id
         installation.registry.save(tenant)
         tenant = installation.registry.tenant(tenant_name)
     return installation, tenant, tenant.source(source_name)
@@ -89,7 +89,7 @@ def check_command(source: SourceName) -> None:
     for finding in _findings(installation, tenant, declared):
         typer.echo(f"{finding.verdict.value:<7}{finding.probe}: {cell(finding.details)}")
         failed = failed or finding.verdict is Verdict.FAILED
-    typer.echo(f"{source} cannot be used as it stands." if failed else f"{source} can be used.")
+    typer.echo(f"{source} cannot be used yet." if failed else f"{source} can be used.")
     if failed:
         raise typer.Exit(1)
 

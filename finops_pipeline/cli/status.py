@@ -1,6 +1,6 @@
-"""The command that shows the state of months: all of them, or one on one screen.
+"""The command that shows the state of all months, or of one month on a single screen.
 
-Put here: `status` and how it looks. Keep out: what it shows (application/month_status.py).
+Put here: `status` and its layout. Keep out: the data that it shows (application/month_status.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -31,7 +30,6 @@ from finops_pipeline.cli.show import (
 )
 from finops_pipeline.errors import one_line
 from finops_pipeline.marts.evidence import Evidence, Finding
-from finops_pipeline.money import plain
 from finops_pipeline.reconciliation.comparisons import (
     BASIS_NAMES,
     COUNTERPART_NAMES,
@@ -69,7 +67,7 @@ def status_command(
 
 
 def _print_tenant(tenant: TenantStatus) -> None:
-    """Print one tenant's months; below them why a month is not reconciled, and schema drift."""
+    """Print one tenant's months, then the reasons of months that are not reconciled, and drift."""
     names = ("source", "month", "state", "rows", "quarantined", "files bill", "charges bill",
              "effective", "currency", "delivery", "landed (UTC)")  # fmt: skip
     table(names, [_status_row(status) for status in tenant.statuses], tenant.tenant)
@@ -136,13 +134,13 @@ def screen(month_status: MonthStatus) -> list[str]:
     todo = [f"  {line}" for line in verdict.todo[:5]]
     tail = ["", "What to do:", *todo] if todo else []
     facts = [*_check_lines(month_status.evidence), *_conformance_lines(month_status.evidence)]
-    room = LINES - len(head[:4]) - len(tail) - len(facts) - 1
+    lines_left = LINES - len(head[:4]) - len(tail) - len(facts) - 1
     body = list(_source_lines(month_status))
     wrapped = [part for line in body for part in _wrap(line, 18)]
-    body = wrapped if len(wrapped) <= room else body
-    if len(body) > room:
-        rest = len(body) - room + 1
-        body = [*body[: room - 1], f"… {rest} more lines: --format json shows all"]
+    body = wrapped if len(wrapped) <= lines_left else body
+    if len(body) > lines_left:
+        rest = len(body) - lines_left + 1
+        body = [*body[: lines_left - 1], f"… {rest} more lines: --format json shows all"]
     return [_fit(line) for line in [*head[:4], "", *body, *facts, *tail]]
 
 
@@ -183,7 +181,7 @@ def _source_lines(month_status: MonthStatus) -> Iterator[str]:
 
 
 DETAIL_LINES = 3
-"""Services, accounts and findings that the screen names; the tables hold all."""
+"""Services, accounts and findings that the screen lists; the tables hold all of them."""
 
 
 def _comparison_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
@@ -208,19 +206,14 @@ def _outcome(comparison: Comparison) -> str:
     if comparison.state == ComparisonState.NOT_CHECKED and comparison.ours is None:
         prefix = f"{counterpart}{f'{basis}, ' if basis else ''}"
         return f"{comparison.state}: {prefix}{comparison.note}"
-    sums = f"{plain_or_empty(comparison.ours)} and {plain_or_empty(comparison.theirs)}"
-    difference = plain_or_empty(comparison.difference)
+    sums = f"{cell(comparison.ours)} and {cell(comparison.theirs)}"
+    difference = cell(comparison.difference)
     apart = "" if comparison.difference == 0 else f", {difference} apart"
     is_plain = (
         comparison.state == ComparisonState.AGREES and comparison.against == CounterpartKind.FILES
     )
     note = f"; {comparison.note}" if comparison.note and not is_plain else ""
     return f"{comparison.state}: {counterpart}{basis} {sums}{apart}{note}"
-
-
-def plain_or_empty(amount: Decimal | None) -> str:
-    """Return an amount for people; nothing for null."""
-    return "" if amount is None else plain(amount)
 
 
 def _check_lines(evidence: Evidence) -> Iterator[str]:

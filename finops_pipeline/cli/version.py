@@ -1,6 +1,6 @@
 """The command that prints the version.
 
-Put here: `version`, which must start quickly. Keep out: anything that needs an import.
+Put here: `version`, which must start quickly. Keep out: imports of other packages.
 """
 
 from __future__ import annotations

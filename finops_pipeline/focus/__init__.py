@@ -1,5 +1,5 @@
-"""Stage 2: landing becomes FOCUS charges, one file per project and month.
+"""Stage 2: landed bills become FOCUS charges, one file per project and month.
 
-Put here: reading a source's columns under canonical names, the conversions (sql/), checks
-of the result. Keep out: how a bill lands (landing), what is aggregated (marts).
+Put here: reading a source's columns under canonical names, the conversions (sql/), checks of the
+result. Keep out: how a bill lands (landing), aggregation (marts).
 """

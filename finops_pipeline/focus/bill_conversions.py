@@ -1,4 +1,4 @@
-"""How each format of bill is converted to charges: its rows and the statements that read them.
+"""The conversion of each bill format to charges: its row query and the statements that read it.
 
 Put here: the table of conversions by format. Keep out: the statements (conversion.py), how columns
 are normalized (normalise.py), running a conversion (month_pass.py).
@@ -17,10 +17,10 @@ from finops_pipeline.tenants.model import SourceFormat
 
 @dataclass(frozen=True)
 class BillConversion:
-    """From the landed rows of a bill to charges.
+    """A conversion of a bill's landed rows to charges.
 
-    `select_rows` gives SQL of a landed bill's normalized rows, from the bill, SQL of its rows with
-    their projects, and the billing period.
+    `select_rows` returns SQL for the normalized rows of a bill, given the bill, SQL for its rows
+    with their projects, and the billing period.
     """
 
     statements: Statements

@@ -1,9 +1,9 @@
-"""Conformance of charges to FOCUS's rules: every row is checked, when it is built and on demand.
+"""Conformance of charges to the FOCUS rules, checked for every row on each build and on demand.
 
 Put here: applying the rules to charges, violations, checking the published files again. Keep out:
-the rules (contracts/focus_rules.py), sums (marts/checks), how violations look (cli/validate.py).
+the rules (contracts/focus_rules.py), sums (marts/checks), showing them (cli/validate.py).
 
-A violation is reported beside the numbers and stops nothing, because a bill is what AWS made it.
+A violation is reported with the numbers and does not stop a build: a bill is what AWS made it.
 
 Reads: costs, ledger
 """
@@ -44,7 +44,7 @@ _KEYS = 'project, x_Source as "source"'
 
 @dataclass(frozen=True)
 class Violation:
-    """A finding (source, rule, rows) and the project's month that it was made in."""
+    """A finding (source, rule, rows), with the project and month of its charges."""
 
     project: str
     billing_period: str
@@ -55,11 +55,11 @@ def find_violations(connection: Connection, relation: str, month: str) -> list[V
     """Apply every rule to charges.
 
     Args:
-        relation: SQL of charges with their `project`.
+        relation: SQL for charges with their `project`.
         month: the billing period of their folder.
 
     Returns:
-        one for each project, source and rule that is broken, ordered by them.
+        one violation per project, source and broken rule, in this order.
     """
     connection.execute(
         "create or replace temp view checked_charges as"
@@ -76,11 +76,11 @@ def find_violations(connection: Connection, relation: str, month: str) -> list[V
 
 
 _Count = tuple[str, str, str, int, str]
-"""Project, source, rule, rows that break it, an example of them."""
+"""Project, source, rule, number of rows that break it, an example row."""
 
 
 def _exports(connection: Connection) -> set[tuple[str, str]]:
-    """List projects and sources whose rows are of a FOCUS export: they have no line item type."""
+    """List projects and sources whose rows come from a FOCUS export (no line item types)."""
     return set(
         connection.execute(
             f"select {_KEYS} from checked_charges group by all having count(x_LineItemType) = 0"
@@ -118,7 +118,7 @@ def _examples(connection: Connection, rule: Rule) -> list[tuple[str, str, str]]:
 
 
 def _columns_read(rule: Rule) -> list[str]:
-    """List the columns that a rule looks at: an example shows them."""
+    """List the columns that a rule reads, for its examples."""
     identifiers = set(re.findall(r"\w+", rule.broken))
     return [column.name for column in CHARGE if column.name in identifiers]
 
@@ -153,7 +153,7 @@ def _by_value(connection: Connection) -> list[_Count]:
 
 
 def summarize_violations(record: PartitionRecord) -> str:
-    """Name in one line the rules that a partition's charges break, known gaps aside; '' if none."""
+    """Summarize the rules that a partition breaks in one line, without known gaps; '' if none."""
     broken = sorted({f.rule for f in record.findings if not f.is_known_gap})
     if not broken:
         return ""
@@ -171,7 +171,7 @@ def find_published_violations(
         project: only this project; None: all.
 
     Returns:
-        how many files were checked, and the violations. A file that is missing, cannot be read or
+        the number of files checked, and the violations. A file that is missing, cannot be read or
         does not have the contract's columns violates the rule `columns of the contract`.
 
     Raises:

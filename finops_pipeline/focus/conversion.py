@@ -1,8 +1,8 @@
-"""The conversions in sql/: the statements that they make up, and what they read beside a bill.
+"""The conversions in sql/: the statements that they consist of, and the reference data they read.
 
-Put here: which steps convert which rows, loading them, a fingerprint of everything that
-decides the result. Keep out: which format of bill
-takes which (bill_conversions.py), running them (month_pass.py), the rules themselves (sql/).
+Put here: the steps of each conversion, loading them, a fingerprint of everything that decides the
+result. Keep out: which bill format uses which conversion (bill_conversions.py), running them
+(month_pass.py), the rules themselves (sql/).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _SQL = resources.files("finops_pipeline.focus") / "sql"
 
 @dataclass(frozen=True)
 class Statements:
-    """The statements that make charges of the normalized rows of a bill.
+    """The statements that convert the normalized rows of a bill to charges.
 
-    `rows` is the name under which its SQL reads the landed rows; `steps` are the files of sql/
-    that convert them, each reading the one before by its name; `totals` sums the landed rows.
+    `rows` is the name under which the SQL reads the landed rows; `steps` are the files in sql/
+    that convert them, each reading its predecessor by name; `totals` sums the landed rows.
     """
 
     rows: str
@@ -34,16 +34,16 @@ class Statements:
     totals: str
 
     def charges_query(self, view: str) -> str:
-        """SQL of the charges that the rows of a view become."""
+        """Return SQL for the charges that the rows of a view become."""
         *earlier, last = self.steps
         return f"{self._ctes(view, earlier)} select * from ({sql_text(last)})"
 
     def totals_query(self, view: str) -> str:
-        """SQL of what the rows of a view come to before they are converted."""
+        """Return SQL for the totals of a view's rows before conversion."""
         return f"{self._ctes(view, [])} select * from ({sql_text(self.totals)}) order by all"
 
     def _ctes(self, view: str, steps: list[str]) -> str:
-        # Materialized, every column of every row would be kept, and spilled, between two scans.
+        # Materializing would store, and spill, every column of every row between two scans.
         bodies = {self.rows: f"from {view}"} | {name: sql_text(name) for name in steps}
         parts = [f"{name} as not materialized ({body})" for name, body in bodies.items()]
         return f"with {', '.join(parts)}"
@@ -56,7 +56,7 @@ FOCUS_ROW_STATEMENTS = Statements("focus_rows", ("focus_charges",), "focus_total
 
 
 def conversion_fingerprint() -> str:
-    """Fingerprint everything that decides what a row becomes and which rules it is checked by."""
+    """Fingerprint everything that decides how a row is converted and which rules check it."""
     parts = [
         file.read_text(encoding="utf-8")
         for file in sorted(_SQL.iterdir(), key=lambda file: file.name)
@@ -78,7 +78,7 @@ def sql_text(name: str) -> str:
 
 
 def prepare(connection: Connection) -> None:
-    """Create what the conversions read beside a bill: macros, services and regions."""
+    """Create the macros, services and regions that the conversions read."""
     connection.execute(sql_text("macros"))
     connection.execute(
         "create or replace table services (service_code varchar, service_name varchar,"

@@ -1,6 +1,6 @@
-"""Conform landing to FOCUS charges: one partition is one project and month.
+"""Partitions of FOCUS charges, one per project and month: which are due, and their records.
 
-Put here: which partitions are due (the fingerprint that makes a re-run a no-op) and their records.
+Put here: choosing due partitions by fingerprint (a re-run changes nothing), and their records.
 Keep out: writing them (month_pass.py), rules of single rows (sql/), comparing with the bill
 (reconciliation/).
 
@@ -28,7 +28,7 @@ from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
 from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
 
 PROJECTS_PER_SCAN = 16
-"""Projects whose charges are written in one scan of the bill: each keeps rows in memory."""
+"""Projects written in one scan of a bill; the writer holds rows in memory for each."""
 
 
 def build_costs_partitions(
@@ -36,17 +36,16 @@ def build_costs_partitions(
 ) -> list[PartitionOutcome]:
     """Put the costs partitions of a month that are out of date on a publication.
 
-    With those of the projects asked for go the partitions of others (`unassigned` above all) that
-    were built under other account claims: a charge must not stand in two projects, nor in none.
+    Besides the requested projects, this rebuilds partitions of others (mostly `unassigned`) that
+    were built under different account claims, so that each charge is in exactly one project.
 
     Args:
-        publication: what becomes visible together; nothing of the month is put on it unless all
-            of it is right.
-        projects: names of the projects asked for.
+        publication: receives the partitions, and only if the entire month is right.
+        projects: names of the requested projects.
 
     Raises:
-        IntegrityCheckFailed: a partition does not equal its part of the bill, or its landing is
-            gone.
+        IntegrityCheckFailed: a partition does not equal its part of the bill, or a landed file is
+            missing.
     """
     month = _CostsOfMonth(publication, plan, projects, limits)
     return PartitionBuilder(publication).update(month)
@@ -68,7 +67,7 @@ class _CostsOfMonth:
         self._passes: dict[str, MonthPass] = {}
 
     def list_fingerprints(self) -> dict[str, str]:
-        """Return what the partitions asked for, and those of other claims, depend on."""
+        """Return fingerprints of the requested partitions and of those built under other claims."""
         stored = {key: r for (key, _), r in self._publication.partitions(COSTS, self.month).items()}
         return {
             name: costs_fingerprint(project)
@@ -86,7 +85,7 @@ class _CostsOfMonth:
         return stale
 
     def build(self, fingerprints: dict[str, str]) -> list[StagedPartition]:
-        """Write these projects' charges, some projects in one scan of the bill.
+        """Write these projects' charges, several projects per scan of the bill.
 
         Raises:
             IntegrityCheckFailed: see `build_costs_partitions`.
@@ -100,19 +99,19 @@ class _CostsOfMonth:
                 month_pass = MonthPass(self._publication, self._plan, together)
                 month_pass.write(connection)
                 self._passes |= {project.name: month_pass for project in together}
-        self._check_every_row_is_given(set(names))
+        self._check_every_row_is_assigned(set(names))
         return [self._staged(name, fingerprint) for name, fingerprint in fingerprints.items()]
 
-    def _check_every_row_is_given(self, names: set[str]) -> None:
-        """Where all readers of a source are built, each of its rows is in exactly one project."""
+    def _check_every_row_is_assigned(self, names: set[str]) -> None:
+        """Check that each row is in exactly one project, if all readers of a source are built."""
         passes = {id(month_pass): month_pass for month_pass in self._passes.values()}.values()
         for delivery in self._plan.deliveries:
             readers = {project.name for project in self._plan.readers(delivery.source)}
-            given = sum(month_pass.rows.get(delivery.source, 0) for month_pass in passes)
-            if readers and readers <= names and given != delivery.rows_kept:
+            assigned = sum(month_pass.rows.get(delivery.source, 0) for month_pass in passes)
+            if readers and readers <= names and assigned != delivery.rows_kept:
                 raise IntegrityCheckFailed(
                     f"{self._plan.tenant.name}/{delivery.source} {delivery.billing_period} landed"
-                    f" {delivery.rows_kept} rows, its projects were given {given}",
+                    f" {delivery.rows_kept} rows, its projects have {assigned}",
                     "every row in exactly one project",
                     "Nothing was published; please report this with the month's line items",
                 )
@@ -136,7 +135,7 @@ class _CostsOfMonth:
         return StagedPartition(record, file)
 
     def record_totals(self, partition: StagedPartition) -> None:
-        """Put what a project's landed rows and charges come to on the publication."""
+        """Put the totals of a project's landed rows and charges on the publication."""
         name = partition.record.key
         month_pass = self._passes[name]
         bills = tuple(month_pass.bills.get(name, ()))
@@ -148,7 +147,7 @@ class _CostsOfMonth:
 
 
 def costs_fingerprint(project: ProjectPlan) -> str:
-    """Return what a partition depends on: the conversion, the deliveries, its days' claims."""
+    """Fingerprint what a partition depends on: the conversion, its deliveries and its claims."""
     return fingerprint_of(
         {
             "conversion": conversion_fingerprint(),

@@ -1,7 +1,7 @@
 """A landed delivery as the conversion reads it: its relation, columns, accounts, empty columns.
 
-Put here: what is read once per delivery, however many projects share it. Keep out: which project
-owns which row (owned_rows.py) and what rows become (sql/).
+Put here: properties read once per delivery, however many projects share it. Keep out: which
+project owns which row (owned_rows.py), how rows are converted (sql/).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from finops_pipeline.tenants.model import SourceFormat
 class LandedBill:
     """One source's landing of a month.
 
-    `columns` are its columns and DuckDB types; `empty` those without any value (known from the
-    Parquet footer), whose expressions need not be evaluated row by row; `accounts` the unchanged
-    values of its account column, None for null; `keys` those of its map columns; `in_units` the
+    `columns`: its columns and their DuckDB types; `empty`: columns without any value (known from
+    the Parquet footer), which need not be evaluated row by row; `accounts`: the distinct unaltered
+    values of its account column, None for null; `keys`: the keys of each map column; `in_units`:
     ARNs of reservations that are counted in normalized units.
     """
 
@@ -37,17 +37,17 @@ class LandedBill:
 
     @property
     def form(self) -> BillForm:
-        """How bills of its format are read."""
+        """The description of its bill format."""
         return FORMS[self.format]
 
 
 def read_landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) -> LandedBill:
-    """Read what the conversion needs to know of a delivery's landing.
+    """Read the properties of a landed delivery that its conversion needs.
 
     Args:
         path: its Parquet file.
     """
-    # The form as it landed: the registry may say another by now.
+    # The format at landing; the registry may declare another one by now.
     format = SourceFormat(delivery.format)
     form = FORMS[format]
     relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"

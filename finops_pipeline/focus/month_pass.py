@@ -1,8 +1,7 @@
 """One pass over a month's landings: the costs partitions of several projects at once.
 
 Put here: running the conversions, one file per project, and the check that each equals its part of
-the bill. Keep out: which partitions are due (costs_partitions.py), rules of rows
-(sql/).
+the bill. Keep out: which partitions are due (costs_partitions.py), how rows are converted (sql/).
 
 Reads: landing   Writes: staged costs partitions
 """
@@ -31,14 +30,14 @@ from finops_pipeline.money import exact_sum
 Totals = tuple[dict[str, Any], ...]
 
 SOURCES_PER_STATEMENT = 8
-"""Sources converted in one statement: each takes memory, and 40 small ones took a gigabyte."""
+"""Sources converted in one statement; each takes memory (40 small ones took a gigabyte)."""
 
 
 class MonthPass:
     """The charges of some projects in a month, written in one scan of each source.
 
     Args:
-        projects: those whose partitions are written; each keeps a row group in memory.
+        projects: projects whose partitions are written; each holds a row group in memory.
     """
 
     def __init__(
@@ -56,19 +55,19 @@ class MonthPass:
         self.totals: dict[str, Totals] = {}
         self.services: dict[str, list[ProjectTotal]] = {}
         self.findings: dict[str, list[Finding]] = {}
-        # net amounts of charges, and those of landed rows taken off: they come to 0
+        # net amounts of charges and the negated ones of landed rows, which must add up to 0
         self._nets: dict[tuple[str, str, str], list[Decimal]] = {}
 
     def write(self, connection: Connection) -> None:
-        """Write every project's file beside, and check it.
+        """Write every project's file to scratch space, and check it.
 
-        Afterwards `totals` and `services` hold what each project's charges came to, `bills` what
-        its landed rows did, `rows` how many rows of each source belonged to any of them, and
-        `findings` the rules of conformance that each project's charges break.
+        Afterwards, by project, `totals` and `services` hold the sums of its charges, `bills` those
+        of its landed rows and `findings` the FOCUS rules that its charges break; `rows` holds, by
+        source, the number of rows that belong to any of the projects.
 
         Raises:
-            IntegrityCheckFailed: a partition does not equal its part of the bill, or a landing is
-                gone.
+            IntegrityCheckFailed: a partition does not equal its part of the bill, or a landed file
+                is missing.
         """
         charges = []
         for source, delivery in sorted(self._deliveries.items()):
@@ -94,7 +93,7 @@ class MonthPass:
     def _write_separately(
         self, connection: Connection, charges: list[str], names: list[str]
     ) -> str:
-        """Write each source's charges beside; SQL of them all."""
+        """Write each source's charges to a file of its own; return SQL for all of them."""
         paths = []
         for number, select in enumerate(charges):
             path = self._folder.with_name(f"{self._folder.name}-{number}.parquet")
@@ -106,10 +105,10 @@ class MonthPass:
         )
 
     def file(self, project: str) -> Path | None:
-        """Where a project's charges were written; None when it has none.
+        """Return the file with a project's charges; None when it has none.
 
         Raises:
-            IntegrityCheckFailed: they are in several files, of which one would be published.
+            IntegrityCheckFailed: they are in several files, of which only one would be published.
         """
         files = list((self._folder / f"project={project}").glob("*.parquet"))
         if len(files) > 1:
@@ -123,7 +122,7 @@ class MonthPass:
     def _charges_query(
         self, connection: Connection, readers: list[ProjectPlan], delivery: DeliveryRecord
     ) -> str:
-        """SQL of one source's charges; notes what its rows come to (`bills`)."""
+        """Return SQL for one source's charges; record the totals of its rows in `bills`."""
         bill = self._read_bill(connection, delivery)
         conversion = CONVERSIONS[bill.format]
         rows = owned_rows(self._plan, readers, bill)
@@ -158,12 +157,12 @@ class MonthPass:
             raise IntegrityCheckFailed(
                 f"the landing of {self._tenant.name}/{delivery.source} {self._month} is gone",
                 f"{delivery.rows_kept} rows in {path.name}",
-                "Bring the delivery in again; what was published of the month stays",
+                "Ingest the delivery again; what was published of the month stays",
             )
         return read_landed_bill(connection, path, delivery)
 
     def _sum_charges(self, connection: Connection) -> None:
-        """Read back what was written: totals per project, and per service for the history."""
+        """Sum the charges that were written, per project and, for the history, per service."""
         glob = str(self._folder / "*" / "*.parquet")
         connection.execute(
             "create or replace temp view written as select * from"
@@ -198,7 +197,7 @@ class MonthPass:
             self.services.setdefault(project, []).append(total)
 
     def _landed_totals(self) -> dict[tuple[str, str, str], list[BillTotal]]:
-        """What the landed rows come to, by source, project and currency."""
+        """Group the totals of landed rows by source, project and currency."""
         by_key: dict[tuple[str, str, str], list[BillTotal]] = {}
         for total in (total for totals in self.bills.values() for total in totals):
             key = (total.source, total.project, total.billing_currency)
@@ -206,7 +205,7 @@ class MonthPass:
         return by_key
 
     def _check_totals(self) -> None:
-        """Every row has become one charge (negations none), and they bill the same, exactly."""
+        """Check that each row except negations became one charge, and that both bill the same."""
         for (source, project, currency), expected in self._landed_totals().items():
             lines = sum(t.rows for t in expected if t.line_item_type != "SavingsPlanNegation")
             billed = exact_sum(Decimal(t.billed_cost) for t in expected)

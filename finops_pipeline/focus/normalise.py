@@ -1,8 +1,8 @@
-"""A source's own columns under canonical names and types: what the conversions read.
+"""A source's columns under canonical names and types, as the conversions read them.
 
-Put here: one expression per canonical column, whatever columns a month has (they come and go),
-typed nulls for absent columns, maps and tag columns as JSON text. Keep out: what a row means
-(sql/), which rows are read (owned_rows.py).
+Put here: one expression per canonical column, whichever columns a month has, typed nulls for
+absent columns, maps and tag columns as JSON text. Keep out: what a row means (sql/), which rows
+are read (owned_rows.py).
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from finops_pipeline.lake.duck import ident, text, utc_time
 _NEVER = re.compile(r"(?!)")
 
 Keys = Mapping[str, Sequence[str]]
-"""Map column -> the keys that its maps have, where that is known."""
+"""Map column -> the keys of its maps, where they are known."""
 
 _MOST_KEYS = 60
-"""Keys beyond which extracting each of a map costs more than converting the map as a whole."""
+"""Number of keys beyond which converting an entire map is cheaper than extracting each key."""
 
 
 @dataclass(frozen=True)
 class LandedColumns:
     """The columns of a landing.
 
-    `types` are their DuckDB types; `empty` are columns known to have no value, which are as good
-    as absent, and cheaper; `keys` are the keys that map columns have, where they are known.
+    `types`: their DuckDB types; `empty`: columns known to have no value, which are treated as
+    absent because that is cheaper; `keys`: the keys of map columns, where they are known.
     """
 
     types: dict[str, str]
@@ -44,17 +44,17 @@ class LandedColumns:
         return {name.lower(): name for name in self.types}
 
     def filled(self, form: BillForm) -> dict[str, str]:
-        """Map canonical names to the columns that have values."""
+        """Return canonical name -> column, for columns that have values."""
         columns = form.find(self.types).items()
         return {name: column for name, column in columns if column not in self.empty}
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where line items come from: their source, billing period, and what is known of the month.
+    """The source and billing period of line items, and facts about the month.
 
-    The billing period stands in where the bill's own dates are absent. `in_normalized_units` are
-    ARNs of the reservations that are counted in normalized units.
+    The billing period replaces the bill's own dates where those are absent. `in_normalized_units`:
+    ARNs of reservations that are counted in normalized units.
     """
 
     source: str
@@ -64,7 +64,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class _JsonColumn:
-    """A set of keys and values: one map column, or flat columns by the header of each report."""
+    """Keys and values of a row: one map column, or flat columns whose headers match a pattern."""
 
     map_name: str
     legacy: re.Pattern[str]
@@ -144,16 +144,16 @@ def focus_rows(landed: LandedColumns, relation: str, source: str) -> str:
 
 
 def _is_among(column: str | None, values: Sequence[str]) -> str:
-    """Write SQL: whether a text column has one of these values."""
+    """Write an SQL condition: a text column has one of these values."""
     if column is None or not values:
         return "false"
     return f"coalesce(trim({ident(column)}) in ({', '.join(map(text, values))}), false)"
 
 
 def typed(column: str, kind: str, promised: str, lenient: bool = False) -> str:
-    """Write SQL of a landed column in its promised type. Landing has verified that it can be read.
+    """Write SQL of a landed column in its promised type, which landing has verified.
 
-    A float goes through its shortest text: 0.1 is 0.1 again, not 0.1000000000000000055.
+    A float is converted from its shortest text, so 0.1 stays 0.1, not 0.1000000000000000055.
 
     Args:
         lenient: an amount that is not a number becomes null (contracts/cur.py, LATER).
@@ -176,7 +176,7 @@ def usage_day(form_column: str, columns: dict[str, str]) -> str:
 def _map_value(landed: LandedColumns, column: str, key: str) -> str | None:
     """Write SQL of one value of a map column: a Parquet MAP, or a JSON object in a CSV cell.
 
-    None when no map of the column has the key.
+    Return None when no map of the column has the key.
     """
     kind = landed.types[column]
     if kind.startswith("MAP"):
@@ -188,7 +188,7 @@ def _map_value(landed: LandedColumns, column: str, key: str) -> str | None:
 
 
 def _valid_json(value: str) -> str:
-    """Write SQL of a JSON cell, null where it is not valid: a tag must not stop a bill."""
+    """Write SQL of a JSON cell, null where it is invalid, so that a bad tag stops no bill."""
     return f"case when json_valid({value}) then {value} end"
 
 
@@ -244,7 +244,7 @@ def _json_object(pairs: dict[str, str], kinds: Mapping[str, str] | None = None) 
 def _json_of_map(landed: LandedColumns, column: str) -> str:
     """Write SQL of a map as JSON text, its keys without `user_` and with `aws:` for `aws_`.
 
-    CUR 2.0 writes those prefixes. Should two keys become the same by that, the map's own keys stay.
+    CUR 2.0 writes those prefixes. If two keys would become equal, the map's own keys stay.
     """
     value, kind = ident(column), landed.types[column]
     keys = landed.keys.get(column)

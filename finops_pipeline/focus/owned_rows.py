@@ -1,6 +1,6 @@
-"""Which project each row of a landing belongs to: account claims as SQL.
+"""Selection of the landed rows that belong to a project, as SQL from account claims.
 
-Put here: selecting the rows of projects. Keep out: what becomes of them (month_pass.py).
+Put here: selecting the rows of projects. Keep out: converting them (month_pass.py).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from finops_pipeline.tenants.months import end_day, first_day
 
 
 def owned_rows(plan: MonthPlan, projects: list[ProjectPlan], bill: LandedBill) -> str:
-    """Return SQL of the landing rows that belong to one of these projects, `x_Project` added.
+    """Return SQL for the landed rows that belong to one of these projects, with `x_Project`.
 
-    Every value that the landing's account column has is laid to a project here, and the rows are
-    joined to that short list: one scan serves many projects, and DuckDB skips what is nobody's.
+    Each value of the account column is assigned to a project here, and the rows are joined to that
+    short list, so that one scan serves many projects and DuckDB skips the rows of all others.
 
     Args:
-        projects: those asked for; rows of others are left out.
+        projects: the requested projects; rows of others are left out.
     """
     column = bill.form.find(bill.columns).get(bill.form.account)
     if column is None:  # only FOCUS may lack it
@@ -58,11 +58,11 @@ def owned_rows(plan: MonthPlan, projects: list[ProjectPlan], bill: LandedBill) -
 
 
 Span = tuple[date | None, date | None, str]
-"""Days [first, end) on which an account's rows are a project's; None: without bound."""
+"""Days [first, end) on which an account's rows belong to a project; None: unbounded."""
 
 
 def _spans(plan: MonthPlan, source: str, account: str) -> list[Span]:
-    """Return which project has the rows of one account, day by day of a month, without gap."""
+    """Return the project of one account's rows for every day of a month, without gaps."""
     first, end = first_day(plan.month), end_day(plan.month)
     claims: list[Span] = [
         (

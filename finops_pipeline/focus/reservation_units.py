@@ -1,9 +1,9 @@
-"""Which reservations of a bill are counted in normalized units rather than in hours.
+"""Reservations of a bill that are counted in normalized units rather than in hours.
 
-Put here: the one unit of a size-flexible reservation. Keep out: quantities of its rows (sql/).
+Put here: the unit of a size-flexible reservation. Keep out: quantities of its rows (sql/).
 
-FOCUS 1.2 requires one CommitmentDiscountUnit for all rows of a commitment, so the whole landing
-decides, not a row: a project's month must not depend on which other projects are built with it.
+FOCUS 1.2 requires one CommitmentDiscountUnit for all rows of a commitment, so all landed rows
+decide it together: a project's month must not depend on which other projects are built with it.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def find_normalized_units(
 ) -> tuple[str, ...]:
     """List the reservations (ARNs) whose every row states normalized units (AWS: size-flexible).
 
-    A fee states what it reserves and leaves unused in units (AWS "Reservation details",
-    TotalReservedNormalizedUnits), covered usage what it used (NormalizedUsageAmount). Fees of
-    reservations that hold for one availability zone state none (AWS "Understanding your
-    reservation line items"): those cover one size.
+    A fee states the reserved and unused units (AWS "Reservation details",
+    TotalReservedNormalizedUnits), and covered usage the units it used (NormalizedUsageAmount). Fees
+    of zonal reservations state none (AWS "Understanding your reservation line items"), because
+    those cover a single size.
 
     Args:
-        relation: SQL of a delivery's whole landing.
+        relation: SQL for all landed rows of a delivery.
         columns: its columns and DuckDB types.
         empty: columns known to have no value.
     """

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -144,6 +145,12 @@ def columns_of(connection: Connection, relation: str) -> dict[str, str]:
     """Return the column names and DuckDB types of a relation, in order."""
     rows = connection.execute(f"describe select * from {relation}").fetchall()
     return {row[0]: row[1] for row in rows}
+
+
+def fetch_dicts(query: Connection) -> list[dict[str, Any]]:
+    """Fetch all rows of an executed query, each as column name -> value."""
+    names = [column[0] for column in query.description or []]
+    return [dict(zip(names, row, strict=True)) for row in query.fetchall()]
 
 
 def parquet_columns(path: Path) -> dict[str, str]:

@@ -1,14 +1,13 @@
 """Refresh a tenant's DuckDB file: rebuild the slices that changed, check them, swap the file.
 
-Put here: which slices are due, running the marts and checks in sql/ and checks/. Keep out: how
-the file is copied and swapped (lake/warehouse.py), tables that are no marts (status_tables.py).
+Put here: which slices are due, running the marts and checks in sql/ and checks/. Keep out: copying
+and swapping the file (lake/warehouse.py), tables that are not marts (status_tables.py).
 
 Reads: costs, ledger   Writes: <tenant>.duckdb
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
@@ -35,12 +34,13 @@ from finops_pipeline.contracts.tables import (
     SLICES,
 )
 from finops_pipeline.errors import IntegrityCheckFailed
-from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident
+from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, fetch_dicts, ident
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, building, files_relation, reading
 from finops_pipeline.ledger.cost_explorer_days import read_requests
+from finops_pipeline.ledger.ledger import fingerprint_of
 from finops_pipeline.marts.library import Mart, checks, marts
 from finops_pipeline.marts.results import (
     CheckState,
@@ -65,12 +65,12 @@ Slices = dict[Slice, str]
 """Slice -> fingerprint of what it is built from."""
 
 _WHOLE_FILE = ("", "")
-"""Stands among the slices for what is not of one project's month."""
+"""The key, among slices, of everything that does not belong to one project and month."""
 
 
 @dataclass(frozen=True)
 class StatusRows:
-    """Dataclass rows of `data_status` and `reconciliation`, which stand beside the marts."""
+    """Dataclass rows of the tables `data_status` and `reconciliation`."""
 
     data_status: Sequence[Any]
     reconciliation: Sequence[Any] = ()
@@ -78,7 +78,7 @@ class StatusRows:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a refresh did: `built` or `unchanged`, the slices rebuilt, the checks that warn.
+    """The result of a refresh: `built` or `unchanged`, the rebuilt slices, warnings of checks.
 
     `totals`: rows of billing_period, billing_currency, rows (of monthly_costs), billed_cost,
     effective_cost, list_cost, contracted_cost (Decimal), by month.
@@ -96,8 +96,8 @@ def refresh(
 ) -> Refreshed:
     """Put the tenant's file, brought up to date, on a publication.
 
-    It is built from the costs partitions as the publication will leave them, so that charges
-    and tables become visible together.
+    It is built from the costs partitions as they will be after the publication, so that charges and
+    tables become visible together.
 
     Raises:
         IntegrityCheckFailed: a check that refuses found rows.
@@ -124,7 +124,7 @@ def refresh(
 
 
 def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows) -> Slices:
-    """Fingerprint what the file should be built from, for each slice and as a whole."""
+    """Fingerprint the inputs of the file to build, for each slice and for the rest of it."""
     projects = {project.name: project for project in tenant.all_projects}
     code = "\n".join(mart.sql for mart in marts()) + repr(list(MARTS.values()))
     code += repr((BILL_TOTALS, CHECK_RESULTS, [check.sql for check in checks()]))
@@ -133,9 +133,9 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
         if record.rows:
             project = projects.get(name)
             labels = [project.environment, project.business_unit] if project else []
-            slices[name, month] = _fingerprint([record.fingerprint, code, *labels])
+            slices[name, month] = fingerprint_of([record.fingerprint, code, *labels])
     deliveries = publication.ledger.deliveries()
-    slices[_WHOLE_FILE] = _fingerprint(
+    slices[_WHOLE_FILE] = fingerprint_of(
         [
             tenant.model_dump_json(),
             json.dumps(asdict(status), default=str),
@@ -149,12 +149,8 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
     return slices
 
 
-def _fingerprint(parts: list[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
 def _present_slices(folder: TenantFolder) -> Slices:
-    """Read what the current file was built from; nothing where no file can be read."""
+    """Read the slices and fingerprints of the current file; empty where no file can be read."""
     if not folder.warehouse.exists():
         return {}
     try:
@@ -170,8 +166,8 @@ def _present_slices(folder: TenantFolder) -> Slices:
 class _Build:
     """One refresh, on a connection with the next file attached.
 
-    In the connection's own schema, `costs` are the charges of the changed slices, and a mart is
-    its changed part: so marts and checks read the same names here as in the finished file.
+    In the connection's own schema, `costs` is a view of the changed slices' charges, and each mart
+    a view of its changed part, so that the SQL uses the same names here as in the finished file.
     """
 
     def __init__(
@@ -188,14 +184,14 @@ class _Build:
         current = self._publication.current(path)
         if current is None:
             raise IntegrityCheckFailed(
-                f"the charges of {self._tenant.name}/{project} {month} are gone",
+                f"the charges of {self._tenant.name}/{project} {month} are missing",
                 f"the file {path.name} of that month",
                 f"Build it again: finops ingest {self._tenant.name}",
             )
         return current
 
     def fill_status_tables(self, status: StatusRows) -> None:
-        """Write every table that is no mart anew (they are small)."""
+        """Rewrite every table that is not a mart; these tables are small."""
         connection = self._connection
         fill_dimensions(connection, self._tenant)
         fill_partition_tables(connection, self._publication)
@@ -213,9 +209,9 @@ class _Build:
     def rebuild_marts(self, changed: list[Slice]) -> None:
         """Replace the changed slices of every mart, each in one transaction.
 
-        A mart is rebuilt after those that it reads, and sees of them exactly the slices that it
-        replaces itself. Afterwards `costs` and the marts show the changed months whole, which is
-        what checks compare.
+        A mart is rebuilt after the marts that it reads, and sees exactly the slices of them that it
+        replaces itself. Afterwards `costs` and the marts show all of each changed month, as the
+        checks require.
         """
         self._connection.execute("create table x_changed (project varchar, billing_period varchar)")
         if changed:
@@ -233,14 +229,14 @@ class _Build:
             self._show_changed(table.name, "billing_period")
 
     def _show_changed(self, name: str, key: str) -> None:
-        """Let a table's name mean its rows of the changed slices or months."""
+        """Make a table's name a view of its rows in the changed slices or months."""
         self._connection.execute(
             f"create or replace view {name} as from {WAREHOUSE}.{name}"
             f" where ({key}) in (select ({key}) from x_changed)"
         )
 
     def _replace_bill_totals(self, changed: list[Slice]) -> None:
-        """Replace the changed slices of what the landed rows come to."""
+        """Replace the changed slices of the totals of landed rows."""
         create_table(self._connection, BILL_TOTALS)
         self._connection.execute(
             f"delete from {WAREHOUSE}.{BILL_TOTALS.name} where (project, billing_period) in"
@@ -268,7 +264,7 @@ class _Build:
         self._connection.execute("commit")
 
     def _show_charges(self, slices: Collection[Slice]) -> None:
-        """Let `costs` be the charges of these slices; the contract without rows when none."""
+        """Make `costs` a view of these slices' charges; without slices, an empty one."""
         paths = [self._files[key] for key in sorted(slices)]
         if paths:
             body = files_relation(paths, COSTS.columns)
@@ -278,10 +274,10 @@ class _Build:
         self._connection.execute(f"create or replace view costs as {body}")
 
     def run_checks(self, changed: list[Slice]) -> list[str]:
-        """Run every check on what changed, and write the results beside the numbers.
+        """Run every check on the changed months, and store the results in the file.
 
         Returns:
-            one line per check and month that warns.
+            one line per check and month that failed.
 
         Raises:
             IntegrityCheckFailed: a check that refuses found rows.
@@ -298,23 +294,22 @@ class _Build:
         create_views(self._connection, self._publication, self._tenant, costs)
 
     def record_slices(self) -> None:
-        """Write into the file what it is built from."""
+        """Store the fingerprint of each slice in the file."""
         rows = [(*key, fingerprint) for key, fingerprint in sorted(self._target.items())]
         fill_table(self._connection, SLICES, rows)
 
 
 def _slice_key(mart: Mart) -> str:
-    """Return the columns, comma separated, whose values make up a slice of a mart."""
+    """Return the columns, comma separated, that identify a slice of a mart."""
     return "billing_period" if mart.by_month else "project, billing_period"
 
 
 def _totals(connection: Connection, schema: str) -> tuple[dict[str, Any], ...]:
-    """Totals of monthly_costs per month and currency."""
+    """Sum monthly_costs per month and currency."""
     query = connection.execute(
         "select billing_period, billing_currency, count(*) as rows,"
         " sum(billed_cost) as billed_cost, sum(effective_cost) as effective_cost,"
         " sum(list_cost) as list_cost, sum(contracted_cost) as contracted_cost"
         f" from {schema}monthly_costs group by all order by all"
     )
-    names = [column[0] for column in query.description or []]
-    return tuple(dict(zip(names, row, strict=True)) for row in query.fetchall())
+    return tuple(fetch_dicts(query))

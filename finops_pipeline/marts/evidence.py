@@ -1,7 +1,7 @@
 """Evidence for one month's numbers in a tenant's file: results of checks, FOCUS conformance.
 
-Put here: reading both tables of the published file, also where an older file lacks them. Keep
-out: running checks (results.py), what follows for the month (reconciliation/verdict.py).
+Put here: reading both tables of the published file, or of an older file that lacks them. Keep out:
+running checks (results.py), the conclusion for the month (reconciliation/verdict.py).
 
 Reads: <tenant>.duckdb (check_results, conformance); no Parquet
 """
@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from finops_pipeline.contracts.proofs import CHECK_RESULTS, CONFORMANCE
-from finops_pipeline.lake.duck import Connection
+from finops_pipeline.lake.duck import Connection, fetch_dicts
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.marts.library import Severity, checks
 from finops_pipeline.marts.results import CheckState, describe_row
 
 DOUBTS = frozenset({"bills_apart", "charges_equal_bill", "effective_equals_lines"})
-"""Checks that warn, and whose rows mean that sums of the charges are not those of the bill."""
+"""Checks that only warn, but whose rows mean that the charges do not add up to the bill."""
 
 
 @dataclass(frozen=True)
 class Finding:
     """A check that failed, or a FOCUS rule that rows break.
 
-    `example`: one of the rows, readable; `is_export_gap`: AWS documents that its exports break
-    the rule; `is_doubt`: a check whose rows make sums doubtful.
+    `example`: one of the rows as text; `is_export_gap`: AWS documents that its exports break the
+    rule; `is_doubt`: a check whose rows make sums doubtful.
     """
 
     name: str
@@ -40,8 +40,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Evidence for one month: how many checks were run, whether those are all checks of the
-    library (`are_all`), what failed; `conformance` is None where the file has no such table."""
+    """The evidence for one month.
+
+    `checks`: the number of checks that were run; `are_all`: whether those are all checks of the
+    library; `conformance`: broken FOCUS rules, None where the file has no such table.
+    """
 
     checks: int = 0
     failed: tuple[Finding, ...] = ()
@@ -80,12 +83,11 @@ def _rows(connection: Connection, table: str, month: str) -> list[dict[str, Any]
     if exists is None:
         return None
     query = connection.execute(f"select * from {table} where billing_period = ?", [month])
-    names = [column[0] for column in query.description or []]
-    return [dict(zip(names, row, strict=True)) for row in query.fetchall()]
+    return fetch_dicts(query)
 
 
 def _rules(rows: list[dict[str, Any]]) -> tuple[Finding, ...]:
-    """Sum up findings over projects and sources, by rule and whether it is a documented gap."""
+    """Add up findings of all projects and sources, by rule and whether it is a documented gap."""
     findings: dict[tuple[str, bool], Finding] = {}
     for row in sorted(rows, key=lambda row: (row["rule"], row["project"], row["source"])):
         key = (row["rule"], bool(row["is_known_gap"]))
@@ -97,7 +99,7 @@ def _rules(rows: list[dict[str, Any]]) -> tuple[Finding, ...]:
 
 
 def _readable(example: str | None) -> str:
-    """Make a row that was stored as JSON readable; other text stays as it is."""
+    """Return a row that was stored as JSON as readable text; return other text unchanged."""
     if not example:
         return ""
     try:

@@ -1,9 +1,9 @@
 """Views over a source's landing, whose columns may change from month to month.
 
-Put here: uniting months whose columns have other types. Keep out: the other views (views.py).
+Put here: combining months whose columns have different types. Keep out: the other views (views.py).
 
-A column that is a number in one month and a time in another has no type that both can be read
-as: DuckDB would fail on the first such file. It is text in the view, and a map is JSON text.
+A column that is a number in one month and a time in another has no common type, and DuckDB would
+fail on the first such file. In the view it is text, and a map is JSON text.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ def _as_text(name: str, kind: str) -> str:
 def _types_by_month(
     connection: Connection, publication: Publication, source: str
 ) -> dict[str, Types]:
-    """Read the columns that landed, by month: from the ledger, or else from the file."""
+    """Read the landed columns by month, from the ledger or otherwise from the file."""
     types_by_month: dict[str, Types] = {}
     for delivery in publication.ledger.deliveries(source):
         path = publication.folder.partition(layout.LANDING, source, delivery.billing_period)
         if not delivery.rows_kept or not path.exists():
             continue
         columns = dict(delivery.columns) or _of_file(connection, path)
-        if SourceFormat(delivery.format).is_bill:  # its answers are no files
+        if SourceFormat(delivery.format).is_bill:  # Cost Explorer's answers are not files
             columns["x_SourceFile"] = "VARCHAR"
         types_by_month[delivery.billing_period] = columns
     return types_by_month

@@ -1,8 +1,7 @@
 """The marts and checks of the library: plain .sql files with a head, read and put in order.
 
-Put here: reading heads, what marts and checks are, the order of marts. Keep out: running them
-(build.py, results.py). No templating: the text of a file is what runs, here and in an analyst's
-hands.
+Put here: reading heads, the classes Mart and Check, the order of marts. Keep out: running them
+(build.py, results.py), templates: a file's text runs unchanged, so that analysts can run it too.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _HEAD = re.compile(r"^-- ([a-z ]+|[a-z_0-9]+): (.*(?:\n--  .*)*)", re.MULTILINE)
 
 
 class Severity(StrEnum):
-    """What follows from rows that a check finds: no publication, or a warning beside it."""
+    """The consequence of a failed check: nothing is published, or a warning is."""
 
     REFUSE = "refuse"
     WARN = "warn"
@@ -29,9 +28,9 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Mart:
-    """An aggregated table: its name, its query, and how it is cut for refreshing.
+    """An aggregated table: its name, its query, and whether its slices are months.
 
-    `reads` are the tables that its query reads, as its head states and a test verifies.
+    `reads` are the tables that its query reads, as stated in its head; a test verifies them.
     """
 
     name: str
@@ -42,7 +41,7 @@ class Mart:
 
 @dataclass(frozen=True)
 class Check:
-    """A query whose rows are failures; `meaning` says what such rows are."""
+    """A query whose rows are failures; `meaning` describes such rows."""
 
     name: str
     sql: str

@@ -1,7 +1,7 @@
-"""Results of the checks: run on a refresh or anew over the published file, and stored as data.
+"""Results of checks, which run on each refresh and on demand over the published file.
 
-Put here: running checks/, their results, what stops a publication. Keep out: what a check compares
-(checks/*.sql), which slices are due (build.py), how results look (cli/checks.py).
+Put here: running checks/, their results, stopping a publication. Keep out: what a check compares
+(checks/*.sql), which slices are due (build.py), how results are shown (cli/checks.py).
 
 Reads: costs, marts   Writes: <tenant>.duckdb (check_results)
 """
@@ -25,16 +25,16 @@ from finops_pipeline.marts.status_tables import append_rows, create_table
 from finops_pipeline.tenants.months import check_month
 
 EXAMPLES = 3
-"""Rows of a failure that its result shows."""
+"""Number of example rows in a failed result."""
 
 CONFORMANCE_CHECK = "conformance"
-"""The name under which broken rules of conformance stand among the checks."""
+"""The name of the result, among those of checks, that reports broken FOCUS rules."""
 
 _MONTHS = "select distinct billing_period from partitions order by 1"
 
 
 class CheckState(StrEnum):
-    """Whether a check found no rows in a month, or some."""
+    """The outcome of a check in a month: failed when it found rows."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -42,10 +42,10 @@ class CheckState(StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The result of one check in one billing period ('' where it is of no one month).
+    """The result of one check in one billing period ('' where it concerns no single month).
 
-    `rows`: how many rows are wrong; `examples`: the first of them, each a JSON object as text.
-    `says`: what wrong rows are.
+    `rows`: the number of wrong rows; `examples`: the first of them, each a JSON object as text;
+    `says`: the meaning of a wrong row.
     """
 
     check_name: str
@@ -57,13 +57,13 @@ class CheckResult:
     says: str
 
     def describe(self) -> str:
-        """Describe it in one line: the check, how many rows, and the first of them."""
+        """Describe the result in one line: the check, the number of rows, and the first of them."""
         first = f", for example {describe_row(self.examples[0])}" if self.examples else ""
         return f"{self.check_name}: {self.rows} rows{first}"
 
 
 def describe_row(example: str) -> str:
-    """Write a row, given as a JSON object, as `name=value, …`: amounts exact, nulls left out."""
+    """Format a JSON object as `name=value, …`, with exact amounts and without nulls."""
     row: dict[str, Any] = json.loads(example, parse_float=str, parse_int=str)
     return ", ".join(
         f"{name}={one_line(value)}" for name, value in row.items() if value is not None
@@ -74,7 +74,7 @@ def run_checks(connection: Connection, months: Sequence[str]) -> list[CheckResul
     """Run every check on a connection whose tables and views have the file's names.
 
     Args:
-        months: billing periods that are looked at; each has a result of every check.
+        months: billing periods to check; the result has each of them for every check.
     """
     return [result for check in checks() for result in _run(connection, check, months)]
 
@@ -98,10 +98,10 @@ def _failure(check: Check, month: str, rows: int, examples: Sequence[str]) -> Ch
 
 
 def refuse_failed_checks(tenant: str, results: Sequence[CheckResult]) -> None:
-    """Stop a publication whose numbers are not true.
+    """Stop a publication whose numbers are wrong.
 
     Raises:
-        IntegrityCheckFailed: a check that refuses found rows; names every check that failed.
+        IntegrityCheckFailed: a check that refuses found rows; the message names all failed ones.
     """
     failed = [result for result in results if result.state is CheckState.FAILED]
     for first in failed:
@@ -117,7 +117,7 @@ def refuse_failed_checks(tenant: str, results: Sequence[CheckResult]) -> None:
 
 
 def store_results(connection: Connection, results: Sequence[CheckResult]) -> None:
-    """Write results into the file being built, over those of the same check and month."""
+    """Store results in the file being built, replacing those of the same check and month."""
     create_table(connection, CHECK_RESULTS)
     target = f"{WAREHOUSE}.{CHECK_RESULTS.name}"
     names = ", ".join(text(check.name) for check in checks())
@@ -138,7 +138,7 @@ def _row(result: CheckResult) -> tuple[Any, ...]:
 
 
 def read_results(folder: TenantFolder, months: Sequence[str]) -> list[CheckResult]:
-    """Read the results that the last refresh stored of these months, and broken FOCUS rules.
+    """Read the stored check results of these months, and the broken FOCUS rules.
 
     A month without charges has none.
 
@@ -165,7 +165,7 @@ def read_results(folder: TenantFolder, months: Sequence[str]) -> list[CheckResul
         )
         for name, month, state, severity, count, example, meaning in rows
     ]
-    # A month that no check was run on has no charges: no rule of conformance was applied to it.
+    # A month without check results has no charges, so no FOCUS rule was applied to it.
     for month in sorted({result.billing_period for result in results}):
         results += [
             CheckResult(
@@ -184,7 +184,7 @@ def read_results(folder: TenantFolder, months: Sequence[str]) -> list[CheckResul
 def check_published(
     folder: TenantFolder, limits: Limits, month: str | None = None
 ) -> list[CheckResult]:
-    """Run every check anew over what is published: the folders as they are on the disk now.
+    """Run every check again over the published folders as they are on disk now.
 
     A file that cannot be read is a failure of every check that reads it.
 
@@ -215,7 +215,7 @@ def check_published(
 
 
 def _restrict_to_month(connection: Connection, month: str) -> None:
-    """Let every table that has months show only one."""
+    """Restrict every table with a billing period to one month."""
     for table in TABLES:
         if any(column.name == "billing_period" for column in table.columns):
             connection.execute(

@@ -1,7 +1,7 @@
-"""Tables of the file being built that are no marts: created by their contract, filled with rows.
+"""Tables of the file being built that are not marts, created from their contracts and filled.
 
-Put here: creating a table, putting rows into it, the rows of the tables that describe the tenant
-and its partitions. Keep out: marts (build.py), results of checks (results.py).
+Put here: creating a table, inserting rows, the rows of the tables that describe the tenant and its
+partitions. Keep out: marts (build.py), results of checks (results.py).
 
 Reads: ledger   Writes: <tenant>.duckdb
 """
@@ -27,7 +27,7 @@ Rows = Sequence[tuple[Any, ...]]
 
 
 def create_table(connection: Connection, table: Table) -> None:
-    """Create a contract's table in the file, or anew when its columns have changed."""
+    """Create a contract's table in the file; recreate it when its columns have changed."""
     present = connection.execute(
         "select column_name, data_type from duckdb_columns() where database_name ="
         f" {text(WAREHOUSE)} and table_name = {text(table.name)} order by column_index"
@@ -41,14 +41,14 @@ def create_table(connection: Connection, table: Table) -> None:
 
 
 def fill_table(connection: Connection, table: Table, rows: Rows) -> None:
-    """Write a small table anew."""
+    """Replace all rows of a small table."""
     create_table(connection, table)
     connection.execute(f"delete from {WAREHOUSE}.{table.name}")
     append_rows(connection, table, rows)
 
 
 def append_rows(connection: Connection, table: Table, rows: Rows) -> None:
-    """Insert rows into an existing table, column by column: row by row costs a millisecond each."""
+    """Insert rows into an existing table by column; row by row each costs a millisecond."""
     if rows:
         texts = [[_as_text(value) for value in column] for column in zip(*rows, strict=True)]
         casts = ", ".join(f"unnest(?::varchar[])::{c.type}" for c in table.columns)
@@ -62,7 +62,7 @@ def _as_text(value: object) -> str | None:
 
 
 def fill_dimensions(connection: Connection, tenant: Tenant) -> None:
-    """Write projects and accounts as the registry declares them."""
+    """Fill the tables of projects and accounts from the tenant's declaration."""
     projects = [
         (
             project.name,
@@ -83,9 +83,9 @@ def fill_dimensions(connection: Connection, tenant: Tenant) -> None:
 
 
 def fill_partition_tables(connection: Connection, publication: Publication) -> None:
-    """Write what the publication's partitions and deliveries come to, and which rules they break.
+    """Fill the tables of delivery history, partition totals and broken rules.
 
-    All as the publication will leave the ledger.
+    Their rows describe the ledger as it will be after the publication.
     """
     history = sorted(_history_rows(publication), key=lambda row: [str(value) for value in row])
     fill_table(connection, DELIVERY_HISTORY, history)

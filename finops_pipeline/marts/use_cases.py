@@ -1,10 +1,10 @@
-"""The library of queries: plain .sql files over a tenant's file, each a question of FinOps work.
+"""The library of queries: plain .sql files over a tenant's file, each for a FinOps question.
 
 Put here: reading their heads, binding their parameters. Keep out: running them
 (cli/query_library.py), marts and checks (library.py).
 
-The questions are those of the FOCUS use case library (https://focus.finops.org/use-cases); the
-SQL is our own. Every query has the parameters `$from` (first day) and `$to` (first day after);
+Most questions come from the FOCUS use case library (https://focus.finops.org/use-cases); the SQL
+is our own. Every query has the parameters `$from` (first day) and `$to` (first day after);
 a head's `parameters` are additional. Values are bound, never written into the SQL.
 """
 
@@ -25,7 +25,7 @@ _FOLDER = resources.files("finops_pipeline.marts") / "queries"
 
 @dataclass(frozen=True)
 class UseCase:
-    """One query. `parameters`: name -> default value (besides from and to)."""
+    """One query; `parameters`: name -> default value (`from` and `to` are not among them)."""
 
     name: str
     sql: str
@@ -70,26 +70,26 @@ def use_case(name: str) -> UseCase:
     for query in use_cases():
         if query.name == name:
             return query
-    raise Unknown(f"query {name!r} is not in the library", cure="finops queries lists them")
+    raise Unknown(f"query {name!r} is not in the library", cure="List the queries: finops queries")
 
 
 def bind_parameters(
     query: UseCase, first: str | None, last: str | None, given: Mapping[str, str]
 ) -> dict[str, date | str]:
-    """Work out the values of a query's parameters.
+    """Return the values of a query's parameters.
 
     Args:
-        first, last: billing periods YYYY-MM, both included; None: no bound.
+        first, last: billing periods YYYY-MM, both included; None: unbounded.
         given: values for the query's own parameters, by name.
 
     Raises:
-        QueryRefused: a parameter that the query does not have.
-        RegistryError: text that is no month.
+        QueryRefused: the query has no such parameter.
+        RegistryError: a billing period is not of the form YYYY-MM.
     """
     for name in given:
         if name not in query.parameters:
-            has = ", ".join(query.parameters) or "only --from and --to"
-            raise QueryRefused(f"query {query.name} has no parameter {name!r}", has)
+            parameters = ", ".join(query.parameters) or "only --from and --to"
+            raise QueryRefused(f"query {query.name} has no parameter {name!r}", parameters)
     return {
         "from": first_day(first) if first else date.min,
         "to": end_day(last) if last else date.max,

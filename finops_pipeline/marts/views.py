@@ -23,13 +23,13 @@ from finops_pipeline.tenants.model import Tenant
 
 
 def view_names() -> list[str]:
-    """Name the views that every tenant's file has."""
+    """List the names of the views that every tenant's file has."""
     of_focus = [view.name for view in focus_views()]
     return [COSTS.name, *of_focus, QUARANTINE.name, COST_EXPLORER_DAILY.name]
 
 
 def landing_view(source: str) -> str:
-    """Name the view over a source's landing: `landing_payer`, with `_` for `-`."""
+    """Return the name of the view over a source's landing: `landing_payer`, with `_` for `-`."""
     return f"landing_{source.replace('-', '_')}"
 
 
@@ -38,11 +38,11 @@ def create_views(
 ) -> None:
     """Create all views in the file that is being built.
 
-    A view whose folder will have no file has the contract's columns and no rows; a source that
+    A view over a folder without files has the contract's columns and no rows; a source that has
     never landed has no landing view.
 
     Args:
-        costs: path that a costs file will have after the publication; None when there is none.
+        costs: path of any costs file after the publication; None when there is none.
     """
     folder = publication.folder
     cost_explorer = _any_file(publication, layout.COST_EXPLORER_DAYS)
@@ -67,7 +67,7 @@ def create_views(
 
 
 def _any_file(publication: Publication, table: str) -> Path | None:
-    """Return the path that a file of a table will have after the publication; None if none."""
+    """Return the path of any file of a table after the publication; None if there is none."""
     for (key, month), record in publication.partitions(table).items():
         if record.rows:
             return publication.folder.partition(table, key, month)
@@ -76,7 +76,7 @@ def _any_file(publication: Publication, table: str) -> Path | None:
 
 @dataclass(frozen=True)
 class _Partitions:
-    """The files of a view: its contract, their folder, and one that will be there (if any)."""
+    """The files of a view: their contract, their folder, and any file after the publication."""
 
     table: Table
     folder: str
@@ -86,7 +86,7 @@ class _Partitions:
 def _create_over_partitions(
     connection: Connection, publication: Publication, partitions: _Partitions
 ) -> None:
-    """Create a view over files, the first of which may be part of this very publication."""
+    """Create a view over files, the first of which may be part of the same publication."""
     if partitions.example is None:
         _create_empty(connection, partitions.table)
         return
@@ -97,9 +97,9 @@ def _create_over_partitions(
 def _create_focus_versions(
     connection: Connection, publication: Publication, example: Path | None
 ) -> None:
-    """Create the views of FOCUS versions, each over the files themselves.
+    """Create the view of each FOCUS version over the files themselves.
 
-    Not over the view `costs`: while the file is built, that name means the changed charges.
+    The view `costs` cannot be used: while the file is built, it holds only the changed charges.
     """
     empty = {column.name: f"null::{column.type}" for column in NOT_CARRIED}
     if example is None:

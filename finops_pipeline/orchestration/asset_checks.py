@@ -1,4 +1,4 @@
-"""Asset checks of the warehouse: what the checks and FOCUS's rules found of a run's months.
+"""Asset checks of the warehouse: the results of checks and FOCUS rules for a run's months.
 
 Put here: their specs and results, as Dagster shows them. Keep out: running them (marts, focus): a
 refresh does that and stores the results in the tenant's file, from which they are read here.
@@ -22,7 +22,7 @@ from finops_pipeline.orchestration.partitions import TenantRequest
 
 WAREHOUSE_ASSET = "warehouse"
 _LISTED_FAILURES = 20
-"""Failures whose text is shown; the tenant's file has them all."""
+"""Maximum number of failures that are shown; the tenant's file holds all of them."""
 
 
 def check_specs() -> list[dg.AssetCheckSpec]:
@@ -31,7 +31,9 @@ def check_specs() -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(check.name, asset=WAREHOUSE_ASSET, description=f"None: {check.meaning}")
         for check in checks()
     ]
-    meaning = "Every charge keeps FOCUS's rules, except for the known gaps of AWS's own exports."
+    meaning = (
+        "Every charge conforms to the FOCUS rules, except for the known gaps of AWS's own exports."
+    )
     conformance = dg.AssetCheckSpec(CONFORMANCE_CHECK, asset=WAREHOUSE_ASSET, description=meaning)
     return [*specs, conformance]
 
@@ -39,7 +41,7 @@ def check_specs() -> list[dg.AssetCheckSpec]:
 def check_results(
     installation: Installation, requests: Sequence[TenantRequest]
 ) -> list[dg.AssetCheckResult]:
-    """Return what was found of the tenants and months of a run, one result a check."""
+    """Return the results for the tenants and months of a run, one per check."""
     results: dict[str, list[tuple[str, CheckResult]]] = {}
     for request in requests:
         for result in read_results(installation.folder(request.tenant), request.months):

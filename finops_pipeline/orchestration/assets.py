@@ -1,9 +1,9 @@
 """The assets: landing (source x month), costs (project x month), warehouse (tenant x month).
 
-Put here: one call to the pipeline each, and what the run shows of it. Keep out: work.
+Put here: one call to application/ per asset, and the metadata of the run. Keep out: the work.
 
-One run may hold many partitions (`single_run` backfills, ranges): a run costs seconds, a
-partition in it milliseconds. Metadata is added per partition; a returned one would be copied
+One run may cover many partitions (`single_run` backfills, ranges), because a run costs seconds and
+a partition in it milliseconds. Metadata is added per partition; returned metadata would be copied
 to all of them.
 """
 
@@ -44,20 +44,20 @@ _GROUP = "finops"
 def build_assets(parts: Partitions) -> list[dg.AssetsDefinition]:
     """Return the three assets over these partitions."""
     with warnings.catch_warnings():
-        # Beta in Dagster 1.13, and the only way to many months in one run.
+        # Beta in Dagster 1.13, and the only way to run many months at once.
         warnings.simplefilter("ignore", dg.BetaWarning)
         return [_landing(parts), _costs(parts), _warehouse(parts)]
 
 
 RETRY_DELAY_SECONDS = 60
-"""Before a run is tried again in which every failed step is retryable (`Step.is_retryable`)."""
+"""Delay before a run is retried, if every failed step is retryable (`Step.is_retryable`)."""
 
 Work = Callable[[dg.AssetExecutionContext, Installation, TenantRequest], None]
-"""What an asset does for one tenant's part of a run."""
+"""The work of an asset for one tenant's part of a run."""
 
 
 class FailedSteps(Exception):
-    """A tenant's part of a run has failed; raised after what succeeded is in Dagster."""
+    """A tenant's part of a run failed; raised after its successes are recorded in Dagster."""
 
     def __init__(self, steps: list[Step]) -> None:
         self.steps = steps
@@ -67,7 +67,7 @@ class FailedSteps(Exception):
 def _tenant_by_tenant(
     context: dg.AssetExecutionContext, finops: InstallationResource, work: Work
 ) -> None:
-    """Do every tenant's part; one tenant's failure stops no other and fails the run at the end.
+    """Do each tenant's part; a failure stops no other tenant, and fails the run at the end.
 
     Raises:
         dagster.Failure: a step failed; Dagster may retry if every failed step is retryable.
@@ -232,7 +232,7 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
 def refresh_part(
     context: dg.AssetExecutionContext, installation: Installation, request: TenantRequest
 ) -> None:
-    """Refresh a tenant's file once, however many months a run was asked for.
+    """Refresh a tenant's file once, however many months a run covers.
 
     Raises:
         FailedSteps: a check refused the new file.
@@ -288,11 +288,11 @@ def _raise_failures(
     """Raise for failed steps, and for partitions that are neither done nor explained by one.
 
     Args:
-        done: (name, month) of what was done.
-        missing: the reason that is given for the others.
+        done: (name, month) of each finished partition.
+        missing: the reason reported for the others.
 
     Raises:
-        FailedSteps: there are some.
+        FailedSteps: there is at least one such step or partition.
     """
     failed = [step for step in steps if step.has_failed]
     explained = {step.month for step in failed}

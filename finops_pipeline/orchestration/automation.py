@@ -1,9 +1,9 @@
-"""When runs start by themselves: landing by a schedule, the rest after it.
+"""Automatic runs: landing on a schedule, costs and warehouse when their inputs are new.
 
 Put here: schedules, jobs, automation conditions. Keep out: partitions and assets.
 
-The schedule asks each source which of the last two months it has delivered (AWS restates a
-month for two weeks after its end) and starts one run per source. Costs and warehouse follow by
+The schedule looks up which of the last two months each source has delivered (AWS restates a month
+for two weeks after its end) and starts one run per source. Costs and warehouse follow by
 their automation condition once their inputs are new. All of it is off until switched on.
 """
 

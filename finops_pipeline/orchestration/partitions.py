@@ -1,6 +1,6 @@
-"""Which partitions there are, and which of them are built from which.
+"""The partitions of each asset, and the mappings between them.
 
-Put here: partition definitions from the registry, mappings, taking keys apart. Keep out: work.
+Put here: partition definitions from the registry, mappings, parsing keys. Keep out: the work.
 
 Keys are static, sorted and come from the registry, so that a range of them never crosses a
 tenant by accident of insertion order, and project -> tenant is an exact, built-in mapping. A
@@ -39,7 +39,7 @@ def partitions(tenants: list[Tenant], first_month: str) -> Partitions:
     """Define partitions for these tenants, from a first month to the running one (UTC).
 
     Args:
-        tenants: as the registry has them.
+        tenants: all tenants of the registry.
         first_month: `YYYY-MM`.
     """
     months = dg.MonthlyPartitionsDefinition(
@@ -75,7 +75,7 @@ def _mapping(
     upstream: str, downstream: str, keys: dg.StaticPartitionMapping
 ) -> dg.MultiPartitionMapping:
     with warnings.catch_warnings():
-        # Beta in Dagster 1.13, and the one exact mapping between two dimensions that there is.
+        # Beta in Dagster 1.13, and the only exact mapping between two dimensions.
         warnings.simplefilter("ignore", dg.BetaWarning)
         return dg.MultiPartitionMapping(
             {
@@ -113,7 +113,7 @@ class TenantRequest:
 
 
 def requests_by_tenant(partition_keys: Iterable[str]) -> list[TenantRequest]:
-    """Take partition keys such as `2026-10|acme/prod` apart, tenant by tenant."""
+    """Parse partition keys such as `2026-10|acme/prod`, and group them by tenant."""
     by_tenant: dict[str, list[PartitionRequest]] = {}
     for key in sorted(partition_keys):
         month, _, full_name = key.partition("|")

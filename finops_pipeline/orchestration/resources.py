@@ -17,7 +17,7 @@ class InstallationResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The installation that the environment of the run describes."""
 
     def open(self) -> Installation:
-        """Open it, and send its log where the settings say."""
+        """Open the installation, and configure its log from the settings."""
         settings = load_settings()
         configure_logging(settings.log_format)
         return Installation(settings)

@@ -1,6 +1,6 @@
 """Runs started from Python on a Dagster instance: one per stage, over many partitions.
 
-Put here: range runs for a whole tenant. Keep out: what a run does (assets.py).
+Put here: runs over a range of a tenant's months. Keep out: the work of a run (assets.py).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def materialize_tenant(
         the ids of the runs.
 
     Raises:
-        Terminal: a run failed; says which.
+        Terminal: a run failed; the message has its id.
     """
     sources = sorted(f"{tenant.name}/{source.name}" for source in tenant.sources)
     projects = sorted(f"{tenant.name}/{project.name}" for project in tenant.all_projects)
@@ -51,7 +51,7 @@ def materialize_tenant(
         if not result.success:
             raise Terminal(
                 f"Dagster run {result.run_id} of {stage} for {tenant.name} failed",
-                cure="See why in the Dagster UI or with finops status",
+                cure="See the reason in the Dagster UI or with finops status",
             )
         runs.append(result.run_id)
     return runs

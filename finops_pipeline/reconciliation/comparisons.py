@@ -1,7 +1,7 @@
 """Comparisons of a source's month: with its files, its manifest, Cost Explorer and invoices.
 
-Put here: one row of `reconciliation`, and the comparisons that need the ledger alone. Keep out:
-those that read charges (cost_explorer_comparison.py), the state that follows (statuses.py).
+Put here: one row of `reconciliation`, and the comparisons that need only the ledger. Keep out:
+comparisons that read charges (cost_explorer_comparison.py), states (statuses.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ComparisonState(StrEnum):
 
 
 class CounterpartKind(StrEnum):
-    """What a month is compared with, in the order in which comparisons are shown."""
+    """The counterparts of a month, in the order in which comparisons are shown."""
 
     FILES = "files"
     MANIFEST = "manifest"
@@ -35,7 +35,7 @@ class CounterpartKind(StrEnum):
 
 
 class Basis(StrEnum):
-    """What is compared: a count of rows, or a sum of money on one cost basis."""
+    """The compared quantity: a number of rows, or a sum of money on one cost basis."""
 
     ROWS = "rows"
     BILLED = "billed_cost"
@@ -49,7 +49,7 @@ BASIS_NAMES: dict[str, str] = {
     Basis.EFFECTIVE: "effective cost",
     Basis.NET_BILLED: "net billed cost",
 }
-"""Bases as a sentence names them."""
+"""The names of bases in sentences."""
 
 COUNTERPART_NAMES: dict[str, str] = {
     CounterpartKind.FILES: "the files",
@@ -57,10 +57,10 @@ COUNTERPART_NAMES: dict[str, str] = {
     CounterpartKind.COST_EXPLORER: "Cost Explorer",
     CounterpartKind.INVOICE: "the invoice",
 }
-"""Counterparts as a sentence names them."""
+"""The names of counterparts in sentences."""
 
 ALL_DAYS = "all days"
-"""How the note of a comparison with Cost Explorer begins when it covers the whole month."""
+"""The start of the note of a comparison with Cost Explorer that covers the entire month."""
 
 STORED_COMPARISONS = "reconciliation"
 """Name in the ledger's `partitions` under which comparisons that read charges are stored."""
@@ -93,7 +93,7 @@ class Comparison:
     def with_amounts(
         self, charges: Decimal, counterpart: Decimal, tolerance: Decimal
     ) -> Comparison:
-        """The same with both amounts: it agrees if they differ by the tolerance at most."""
+        """Add both amounts; the comparison agrees if they differ by at most the tolerance."""
         gap = difference(charges, counterpart)
         return replace(
             self,
@@ -131,10 +131,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class BilledAmounts:
-    """What a delivery bills, by currency, according to its files and to the charges.
+    """The billed amounts of a delivery by currency, in its files and in the charges.
 
     `net_charges` holds only currencies in which every charge states its net cost.
-    `projects_not_built`: projects whose charges are not up to date; nothing can be compared then.
+    `projects_not_built`: projects with outdated charges; if any, amounts cannot be compared.
     """
 
     delivery: DeliveryRecord
@@ -145,7 +145,7 @@ class BilledAmounts:
 
 
 def read_comparisons(record: PartitionRecord) -> list[Comparison]:
-    """Read comparisons with charges as the ledger, or a publication, stores them."""
+    """Read comparisons with charges from a record of the ledger or of a publication."""
     return [_read_comparison(row) for row in record.totals]
 
 
@@ -160,7 +160,7 @@ def _read_comparison(row: dict[str, Any]) -> Comparison:
 
 
 def store_comparisons(comparisons: Iterable[Comparison]) -> tuple[dict[str, Any], ...]:
-    """Comparisons as the ledger stores them: fields that are null are left out."""
+    """Return comparisons as the ledger stores them, without null fields."""
     return tuple(
         {name: value for name, value in vars(comparison).items() if value is not None}
         for comparison in comparisons
@@ -168,12 +168,12 @@ def store_comparisons(comparisons: Iterable[Comparison]) -> tuple[dict[str, Any]
 
 
 def not_built_reason(projects: Iterable[str]) -> str:
-    """Say which projects' charges do not follow the delivery and the claims as they are now."""
+    """Name the projects whose charges are out of date with the delivery or the claims."""
     return f"charges of {', '.join(projects)} have not been built from the current delivery yet"
 
 
 def compare_with_files(amounts: BilledAmounts) -> list[Comparison]:
-    """Compare rows kept with rows read and, per currency, charges with the rows that landed."""
+    """Compare rows kept with rows read and, per currency, charges with landed rows."""
     delivery = amounts.delivery
     base = Comparison(delivery.source, delivery.billing_period, None, CounterpartKind.FILES)
     note = "all currencies; rows in quarantine are not part of the charges"
@@ -195,7 +195,7 @@ def compare_with_files(amounts: BilledAmounts) -> list[Comparison]:
 
 
 def compare_with_manifest(delivery: DeliveryRecord) -> Comparison:
-    """Note what the manifest can prove: its three forms name files and columns, never row counts.
+    """Note what a manifest proves: each of its three forms lists files and columns, not rows.
 
     Source: AWS "Understanding your report versions" and "Understanding export delivery".
     """
@@ -209,7 +209,7 @@ def compare_with_manifest(delivery: DeliveryRecord) -> Comparison:
 
 
 def list_differences(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    """List those that differ: whole months before details, the largest difference first."""
+    """List the differing ones, entire months before details, largest difference first."""
     differing = [
         comparison for comparison in comparisons if comparison.state == ComparisonState.DIFFERS
     ]

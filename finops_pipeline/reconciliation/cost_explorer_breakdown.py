@@ -1,11 +1,11 @@
-"""Costs of a bill and of Cost Explorer side by side: together, by account, by service.
+"""Comparison of a bill's costs with Cost Explorer's: in total, by account, by service.
 
-Put here: exact sums of frames, tolerance, which details can be compared, what excuses a
-difference. Keep out: reading either side (cost_explorer_totals.py), the texts of the reasons
+Put here: exact sums of frames, tolerance, which details can be compared, which differences are
+explained. Keep out: reading either side (cost_explorer_totals.py), the texts of the reasons
 (contracts/known_differences.py).
 
-A frame of costs has the columns account, service, value_count (how many values were added) and
-cost, a Decimal(38, 18). An account or service is empty where that side does not state it.
+A frame of costs has the columns account, service, value_count (the number of values added) and
+cost, a Decimal(38, 18). An account or service is empty where its side does not state it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from finops_pipeline.errors import FinopsError
 from finops_pipeline.reconciliation.comparisons import Comparison, ComparisonState
 
 DETAILS_LISTED = 50
-"""Accounts, and services, that do not agree and are listed, the largest difference first."""
+"""Maximum number of accounts, and of services, that are listed as not agreeing."""
 
 COST_TYPE = pl.Decimal(38, 18)
 
@@ -51,27 +51,27 @@ class Breakdown:
 
 
 def compare_breakdown(base: Comparison, breakdown: Breakdown) -> list[Comparison]:
-    """Compare the whole, then list the accounts and services that do not agree.
+    """Compare the totals, then list the accounts and services that do not agree.
 
     Args:
         base: source, month, currency, counterpart and cost basis of all rows.
 
     Raises:
-        FinopsError: amounts too large to be added exactly.
+        FinopsError: the amounts are too large to be added exactly.
     """
     (row,) = _pair(breakdown, [])
-    whole = _compare_pair(base, breakdown, row)
+    total = _compare_pair(base, breakdown, row)
     accounts = _compare_accounts(base, breakdown)
-    services = list(_compare_services(base, breakdown, accounts, whole))
+    services = list(_compare_services(base, breakdown, accounts, total))
     counts = [
         f"{sum(c.state == ComparisonState.AGREES for c in details)} of {len(details)} {label} agree"
         for details, label in ((accounts, "accounts"), (services, "services of accounts"))
         if details
     ]
     notes = [breakdown.scope, *counts]
-    if whole.state == ComparisonState.EXPLAINED:
+    if total.state == ComparisonState.EXPLAINED:
         notes.append(DIFFERENCE_REASONS[ESTIMATED])
-    comparisons = [replace(whole, note="; ".join(filter(None, notes)))]
+    comparisons = [replace(total, note="; ".join(filter(None, notes)))]
     for details in (accounts, services):
         disagreeing = [c for c in details if c.state != ComparisonState.AGREES]
         disagreeing.sort(key=lambda c: abs(c.difference or Decimal(0)), reverse=True)
@@ -82,9 +82,9 @@ def compare_breakdown(base: Comparison, breakdown: Breakdown) -> list[Comparison
 def sum_costs(costs: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Sum a frame of costs by some of account and service; without keys, to one row.
 
-    Polars adds Decimal(38, 18) exactly, but a grouped sum that leaves the 128 bits behind it wraps
-    around without an error, while the sum of a column raises one. So the sizes of all amounts are
-    added first: where they fit, no group and no partial sum can overflow.
+    Polars adds Decimal(38, 18) exactly. A grouped sum that exceeds 128 bits wraps around without an
+    error, however, whereas the sum of a column raises one. The absolute amounts are therefore added
+    first: if their sum fits, no group and no partial sum can overflow.
 
     Raises:
         FinopsError: the sum would not fit DECIMAL(38,18).
@@ -95,14 +95,14 @@ def sum_costs(costs: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         raise FinopsError(
             "costs of Cost Explorer or of the bill are too large to be added exactly",
             "amounts that add up to less than 1e20",
-            "Look for amounts that cannot be true in the bill and in cost_explorer_daily",
+            "Look for implausible amounts in the bill and in cost_explorer_daily",
         ) from None
     sums = (pl.col("value_count").sum(), pl.col("cost").sum())
     return costs.group_by(keys).agg(*sums) if keys else costs.select(*sums)
 
 
 def _pair(breakdown: Breakdown, keys: list[str]) -> list[dict[str, Any]]:
-    """Sums of both sides by key, in order; those of a side that lacks the key are None."""
+    """Sum both sides by key, in order; sums of a side that lacks the key are None."""
     charges = sum_costs(breakdown.charges, keys).rename(
         {"value_count": "charges_values", "cost": "charges_cost"}
     )
@@ -115,7 +115,7 @@ def _pair(breakdown: Breakdown, keys: list[str]) -> list[dict[str, Any]]:
 
 
 def _compare_pair(base: Comparison, breakdown: Breakdown, row: dict[str, Any]) -> Comparison:
-    """Compare the sums of both sides in one row of `_pair`; a side that lacks the key has 0."""
+    """Compare both sums in one row of `_pair`; a side that lacks the key counts as 0."""
     values = (row["charges_values"] or 0, row["cost_explorer_values"] or 0)
     comparison = base.with_amounts(
         row["charges_cost"] or Decimal(0),
@@ -129,7 +129,7 @@ def _compare_pair(base: Comparison, breakdown: Breakdown, row: dict[str, Any]) -
 
 
 def rounding_tolerance(charges_values: int, cost_explorer_values: int, digits: int) -> Decimal:
-    """What rounding can add up to: half of the last decimal for each value that is summed.
+    """Return the largest possible rounding error: half of the last decimal per added value.
 
     AWS states a bill's amounts and the API's answers with 10 decimals.
     """
@@ -139,12 +139,12 @@ def rounding_tolerance(charges_values: int, cost_explorer_values: int, digits: i
 
 
 def _states_every(costs: pl.DataFrame, column: str) -> bool:
-    """Whether there are costs and each states its account, or service."""
+    """Return whether there are costs and each states its account, or service."""
     return not costs.is_empty() and bool((costs[column] != "").all())
 
 
 def _compare_accounts(base: Comparison, breakdown: Breakdown) -> list[Comparison]:
-    """Compare account by account; nothing where Cost Explorer does not state accounts."""
+    """Compare account by account; return nothing where Cost Explorer states no accounts."""
     if not _states_every(breakdown.cost_explorer, "account"):
         return []
     return [
@@ -154,12 +154,12 @@ def _compare_accounts(base: Comparison, breakdown: Breakdown) -> list[Comparison
 
 
 def _compare_services(
-    base: Comparison, breakdown: Breakdown, accounts: list[Comparison], whole: Comparison
+    base: Comparison, breakdown: Breakdown, accounts: list[Comparison], total: Comparison
 ) -> Iterator[Comparison]:
-    """Compare services by account, or of the whole where Cost Explorer does not state accounts.
+    """Compare services by account, or in total where Cost Explorer does not state accounts.
 
-    A difference between services of an account that agrees is one of names, and a service that
-    only one side has a name for cannot be compared: neither is a difference of money.
+    If an account agrees, a difference between its services is one of names; a service that only
+    one side names cannot be compared. Neither is a difference of money.
     """
     if not _states_every(breakdown.cost_explorer, "service"):
         return
@@ -178,7 +178,7 @@ def _compare_services(
         is_on_both_sides = None not in (row["charges_cost"], row["cost_explorer_cost"])
         if comparison.state == ComparisonState.AGREES:
             yield comparison
-        elif states.get(row["account"], whole.state) == ComparisonState.AGREES:
+        elif states.get(row["account"], total.state) == ComparisonState.AGREES:
             note = DIFFERENCE_REASONS[OTHER_SERVICE]
             yield replace(comparison, state=ComparisonState.EXPLAINED, note=note)
         elif not is_on_both_sides:

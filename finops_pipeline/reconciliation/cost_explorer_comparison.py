@@ -1,7 +1,7 @@
-"""A month's charges against Cost Explorer, and what the charges of single invoices bill.
+"""Comparison of a month's charges with Cost Explorer, and sums of charges by invoice.
 
 Put here: which months are due, and which bill is compared with which Cost Explorer. Keep out:
-reading the sums (cost_explorer_totals.py), comparing them (cost_explorer_breakdown.py), giving
+reading the sums (cost_explorer_totals.py), comparing them (cost_explorer_breakdown.py), assigning
 days to projects (cost_explorer_daily.py).
 
 Reads: costs, cost_explorer_daily, ledger   Writes: ledger
@@ -50,16 +50,16 @@ from finops_pipeline.reconciliation.cost_explorer_totals import (
 )
 
 _RULES_VERSION = "3"
-"""To be raised when a rule, or the text of a note, changes: every month is then compared again."""
+"""Raise this when a rule or the text of a note changes; every month is then compared again."""
 
 _NEARLY_AS_GOOD = Fraction(3, 4)
-"""A Cost Explorer whose accounts fit a bill this much as well as the best one is compared, too."""
+"""A Cost Explorer source is compared if its overlap with a bill is this share of the best one's."""
 
 
 def compare_charges(publication: Publication, limits: Limits) -> list[str]:
-    """Put on a publication what months' charges compare to, where either side has changed.
+    """Put comparisons of charges on a publication, for months in which either side has changed.
 
-    Only months that have Cost Explorer's days, or an invoice with an id, are looked at.
+    Only months with Cost Explorer's days, or with an invoice that has an id, are considered.
 
     Returns:
         the months that were compared.
@@ -112,7 +112,7 @@ def _record(
 
 @dataclass(frozen=True)
 class _Pair:
-    """A bill and a Cost Explorer that are compared, on the days that both have."""
+    """A bill and the Cost Explorer source that it is compared with, on the days that both have."""
 
     bill: DeliveryRecord
     cost_explorer: str
@@ -121,10 +121,10 @@ class _Pair:
 
 
 class _MonthComparison:
-    """Both sides of one month, as the publication will leave them.
+    """Both sides of one month, as they will be after the publication.
 
     Args:
-        invoice_ids: of invoices that were entered.
+        invoice_ids: the ids of invoices that were entered.
     """
 
     def __init__(self, publication: Publication, month: str, invoice_ids: list[str]) -> None:
@@ -137,7 +137,7 @@ class _MonthComparison:
         self._bills = {d.source: d for d in landed if d.source not in names}
 
     def compare(self, limits: Limits) -> dict[str, list[Comparison]]:
-        """Compare the month's charges; the comparisons by source of bills."""
+        """Compare the month's charges; return the comparisons by source of bills."""
         comparisons: dict[str, list[Comparison]] = {source: [] for source in self._bills}
         costs = self._partition_files(layout.COSTS)
         cost_explorer = self._partition_files(layout.COST_EXPLORER_DAYS)
@@ -165,7 +165,7 @@ class _MonthComparison:
         return [str(path) for path in paths if path is not None]
 
     def _sum_by_invoice(self, connection: Connection) -> Iterator[Comparison]:
-        """What the charges of the invoices that were entered bill; 0 where none has the id."""
+        """Sum the charges of each entered invoice id; 0 where no charge has the id."""
         rows = connection.execute(
             "select x_Source, BillingCurrency, InvoiceId, sum(BilledCost),"
             " case when count(x_NetUnblendedCost) = count(*) then sum(x_NetUnblendedCost) end"
@@ -227,12 +227,12 @@ class _MonthComparison:
     ) -> str | None:
         """Find out whether both cover the same accounts.
 
-        They do when Cost Explorer has at least half of the bill's accounts, and none of the others
-        fits it much better: an account that moves between two payers is on both bills, and does
-        not make one payer's Cost Explorer a counterpart of the other's bill.
+        They do when Cost Explorer has at least half of the bill's accounts and no other Cost
+        Explorer source fits much better. An account that moves between two payers is on both bills,
+        and must not make one payer's Cost Explorer a counterpart of the other's bill.
 
         Returns:
-            '' if they do, None if they do not, else why it cannot be known.
+            '' if they do, None if they do not, otherwise why this cannot be determined.
         """
         bill_accounts = accounts.get(bill, set())
         cost_explorer_accounts = accounts.get(cost_explorer, set())
@@ -301,7 +301,7 @@ def _compare_currency(
 
 
 def _overlap(accounts: set[str], other_accounts: set[str]) -> Fraction:
-    """The share of all accounts of both that both have."""
+    """Return the share of accounts that are in both, of those that are in either."""
     return Fraction(len(accounts & other_accounts), len(accounts | other_accounts) or 1)
 
 
@@ -313,5 +313,5 @@ def _create_view(connection: Connection, table: str, files: list[str]) -> None:
 
 
 def _service_names(names: list[str]) -> dict[str, str]:
-    """Service key -> the name to show: the last of those given, main names before others."""
+    """Map each service key to the name to show: its last name, sorted by `is_main_name`."""
     return {service_key(name): name for name in sorted(dict.fromkeys(names), key=is_main_name)}

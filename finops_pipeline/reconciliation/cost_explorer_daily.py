@@ -1,6 +1,6 @@
-"""Which project each row of Cost Explorer's days belongs to, by account and day.
+"""Assignment of Cost Explorer's daily costs to projects, by account and day.
 
-Put here: the split of a month's landed answers over all projects, and its check. Keep out: charges
+Put here: the split of a month's landed answers among all projects, and its check. Keep out: charges
 (focus/costs_partitions.py); comparing the two (cost_explorer_comparison.py).
 
 Reads: landing, ledger   Writes: cost_explorer_daily, ledger
@@ -20,6 +20,7 @@ from finops_pipeline.lake.duck import (
     PARQUET,
     Connection,
     Limits,
+    fetch_dicts,
     ident,
     scratch_connection,
     text,
@@ -45,10 +46,11 @@ def build_cost_explorer_days(
     """Put a month's `cost_explorer_daily` of all projects on a publication, when out of date.
 
     Returns:
-        what was done, by project; nothing when no Cost Explorer source has anything of the month.
+        the outcome per project; empty when no Cost Explorer source has data for the month.
 
     Raises:
-        IntegrityCheckFailed: the projects do not add up to what landed, or its landing is gone.
+        IntegrityCheckFailed: the projects do not add up to what landed, or a landed file is
+            missing.
     """
     return PartitionBuilder(publication).update(_DaysOfMonth(publication, plan, limits))
 
@@ -56,13 +58,13 @@ def build_cost_explorer_days(
 def list_cost_explorer_deliveries(
     deliveries: list[DeliveryRecord], month: str
 ) -> list[DeliveryRecord]:
-    """Those of a month that are Cost Explorer's answers."""
+    """List the deliveries of a month that are Cost Explorer's answers."""
     kind = SourceFormat.COST_EXPLORER.value
     return [d for d in deliveries if d.billing_period == month and d.format == kind]
 
 
 def days_fingerprint(plan: MonthPlan) -> str:
-    """Return what the split depends on: the answers, the claims of the month, the columns."""
+    """Fingerprint what the split depends on: the answers, the month's claims, the columns."""
     answers = {
         d.source: [d.delivery_id, _project_of(plan, d.source)]
         for d in list_cost_explorer_deliveries(list(plan.deliveries), plan.month)
@@ -71,10 +73,10 @@ def days_fingerprint(plan: MonthPlan) -> str:
 
 
 def _project_of(plan: MonthPlan, source: str) -> str:
-    """Return SQL of the one project of a row of a source.
+    """Return SQL for the project of a row of a source.
 
-    Claims of projects that read the source come first. Where two others claim an account for
-    different bills, Cost Explorer does not tell whose day it is: the first by name has it.
+    Claims of projects that read the source take precedence. Where two other projects claim an
+    account for different bills, Cost Explorer cannot distinguish them: the first by name gets it.
     """
     cases = []
     for project in sorted(
@@ -103,24 +105,24 @@ class _DaysOfMonth:
         self._deliveries = list_cost_explorer_deliveries(list(plan.deliveries), plan.month)
 
     def list_fingerprints(self) -> dict[str, str]:
-        """Return what the partitions depend on, the same for every project."""
+        """Return the fingerprint of the partitions, which is the same for every project."""
         stored = {key for key, _ in self._publication.partitions(COST_EXPLORER_DAYS, self.month)}
         if not self._deliveries and not stored:
             return {}
-        # A project that is no longer declared would go on to hold costs that others have now.
+        # Otherwise a project that is no longer declared would keep costs that others have now.
         return dict.fromkeys(
             sorted(self._plan.projects.keys() | stored), days_fingerprint(self._plan)
         )
 
     def choose_due(self, stale: Sequence[str]) -> Sequence[str]:
-        """Return all projects when one is out of date: together they are the whole answer."""
+        """Return all projects when one is out of date, because they split one answer."""
         return list(self.list_fingerprints()) if stale else []
 
     def build(self, fingerprints: dict[str, str]) -> list[StagedPartition]:
-        """Write every project's days beside, and check that together they are what landed.
+        """Write every project's days to scratch space, and check that they add up to what landed.
 
         Raises:
-            IntegrityCheckFailed: they are not, or the landing is gone.
+            IntegrityCheckFailed: they do not, or a landed file is missing.
         """
         with scratch_connection(self._publication.spill, self._limits) as connection:
             self._assign(connection)
@@ -145,10 +147,10 @@ class _DaysOfMonth:
         return StagedPartition(record, path if record.rows else None)
 
     def record_totals(self, partition: StagedPartition) -> None:
-        """Put nothing more on the publication: the record has all totals."""
+        """Do nothing: the record already has all totals."""
 
     def _assign(self, connection: Connection) -> None:
-        """Let `assigned` be all rows of the month in the table's columns, each with its project."""
+        """Create the table `assigned`: all rows of the month, each with its project."""
         names = {"unblended_cost": "billed_cost", "amortized_cost": "effective_cost"}
         names["estimated"] = "is_estimated"
         types = ", ".join(f"{ident(c.name)} {c.type}" for c in COST_EXPLORER_DAILY.columns)
@@ -172,21 +174,20 @@ class _DaysOfMonth:
             raise IntegrityCheckFailed(
                 f"the landing of {self._plan.tenant.name}/{delivery.source} {self.month} is gone",
                 f"{delivery.rows_kept} rows in {path.name}",
-                "Bring it in again; what was published of the month stays",
+                "Ingest it again; what was published of the month stays",
             )
         return str(path)
 
 
 def _write(connection: Connection, project: str, path: Path) -> tuple[dict[str, Any], ...]:
-    """Write a project's part beside; return its totals per source and currency, if it has rows."""
+    """Write a project's rows to a file; return its totals per source and currency."""
     assigned = f"from assigned where project = {text(project)}"
     query = connection.execute(
         "select source, billing_currency, count(*) as rows,"
         " coalesce(sum(billed_cost), 0) as billed_cost,"
         f" coalesce(sum(effective_cost), 0) as effective_cost {assigned} group by all order by all"
     )
-    names = [column[0] for column in query.description or []]
-    totals = tuple(dict(zip(names, row, strict=True)) for row in query.fetchall())
+    totals = tuple(fetch_dicts(query))
     if totals:
         columns = [ident(c.name) for c in COST_EXPLORER_DAILY.columns if c.name not in _HIVE]
         connection.execute(
@@ -199,7 +200,7 @@ def _write(connection: Connection, project: str, path: Path) -> tuple[dict[str, 
 def _check(
     plan: MonthPlan, deliveries: list[DeliveryRecord], records: list[PartitionRecord]
 ) -> None:
-    """Check that all rows that landed are in one project each, and cost the same, exactly."""
+    """Check that each landed row is in one project, and that costs are equal exactly."""
     for delivery in deliveries:
         for currency, landed in delivery.billed_by_currency().items():
             split_up = sum_cost_explorer_days(records, delivery.source, currency)
@@ -222,7 +223,7 @@ def _check(
 def sum_cost_explorer_days(
     records: list[PartitionRecord], source: str, currency: str, basis: str = "billed_cost"
 ) -> Decimal:
-    """What partitions of `cost_explorer_daily` have of a source and currency together."""
+    """Sum the costs of a source and currency over partitions of `cost_explorer_daily`."""
     return exact_sum(
         total[basis]
         for record in records

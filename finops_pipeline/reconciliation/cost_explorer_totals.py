@@ -1,9 +1,9 @@
-"""What charges and Cost Explorer's days cost by account and service: the reading of both sides.
+"""Costs of charges and of Cost Explorer's days, read by account and service.
 
 Put here: the days that are compared, one query per side. Keep out: which bill is compared with
 which Cost Explorer (cost_explorer_comparison.py), comparing (cost_explorer_breakdown.py).
 
-Reads: views `costs` and `cost_explorer_daily` of one month, on the connection it is given
+Reads: the views `costs` and `cost_explorer_daily` of one month, on the caller's connection
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ SERVICE_COSTS: dict[str, pl.DataType | type[pl.DataType]] = {
     Basis.BILLED.value: COST_TYPE,
     Basis.EFFECTIVE.value: COST_TYPE,
 }
-"""Columns of a frame of one side: costs by account, service and currency; a cost is null where
-not every value states it."""
+"""Columns of one side's frame: costs by account, service and currency. A cost is null where some
+value does not state it."""
 
 
 @dataclass(frozen=True)
 class BillExtent:
-    """When a bill landed (ISO time), and the latest day of its usage."""
+    """The time at which a bill landed (ISO), and the latest day of its usage."""
 
     landed_at: str
     last_usage_day: date | None
@@ -50,9 +50,9 @@ class BillExtent:
 
 @dataclass(frozen=True)
 class CostExplorerExtent:
-    """When Cost Explorer's data landed (ISO time), and its days.
+    """The time at which Cost Explorer's data landed (ISO), and its days.
 
-    `days`: day -> whether AWS marks it as estimated; None: the data does not say.
+    `days`: day -> whether AWS marks it as estimated; None if the data does not state it.
     """
 
     landed_at: str
@@ -63,7 +63,7 @@ class CostExplorerExtent:
 class CommonDays:
     """The days that a bill and Cost Explorer both have: all of the month, or some.
 
-    `may_change`: AWS marks one of them as estimated, or does not say and was asked too early.
+    `may_change`: AWS marks a day as estimated, or marks none and the data was fetched too early.
     """
 
     days: tuple[date, ...]
@@ -72,7 +72,7 @@ class CommonDays:
     description: str
 
     def sql(self, column: str) -> str:
-        """SQL condition on a column."""
+        """Return an SQL condition that a time or date column is on one of the days."""
         if self.is_whole_month:
             return "true"
         days = ", ".join(f"date {text(day.isoformat())}" for day in self.days)
@@ -80,7 +80,7 @@ class CommonDays:
 
 
 def find_common_days(month: str, bill: BillExtent, cost_explorer: CostExplorerExtent) -> CommonDays:
-    """Find the days that both have completely: of a running bill, those before its latest."""
+    """Find the days that are complete in both; of an unfinished bill, those before its latest."""
     first, end = first_day(month), end_day(month)
     is_running = bill.landed_at[:10] < str(end + timedelta(days=1))
     last = bill.last_usage_day if is_running else None
@@ -132,23 +132,23 @@ def read_cost_explorer(
 
 
 def _read_costs(connection: Connection, query: str) -> pl.DataFrame:
-    """Read a query's answer by way of Arrow, so that decimals stay decimals."""
+    """Read a query's answer through Arrow, so that decimals stay decimals."""
     return pl.DataFrame(connection.sql(query).to_arrow_table(), schema=SERVICE_COSTS)
 
 
 def read_digits(connection: Connection, cost_explorer: str) -> int:
-    """Decimals that Cost Explorer's values are rounded to: the most that any of them shows."""
+    """Return the number of decimals of Cost Explorer's values: the most that any of them has."""
     decimals = "length(rtrim(split_part({}::varchar, '.', 2), '0'))"
     ((digits,),) = connection.execute(
         f"select greatest(max({decimals.format('billed_cost')}),"
         f" max({decimals.format('effective_cost')})) from {COST_EXPLORER_DAYS}"
         f" where source = {text(cost_explorer)}"
-    ).fetchall()  # all: DuckDB refuses the next query while an answer is not read to its end
+    ).fetchall()  # fetchall: DuckDB refuses a query while another result is unread
     return min(max(digits or 0, DIGITS_OF_CONSOLE), DIGITS_OF_API)
 
 
 def read_accounts(connection: Connection) -> dict[str, set[str]]:
-    """Accounts that have costs, by source of either side; '' where it does not state them."""
+    """Read the accounts with costs, by source of either side; '' where it states none."""
     accounts: dict[str, set[str]] = {}
     rows = connection.execute(
         f"select x_Source, coalesce(SubAccountId, '') from {COSTS} group by all union all"
@@ -160,7 +160,7 @@ def read_accounts(connection: Connection) -> dict[str, set[str]]:
 
 
 def read_last_usage_days(connection: Connection) -> dict[str, date]:
-    """The latest day of each bill's usage."""
+    """Read the latest day of usage of each bill."""
     query = connection.execute(
         f"select x_Source, max(cast(ChargePeriodStart as date)) from {COSTS}"
         " where ChargeCategory = 'Usage' group by 1"
@@ -169,7 +169,7 @@ def read_last_usage_days(connection: Connection) -> dict[str, date]:
 
 
 def break_down(costs: pl.DataFrame, currency: str, basis: Basis) -> pl.DataFrame:
-    """Costs of one currency and cost basis, with the key by which services are compared.
+    """Select the costs of one currency and basis, with the key by which services are compared.
 
     Returns:
         a frame of costs as cost_explorer_breakdown.py describes it.

@@ -1,7 +1,7 @@
-"""What a delivery is compared with, as far as the ledger knows: files, Cost Explorer, invoices.
+"""Comparisons of a delivery with its files, Cost Explorer and invoices, from the ledger alone.
 
-Put here: gathering the comparisons of a source's month, including stored ones. Keep out: making
-those that read charges (cost_explorer_comparison.py), the state that follows (statuses.py).
+Put here: gathering the comparisons of a source's month, including stored ones. Keep out: comparing
+with charges (cost_explorer_comparison.py), the resulting state (statuses.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from finops_pipeline.tenants.months import closed_from, month_of
 
 
 class Counterparts:
-    """The counterparts of all of a tenant's bills, read once.
+    """The counterparts of all bills of a tenant, read once.
 
     Args:
         stored: comparisons with charges, by (source, month).
@@ -62,7 +62,10 @@ class Counterparts:
         if amounts.projects_not_built:
             return comparisons
         record = self._stored.get((delivery.source, delivery.billing_period))
-        stored = [self._without_excuse(c) for c in (read_comparisons(record) if record else [])]
+        stored = [
+            self._without_expired_explanation(c)
+            for c in (read_comparisons(record) if record else [])
+        ]
         for currency in amounts.files:
             comparisons += self._compare_currency(amounts, currency, stored)
         comparisons += compare_unbilled_currencies(delivery, amounts.files, self._invoices)
@@ -81,27 +84,27 @@ class Counterparts:
         sums_by_id = [c for c in stored if c.against == CounterpartKind.INVOICE]
         return [*with_cost_explorer, *compare_with_invoices(bill, self._invoices, sums_by_id)]
 
-    def _without_excuse(self, comparison: Comparison) -> Comparison:
-        """Turn a difference excused by days that could change into one that counts.
+    def _without_expired_explanation(self, comparison: Comparison) -> Comparison:
+        """Count a difference that was explained by estimated days once the month is closed.
 
-        The console's CSV does not say whether days are estimated, and importing the same file
-        again changes nothing; so the clock ends the excuse.
+        The console's CSV does not state whether days are estimated, and importing the same file
+        again changes nothing, so the explanation expires when the month closes.
         """
         month = comparison.billing_period
         note = comparison.note or ""
-        is_excused = (
+        is_explained_by_estimates = (
             comparison.state == ComparisonState.EXPLAINED and DIFFERENCE_REASONS[ESTIMATED] in note
         )
         if (
-            not is_excused
+            not is_explained_by_estimates
             or self.count_estimated_days(comparison.counterpart, month)
             or may_change(month)
         ):
             return comparison
-        note = "its days may date from before the month was closed: import them again"
+        note = "its days may have been exported before the month was closed; import them again"
         return replace(comparison, state=ComparisonState.DIFFERS, note=note)
 
 
 def may_change(month: str) -> bool:
-    """Whether AWS may still change a billing period, by the clock."""
+    """Return whether AWS may still change a billing period, judged by today's date."""
     return clock.now().date() < closed_from(month)

@@ -1,4 +1,4 @@
-"""The deliveries of a month in order: what each billed, and what changed between two of them.
+"""The history of a month's deliveries: what each billed, and what changed between two.
 
 Put here: reading the ledger's deliveries as a history. Keep out: the state of the published one
 (statuses.py), months that are missing (application/gaps.py), how it is shown (cli).
@@ -18,15 +18,15 @@ from finops_pipeline.ledger.ledger import DeliveryRecord, Ledger, TotalRecord
 from finops_pipeline.money import difference, exact_sum
 
 BY_HAND = "by hand"
-"""Stands for AWS's id of a delivery that was brought by `finops ingest-file`."""
+"""Shown instead of AWS's id for a delivery from `finops ingest-file`."""
 
 
 @dataclass(frozen=True)
 class DeliveryVersion:
-    """What one delivery of a month billed in one currency.
+    """The billed cost of one delivery of a month in one currency.
 
-    `id` names it in `finops diff`; `change` is the difference to the delivery before it, None
-    for the first. `state` is current or superseded. Rows are those of all currencies.
+    `id` is its name in `finops diff`; `change` is the difference from the delivery before it,
+    None for the first. `state` is current or superseded. Rows are those of all currencies.
     """
 
     landed_at: str
@@ -42,7 +42,7 @@ class DeliveryVersion:
 
 @dataclass(frozen=True)
 class Change:
-    """One line of what differs between two deliveries; costs are unblended (FOCUS: billed)."""
+    """One difference between two deliveries; costs are unblended (FOCUS: billed)."""
 
     billing_currency: str
     line_item_type: str
@@ -57,10 +57,10 @@ class Change:
 
 @dataclass(frozen=True)
 class DeliveryComparison:
-    """Two deliveries of a month and what differs, largest difference first.
+    """Two deliveries of a month and their differences, largest first.
 
-    `changes` holds every line whose rows or cost differ: their differences add up to the
-    difference of the two bills, exactly. `note` says what could not be distinguished.
+    `changes` holds every key whose rows or cost differ; their differences add up exactly to the
+    difference between the two bills. `note` names what could not be distinguished.
     """
 
     before: DeliveryRecord
@@ -70,7 +70,7 @@ class DeliveryComparison:
 
 
 def short_id(record: DeliveryRecord) -> str:
-    """The first characters of a delivery's fingerprint, with the count of a repeated one."""
+    """Return the start of a delivery's fingerprint, with the count of a repeated one."""
     fingerprint, dot, count = record.delivery_id.partition(".")
     return fingerprint[:10] + dot + count
 
@@ -106,7 +106,7 @@ def list_versions(records: Sequence[DeliveryRecord]) -> list[DeliveryVersion]:
 def _versions_of(
     record: DeliveryRecord, billed: dict[str, Decimal], before: dict[str, Decimal] | None
 ) -> list[DeliveryVersion]:
-    """The rows of one delivery; one row without a currency when neither it nor the last bills."""
+    """List a delivery's versions: one without currency if neither it nor the last bills."""
     shared = (
         record.landed_at,
         short_id(record),
@@ -143,13 +143,13 @@ def choose_delivery(records: Sequence[DeliveryRecord], name: str) -> DeliveryRec
     raise Unknown(
         f"{len(matches) if name else 'no'} deliveries are named {name!r}",
         "one of the month's deliveries",
-        f"There are {choices}",
+        f"Choose from {choices}",
     )
 
 
 def compare_deliveries(before: DeliveryRecord, after: DeliveryRecord) -> DeliveryComparison:
     """Compare two deliveries by currency, line item type, service and account."""
-    # Deliveries that landed before services were recorded have none to tell their lines apart.
+    # Deliveries that landed before services were recorded cannot be compared by service.
     by_service = all(
         any(total.service for total in record.totals) or not record.totals
         for record in (before, after)
@@ -176,7 +176,7 @@ _Key = tuple[str, str, str, str]
 
 
 def _sums(totals: Iterable[TotalRecord], by_service: bool) -> dict[_Key, tuple[int, Decimal]]:
-    """Rows and exact cost by key; without services, their place in the key is empty."""
+    """Sum rows and exact cost by key; without services, the key's service is empty."""
     rows: dict[_Key, int] = defaultdict(int)
     costs: dict[_Key, list[Decimal]] = defaultdict(list)
     for total in totals:

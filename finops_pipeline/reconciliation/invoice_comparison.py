@@ -1,6 +1,6 @@
-"""Invoice totals that an operator enters: what may be entered, and how they meet the charges.
+"""Invoice totals that an operator enters: their validation and comparison with the charges.
 
-Put here: checking an entry, its tolerance, the comparison. Keep out: storing it
+Put here: validating an entry, its tolerance, the comparison. Keep out: storing it
 (ledger/invoice_entries.py), the sums by invoice id (cost_explorer_comparison.py), the
 commands (cli/invoice.py).
 """
@@ -27,7 +27,7 @@ from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
 
 _WITHOUT_CENTS = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"})
-"""Currencies whose smallest coin is 1 (ISO 4217, exponent 0)."""
+"""Currencies without a minor unit (ISO 4217, exponent 0)."""
 
 _AMOUNT = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
 _INVOICE_ID = re.compile(r"[\x21-\x7e]{1,100}")
@@ -39,7 +39,7 @@ WHOLE_BILL = ""
 class EnteredInvoice:
     """An invoice total as an operator types it.
 
-    `amount` is text such as `12345.67`; None takes an earlier entry back. `invoice_id` is
+    `amount` is text such as `12345.67`; None withdraws an earlier entry. `invoice_id` is
     WHOLE_BILL for all that the source bills in the month.
     """
 
@@ -114,13 +114,13 @@ def check_currency(invoice: Invoice, delivery: DeliveryRecord | None) -> None:
 
 
 def tolerance_of(currency: str) -> Decimal:
-    """Half of the currency's smallest coin, to which an invoice is rounded."""
+    """Return half of the currency's smallest unit, to which an invoice is rounded."""
     return Decimal("0.5") if currency in _WITHOUT_CENTS else Decimal("0.005")
 
 
 @dataclass(frozen=True)
 class BillAmount:
-    """What all charges of a source bill in a month and currency.
+    """The sum that all charges of a source bill in a month and currency.
 
     `net_billed_cost` is net of private discounts; None unless every charge states it.
     """
@@ -133,17 +133,17 @@ class BillAmount:
 
 
 _Sums = Mapping[tuple[str | None, Basis | None], Decimal | None]
-"""(invoice id, basis) -> what the charges of that invoice bill."""
+"""(invoice id, basis) -> sum of the charges of that invoice."""
 
 
 def compare_with_invoices(
     bill: BillAmount, invoices: Sequence[Invoice], sums_by_id: Sequence[Comparison]
 ) -> list[Comparison]:
-    """Compare the entries of one source, month and currency with what its charges bill.
+    """Compare the entries of one source, month and currency with its charges.
 
     Args:
         invoices: all entries of the tenant that are in force.
-        sums_by_id: what the charges of single invoices bill, in `ours`, on either basis.
+        sums_by_id: sums of the charges of single invoices, in `ours`, on either basis.
     """
     key = (bill.source, bill.billing_period, bill.billing_currency)
     base = Comparison(*key, CounterpartKind.INVOICE)
@@ -167,8 +167,8 @@ def compare_with_invoices(
 def _compare_with_invoice(base: Comparison, invoice: Invoice, sums: _Sums) -> Comparison:
     """Compare on the basis that fits: billed cost, else net billed cost where it agrees.
 
-    An invoice is net of private discounts. Where a bill has them as lines, billed cost is net
-    already; where it has them in net columns alone, net billed cost is.
+    An invoice is net of private discounts. Where a bill has discounts as lines, its billed cost is
+    already net; where it has them only in net columns, its net billed cost is.
     """
     base = replace(base, cost_basis=Basis.BILLED, counterpart=invoice.invoice_id or None)
     billed, net = (sums.get((invoice.invoice_id, b)) for b in (Basis.BILLED, Basis.NET_BILLED))
@@ -191,7 +191,7 @@ def _compare_with_invoice(base: Comparison, invoice: Invoice, sums: _Sums) -> Co
 def compare_unbilled_currencies(
     delivery: DeliveryRecord, currencies: Container[str], invoices: Sequence[Invoice]
 ) -> list[Comparison]:
-    """Compare entries in a currency in which the bill, landed later, has no charges: they differ.
+    """Compare entries in currencies in which the bill has no charges; all of them differ.
 
     Args:
         currencies: those in which the bill has charges.
@@ -212,7 +212,7 @@ def compare_unbilled_currencies(
 
 
 def describe_invoice(invoice: Invoice) -> str:
-    """Describe an entry: `726.00 USD of 1001`, or `nothing USD` when it was taken back."""
+    """Describe an entry: `726.00 USD of 1001`, or `nothing USD` when it is withdrawn."""
     label = f" of {invoice.invoice_id}" if invoice.invoice_id else ""
     amount = "nothing" if invoice.amount is None else plain(invoice.amount)
     return f"{amount} {invoice.billing_currency}{label}"

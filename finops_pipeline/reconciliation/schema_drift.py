@@ -1,6 +1,6 @@
-"""What changed in a bill's columns: against the month before, and against AWS's dictionary.
+"""Changes in a bill's columns since the month before, and differences from AWS's dictionary.
 
-Put here: comparing the columns that landed, and describing it. Keep out: where it is shown
+Put here: comparing landed columns and describing the differences. Keep out: where they are shown
 (statuses.py, marts), recording the columns (landing, focus/normalise.py).
 """
 
@@ -15,13 +15,13 @@ from finops_pipeline.ledger.ledger import DeliveryRecord
 from finops_pipeline.tenants.model import SourceFormat
 
 _LISTED = 8
-"""Columns that are listed by name; of the rest only the number is given."""
+"""Maximum number of columns listed by name; the rest are only counted."""
 
 _EFFECTIVE_COST_COLUMNS = {
     "SavingsPlanCoveredUsage": "savings_plan_savings_plan_effective_cost",
     "DiscountedUsage": "reservation_effective_cost",
 }
-"""Line item types whose effective cost has a column of its own."""
+"""Line item types whose effective cost has its own column."""
 
 _BILL_FORMATS = tuple(form.value for form in FORMS)
 
@@ -30,13 +30,13 @@ _Columns = dict[str, tuple[str, str]]
 
 
 def describe_drifts(deliveries: Iterable[DeliveryRecord]) -> dict[tuple[str, str], str]:
-    """Describe how columns differ from the source's month before, by (source, month).
+    """Describe how columns differ from the month before, by (source, month).
 
-    A month without a difference has no entry. Tag and cost category columns, which customers
+    A month without differences has no entry. Tag and cost category columns, which customers
     create, are only counted.
 
     Args:
-        deliveries: the published ones, by source and month.
+        deliveries: the current deliveries, by source and month.
     """
     drifts: dict[tuple[str, str], str] = {}
     before: DeliveryRecord | None = None
@@ -66,7 +66,7 @@ def _describe_undocumented(form: BillForm, delivery: DeliveryRecord) -> str:
 def _describe_changes(
     form: BillForm, delivery: DeliveryRecord, before: DeliveryRecord
 ) -> list[str]:
-    """Describe columns added, removed or of another type; nothing to say of other sources."""
+    """Describe columns that were added, removed or changed type; empty for another source."""
     if (before.source, before.format) != (delivery.source, delivery.format):
         return []
     if before.columns == delivery.columns:
@@ -90,7 +90,7 @@ def _describe_changes(
 
 
 def _by_canonical_name(form: BillForm, delivery: DeliveryRecord) -> _Columns:
-    """A delivery's columns by canonical name; headers that differ only by case stay apart."""
+    """Return a delivery's columns by canonical name; headers that differ by case stay apart."""
     lower = {name.lower() for name in delivery.columns}
     columns: _Columns = {}
     for name, type_ in delivery.columns.items():
@@ -117,12 +117,12 @@ def _is_tag(form: BillForm, name: str) -> bool:
 
 
 def _type_family(type_: str) -> str:
-    """Types between which a column may change unnoticed: times of any precision."""
+    """Return a type's family; changes within it (times of any precision) are not reported."""
     return "TIMESTAMP" if type_.startswith("TIMESTAMP") else type_
 
 
 def _missing_columns(form: BillForm, delivery: DeliveryRecord) -> Sequence[str]:
-    """Columns that the export leaves out although its rows need them to be amortized."""
+    """List columns that the export omits although its rows need them for amortized cost."""
     if form.total != cur.TOTAL:
         return ()
     types = {total.line_item_type for total in delivery.totals} & set(_EFFECTIVE_COST_COLUMNS)

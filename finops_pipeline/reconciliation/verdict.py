@@ -201,7 +201,7 @@ def _todo(outcome: MonthOutcome) -> Iterator[str]:
     if states & {ReconciliationState.INCOMPLETE, ReconciliationState.REFUSED} or not states:
         yield f"Follow the advice in the reasons, then run finops ingest {tenant}"
     if ReconciliationState.DIFFERS in states:
-        yield "Find the cause with docs/runbook.md, section A month differs"
+        yield "Find the cause: docs/runbook.md, A month differs"
     if ReconciliationState.OPEN in states and not has_closed:
         yield f"Run finops ingest {tenant} on or after {closing_day}"
     elif ReconciliationState.OPEN in states:

@@ -1,5 +1,5 @@
-"""The one path from a tenant's file to any reader outside the pipeline.
+"""Read access to a tenant's file for every reader outside the pipeline.
 
-Put here: the locked connection and what accompanies an answer. Keep out: building the file (marts,
-lake), how a doorway formats answers (cli).
+Put here: the locked connection, and the caveat of an answer. Keep out: building the file (marts,
+lake), formatting answers (cli).
 """

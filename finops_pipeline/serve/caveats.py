@@ -1,6 +1,6 @@
 """The line below an answer that names months whose numbers are not reconciled.
 
-Put here: which months an answer is about, and the line that names them. Keep out: the answers
+Put here: finding the months of an answer, and the line that names them. Keep out: the answers
 themselves (queries.py), the states (reconciliation/statuses.py).
 """
 
@@ -19,7 +19,7 @@ from finops_pipeline.lake.duck import Connection
 from finops_pipeline.reconciliation.states import ReconciliationState
 
 NAMED_MONTHS = 5
-"""How many months the line names; it counts the rest."""
+"""Number of months that the line names; the rest are counted."""
 
 _PERIOD = "billing_period"
 _SETTLED_STATES = {ReconciliationState.RECONCILED, ReconciliationState.LANDED}
@@ -30,8 +30,7 @@ class Caveat:
 
     Args:
         sql: the query; an answer that shows no money needs no caveat.
-        span: the months that were asked for; where that is all of them, the months that the answer
-            shows count instead.
+        span: the requested months; if all were requested, the months in the answer count instead.
     """
 
     def __init__(self, sql: str, span: Months) -> None:
@@ -70,7 +69,7 @@ class Caveat:
             " from data_status where state not in (?, ?) group by all order by all",
             sorted(_SETTLED_STATES),
         ).fetchall()
-        # Months that were asked for count even where the answer has no row of them.
+        # Requested months count even if the answer has no row of them.
         relevant = self._span if self._span != Months() else self._answer_months
         relevant = Months() if relevant is None else relevant
         unsettled = [
@@ -100,7 +99,7 @@ def month_caveat(installation: Installation, tenant: str, source: str, month: st
 
 
 def _names_cost_tables(sql: str) -> bool:
-    """Tell whether a query names a table or view of costs."""
+    """Return whether a query names a table or view of costs."""
     names = [COSTS.name, *MARTS, *(view.name for view in focus_views())]
     names += [COST_EXPLORER_DAILY.name, DELIVERY_HISTORY.name]
     return re.search(rf"\b({'|'.join(names)}|landing_\w+)\b", sql, re.IGNORECASE) is not None

@@ -1,7 +1,7 @@
 """One SELECT on one tenant's file: its answer as rows or Arrow batches, and the answer's caveat.
 
-Put here: running a query for a reader outside the pipeline. Keep out: what keeps it inside the
-tenant (sandbox.py), which months the caveat names (caveats.py), how an answer looks (cli).
+Put here: running a query for a reader outside the pipeline. Keep out: restricting
+it to the tenant (sandbox.py), the months of the caveat (caveats.py), formatting an answer (cli).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _BATCH_ROWS = 100_000
 class Query:
     """One SELECT.
 
-    `values` are what its parameters (`$name`) are bound to. `months` are those that were asked
-    for; where the asker named none, the caveat is about the months that the answer shows.
+    `values` are the values of its parameters (`$name`). `months` are the requested months; if none
+    were requested, the caveat is about the months that the answer shows.
     """
 
     sql: str
@@ -78,10 +78,10 @@ class Answer:
 
 @contextmanager
 def open_answer(installation: Installation, tenant: str, query: Query) -> Iterator[Answer]:
-    """Ask a tenant's file one SELECT.
+    """Open the answer of a tenant's file to one SELECT.
 
     Args:
-        installation: whose registry and folders.
+        installation: the installation that has the tenant.
         tenant: name of the tenant, as the caller may see it.
         query: the SELECT, which is not trusted.
 
@@ -95,4 +95,4 @@ def open_answer(installation: Installation, tenant: str, query: Query) -> Iterat
             yield Answer(sandbox, query)
         except DuckDBError as error:
             reason = str(error).replace(str(folder.root), "").splitlines()[0]
-            raise QueryRefused(reason, cure="SHOW TABLES lists the tables and views") from error
+            raise QueryRefused(reason, cure="List the tables and views: SHOW TABLES") from error

@@ -1,4 +1,4 @@
-"""SQL from outside on one tenant's file: read-only, and nothing outside that tenant's folder.
+"""Untrusted SQL on one tenant's file: read-only, and confined to that tenant's folder.
 
 Put here: the locked connection and the guard in front of it. Keep out: the pipeline's own
 connections (lake/duck.py, lake/warehouse.py), streaming answers (queries.py).
@@ -60,7 +60,7 @@ class Sandbox:
 
         Args:
             sql: the statement, from a source that is not trusted.
-            values: what its parameters (`$name`) are bound to.
+            values: the values of its parameters (`$name`).
 
         Raises:
             QueryRefused: the statement does more than read, or reads files.
@@ -70,7 +70,7 @@ class Sandbox:
         return self.connection.execute(query, values or None)
 
     def prepare(self, sql: str) -> str:
-        """Check a statement with the guard, and let the views that it names find their files.
+        """Check a statement with the guard, and shadow the views that it names.
 
         Raises:
             QueryRefused: the statement does more than read, or reads files.
@@ -110,7 +110,7 @@ def _absolute_view(sql: str, folder: TenantFolder) -> str:
 
 @contextmanager
 def open_sandbox(folder: TenantFolder, limits: Limits) -> Iterator[Sandbox]:
-    """Open a tenant's file for SQL from outside; close it at the end.
+    """Open a tenant's file for untrusted SQL; close it at the end.
 
     Opening takes some 15 ms of CPU: a server keeps a sandbox per tenant and thread.
 

@@ -33,7 +33,7 @@ line_item as (
     from line_items
 ),
 
--- negations fall away against the usage that they cancel; cur_priced adds what they leave over
+-- negations are dropped with the usage that they cancel; cur_priced adds any remainder
 flagged as (
     select
         *,

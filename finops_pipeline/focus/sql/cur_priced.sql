@@ -121,8 +121,8 @@ quantified as (
     from costed
 ),
 
--- what negations did not cancel, to the last decimal (usually nothing): an adjustment, so
--- that every account's charges still add up to its bill
+-- the remainder that negations did not cancel (usually none) becomes an adjustment, so that every
+-- account's charges still add up exactly to its bill
 residual as (
     select
         'residual' as row_kind,

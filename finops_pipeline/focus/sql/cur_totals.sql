@@ -1,4 +1,4 @@
--- cur_totals: what the landed line items of a report come to, before they become charges.
+-- cur_totals: totals of the landed line items of a report, before they become charges.
 -- grain: x_project, sub_account_id, service_code, line_item_type, billing_currency
 -- money: billed_cost (unblended), effective_cost (amortized, by AWS's own definition),
 --        net_billed_cost (unblended after private discounts, where stated)
@@ -7,9 +7,9 @@
 --
 -- line_items holds a source's columns under CUR 2.0 names, typed; x_project is the project that
 -- owns the row. Amortized cost by AWS "Understanding your Savings Plans / reservation line items":
--- covered usage at its effective cost; fees at the cost of what they left unused; negations, upfront
--- fees and refunds of fees at nothing; rows that split an instance's cost (tasks, pods) at what they
--- bill themselves. Written without regard to cur_priced, so that each reveals an error in the other.
+-- covered usage counts at its effective cost, a fee at the cost of its unused part, and a negation,
+-- upfront fee or refund of a fee at 0; a row that splits an instance's cost (a task or pod) counts
+-- at its own billed cost. Written independently of cur_priced, so that each reveals errors in the other.
 
 with
 

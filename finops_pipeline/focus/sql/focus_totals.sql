@@ -1,4 +1,4 @@
--- focus_totals: what the landed rows of a FOCUS export come to, before they become charges.
+-- focus_totals: totals of the landed rows of a FOCUS export, before they become charges.
 -- grain: x_project, sub_account_id, service_code, line_item_type, billing_currency
 -- money: billed_cost (BilledCost), effective_cost (EffectiveCost, where it is not null)
 -- reads: focus_rows

@@ -4,7 +4,7 @@
 -- reads: nothing
 -- check: conformance
 
--- the digits of a decimal as a whole number, without its sign and decimal point
+-- the digits of a decimal as an integer, without its sign and decimal point
 create or replace macro digits(x) as replace(abs(x)::varchar, '.', '')::hugeint;
 
 -- c / q to 18 decimals by long division, six digits at a time (a decimal divided
@@ -30,8 +30,8 @@ create or replace macro near(product, cost) as
         else abs(product - cost) <= 0.000000001 * abs(cost)::decimal(28, 9)
     end;
 
--- whether price x quantity is cost within 1e-9 of it (FOCUS rule for cost columns); beyond the
--- bounds the answer is no. The bounds keep the product below 9e11, so that its difference from a
+-- whether price x quantity is cost within 1e-9 of it (FOCUS rule for cost columns); outside the
+-- bounds the result is false. The bounds keep the product below 9e11, so that its difference from a
 -- cost of the other sign stays below 1e12, the largest number that a decimal with 26 places holds.
 create or replace macro fits(price, quantity, cost) as
     case
@@ -46,14 +46,14 @@ create or replace macro fits(price, quantity, cost) as
         else false
     end;
 
--- whole x part / of_all, to 16 decimals; null where of_all is 0
-create or replace macro share_of(whole, part, of_all) as
+-- total x part / of_all, to 16 decimals; null where of_all is 0
+create or replace macro share_of(total, part, of_all) as
     case
-        when abs(whole) < 9999999999
+        when abs(total) < 9999999999
         and abs(of_all) < 1000000000000000 and abs(part) <= 10 * abs(of_all)
         then try_cast(
             sign(part) * sign(of_all)
-            * exact_ratio(part, of_all)::decimal(18, 16) * whole::decimal(20, 10)
+            * exact_ratio(part, of_all)::decimal(18, 16) * total::decimal(20, 10)
             as decimal(38, 18)
         )
     end;

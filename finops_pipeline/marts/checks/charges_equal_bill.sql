@@ -4,7 +4,7 @@
 -- on failure: warn
 --
 -- The sum of all projects is the sum of the bill, except while some project's charges of the month
--- are not built yet (data_status is `incomplete`). Cost Explorer sources make no charges.
+-- have not been built yet (data_status is `incomplete`). Cost Explorer sources have no charges.
 
 with
 

@@ -4,7 +4,7 @@
 -- on failure: refuse
 --
 -- Compared by project, source, month, account, service code and line item type: every landed row is
--- one charge (x_RowKind line) and bills its unblended cost. Savings Plan negations are no charges;
+-- one charge (x_RowKind line) and bills its unblended cost. Savings Plan negations are not charges;
 -- covered usage bills nothing, and what negations did not cancel is a charge of its own (residual):
 -- these three are compared as one sum of the account. Unused rows come in addition and bill
 -- nothing.
@@ -30,7 +30,7 @@ landed as (
     select * from bill_totals
 ),
 
--- both sides in one column each; what of Savings Plans cancels out is moved to the account
+-- both sides in one column each; Savings Plan rows that cancel out are summed by account
 side as (
     select
         project, billing_period, source, sub_account_id, service_code, line_item_type,

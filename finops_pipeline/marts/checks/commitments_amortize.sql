@@ -6,9 +6,9 @@
 -- Per commitment and month: effective cost of used and unused rows = recurring fees billed + the
 -- month's share of an upfront payment. Without an upfront payment that is what was purchased; paid
 -- all upfront, the fees are 0 and the share is everything. Sizes (normalized units) do not matter:
--- both sides are money. Only commitments whose fee rows are in this tenant's bill (another account
--- may own a commitment) and state their upfront share (CUR, not FOCUS). Tolerance: 1e-9 per charge,
--- as AWS states amounts to ten decimals.
+-- both sides are money. Only commitments are compared whose fee rows are in this tenant's bill
+-- (another account may own a commitment) and state their upfront share (CUR, not FOCUS).
+-- Tolerance: 1e-9 per charge, as AWS states amounts to ten decimals.
 
 with
 

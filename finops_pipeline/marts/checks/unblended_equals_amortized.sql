@@ -4,7 +4,7 @@
 -- on failure: warn
 --
 -- Sum of billed (unblended) = sum of effective (amortized) + upfront fees - shares of upfront
--- payments that fall in the month (AWS's true-ups). Nothing else may stand between the two. Refunds
+-- payments that fall in the month (AWS's true-ups). Nothing else may explain a difference. Refunds
 -- of commitments' fees (category Purchase) count as upfront fees: they have no effective cost.
 -- Commitments whose recurring fee is not in this bill (another account owns them) are left out.
 -- Tolerance: 1e-9 per charge, as AWS states amounts to ten decimals. CUR only: FOCUS exports do not
