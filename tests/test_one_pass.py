@@ -245,7 +245,7 @@ def test_a_row_that_costs_nothing_is_missed_when_lost_or_doubled(
     real = month.owned_rows
     monkeypatch.setattr(month, "owned_rows", lambda *said: leak.format(real(*said)))
     report = ingest_files(two.installation, FilesByHand("acme", "payer", [tmp_path / "a.csv"]))
-    assert f"landed 2 rows, its projects were given {given}" in str(report.failed)
+    assert f"landed 2 rows, its projects have {given}" in str(report.failed)
     assert not list(two.folder("acme").glob("costs/**/*.parquet"))
 
 

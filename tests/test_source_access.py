@@ -313,7 +313,7 @@ def test_a_role_that_lets_anyone_in_is_told_loudly(
     for how in ("with a wrong external id", "without an external id"):
         assert f"FAILED role stays shut {how}: WARNING: it let us in" in said
     assert "finops source policy acme/labs --part trust" in said
-    assert said.endswith("acme/labs cannot be used as it stands.\n")
+    assert said.endswith("acme/labs cannot be used yet.\n")
 
 
 def test_the_role_of_one_tenant_does_not_open_for_another(
