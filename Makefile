@@ -6,10 +6,10 @@ PYTHON312 ?= python3.12
 OUTSIDE = build/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test torture bench conformance docs demo dagster lock clean
+.PHONY: help install check test test-quick torture bench conformance docs demo dagster lock clean
 
 help:  ## Show the verbs
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; found " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
@@ -26,6 +26,9 @@ demo: install  ## Two organisations' bills through the whole pipeline, in Dagste
 
 test: install  ## All tests, on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-quick: install  ## The inner loop: rules, isolation, exact numbers, clear errors (a minute and a half)
+	$(BIN)/python -m pytest -m "quick and not torture" -n 2 --dist loadfile --no-loadscope-reorder
 
 torture: install  ## Faults, kills and damaged deliveries with many more seeds (long)
 	$(BIN)/python -m pytest -m torture -n 2 --dist loadfile

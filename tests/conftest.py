@@ -1,4 +1,4 @@
-"""What tests share: one seeded estate, one ingested installation, and a way to call `finops`.
+"""Fixtures shared by the tests: a seeded estate, an ingested installation, a way to run `finops`.
 
 Put here: fixtures used by several test files. Keep out: anything one file needs alone.
 """
@@ -25,6 +25,7 @@ from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.support.finops_process import run_finops
 from tests.support.servers import moto, store
 from tests.support.shifted_clock import shift_clock
+from tests.support.tiers import is_quick
 
 __all__ = ["moto", "store"]
 
@@ -36,17 +37,24 @@ its months are closed, so their state is `reconciled`."""
 
 
 FIGURES = pytest.StashKey[list[str]]()
-"""Figures that tests have to tell, printed at the end."""
+"""Figures reported by tests, printed at the end of the session."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the quick tier."""
+    for item in items:
+        if is_quick(item.path.stem):
+            item.add_marker("quick")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the fault and mutation suites counted."""
+    """Print the counts of the fault and mutation suites."""
     for line in terminalreporter.config.stash.get(FIGURES, []):
         terminalreporter.write_line(line)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Under pytest-xdist: hand a worker's figures to the process that prints them."""
+    """Under pytest-xdist, send a worker's figures to the process that prints them."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["figures"] = session.config.stash.get(FIGURES, [])
@@ -54,14 +62,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take a finished worker's figures."""
+    """Collect the figures of a worker that has finished."""
     figures = getattr(node, "workeroutput", {}).get("figures", [])
     node.config.stash.setdefault(FIGURES, []).extend(figures)
 
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No test reads or writes a developer's own installation, or leaves the process elsewhere."""
+    """Keep tests away from a developer's own installation, and restore the working directory."""
     for name in [name for name in os.environ if name.startswith(("FINOPS_", "DAGSTER_", "AWS_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("FINOPS_DATA", str(tmp_path / "data"))
@@ -84,14 +92,14 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def truth(estate: Path) -> dict[str, Any]:
-    """What the estate's bills sum to, known from making them."""
+    """Sums of the estate's bills, recorded when they were generated."""
     loaded: dict[str, Any] = json.loads((estate / "truth.json").read_text())
     return loaded
 
 
 @dataclass(frozen=True)
 class TemporaryInstallation:
-    """A data folder, and `finops` on it."""
+    """A data folder, and ways to run `finops` on it."""
 
     data: Path
 
@@ -104,10 +112,10 @@ class TemporaryInstallation:
         """A tenant's folder."""
         return self.data / "lake" / f"tenant={tenant}"
 
-    def finops(self, *words: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+    def finops(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the command line as a user would; `ok=False` when it must fail."""
-        done = run_finops(words, {**os.environ, "FINOPS_DATA": str(self.data)})
-        assert (done.returncode == 0) is ok, f"{words}: {done.stdout}\n{done.stderr}"
+        done = run_finops(arguments, {**os.environ, "FINOPS_DATA": str(self.data)})
+        assert (done.returncode == 0) is ok, f"{arguments}: {done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
 
@@ -123,7 +131,7 @@ class TemporaryInstallation:
         )
 
     def rows(self, tenant: str, sql: str) -> list[dict[str, Any]]:
-        """Answer of `finops query` as objects; numbers as text, exactly."""
+        """Return the rows of `finops query` as objects; numbers are exact text."""
         out = self.finops("query", tenant, sql, "--format", "json").stdout
         loaded: list[dict[str, Any]] = json.loads(out, parse_float=str, parse_int=str)
         return loaded
@@ -140,7 +148,7 @@ class TemporaryInstallation:
 
 @pytest.fixture(scope="session")
 def built(estate: Path, tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
-    """The whole estate ingested once. Read only: use `copy_of_built` to change it."""
+    """The whole estate, ingested once. Read only: copy its data folder to change it."""
     made = TemporaryInstallation(tmp_path_factory.mktemp("built") / "data")
     made.apply(estate / "tenants.yaml")
     for tenant in ("acme", "globex"):
@@ -162,7 +170,7 @@ def own_estate(estate: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fresh(empty: TemporaryInstallation, own_estate: Path) -> TemporaryInstallation:
-    """An installation that knows `own_estate` and has ingested nothing."""
+    """An installation that has `own_estate` declared and has ingested nothing."""
     empty.apply(own_estate / "tenants.yaml")
     return empty
 

@@ -1,8 +1,8 @@
-"""Deliveries that cannot be taken: refused, with the reason, and the month served as before.
+"""Deliveries that cannot be read: each is refused with its reason, the month is served as before.
 
-Every case damages a copy of a generated export (globex: legacy CUR csv.gz, CUR 2.0 Parquet) and
-comes in through `finops ingest`. Acme is declared and ingested too, and must not change by a
-byte. Deliveries of which only some rows are bad: test_quarantine.py.
+Put here: damaged copies of generated exports (globex: legacy CUR csv.gz, CUR 2.0 Parquet), ingested
+with `finops ingest`. Acme is declared and ingested too, and not a byte of it may change. Keep out:
+deliveries of which only a few rows are bad (test_quarantine.py).
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
     "manifest of another month": (
         "legacy",
         lambda g: g.edit_manifest(billingPeriod={"start": "20260901T000000.000Z"}),
-        (MANIFEST, "starts 20260901T000000.000Z", f"month {MONTH}", "folder of their own month"),
+        (MANIFEST, "starts at 20260901T000000.000Z", f"month {MONTH}", "folder of their own month"),
     ),
     "rows of another month": (
         "legacy",
@@ -112,12 +112,12 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
     "header only": (
         "legacy",
         lambda g: g.deliver("legacy", empty=True),
-        (MANIFEST, "delivers no rows", "where 286 rows are published", "Look into the export"),
+        (MANIFEST, "delivers no rows", "which has 286 published rows", "Check the export"),
     ),
     "header only, parquet": (
         "payer",
         lambda g: g.deliver("payer", empty=True),
-        ("delivers no rows", "where 1354 rows are published", "Look into the export"),
+        ("delivers no rows", "which has 1354 published rows", "Check the export"),
     ),
     "zero bytes": ("legacy", lambda g: g.csv.write_bytes(b""), ("is empty", "download it again")),
     "two manifests": (
@@ -128,11 +128,11 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
         ),
         ("has 2 manifests", "other-Manifest.json", "Keep the current one"),
     ),
-    "a file named twice": ("legacy", _keys(KEY, KEY), (MANIFEST, f"names {KEY} 2 times", "again")),
-    "a key that leads out": (
+    "a file named twice": ("legacy", _keys(KEY, KEY), (MANIFEST, f"lists {KEY} 2 times", "again")),
+    "a key outside the folder": (
         "legacy",
         _keys("finops/20261001-20261101/../../../../acme/payer/x.csv.gz"),
-        (MANIFEST, "leads elsewhere", "again"),
+        (MANIFEST, "leads out of the report", "again"),
     ),
     "no JSON": (
         "legacy",
@@ -144,31 +144,31 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refused_delivery_leaves_the_month_as_it_was(globex: Globex, name: str) -> None:
-    source, damage, words = REFUSED[name]
+    source, damage, reason_parts = REFUSED[name]
     before, status = globex.served(), globex.status(source)
-    kept = shutil.copytree(globex.exports / "globex", globex.exports / "kept")
+    backup = shutil.copytree(globex.exports / "globex", globex.exports / "backup")
     damage(globex)
 
-    said = globex.ingest(ok=False)
+    output = globex.ingest(ok=False)
 
     after = globex.status(source)
     reason = after.pop("reason")
     assert "a newer delivery was refused: " in reason
-    for word in words:
-        assert word in reason, f"{word!r} not in {reason!r}"
-        assert word in said
-    # Right as far as it goes, and AWS has said more since.
+    for part in reason_parts:
+        assert part in reason, f"{part!r} not in {reason!r}"
+        assert part in output
+    # The published month is right for its delivery, but AWS has delivered a newer one since.
     assert (status["state"], after["state"]) == ("reconciled", "open")
     assert {**after, "reason": status["reason"], "state": status["state"]} == status
     assert globex.served() == before
 
     shutil.rmtree(globex.exports / "globex")
-    kept.rename(globex.exports / "globex")
+    backup.rename(globex.exports / "globex")
     assert " refused" not in globex.ingest()
     assert globex.status(source)["reason"] == status["reason"]
 
 
-def test_finops_itself_exits_with_1_and_names_what_was_refused(globex: Globex) -> None:
+def test_the_command_exits_with_1_and_names_the_refused_month(globex: Globex) -> None:
     globex.write(globex.records()[:1])
     done = globex.made.finops("ingest", "globex", ok=False)
     assert done.returncode == 1

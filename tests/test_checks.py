@@ -1,6 +1,7 @@
-"""Checks catch what they are for: a wrong mart or charge is refused or told, by name.
+"""Checks catch the errors they are for: a wrong mart is refused, a wrong charge gives a warning.
 
-The refresh runs them on what changed; here charges are damaged before it reads them.
+Put here: charges and marts damaged before a refresh checks them. Keep out: `finops check` on
+published months (test_identities.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ MONTH = "2026-09"
 
 
 def damaged(installation: TemporaryInstallation, change: str) -> Path:
-    """Rewrite acme's dearest partition of a month with one column expression changed."""
+    """Rewrite a month of acme's project prod with a column expression changed; returns the file."""
     partition = installation.folder("acme") / f"costs/project=prod/billing_period={MONTH}"
     path = partition / "charges.parquet"
     duckdb.sql(
@@ -42,12 +43,12 @@ def warnings_of(installation: TemporaryInstallation) -> str:
     return next(step.reason for step in report.steps if step.stage == "warehouse")
 
 
-def test_nothing_is_told_of_true_charges(ingested: TemporaryInstallation) -> None:
+def test_true_charges_give_no_warning(ingested: TemporaryInstallation) -> None:
     (ingested.folder("acme") / "acme.duckdb").unlink()
     assert warnings_of(ingested) == ""
 
 
-def test_an_unused_commitment_that_is_lost_is_told(ingested: TemporaryInstallation) -> None:
+def test_a_lost_unused_commitment_gives_a_warning(ingested: TemporaryInstallation) -> None:
     damaged(
         ingested,
         "case when x_RowKind = 'unused' then 0 else EffectiveCost end::decimal(38,18)"
@@ -58,7 +59,7 @@ def test_an_unused_commitment_that_is_lost_is_told(ingested: TemporaryInstallati
 
 @pytest.mark.parametrize("mart", marts(), ids=lambda mart: mart.name)
 def test_every_mart_names_checks_that_compare_it_with_charges(mart: Mart) -> None:
-    """Each check that a mart's head names exists, reads the mart and refuses what differs."""
+    """Each check that a mart's head names exists, reads the mart and refuses differences."""
     by_name = {check.name: check for check in checks()}
     names = head(mart.sql)["check"].split(", ")
     assert names

@@ -1,7 +1,7 @@
 """Account claims, rule by rule: which claim holds on which day, where claims overlap and end.
 
 Put here: AccountClaim and the choice of claims for a month. Keep out: declaring them
-(test_registry.py), and the rows that they assign (test_truth.py).
+(test_account_claims.py), and the rows that they assign (test_truth.py).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.ledger.claims import claims_for
-from finops_pipeline.tenants.model import AccountClaim, Project, Source, SourceFormat, Tenant
+from finops_pipeline.ledger.claims import claims_of
+from finops_pipeline.tenants.model import AccountClaim, Project, Tenant
+from finops_pipeline.tenants.source import LegacyCurSource
 
 ACCOUNT, OTHER_ACCOUNT = "111122223333", "001122334455"
 DAYS = st.dates(date(2026, 1, 1), date(2026, 3, 31))
@@ -35,14 +36,14 @@ def is_claimed(days: tuple[date | None, date | None], day: date) -> bool:
 
 
 @given(CLAIM_DAYS, CLAIM_DAYS)
-def test_claims_overlap_when_some_day_is_in_both(
-    one: tuple[date | None, date | None], other: tuple[date | None, date | None]
+def test_claims_overlap_when_they_share_a_day(
+    first: tuple[date | None, date | None], second: tuple[date | None, date | None]
 ) -> None:
-    # All dates lie in these days, so open ends are reached before and after them.
+    # The dates drawn lie within these days, which reach a day further on both sides for open ends.
     days = [date(2025, 12, 31) + timedelta(days=n) for n in range(93)]
-    is_shared = any(is_claimed(one, day) and is_claimed(other, day) for day in days)
-    assert claim(*one).overlaps(claim(*other)) is is_shared
-    assert not claim(*one).overlaps(claim(*other, OTHER_ACCOUNT))
+    is_shared = any(is_claimed(first, day) and is_claimed(second, day) for day in days)
+    assert claim(*first).overlaps(claim(*second)) is is_shared
+    assert not claim(*first).overlaps(claim(*second, OTHER_ACCOUNT))
 
 
 @given(CLAIM_DAYS, DAYS)
@@ -66,7 +67,6 @@ def test_a_claim_without_a_day_is_refused(to_day: date) -> None:
 
 def tenant(name: str, moved: date) -> Tenant:
     """Two projects that share an account in time; dev reads a second source alone."""
-    source = {"format": SourceFormat.LEGACY_CUR}
     projects = (
         Project(name="prod", sources=("payer",), accounts=(claim(to_day=moved),)),
         Project(
@@ -74,16 +74,16 @@ def tenant(name: str, moved: date) -> Tenant:
             accounts=(claim(from_day=moved), claim(account=OTHER_ACCOUNT)),
         ),
     )  # fmt: skip
-    sources = (Source(name="payer", **source), Source(name="labs", **source))
+    sources = (LegacyCurSource(name="payer"), LegacyCurSource(name="labs"))
     return Tenant(name=name, sources=sources, projects=projects)
 
 
 def days_of(owner: Tenant, project: str, source: str, month: str) -> list[tuple[str, str]]:
     chosen = next(each for each in owner.all_projects if each.name == project)
-    return [(each.id, each.days) for each in claims_for(owner, chosen, source, month)]
+    return [(each.id, each.days) for each in claims_of(owner, chosen, source, month)]
 
 
-def test_a_month_takes_the_claims_that_hold_on_one_of_its_days() -> None:
+def test_a_month_takes_the_claims_that_hold_on_any_of_its_days() -> None:
     acme, globex = tenant("acme", date(2026, 9, 16)), tenant("globex", date(2026, 10, 1))
     assert days_of(acme, "prod", "payer", "2026-09") == [(ACCOUNT, "always to 2026-09-16")]
     assert days_of(acme, "prod", "payer", "2026-10") == []
@@ -95,7 +95,7 @@ def test_a_month_takes_the_claims_that_hold_on_one_of_its_days() -> None:
     assert days_of(acme, "prod", "labs", "2026-09") == []
 
 
-def test_unassigned_leaves_what_any_project_of_the_source_claims() -> None:
+def test_unassigned_excludes_the_claims_of_every_project_of_the_source() -> None:
     acme = tenant("acme", date(2026, 9, 16))
     assert len(days_of(acme, "unassigned", "payer", "2026-09")) == 3
     assert len(days_of(acme, "unassigned", "labs", "2026-09")) == 2

@@ -1,6 +1,7 @@
-"""`finops` as a user types it: words, forms of answers, exit codes, errors that help.
+"""`finops` as a user types it: commands, output formats, exit codes and helpful errors.
 
-Bad bills, isolation and registry rules have files of their own.
+Put here: the walk through the commands. Keep out: bad bills (test_bad_input.py), isolation
+(test_isolation.py) and the rules of the registry (test_registry.py).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from monthly_costs group by all order by all
 def test_from_nothing_to_an_answer(
     empty: TemporaryInstallation, own_estate: Path, truth: dict[str, Any]
 ) -> None:
-    """The README's walk: apply, ingest, status, query; every tenant its own."""
+    """The README's walk: apply, ingest, status, query; each tenant sees its own costs."""
     applied = empty.finops("apply", str(own_estate / "tenants.yaml"))
     assert "+ project acme/prod" in applied.stdout
     assert empty.finops("apply", str(own_estate / "tenants.yaml")).stdout == "nothing changed\n"
@@ -46,8 +47,8 @@ def test_from_nothing_to_an_answer(
         rows = empty.rows(tenant, PIVOT)
         assert {row["billing_period"] for row in rows} == {"2026-09"}
         assert sum((Decimal(row["billed_cost"]) for row in rows), Decimal(0)) == true
-    told = json.loads(empty.finops("status", "acme", "--format", "json").stdout)
-    assert {(row["tenant"], row["source"], row["state"]) for row in told} == {
+    statuses = json.loads(empty.finops("status", "acme", "--format", "json").stdout)
+    assert {(row["tenant"], row["source"], row["state"]) for row in statuses} == {
         ("acme", "labs", "reconciled"),
         ("acme", "payer", "reconciled"),
     }
@@ -58,19 +59,24 @@ def test_ranges_of_months(fresh: TemporaryInstallation) -> None:
     months = fresh.rows("acme", "select distinct billing_period as m from costs order by m")
     assert [row["m"] for row in months] == ["2026-08", "2026-09"]
     assert not fresh.folder("globex").exists()
-    for words, said in (
+    for options, expected_error in (
         (("--month", "2026-9"), "'2026-9' is not a billing period"),
         (("--month", "2026-09", "--from", "2026-08"), "give --month, or --from and --to"),
         (("--from", "2026-10", "--to", "2026-09"), "is after"),
     ):
-        assert said in fresh.finops("ingest", "acme", *words, ok=False).stderr
+        assert expected_error in fresh.finops("ingest", "acme", *options, ok=False).stderr
     missing = fresh.finops("ingest", "globex", "--month", "2020-01", ok=False)
     assert "no source of tenant globex has a delivery for the requested months" in missing.stderr
 
 
 def test_an_empty_name_is_not_every_tenant(fresh: TemporaryInstallation) -> None:
-    for words in (("ingest", ""), ("status", ""), ("source", "list", ""), ("project", "list", "")):
-        assert "tenant name '' cannot be used" in fresh.finops(*words, ok=False).stderr
+    for command in (
+        ("ingest", ""),
+        ("status", ""),
+        ("source", "list", ""),
+        ("project", "list", ""),
+    ):
+        assert "tenant name '' cannot be used" in fresh.finops(*command, ok=False).stderr
     assert not fresh.folder("acme").exists()
 
 
@@ -82,8 +88,8 @@ def test_a_source_keeps_its_location(fresh: TemporaryInstallation) -> None:
 
 def test_forms_of_an_answer(built: TemporaryInstallation, tmp_path: Path) -> None:
     query = ("query", "acme", PIVOT, "--format")
-    shown = built.finops(*query, "table").stdout
-    assert "billed_cost" in shown and "unassigned" in shown
+    table = built.finops(*query, "table").stdout
+    assert "billed_cost" in table and "unassigned" in table
     as_csv = list(csv.DictReader(io.StringIO(built.finops(*query, "csv").stdout)))
     as_json = json.loads(built.finops(*query, "json").stdout, parse_float=Decimal)
     target = tmp_path / "answer.parquet"
@@ -104,14 +110,14 @@ def test_forms_of_an_answer(built: TemporaryInstallation, tmp_path: Path) -> Non
 def test_a_query_from_a_file_and_a_cut_table(built: TemporaryInstallation, tmp_path: Path) -> None:
     file = tmp_path / "question.sql"
     file.write_text("-- all of it\nselect x_LineItemId from costs")
-    shown = built.finops("query", "globex", "-f", str(file))
-    assert "only the first 1000 rows are shown" in shown.stderr
+    result = built.finops("query", "globex", "-f", str(file))
+    assert "only the first 1000 rows are shown" in result.stderr
     neither = built.finops("query", "globex", ok=False)
     assert "give SQL" in neither.stderr
 
 
-def test_a_wrong_query_says_what_is_wrong_and_no_path(built: TemporaryInstallation) -> None:
-    for sql, said in (
+def test_a_wrong_query_is_explained_without_a_path(built: TemporaryInstallation) -> None:
+    for sql, expected_error in (
         ("selec 1", "syntax error"),
         ("select nope from costs", "nope"),
         ("select * from nope", "nope"),
@@ -119,7 +125,7 @@ def test_a_wrong_query_says_what_is_wrong_and_no_path(built: TemporaryInstallati
         ("delete from monthly_costs", "SELECT"),
     ):
         error = built.finops("query", "acme", sql, ok=False).stderr
-        assert error.startswith("finops: ") and said in error
+        assert error.startswith("finops: ") and expected_error in error
         assert str(built.data) not in error
 
 
@@ -135,7 +141,7 @@ def test_open_prints_the_line_that_opens_the_file(built: TemporaryInstallation) 
     assert int(answer.stdout) == int(built.rows("acme", "select count(*) as n from costs")[0]["n"])
 
 
-def test_the_file_is_for_older_clients_too(built: TemporaryInstallation) -> None:
+def test_older_clients_can_read_the_file(built: TemporaryInstallation) -> None:
     """DuckDB's header names the storage version: 1.4 reads what 1.4 wrote."""
     with duckdb.connect() as connection:
         file = built.folder("acme") / "acme.duckdb"
@@ -146,7 +152,7 @@ def test_the_file_is_for_older_clients_too(built: TemporaryInstallation) -> None
 
 
 def test_files_without_a_manifest(empty: TemporaryInstallation, tmp_path: Path) -> None:
-    """A bill brought by hand: one call is the whole of its months; a second changes nothing."""
+    """A bill imported as a file replaces its months; importing it again changes nothing."""
     bill = tmp_path / "bill.csv"
     bill.write_text(
         "lineItem/UsageAccountId,lineItem/LineItemType,lineItem/UsageStartDate,"
@@ -175,8 +181,8 @@ def test_files_without_a_manifest(empty: TemporaryInstallation, tmp_path: Path) 
     assert "source acme/nope is not known" in wrong.stderr
 
 
-def test_interrupting_leaves_what_was_published(fresh: TemporaryInstallation) -> None:
-    """Ctrl-C ends with 130; running again goes on and reconciles."""
+def test_interrupting_keeps_published_months(fresh: TemporaryInstallation) -> None:
+    """Ctrl-C ends the command with exit code 130; the next run completes and reconciles."""
     command = [sys.executable, "-m", "finops_pipeline.cli", "ingest", "acme"]
     environment = {**os.environ, "FINOPS_DATA": str(fresh.data)}
     running = subprocess.Popen(
@@ -184,7 +190,7 @@ def test_interrupting_leaves_what_was_published(fresh: TemporaryInstallation) ->
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
-        # A parent that ignores Ctrl-C (nohup, a CI runner) hands that on to its children.
+        # Children inherit ignoring Ctrl-C from a parent that ignores it (nohup, a CI runner).
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert running.stderr is not None

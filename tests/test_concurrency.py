@@ -40,7 +40,7 @@ HOLD = """
 import sys
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.settings import load_settings
-with Installation(load_settings()).writer(sys.argv[1]):
+with Installation(load_settings()).writing(sys.argv[1]):
     print("ready", flush=True)
     sys.stdin.read()
 """
@@ -61,20 +61,20 @@ def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
 
 
 class Processes:
-    """Processes of a test on an installation; they end with it."""
+    """The processes of a test on an installation; they end with the test."""
 
     def __init__(self, two: TemporaryInstallation) -> None:
         self._two = two
         self._all: list[Process] = []
 
-    def begin(self, code: str, *words: str, wait: int = 60) -> Process:
-        """Start Python on this installation; it has said `ready` when this returns."""
-        return self._ready(self._start(code, *words, wait=wait))
+    def begin(self, code: str, *arguments: str, wait: int = 60) -> Process:
+        """Start Python on this installation and wait until it prints `ready`."""
+        return self._ready(self._start(code, *arguments, wait=wait))
 
-    def _start(self, code: str, *words: str, wait: int = 60) -> Process:
+    def _start(self, code: str, *arguments: str, wait: int = 60) -> Process:
         settings = {"FINOPS_DATA": str(self._two.data), "FINOPS_LOCK_WAIT_SECONDS": str(wait)}
         process = subprocess.Popen(
-            [sys.executable, "-c", code, *words],
+            [sys.executable, "-c", code, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -91,20 +91,20 @@ class Processes:
         return process
 
     def at_once(self, *commands: str) -> list[str]:
-        """`finops` commands that start at the same moment; what each said. All succeed."""
+        """`finops` commands that start at the same moment; return their outputs. All succeed."""
         signal = self._two.data.parent / f"go-{time.monotonic_ns()}"
-        mine = [self._start(TOGETHER, str(signal), *command.split()) for command in commands]
-        for process in mine:
+        processes = [self._start(TOGETHER, str(signal), *command.split()) for command in commands]
+        for process in processes:
             self._ready(process)
         signal.touch()
-        said = [process.communicate(timeout=120)[0] for process in mine]
-        for process, words in zip(mine, said, strict=True):
-            assert process.returncode == 0, words
-            assert "Traceback" not in words
-        return said
+        outputs = [process.communicate(timeout=120)[0] for process in processes]
+        for process, output in zip(processes, outputs, strict=True):
+            assert process.returncode == 0, output
+            assert "Traceback" not in output
+        return outputs
 
     def end(self) -> None:
-        """Kill what still runs, and close every pipe."""
+        """Kill running processes and close every pipe."""
         for process in self._all:
             process.kill()
             with process:  # closes its pipes
@@ -126,33 +126,33 @@ def billed(two: TemporaryInstallation, tenant: str) -> dict[str, Decimal]:
 def test_two_ingests_of_the_same_months_end_right(
     two: TemporaryInstallation, run: Processes
 ) -> None:
-    said = run.at_once("ingest initech", "ingest initech")
-    assert sum("3 landed" in words for words in said) == 1  # the other found it done
+    outputs = run.at_once("ingest initech", "ingest initech")
+    assert sum("3 landed" in output for output in outputs) == 1  # the other found it done
     assert billed(two, "initech") == dict.fromkeys(MONTHS, Decimal(12))
     assert {s.state for s in two.installation.status("initech")} == {"reconciled"}
     assert not list((two.folder("initech") / ".staging").glob("*"))
 
 
 def test_ingests_of_different_months_end_right(two: TemporaryInstallation, run: Processes) -> None:
-    said = run.at_once(*(f"ingest initech --month {month}" for month in MONTHS))
-    assert all("1 landed" in words for words in said)
+    outputs = run.at_once(*(f"ingest initech --month {month}" for month in MONTHS))
+    assert all("1 landed" in output for output in outputs)
     assert billed(two, "initech") == dict.fromkeys(MONTHS, Decimal(12))
     assert {s.state for s in two.installation.status("initech")} == {"reconciled"}
 
 
-def test_a_tenant_that_is_written_keeps_no_other_waiting(
+def test_a_tenant_that_is_being_written_makes_no_other_tenant_wait(
     two: TemporaryInstallation, run: Processes
 ) -> None:
     holder = run.begin(HOLD, "initech")
-    (said,) = run.at_once("ingest hooli")
-    assert "3 landed" in said
+    (output,) = run.at_once("ingest hooli")
+    assert "3 landed" in output
     assert holder.poll() is None
     assert billed(two, "hooli") == dict.fromkeys(MONTHS, Decimal(56))
 
     yields = run.begin(TOGETHER, str(two.data), "ingest", "initech", wait=0)
-    words = yields.communicate(timeout=60)[0]
+    refusal = yields.communicate(timeout=60)[0]
     assert yields.returncode == 1
-    assert "tenant initech is being written by another process" in words
+    assert "tenant initech is being written by another process" in refusal
 
     waits = run.begin(TOGETHER, str(two.data), "ingest", "initech")
     assert holder.poll() is None
@@ -161,7 +161,7 @@ def test_a_tenant_that_is_written_keeps_no_other_waiting(
     assert billed(two, "initech") == dict.fromkeys(MONTHS, Decimal(12))
 
 
-def test_declarations_at_the_same_moment_are_all_kept(
+def test_declarations_applied_at_the_same_moment_all_take_effect(
     two: TemporaryInstallation, run: Processes
 ) -> None:
     names = [f"team-{number}" for number in range(4)]
@@ -176,5 +176,5 @@ def test_declarations_at_the_same_moment_are_all_kept(
         commands.append(f"apply {declared}")
     run.at_once(*commands)
     for tenant in ("initech", "hooli"):
-        known = two.installation.registry.tenant(tenant)
-        assert {p.name for p in known.projects} == {"prod", *names}
+        registered = two.installation.registry.tenant(tenant)
+        assert {p.name for p in registered.projects} == {"prod", *names}

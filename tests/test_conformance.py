@@ -1,7 +1,7 @@
-"""Rules of conformance at the doorway: what is told, kept and exits how.
+"""Rules of conformance as a user meets them: messages, recorded findings and exit codes.
 
-Put here: `finops validate`, the table `conformance`, known gaps, the rules as data. Keep out: what
-each rule must notice (test_corruptions.py), sums (test_identities.py).
+Put here: `finops validate`, the table `conformance`, documented gaps, the rules as data. Keep out:
+the errors that each rule must notice (test_corruptions.py), sums (test_identities.py).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TRUE = dict(zip(HEADER, (
 
 @pytest.fixture
 def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    """Two tenants: globex with a true report, acme with nothing yet."""
+    """Two tenants: globex with a correct report, acme without charges."""
     deliver(tmp_path / "globex", [row("1"), row("2")])
     (tmp_path / "tenants.yaml").write_text(
         "tenants:\n  - name: acme\n    sources:\n      - {name: export, format: focus}\n"
@@ -52,106 +52,110 @@ def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     return empty
 
 
-def bring(lake: TemporaryInstallation, tmp_path: Path, *rows: dict[str, str]) -> str:
-    """Ingest a FOCUS export of these rows for acme; returns what the command says."""
+def import_rows(lake: TemporaryInstallation, tmp_path: Path, *rows: dict[str, str]) -> str:
+    """Import a FOCUS export of these rows for acme; returns the command's stderr."""
     write_csv(tmp_path / "export.csv", list(rows))
     return lake.finops("ingest-file", "acme/export", str(tmp_path / "export.csv")).stderr
 
 
-def told(lake: TemporaryInstallation, tenant: str, ok: bool) -> list[dict[str, str]]:
+def list_findings(lake: TemporaryInstallation, tenant: str, ok: bool) -> list[dict[str, str]]:
     out = lake.finops("validate", tenant, "--month", MONTH, "--format", "csv", ok=ok).stdout
     return list(csv.DictReader(io.StringIO(out)))
 
 
 def test_true_charges_break_nothing(two: TemporaryInstallation, tmp_path: Path) -> None:
-    assert "rules broken" not in bring(two, tmp_path, TRUE)
-    assert told(two, "acme", ok=True) == told(two, "globex", ok=True) == []
-    words = two.finops("validate", "globex").stdout
-    assert words == f"{len(rules())} rules tested on 1 files of charges: none broken\n"
+    assert "rules broken" not in import_rows(two, tmp_path, TRUE)
+    assert list_findings(two, "acme", ok=True) == list_findings(two, "globex", ok=True) == []
+    output = two.finops("validate", "globex").stdout
+    assert output == f"{len(rules())} rules tested on 1 files of charges: none broken\n"
 
 
-def test_a_broken_rule_is_told_kept_and_exits_1(two: TemporaryInstallation, tmp_path: Path) -> None:
-    """By the run, in the table, on the month's screen and by the command; sums stay as billed."""
+def test_a_broken_rule_is_reported_recorded_and_exits_1(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
+    """The run, the table, the status screen and the command report it; sums stay as billed."""
     wrong = TRUE | {"ListCost": "3", "ChargeFrequency": "Often"}
-    assert "rules broken" in bring(two, tmp_path, TRUE, wrong)
-    found = told(two, "acme", ok=False)
-    assert [one["rule"] for one in found] == [
+    assert "rules broken" in import_rows(two, tmp_path, TRUE, wrong)
+    findings = list_findings(two, "acme", ok=False)
+    assert [finding["rule"] for finding in findings] == [
         "ChargeFrequency allowed",
         "ListCost is price times quantity",
     ]
-    assert {(one["project"], one["source"], one["rows"]) for one in found} == {
+    assert {(finding["project"], finding["source"], finding["rows"]) for finding in findings} == {
         ("unassigned", "export", "1")
     }
-    assert json.loads(found[0]["example"])["ChargeFrequency"] == "Often"
-    kept = two.rows("acme", "select * from conformance order by rule")
-    assert [(one["rule"], one["rows"], one["example"]) for one in kept] == [
-        (one["rule"], one["rows"], one["example"]) for one in found
+    assert json.loads(findings[0]["example"])["ChargeFrequency"] == "Often"
+    recorded = two.rows("acme", "select * from conformance order by rule")
+    assert [(finding["rule"], finding["rows"], finding["example"]) for finding in recorded] == [
+        (finding["rule"], finding["rows"], finding["example"]) for finding in findings
     ]
     assert "ListCost is price times quantity" in two.finops("status", "acme", MONTH).stdout
     assert two.rows("acme", "select sum(billed_cost)::varchar as b from monthly_costs") == [
         {"b": "4.000000000000000000"}
     ]
-    assert told(two, "globex", ok=True) == []
+    assert list_findings(two, "globex", ok=True) == []
     assert two.rows("globex", "select * from conformance") == []
-    # The next true delivery takes the findings away.
-    bring(two, tmp_path, TRUE)
+    # The next correct delivery clears the findings.
+    import_rows(two, tmp_path, TRUE)
     assert two.rows("acme", "select * from conformance") == []
 
 
-def test_a_known_gap_of_an_export_is_no_failure(two: TemporaryInstallation, tmp_path: Path) -> None:
+def test_a_documented_gap_of_an_export_is_no_failure(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
     gap = {k: v for k, v in TRUE.items() if k not in ("SkuId", "SkuPriceId", "ListUnitPrice")}
-    assert "rules broken" not in bring(two, tmp_path, gap)
-    found = told(two, "acme", ok=True)
-    assert {one["rule"] for one in found} == {
+    assert "rules broken" not in import_rows(two, tmp_path, gap)
+    findings = list_findings(two, "acme", ok=True)
+    assert {finding["rule"] for finding in findings} == {
         "ListUnitPrice on usage",
         "SkuId on usage",
         "SkuPriceId on usage",
     }
-    assert {one["is_known_gap"] for one in found} == {"True"}
+    assert {finding["is_known_gap"] for finding in findings} == {"True"}
     assert "known gap" in two.finops("validate", "acme").stdout
 
 
-def test_words_of_a_bill_neither_steer_a_terminal_nor_forge_a_line(
+def test_text_in_a_bill_neither_controls_a_terminal_nor_forges_a_line(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:
     name = "N\x1b]0;taken\x07\nok      charges_equal_bill (1 months)"
     wrong = TRUE | {"ServiceName": name, "ChargeFrequency": name}
-    said = bring(two, tmp_path, wrong)
-    said += two.finops("validate", "acme", ok=False).stdout
+    output = import_rows(two, tmp_path, wrong)
+    output += two.finops("validate", "acme", ok=False).stdout
     late = row("7", day="2026-08-30", **{
         "bill/BillingPeriodStartDate": "2026-09-01T00:00:00Z", "product/ProductName": name,
     })  # fmt: skip
     deliver(tmp_path / "globex", [row("1"), row("2"), late], assembly="two")
-    said += two.finops("ingest", "globex").stderr
-    said += two.finops("check", "globex", ok=False).stdout
-    said += two.finops("status", "globex", MONTH).stdout
-    assert "taken" in said and "FAILED  charges_in_period" in said
-    assert "\x1b" not in said and "\x07" not in said
+    output += two.finops("ingest", "globex").stderr
+    output += two.finops("check", "globex", ok=False).stdout
+    output += two.finops("status", "globex", MONTH).stdout
+    assert "taken" in output and "FAILED  charges_in_period" in output
+    assert "\x1b" not in output and "\x07" not in output
     forged = [
-        line for line in said.splitlines() if line.startswith("ok      charges_equal_bill (1")
+        line for line in output.splitlines() if line.startswith("ok      charges_equal_bill (1")
     ]
-    assert len(forged) == 1, "only the true one, of finops check"
+    assert len(forged) == 1, "only the line that finops check prints itself"
 
 
-def test_a_file_that_is_damaged_is_told_by_name(two: TemporaryInstallation) -> None:
+def test_a_damaged_or_missing_file_is_reported(two: TemporaryInstallation) -> None:
     (file,) = two.folder("globex").rglob("charges.parquet")
     file.write_bytes(file.read_bytes()[:-100])
-    (found,) = told(two, "globex", ok=False)
-    assert found["rule"] == "columns of the contract"
-    assert str(two.data) not in found["example"]
+    (finding,) = list_findings(two, "globex", ok=False)
+    assert finding["rule"] == "columns of the contract"
+    assert str(two.data) not in finding["example"]
     file.unlink()
-    (found,) = told(two, "globex", ok=False)
-    assert found["rule"] == "columns of the contract"
+    (finding,) = list_findings(two, "globex", ok=False)
+    assert finding["rule"] == "columns of the contract"
 
 
-def test_asked_of_nothing_and_of_nobody(two: TemporaryInstallation) -> None:
+def test_validation_needs_a_tenant_with_published_charges(two: TemporaryInstallation) -> None:
     assert "is not known" in two.finops("validate", "umbrella", ok=False).stderr
     assert "no warehouse yet" in two.finops("validate", "acme", ok=False).stderr
-    said = two.finops("validate", "globex", "--month", "2020-01", ok=False).stderr
-    assert "no charges of tenant globex are published of 2020-01" in said
+    stderr = two.finops("validate", "globex", "--month", "2020-01", ok=False).stderr
+    assert "no charges of tenant globex are published of 2020-01" in stderr
 
 
-def test_rules_have_names_words_and_sections_of_their_own() -> None:
+def test_every_rule_has_a_name_a_statement_and_a_section() -> None:
     every = list(rules().values())
     names = {column.name for column in CHARGE}
     assert len(rules()) == len({rule.name for rule in every}) > 100
@@ -163,6 +167,6 @@ def test_rules_have_names_words_and_sections_of_their_own() -> None:
             assert f"{column.name} given" in {rule.name for rule in row_rules()}
 
 
-def test_every_service_has_a_category_that_focus_knows() -> None:
+def test_every_service_has_a_category_of_focus() -> None:
     for _, name, category, subcategory in SERVICES:
         assert SERVICE_SUBCATEGORIES[subcategory] == category, name

@@ -1,7 +1,7 @@
-"""The CSV that Cost Explorer's console downloads, brought by `finops ingest-file`.
+"""The CSV that Cost Explorer's console downloads, imported with `finops ingest-file`.
 
-Put here: its forms, what is checked in them, how one file completes another. Keep out: the API
-(test_cost_explorer.py).
+Put here: its forms, the checks of totals and cells, and how a file completes an earlier one. Keep
+out: the API (test_cost_explorer.py).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Date,Service,Linked account,Cost(USD)
 
 @pytest.fixture
 def made(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    """Two tenants that claim the same account, each with sources that are fed by hand."""
+    """Two tenants that claim the same account, each with sources for imported files."""
     names = ("console", "by-account", "long")
     sources = [{"name": name, "format": "cost-explorer"} for name in names]
     sources.append({"name": "bill", "format": "legacy-cur"})
@@ -52,18 +52,18 @@ def made(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     return empty
 
 
-def bring(
+def import_download(
     made: TemporaryInstallation, source: str, text: str | bytes, *more: str
 ) -> tuple[int, str]:
-    """`finops ingest-file` with a download of this text."""
+    """Run `finops ingest-file` on a download of this text; returns exit code and output."""
     path = made.data.parent / "costs.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return finops("ingest-file", f"acme/{source}", str(path), *more, data=made.data)
 
 
 def rows(made: TemporaryInstallation, source: str) -> list[tuple[Any, ...]]:
-    """What the tenant's file says of a source: month, day, project, account, service, costs."""
-    found = ask(
+    """A source's rows in the tenant's file: month, day, project, account, service, costs."""
+    answer = ask(
         "select billing_period, charge_date, project, sub_account_id, service_name,"
         " billed_cost::varchar as billed, effective_cost::varchar as effective, billing_currency"
         f" from cost_explorer_daily where source = '{source}' order by all",
@@ -73,20 +73,20 @@ def rows(made: TemporaryInstallation, source: str) -> list[tuple[Any, ...]]:
     costs = ("billed", "effective")
     return [
         tuple(Decimal(v) if k in costs and v is not None else v for k, v in row.items())
-        for row in found
+        for row in answer
     ]
 
 
 def test_by_service(made: TemporaryInstallation) -> None:
-    code, out = bring(made, "console", "\ufeff" + BY_SERVICE.replace("\n", "\r\n"))
+    code, out = import_download(made, "console", "\ufeff" + BY_SERVICE.replace("\n", "\r\n"))
     assert code == 0, out
     small = Decimal("0.0000000001")
     assert rows(made, "console") == [
-        (*["2026-09", "2026-09-30", "unassigned"], None, *said, None, "USD")
-        for said in (("EC2-Instances", Decimal("1.25")), ("S3", small))
+        (*["2026-09", "2026-09-30", "unassigned"], None, *charge, None, "USD")
+        for charge in (("EC2-Instances", Decimal("1.25")), ("S3", small))
     ] + [
-        (*["2026-10", "2026-10-01", "unassigned"], None, *said, None, "USD")
-        for said in (
+        (*["2026-10", "2026-10-01", "unassigned"], None, *charge, None, "USD")
+        for charge in (
             ("EC2-Instances", Decimal("2.2500000001")),
             ("S3", small),
             ("Support (Developer)", Decimal(29)),
@@ -97,11 +97,11 @@ def test_by_service(made: TemporaryInstallation) -> None:
 
 
 def test_by_account_goes_to_projects(made: TemporaryInstallation) -> None:
-    code, out = bring(made, "by-account", BY_ACCOUNT.replace("dev($)", "dev(€)"))
+    code, out = import_download(made, "by-account", BY_ACCOUNT.replace("dev($)", "dev(€)"))
     assert (code, "one currency" in out) == (1, True)
-    assert bring(made, "by-account", BY_ACCOUNT.replace("($)", "(€)"))[0] == 0
+    assert import_download(made, "by-account", BY_ACCOUNT.replace("($)", "(€)"))[0] == 0
     assert {row[7] for row in rows(made, "by-account")} == {"EUR"}
-    code, out = bring(made, "by-account", BY_ACCOUNT)
+    code, out = import_download(made, "by-account", BY_ACCOUNT)
     assert code == 0, out
     assert rows(made, "by-account") == [
         ("2026-10", "2026-10-01", "prod", "111122223333", None, Decimal(4), None, "USD"),
@@ -112,31 +112,31 @@ def test_by_account_goes_to_projects(made: TemporaryInstallation) -> None:
 
 
 def test_the_long_form(made: TemporaryInstallation) -> None:
-    code, out = bring(made, "long", LONG, "--metric", "amortized")
+    code, out = import_download(made, "long", LONG, "--metric", "amortized")
     assert code == 0, out
-    found = [row[2:7] for row in rows(made, "long")]
-    assert found == [
+    charges = [row[2:7] for row in rows(made, "long")]
+    assert charges == [
         ("prod", "111122223333", "EC2-Instances", None, Decimal("1.5")),
         ("unassigned", "001122334455", "S3", None, Decimal("0.0000000001")),
         ("unassigned", "001122334455", "S3", None, Decimal(0)),
     ]
 
 
-def test_one_metric_completes_the_other_and_replaces_its_own(made: TemporaryInstallation) -> None:
-    assert bring(made, "by-account", BY_ACCOUNT)[0] == 0
+def test_a_metric_completes_the_other_and_replaces_itself(made: TemporaryInstallation) -> None:
+    assert import_download(made, "by-account", BY_ACCOUNT)[0] == 0
     landing = made.folder("acme") / "landing/source=by-account/billing_period=2026-10"
     before = (landing / "delivery.parquet").read_bytes()
-    code, out = bring(made, "by-account", BY_ACCOUNT)
+    code, out = import_download(made, "by-account", BY_ACCOUNT)
     assert (code, "landed" in out) == (0, False), "the same file again changes nothing"
     assert (landing / "delivery.parquet").read_bytes() == before
     amortized = BY_ACCOUNT.replace('"4","","4"', '"5","","5"').replace('"10.5"', '"11.5"')
     amortized = amortized.replace('"10.25"', '"11.25"')
-    assert bring(made, "by-account", amortized, "--metric", "amortized")[0] == 0
+    assert import_download(made, "by-account", amortized, "--metric", "amortized")[0] == 0
     first = rows(made, "by-account")[0]
     assert first[5:7] == (Decimal(4), Decimal(5))
-    one_day = '"Linked account","111122223333","Total costs"\n"Linked account name","x($)",'
-    one_day += '"Total costs($)"\n"Linked account total","7","7"\n"2026-10-02","7","7"\n'
-    assert bring(made, "by-account", one_day)[0] == 0
+    single_day = '"Linked account","111122223333","Total costs"\n"Linked account name","x($)",'
+    single_day += '"Total costs($)"\n"Linked account total","7","7"\n"2026-10-02","7","7"\n'
+    assert import_download(made, "by-account", single_day)[0] == 0
     assert [row[1:2] + row[5:7] for row in rows(made, "by-account")] == [
         ("2026-10-01", Decimal(4), Decimal(5)),
         ("2026-10-02", Decimal(7), Decimal("6.5")),
@@ -151,10 +151,10 @@ TOTALS = {
     "a row cut off": ('"2026-10-01","2.2500000001","29","0.0000000001","31.2500000002"\n', "",
                       "EC2-Instances is 3.5000000001 USD, and its rows add up to 1.25"),
 }  # fmt: skip
-OTHERS = {
+MALFORMED = {
     "thousands": ('"29","0.0000000001"', '"2,900","0.0000000001"', "has '2,900' in 2026-10-01"),
     "no number": ('"1.25",""', '"NaN",""', "has 'NaN'"),
-    "monthly": ("2026-09-30", "2026-09-01", "costs of months"),
+    "monthly": ("2026-09-30", "2026-09-01", "has monthly costs"),
     "hourly": ("2026-09-30", "2026-09-30T01:00:00", "has a row '2026-09-30T01:00:00'"),
     "a day twice": ("2026-09-30", "2026-10-01", "has 2026-10-01 twice"),
     "currencies": ("S3($)", "S3(USX)", "one currency"),
@@ -166,46 +166,46 @@ OTHERS = {
 }
 
 
-def test_a_file_that_is_not_right_is_refused_and_changes_nothing(
+def test_a_wrong_file_is_refused_and_changes_nothing(
     made: TemporaryInstallation,
 ) -> None:
-    assert bring(made, "console", BY_SERVICE)[0] == 0
+    assert import_download(made, "console", BY_SERVICE)[0] == 0
     before = rows(made, "console")
-    for name, (old, new, words) in {**TOTALS, **OTHERS}.items():
+    for name, (old, new, reason) in {**TOTALS, **MALFORMED}.items():
         assert old in BY_SERVICE
-        code, out = bring(made, "console", BY_SERVICE.replace(old, new, 1))
+        code, out = import_download(made, "console", BY_SERVICE.replace(old, new, 1))
         assert code == 1, name
-        assert f"costs.csv {words}" in out or words in out, (name, out)
+        assert f"costs.csv {reason}" in out or reason in out, (name, out)
         assert "Traceback" not in out
     for raw in (b"", b"\xff\xfe\x00", b'"Service"\n', b"\n\n\n"):
-        code, out = bring(made, "console", raw)
+        code, out = import_download(made, "console", raw)
         assert (code, "costs.csv" in out) == (1, True), raw
-    code, out = bring(made, "by-account", BY_ACCOUNT.replace("001122334455", "dev team"))
+    code, out = import_download(made, "by-account", BY_ACCOUNT.replace("001122334455", "dev team"))
     assert (code, "names an account 'dev team'" in out) == (1, True)
     assert rows(made, "console") == before
 
 
 def test_two_cuts_of_a_day_do_not_count_twice(made: TemporaryInstallation) -> None:
-    assert bring(made, "console", BY_SERVICE)[0] == 0
-    code, out = bring(made, "console", BY_ACCOUNT, "--metric", "amortized")
+    assert import_download(made, "console", BY_SERVICE)[0] == 0
+    code, out = import_download(made, "console", BY_ACCOUNT, "--metric", "amortized")
     assert code == 1
-    assert "costs of that day broken down in another way" in out
-    assert "a source of its own" in out
+    assert "costs of that day with another breakdown" in out
+    assert "Declare a source for each breakdown" in out
     assert {row[3] for row in rows(made, "console")} == {None}
-    assert bring(made, "console", BY_ACCOUNT)[0] == 0, "the same metric: the newest wins"
+    assert import_download(made, "console", BY_ACCOUNT)[0] == 0, "the same metric: the newest wins"
     assert {row[4] for row in rows(made, "console") if row[0] == "2026-10"} == {None}
 
 
-def test_a_metric_is_said_of_cost_explorer_only(made: TemporaryInstallation) -> None:
-    code, out = bring(made, "bill", BY_SERVICE, "--metric", "amortized")
+def test_a_metric_is_for_cost_explorer_only(made: TemporaryInstallation) -> None:
+    code, out = import_download(made, "bill", BY_SERVICE, "--metric", "amortized")
     assert code == 1
     assert "a source of the format cost-explorer" in out
 
 
 def test_totals_may_be_rounded(made: TemporaryInstallation) -> None:
-    """Columns of 10 decimals and totals that a float added up, or that were cut to cents."""
+    """Totals summed as floats or cut to cents, over columns of 10 decimals, are accepted."""
     rounded = BY_SERVICE.replace('"3.5000000001"', '"3.5"').replace('"32.5000000003"', '"32.5"')
     rounded = rounded.replace('"0.0000000002"', '"0"').replace('"1.2500000001"', '"1.25"')
     rounded = rounded.replace('"31.2500000002"', '"31.25"')
-    code, out = bring(made, "console", rounded)
+    code, out = import_download(made, "console", rounded)
     assert code == 0, out

@@ -1,7 +1,7 @@
-"""Corrupted charges are noticed: each single way by a rule or check that has a name.
+"""Corrupted charges are noticed: each corruption, alone, by a named rule or check.
 
 Put here: the set of corruptions against `finops validate` and `finops check`. Keep out: the set
-(corruptions.py), what each rule and check says (test_conformance.py, test_identities.py).
+itself (corruptions.py), what rules and checks report (test_conformance.py, test_identities.py).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ MONTH = "2026-09"
 def lake(
     built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory
 ) -> TemporaryInstallation:
-    """A copy of the ingested estate; who damages it puts it right again."""
+    """A copy of the ingested estate; a test that damages it restores it."""
     data = tmp_path_factory.mktemp("corruptions") / "data"
     shutil.copytree(built.data, data)
     return TemporaryInstallation(data)
 
 
-def charges(lake: TemporaryInstallation, how: Corruption) -> Path:
-    folder = f"costs/project={how.project}/billing_period={MONTH}"
-    return lake.folder(how.tenant) / folder / "charges.parquet"
+def charges(lake: TemporaryInstallation, corruption: Corruption) -> Path:
+    folder = f"costs/project={corruption.project}/billing_period={MONTH}"
+    return lake.folder(corruption.tenant) / folder / "charges.parquet"
 
 
 @pytest.mark.parametrize("tenant", ["acme", "globex"])
@@ -37,30 +37,32 @@ def test_true_charges_break_nothing(lake: TemporaryInstallation, tenant: str) ->
     assert noticed_by(lake.installation, tenant, MONTH) == []
 
 
-def test_the_set_is_large_and_each_way_is_one_of_its_own() -> None:
-    assert len({how.name for how in CORRUPTIONS}) == len(CORRUPTIONS) >= 60
+def test_the_set_is_large_and_its_names_are_unique() -> None:
+    assert len({corruption.name for corruption in CORRUPTIONS}) == len(CORRUPTIONS) >= 60
 
 
-@pytest.mark.parametrize("how", CORRUPTIONS, ids=lambda how: how.name)
-def test_each_corruption_is_noticed_by_name(lake: TemporaryInstallation, how: Corruption) -> None:
-    file = charges(lake, how)
-    kept = file.read_bytes()
-    corrupt(file, how, file)
+@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=lambda corruption: corruption.name)
+def test_each_corruption_is_noticed_by_name(
+    lake: TemporaryInstallation, corruption: Corruption
+) -> None:
+    file = charges(lake, corruption)
+    original = file.read_bytes()
+    corrupt(file, corruption, file)
     try:
-        names = noticed_by(lake.installation, how.tenant, MONTH, how.project)
+        names = noticed_by(lake.installation, corruption.tenant, MONTH, corruption.project)
     finally:
-        file.write_bytes(kept)
-    assert names, how.name
+        file.write_bytes(original)
+    assert names, corruption.name
 
 
-def test_what_is_broken_for_one_tenant_is_not_told_to_the_other(
+def test_broken_charges_of_a_tenant_are_not_reported_for_the_other(
     lake: TemporaryInstallation,
 ) -> None:
     file = charges(lake, CORRUPTIONS[0])
-    kept = file.read_bytes()
+    original = file.read_bytes()
     corrupt(file, CORRUPTIONS[0], file)
     try:
         assert "ChargeCategory allowed" in noticed_by(lake.installation, "acme", MONTH)
         assert noticed_by(lake.installation, "globex", MONTH) == []
     finally:
-        file.write_bytes(kept)
+        file.write_bytes(original)

@@ -1,7 +1,7 @@
-"""The worked example of docs/cost-bases.md: a bill by hand, its charges on every basis.
+"""The worked example of docs/cost-bases.md: a handwritten bill, its charges on every basis.
 
-What each charge must cost is written here by hand; the pipeline must say the same, and the page
-must show what the pipeline says, word for word. To change the page, paste what a failure prints.
+The expected cost of each charge is written by hand; the pipeline must compute the same, and the
+page must show the result word for word. To change the page, paste the text that a failure prints.
 """
 
 from __future__ import annotations
@@ -24,63 +24,63 @@ RESERVED = "arn:aws:ec2:us-east-1:111122223333:reserved-instances/example"
 BASES = ("billed", "effective", "list", "contracted", "net_billed", "net_effective")
 
 
-def line(what: str, kind: str, cost: str, net: str, **more: str) -> dict[str, str]:
-    """One line item; words of `more` are columns, with `_` for the slash."""
+def line(charge: str, kind: str, cost: str, net: str, **more: str) -> dict[str, str]:
+    """A line item; keys of `more` are columns, with `_` for the slash."""
     columns = {key.replace("_", "/", 1): value for key, value in more.items()}
     base = {"lineItem/LineItemType": kind, "lineItem/NetUnblendedCost": net,
-            "lineItem/LineItemDescription": what}  # fmt: skip
+            "lineItem/LineItemDescription": charge}  # fmt: skip
     return row(cost, **base, **columns)
 
 
 def bill() -> list[dict[str, str]]:
-    """A month with an agreed price, two commitments and a discount of 10 % (EDP)."""
+    """A month with an agreed price, two commitments and a discount of 10% (EDP)."""
     plan, reserved = {"savingsPlan_SavingsPlanARN": PLAN}, {"reservation_ReservationARN": RESERVED}
     return [
-        line("use on demand, at an agreed price", "Usage", "10", "9",
+        line("on-demand usage at an agreed price", "Usage", "10", "9",
              lineItem_UsageAmount="5", pricing_publicOnDemandCost="12"),
-        line("use covered by the Savings Plan", "SavingsPlanCoveredUsage", "8", "7.2",
+        line("usage covered by the Savings Plan", "SavingsPlanCoveredUsage", "8", "7.2",
              savingsPlan_SavingsPlanEffectiveCost="5", pricing_publicOnDemandCost="8",
              savingsPlan_NetSavingsPlanEffectiveCost="4.5", lineItem_UsageAmount="4", **plan),
         line("its negation", "SavingsPlanNegation", "-8", "-7.2", **plan),
-        line("Savings Plan, fee of the month", "SavingsPlanRecurringFee", "6", "5.4",
+        line("Savings Plan, monthly fee", "SavingsPlanRecurringFee", "6", "5.4",
              savingsPlan_TotalCommitmentToDate="6", savingsPlan_UsedCommitment="5",
              savingsPlan_NetRecurringCommitmentForBillingPeriod="5.4", **plan),
-        line("reservation, part paid upfront", "Fee", "120", "108", **reserved),
-        line("reservation, fee of the month", "RIFee", "20", "18",
+        line("reservation, upfront payment", "Fee", "120", "108", **reserved),
+        line("reservation, monthly fee", "RIFee", "20", "18",
              reservation_AmortizedUpfrontFeeForBillingPeriod="10",
              reservation_UnusedAmortizedUpfrontFeeForBillingPeriod="2",
              reservation_UnusedRecurringFee="4", reservation_UnusedQuantity="144",
              reservation_NetUnusedAmortizedUpfrontFeeForBillingPeriod="1.8",
              reservation_NetUnusedRecurringFee="3.6",
              reservation_TotalReservedUnits="720", **reserved),
-        line("use covered by the reservation", "DiscountedUsage", "0", "0",
+        line("usage covered by the reservation", "DiscountedUsage", "0", "0",
              reservation_EffectiveCost="24", reservation_NetEffectiveCost="21.6",
              pricing_publicOnDemandCost="40", lineItem_UsageAmount="576", **reserved),
-        line("refund of use", "Refund", "-3", "-2.7"),
+        line("refund of usage", "Refund", "-3", "-2.7"),
         line("credit", "Credit", "-5", "-5"),
         line("tax", "Tax", "7", "7"),
-        line("discount of 10 % as a line item", "EdpDiscount", "-15.3", "0"),
+        line("10% discount as a line item", "EdpDiscount", "-15.3", "0"),
     ]  # fmt: skip
 
 
 BY_HAND: dict[str, tuple[str, ...]] = {
-    "use on demand, at an agreed price": ("10", "10", "12", "10", "9", "9"),
-    "use covered by the Savings Plan": ("0", "5", "8", "8", "0", "4.5"),
-    "Savings Plan, fee of the month": ("6", "0", "6", "6", "5.4", "0"),
-    "- its unused part": ("0", "1", "0", "0", "0", "0.9"),
-    "reservation, part paid upfront": ("120", "0", "120", "120", "108", "0"),
-    "reservation, fee of the month": ("20", "0", "20", "20", "18", "0"),
-    "- its unused part ": ("0", "6", "0", "0", "0", "5.4"),
-    "use covered by the reservation": ("0", "24", "40", "40", "0", "21.6"),
-    "refund of use": ("-3", "-3", "-3", "-3", "-2.7", "-2.7"),
+    "on-demand usage at an agreed price": ("10", "10", "12", "10", "9", "9"),
+    "usage covered by the Savings Plan": ("0", "5", "8", "8", "0", "4.5"),
+    "Savings Plan, monthly fee": ("6", "0", "6", "6", "5.4", "0"),
+    "- unused part": ("0", "1", "0", "0", "0", "0.9"),
+    "reservation, upfront payment": ("120", "0", "120", "120", "108", "0"),
+    "reservation, monthly fee": ("20", "0", "20", "20", "18", "0"),
+    "- unused part ": ("0", "6", "0", "0", "0", "5.4"),
+    "usage covered by the reservation": ("0", "24", "40", "40", "0", "21.6"),
+    "refund of usage": ("-3", "-3", "-3", "-3", "-2.7", "-2.7"),
     "credit": ("-5", "-5", "-5", "-5", "-5", "-5"),
     "tax": ("7", "7", "7", "7", "7", "7"),
-    "discount of 10 % as a line item": ("-15.3", "-15.3", "-15.3", "-15.3", "0", "0"),
+    "10% discount as a line item": ("-15.3", "-15.3", "-15.3", "-15.3", "0", "0"),
 }
-"""Charge -> what it must cost on each basis."""
+"""Charge -> its expected cost on each basis."""
 
 SQL = """
-select x_LineItemType as type, ChargeDescription as what, x_RowKind as kind,
+select x_LineItemType as type, ChargeDescription as charge, x_RowKind as kind,
     ChargeCategory as category, CommitmentDiscountType as commitment, BilledCost as billed,
     EffectiveCost as effective, ListCost as list, ContractedCost as contracted,
     x_NetUnblendedCost as net_billed, round(x_NetEffectiveCost, 12) as net_effective
@@ -89,21 +89,21 @@ from costs
 Costs = tuple[Decimal | None, ...]
 
 
-def told(made: TemporaryInstallation) -> dict[str, tuple[str, Costs]]:
+def read_costs(made: TemporaryInstallation) -> dict[str, tuple[str, Costs]]:
     """Charge -> its category and costs, in the order of the bill."""
-    found: dict[str, tuple[str, Costs]] = {}
-    for charge in made.rows("acme", SQL):
-        what = charge["what"]
-        if charge["kind"] == "unused":
-            what = "- its unused part" + " " * (charge["commitment"] == "Reserved Instance")
-        costs = tuple(None if charge[b] is None else Decimal(charge[b]) for b in BASES)
-        found[what] = (charge["category"], costs)
-    assert found.keys() == BY_HAND.keys()
-    return {what: found[what] for what in BY_HAND}
+    by_charge: dict[str, tuple[str, Costs]] = {}
+    for record in made.rows("acme", SQL):
+        charge = record["charge"]
+        if record["kind"] == "unused":
+            charge = "- unused part" + " " * (record["commitment"] == "Reserved Instance")
+        costs = tuple(None if record[b] is None else Decimal(record[b]) for b in BASES)
+        by_charge[charge] = (record["category"], costs)
+    assert by_charge.keys() == BY_HAND.keys()
+    return {charge: by_charge[charge] for charge in BY_HAND}
 
 
 def total(costs: Iterable[Costs]) -> Costs:
-    """Sums by basis; a basis that one row does not state has none."""
+    """Sums by basis; None for a basis that any row does not state."""
     columns = zip(*costs, strict=True)
     return tuple(
         None if None in column else sum((c for c in column if c is not None), Decimal(0))
@@ -111,50 +111,51 @@ def total(costs: Iterable[Costs]) -> Costs:
     )
 
 
-def spelled(amount: Decimal | None) -> str:
+def to_text(amount: Decimal | None) -> str:
     return "not stated" if amount is None else f"{amount.normalize():f}"
 
 
 def section(charges: dict[str, tuple[str, Costs]]) -> str:
-    """The page's part between its marks: a table and what to read in it."""
+    """The page's part between its marks: a table, and the points that explain it."""
     names = ("charge", "category", *(basis.replace("_", " ") for basis in BASES))
-    rows = [(what.strip(), category, *map(spelled, costs))
-            for what, (category, costs) in charges.items()]  # fmt: skip
+    rows = [(charge.strip(), category, *map(to_text, costs))
+            for charge, (category, costs) in charges.items()]  # fmt: skip
     sums = total(costs for _, costs in charges.values())
     use = total(costs for category, costs in charges.values() if category == "Usage")
-    rows.append(("all", "", *map(spelled, sums)))
+    rows.append(("total", "", *map(to_text, sums)))
     billed, effective, _, _, net_billed, net_effective = sums
     _, used, listed, contracted, _, _ = use
-    upfront = charges["reservation, part paid upfront"][1][0]
+    upfront = charges["reservation, upfront payment"][1][0]
     assert billed and effective and used and listed and contracted and upfront
     assert net_effective
-    saved = f"({spelled(listed)} - {spelled(used)}) / {spelled(listed)}"
+    saved = f"({to_text(listed)} - {to_text(used)}) / {to_text(listed)}"
     points = (
-        f"billed: {spelled(billed)} is what the invoice says. The upfront payment of"
-        f" {spelled(upfront)} is all in this month.",
-        f"effective: {spelled(effective)}. That is {spelled(billed - effective)} less, the part of"
-        " the upfront payment that belongs to later months. Fees cost nothing here: what used them"
-        " does, and what nothing used.",
-        f"list: use (category Usage) would have cost {spelled(listed)} at public prices. Only use"
-        " can be compared so; the list cost of a fee would count its use twice.",
-        f"contracted: the same use costs {spelled(contracted)} at agreed prices without"
-        f" commitments, so the agreed price saved {spelled(listed - contracted)}, and the"
-        f" commitments {spelled(contracted - used)} more. The effective savings rate is {saved} ="
-        f" {100 * (listed - used) / listed:.2f} %.",
-        f"net billed: {spelled(net_billed)}. The discount lies on the rows it is for, and its line"
-        " item costs nothing. It comes to the same invoice by another way; taking it off billed"
-        " once more would count it twice.",
-        f"net effective: {spelled(net_effective)}. AWS states no net amount for the unused part of"
-        " a Savings Plan; it is the share of the plan's net commitment (recurring and upfront) that"
-        f" was not used, a sixth of 5.4. The sum is {spelled(net_effective - effective)} above"
-        " effective: here the discount on the upfront payment, 12, is spread over its term, 1 to a"
-        " month, and as a line item it is all in this month.",
+        f"Billed: {to_text(billed)} is the amount on the invoice. The upfront payment of"
+        f" {to_text(upfront)} counts in full in this month.",
+        f"Effective: {to_text(effective)}. This is {to_text(billed - effective)} less than billed:"
+        " the part of the upfront payment that belongs to later months. Fees have no effective"
+        " cost; that cost is on the usage that the commitments covered, and on their unused parts.",
+        f"List: usage (category Usage) would have cost {to_text(listed)} at public prices. Compare"
+        " usage only; the list cost of a fee would count the same usage twice.",
+        f"Contracted: the same usage costs {to_text(contracted)} at agreed prices without"
+        f" commitments. So the agreed price saved {to_text(listed - contracted)}, and the"
+        f" commitments saved another {to_text(contracted - used)}. The effective savings rate is"
+        f" {saved} = {100 * (listed - used) / listed:.2f}%.",
+        f"Net billed: {to_text(net_billed)}. The discount is already deducted from the rows it"
+        " applies to, and its line item is 0. The total equals the billed one; deducting the"
+        " discount from the billed total as well would count it twice.",
+        f"Net effective: {to_text(net_effective)}. AWS gives no net amount for the unused part of a"
+        " Savings Plan. It is calculated as the unused share of the plan's net commitment"
+        " (recurring and upfront), here a sixth of 5.4. The total is"
+        f" {to_text(net_effective - effective)} above effective: the discount of 12 on the upfront"
+        " payment is spread over its term here, 1 for each month, whereas the line item"
+        " deducts all of it in this month.",
     )
     read = "\n".join(fill(f"- {point}", 99, subsequent_indent="  ") for point in points)
     return f"{markdown_table(names, rows)}\n\n{read}\n"
 
 
-def test_the_page_shows_what_the_pipeline_answers(
+def test_the_page_shows_the_costs_that_the_pipeline_computes(
     empty: TemporaryInstallation, tmp_path: Path
 ) -> None:
     text = "tenants:\n"
@@ -170,12 +171,12 @@ def test_the_page_shows_what_the_pipeline_answers(
         assert not report.failed
         assert [step.reason for step in report.steps if step.stage == "warehouse"] == [""]
 
-    charges = told(empty)
-    for what, amounts in BY_HAND.items():
-        wanted = tuple(Decimal(amount) for amount in amounts)
-        assert charges[what][1] == wanted, what
+    charges = read_costs(empty)
+    for charge, amounts in BY_HAND.items():
+        expected = tuple(Decimal(amount) for amount in amounts)
+        assert charges[charge][1] == expected, charge
     sums = total(costs for _, costs in charges.values())
-    assert sums[0] == sums[4] == sum(Decimal(one["lineItem/UnblendedCost"]) for one in bill())
+    assert sums[0] == sums[4] == sum(Decimal(item["lineItem/UnblendedCost"]) for item in bill())
     marts: list[dict[str, Any]] = empty.rows(
         "acme",
         "select sum(billed_cost) as billed, sum(effective_cost) as effective,"
@@ -183,5 +184,7 @@ def test_the_page_shows_what_the_pipeline_answers(
     )
     assert [Decimal(marts[0][basis]) for basis in BASES[:4]] == list(sums[:4])
 
-    shown = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
-    assert shown == section(charges), f"the section of the page should be:\n{section(charges)}"
+    published_section = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert published_section == section(charges), (
+        f"the section of the page should be:\n{section(charges)}"
+    )

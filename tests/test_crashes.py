@@ -1,7 +1,7 @@
-"""A defect of finops_pipeline is a crash: logged, reported, and no refusal; the rest goes on.
+"""A defect of finops_pipeline is a crash: logged and reported, no refusal; other months go on.
 
-An AttributeError is planted in landing and in the conversion, for one month of initech. Its
-message is an amount, which must be seen nowhere.
+An AttributeError is planted in landing and in the conversion, for a month of initech. Its message
+is an amount, which must not appear anywhere.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ AMOUNT = "1234.5678"
 
 @pytest.fixture(autouse=True)
 def _own_logger() -> Iterator[None]:
-    """Leave the process's logger as it was."""
+    """Restore the process's logger after the test."""
     logger = logging.getLogger(log.LOGGER)
     before = (logger.handlers, logger.propagate, logger.level)
     yield
@@ -55,7 +55,7 @@ def _own_logger() -> Iterator[None]:
 
 @pytest.fixture
 def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    """Initech and umbrella, with the same account, three months each, published."""
+    """Initech and umbrella, with the same account and three published months each."""
     lines = ["tenants:"]
     for name in ("initech", "umbrella"):
         _deliver(tmp_path / name, "1")
@@ -107,10 +107,10 @@ def _billed(two: TemporaryInstallation, tenant: str) -> dict[str, str]:
     return {r["billing_period"]: str(r["billed"]).split(".")[0] for r in two.rows(tenant, sql)}
 
 
-def _run(*words: str) -> int:
+def _run(*arguments: str) -> int:
     """The command line in this process; its exit code."""
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
-        patch.setattr(sys, "argv", ["finops", *words])
+        patch.setattr(sys, "argv", ["finops", *arguments])
         main()
     assert isinstance(ended.value.code, int)
     return ended.value.code
@@ -118,7 +118,7 @@ def _run(*words: str) -> int:
 
 @STAGES
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_a_crash_fails_the_command_and_leaves_what_was_published(
+def test_a_crash_fails_the_command_and_keeps_published_months(
     two: TemporaryInstallation,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -154,7 +154,7 @@ def test_a_crash_fails_the_command_and_leaves_what_was_published(
 
 
 def _check_log(text: str, log_format: str) -> None:
-    """The traceback leads to the planted error, by file and function."""
+    """Check that the traceback names file and function of the planted error."""
     if log_format == "text":
         assert "Traceback (most recent call last)" in text
         assert "in planted" in text and "test_crashes.py" in text and "AttributeError" in text
@@ -205,7 +205,7 @@ def test_a_crash_fails_the_dagster_run(
 
 
 @pytest.mark.parametrize(("error", "is_retried"), [(Unreachable, True), (FileProblem, False)])
-def test_dagster_retries_what_may_be_gone_in_minutes(
+def test_dagster_retries_a_problem_that_may_pass(
     two: TemporaryInstallation,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -251,7 +251,7 @@ def test_other_errors_are_crashes(error: Exception) -> None:
     assert step.outcome is StepOutcome.CRASHED and step.has_failed and not step.is_retryable
 
 
-def test_an_interruption_is_neither() -> None:
+def test_an_interruption_is_neither_refusal_nor_crash() -> None:
     with pytest.raises(RuntimeError, match="Query interrupted"):
         failed_step(RuntimeError("Query interrupted"), Stage.COSTS, "initech")
 
@@ -260,7 +260,7 @@ def test_an_interruption_is_neither() -> None:
     ("error", "is_retryable"),
     [(TenantBusy, True), (DeliveryMoving, True), (BudgetSpent, False), (DiskFull, False)],
 )
-def test_only_what_passes_by_itself_is_retryable(
+def test_only_a_problem_that_passes_by_itself_is_retryable(
     error: type[Exception], is_retryable: bool
 ) -> None:
     step: Step = failed_step(error("busy"), Stage.LANDING, "initech/payer")

@@ -1,8 +1,8 @@
-"""Whatever a bill's cells hold and however they are quoted, reading gives the same cells back.
+"""Reading a bill returns every cell unchanged, whatever it holds and however it is quoted.
 
-Hypothesis makes small bills: any text in the cells (line ends, quotes, commas, any script), quoted
-as little or as much as CSV allows, with LF or CRLF, with or without a byte order mark and a line
-end at the end. The reader must return every cell, and reject nothing.
+Hypothesis generates small bills: any text in the cells (line ends, quotes, commas), quoted
+as little or as much as CSV allows, with LF or CRLF, with or without a byte order mark and a final
+line end. The reader must return every cell and reject no record.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ BILL = st.lists(st.tuples(COSTS, CELL, CELL), min_size=1, max_size=8)
     bill=BILL,
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     newline=st.sampled_from(["\n", "\r\n"]),
-    mark=st.booleans(),
-    ended=st.booleans(),
+    has_mark=st.booleans(),
+    ends_line=st.booleans(),
 )
 def test_every_cell_comes_back(
-    bill: list[tuple[str, str, str]], quoting: int, newline: str, mark: bool, ended: bool
+    bill: list[tuple[str, str, str]], quoting: int, newline: str, has_mark: bool, ends_line: bool
 ) -> None:
     header = [*COLUMNS, "lineItem/LineItemDescription", "resourceTags/user:a"]
     records = [[*row(cost).values(), *cells] for cost, *cells in bill]
     text = csv_text([header, *records], newline, quoting)
-    if not ended:
+    if not ends_line:
         text = text.removesuffix(newline)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bill.csv"
-        path.write_bytes(("\ufeff" * mark + text).encode())
+        path.write_bytes(("\ufeff" * has_mark + text).encode())
         with scratch_connection(Path(folder) / "spill", Limits("256MB", 1)) as connection:
             delivered = DeliveryFiles([("bill.csv", path)], CUR, Path(folder))
             file = open_files(connection, delivered)[0]
             names = ", ".join(f'"{name}"' for name in header)
-            found = connection.execute(f"select {names} from ({file.scan()})").fetchall()
+            rows_read = connection.execute(f"select {names} from ({file.scan()})").fetchall()
             assert rejected_records(connection, file) == {}
-    assert [[cell or "" for cell in line] for line in found] == records
+    assert [[cell or "" for cell in line] for line in rows_read] == records

@@ -1,22 +1,11 @@
-"""Dagster for real: definitions load over gRPC, partitions materialize, a backfill runs.
+"""Dagster for real: definitions load over gRPC, partitions materialize, what is refused fails.
 
-Each test has a Dagster instance of its own, made from the repository's dagster.yaml. The backfill
-test starts the webserver and the daemon on 127.0.0.1 and ends them.
+Each test has a Dagster instance of its own, made from the repository's dagster.yaml. The webserver
+and the daemon: test_dagster_backfill.py.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,43 +23,9 @@ from finops_pipeline.orchestration.runs import materialize_tenant
 from finops_pipeline.settings import Settings
 from tests.conftest import LAST_MONTH, TemporaryInstallation
 from tests.support.bills import deliver, row
+from tests.support.dagster_home import MONTHS, dagster, home, materialized
 
-REPOSITORY = Path(__file__).parent.parent
-MONTHS = ["2026-08", "2026-09", "2026-10"]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: TemporaryInstallation) -> Path:
-    """DAGSTER_HOME of this test, and FINOPS_DATA of its installation."""
-    folder = tmp_path / "dagster_home"
-    folder.mkdir()
-    shutil.copy(REPOSITORY / "dagster_home/dagster.yaml", folder)
-    monkeypatch.setenv("DAGSTER_HOME", str(folder))
-    monkeypatch.setenv("FINOPS_DATA", str(fresh.data))
-    return folder
-
-
-def dagster(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dagster", *words],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-
-
-def materialized(key: str) -> dict[str, dict[str, Any]]:
-    """Partition -> metadata values of an asset's materializations."""
-    with dg.DagsterInstance.get() as instance:
-        records = instance.fetch_materializations(dg.AssetKey(key), limit=1000).records
-    found: dict[str, dict[str, Any]] = {}
-    for record in records:
-        event = record.asset_materialization
-        assert event is not None and event.partition is not None
-        found.setdefault(event.partition, {k: v.value for k, v in event.metadata.items()})
-    return found
+__all__ = ["home"]
 
 
 def test_definitions_load_over_grpc(home: Path) -> None:
@@ -87,9 +42,11 @@ def test_definitions_load_with_an_empty_registry_and_make_nothing(tmp_path: Path
     assert not data.exists()
 
 
-def test_one_partition_by_the_dagster_command(home: Path, fresh: TemporaryInstallation) -> None:
-    words = ("asset", "materialize", "-m", "finops_pipeline.definitions", "--select")
-    done = dagster(*words, "landing", "--partition", f"{LAST_MONTH}|globex/payer")
+def test_the_dagster_command_materializes_a_single_partition(
+    home: Path, fresh: TemporaryInstallation
+) -> None:
+    command = ("asset", "materialize", "-m", "finops_pipeline.definitions", "--select")
+    done = dagster(*command, "landing", "--partition", f"{LAST_MONTH}|globex/payer")
     assert done.returncode == 0, done.stderr
     landed = [p.relative_to(fresh.data) for p in fresh.data.rglob("delivery.parquet")]
     place = f"lake/tenant=globex/landing/source=payer/billing_period={LAST_MONTH}"
@@ -98,21 +55,21 @@ def test_one_partition_by_the_dagster_command(home: Path, fresh: TemporaryInstal
     assert list(materialized("landing")) == [f"{LAST_MONTH}|globex/payer"]
 
 
-def test_a_refused_month_fails_its_run_and_says_why(
+def test_a_refused_month_fails_its_run_with_the_reason(
     home: Path, fresh: TemporaryInstallation, own_estate: Path
 ) -> None:
     next(own_estate.glob("globex/payer/**/BILLING_PERIOD=2026-09/*-00001.*.parquet")).unlink()
-    words = ("asset", "materialize", "-m", "finops_pipeline.definitions", "--select")
-    done = dagster(*words, "landing", "--partition", "2026-09|globex/payer")
+    command = ("asset", "materialize", "-m", "finops_pipeline.definitions", "--select")
+    done = dagster(*command, "landing", "--partition", "2026-09|globex/payer")
     assert done.returncode != 0
     assert "is not there" in done.stderr + done.stdout
     assert materialized("landing") == {}
 
 
 def test_a_month_without_a_delivery_is_not_marked_done(home: Path) -> None:
-    words = ("asset", "materialize", "-m", "finops_pipeline.definitions", "--select")
+    command = ("asset", "materialize", "-m", "finops_pipeline.definitions", "--select")
     for stage, name in (("landing", "acme/payer"), ("costs", "acme/prod")):
-        done = dagster(*words, stage, "--partition", f"2025-01|{name}")
+        done = dagster(*command, stage, "--partition", f"2025-01|{name}")
         assert done.returncode != 0
         assert materialized(stage) == {}
 
@@ -136,63 +93,67 @@ def test_a_whole_tenant_in_three_runs(
         for month in MONTHS:
             true = sum((Decimal(s[month]["billed_cost"]) for s in sources.values()), Decimal(0))
             rows = [v for k, v in costs.items() if k.startswith(f"{month}|{tenant}/")]
-            told = sum((Decimal(row.get("billed_cost_USD", "0")) for row in rows), Decimal(0))
-            assert told == true
+            reported_cost = sum(
+                (Decimal(row.get("billed_cost_USD", "0")) for row in rows), Decimal(0)
+            )
+            assert reported_cost == true
             whole = materialized("warehouse")[f"{month}|{tenant}"]
             assert Decimal(whole["billed_cost_USD"]) == true
             assert whole["dagster/row_count"] > 0 and whole["size_bytes"] > 0
             states = whole["data_status"].split(", ")
             assert states == [f"{source} reconciled" for source in sorted(sources)]
-    one = costs["2026-09|acme/prod"]
+    prod = costs["2026-09|acme/prod"]
     bases = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
-    assert all(f"{basis}_USD" in one for basis in bases)
-    assert one["dagster/row_count"] > 0 and one["duration_seconds"] > 0 and one["size_bytes"] > 0
-    assert one["dagster/column_schema"].columns[1].name == "BilledCost"
+    assert all(f"{basis}_USD" in prod for basis in bases)
+    assert prod["dagster/row_count"] > 0 and prod["duration_seconds"] > 0 and prod["size_bytes"] > 0
+    assert prod["dagster/column_schema"].columns[1].name == "BilledCost"
     assert all(status.state == "reconciled" for status in installation.status("acme"))
 
 
 def checked() -> dict[str, tuple[bool, dict[str, Any]]]:
-    """Check of the warehouse -> whether it passed last, and its metadata values."""
+    """Check of the warehouse -> whether its latest run passed, and its metadata values."""
     specs = check_specs()
     with dg.DagsterInstance.get() as instance:
         storage = instance.event_log_storage
-        found = storage.get_latest_asset_check_execution_by_key([spec.key for spec in specs])
-    said = {}
-    for key, record in found.items():
+        records = storage.get_latest_asset_check_execution_by_key([spec.key for spec in specs])
+    results = {}
+    for key, record in records.items():
         assert record.event is not None and record.event.dagster_event is not None
         data = record.event.dagster_event.asset_check_evaluation_data
-        said[key.name] = (data.passed, {k: v.value for k, v in data.metadata.items()})
-    return said
+        results[key.name] = (data.passed, {k: v.value for k, v in data.metadata.items()})
+    return results
 
 
-def test_checks_stand_beside_the_asset(
+def test_checks_of_a_tenant_appear_with_its_warehouse(
     home: Path, fresh: TemporaryInstallation, tmp_path: Path
 ) -> None:
-    """What a refresh found is told by Dagster too; the other tenant's months say nothing of it."""
+    """Dagster shows the findings of a refresh; the other tenant's checks do not mention them."""
     late = row("7", day="2026-08-30", **{"bill/BillingPeriodStartDate": "2026-09-01T00:00:00Z"})
-    words = ["tenants:"]
+    lines = ["tenants:"]
     for name, rows in (("initech", [row("1"), late]), ("umbrella", [row("2")])):
         deliver(tmp_path / name, rows)
-        words += [f"  - name: {name}", "    sources:", "      - name: payer"]
-        words += ["        format: legacy-cur", f"        location: {tmp_path / name}"]
-    (tmp_path / "two.yaml").write_text("\n".join(words))
+        lines += [f"  - name: {name}", "    sources:", "      - name: payer"]
+        lines += ["        format: legacy-cur", f"        location: {tmp_path / name}"]
+    (tmp_path / "two.yaml").write_text("\n".join(lines))
     fresh.apply(tmp_path / "two.yaml")
     installation = fresh.installation
     with dg.DagsterInstance.get() as instance:
-        for name, rows_found in (("initech", 1), ("umbrella", 0)):
+        for name, failing_rows in (("initech", 1), ("umbrella", 0)):
             materialize_tenant(
                 instance, installation, installation.registry.tenant(name), ["2026-09"]
             )
-            found = checked()
-            assert set(found) == {check.name for check in checks()} | {"conformance"}
-            passed, said = found["charges_in_period"]
-            assert (passed, said["rows"]) == (not rows_found, rows_found)
-            assert said["months"] == f"{name} 2026-09"
-            assert ("2026-08-30" in said["failures"]) is bool(rows_found)
-            assert found["charges_equal_lines"][0]
-            assert found["conformance"][0] is not bool(rows_found)
-    of_nothing = check_results(installation, requests_by_tenant(["2020-01|umbrella"]))
-    assert not any(one.passed for one in of_nothing), "nothing was checked, so nothing passed"
+            results = checked()
+            assert set(results) == {check.name for check in checks()} | {"conformance"}
+            passed, metadata = results["charges_in_period"]
+            assert (passed, metadata["rows"]) == (not failing_rows, failing_rows)
+            assert metadata["months"] == f"{name} 2026-09"
+            assert ("2026-08-30" in metadata["failures"]) is bool(failing_rows)
+            assert results["charges_equal_lines"][0]
+            assert results["conformance"][0] is not bool(failing_rows)
+    unchecked = check_results(installation, requests_by_tenant(["2020-01|umbrella"]))
+    assert not any(result.passed for result in unchecked), (
+        "no month was checked, so no check passed"
+    )
 
 
 def test_project_to_tenant_is_exact(fresh: TemporaryInstallation) -> None:
@@ -214,7 +175,7 @@ def test_project_to_tenant_is_exact(fresh: TemporaryInstallation) -> None:
     }
 
 
-def test_keys_are_taken_apart_by_tenant() -> None:
+def test_partition_keys_are_grouped_by_tenant() -> None:
     parts = requests_by_tenant(["2026-09|acme/prod", "2026-10|acme/dev", "2026-09|globex/prod"])
     assert [(part.tenant, part.names, part.months) for part in parts] == [
         ("acme", ("dev", "prod"), ("2026-09", "2026-10")),
@@ -222,7 +183,7 @@ def test_keys_are_taken_apart_by_tenant() -> None:
     ]
 
 
-def test_the_schedule_asks_for_what_is_delivered(
+def test_the_schedule_requests_delivered_months(
     home: Path, fresh: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("finops_pipeline.clock.this_month", lambda: "2026-11")
@@ -233,113 +194,3 @@ def test_the_schedule_asks_for_what_is_delivered(
         f"2026-10|{name}" for name in ("acme/labs", "acme/payer", "globex/legacy", "globex/payer")
     }
     assert {r.tags["finops/tenant"] for r in requests} == {"acme", "globex"}
-
-
-@pytest.fixture
-def served(home: Path) -> Iterator[str]:
-    """GraphQL address of a webserver with a daemon beside it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    web = ["-m", "dagster_webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
-    daemon = ["-m", "dagster._daemon", "run", "-w", "workspace.yaml"]
-    # Made once before two processes would make it at once: on a fresh SQLite both stamp its schema,
-    # and afterwards no code location loads ("more than one head present").
-    with dg.DagsterInstance.get():
-        pass
-    with (home / "served.log").open("w") as log:
-        started = [
-            subprocess.Popen(
-                [sys.executable, *words],
-                cwd=REPOSITORY,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-            for words in (web, daemon)
-        ]
-    try:
-        yield f"http://127.0.0.1:{port}/graphql"
-    finally:
-        for process in started:
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in started:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(20)
-
-
-def ask(address: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-    body = json.dumps({"query": query, "variables": variables or {}}).encode()
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        loaded: dict[str, Any] = json.loads(answer.read())
-    assert "errors" not in loaded, loaded
-    data: dict[str, Any] = loaded["data"]
-    return data
-
-
-def until(seconds: float, condition: Any, log: Path) -> Any:
-    """Wait for a condition to give something; fail after so many seconds, with the log."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if found := condition():
-                return found
-        except (urllib.error.URLError, ConnectionError):
-            pass
-        time.sleep(0.5)
-    raise AssertionError(f"not within {seconds} s:\n{log.read_text()[-6000:]}")
-
-
-LAUNCH = """
-mutation ($params: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $params) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-    ... on PartitionKeysNotFoundError { message }
-  }
-}
-"""
-STATUS = """
-query ($id: String!) {
-  partitionBackfillOrError(backfillId: $id) {
-    ... on PartitionBackfill { status runs(limit: 10) { id status } }
-  }
-}
-"""
-
-
-def test_backfill_of_one_project_over_its_months(
-    served: str, home: Path, fresh: TemporaryInstallation
-) -> None:
-    """A backfill as the UI launches it: one project's months in one run, no other tenant."""
-    installation = fresh.installation
-    until(60, lambda: ask(served, "{ version }"), home / "served.log")
-    with dg.DagsterInstance.get() as instance:
-        tenant = installation.registry.tenant("globex")
-        materialize_tenant(instance, installation, tenant, MONTHS)
-    shutil.rmtree(fresh.folder("globex") / "costs/project=prod")
-    params = {
-        "assetSelection": [{"path": ["costs"]}],
-        "partitionNames": [f"{month}|globex/prod" for month in MONTHS],
-        "tags": [{"key": "finops/tenant", "value": "globex"}],
-    }
-    launched = ask(served, LAUNCH, {"params": params})["launchPartitionBackfill"]
-    assert launched["__typename"] == "LaunchBackfillSuccess", launched
-
-    def finished() -> Any:
-        told = ask(served, STATUS, {"id": launched["backfillId"]})["partitionBackfillOrError"]
-        done = told["status"] in ("COMPLETED_SUCCESS", "COMPLETED", "COMPLETED_FAILED", "FAILED")
-        return told if done else None
-
-    told = until(150, finished, home / "served.log")
-    assert told["status"] == "COMPLETED_SUCCESS", told
-    assert [run["status"] for run in told["runs"]] == ["SUCCESS"]
-    for month in MONTHS:
-        path = fresh.folder("globex") / f"costs/project=prod/billing_period={month}"
-        assert (path / "charges.parquet").exists()
-    assert not fresh.folder("acme").exists()

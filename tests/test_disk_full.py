@@ -1,4 +1,4 @@
-"""The disk runs full at any point of an ingest: it is said, nothing is half, the next run is whole.
+"""The disk fills up during an ingest: that is reported, no month is half, the next run completes.
 
 Covers: download, inflating, landing, charges, tables and ledger, on a real small disk (tmpfs) where
 a test may mount one, and everywhere with a limit on the size of a file.
@@ -40,35 +40,40 @@ def estate(store: Store, line: FaultyServer, tmp_path_factory: pytest.TempPathFa
 
 
 def tries(estate: Estate, mode: str, sizes: list[int]) -> list[dict[str, Any]]:
-    words = [sys.executable, "-m", "tests.support.full_disk", str(estate.work), mode]
-    words += [str(size * KIB) for size in sizes]
+    command = [sys.executable, "-m", "tests.support.full_disk", str(estate.work), mode]
+    command += [str(size * KIB) for size in sizes]
     if mode == "disk":
-        words = ["unshare", "-m", *words]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+        command = ["unshare", "-m", *command]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    return [json.loads(told) for told in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def may_mount(folder: Path) -> bool:
-    words = f"mount -t tmpfs -o size=1m none {folder}"
+    mount_command = f"mount -t tmpfs -o size=1m none {folder}"
     try:
-        return subprocess.run(["unshare", "-m", "sh", "-c", words], check=False).returncode == 0
+        return (
+            subprocess.run(["unshare", "-m", "sh", "-c", mount_command], check=False).returncode
+            == 0
+        )
     except FileNotFoundError:
         return False
 
 
-def bills(told: dict[str, list[Any]]) -> dict[str, Bill]:
-    return {source: (rows, Decimal(billed)) for source, (rows, billed) in told.items()}
+def bills(months: dict[str, list[Any]]) -> dict[str, Bill]:
+    return {source: (rows, Decimal(billed)) for source, (rows, billed) in months.items()}
 
 
 @pytest.mark.parametrize("mode", SIZES)
-def test_a_full_disk_loses_and_halves_nothing(estate: Estate, mode: str, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_every_month_complete(estate: Estate, mode: str, tmp_path: Path) -> None:
     check(estate, mode, tmp_path, SIZES[mode])
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("mode", MORE)
-def test_a_disk_with_any_room(estate: Estate, mode: str, tmp_path: Path) -> None:
+def test_any_amount_of_free_space_leaves_every_month_complete(
+    estate: Estate, mode: str, tmp_path: Path
+) -> None:
     check(estate, mode, tmp_path, MORE[mode])
 
 
@@ -77,19 +82,21 @@ def check(estate: Estate, mode: str, tmp_path: Path, sizes: list[int]) -> None:
         pytest.skip("this user may not mount a small disk; the limit on files is tried instead")
     old, new = estate.old, estate.new
     stages = set()
-    for one in tries(estate, mode, sizes):
-        refused = [said for said in one["said"] if said.startswith("finops: ")]
-        why = f"{one['free']} bytes: {refused}"
-        assert one["code"] == (1 if refused else 0), why
-        stages |= {said.split()[1] for said in refused}
-        for said in refused:
-            full = "Make room on the disk" in said or ("disk I/O error" in said and mode == "file")
-            assert full, said
-        seen = bills(one["seen"])
+    for attempt in tries(estate, mode, sizes):
+        refused = [message for message in attempt["output_lines"] if message.startswith("finops: ")]
+        why = f"{attempt['free']} bytes: {refused}"
+        assert attempt["code"] == (1 if refused else 0), why
+        stages |= {message.split()[1] for message in refused}
+        for message in refused:
+            full = "Make room on the disk" in message or (
+                "disk I/O error" in message and mode == "file"
+            )
+            assert full, message
+        seen = bills(attempt["seen"])
         assert seen.keys() == old.keys()
         assert all(bill in (old[source], new[source]) for source, bill in seen.items()), why
-        assert one["after"] == 0, one["after_said"]
-        assert bills(one["seen_after"]) == new, why
-        assert not one["left"]
+        assert attempt["after"] == 0, attempt["output_lines_after"]
+        assert bills(attempt["seen_after"]) == new, why
+        assert not attempt["left"]
     assert stages >= {"landing", "warehouse"}, stages
-    assert not refused, "at last there is room"
+    assert not refused, "the largest size leaves enough room"

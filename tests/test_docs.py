@@ -1,6 +1,6 @@
-"""Documents cannot lie: generated pages are fresh, links lead somewhere, examples run.
+"""Documents stay true: generated pages are fresh, links lead somewhere, examples run.
 
-Put here: what README and docs/ promise, checked. Keep out: rules of the source (test_house.py).
+Put here: checks of README and docs/. Keep out: rules of the source (test_house.py).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from tests.conftest import LAST_MONTH, MONTHS, SEED, TemporaryInstallation
 ROOT = Path(finops_pipeline.__file__).parents[1]
 README = ROOT / "README.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "data" / "README.md"])
-ALL_WORDS = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
-by_name = pytest.mark.parametrize(
+ALL_TEXT = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+on_each_page = pytest.mark.parametrize(
     "page", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix()
 )
 
@@ -59,7 +59,7 @@ def test_generated_pages_are_fresh(name: str) -> None:
     assert written == pages()[name], "run make docs"
 
 
-def test_generated_pages_tell_everything() -> None:
+def test_generated_pages_describe_every_column_and_setting() -> None:
     dictionary, settings = pages()["data_dictionary.md"], pages()["settings.md"]
     for table in TABLES:
         section = dictionary.partition(f"\n## {table.name}\n")[2].partition("\n## ")[0]
@@ -73,49 +73,49 @@ def test_generated_pages_tell_everything() -> None:
         assert field.description in settings
 
 
-def _commands(command: Any, words: str) -> Iterator[str]:
+def _commands(command: Any, command_name: str) -> Iterator[str]:
     below: dict[str, Any] = getattr(command, "commands", {})
     if not below:
-        yield words
-    for name, one in below.items():
-        yield from _commands(one, f"{words} {name}")
+        yield command_name
+    for name, subcommand in below.items():
+        yield from _commands(subcommand, f"{command_name} {name}")
 
 
 def test_every_command_is_documented() -> None:
     commands = list(_commands(typer.main.get_command(app), "finops"))
     assert "finops project release" in commands
-    assert [command for command in commands if command not in ALL_WORDS] == []
+    assert [command for command in commands if command not in ALL_TEXT] == []
 
 
-def test_no_document_names_a_command_that_is_not_there() -> None:
+def test_documents_name_only_commands_that_exist() -> None:
     commands = {tuple(c.split()) for c in _commands(typer.main.get_command(app), "finops")}
     heads = {command[:2] for command in commands}
-    for line in [*re.findall(r"`(finops [^`]+)`", ALL_WORDS), *_shell_lines()]:
-        words = tuple(line.split())
-        assert words[:2] in heads, line
-        if words[:2] not in commands and len(words) > 2:
-            assert words[:3] in commands, line
+    for line in [*re.findall(r"`(finops [^`]+)`", ALL_TEXT), *_shell_lines()]:
+        parts = tuple(line.split())
+        assert parts[:2] in heads, line
+        if parts[:2] not in commands and len(parts) > 2:
+            assert parts[:3] in commands, line
 
 
 def _shell_lines() -> Iterator[str]:
-    for block in _fenced(ALL_WORDS, "sh"):
+    for block in _fenced(ALL_TEXT, "sh"):
         yield from re.findall(r"^ *(finops .*)$", block, re.MULTILINE)
 
 
-@by_name
+@on_each_page
 def test_relative_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", _prose(page.read_text(encoding="utf-8"))):
         if "://" in target:
             continue
         name, _, anchor = target.partition("#")
-        there = (page.parent / name).resolve() if name else page
-        assert there.exists(), target
-        assert there.is_relative_to(ROOT), target
+        linked_file = (page.parent / name).resolve() if name else page
+        assert linked_file.exists(), target
+        assert linked_file.is_relative_to(ROOT), target
         if anchor:
-            assert f"\n## {anchor}\n" in there.read_text(encoding="utf-8"), target
+            assert f"\n## {anchor}\n" in linked_file.read_text(encoding="utf-8"), target
 
 
-@by_name
+@on_each_page
 def test_no_document_names_a_machine_path(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert [name for name in ("work", "root", "tmp", "home") if f"/{name}/" in text] == []
@@ -132,14 +132,14 @@ def test_every_page_of_docs_is_linked() -> None:
     assert unlinked <= set(decisions.iterdir())
 
 
-def test_every_dependency_says_why() -> None:
+def test_every_dependency_is_explained() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    names = {re.split(r"[<>=~!\[; ]", entry)[0] for entry in wanted}
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[<>=~!\[; ]", entry)[0] for entry in requirements}
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
-    told = set(re.findall(r"^\| ([A-Za-z0-9-]+) \| ..", page, re.MULTILINE))
-    told -= {"package", "---"}
-    assert told == names
+    explained = set(re.findall(r"^\| ([A-Za-z0-9-]+) \| ..", page, re.MULTILINE))
+    explained -= {"package", "---"}
+    assert explained == names
 
 
 def test_the_readme_is_short_and_its_declaration_holds(tmp_path: Path) -> None:
@@ -160,30 +160,30 @@ def test_the_readme_is_short_and_its_declaration_holds(tmp_path: Path) -> None:
     ]
 
 
-def test_the_readme_shows_every_floor() -> None:
+def test_the_readme_lists_every_layer() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    floors = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
     installation = next(
         block for block in _fenced(README.read_text(encoding="utf-8"), "") if "cli " in block
     )
-    shown = [re.split(r" {2,}", line)[0].strip() for line in installation.splitlines()]
-    assert shown == floors
+    listed = [re.split(r" {2,}", line)[0].strip() for line in installation.splitlines()]
+    assert listed == layers
 
 
 def test_the_tour_gives_the_answers_it_shows(built: TemporaryInstallation) -> None:
     text = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
     assert f'seed={SEED}, last_month="{LAST_MONTH}", months={MONTHS}' in text
-    shown = re.findall(
+    examples = re.findall(
         r"```sh\nfinops query acme -f /dev/stdin <<'SQL'\n(.*?)SQL\n```\n\n```text\n(.*?)```\n",
         text,
         re.DOTALL,
     )
-    assert len(shown) == text.count("finops query acme -f") > 5
-    for sql, answer in shown:
+    assert len(examples) == text.count("finops query acme -f") > 5
+    for sql, answer in examples:
         assert built.finops("query", "acme", sql).stdout == answer, sql
 
 
-def test_the_runbook_and_naming_know_every_state() -> None:
+def test_the_runbook_and_naming_describe_every_state() -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     naming = (ROOT / "docs" / "naming.md").read_text(encoding="utf-8")
     for state in ComparisonState:

@@ -1,7 +1,8 @@
-"""Bills whose columns are not what they were: nothing is lost, and what changed is told.
+"""Bills whose columns change: no data is lost, and the change is reported.
 
-Covers: columns that come and go, spellings mixed in a delivery, headers and tags that differ by
-case, types that change between files and months, columns that AWS does not document.
+Put here: added and removed columns, spellings mixed in a delivery, headers and tags that differ by
+case, types that change between files and months, columns that AWS does not document. Keep out: rows
+that cannot be read (test_quarantine.py).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ TENANTS = ("acme", "globex")
 
 
 class Drifting:
-    """Two tenants with a legacy CUR and a CUR 2.0 each; only acme's is changed by tests."""
+    """Two tenants with a legacy CUR and a CUR 2.0 each; tests change only acme's."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -50,25 +51,27 @@ class Drifting:
         self.report = home / "acme" / "cur"
 
     def ingest(self) -> None:
-        """Bring both tenants up to date; globex has nothing to notice."""
+        """Ingest both tenants; globex keeps its only charge."""
         for tenant in TENANTS:
             done = self.made.ingest(tenant)
-            # Sources without any delivery are refused; that is not what is asked here.
-            assert not [s for s in done.failed if "holds no billing period" not in s.reason]
+            # Sources without a delivery are refused; these tests are about the others.
+            assert not [s for s in done.failed if "contains no billing period" not in s.reason]
         assert self.ask("select sum(BilledCost) from costs", "globex") == [(Decimal(7),)]
 
     def ask(self, sql: str, tenant: str = "acme") -> list[tuple[Any, ...]]:
-        """Rows of a query of the tenant's file."""
+        """Run a query on the tenant's file; returns its rows."""
         with reading(self.made.installation.folder(tenant)) as connection:
             return connection.execute(sql).fetchall()
 
     def drift(self, month: str, source: str = "cur") -> str | None:
-        """What is told of a reconciled month's columns, the same in the tenant's file."""
-        told = {(s.source, s.billing_period): s for s in self.made.installation.status("acme")}
-        assert told[source, month].state == "reconciled", told[source, month].reason
+        """The drift reported for a reconciled month, which the tenant's file must repeat."""
+        statuses = {(s.source, s.billing_period): s for s in self.made.installation.status("acme")}
+        assert statuses[source, month].state == "reconciled", statuses[source, month].reason
         sql = f"select drift from data_status where source = '{source}'"
-        assert self.ask(f"{sql} and billing_period = '{month}'") == [(told[source, month].drift,)]
-        return told[source, month].drift
+        assert self.ask(f"{sql} and billing_period = '{month}'") == [
+            (statuses[source, month].drift,)
+        ]
+        return statuses[source, month].drift
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def drifting(tmp_path: Path) -> Drifting:
     return Drifting(tmp_path)
 
 
-def test_columns_come_and_go_and_are_told(drifting: Drifting) -> None:
+def test_added_and_removed_columns_are_reported(drifting: Drifting) -> None:
     first = {"lineItem/UsageType": "Box", "pricing/unit": "Hrs", "resourceTags/user:Team": "a"}
     second = {"lineItem/Operation": "Run", "resourceTags/user:Env": "b", "lineItem/UsageType": "X",
               "resourceTags/user:Zone": "c"}  # fmt: skip
@@ -94,12 +97,12 @@ def test_columns_come_and_go_and_are_told(drifting: Drifting) -> None:
     ]
     landed = 'select "pricing/unit", "lineItem/Operation" from landing_cur order by billing_period'
     assert drifting.ask(landed) == [("Hrs", None), (None, "Run")]
-    said = drifting.made.finops("status", "acme").stdout
-    assert "cur 2026-09, columns: since 2026-08 columns added: lineItem/Operation" in said
+    output = drifting.made.finops("status", "acme").stdout
+    assert "cur 2026-09, columns: since 2026-08 columns added: lineItem/Operation" in output
 
 
-def test_spellings_of_one_column_mixed_in_a_delivery_are_one(drifting: Drifting) -> None:
-    """The first file has slashes, the second underscores; rows of both stand in one column."""
+def test_mixed_spellings_of_a_column_become_a_single_column(drifting: Drifting) -> None:
+    """The first file has slashes, the second underscores; rows of both share a column."""
     manifest = deliver(drifting.report, [row("1", **{"resourceTags/user:Team": "web",
                                                      "product/sku": "one"})])  # fmt: skip
     other = {
@@ -113,9 +116,9 @@ def test_spellings_of_one_column_mixed_in_a_delivery_are_one(drifting: Drifting)
         "product_sku": "two",
     }
     write_csv(manifest.with_name("cur-2.csv.gz"), [other])
-    told = json.loads(manifest.read_text())
-    told["reportKeys"].append(told["reportKeys"][0].replace("cur-1", "cur-2"))
-    manifest.write_text(json.dumps(told))
+    content = json.loads(manifest.read_text())
+    content["reportKeys"].append(content["reportKeys"][0].replace("cur-1", "cur-2"))
+    manifest.write_text(json.dumps(content))
     drifting.ingest()
     assert drifting.drift("2026-09") is None
     sql = "select BilledCost, Tags, SkuId, SubAccountId from costs order by 1"
@@ -125,24 +128,24 @@ def test_spellings_of_one_column_mixed_in_a_delivery_are_one(drifting: Drifting)
     ]
 
 
-def test_headers_that_differ_by_case_are_both_kept(drifting: Drifting) -> None:
+def test_headers_that_differ_by_case_stay_apart(drifting: Drifting) -> None:
     tags = {"resourceTags/user:Env": "Prod", "resourceTags/user:env": "prod",
             "resourceTags/user:env__2": "odd", "acme/Note": "big",
             "acme/note": "small"}  # fmt: skip
     manifest = deliver(drifting.report, [row("1", **tags)])
-    # In a second file the same headers come in another order, and one of them alone.
+    # The second file has only one of these headers.
     write_csv(manifest.with_name("cur-2.csv.gz"), [row("2", **{"resourceTags/user:env": "alone"})])
-    told = json.loads(manifest.read_text())
-    told["reportKeys"].append(told["reportKeys"][0].replace("cur-1", "cur-2"))
-    manifest.write_text(json.dumps(told))
+    content = json.loads(manifest.read_text())
+    content["reportKeys"].append(content["reportKeys"][0].replace("cur-1", "cur-2"))
+    manifest.write_text(json.dumps(content))
     drifting.ingest()
-    found = drifting.ask("select Tags, x_UnknownColumns from costs order by BilledCost")
-    assert [json.loads(tags) for tags, _ in found] == [
+    charges = drifting.ask("select Tags, x_UnknownColumns from costs order by BilledCost")
+    assert [json.loads(tags) for tags, _ in charges] == [
         {"Env": "Prod", "env": "prod", "env__2": "odd"},
         {"env": "alone"},
     ]
-    assert json.loads(found[0][1]) == {"acme/Note": "big", "acme/note": "small"}
-    assert found[1][1] is None
+    assert json.loads(charges[0][1]) == {"acme/Note": "big", "acme/note": "small"}
+    assert charges[1][1] is None
     assert drifting.drift("2026-09") == (
         "not in AWS's dictionary, kept in x_UnknownColumns: acme/Note, acme/note"
     )
@@ -174,7 +177,7 @@ def _parquet(path: Path, **columns: pa.Array) -> None:
 
 
 def _cur2(report: Path, month: str, *files: dict[str, pa.Array]) -> None:
-    """A CUR 2.0 month of one row per file; `files` give further or other columns."""
+    """A CUR 2.0 month of one row per file; `files` add or replace columns."""
     start = datetime.fromisoformat(f"{month}-01")
     keys = []
     for number, more in enumerate(files, start=1):
@@ -216,27 +219,27 @@ def test_types_that_change_between_files_and_months(drifting: Drifting) -> None:
     _cur2(report, "2026-09", later | {"resource_tags": pa.array(["{}"])})
     _cur2(report, "2026-10", later | {"pricing_unit": pa.array([2.5])})
     drifting.ingest()
-    ours = "from costs where x_Source = 'cur2'"
-    sql = f"select BilledCost, Tags {ours} and billing_period = '2026-08' order by 1"
+    cur2_costs = "from costs where x_Source = 'cur2'"
+    sql = f"select BilledCost, Tags {cur2_costs} and billing_period = '2026-08' order by 1"
     assert drifting.ask(sql) == [
         (Decimal("0.000000000000000001"), '{"team":"text"}'),
         (Decimal("0.1"), None),
         (Decimal("1.25"), '{"team":"web"}'),
     ]
-    sql = f"select x_UnknownColumns {ours} and x_UnknownColumns is not null order by 1"
+    sql = f"select x_UnknownColumns {cur2_costs} and x_UnknownColumns is not null order by 1"
     nested = {"own": {"user_team": "web"}}
-    kept = [json.loads(one) for (one,) in drifting.ask(sql)]
-    assert kept == [{"own": "1"}, {"own": "[1,2]"}, nested, nested]
+    unknown_columns = [json.loads(value) for (value,) in drifting.ask(sql)]
+    assert unknown_columns == [{"own": "1"}, {"own": "[1,2]"}, nested, nested]
     # DuckDB alone fails here: a number and a time have no type in common.
-    seen = drifting.ask("select distinct pricing_unit from landing_cur2 order by 1")
-    assert [one for (one,) in seen] == ["2.5", "2026-09-01 00:00:00", "3.5", "Hrs", None]
+    units = drifting.ask("select distinct pricing_unit from landing_cur2 order by 1")
+    assert [value for (value,) in units] == ["2.5", "2026-09-01 00:00:00", "3.5", "Hrs", None]
     assert drifting.ask("select count(*), count(own) from landing_cur2") == [(5, 4)]
     assert "types changed: " in str(drifting.drift("2026-09", "cur2"))
     assert "pricing_unit (VARCHAR, now TIMESTAMP)" in str(drifting.drift("2026-09", "cur2"))
     assert "pricing_unit (TIMESTAMP, now DOUBLE)" in str(drifting.drift("2026-10", "cur2"))
 
 
-def test_parquet_names_that_differ_by_case_are_both_kept(drifting: Drifting) -> None:
+def test_parquet_names_that_differ_by_case_stay_apart(drifting: Drifting) -> None:
     report = drifting.home / "acme" / "cur2"
     more = {"resource_tags_user_Env": pa.array(["A"]), "resource_tags_user_env": pa.array(["b"])}
     _cur2(report, "2026-09", more)
@@ -245,13 +248,13 @@ def test_parquet_names_that_differ_by_case_are_both_kept(drifting: Drifting) -> 
     assert json.loads(tags[0]) == {"Env": "A", "env": "b"}
 
 
-def test_columns_that_focus_does_not_know_are_kept(drifting: Drifting) -> None:
+def test_columns_unknown_to_focus_are_preserved(drifting: Drifting) -> None:
     written = write_form(drifting.home / "written", "acme", "focus-1-2-gaps")
     shutil.copytree(written.report, drifting.home / "acme" / "focus", dirs_exist_ok=True)
     (path,) = (drifting.home / "acme" / "focus" / "data").rglob("*.parquet")
     table = pq.read_table(path)
-    some = pa.array([None if n % 2 else f"new {n}" for n in range(len(table))])
-    table = table.append_column("ServiceProviderName", some)
+    values = pa.array([None if n % 2 else f"new {n}" for n in range(len(table))])
+    table = table.append_column("ServiceProviderName", values)
     pq.write_table(table.append_column("x_Empty", pa.nulls(len(table), pa.string())), path)
     drifting.ingest()
     assert drifting.drift(MONTH, "focus") == (
@@ -267,7 +270,7 @@ def test_columns_that_focus_does_not_know_are_kept(drifting: Drifting) -> None:
     assert drifting.ask(sql) == [(rows, (rows + 1) // 2, first, billed)]
 
 
-def test_a_subset_that_cannot_be_amortized_says_so(drifting: Drifting) -> None:
+def test_a_delivery_without_amortization_columns_is_reported(drifting: Drifting) -> None:
     covered = {"lineItem/LineItemType": "SavingsPlanCoveredUsage"}
     deliver(drifting.report, [row("1"), row("2", **covered)])
     drifting.ingest()

@@ -1,7 +1,7 @@
-"""What stands in a bill that others stumbled over, and the list of such cases.
+"""Contents of bills that have broken other pipelines, and the list of such cases.
 
-docs/decisions/0026 names all of them with the tests that cover them. Keep out: how deliveries
-come (test_edge_deliveries.py).
+docs/decisions/0026 lists all of them with the tests that cover them. Keep out: how deliveries
+arrive (test_edge_deliveries.py).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = ["built_globex", "two"]
 ROOT = Path(__file__).parents[1]
 
 
-# --- what stands in a bill
+# --- contents of a bill
 
 
 def test_account_ids_keep_their_leading_zeros_in_text(two: TemporaryInstallation) -> None:
@@ -48,7 +48,7 @@ def test_account_ids_keep_their_leading_zeros_in_text(two: TemporaryInstallation
 
 
 def test_account_ids_regain_the_zeros_that_a_number_loses(two: TemporaryInstallation) -> None:
-    """Parquet files with ids as numbers, beside one that has text; an odd one stays as it is."""
+    """Parquet files with ids as numbers beside a text file; an id that is no integer stays."""
     folder = two.data.parent / f"acme/cur/{FOLDER}"
     ids: list[Any] = [pa.array([1122334455], kind) for kind in (pa.int64(), pa.float64())]
     ids += [pa.array([Decimal(1122334455)], pa.decimal128(12, 0)), pa.array([ZEROS])]
@@ -63,10 +63,10 @@ def test_account_ids_regain_the_zeros_that_a_number_loses(two: TemporaryInstalla
     assert billed(two) == {"prod": 4, "unassigned": 1}
 
 
-def test_days_outside_the_month_belong_to_the_bill_they_stand_in(
+def test_days_outside_the_month_belong_to_their_bill(
     two: TemporaryInstallation,
 ) -> None:
-    """All usage before the bill's month, and a fee whose end is a year away: no row is lost."""
+    """Usage before the bill's month, and a fee that ends a year later: no row is lost."""
     month = {"bill/BillingPeriodStartDate": f"{MONTH}-01T00:00:00Z"}
     plan = "arn:aws:savingsplans::111122223333:savingsplan/one"
     upfront = {
@@ -87,8 +87,8 @@ def test_days_outside_the_month_belong_to_the_bill_they_stand_in(
     assert {s.state for s in two.installation.status("acme")} == {"reconciled"}
 
 
-def test_the_final_bill_replaces_the_open_one_whole(two: TemporaryInstallation) -> None:
-    """Without an invoice, then with one and with fewer rows: nothing of the open bill stays."""
+def test_the_final_bill_replaces_the_open_bill_completely(two: TemporaryInstallation) -> None:
+    """First without an invoice, then with an invoice and fewer rows: no open row stays."""
     take(two, [row(c, **{"bill/InvoiceId": ""}) for c in ("1", "2", "4")])
     assert rows(two, "select distinct InvoiceId from costs") == [(None,)]
     final = [row("2.5", **{"bill/InvoiceId": "77"}), row("4", **{"bill/InvoiceId": "78"})]
@@ -97,7 +97,7 @@ def test_the_final_bill_replaces_the_open_one_whole(two: TemporaryInstallation) 
 
 
 def test_a_month_long_closed_is_restated_alone(two: TemporaryInstallation) -> None:
-    """Credits of two years ago: what counts is what AWS delivers, not how old it is."""
+    """A credit for a month two years ago counts like any other that AWS delivers."""
     old = "2024-02"
     deliver(two.data.parent / "acme/cur", [row("10", day="2024-02-29")], old)
     take(two, [row("3")])
@@ -113,7 +113,7 @@ def test_a_month_long_closed_is_restated_alone(two: TemporaryInstallation) -> No
 
 
 def test_tags_of_many_columns_and_files(two: TemporaryInstallation) -> None:
-    """A row without a tag has `{}`; keys add up over files; keys that differ by case are two."""
+    """A row without tags has `{}`; each file adds its keys; keys that differ by case stay apart."""
     folder = two.data.parent / f"acme/cur/{FOLDER}"
     tags = "resourceTags/"
     write_csv(folder / "1.csv", [row("1", **{f"{tags}aws:createdBy": ""})])
@@ -121,8 +121,8 @@ def test_tags_of_many_columns_and_files(two: TemporaryInstallation) -> None:
     write_csv(folder / "3.csv", [row("3", **{f"{tags}user:env": "c", f"{tags}user:Team": ""})])
     manifest(folder, ["1.csv", "2.csv", "3.csv"])
     assert not two.ingest("acme").failed
-    found = rows(two, "select BilledCost, Tags from costs order by all")
-    assert [(cost, json.loads(text)) for cost, text in found] == [
+    charges = rows(two, "select BilledCost, Tags from costs order by all")
+    assert [(cost, json.loads(text)) for cost, text in charges] == [
         (1, {}),
         (2, {"Team": "a", "team": "b"}),
         (3, {"env": "c"}),
@@ -151,7 +151,7 @@ def test_an_account_that_moves_and_comes_back(two: TemporaryInstallation, tmp_pa
 # --- the list itself
 
 
-def test_every_test_that_the_decision_names_is_there() -> None:
+def test_every_test_that_the_decision_names_exists() -> None:
     page = (ROOT / "docs/decisions/0026-edge-cases-of-a-peer.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`tests/(\w+\.py)::(\w+)`", page))
     assert len(named) > 30

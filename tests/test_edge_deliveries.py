@@ -1,8 +1,8 @@
-"""Deliveries, stores and registries that others stumbled over: see docs/decisions/0026.
+"""Deliveries, stores and registries that have broken other pipelines: see docs/decisions/0026.
 
-Covers: many files, kinds of files, manifests that go, several reports and payers in one place,
-a store that tells no length, what reading leaves, a source that goes. Keep out: what stands in a
-bill (test_edge_cases.py).
+Put here: many files, kinds of files, manifests that vanish, several reports and payers in a place,
+a store that sends no length, commands that only read, a source that is removed. Keep out: contents
+of a bill (test_edge_cases.py).
 """
 
 from __future__ import annotations
@@ -51,44 +51,44 @@ def test_a_delivery_of_more_than_a_hundred_files(two: TemporaryInstallation) -> 
 
 
 @pytest.mark.parametrize("ending", [".csv.bz2", ".csv.xz", ".csv.zst", ".orc"])
-def test_files_of_a_kind_that_is_not_read_are_refused(
-    two: TemporaryInstallation, ending: str
-) -> None:
+def test_files_of_an_unsupported_kind_are_refused(two: TemporaryInstallation, ending: str) -> None:
     folder = two.data.parent / f"acme/cur/{FOLDER}"
     manifest(folder, [f"cur-1{ending}"])
     (folder / f"cur-1{ending}").write_bytes(b"x")
     (step,) = two.ingest("acme").failed
-    assert f"cur-1{ending} is of no kind that is read" in step.reason
+    assert f"cur-1{ending} is not of a supported kind" in step.reason
     assert ".csv.gz" in step.reason
 
 
-@pytest.mark.parametrize("good", [True, False], ids=["good file", "damaged file"])
-def test_a_manifest_that_goes_while_its_files_are_read(
-    two: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch, good: bool
+@pytest.mark.parametrize("is_intact", [True, False], ids=["intact file", "damaged file"])
+def test_a_manifest_that_vanishes_while_its_files_are_read(
+    two: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch, is_intact: bool
 ) -> None:
-    """Nothing is published; and what is wrong with a file is told before what went later."""
+    """No month is published; damage of a file is reported before the missing manifest."""
     take(two, [row("1")])
-    gone = deliver(two.data.parent / "acme/cur", [row("2")], assembly="two")
-    if not good:
-        bill = gone.with_name("cur-1.csv.gz")
+    manifest_path = deliver(two.data.parent / "acme/cur", [row("2")], assembly="two")
+    if not is_intact:
+        bill = manifest_path.with_name("cur-1.csv.gz")
         bill.write_bytes(bill.read_bytes()[:-5])
     fetch = LocalFolder.fetch_all
 
-    def fetch_and_lose(self: LocalFolder, *words: Any) -> Any:
-        gone.unlink(missing_ok=True)
-        return fetch(self, *words)
+    def fetch_and_lose(self: LocalFolder, *arguments: Any) -> Any:
+        manifest_path.unlink(missing_ok=True)
+        return fetch(self, *arguments)
 
     monkeypatch.setattr(LocalFolder, "fetch_all", fetch_and_lose)
     (step,) = two.ingest("acme").failed
-    said = "cur-Manifest.json changed while it was read" if good else "cur-1.csv.gz is damaged"
-    assert said in step.reason
+    expected_reason = (
+        "cur-Manifest.json changed while it was read" if is_intact else "cur-1.csv.gz is damaged"
+    )
+    assert expected_reason in step.reason
     assert billed(two) == {"prod": 1}
 
 
 def test_a_disk_too_small_for_the_text_of_a_bill(
     two: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Room for the packed file, not for what it inflates to."""
+    """There is space for the compressed file but not for its decompressed text."""
     bill = deliver(two.data.parent / "acme/cur", [row("1")] * 5000).with_name("cur-1.csv.gz")
     size = bill.stat().st_size
     usage = shutil.disk_usage("/")._replace(free=2 * size)
@@ -99,20 +99,20 @@ def test_a_disk_too_small_for_the_text_of_a_bill(
     assert "cur-1.csv" not in str(sorted(two.data.rglob("*")))
 
 
-def test_several_reports_in_one_place(two: TemporaryInstallation, tmp_path: Path) -> None:
-    """A location that holds several reports feeds a source of a report's name, or is refused."""
-    place, none = tmp_path / "acme/several", tmp_path / "acme/none"
+def test_several_reports_in_a_location(two: TemporaryInstallation, tmp_path: Path) -> None:
+    """A location that contains several reports feeds a source of a report's name, or is refused."""
+    reports, empty_folder = tmp_path / "acme/several", tmp_path / "acme/none"
     for name, cost in (("daily", "1"), ("hourly", "2")):
-        deliver(place / name, [row(cost)])
-    none.mkdir()
-    for name, where in (("any", place), ("hourly", place), ("none", none)):
-        words = ("--format", "legacy-cur", "--location", str(where))
-        assert finops("source", "add", f"acme/{name}", *words)[0] == 0
+        deliver(reports / name, [row(cost)])
+    empty_folder.mkdir()
+    for name, where in (("any", reports), ("hourly", reports), ("none", empty_folder)):
+        options = ("--format", "legacy-cur", "--location", str(where))
+        assert finops("source", "add", f"acme/{name}", *options)[0] == 0
     deliver(tmp_path / "acme/cur", [row("4")])
-    of_any, of_none = (step.reason for step in two.ingest("acme").failed)
-    assert "holds several reports: daily, hourly" in of_any
-    assert "declare a source for each other" in of_any
-    assert "acme/none holds no billing period (it holds: nothing)" in of_none
+    any_reason, empty_reason = (step.reason for step in two.ingest("acme").failed)
+    assert "contains several reports: daily, hourly" in any_reason
+    assert "declare a source for each of the others" in any_reason
+    assert "acme/none contains no billing period (it contains: nothing)" in empty_reason
     assert billed(two, "x_Source") == {"payer": 4, "hourly": 2}
 
 
@@ -127,7 +127,7 @@ def bucket(
     """A bucket with the bills of two payers, which acme's sources payer-1 and payer-2 read."""
     for number, cost in ((1, "10.25"), (2, "20.5")):
         deliver(tmp_path / f"both/payer-{number}/cur", [row(cost), row("1", account=ZEROS)])
-    store.bring(tmp_path / "both", "two-payers")
+    store.upload(tmp_path / "both", "two-payers")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", store.keys[0])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", store.keys[1])
     sources = [
@@ -143,9 +143,9 @@ def bucket(
 
 
 def without_length(to: Exchange) -> None:
-    """The whole body, and its length nowhere said: it ends where the connection ends."""
+    """Send the full body without its length: it ends when the connection closes."""
     answer = to.forward()
-    to.asked.status = answer.status
+    to.store_request.status = answer.status
     to.send_response(answer.status)
     for name, value in answer.headers.items():
         to.send_header(name, value)
@@ -155,7 +155,7 @@ def without_length(to: Exchange) -> None:
     to.hang_up()
 
 
-def test_two_payers_in_one_bucket_from_a_store_that_tells_no_length(
+def test_two_payers_share_a_bucket_of_a_store_that_sends_no_length(
     two: TemporaryInstallation, bucket: str, line: FaultyServer
 ) -> None:
     line.script(
@@ -163,9 +163,9 @@ def test_two_payers_in_one_bucket_from_a_store_that_tells_no_length(
         Fault(without_length, "manifest", times=FOREVER),
     )
     assert not two.ingest("acme").failed
-    assert sum(asked.fault == "without_length" for asked in line.log) == 4
-    found = {"payer": Decimal(4), "payer-1": Decimal("11.25"), "payer-2": Decimal("21.5")}
-    assert billed(two, "x_Source") == found
+    assert sum(request.fault == "without_length" for request in line.log) == 4
+    expected = {"payer": Decimal(4), "payer-1": Decimal("11.25"), "payer-2": Decimal("21.5")}
+    assert billed(two, "x_Source") == expected
     line.script()
     assert {step.outcome for step in two.ingest("acme").steps} == {"unchanged"}
 
@@ -176,7 +176,7 @@ def test_two_payers_in_one_bucket_from_a_store_that_tells_no_length(
 def test_the_same_bill_in_two_tenants_stays_apart(
     two: TemporaryInstallation, census: Census
 ) -> None:
-    """The same bytes, account, source, month and id: each counts its own, and forgets it alone."""
+    """The same bytes, account, source, month and id: each tenant replaces only its own bill."""
     take(two, [row("777.77", account=ZEROS)])
     bill = {"prod": Decimal("777.77")}
     assert billed(two) == billed(two, tenant="globex") == bill
@@ -189,8 +189,8 @@ def test_the_same_bill_in_two_tenants_stays_apart(
 def test_reading_makes_no_tenant(two: TemporaryInstallation, census: Census) -> None:
     deliver(two.data.parent / "acme/cur", [row("1")])
     before = census(two.data), sorted(two.data.rglob("*"))
-    for tenant in ("acme", "initech"):  # declared and never ingested; not known at all
-        for words in (
+    for tenant in ("acme", "initech"):  # declared but never ingested; not declared
+        for command in (
             ("status", tenant),
             ("query", tenant, "select 1"),
             ("open", tenant),
@@ -201,29 +201,29 @@ def test_reading_makes_no_tenant(two: TemporaryInstallation, census: Census) -> 
             ("project", "list", tenant),
             ("source", "check", f"{tenant}/payer"),
         ):
-            code, said = finops(*words)
-            assert code in (0, 1), said
-            assert code == 1 or tenant == "acme", words
-            assert (census(two.data), sorted(two.data.rglob("*"))) == before, words
+            code, output = finops(*command)
+            assert code in (0, 1), output
+            assert code == 1 or tenant == "acme", command
+            assert (census(two.data), sorted(two.data.rglob("*"))) == before, command
     assert [tenant.name for tenant in two.installation.registry.tenants()] == ["acme", "globex"]
 
 
 def test_a_source_removed_while_its_ingest_waits(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:
-    """Who waits for the tenant's lock works by what is declared when the wait is over."""
+    """An ingest that waited for the tenant's lock uses the declaration at the end of the wait."""
     deliver(tmp_path / "acme/cur", [row("1")])
     deliver(tmp_path / "acme/other", [row("2")])
-    words = ("--format", "legacy-cur", "--location", str(tmp_path / "acme/other"))
-    assert finops("source", "add", "acme/other", *words)[0] == 0
+    options = ("--format", "legacy-cur", "--location", str(tmp_path / "acme/other"))
+    assert finops("source", "add", "acme/other", *options)[0] == 0
     before = two.installation.registry.tenant("acme")
     waits = threading.Thread(target=two.ingest, args=("acme",))
-    with two.installation.writer("acme"):
+    with two.installation.writing("acme"):
         waits.start()
         waits.join(0.5)
         assert waits.is_alive()
-        left = tuple(source for source in before.sources if source.name != "other")
-        two.installation.registry.save(before.model_copy(update={"sources": left}))
+        remaining = tuple(source for source in before.sources if source.name != "other")
+        two.installation.registry.save(before.model_copy(update={"sources": remaining}))
     waits.join(60)
     assert billed(two, "x_Source") == {"payer": 1}
     assert not (two.folder("acme") / "landing/source=other").exists()

@@ -1,6 +1,6 @@
 """Sums of decimal columns in Polars, against Python's own exact sums.
 
-Put here: what Polars must hold for sums of money to be exact, and that readers do not import it.
+Put here: the properties of Polars on which exact sums rely, and that readers do not import it.
 Keep out: comparing months (test_reconciliation.py).
 """
 
@@ -28,11 +28,11 @@ SCHEMA = {
 }
 Row = tuple[str, str, int, Decimal]
 LARGEST = "99999999999999999999.999999999999999999"
-"""What DECIMAL(38,18) can hold at most."""
+"""The largest number that DECIMAL(38,18) can hold."""
 
 
 def money(units: int) -> Decimal:
-    """So many of the smallest unit; from text, as operations of Decimal round to 28 digits."""
+    """An amount in units of 1e-18; made from text, as operations of Decimal round to 28 digits."""
     return Decimal(f"{units}e-18")
 
 
@@ -62,33 +62,33 @@ def exact(
 
 @settings(max_examples=150, deadline=None)
 @given(rows_of_costs)
-def test_sums_are_those_of_python(rows: list[Row]) -> None:
+def test_sums_equal_those_of_python(rows: list[Row]) -> None:
     for keys, positions in ((["account"], (0,)), (["account", "service"], (0, 1))):
         sums = sum_costs(frame(rows), keys)
         assert sums.schema["cost"] == COST_TYPE
-        found = {tuple(row[:-2]): row[-2:] for row in sums.iter_rows()}
-        assert found == exact(rows, positions)
-    (whole,) = sum_costs(frame(rows), []).iter_rows()
-    assert whole == exact(rows, ()).get((), (0, Decimal(0)))
+        sums_by_key = {tuple(row[:-2]): row[-2:] for row in sums.iter_rows()}
+        assert sums_by_key == exact(rows, positions)
+    (total,) = sum_costs(frame(rows), []).iter_rows()
+    assert total == exact(rows, ()).get((), (0, Decimal(0)))
 
 
 def test_many_rows_of_both_signs_keep_their_last_decimal() -> None:
-    """A float would lose it: 300,000 amounts of up to 19 digits before the point."""
+    """A float would lose that decimal: 300,000 amounts of up to 19 digits before the point."""
     rows = [
         ("a", "x" if number % 2 else "y", 1,
          money((-1) ** (number // 2) * (number + 1) * 10**27 + number))
         for number in range(300_000)
     ]  # fmt: skip
-    found = {row[0]: row[1:] for row in sum_costs(frame(rows), ["service"]).iter_rows()}
-    assert found == {key[0]: sums for key, sums in exact(rows, (1,)).items()}
+    sums_by_key = {row[0]: row[1:] for row in sum_costs(frame(rows), ["service"]).iter_rows()}
+    assert sums_by_key == {key[0]: sums for key, sums in exact(rows, (1,)).items()}
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_sums_that_do_not_fit_are_refused(sign: int) -> None:
-    """A grouped sum of Polars wraps around at 128 bits; it must never be seen."""
+    """A grouped sum of Polars wraps around at 128 bits; such a result must never be returned."""
     largest = Decimal(LARGEST if sign > 0 else f"-{LARGEST}")
-    (whole,) = sum_costs(frame([("a", "x", 1, largest)]), []).iter_rows()
-    assert whole == (1, largest)
+    (total,) = sum_costs(frame([("a", "x", 1, largest)]), []).iter_rows()
+    assert total == (1, largest)
     rows = [("a", "x", 1, largest)] * 4
     for keys in ([], ["account"], ["account", "service"]):
         with pytest.raises(FinopsError, match="too large to be added exactly"):
@@ -96,7 +96,7 @@ def test_sums_that_do_not_fit_are_refused(sign: int) -> None:
 
 
 def test_readers_do_not_import_polars() -> None:
-    """Of the states, a reader's commands need the ledger alone."""
+    """Commands that read statuses need only the ledger."""
     modules = (
         "finops_pipeline.reconciliation.statuses, finops_pipeline.reconciliation.verdict,"
         " finops_pipeline.reconciliation.delivery_history, finops_pipeline.serve.caveats"

@@ -1,4 +1,4 @@
-"""How a failed command ends: one JSON shape for `--format json`, a sentence otherwise.
+"""How a failed command ends: a JSON object for `--format json`, a sentence otherwise.
 
 Put here: every command that has `--format json`, crashes, exit codes. Keep out: the shape for each
 kind of error (test_error_shape.py).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
@@ -30,7 +31,7 @@ ARGUMENTS = {
     "invoice list": ["initech"],
     "queries run": ["initech", "service_charges"],
 }
-"""Every command with `--format json`, and arguments with which it is refused."""
+"""Every command with `--format json`, and arguments that make it fail with a refusal."""
 
 
 def commands_with_json() -> Iterator[str]:
@@ -40,7 +41,7 @@ def commands_with_json() -> Iterator[str]:
                 yield name if group == ROOT else f"{group} {name}"
 
 
-def test_every_command_with_json_is_tried() -> None:
+def test_every_command_with_json_is_tested() -> None:
     assert set(commands_with_json()) == set(ARGUMENTS)
 
 
@@ -53,15 +54,15 @@ def error_of(stderr: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_a_refusal_has_the_shape(built: TemporaryInstallation, command: str) -> None:
-    words = [*command.split(), *ARGUMENTS[command]]
-    for asked in (["--format", "json"], ["--format=json"]):
-        done = built.finops(*words, *asked, ok=False)
+    arguments = [*command.split(), *ARGUMENTS[command]]
+    for format_options in (["--format", "json"], ["--format=json"]):
+        done = built.finops(*arguments, *format_options, ok=False)
         error = error_of(done.stderr)
         assert (done.returncode, done.stdout) == (1, "")
         assert (error["type"], error["kind"]) == ("Unknown", "refused")
         assert "tenant initech is not known" in error["found"]
         assert error["is_transient"] is False
-    plain = built.finops(*words, ok=False)
+    plain = built.finops(*arguments, ok=False)
     assert plain.stderr.startswith("finops: tenant initech is not known")
     assert len(plain.stderr.splitlines()) == 1
 
@@ -77,14 +78,14 @@ def test_wrong_usage_has_the_shape_too(built: TemporaryInstallation, command: st
 
 @pytest.mark.parametrize("as_json", [True, False])
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_a_crash_is_no_refusal(
+def test_a_crash_is_reported_as_a_crash(
     built: TemporaryInstallation,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     as_json: bool,
     log_format: str,
 ) -> None:
-    """The traceback of an AttributeError is in the log, and one line says what to send."""
+    """The log has the traceback of an AttributeError; the last line explains how to report it."""
 
     def crash(*_: object) -> None:
         raise AttributeError("amount 12.34 of acme")
@@ -92,13 +93,13 @@ def test_a_crash_is_no_refusal(
     monkeypatch.setattr(query, "write_answer", crash)
     monkeypatch.setenv("FINOPS_DATA", str(built.data))
     monkeypatch.setenv("FINOPS_LOG_FORMAT", log_format)
-    asked = ["--format", "json"] if as_json else []
-    monkeypatch.setattr("sys.argv", ["finops", "query", "acme", "select 1", *asked])
+    format_options = ["--format", "json"] if as_json else []
+    monkeypatch.setattr("sys.argv", ["finops", "query", "acme", "select 1", *format_options])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1
-    shown = capsys.readouterr()
-    *logged, last = shown.err.splitlines()
+    printed = capsys.readouterr()
+    *logged, last = printed.err.splitlines()
     if log_format == "json":
         (record,) = (json.loads(line) for line in logged)
         assert "AttributeError" in record["traceback"] and "in crash" in record["traceback"]
@@ -113,8 +114,55 @@ def test_a_crash_is_no_refusal(
     assert "12.34" not in last
 
 
-def test_a_file_that_is_not_there_is_refused(built: TemporaryInstallation) -> None:
+def test_a_missing_file_is_refused(built: TemporaryInstallation) -> None:
     done = built.finops("query", "acme", "-f", "nowhere.sql", "--format", "json", ok=False)
     error = error_of(done.stderr)
     assert (error["type"], error["kind"]) == ("StorageFailure", "refused")
     assert "nowhere.sql" in error["found"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("select " + "not " * 900 + "true", "nested too deeply"),
+        ("select * from (" * 600 + "select 1" + ")" * 600, "nested too deeply"),
+        ("select 1 as a, 2 as a", "several columns are named 'a'"),
+        ("from 'planted.csv'", "is a file"),
+        ('from "/lake/tenant=globex/costs/charges".parquet', "is a file"),
+    ],
+)
+def test_a_query_that_cannot_be_answered_is_refused(
+    built: TemporaryInstallation, sql: str, reason: str
+) -> None:
+    error = error_of(built.finops("query", "acme", sql, "--format", "json", ok=False).stderr)
+    assert (error["kind"], reason in error["found"]) == ("refused", True), error
+
+
+def test_sql_that_is_not_utf_8_is_refused(built: TemporaryInstallation, tmp_path: Path) -> None:
+    (tmp_path / "latin-1.sql").write_bytes(b"select 'caf\xe9'")
+    words = ("query", "acme", "-f", str(tmp_path / "latin-1.sql"), "--format", "json")
+    error = error_of(built.finops(*words, ok=False).stderr)
+    assert error["kind"] == "refused" and "not UTF-8 text" in error["found"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        (r"select 'a\xFF'::blob as v", "61ff"),
+        ("select map {date '2026-01-01': 1.50} as v", {"2026-01-01": "1.50"}),
+        ("select [{'cost': 0.1::decimal(38,18)}] as v", [{"cost": "0.100000000000000000"}]),
+    ],
+)
+def test_every_value_has_a_form_in_json(
+    built: TemporaryInstallation, sql: str, value: object
+) -> None:
+    assert built.rows("acme", sql) == [{"v": value}]
+
+
+@pytest.mark.parametrize("text", ["tenants: 2026-13-99", "[" * 3000])
+def test_yaml_that_cannot_be_read_is_refused(
+    empty: TemporaryInstallation, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "tenants.yaml").write_text(text)
+    done = empty.finops("apply", str(tmp_path / "tenants.yaml"), ok=False)
+    assert "is not YAML" in done.stderr

@@ -1,8 +1,8 @@
 """Anything goes wrong at any request: random faults, several to a source, night after night.
 
 Each trial is one source in one `finops ingest`, with one to three faults at random requests. It
-ends with the next delivery or, said, with the one before; at last all converge. `make test` runs
-one seed, `pytest -m torture` more.
+ends with the next delivery or, reporting a refusal, with the previous one; a
+last run completes all. `make test` runs one seed, `pytest -m torture` more.
 """
 
 from __future__ import annotations
@@ -14,17 +14,13 @@ import pytest
 
 from tests.conftest import FIGURES
 from tests.support.before_the_fault import Estate, build
-from tests.support.faulty_proxy import (
-    FOREVER,
-    Deed,
-    Fault,
-    FaultyServer,
+from tests.support.faulty_proxy import FOREVER, Deed, Fault, FaultyServer, line
+from tests.support.line_faults import (
     cuts,
     flips,
     gives,
     ignores_ranges,
     is_mute,
-    line,
     marks,
     refuses,
     resets,
@@ -42,7 +38,7 @@ NIGHTS, TORTURE_NIGHTS = 1, 8
 
 
 def any_deed(rng: random.Random) -> tuple[Deed, str]:
-    """Something that goes wrong, and with which requests it can."""
+    """Choose a fault and the kind of request that it applies to."""
     bytes_ = rng.choice((0, 1, 40, 500, rng.randrange(70_000)))
     deeds: list[tuple[Deed, str]] = [
         (resets(bytes_), ""),
@@ -78,7 +74,7 @@ def any_script(rng: random.Random, source: str) -> list[Fault]:
 
 
 def nights(estate: Estate, rng: random.Random, number: int) -> tuple[int, int, int]:
-    """Nights of faults, then a good one; returns (trials, trials hit, trials refused)."""
+    """Run nights of faults, then a good one; return (trials, trials hit, trials refused)."""
     trials = hit = refused = 0
     before = dict(estate.old)
     for night in range(number):
@@ -88,25 +84,29 @@ def nights(estate: Estate, rng: random.Random, number: int) -> tuple[int, int, i
         ran = estate.ingest(*faults)
         log, seen = list(estate.line.log), estate.visible()
         for source in estate.sources:
-            said = [words for words in ran.said if words.startswith(f"finops: landing {source} ")]
-            wanted = before if said else estate.new
-            assert seen[source] == wanted[source], f"night {night}, {source}: {ran.said}"
+            refusals = [
+                output_line
+                for output_line in ran.output_lines
+                if output_line.startswith(f"finops: landing {source} ")
+            ]
+            expected = before if refusals else estate.new
+            assert seen[source] == expected[source], f"night {night}, {source}: {ran.output_lines}"
             trials += 1
-            hit += any(one.fault for one in log if one.key.startswith(f"{source}/"))
-            refused += bool(said)
+            hit += any(request.fault for request in log if request.key.startswith(f"{source}/"))
+            refused += bool(refusals)
         before = seen
     done = estate.ingest()
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output_lines
     assert estate.visible() == estate.new
     assert not estate.leftovers()
     return trials, hit, refused
 
 
-def told(estate: Estate, request: pytest.FixtureRequest, seed: int, number: int) -> None:
+def check_nights(estate: Estate, request: pytest.FixtureRequest, seed: int, number: int) -> None:
     trials, hit, refused = nights(estate, random.Random(seed), number)
-    words = f"faults, seed {seed}: {trials} trials, {hit} hit, {hit - refused} of them recovered,"
-    words += f" {refused} refused; 0 rows lost, 0 months half-visible"
-    request.config.stash.setdefault(FIGURES, []).append(words)
+    figures = f"faults, seed {seed}: {trials} trials, {hit} hit, {hit - refused} of them recovered,"
+    figures += f" {refused} refused; 0 rows lost, 0 months half-visible"
+    request.config.stash.setdefault(FIGURES, []).append(figures)
     assert hit > trials / 2
     assert 0 < refused < trials
 
@@ -116,11 +116,15 @@ def estate(store: Store, line: FaultyServer, tmp_path: Path) -> Estate:
     return build(tmp_path, store, line, [f"s-{number}" for number in range(SOURCES - 1)])
 
 
-def test_any_fault_at_any_request(estate: Estate, request: pytest.FixtureRequest) -> None:
-    told(estate, request, SEED, NIGHTS)
+def test_random_faults_at_random_requests_lose_nothing(
+    estate: Estate, request: pytest.FixtureRequest
+) -> None:
+    check_nights(estate, request, SEED, NIGHTS)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("seed", TORTURE)
-def test_many_nights(estate: Estate, request: pytest.FixtureRequest, seed: int) -> None:
-    told(estate, request, seed, TORTURE_NIGHTS)
+def test_many_nights_of_random_faults_lose_nothing(
+    estate: Estate, request: pytest.FixtureRequest, seed: int
+) -> None:
+    check_nights(estate, request, seed, TORTURE_NIGHTS)

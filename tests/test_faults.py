@@ -1,9 +1,9 @@
-"""Every fault of a line or a store: the ingest recovers exactly, or says what happened and a cure.
+"""Every fault of a connection or store: the ingest recovers exactly, or reports cause and cure.
 
 Covers: resets, throttling, failures, trickles, stalls, cut and changed bytes, moving objects,
-credentials and clocks, answers that are none. The store is real; a proxy before it misbehaves.
+credentials and clocks, invalid answers. The store is real; a proxy in front of it misbehaves.
 Each fault has a source of its own in one `finops ingest`: no row lost, no month half-visible, the
-other sources and the other tenant untouched, and the next run whole.
+other sources and the other tenant untouched, and the next run complete.
 """
 
 from __future__ import annotations
@@ -14,18 +14,14 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tests.conftest import FIGURES
-from tests.support.before_the_fault import FOLDER, WELL, Bill, Estate, Ran, build
-from tests.support.faulty_proxy import (
-    FOREVER,
-    Asked,
-    Fault,
-    FaultyServer,
+from tests.support.before_the_fault import FOLDER, WELL, Bill, Estate, IngestRun, build
+from tests.support.faulty_proxy import FOREVER, Fault, FaultyServer, StoreRequest, line
+from tests.support.line_faults import (
     cuts,
     flips,
     gives,
     ignores_ranges,
     is_mute,
-    line,
     marks,
     refuses,
     resets,
@@ -88,7 +84,7 @@ REFUSED: dict[str, tuple[Fault, tuple[str, ...]]] = {
     "always-failing": (Fault(BROKEN), ("InternalError", "Run again later")),
     "always-mute": (Fault(is_mute(), "list"), ("timeout", "network", "endpoint_url")),
     "always-stalling": (Fault(stalls(1000), "data", FILE), (FILE, "bytes, 6 attempts", "network")),
-    "always-dried-up": (Fault(trickles(5, 0.1), "data", FILE), (FILE, "bytes came in")),
+    "always-dried-up": (Fault(trickles(5, 0.1), "data", FILE), (FILE, "bytes arrived in")),
     "always-other-bytes": (Fault(flips(), "data", FILE), (FILE, "MD5", "3 times", "again")),
     "another-etag": (Fault(marks("0" * 32), "data", FILE), (FILE, "changed while", "Run again")),
     "expired-for-good": (
@@ -117,10 +113,10 @@ class Night:
     """One run in which everything went wrong, and an ordinary run after it."""
 
     estate: Estate
-    ran: Ran
-    asked: list[Asked]
+    ran: IngestRun
+    requests: list[StoreRequest]
     seen: dict[str, Bill]
-    after: Ran
+    after: IngestRun
     seen_after: dict[str, Bill]
 
 
@@ -142,47 +138,53 @@ def night(
         for name, (fault, _) in REFUSED.items()
     ]
     ran = estate.ingest(*script)
-    asked, seen = list(line.log), estate.visible()
+    requests, seen = list(line.log), estate.visible()
     after = estate.ingest()
-    words = f"faults: {len(RECOVERS)} kinds recovered from, {len(REFUSED)} refused, in one run of"
-    words += f" {ran.seconds:.0f} s; the next run took {after.seconds:.0f} s"
-    request.config.stash.setdefault(FIGURES, []).append(words)
-    yield Night(estate, ran, asked, seen, after, estate.visible())
+    figures = f"faults: {len(RECOVERS)} kinds recovered from, {len(REFUSED)} refused, in one run of"
+    figures += f" {ran.seconds:.0f} s; the next run took {after.seconds:.0f} s"
+    request.config.stash.setdefault(FIGURES, []).append(figures)
+    yield Night(estate, ran, requests, seen, after, estate.visible())
 
 
-def of(night: Night, name: str) -> list[Asked]:
+def of(night: Night, name: str) -> list[StoreRequest]:
     """The requests for a source's exports."""
     return [
-        asked for asked in night.asked if asked.key.startswith(f"{night.estate.spelled(name)}/")
+        request
+        for request in night.requests
+        if request.key.startswith(f"{night.estate.spelled(name)}/")
     ]
 
 
 @pytest.mark.parametrize("name", RECOVERS)
-def test_it_recovers_exactly(night: Night, name: str) -> None:
-    assert any(asked.fault for asked in of(night, name)), "the fault happened"
+def test_an_ingest_recovers_exactly_from_a_passing_fault(night: Night, name: str) -> None:
+    assert any(request.fault for request in of(night, name)), "the fault happened"
     source = night.estate.spelled(name)
-    assert not [said for said in night.ran.said if f"{source} " in said and "refused" in said]
+    assert not [
+        output_line
+        for output_line in night.ran.output_lines
+        if f"{source} " in output_line and "refused" in output_line
+    ]
     assert night.seen[source] == night.estate.new[source]
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_said_and_the_old_month_stays(night: Night, name: str) -> None:
-    assert any(asked.fault for asked in of(night, name)), "the fault happened"
+def test_a_refusal_is_reported_and_the_old_month_stays(night: Night, name: str) -> None:
+    assert any(request.fault for request in of(night, name)), "the fault happened"
     source = night.estate.spelled(name)
-    (said,) = [s for s in night.ran.said if s.startswith(f"finops: landing {source} ")]
-    for word in REFUSED[name][1]:
-        assert word in said, said
+    (message,) = [s for s in night.ran.output_lines if s.startswith(f"finops: landing {source} ")]
+    for message_part in REFUSED[name][1]:
+        assert message_part in message, message
     assert night.seen[source] == night.estate.old[source]
     assert night.seen_after[source] == night.estate.new[source]
 
 
-def test_the_run_as_a_whole(night: Night) -> None:
+def test_a_run_of_faults_spares_the_other_tenant_and_the_next_run_completes(night: Night) -> None:
     estate = night.estate
     assert night.ran.code == 1
     for name in (*RECOVERS, *REFUSED):
         assert len(of(night, name)) <= MOST_REQUESTS, name
     assert night.seen[WELL] == estate.new[WELL]
-    assert night.after.code == 0, night.after.said
+    assert night.after.code == 0, night.after.output_lines
     assert night.seen_after == estate.new
     assert not estate.leftovers()
     for tenant in estate.tenants:
@@ -198,7 +200,7 @@ def test_only_the_missing_bytes_are_fetched_again(night: Night) -> None:
         "expired-mid-download": [0, 50_000, 50_000],
         "slowdown-mid-download": [0, 50_000, 50_000, 50_000, 50_000],
     }.items():
-        asked = [one for one in of(night, name) if one.key.endswith(FOLDER + FILE)]
-        assert [one.begin for one in asked] == begins, name
-        bytes_ = sum(one.sent for one in asked if one.status in (200, 206))
-        assert bytes_ == night.estate.sizes[asked[0].key], name
+        requests = [request for request in of(night, name) if request.key.endswith(FOLDER + FILE)]
+        assert [request.begin for request in requests] == begins, name
+        bytes_ = sum(request.sent for request in requests if request.status in (200, 206))
+        assert bytes_ == night.estate.sizes[requests[0].key], name

@@ -1,7 +1,7 @@
-"""The views of FOCUS versions: exactly their columns, all charges, for any DuckDB.
+"""The views of FOCUS versions: exactly their columns and all charges, readable by any DuckDB.
 
-What FOCUS 1.0 has is written out here a second time, from the specification. Queries of the
-library: test_queries.py.
+The columns of FOCUS 1.0 are listed again in this file, from the specification. For queries of the
+library see test_queries.py.
 """
 
 from __future__ import annotations
@@ -67,25 +67,27 @@ def test_versions_have_43_57_and_65_columns() -> None:
 
 
 @pytest.mark.parametrize("tenant", ["acme", "globex"])
-def test_any_duckdb_reads_them_from_the_tenants_folder(
+def test_plain_duckdb_reads_the_views_from_the_tenants_folder(
     built: TemporaryInstallation, truth: dict[str, Any], tenant: str
 ) -> None:
     os.chdir(built.folder(tenant))
-    said = [m for s in truth["tenants"][tenant]["sources"].values() for m in s.values()]
+    true_months = [m for s in truth["tenants"][tenant]["sources"].values() for m in s.values()]
     with duckdb.connect(f"{tenant}.duckdb", read_only=True) as connection:
         of_costs = dict(columns_of(connection, "costs"))
         for view, columns in VIEWS.items():
-            found = columns_of(connection, view)
-            assert [name for name, _ in found] == columns
-            assert all(kind == of_costs.get(name, "VARCHAR") for name, kind in found)
+            view_columns = columns_of(connection, view)
+            assert [name for name, _ in view_columns] == columns
+            assert all(kind == of_costs.get(name, "VARCHAR") for name, kind in view_columns)
             sums = connection.execute(f"select sum(BilledCost), sum(EffectiveCost) from {view}")
-            true = [sum(Decimal(m[b]) for m in said) for b in ("billed_cost", "effective_cost")]
-            assert sums.fetchall() == [tuple(true)]
+            true_sums = [
+                sum(Decimal(m[b]) for m in true_months) for b in ("billed_cost", "effective_cost")
+            ]
+            assert sums.fetchall() == [tuple(true_sums)]
         other = {"acme": "globex", "globex": "acme"}[tenant]
-        for marker, is_there in ((tenant, True), (other, False)):
-            sign = truth["tenants"][marker]["marker"]
+        for marker, is_contained in ((tenant, True), (other, False)):
+            marker_value = truth["tenants"][marker]["marker"]
             query = "select count(*) > 0 from focus_data_table t where contains(t::varchar, ?)"
-            assert connection.execute(query, [sign]).fetchall() == [(is_there,)]
+            assert connection.execute(query, [marker_value]).fetchall() == [(is_contained,)]
         filled = "count(AllocatedMethodId), count(HostProviderName) = count(*)"
         assert connection.execute(f"select {filled} from focus_data_table").fetchall() == [
             (0, True)
@@ -103,7 +105,7 @@ def test_published_queries_run_unchanged(
     assert sum(Decimal(list(row.values())[-1]) for row in rows) == true
 
 
-def test_without_a_charge_they_are_there_and_empty(
+def test_without_charges_the_views_exist_and_are_empty(
     empty: TemporaryInstallation, tmp_path: Path
 ) -> None:
     text = "tenants:\n- name: acme\n  sources: [{name: payer, format: legacy-cur, location: cur}]\n"

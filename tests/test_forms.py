@@ -1,7 +1,7 @@
-"""Every form of AWS's deliveries, from the real S3-compatible store, exact against the truth.
+"""Every form of AWS's deliveries, read from a real S3-compatible store, equals the truth exactly.
 
 Covers: rows, billed and effective cost per project, account and line item type of each form, two
-tenants at once; several reports in one place; two payers in one bucket; folders brought by hand.
+tenants at once; several reports in one place; two payers in one bucket; imported folders.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ ATHENA = ("cur-athena",)
 
 @dataclass
 class Forms:
-    """Installations with a source for each form, made when a form of theirs is first asked for.
+    """Installations with a source for each form, made when one of their forms is first needed.
 
-    Forms of one kind share an installation: a source each, the same projects for all.
+    Forms of one format share an installation: one source each, the same projects for all.
     """
 
     store: Store
@@ -70,7 +70,7 @@ class Forms:
                     self.truths[tenant, name, month] = written.truth
                 inside = written.report.relative_to(self.home / "written")
                 locations[tenant][name] = f"s3://{BUCKET}/{inside}"
-                self.store.bring(folder, f"{BUCKET}/{tenant}/{name}")
+                self.store.upload(folder, f"{BUCKET}/{tenant}/{name}")
         declared = self.home / f"{kind}.yaml"
         more = {"profile": "{tenant}", "endpoint_url": self.store.url}
         declared.write_text(yaml.safe_dump(declaration(locations, **more)))
@@ -106,13 +106,13 @@ def exactly(
     made: TemporaryInstallation, tenant: str, source: str, month: str, true: dict[str, Any]
 ) -> None:
     """Status and charges of a source's month against the truth, to the last decimal."""
-    told = {(s.source, s.billing_period): s for s in made.installation.status(tenant)}[
+    status = {(s.source, s.billing_period): s for s in made.installation.status(tenant)}[
         source, month
     ]
-    assert told.state == "reconciled", told.reason
-    assert told.rows_read == told.rows_kept == true["rows"]
-    assert told.source_cost == told.billed_cost == Decimal(true["billed_cost"])
-    assert told.effective_cost == Decimal(true["effective_cost"])
+    assert status.state == "reconciled", status.reason
+    assert status.rows_read == status.rows_kept == true["rows"]
+    assert status.source_cost == status.billed_cost == Decimal(true["billed_cost"])
+    assert status.effective_cost == Decimal(true["effective_cost"])
 
 
 def charged(
@@ -149,8 +149,10 @@ def test_every_form_from_the_store_is_exact(forms: Forms, form: str, tenant: str
     }
     by_service = charged(made, tenant, "ServiceName", form)
     assert len(by_service) > 3 and "AWS" not in by_service
-    # All forms are of one bill, and that is what is told of them.
-    assert all(said.startswith("bills_apart: ") and "; " not in said for said in forms.warnings)
+    # All forms contain the same bill, which is the only thing to warn about.
+    assert all(
+        warning.startswith("bills_apart: ") and "; " not in warning for warning in forms.warnings
+    )
 
 
 @pytest.mark.parametrize("tenant", TENANTS)
@@ -165,13 +167,13 @@ def test_tags_survive_every_form_and_nothing_is_unknown(
         from costs where x_Source = '{form}'
     """
     with reading(made.installation.folder(tenant)) as connection:
-        (told,) = connection.execute(sql).fetchall()
+        (counts,) = connection.execute(sql).fetchall()
     (drifts,) = {s.drift for s in made.installation.status(tenant) if s.source == form}
     assert drifts is None
     if form == "cur2-subset":
-        assert told == (0, 0, 0, 0)
+        assert counts == (0, 0, 0, 0)
     else:
-        assert told[0] > 0 and told[1] > 10 and told[2:] == (0, 0)
+        assert counts[0] > 0 and counts[1] > 10 and counts[2:] == (0, 0)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -197,7 +199,9 @@ def test_the_same_form_is_the_same_bytes(form: str, tmp_path: Path) -> None:
         ("", {}),
     ],
 )  # fmt: skip
-def test_what_an_exports_query_says_of_its_columns(query: str, renames: dict[str, str]) -> None:
+def test_the_query_of_an_export_gives_its_column_renames(
+    query: str, renames: dict[str, str]
+) -> None:
     with duckdb.connect() as connection:
         assert renames_of(connection, query) == renames
 
@@ -218,33 +222,37 @@ def sources_at(
     return made
 
 
-def test_several_reports_in_one_place(forms: Forms, tmp_path: Path) -> None:
-    """One is taken by itself; of several the source's namesake, or none and all are named."""
+def test_a_location_of_several_reports_serves_only_the_report_named_like_the_source(
+    forms: Forms, tmp_path: Path
+) -> None:
+    """A single report is used; of several, the source's namesake; else the refusal names all."""
     report = write_form(tmp_path, "acme", "cur-zip-new")
     other = write_form(tmp_path / "other", "globex", "cur-gz-over")
     focus = write_form(tmp_path, "acme", "focus-1-2")
-    forms.store.bring(report.report, f"{BUCKET}/acme/one/first")
-    forms.store.bring(focus.report, f"{BUCKET}/acme/one/focus")
+    forms.store.upload(report.report, f"{BUCKET}/acme/one/first")
+    forms.store.upload(focus.report, f"{BUCKET}/acme/one/focus")
     for name, written in (("first", report), ("second", other), ("third", focus)):
-        forms.store.bring(written.report, f"{BUCKET}/acme/many/{name}")
+        forms.store.upload(written.report, f"{BUCKET}/acme/many/{name}")
     places = {"alone": "one", "second": "many", "lost": "many"}
     made = sources_at(tmp_path, forms.store, places, "legacy-cur")
     refused = made.ingest("acme").failed
     exactly(made, "acme", "alone", MONTH, report.truth)
     exactly(made, "acme", "second", MONTH, other.truth)
     assert [step.subject for step in refused] == ["acme/lost"]
-    said = refused[0].reason
-    assert f"s3://{BUCKET}/acme/many holds several reports: first, second" in said
-    assert "third" not in said and f"s3://{BUCKET}/acme/many/first" in said
+    reason = refused[0].reason
+    assert f"s3://{BUCKET}/acme/many contains several reports: first, second" in reason
+    assert "third" not in reason and f"s3://{BUCKET}/acme/many/first" in reason
 
 
-def test_manifests_of_two_reports_in_one_folder(forms: Forms, tmp_path: Path) -> None:
-    """A report's own manifest has its name; the other's is not taken for it."""
+def test_the_manifest_of_another_report_in_a_folder_is_ignored(
+    forms: Forms, tmp_path: Path
+) -> None:
+    """A report's own manifest is named like the report; any other manifest is not used."""
     report = write_form(tmp_path, "acme", "cur2-parquet-over")
     stray = report.report / f"metadata/BILLING_PERIOD={MONTH}/another-Manifest.json"
     stray.write_text('{"dataFiles": ["s3://x/another.parquet"]}')
-    forms.store.bring(report.report, f"{BUCKET}/acme/mixed/{report.report.name}")
-    forms.store.bring(report.report, f"{BUCKET}/acme/mixed/renamed")
+    forms.store.upload(report.report, f"{BUCKET}/acme/mixed/{report.report.name}")
+    forms.store.upload(report.report, f"{BUCKET}/acme/mixed/renamed")
     places = {"own": f"mixed/{report.report.name}", "renamed": "mixed/renamed"}
     made = sources_at(tmp_path, forms.store, places, "cur-2.0")
     (refused,) = made.ingest("acme").failed
@@ -252,39 +260,39 @@ def test_manifests_of_two_reports_in_one_folder(forms: Forms, tmp_path: Path) ->
     assert refused.subject == "acme/renamed" and "has 2 manifests" in refused.reason
 
 
-def test_two_payers_in_one_bucket(forms: Forms, tmp_path: Path) -> None:
+def test_two_payers_can_share_a_bucket(forms: Forms, tmp_path: Path) -> None:
     bills = {}
     for source in ("payer", "labs"):
-        wanted: dict[str, Any] = {"tenant": "acme", "source": source, "month": MONTH}
+        fields: dict[str, Any] = {"tenant": "acme", "source": source, "month": MONTH}
         request = DeliveryRequest(
-            seed=SEED, last_month=LAST_MONTH, form=FORMS["cur2-gz-new"], **wanted
+            seed=SEED, last_month=LAST_MONTH, form=FORMS["cur2-gz-new"], **fields
         )
         bills[source] = write_delivery(tmp_path / source, request)
         report = bills[source].manifest.parents[2]
-        forms.store.bring(report, f"{BUCKET}/acme/payers/{source}")
+        forms.store.upload(report, f"{BUCKET}/acme/payers/{source}")
     places = {source: f"payers/{source}" for source in bills}
     made = sources_at(tmp_path, forms.store, places, "cur-2.0")
     assert not made.ingest("acme").failed
     for source, bill in bills.items():
         exactly(made, "acme", source, MONTH, bill.truth)
     payers = {source: charged(made, "acme", "BillingAccountId", source) for source in bills}
-    assert [len(found) for found in payers.values()] == [1, 1]
+    assert [len(costs) for costs in payers.values()] == [1, 1]
     assert set(payers["payer"]) == {"111122223333"} and set(payers["labs"]) == {"888899990000"}
 
 
-BY_HAND = ("cur-zip-new", "cur-athena", "cur2-gz-new", "focus-1-0")
+IMPORTED_FORMS = ("cur-zip-new", "cur-athena", "cur2-gz-new", "focus-1-0")
 
 
-def test_folders_brought_by_hand(tmp_path: Path) -> None:
-    """Two months of a form in one folder; what is no bill is named, and counted nowhere."""
-    sources = [{"name": name, "format": FORMS[name].format} for name in BY_HAND]
+def test_imported_folders_count_every_bill_and_name_every_other_file(tmp_path: Path) -> None:
+    """Two months of a form in one folder; a file that is not a bill is named and not counted."""
+    sources = [{"name": name, "format": FORMS[name].format} for name in IMPORTED_FORMS]
     declared = tmp_path / "tenants.yaml"
     tenants = [{"name": tenant, "sources": sources} for tenant in TENANTS]
     declared.write_text(yaml.safe_dump({"tenants": tenants}))
     made = TemporaryInstallation(tmp_path / "data")
     made.apply(declared)
-    for name in BY_HAND:
-        truths, folder = {}, tmp_path / "by-hand" / name
+    for name in IMPORTED_FORMS:
+        truths, folder = {}, tmp_path / "imported" / name
         for month in ("2026-08", MONTH):
             written = write_form(tmp_path / name, "acme", name, month)
             truths[month] = written.truth
@@ -292,16 +300,16 @@ def test_folders_brought_by_hand(tmp_path: Path) -> None:
         (folder / ".hidden.csv").write_text("no bill")
         (folder / "deep" / "_SUCCESS.csv").write_text("")
         (folder / "READ ME.txt").write_text("mine")
-        code, said = finops("ingest-file", f"acme/{name}", str(folder), data=made.data)
-        assert code == 0, said
-        assert "3 files that are no bills: .hidden.csv, READ ME.txt, deep/_SUCCESS.csv" in said
+        code, output = finops("ingest-file", f"acme/{name}", str(folder), data=made.data)
+        assert code == 0, output
+        assert "3 files that are not bills: .hidden.csv, READ ME.txt, deep/_SUCCESS.csv" in output
         for month, true in truths.items():
             exactly(made, "acme", name, month, true)
     assert made.installation.status("globex") == []
 
 
 def _copy_bills(report: Path, folder: Path) -> None:
-    """The bills of a report, two folders deep, under names of their own."""
+    """Copy the bills of a report two folders deep, under different names."""
     (folder / "deep" / "er").mkdir(parents=True)
     bills = [path for path in report.rglob("*") if path.is_file() and path.suffix != ".json"]
     for number, path in enumerate(sorted(bills)):
@@ -317,7 +325,7 @@ def test_a_folder_that_is_a_report_or_empty_is_refused(tmp_path: Path) -> None:
     report = write_form(tmp_path, "acme", "cur-gz-new").report
     (tmp_path / "nothing").mkdir()
     (tmp_path / "nothing" / "notes.txt").write_text("")
-    for folder, words in ((report, "2 manifests"), (tmp_path / "nothing", "notes.txt")):
-        code, said = finops("ingest-file", "acme/cur", str(folder), data=made.data)
-        assert code == 1 and words in said, said
+    for folder, reason in ((report, "2 manifests"), (tmp_path / "nothing", "notes.txt")):
+        code, output = finops("ingest-file", "acme/cur", str(folder), data=made.data)
+        assert code == 1 and reason in output, output
     assert made.installation.status("acme") == []

@@ -1,7 +1,7 @@
-"""Months that are missing between the first known one and now, why, and what to do.
+"""Months missing between a source's first month and now, why they are missing, and the cure.
 
-One tenant whose sources have every kind of gap, next to one that has none. Keep out: what
-deliveries there were (test_history.py).
+One tenant whose sources have every kind of gap, next to a tenant without gaps. Keep out: which
+deliveries have landed (test_history.py).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def bill(month: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    """hooli has every month to now; initech's sources have gaps."""
+def two_tenants(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+    """hooli has every month up to now; initech's sources have gaps."""
     declared = tmp_path / "tenants.yaml"
     declared.write_text(
         f"""
@@ -75,16 +75,16 @@ tenants:
     return empty
 
 
-def told(*words: str) -> list[dict[str, str]]:
-    code, out = finops("gaps", *words, "--format", "csv")
-    assert code == 0, out
-    return list(csv.DictReader(io.StringIO(out)))
+def listed_gaps(*arguments: str) -> list[dict[str, str]]:
+    exit_code, output = finops("gaps", *arguments, "--format", "csv")
+    assert exit_code == 0, output
+    return list(csv.DictReader(io.StringIO(output)))
 
 
-def test_every_gap_has_its_reason_and_cure(two: TemporaryInstallation) -> None:
-    found = {(g["source"], g["billing_period"]): g for g in told("initech")}
-    why = {key: gap["why"] for key, gap in found.items()}
-    assert why == {
+def test_every_gap_has_its_reason_and_cure(two_tenants: TemporaryInstallation) -> None:
+    gaps = {(g["source"], g["billing_period"]): g for g in listed_gaps("initech")}
+    reasons = {key: gap["why"] for key, gap in gaps.items()}
+    assert reasons == {
         ("payer", AGO[8]): "not built",  # since lab was added
         ("payer", AGO[7]): "never delivered",
         ("payer", AGO[6]): "refused",
@@ -101,28 +101,30 @@ def test_every_gap_has_its_reason_and_cure(two: TemporaryInstallation) -> None:
         ("far", AGO[1]): "not built",
         ("far", AGO[0]): "unreachable",
     }
-    assert all(gap["detail"] and gap["cure"] for gap in found.values())
-    assert "is not a number" in found["payer", AGO[6]]["detail"]
-    assert "there is no such folder" in found["far", AGO[0]]["detail"]
-    assert "current month" in found["payer", AGO[0]]["detail"]
+    assert all(gap["detail"] and gap["cure"] for gap in gaps.values())
+    assert "is not a number" in gaps["payer", AGO[6]]["detail"]
+    assert "there is no such folder" in gaps["far", AGO[0]]["detail"]
+    assert "current month" in gaps["payer", AGO[0]]["detail"]
 
-    assert {s.outcome for s in two.ingest("initech").steps} >= {"landed", "refused"}
-    left = {(g["source"], g["billing_period"]) for g in told("initech")}
-    assert ("payer", AGO[2]) not in left
-    assert ("payer", AGO[8]) not in left
-    assert {g["why"] for g in told("initech") if g["billing_period"] in (AGO[4], AGO[3])} == {
-        "refused"
-    }
+    assert {s.outcome for s in two_tenants.ingest("initech").steps} >= {"landed", "refused"}
+    remaining = {(g["source"], g["billing_period"]) for g in listed_gaps("initech")}
+    assert ("payer", AGO[2]) not in remaining
+    assert ("payer", AGO[8]) not in remaining
+    assert {
+        g["why"] for g in listed_gaps("initech") if g["billing_period"] in (AGO[4], AGO[3])
+    } == {"refused"}
 
 
-def test_a_tenant_without_gaps_says_so_and_scripts_can_ask(two: TemporaryInstallation) -> None:
-    assert told("hooli") == []
+def test_a_tenant_without_gaps_is_reported_as_such_and_scripts_can_check_it(
+    two_tenants: TemporaryInstallation,
+) -> None:
+    assert listed_gaps("hooli") == []
     assert finops("gaps", "hooli", "--fail") == (0, "No month is missing (hooli).\n")
-    code, out = finops("gaps")
-    assert code == 0
-    assert "hooli/" not in out
-    assert f"initech/payer {AGO[7]}, {AGO[1]}: " in out  # one line for what is alike
+    exit_code, output = finops("gaps")
+    assert exit_code == 0
+    assert "hooli/" not in output
+    assert f"initech/payer {AGO[7]}, {AGO[1]}: " in output  # gaps with the same reason share a line
     assert finops("gaps", "initech", "--fail")[0] == 1
-    code, out = finops("gaps", "nobody")
-    assert code == 1
-    assert "tenant nobody is not known" in out
+    exit_code, output = finops("gaps", "nobody")
+    assert exit_code == 1
+    assert "tenant nobody is not known" in output

@@ -1,7 +1,7 @@
-"""What was believed when: history, differences, older deliveries, the table in the tenant's file.
+"""Which delivery counted when: history, differences, older deliveries, the delivery_history table.
 
-Bills written by hand and the estate's restatements, of two tenants that use the same names. Keep
-out: months that are missing (test_gaps.py), ledgers of before (test_ledger_upgrade.py).
+Uses hand-written bills and restatements of the estate, for two tenants with the same names. Keep
+out: missing months (test_gaps.py), ledgers of earlier versions (test_ledger_upgrade.py).
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ B = [line("10.000000000000000001"), line("3", "AmazonS3"), line("1", account="44
 
 
 @pytest.fixture
-def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    """initech and hooli, whose payers deliver to `tmp_path/TENANT/cur`; hooli has A."""
+def tenants(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+    """initech and hooli, whose payers deliver to `tmp_path/TENANT/cur`; hooli has ingested A."""
     (tmp_path / "tenants.yaml").write_text(TWO)
     for tenant in ("initech", "hooli"):
         (tmp_path / tenant / "cur").mkdir(parents=True)
@@ -58,33 +58,33 @@ def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     return empty
 
 
-def take(two: TemporaryInstallation, lines: list[Line], assembly: str) -> Any:
-    """Deliver a month to initech and take it in; the step that landed it."""
-    deliver(two.data.parent / "initech/cur", lines, assembly=assembly)
-    return two.ingest("initech").steps[0]
+def ingest_delivery(tenants: TemporaryInstallation, lines: list[Line], assembly: str) -> Any:
+    """Deliver a month to initech, ingest it and return the landing step."""
+    deliver(tenants.data.parent / "initech/cur", lines, assembly=assembly)
+    return tenants.ingest("initech").steps[0]
 
 
-def told(*words: str) -> list[dict[str, str]]:
-    code, out = finops(*words, "--format", "csv")
-    assert code == 0, out
-    lines = [line for line in out.splitlines() if not line.startswith("finops: not reconciled")]
+def listed(*arguments: str) -> list[dict[str, str]]:
+    exit_code, output = finops(*arguments, "--format", "csv")
+    assert exit_code == 0, output
+    lines = [line for line in output.splitlines() if not line.startswith("finops: not reconciled")]
     return list(csv.DictReader(lines))
 
 
-def note(two: TemporaryInstallation) -> str:
-    (status,) = two.installation.status("initech")
+def status_reason(tenants: TemporaryInstallation) -> str:
+    (status,) = tenants.installation.status("initech")
     return status.reason or ""
 
 
 # --- history and diff
 
 
-def test_history_tells_what_was_believed_also_when_bytes_come_again(
-    two: TemporaryInstallation,
+def test_history_lists_each_delivery_even_when_the_same_bytes_return(
+    tenants: TemporaryInstallation,
 ) -> None:
     for lines, assembly in ((A, "one"), (B, "two"), (A, "three")):
-        assert take(two, lines, assembly).outcome == "landed"
-    rows = told("history", "initech", "payer", MONTH)
+        assert ingest_delivery(tenants, lines, assembly).outcome == "landed"
+    rows = listed("history", "initech", "payer", MONTH)
     assert [r["execution_id"] for r in rows] == ["one", "two", "three"]
     assert [r["state"] for r in rows] == ["superseded", "superseded", "current"]
     assert [Decimal(r["billed_cost"]) for r in rows] == [
@@ -95,35 +95,35 @@ def test_history_tells_what_was_believed_also_when_bytes_come_again(
     ]  # fmt: skip
     assert [r["rows"] for r in rows] == ["2", "3", "2"]
     assert len({r["id"] for r in rows}) == 3
-    (theirs,) = told("history", "hooli/payer", MONTH)
-    assert (theirs["execution_id"], theirs["state"]) == ("hooli-1", "current")
+    (other_delivery,) = listed("history", "hooli/payer", MONTH)
+    assert (other_delivery["execution_id"], other_delivery["state"]) == ("hooli-1", "current")
 
-    everything = told("diff", "initech/payer", MONTH, "--from", "one", "--to", "two")
-    assert [(r["service"], r["sub_account_id"]) for r in everything] == [
+    differences = listed("diff", "initech/payer", MONTH, "--from", "one", "--to", "two")
+    assert [(r["service"], r["sub_account_id"]) for r in differences] == [
         ("AmazonEC2", "444455556666"), ("AmazonS3", "111122223333"), ("AmazonEC2", "111122223333"),
     ]  # fmt: skip
-    assert sum(Decimal(r["difference"]) for r in everything) == Decimal("1.500000000000000001")
-    same = told("diff", "initech/payer", MONTH, "--from", rows[0]["id"], "--to", rows[2]["id"])
+    assert sum(Decimal(r["difference"]) for r in differences) == Decimal("1.500000000000000001")
+    same = listed("diff", "initech/payer", MONTH, "--from", rows[0]["id"], "--to", rows[2]["id"])
     assert same == []
 
 
-def test_tables_explain_themselves(two: TemporaryInstallation) -> None:
-    take(two, A, "one")
-    code, out = finops("history", "initech/payer", MONTH)
-    assert code == 0
-    assert "It was delivered once" in out
-    code, out = finops("diff", "initech/payer", MONTH)
-    assert code == 0
-    assert "has no earlier delivery" in out
-    take(two, B, "two")
-    code, out = finops("diff", "initech", "payer", MONTH)
-    assert code == 0
-    for words in ("(one)", "(two)", "AmazonS3", "Together: +1.500000000000000001 USD and +1 rows."):
-        assert words in out
+def test_tables_come_with_an_explanation(tenants: TemporaryInstallation) -> None:
+    ingest_delivery(tenants, A, "one")
+    exit_code, output = finops("history", "initech/payer", MONTH)
+    assert exit_code == 0
+    assert "It was delivered once" in output
+    exit_code, output = finops("diff", "initech/payer", MONTH)
+    assert exit_code == 0
+    assert "has no earlier delivery" in output
+    ingest_delivery(tenants, B, "two")
+    exit_code, output = finops("diff", "initech", "payer", MONTH)
+    assert exit_code == 0
+    for text in ("(one)", "(two)", "AmazonS3", "Together: +1.500000000000000001 USD and +1 rows."):
+        assert text in output
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("command", "exit_code", "message"),
     [
         (f"history initech/payer {MONTH}", 1, "no delivery of initech/payer 2026-09 has landed"),
         ("history hooli/payer 2026-01", 1, "it has 2026-09 to 2026-09"),
@@ -134,12 +134,12 @@ def test_tables_explain_themselves(two: TemporaryInstallation) -> None:
         (f"diff hooli/payer {MONTH} --to x9", 1, "deliveries are named 'x9'"),
     ],
 )
-def test_what_is_not_there_is_said(
-    two: TemporaryInstallation, words: str, code: int, said: str
+def test_an_unknown_tenant_source_or_month_is_reported(
+    tenants: TemporaryInstallation, command: str, exit_code: int, message: str
 ) -> None:
-    done = finops(*words.split())
-    assert done[0] == code
-    assert said in " ".join(done[1].replace("│", " ").split())
+    result = finops(*command.split())
+    assert result[0] == exit_code
+    assert message in " ".join(result[1].replace("│", " ").split())
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_differences_of_a_restatement_add_up_exactly(
         ),
     ).truth
     empty.ingest(tenant)
-    rows = told("diff", f"{tenant}/{source}", MONTH)
+    rows = listed("diff", f"{tenant}/{source}", MONTH)
     off = Decimal(new["billed_cost"]) - Decimal(old["billed_cost"])
     assert sum((Decimal(r["difference"]) for r in rows), Decimal(0)) == off != 0
     assert sum(int(r["rows_after"]) - int(r["rows_before"]) for r in rows) == (
@@ -198,22 +198,22 @@ where (source, billing_period, landed_at) in (
 """
 
 
-def test_delivery_history_answers_as_of_a_moment(two: TemporaryInstallation) -> None:
-    take(two, A, "one")
-    time.sleep(1.1)  # moments are to the second
-    take(two, B, "two")
-    (_, second) = told("history", "initech/payer", MONTH)
+def test_delivery_history_answers_as_of_a_moment(tenants: TemporaryInstallation) -> None:
+    ingest_delivery(tenants, A, "one")
+    time.sleep(1.1)  # times are stored to the second
+    ingest_delivery(tenants, B, "two")
+    (_, second) = listed("history", "initech/payer", MONTH)
     for moment, billed in (
         (second["landed_at"], {"prod": Decimal("12.5")}),
         ("2999", {"prod": Decimal("13.000000000000000001"), "unassigned": Decimal(1)}),
         ("2001", {}),
     ):
-        rows = ask(AS_OF.format(moment=moment), "initech", two.data)
+        rows = ask(AS_OF.format(moment=moment), "initech", tenants.data)
         assert {r["project"]: Decimal(r["billed"]) for r in rows} == billed
     rows = ask(
         "select execution_id as e, project as p, service_name as s, charges as n, billed_cost as b"
         " from delivery_history order by landed_at, is_current, p, s",
-        "initech", two.data,
+        "initech", tenants.data,
     )  # fmt: skip
     assert [(r["e"], r["p"], r["n"]) for r in rows] == [
         ("one", "prod", 1), ("one", "prod", 1),
@@ -221,22 +221,22 @@ def test_delivery_history_answers_as_of_a_moment(two: TemporaryInstallation) -> 
     ]  # fmt: skip
     assert sum(Decimal(r["b"]) for r in rows if r["e"] == "one") == Decimal("12.5")
     assert sum(Decimal(r["b"]) for r in rows if r["e"] == "two") == Decimal("14.000000000000000001")
-    theirs = ask("select distinct execution_id as e from delivery_history", "hooli", two.data)
-    assert theirs == [{"e": "hooli-1"}]
+    hooli = ask("select distinct execution_id as e from delivery_history", "hooli", tenants.data)
+    assert hooli == [{"e": "hooli-1"}]
 
 
-def test_a_claim_that_moves_moves_the_totals_of_the_published_delivery(
-    two: TemporaryInstallation,
+def test_a_moved_claim_moves_the_totals_of_the_published_delivery(
+    tenants: TemporaryInstallation,
 ) -> None:
-    take(two, A, "one")
-    take(two, B, "two")
+    ingest_delivery(tenants, A, "one")
+    ingest_delivery(tenants, B, "two")
     sql = (
         "select execution_id as e, project as p, sum(billed_cost) as b from delivery_history"
         " group by all order by all"
     )
     assert finops("project", "add", "initech/lab", "--account", "444455556666")[0] == 0
-    two.ingest("initech")
-    rows = [(r["e"], r["p"], Decimal(r["b"])) for r in ask(sql, "initech", two.data)]
+    tenants.ingest("initech")
+    rows = [(r["e"], r["p"], Decimal(r["b"])) for r in ask(sql, "initech", tenants.data)]
     assert rows == [
         ("one", "prod", Decimal("12.5")),
         ("two", "lab", Decimal(1)),
@@ -247,56 +247,56 @@ def test_a_claim_that_moves_moves_the_totals_of_the_published_delivery(
 # --- newest wins
 
 
-def test_a_superseded_delivery_is_not_taken_again(
-    two: TemporaryInstallation, census: Census
+def test_a_superseded_delivery_is_not_ingested_again(
+    tenants: TemporaryInstallation, census: Census
 ) -> None:
-    take(two, A, "one")
-    take(two, B, "two")
-    step = take(two, A, "one")
+    ingest_delivery(tenants, A, "one")
+    ingest_delivery(tenants, B, "two")
+    step = ingest_delivery(tenants, A, "one")
     assert step.outcome == "older"
     assert "names delivery one" in step.reason
     assert "published is two" in step.reason
     assert "ingest-file" in step.reason
-    assert "an older delivery was not taken" in note(two)
-    assert told("history", "initech/payer", MONTH)[-1]["execution_id"] == "two"
-    before = census(two.data)
-    code, out = finops("ingest", "initech")
-    assert code == 0
-    assert "1 older" in out
-    assert census(two.data) == before  # said every time, written once
+    assert "an older delivery was not taken" in status_reason(tenants)
+    assert listed("history", "initech/payer", MONTH)[-1]["execution_id"] == "two"
+    before = census(tenants.data)
+    exit_code, output = finops("ingest", "initech")
+    assert exit_code == 0
+    assert "1 older" in output
+    assert census(tenants.data) == before  # reported on every run, written once
 
-    # By hand, an operator may bring the older one back; it stays until AWS delivers a new one.
-    bill = two.data.parent / "bill.csv.gz"
+    # An operator may import the older one from a file; it stays until AWS delivers a new one.
+    bill = tenants.data.parent / "bill.csv.gz"
     write_csv(bill, A)
     assert finops("ingest-file", "initech/payer", str(bill))[0] == 0
-    assert [r["execution_id"] for r in told("history", "initech/payer", MONTH)] == [
+    assert [r["execution_id"] for r in listed("history", "initech/payer", MONTH)] == [
         "one", "two", "by hand",
     ]  # fmt: skip
-    assert take(two, B, "two").outcome == "older"
-    assert take(two, B, "four").outcome == "landed"
-    assert "older" not in note(two)
+    assert ingest_delivery(tenants, B, "two").outcome == "older"
+    assert ingest_delivery(tenants, B, "four").outcome == "landed"
+    assert "older" not in status_reason(tenants)
 
 
-def test_the_same_bytes_under_a_new_id_are_known_by_it(two: TemporaryInstallation) -> None:
-    take(two, A, "one")
-    assert take(two, A, "two").outcome == "unchanged"
-    (only,) = told("history", "initech/payer", MONTH)
-    assert only["execution_id"] == "two"
+def test_the_same_bytes_under_a_new_id_take_that_id(tenants: TemporaryInstallation) -> None:
+    ingest_delivery(tenants, A, "one")
+    assert ingest_delivery(tenants, A, "two").outcome == "unchanged"
+    (delivery,) = listed("history", "initech/payer", MONTH)
+    assert delivery["execution_id"] == "two"
 
 
-def test_fewer_rows_are_taken_and_said(two: TemporaryInstallation) -> None:
-    take(two, B, "one")
-    step = take(two, A, "two")
+def test_fewer_rows_are_accepted_and_reported(tenants: TemporaryInstallation) -> None:
+    ingest_delivery(tenants, B, "one")
+    step = ingest_delivery(tenants, A, "two")
     assert (step.outcome, step.reason) == (
         "landed", "fewer rows than the delivery before (3 → 2)",
     )  # fmt: skip
-    assert "fewer rows than the delivery before (3 → 2)" in note(two)
-    take(two, B, "three")
-    assert note(two) == ""
+    assert "fewer rows than the delivery before (3 → 2)" in status_reason(tenants)
+    ingest_delivery(tenants, B, "three")
+    assert status_reason(tenants) == ""
 
 
-def export(report: Path, lines: list[Line], execution: str) -> None:
-    """A CUR 2.0 delivery in create-new form; its manifest is the month's only one."""
+def write_data_export(report: Path, lines: list[Line], execution: str) -> None:
+    """Write a CUR 2.0 delivery that keeps earlier executions; the month has a single manifest."""
     data = report / f"data/BILLING_PERIOD={MONTH}/{execution}/cur-00001.csv.gz"
     write_csv(data, lines)
     manifest = report / f"metadata/BILLING_PERIOD={MONTH}/cur-Manifest.json"
@@ -305,45 +305,45 @@ def export(report: Path, lines: list[Line], execution: str) -> None:
 
 
 def test_an_earlier_execution_of_a_data_export_is_older(
-    two: TemporaryInstallation, tmp_path: Path
+    tenants: TemporaryInstallation, tmp_path: Path
 ) -> None:
     report = tmp_path / "initech/export"
     report.mkdir()
-    words = ["source", "add", "initech/main", "--format", "cur-2.0", "--location", str(report)]
-    assert finops(*words)[0] == 0
+    arguments = ["source", "add", "initech/main", "--format", "cur-2.0", "--location", str(report)]
+    assert finops(*arguments)[0] == 0
     outcomes = []
     for moment, lines in (("20T22", A), ("22T05", B), ("21T09", A), ("22T06", A)):
-        export(report, lines, f"2026-10-{moment}_19_25.548Z-{moment.lower()}")
-        (step,) = (s for s in two.ingest("initech").steps if s.subject == "initech/main")
+        write_data_export(report, lines, f"2026-10-{moment}_19_25.548Z-{moment.lower()}")
+        (step,) = (s for s in tenants.ingest("initech").steps if s.subject == "initech/main")
         outcomes.append(step.outcome)
     assert outcomes == ["landed", "landed", "older", "landed"]
-    shown = told("history", "initech/main", MONTH)
-    assert [r["execution_id"][:13] for r in shown] == [
+    deliveries = listed("history", "initech/main", MONTH)
+    assert [r["execution_id"][:13] for r in deliveries] == [
         "2026-10-20T22", "2026-10-22T05", "2026-10-22T06",
     ]  # fmt: skip
 
 
-def test_other_bytes_of_the_same_size_and_time_are_noticed(two: TemporaryInstallation) -> None:
-    take(two, A, "one")
-    (bill,) = (two.data.parent / "initech/cur").rglob("*.gz")
+def test_bytes_of_equal_size_and_time_are_compared(tenants: TemporaryInstallation) -> None:
+    ingest_delivery(tenants, A, "one")
+    (bill,) = (tenants.data.parent / "initech/cur").rglob("*.gz")
     stat = bill.stat()
     write_csv(bill, [line("20"), line("2.5", "AmazonS3")])
     assert bill.stat().st_size == stat.st_size
     os.utime(bill, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert two.ingest("initech").steps[0].outcome == "landed"
+    assert tenants.ingest("initech").steps[0].outcome == "landed"
 
 
-@pytest.mark.parametrize("left", [b"", None])
+@pytest.mark.parametrize("remaining", [b"", None])
 def test_a_delivery_still_arriving_is_refused_and_the_month_stays(
-    two: TemporaryInstallation, left: bytes | None
+    tenants: TemporaryInstallation, remaining: bytes | None
 ) -> None:
-    take(two, A, "one")
-    deliver(two.data.parent / "initech/cur", B, assembly="two")
-    (bill,) = (two.data.parent / "initech/cur").rglob("*.gz")
-    bill.unlink() if left is None else bill.write_bytes(left)
-    (step,) = (s for s in two.ingest("initech").steps if s.stage == "landing")
+    ingest_delivery(tenants, A, "one")
+    deliver(tenants.data.parent / "initech/cur", B, assembly="two")
+    (bill,) = (tenants.data.parent / "initech/cur").rglob("*.gz")
+    bill.unlink() if remaining is None else bill.write_bytes(remaining)
+    (step,) = (s for s in tenants.ingest("initech").steps if s.stage == "landing")
     assert step.outcome == "refused"
     assert "cur-1.csv.gz" in step.reason
-    assert told("history", "initech/payer", MONTH)[-1]["execution_id"] == "one"
-    billed = ask("select sum(billed_cost) as b from monthly_costs", "initech", two.data)
+    assert listed("history", "initech/payer", MONTH)[-1]["execution_id"] == "one"
+    billed = ask("select sum(billed_cost) as b from monthly_costs", "initech", tenants.data)
     assert Decimal(billed[0]["b"]) == Decimal("12.5")

@@ -1,8 +1,8 @@
-"""Sources that would reach another tenant's bills by another name, found in a review, kept here.
+"""Sources that reach another tenant's bills under another name: regression tests from a review.
 
-Covers: endpoints that hide a bucket, aliases of buckets, one Cost Explorer asked twice, files
-brought by hand out of another's exports, names in bills that look like SQL, one tenant's trouble
-beside another's work.
+Covers: endpoints that hide a bucket, aliases of buckets, a Cost Explorer declared by two tenants,
+files imported from another tenant's exports, names in bills that look like SQL, a failing tenant
+beside one that works.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from finops_pipeline.application.progress import Stage, Step, StepOutcome
 from finops_pipeline.errors import RegistryError, TenantBusy
 from finops_pipeline.orchestration import assets
-from finops_pipeline.sources.aws import Access, client
+from finops_pipeline.sources.aws import Access, open_client
 from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.registry import Registry
 from finops_pipeline.tenants.source import CostExplorerApiSource, LegacyCurSource
@@ -35,8 +36,8 @@ def registry(tmp_path: Path) -> Registry:
 
 
 @pytest.fixture
-def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    """acme and globex with a folder of a legacy CUR each."""
+def two_tenants(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+    """acme and globex with a legacy CUR folder each."""
     text = "tenants:\n"
     for tenant, cost in (("acme", "1.5"), ("globex", "777.77")):
         deliver(tmp_path / tenant / "cur", [row(cost)])
@@ -65,14 +66,14 @@ def test_a_bucket_in_the_endpoint_is_refused(host: str) -> None:
      "s3-fips.us-gov-west-1.amazonaws.com", "s3.cn-north-1.amazonaws.com.cn",
      "s3-eu-west-1.amazonaws.com", "bucket.vpce-1a2b-3c.s3.us-east-1.vpce.amazonaws.com"],
 )  # fmt: skip
-def test_the_services_own_endpoints_are_taken(host: str) -> None:
+def test_the_endpoints_of_aws_itself_are_accepted(host: str) -> None:
     LegacyCurSource(name="own", location="s3://bills/x", endpoint_url=f"https://{host}")
 
 
-def test_the_environment_leads_no_source_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_redirects_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_COST_EXPLORER"):
         monkeypatch.setenv(name, "http://minio.globex:9000")
-    hosts = {client(Access("acme/payer"), name).meta.endpoint_url for name in ("s3", "ce")}
+    hosts = {open_client(Access("acme/payer"), name).meta.endpoint_url for name in ("s3", "ce")}
     assert not any("globex" in host for host in hosts), hosts
 
 
@@ -83,44 +84,48 @@ def test_an_alias_of_a_bucket_is_refused(bucket: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mine", "theirs"),
+    ("first_endpoint", "second_endpoint"),
     [
         ("http://127.0.0.1:9000", "http://localhost:9000"),
         ("http://minio.example", "https://MINIO.example"),
         ("https://minio.example", "https://minio.example.:443"),
     ],
 )
-def test_two_spellings_of_a_store_are_one(registry: Registry, mine: str, theirs: str) -> None:
+def test_two_spellings_of_an_endpoint_are_the_same_location(
+    registry: Registry, first_endpoint: str, second_endpoint: str
+) -> None:
     def source(endpoint: str) -> Source:
         return LegacyCurSource(name="s1", location="s3://bills/x", endpoint_url=endpoint)
 
-    registry.save(Tenant(name="acme", sources=(source(mine),)))
+    registry.save(Tenant(name="acme", sources=(source(first_endpoint),)))
     with pytest.raises(RegistryError, match="location of another tenant"):
-        registry.save(Tenant(name="globex", sources=(source(theirs),)))
+        registry.save(Tenant(name="globex", sources=(source(second_endpoint),)))
 
 
 @pytest.mark.parametrize(
-    "words",
+    "settings",
     [
         {"location": "https://elsewhere.example", "endpoint_url": AMAZON},
         {"location": AMAZON, "profile": "default"},
         {"location": "https://ce.amazonaws.com/"},
     ],
 )
-def test_one_cost_explorer_answers_one_tenant(registry: Registry, words: dict[str, str]) -> None:
-    """What is asked is told by the endpoint that is used and by the credentials."""
-    mine = CostExplorerApiSource(name="days", location=AMAZON)
-    registry.save(Tenant(name="acme", sources=(mine,)))
-    spy = CostExplorerApiSource(name="spy", **words)
+def test_a_cost_explorer_belongs_to_a_single_tenant(
+    registry: Registry, settings: dict[str, str]
+) -> None:
+    """The endpoint in use and the credentials decide whose Cost Explorer answers."""
+    first_source = CostExplorerApiSource(name="days", location=AMAZON)
+    registry.save(Tenant(name="acme", sources=(first_source,)))
+    spy = CostExplorerApiSource(name="spy", **settings)
     with pytest.raises(RegistryError, match="another tenant") as error:
         registry.save(Tenant(name="globex", sources=(spy,)))
     assert "acme" not in str(error.value)
-    other = spy.model_copy(update={"profile": "globex"})
-    registry.save(Tenant(name="globex", sources=(other,)))
+    own_source = spy.model_copy(update={"profile": "globex"})
+    registry.save(Tenant(name="globex", sources=(own_source,)))
 
 
-def test_no_file_of_another_tenant_comes_in_by_hand(
-    two: TemporaryInstallation, tmp_path: Path
+def test_no_file_of_another_tenant_can_be_imported(
+    two_tenants: TemporaryInstallation, tmp_path: Path
 ) -> None:
     assert finops("ingest")[0] == 0
     before = ask("select * from delivery_history", "acme")
@@ -128,52 +133,63 @@ def test_no_file_of_another_tenant_comes_in_by_hand(
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/cur-1.csv.gz").symlink_to(file)
     (tmp_path / "mine2").symlink_to(file.parent)
-    landed = two.folder("globex") / "landing/source=payer/billing_period=2026-09/delivery.parquet"
+    landed = (
+        two_tenants.folder("globex")
+        / "landing/source=payer/billing_period=2026-09/delivery.parquet"
+    )
     for path in (file, tmp_path / "mine/cur-1.csv.gz", tmp_path / "mine2", landed):
-        code, said = finops("ingest-file", "acme/hand", str(path))
-        assert code == 1 and "not tenant acme's own" in said, said
+        exit_code, output = finops("ingest-file", "acme/hand", str(path))
+        assert exit_code == 1 and "not tenant acme's own" in output, output
     assert ask("select * from delivery_history", "acme") == before
     write_csv(tmp_path / "mine/own.csv", [row("2")])
     assert finops("ingest-file", "acme/hand", str(tmp_path / "mine/own.csv"))[0] == 0
 
 
-def test_names_in_a_bill_are_no_sql(two: TemporaryInstallation, tmp_path: Path) -> None:
-    """In headers, tags, services and file names, also where months' types differ."""
-    evil = "'); attach '{}' as g; create view x as from g.costs; --\"x"
-    theirs = two.folder("globex") / "globex.duckdb"
-    word = evil.format(theirs)
-    columns = {word: "1", f"resourceTags/user:{word}": word, "product/ProductName": word}
-    deliver(tmp_path / "acme/cur", [row("1.5", **columns)], assembly=word.replace("/", "_"))
+def test_names_in_a_bill_are_not_run_as_sql(
+    two_tenants: TemporaryInstallation, tmp_path: Path
+) -> None:
+    """In headers, tags, services and file names, also where a column's type differs by month."""
+    hostile_sql = "'); attach '{}' as g; create view x as from g.costs; --\"x"
+    other_file = two_tenants.folder("globex") / "globex.duckdb"
+    hostile_name = hostile_sql.format(other_file)
+    columns = {
+        hostile_name: "1",
+        f"resourceTags/user:{hostile_name}": hostile_name,
+        "product/ProductName": hostile_name,
+    }
+    deliver(tmp_path / "acme/cur", [row("1.5", **columns)], assembly=hostile_name.replace("/", "_"))
     assert finops("ingest")[0] == 0
-    hand = tmp_path / f"hand {word.replace('/', '_')}.csv"
-    write_csv(hand, [row("2", **columns)])
-    assert finops("ingest-file", "acme/hand", str(hand))[0] == 0
+    bill = tmp_path / f"hand {hostile_name.replace('/', '_')}.csv"
+    write_csv(bill, [row("2", **columns)])
+    assert finops("ingest-file", "acme/hand", str(bill))[0] == 0
     table = pa.table({name: [value] for name, value in row("4", day="2026-08-05").items()})
-    pq.write_table(table.append_column(word, pa.array([1])), hand.with_suffix(".parquet"))
-    assert finops("ingest-file", "acme/hand", str(hand.with_suffix(".parquet")))[0] == 0
+    pq.write_table(table.append_column(hostile_name, pa.array([1])), bill.with_suffix(".parquet"))
+    assert finops("ingest-file", "acme/hand", str(bill.with_suffix(".parquet")))[0] == 0
     rows = ask("select * from landing_payer", "acme") + ask("select * from landing_hand", "acme")
-    assert [r[word] for r in rows] == ["1"] * 3
-    shown = {r["name"] for r in ask("show tables", "acme")}
-    assert shown == {r["name"] for r in ask("show tables")} | {"landing_hand"}
+    assert [r[hostile_name] for r in rows] == ["1"] * 3
+    tables = {r["name"] for r in ask("show tables", "acme")}
+    assert tables == {r["name"] for r in ask("show tables")} | {"landing_hand"}
     assert "777.77" not in str(ask("select * from costs", "acme"))
     assert finops("gaps", "acme")[0] == finops("status", "acme")[0] == 0
     assert finops("history", "acme/payer", "2026-09")[0] == 0
 
 
-def test_one_tenants_trouble_stops_no_other_in_a_run() -> None:
-    done: list[str] = []
+def test_a_failing_tenant_stops_no_other_tenant_of_a_run() -> None:
+    finished: list[str] = []
+    refused = Step(Stage.LANDING, "able/payer", "2026-09", StepOutcome.REFUSED)
 
     def work(context: Any, installation: Any, part: Any) -> None:
         if part.tenant == "acme":
             raise TenantBusy("tenant acme is being written by another process")
         if part.tenant == "able":
-            raise dg.Failure("able/payer 2026-09: refused")
-        done.append(part.tenant)
+            raise assets.FailedSteps([refused])
+        finished.append(part.tenant)
 
     names = ("able/payer", "acme/payer", "globex/payer")
     context: Any = types.SimpleNamespace(partition_keys=[f"2026-09|{name}" for name in names])
+    resource: Any = types.SimpleNamespace(open=lambda: None)
     with pytest.raises(dg.Failure) as error:
-        assets._tenant_by_tenant(context, None, work)  # type: ignore[arg-type]
-    assert done == ["globex"]
+        assets._tenant_by_tenant(context, resource, work)
+    assert finished == ["globex"]
     assert "able/payer" in str(error.value.description)
     assert "acme" in str(error.value.description)

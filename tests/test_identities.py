@@ -1,4 +1,4 @@
-"""Identities over what is published: true bills pass all, and each check sees its own fault.
+"""Identities over what is published: true bills pass them all, and each check detects its fault.
 
 Put here: `finops check`, the tables that prove the numbers, one planted fault for every check.
 Keep out: checks that stop a refresh (test_checks.py), numbers against the truth (test_truth.py).
@@ -31,7 +31,7 @@ MONTH = "2026-09"
 def lake(
     built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory
 ) -> TemporaryInstallation:
-    """A copy of the ingested estate; who damages it puts it right again."""
+    """A copy of the ingested estate; a test that damages it restores it."""
     data = tmp_path_factory.mktemp("identities") / "data"
     shutil.copytree(built.data, data)
     return TemporaryInstallation(data)
@@ -42,9 +42,9 @@ def check(lake: TemporaryInstallation, tenant: str, month: str | None = None) ->
 
 
 def failures(lake: TemporaryInstallation, tenant: str) -> dict[str, str]:
-    """Check -> the words of its first failing row."""
-    found = [result for result in check(lake, tenant) if result.state == "failed"]
-    return {result.check_name: describe_row(result.examples[0]) for result in found}
+    """Check -> description of its first failing row."""
+    failed = [result for result in check(lake, tenant) if result.state == "failed"]
+    return {result.check_name: describe_row(result.examples[0]) for result in failed}
 
 
 def charges(lake: TemporaryInstallation, tenant: str, project: str = "prod") -> Path:
@@ -54,17 +54,17 @@ def charges(lake: TemporaryInstallation, tenant: str, project: str = "prod") -> 
 
 @contextmanager
 def damaged(file: Path) -> Iterator[Path]:
-    """The file may be changed inside; afterwards it is as it was."""
-    kept = file.with_suffix(".kept")
-    shutil.copyfile(file, kept)
+    """Let the block change the file, and restore it afterwards."""
+    original = file.with_suffix(".kept")
+    shutil.copyfile(file, original)
     try:
         yield file
     finally:
-        kept.replace(file)
+        original.replace(file)
 
 
-def rewrite(file: Path, victim: str, change: str, keep: str = "true") -> dict[str, Any]:
-    """Change (or lose: keep = not hit) the first row that is a victim; returns that row."""
+def rewrite(file: Path, victim: str, change: str, remaining: str = "true") -> dict[str, Any]:
+    """Change (or drop, with remaining = "not hit") the first row that is a victim; return it."""
     source = f"read_parquet('{file}', hive_partitioning = false, file_row_number = true)"
     first = f"(select min(file_row_number) from {source} where {victim})"
     with duckdb.connect() as connection:
@@ -73,7 +73,7 @@ def rewrite(file: Path, victim: str, change: str, keep: str = "true") -> dict[st
         hit = dict(zip(names, query.fetchall()[0], strict=True))
         connection.execute(
             f"copy (select * exclude (file_row_number, hit) replace ({change}) from (select *,"
-            f" file_row_number = {first} as hit from {source}) where {keep})"
+            f" file_row_number = {first} as hit from {source}) where {remaining})"
             f" to '{file}.new' (format parquet)"
         )
     Path(f"{file}.new").replace(file)
@@ -108,7 +108,7 @@ FAULTS = [
     ("net_basis_whole", "globex", "x_NetUnblendedCost > 0",
      on_hit("null", "x_NetUnblendedCost"), "true"),
 ]  # fmt: skip
-"""check, tenant, the row, what is done to it, which rows stay"""
+"""check, tenant, condition of the row, change made to it, which rows remain"""
 
 NAMED = {
     "list_and_contracted_costs": ("x_LineItemId", "SubAccountId"),
@@ -119,34 +119,34 @@ NAMED = {
     "effective_equals_lines": ("x_ServiceCode", "x_LineItemType"),
     "commitments_amortize": ("CommitmentDiscountId",),
 }
-"""Columns of the damaged row that the failing row must name; all name month and source."""
+"""Columns of the damaged row that the failure must name, besides the billing period."""
 
 
 @pytest.mark.parametrize("tenant", TENANTS)
 def test_true_bills_pass_every_check(lake: TemporaryInstallation, tenant: str) -> None:
-    found = check(lake, tenant)
-    assert [describe_row(r.examples[0]) for r in found if r.state != "passed"] == []
-    assert {result.check_name for result in found} == {one.name for one in checks()}
-    months = {result.billing_period for result in found}
-    assert months == {"2026-08", MONTH, "2026-10"} and len(found) == 3 * len(checks())
+    results = check(lake, tenant)
+    assert [describe_row(r.examples[0]) for r in results if r.state != "passed"] == []
+    assert {result.check_name for result in results} == {identity.name for identity in checks()}
+    months = {result.billing_period for result in results}
+    assert months == {"2026-08", MONTH, "2026-10"} and len(results) == 3 * len(checks())
 
 
-@pytest.mark.parametrize(("name", "tenant", "victim", "change", "keep"), FAULTS)
-def test_each_check_sees_its_fault_and_names_it(
-    lake: TemporaryInstallation, name: str, tenant: str, victim: str, change: str, keep: str
+@pytest.mark.parametrize(("name", "tenant", "victim", "change", "remaining"), FAULTS)
+def test_each_check_detects_its_fault_and_names_the_row(
+    lake: TemporaryInstallation, name: str, tenant: str, victim: str, change: str, remaining: str
 ) -> None:
     with damaged(charges(lake, tenant)) as file:
-        hit = rewrite(file, victim, change, keep)
-        said = failures(lake, tenant)
-    assert name in said, said
-    words = said[name]
-    assert f"billing_period={MONTH}" in words
+        damaged_row = rewrite(file, victim, change, remaining)
+        failed = failures(lake, tenant)
+    assert name in failed, failed
+    description = failed[name]
+    assert f"billing_period={MONTH}" in description
     for column in NAMED.get(name, ()):
-        assert str(hit[column]) in words, (column, words)
+        assert str(damaged_row[column]) in description, (column, description)
 
 
 @pytest.mark.parametrize("mart", ["daily_costs", "monthly_costs", "monthly_bill"])
-def test_a_mart_that_was_changed_is_seen(lake: TemporaryInstallation, mart: str) -> None:
+def test_a_changed_mart_is_detected(lake: TemporaryInstallation, mart: str) -> None:
     with damaged(lake.folder("acme") / "acme.duckdb") as file:
         with duckdb.connect(str(file)) as connection:
             connection.execute(
@@ -154,22 +154,24 @@ def test_a_mart_that_was_changed_is_seen(lake: TemporaryInstallation, mart: str)
                 f" '{MONTH}' and rowid = (select max(rowid) from {mart} where billing_period ="
                 f" '{MONTH}')"
             )
-        said = failures(lake, "acme")
+        failed = failures(lake, "acme")
     name = f"{mart}_equals_charges" if mart == "monthly_bill" else f"{mart}_equal_charges"
-    assert name in said and "currencies_apart" in said
+    assert name in failed and "currencies_apart" in failed
 
 
-def test_the_command_tells_where_to_look(lake: TemporaryInstallation) -> None:
-    good = lake.finops("check", "acme", "--month", MONTH).stdout
-    assert good.count("ok  ") == len(checks()) and "FAILED" not in good
+def test_the_command_names_the_place_of_a_failure(lake: TemporaryInstallation) -> None:
+    passing = lake.finops("check", "acme", "--month", MONTH).stdout
+    assert passing.count("ok  ") == len(checks()) and "FAILED" not in passing
     with damaged(charges(lake, "acme")) as file:
         rewrite(file, PLAIN, SAME, "not hit")
-        told = lake.finops("check", "acme", ok=False).stdout
+        output = lake.finops("check", "acme", ok=False).stdout
         as_json = lake.finops("check", "acme", "--format", "json", ok=False).stdout
         assert "FAILED" not in lake.finops("check", "acme", "--month", "2026-08").stdout
         assert failures(lake, "globex") == {}
-    assert "FAILED  charges_equal_ledger (refuse): " in told
-    assert f"project=prod, billing_period={MONTH}, source=" in told and "billed_written=" in told
+    assert "FAILED  charges_equal_ledger (refuse): " in output
+    assert (
+        f"project=prod, billing_period={MONTH}, source=" in output and "billed_written=" in output
+    )
     rows = {(r["check_name"], r["billing_period"]): r for r in json.loads(as_json)}
     assert rows["charges_equal_ledger", MONTH]["state"] == "failed"
     assert rows["charges_equal_ledger", "2026-08"]["state"] == "passed"
@@ -179,56 +181,59 @@ def test_the_command_tells_where_to_look(lake: TemporaryInstallation) -> None:
 def test_a_file_that_cannot_be_read_or_is_gone_is_a_failure(lake: TemporaryInstallation) -> None:
     with damaged(charges(lake, "acme")) as file:
         file.write_bytes(file.read_bytes()[:-100])
-        said = failures(lake, "acme")
-        assert "cannot_be_read" in said["charges_equal_ledger"]
-        assert str(lake.data) not in said["charges_equal_ledger"]
+        failed = failures(lake, "acme")
+        assert "cannot_be_read" in failed["charges_equal_ledger"]
+        assert str(lake.data) not in failed["charges_equal_ledger"]
         file.unlink()
         assert "charges_found=0" in failures(lake, "acme")["charges_equal_ledger"]
 
 
 def test_bill_totals_are_the_truth(built: TemporaryInstallation, truth: dict[str, Any]) -> None:
     for tenant in TENANTS:
-        told = built.rows(
+        totals = built.rows(
             tenant,
             "select source, billing_period, line_item_type, sum(rows) as n, sum(billed_cost) as"
             " billed, sum(effective_cost) as effective from bill_totals group by all",
         )
         for source, months in truth["tenants"][tenant]["sources"].items():
-            for month, true in months.items():
-                mine = {
+            for month, expected in months.items():
+                by_line_type = {
                     r["line_item_type"]: r
-                    for r in told
+                    for r in totals
                     if (r["source"], r["billing_period"]) == (source, month)
                 }
-                assert sum(int(r["n"]) for r in mine.values()) == true["rows"]
-                effective = sum(Decimal(r["effective"]) for r in mine.values())
-                assert effective == Decimal(true["effective_cost"]), (tenant, source, month)
-                for line_type, (rows, billed) in true["by_line_item_type"].items():
-                    said = (int(mine[line_type]["n"]), Decimal(mine[line_type]["billed"]))
-                    assert said == (rows, Decimal(billed)), (tenant, source, month, line_type)
+                assert sum(int(r["n"]) for r in by_line_type.values()) == expected["rows"]
+                effective = sum(Decimal(r["effective"]) for r in by_line_type.values())
+                assert effective == Decimal(expected["effective_cost"]), (tenant, source, month)
+                for line_type, (rows, billed) in expected["by_line_item_type"].items():
+                    reported = (
+                        int(by_line_type[line_type]["n"]),
+                        Decimal(by_line_type[line_type]["billed"]),
+                    )
+                    assert reported == (rows, Decimal(billed)), (tenant, source, month, line_type)
 
 
-def test_net_costs_are_whole_or_nothing(built: TemporaryInstallation) -> None:
-    """Net billed of a month = net unblended of what landed; the gross bills state none."""
+def test_net_costs_are_complete_or_absent(built: TemporaryInstallation) -> None:
+    """A month's net billed cost is the net unblended cost that landed; gross bills have none."""
     landed = built.rows(
         "globex",
         "select billing_period, sum(cast(line_item_net_unblended_cost::varchar as decimal(38,18)))"
         " as net from landing_payer group by 1 having net is not null order by 1",
     )
-    told = built.rows(
+    published = built.rows(
         "globex",
         "select billing_period, sum(net_billed_cost) as net from monthly_bill where source ="
         " 'payer' group by 1 having net is not null order by 1",
     )
-    assert landed == told and len(told) == 3
+    assert landed == published and len(published) == 3
     gross = "select count(*) filter (net_billed_cost is not null) as n from monthly_costs"
     assert built.rows("acme", gross) == [{"n": "0"}]
 
 
-def test_what_the_bill_breaks_is_told_published_and_kept(
+def test_a_fault_of_the_bill_itself_is_reported_published_and_remembered(
     empty: TemporaryInstallation, tmp_path: Path
 ) -> None:
-    """Late usage is AWS's doing: a warning, a row of check_results, and no refusal."""
+    """Late usage comes from AWS: a warning and a row of check_results, but no refusal."""
     item = "identity/LineItemId"
     report = tmp_path / "cur"
     late = row("7", **{item: "late", "lineItem/UsageStartDate": "2026-08-30T00:00:00Z"})
@@ -240,27 +245,27 @@ def test_what_the_bill_breaks_is_told_published_and_kept(
         f"        location: {report}\n    projects: []\n"
     )
     empty.apply(declaration)
-    report_of = empty.ingest("acme")
-    assert not report_of.failed
+    ingest_report = empty.ingest("acme")
+    assert not ingest_report.failed
     assert any("charges_in_period" in step.reason and "late" in step.reason
-               for step in report_of.steps)  # fmt: skip
+               for step in ingest_report.steps)  # fmt: skip
     sql = "select * from check_results where state = 'failed'"
-    (told,) = empty.rows("acme", sql)
-    assert (told["check_name"], told["billing_period"]) == ("charges_in_period", MONTH)
-    assert (told["severity"], told["rows"]) == ("warn", "1")
-    assert json.loads(told["example"])["line_item_id"] == "late"
-    # Another month is built anew: this one's results stay.
+    (failed_row,) = empty.rows("acme", sql)
+    assert (failed_row["check_name"], failed_row["billing_period"]) == ("charges_in_period", MONTH)
+    assert (failed_row["severity"], failed_row["rows"]) == ("warn", "1")
+    assert json.loads(failed_row["example"])["line_item_id"] == "late"
+    # Another month is rebuilt: the results of this month stay.
     deliver(report, [row("3", day="2026-10-02", **{item: "b"})], month="2026-10", assembly="two")
     assert not empty.ingest("acme").failed
-    assert empty.rows("acme", sql) == [told]
+    assert empty.rows("acme", sql) == [failed_row]
 
 
 def test_an_older_ledger_gets_its_totals_with_the_next_build(lake: TemporaryInstallation) -> None:
-    """Without totals of what landed nothing is compared with them, and nothing is refused."""
+    """Without totals of what landed there is nothing to compare, and nothing is refused."""
     name = ledger_tables.BILL_TOTALS.name
     with duckdb.connect(str(lake.folder("acme") / "acme.duckdb"), read_only=True) as connection:
-        (found,) = connection.execute(f"select count(*) from {name}").fetchall()
-    assert found[0] > 100
+        (counted,) = connection.execute(f"select count(*) from {name}").fetchall()
+    assert counted[0] > 100
     with damaged(lake.folder("acme") / "acme.duckdb") as file:
         with duckdb.connect(str(file)) as connection:
             connection.execute(f"delete from {name}")

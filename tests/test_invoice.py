@@ -1,4 +1,4 @@
-"""Totals of invoices that an operator enters: kept, compared at once, taken back.
+"""Invoice totals entered by an operator: stored, compared at once, removed again.
 
 Put here: `finops invoice` and what it does to a month. Keep out: Cost Explorer
 (test_reconciliation.py), the screen (test_status_screen.py).
@@ -34,10 +34,10 @@ TOTAL = sum(costs().values())
 """726.000000726 USD."""
 
 
-def invoice(two: Two, *words: str, ok: bool = True) -> str:
-    code, said = finops("invoice", *words, data=two.made.data)
-    assert (code == 0) is ok, said
-    return said
+def invoice(two: Two, *arguments: str, ok: bool = True) -> str:
+    exit_code, output = finops("invoice", *arguments, data=two.made.data)
+    assert (exit_code == 0) is ok, output
+    return output
 
 
 def listed(two: Two, tenant: str = "acme", *more: str) -> list[dict[str, Any]]:
@@ -60,11 +60,11 @@ def listed(two: Two, tenant: str = "acme", *more: str) -> list[dict[str, Any]]:
 )
 def test_half_a_cent_is_rounding(two: Two, off: str, state: str) -> None:
     amount = TOTAL + Decimal(off)
-    said = invoice(two, "set", "acme/payer", MONTH, f"{amount:f}")
-    assert f"{state}, charges 726.000000726" in said
-    (one,) = two.compared("invoice")
-    assert (one.state, one.ours, one.theirs) == (state, TOTAL, amount)
-    assert (one.tolerance, one.counterpart) == (Decimal("0.005"), None)
+    output = invoice(two, "set", "acme/payer", MONTH, f"{amount:f}")
+    assert f"{state}, charges 726.000000726" in output
+    (comparison,) = two.compared("invoice")
+    assert (comparison.state, comparison.ours, comparison.theirs) == (state, TOTAL, amount)
+    assert (comparison.tolerance, comparison.counterpart) == (Decimal("0.005"), None)
     status = two.status()
     assert status.state == ("differs" if state == "differs" else "reconciled")
     if state == "differs":
@@ -72,11 +72,11 @@ def test_half_a_cent_is_rounding(two: Two, off: str, state: str) -> None:
     assert listed(two, "globex") == []
 
 
-def test_what_is_entered_can_be_replaced_and_taken_back(two: Two) -> None:
+def test_an_entered_invoice_can_be_replaced_and_removed(two: Two) -> None:
     invoice(two, "set", "acme/payer", MONTH, "-5")
     assert two.status().state == "differs"
-    said = invoice(two, "set", "acme/payer", MONTH, "726.00")
-    assert "726 USD (it was -5 USD)" in said
+    output = invoice(two, "set", "acme/payer", MONTH, "726.00")
+    assert "726 USD (it was -5 USD)" in output
     assert two.status().state == "reconciled"
     assert [(row["amount"], row["invoice_id"]) for row in listed(two)] == [
         ("726.000000000000000000", None)
@@ -90,19 +90,19 @@ def test_what_is_entered_can_be_replaced_and_taken_back(two: Two) -> None:
     assert "726" in invoice(two, "list", "acme", "--history")
 
 
-def test_an_invoice_id_is_of_its_charges_only(two: Two) -> None:
-    """Another issuer's invoice is in the bill; each is compared by itself."""
-    mine = lines(costs(), **{"bill/InvoiceId": "1001"})
-    sold = {(DAYS[2], PROD, S3): Decimal("12.345")}
-    market = lines(sold, **{"bill/InvoiceId": "2002"})
-    deliver(two.folder / "acme/cur", mine + market, MONTH, "two")
+def test_an_invoice_with_an_id_covers_only_the_charges_of_that_id(two: Two) -> None:
+    """The bill also contains another issuer's invoice; each invoice is compared separately."""
+    own = lines(costs(), **{"bill/InvoiceId": "1001"})
+    sold_costs = {(DAYS[2], PROD, S3): Decimal("12.345")}
+    marketplace = lines(sold_costs, **{"bill/InvoiceId": "2002"})
+    deliver(two.folder / "acme/cur", own + marketplace, MONTH, "two")
     assert not two.made.ingest("acme").failed
     invoice(two, "set", "acme/payer", MONTH, "726", "--invoice-id", "1001")
     assert two.status().state == "reconciled"
     invoice(two, "set", "acme/payer", MONTH, "12.35", "--invoice-id", "2002")
     invoice(two, "set", "acme/payer", MONTH, "3", "--invoice-id", "3003")
-    found = {one.counterpart: (one.state, one.ours) for one in two.compared("invoice")}
-    assert found == {
+    comparisons = {c.counterpart: (c.state, c.ours) for c in two.compared("invoice")}
+    assert comparisons == {
         "1001": ("agrees", TOTAL),
         "2002": ("agrees", Decimal("12.345")),
         "3003": ("differs", 0),
@@ -110,14 +110,14 @@ def test_an_invoice_id_is_of_its_charges_only(two: Two) -> None:
     assert "(3003) by -3 USD" in str(two.status().reason)
     invoice(two, "remove", "acme/payer", MONTH, "--invoice-id", "3003")
     assert two.status().state == "reconciled"
-    deliver(two.folder / "acme/cur", mine, MONTH, "three")
+    deliver(two.folder / "acme/cur", own, MONTH, "three")
     assert not two.made.ingest("acme").failed
-    found = {one.counterpart: (one.state, one.ours) for one in two.compared("invoice")}
-    assert found == {"1001": ("agrees", TOTAL), "2002": ("differs", 0)}
+    comparisons = {c.counterpart: (c.state, c.ours) for c in two.compared("invoice")}
+    assert comparisons == {"1001": ("agrees", TOTAL), "2002": ("differs", 0)}
 
 
-def test_an_invoice_is_net_where_discounts_stand_in_net_columns_alone(two: Two) -> None:
-    """Billed cost stays gross; the invoice meets the net, by the whole and by its id."""
+def test_an_invoice_is_compared_net_where_only_net_columns_have_discounts(two: Two) -> None:
+    """Billed cost stays gross; the invoice equals the net cost, in total and by its id."""
     item = "lineItem/NetUnblendedCost"
     bill = lines(costs(), **{"bill/InvoiceId": "1001"})
     for line in bill:
@@ -125,19 +125,19 @@ def test_an_invoice_is_net_where_discounts_stand_in_net_columns_alone(two: Two) 
     net = TOTAL * Decimal("0.9")
     deliver(two.folder / "acme/cur", bill, MONTH, "two")
     assert not two.made.ingest("acme").failed
-    for words in ((), ("--invoice-id", "1001")):
-        invoice(two, "set", "acme/payer", MONTH, f"{net:.2f}", *words)
-    found = [(one.state, one.cost_basis, one.ours) for one in two.compared("invoice")]
-    assert found == [("agrees", "net_billed_cost", net)] * 2
+    for id_arguments in ((), ("--invoice-id", "1001")):
+        invoice(two, "set", "acme/payer", MONTH, f"{net:.2f}", *id_arguments)
+    comparisons = [(c.state, c.cost_basis, c.ours) for c in two.compared("invoice")]
+    assert comparisons == [("agrees", "net_billed_cost", net)] * 2
     assert two.status().state == "reconciled"
     invoice(two, "set", "acme/payer", MONTH, f"{net + 1:.2f}")
-    whole = next(one for one in two.compared("invoice") if one.counterpart is None)
+    whole = next(c for c in two.compared("invoice") if c.counterpart is None)
     assert (whole.state, whole.cost_basis, whole.ours) == ("differs", "billed_cost", TOTAL)
-    # One line without its net: no net sum is known, and gross is not taken for it.
+    # A line lacks its net cost: there is no net sum, and gross costs do not replace it.
     bill[0][item] = ""
     deliver(two.folder / "acme/cur", bill, MONTH, "three")
     assert not two.made.ingest("acme").failed
-    assert {one.cost_basis for one in two.compared("invoice")} == {"billed_cost"}
+    assert {c.cost_basis for c in two.compared("invoice")} == {"billed_cost"}
     assert two.status().state == "differs"
 
 
@@ -149,8 +149,8 @@ def test_an_invoice_may_come_before_its_bill(two: Two) -> None:
     early = {("2026-08-03", PROD, S3): Decimal(1)}
     deliver(two.folder / "acme/cur", lines(early), "2026-08")
     assert not two.made.ingest("acme").failed
-    found = {one.billing_currency: one.state for one in two.compared("invoice", month="2026-08")}
-    assert found == {"USD": "agrees", "EUR": "differs"}, "in a currency that is not billed"
+    states = {c.billing_currency: c.state for c in two.compared("invoice", month="2026-08")}
+    assert states == {"USD": "agrees", "EUR": "differs"}, "in a currency that is not billed"
     assert two.status(month="2026-08").state == "differs"
     invoice(two, "remove", "acme/payer", "2026-08", "--currency", "EUR")
     assert two.status(month="2026-08").state == "reconciled"
@@ -174,18 +174,18 @@ WRONG = {
 }
 
 
-def test_what_cannot_be_entered_is_refused(two: Two) -> None:
-    for words, given in WRONG.items():
-        said = invoice(two, "set", *given, ok=False)
-        assert words in said, given
-        assert "Expected" in said or "finops" in said, given
-    said = invoice(two, "remove", "acme/payer", MONTH, ok=False)
-    assert "no invoice of acme/payer 2026-09 is entered" in said
+def test_invalid_invoices_are_refused(two: Two) -> None:
+    for message, arguments in WRONG.items():
+        output = invoice(two, "set", *arguments, ok=False)
+        assert message in output, arguments
+        assert "Expected" in output or "finops" in output, arguments
+    output = invoice(two, "remove", "acme/payer", MONTH, ok=False)
+    assert "no invoice of acme/payer 2026-09 is entered" in output
     assert listed(two, "acme", "--history") == []
     assert two.status().state == "reconciled"
 
 
-def test_currencies_are_apart(two: Two) -> None:
+def test_invoices_of_different_currencies_are_compared_separately(two: Two) -> None:
     more = [{"name": "yen", "format": "legacy-cur", "location": "acme/yen"}]
     declare(two.made, two.folder, "acme", *more)
     both = lines(costs()) + lines(
@@ -194,10 +194,10 @@ def test_currencies_are_apart(two: Two) -> None:
     deliver(two.folder / "acme/yen", both, MONTH)
     assert not two.made.ingest("acme").failed
     invoice(two, "set", "acme/yen", MONTH, "100", "--currency", "JPY")
-    found = {one.billing_currency: one for one in two.compared("invoice", "yen")}
-    assert (found["JPY"].state, found["JPY"].tolerance) == ("agrees", Decimal("0.5"))
-    assert found["USD"].state == "not checked"
-    assert {one.state for one in two.compared("invoice")} == {"not checked"}
+    comparisons = {c.billing_currency: c for c in two.compared("invoice", "yen")}
+    assert (comparisons["JPY"].state, comparisons["JPY"].tolerance) == ("agrees", Decimal("0.5"))
+    assert comparisons["USD"].state == "not checked"
+    assert {c.state for c in two.compared("invoice")} == {"not checked"}
     invoice(two, "set", "acme/yen", MONTH, "101", "--currency", "JPY")
     states = {(s.source, s.billing_currency): s.state for s in two.made.installation.status("acme")}
     assert states[("yen", "JPY")] == "differs"

@@ -3,8 +3,8 @@
 Acme and globex share account ids, project names and services; each one's exports carry a planted
 marker. Covered: no marker in the other's folder (files searched as bytes and as values), hostile
 SQL through `finops query` and on the connection of the sandbox itself, locations, names and wording
-of errors, and a tenant's file and folder that can be moved and copied without a trace of where
-they were.
+of errors, and a tenant's file and folder, which can be moved and copied without a trace of their
+old path.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ def billed(truth: Truth, tenant: str) -> Decimal:
     return sum((Decimal(m["billed_cost"]) for s in sources for m in s.values()), Decimal(0))
 
 
-# --- what lies in the folders
+# --- contents of the tenants' folders
 
 
 def test_the_tenants_look_alike_and_are_answered_differently(
     built: TemporaryInstallation, truth: Truth
 ) -> None:
-    said: dict[str, dict[tuple[str, str], Decimal]] = {}
+    sums: dict[str, dict[tuple[str, str], Decimal]] = {}
     sql = "select project, sub_account_id a, sum(billed_cost) b from monthly_costs group by 1, 2"
     for tenant in OTHER:
-        said[tenant] = {(r["project"], r["a"]): Decimal(r["b"]) for r in built.rows(tenant, sql)}
-        assert sum(said[tenant].values()) == billed(truth, tenant)
-    both = said["acme"].keys() & said["globex"].keys()
+        sums[tenant] = {(r["project"], r["a"]): Decimal(r["b"]) for r in built.rows(tenant, sql)}
+        assert sum(sums[tenant].values()) == billed(truth, tenant)
+    both = sums["acme"].keys() & sums["globex"].keys()
     assert {project for project, _ in both} >= {"prod", "staging", "dev"}
     assert len({account for _, account in both}) >= 4
     for project in ("prod", "staging", "dev"):
         acme, globex = (
-            sum(cost for (name, _), cost in said[tenant].items() if name == project)
+            sum(cost for (name, _), cost in sums[tenant].items() if name == project)
             for tenant in OTHER
         )
         assert acme != globex
@@ -61,12 +61,12 @@ def test_the_tenants_look_alike_and_are_answered_differently(
 def rows_with(connection: duckdb.DuckDBPyConnection, relation: str, marker: str) -> int:
     """Rows of which any value, nested ones included, contains the marker."""
     query = f"select count(*) from {relation} t where contains(t::varchar, ?)"
-    found = connection.execute(query, [marker]).fetchall()
-    return int(found[0][0])
+    counted = connection.execute(query, [marker]).fetchall()
+    return int(counted[0][0])
 
 
 @pytest.mark.parametrize("tenant", OTHER)
-def test_no_file_of_a_tenant_holds_the_others_marker(
+def test_no_file_of_a_tenant_contains_the_marker_of_another_tenant(
     built: TemporaryInstallation, truth: Truth, tenant: str
 ) -> None:
     own, other = (truth["tenants"][t]["marker"] for t in (tenant, OTHER[tenant]))
@@ -80,15 +80,15 @@ def test_no_file_of_a_tenant_holds_the_others_marker(
             own_rows += rows_with(duckdb.connect(), relation, own)
             files += 1
     assert files == 2 * 3 + 5 * 3  # landing: sources x months; costs: projects x months
-    assert own_rows > 1000, "the search finds what is there"
+    assert own_rows > 1000, "the search detects markers that exist"
 
     with open_sandbox(TenantFolder(built.data, tenant), built.installation.limits) as sandbox:
         sandbox.shadow_views()
         connection = sandbox.connection
         names = [row[0] for row in connection.execute("show tables").fetchall()]
         assert {"costs", "daily_costs", "monthly_bill", "landing_payer", "quarantine"} <= set(names)
-        found = {name: rows_with(connection, f'"{name}"', other) for name in names}
-        assert not any(found.values()), found
+        rows_with_other_marker = {name: rows_with(connection, f'"{name}"', other) for name in names}
+        assert not any(rows_with_other_marker.values()), rows_with_other_marker
         assert rows_with(connection, "costs", own) and rows_with(connection, "landing_payer", own)
 
 
@@ -146,7 +146,7 @@ ONLY_GUARDED = (
     "from query_table('costs')",
     "explain analyze select 1",
 )
-"""Reads nothing of others, but writes, or tells of the installation."""
+"""Reads nothing of other tenants, but writes, or reveals facts about the installation."""
 
 
 def spelled(sql: str, made: TemporaryInstallation) -> str:
@@ -169,14 +169,14 @@ def ask(made: TemporaryInstallation, sql: str) -> tuple[int, str]:
 
 def test_finops_query_refuses_hostile_sql(untouched: TemporaryInstallation, truth: Truth) -> None:
     for sql in (*HOSTILE, *ONLY_GUARDED):
-        code, said = ask(untouched, spelled(sql, untouched))
-        assert code == 1, sql
-        assert truth["tenants"]["globex"]["marker"] not in said
-        assert "root:" not in said
+        exit_code, output = ask(untouched, spelled(sql, untouched))
+        assert exit_code == 1, sql
+        assert truth["tenants"]["globex"]["marker"] not in output
+        assert "root:" not in output
     assert ask(untouched, "select 1 as a") == (0, "a\n1\n")
 
 
-def test_the_connection_itself_refuses_what_the_guard_would(
+def test_the_connection_itself_refuses_hostile_sql(
     untouched: TemporaryInstallation,
 ) -> None:
     folder = TenantFolder(untouched.data, "acme")
@@ -193,13 +193,13 @@ def test_the_connection_itself_refuses_what_the_guard_would(
         )
 
 
-def test_a_hostile_query_leaves_finops_as_one_line_on_stderr(built: TemporaryInstallation) -> None:
-    done = built.finops("query", "acme", "from read_text('/etc/passwd')", ok=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(r"finops: read_text\(\) is not among .*\n", done.stderr)
+def test_a_hostile_query_ends_with_a_single_line_on_stderr(built: TemporaryInstallation) -> None:
+    result = built.finops("query", "acme", "from read_text('/etc/passwd')", ok=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert re.fullmatch(r"finops: read_text\(\) is not among .*\n", result.stderr)
 
 
-# --- one export feeds one tenant
+# --- an export belongs to a single tenant
 
 
 @pytest.mark.parametrize(
@@ -214,11 +214,11 @@ def test_two_tenants_cannot_read_the_same_or_nested_locations(
     (tmp_path / "link").symlink_to(acme)
     where = location.format(acme=acme, link=tmp_path / "link")
     before = finops("source", "list")
-    code, said = finops(
+    exit_code, output = finops(
         "source", "add", "globex/spy", "--format", "legacy-cur", "--location", where
     )
-    assert code == 1
-    assert "which is a location of another tenant" in said
+    assert exit_code == 1
+    assert "which is a location of another tenant" in output
     declared = tmp_path / "spy.yaml"
     source = f"{{name: spy, format: legacy-cur, location: {where}}}"
     declared.write_text(f"tenants: [{{name: globex, sources: [{source}]}}]")
@@ -226,7 +226,7 @@ def test_two_tenants_cannot_read_the_same_or_nested_locations(
     assert finops("source", "list") == before
 
 
-# --- names and words
+# --- names and error messages
 
 NAMES = ["../globex", "acme/..", "acme/../globex", "ACME", "acme\n", "acme ", " acme", "", "..",
          "tenant=acme", "*", "/etc", "a", "a" * 41, "acme-", "\u0430cme", "acme\x00"]  # fmt: skip
@@ -240,10 +240,10 @@ def test_a_name_that_could_lead_elsewhere_is_refused_everywhere(
     commands = [["query", name, "select 1"], ["open", name], ["tenant", "add", name]]
     if name:
         commands += [["ingest", name], ["status", name], ["source", "list", name]]
-    for words in commands:
-        code, said = finops(*words, data=built.data)
-        assert code != 0, words
-        assert "Traceback" not in said
+    for arguments in commands:
+        exit_code, output = finops(*arguments, data=built.data)
+        assert exit_code != 0, arguments
+        assert "Traceback" not in output
     with pytest.raises(RegistryError, match="cannot be used"):
         TenantFolder(tmp_path, name)
     with pytest.raises(RegistryError, match="cannot be used"):
@@ -251,7 +251,7 @@ def test_a_name_that_could_lead_elsewhere_is_refused_everywhere(
     assert census(built.data) == before
 
 
-def test_what_is_not_yours_is_as_unknown_as_what_is_not_there(
+def test_names_of_another_tenant_are_reported_like_names_that_do_not_exist(
     built: TemporaryInstallation, empty: TemporaryInstallation
 ) -> None:
     shutil.copytree(built.data, empty.data)
@@ -262,13 +262,13 @@ def test_what_is_not_yours_is_as_unknown_as_what_is_not_there(
         ["status", "{}"],
         ["open", "{}"],
     ):
-        said = {
-            name: finops(*(word.format(name) for word in command))
+        results = {
+            name: finops(*(argument.format(name) for argument in command))
             for name in ("umbrella", "initech")
         }
-        assert said["umbrella"][0] == 1
-        assert "tenant umbrella is not known" in said["umbrella"][1]
-        assert said["umbrella"][1].replace("umbrella", "initech") == said["initech"][1]
+        assert results["umbrella"][0] == 1
+        assert "tenant umbrella is not known" in results["umbrella"][1]
+        assert results["umbrella"][1].replace("umbrella", "initech") == results["initech"][1]
     shared, nowhere = (finops("ingest", f"acme/{name}") for name in ("shared", "nowhere"))
     assert "project acme/shared is not known" in shared[1]
     assert (shared[0], shared[1].replace("shared", "nowhere")) == nowhere
@@ -288,7 +288,7 @@ def test_a_moved_data_folder_still_answers(
             assert Decimal(moved.rows(tenant, f"select {sql}")[0]["b"]) == billed(truth, tenant)
 
 
-def test_a_copied_file_still_answers_and_tells_not_where_it_was(
+def test_a_copied_file_still_answers_and_does_not_contain_its_old_path(
     built: TemporaryInstallation, tmp_path: Path, truth: Truth
 ) -> None:
     for tenant in OTHER:
@@ -296,14 +296,14 @@ def test_a_copied_file_still_answers_and_tells_not_where_it_was(
         assert f"{tenant}.duckdb" in files
         assert not list(built.data.rglob("*.wal"))
         original = built.folder(tenant) / f"{tenant}.duckdb"
-        place = str(built.data).encode()
-        assert place not in original.read_bytes()
+        old_path = str(built.data).encode()
+        assert old_path not in original.read_bytes()
         copy = Path(shutil.copy(original, tmp_path / f"{tenant} copy.duckdb"))
         os.chdir(tmp_path)
         with duckdb.connect(copy, read_only=True) as connection:
             for name in ("monthly_costs", "daily_costs", "monthly_bill"):
-                found = connection.execute(f"select sum(billed_cost) from {name}").fetchall()
-                assert found == [(billed(truth, tenant),)]
+                billed_sum = connection.execute(f"select sum(billed_cost) from {name}").fetchall()
+                assert billed_sum == [(billed(truth, tenant),)]
             tables = connection.execute(
                 "select table_name from duckdb_tables() union all select 'duckdb_views()'"
             ).fetchall()

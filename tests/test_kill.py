@@ -1,4 +1,4 @@
-"""An ingest killed at any moment leaves every month absent, old or new, and the next run is whole.
+"""An ingest killed at any moment leaves months absent, old or new, and the next run completes them.
 
 Real `finops ingest` processes are killed (SIGKILL) at seeded moments over their duration, and
 processes that die at every single move of a file and inside every transaction of the ledger. Two
@@ -86,7 +86,7 @@ for last in range(int(first), 1000, 2):
 
 @dataclass(frozen=True)
 class Case:
-    """What stands before, and the two ways the month may then bill."""
+    """The state before, and the two results that the month may have."""
 
     base: TemporaryInstallation
     old: dict[str, Any]
@@ -96,7 +96,7 @@ class Case:
 
 
 def totals(truth: dict[str, Any]) -> dict[str, Any]:
-    """Of the truths of a month's sources: billed cost per source and per project."""
+    """Sum the truths of a month's sources: billed cost per source and per project."""
     projects = {project for month in truth.values() for project in month["by_project"]}
     return {
         "sources": {name: Decimal(month["billed_cost"]) for name, month in truth.items()},
@@ -153,16 +153,16 @@ def case(
     return Case(base, old, new, before, census(base.folder("acme")))
 
 
-def of_month(found: Shares, month: str) -> dict[str, Decimal]:
-    return {name: billed for (name, where), billed in found.items() if where == month and billed}
+def of_month(shares: Shares, month: str) -> dict[str, Decimal]:
+    return {name: billed for (name, where), billed in shares.items() if where == month and billed}
 
 
 def check(case: Case, made: TemporaryInstallation, census: Callable[[Path], Any]) -> bool:
-    """Nothing is half, and the tables say what the charges say; whether that is the new."""
+    """Check that no month is half and all tables agree; return whether the month is the new one."""
     with open_sandbox(made.installation.folder(TENANT), made.installation.limits) as sandbox:
 
         def shares(name: str, billed: str, table: str) -> Shares:
-            """Asked as `finops query` asks."""
+            """Read as `finops query` does."""
             sql = f"select {name}, billing_period, sum({billed}) from {table} group by 1, 2"
             rows = sandbox.execute(sql).fetchall()
             return {(name, month): billed for name, month, billed in rows}
@@ -174,17 +174,17 @@ def check(case: Case, made: TemporaryInstallation, census: Callable[[Path], Any]
 
     assert of_month(of_sources, BEFORE) == of_month(bill, BEFORE) == case.before
     is_new = of_month(of_sources, MONTH) == case.new["sources"]
-    wanted = case.new if is_new else case.old
-    for found in (of_sources, bill):
-        assert of_month(found, MONTH) == wanted["sources"]
-    for found in (of_projects, *marts):
-        assert of_month(found, MONTH) == wanted["projects"]
+    expected = case.new if is_new else case.old
+    for billed_shares in (of_sources, bill):
+        assert of_month(billed_shares, MONTH) == expected["sources"]
+    for billed_shares in (of_projects, *marts):
+        assert of_month(billed_shares, MONTH) == expected["projects"]
     assert census(made.folder("acme")) == case.acme
     return is_new
 
 
 def check_next_run(case: Case, made: TemporaryInstallation, census: Callable[[Path], Any]) -> None:
-    """An ordinary run then ends at the truth, reconciled, with nothing left lying about."""
+    """Check that an ordinary run gives the truth, reconciled, and leaves no staging files."""
     installation = made.installation
     assert not ingest(
         installation,
@@ -209,7 +209,7 @@ def start(made: TemporaryInstallation) -> subprocess.Popen[bytes]:
     )
 
 
-def test_killed_at_any_moment(
+def test_an_ingest_killed_at_any_moment_leaves_the_old_or_the_new_month(
     case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]]
 ) -> None:
     def installation(name: str) -> TemporaryInstallation:
@@ -237,7 +237,7 @@ def test_killed_at_any_moment(
     assert killed > KILLS // 2, "the process lives long enough to be killed"
 
 
-def test_dead_at_every_step_of_publication(
+def test_a_process_that_dies_at_any_step_of_publication_leaves_a_complete_month(
     case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]]
 ) -> None:
     first = 2 if case.old["sources"] else 1  # each case takes every other step
@@ -247,7 +247,7 @@ def test_dead_at_every_step_of_publication(
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     steps = dict(map(int, line.split()) for line in done.stdout.splitlines())
-    assert steps.popitem()[1] == 0, "at last a run that no step kills"
+    assert steps.popitem()[1] == 0, "the last run is killed by no step"
     assert set(steps.values()) == {9}
     assert len(steps) > 4
     seen = set()

@@ -1,8 +1,8 @@
-"""A small ingest killed at more than a hundred random moments: every month whole, no run stuck.
+"""A small ingest killed at forty random moments: months complete, no run stuck.
 
-A process that has imported everything forks a child per attempt, which lands, conforms, refreshes
-and publishes a tiny bill and is killed (SIGKILL) somewhere in it; the next child goes on from what
-that one left. Real commands killed, and deaths at every single step: test_kill.py.
+A process that has imported everything forks a child per attempt, which lands, converts and
+publishes a tiny bill and is killed (SIGKILL) at some point; the next child continues from what it
+left. For real commands that are killed, and deaths at every single step, see test_kill.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.conftest import FIGURES, TemporaryInstallation
 from tests.support.bills import deliver, row
 
-KILLS, TORTURE = 110, 600
+KILLS, TORTURE = 40, 600
 MONTHS = ("2026-08", "2026-09")
 
 DRIVER = """
@@ -84,7 +84,7 @@ class Victim:
         self.process.communicate(timeout=30)
 
     def deliver(self, number: int) -> dict[str, Decimal]:
-        """Both months anew; returns what each bills."""
+        """Deliver both months again; return the billed cost of each."""
         bills = {}
         for position, month in enumerate(MONTHS):
             costs = [f"{number}.{position}{n}5" for n in range(12)]
@@ -94,7 +94,7 @@ class Victim:
         return bills
 
     def served(self) -> dict[str, Decimal]:
-        """What `costs` bills per month, which the tables must say too; empty before the first."""
+        """Return each month's cost in `costs`, equal to `monthly_bill`; empty at first."""
         if not (self.made.folder("acme") / "acme.duckdb").exists():
             return {}
         with open_sandbox(
@@ -108,13 +108,15 @@ class Victim:
 
 
 def kill_often(place: Path, kills: int, seed: int) -> str:
-    """Kill that many ingests; returns the figures."""
+    """Kill that many ingests; return the figures."""
     victim, rng = Victim(place), random.Random(seed)
     killed, number, duration = 0, 0, 1.0
     landed: list[dict[str, Decimal]] = [{}]
     try:
         while killed < kills:
-            if number % 8 == 0:  # a whole run: how long it takes, and a good state to restate
+            if (
+                number % 8 == 0
+            ):  # an undisturbed run: how long it takes, and a good state to restate
                 landed = [victim.deliver(number)]
                 code, duration = victim.ingest(None)
                 assert code == 0
@@ -138,12 +140,16 @@ def kill_often(place: Path, kills: int, seed: int) -> str:
     return f"{killed} ingests killed: rows lost 0, half-visible months 0"
 
 
-def test_killed_a_hundred_times(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_months_stay_complete_when_forty_ingests_are_killed(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     figures = kill_often(tmp_path, KILLS, 7)
     request.config.stash.setdefault(FIGURES, []).append(figures)
 
 
 @pytest.mark.torture
-def test_killed_very_often(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_months_stay_complete_when_hundreds_of_ingests_are_killed(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     figures = kill_often(tmp_path, TORTURE, 11)
     request.config.stash.setdefault(FIGURES, []).append(figures)

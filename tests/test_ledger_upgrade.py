@@ -1,6 +1,6 @@
-"""A ledger made by an earlier version goes on working: it is read as it is, and grows on a write.
+"""A ledger of an earlier version still works: it is read unchanged and upgraded by a write.
 
-The tables below are those of version 1. Keep out: what histories tell (test_history.py).
+The tables below are those of version 1. Keep out: the contents of a history (test_history.py).
 """
 
 from __future__ import annotations
@@ -52,20 +52,22 @@ tenants:
 
 
 def age(ledger: Path) -> None:
-    """Rewrite a ledger as version 1 would have it: fewer tables, columns and words in totals."""
+    """Rewrite a ledger as version 1 stored it: fewer tables, columns and keys in the totals."""
     aged = ledger.with_name("aged")
     with sqlite3.connect(aged) as old, sqlite3.connect(ledger) as new:
         old.executescript(OLD)
         for (table,) in old.execute("select name from sqlite_master where type = 'table'"):
             names = [f'"{name}"' for _, name, *_ in old.execute(f"pragma table_info({table})")]
             rows = new.execute(f"select {', '.join(names)} from {table}").fetchall()
-            marks = ", ".join("?" for _ in names)
-            old.executemany(f"insert into {table} values ({marks})", rows)
+            placeholders = ", ".join("?" for _ in names)
+            old.executemany(f"insert into {table} values ({placeholders})", rows)
         for delivery_id, totals in old.execute("select delivery_id, totals from deliveries"):
-            plain = [{k: v for k, v in t.items() if k != "service"} for t in json.loads(totals)]
+            without_service = [
+                {k: v for k, v in t.items() if k != "service"} for t in json.loads(totals)
+            ]
             old.execute(
                 "update deliveries set totals = ? where delivery_id = ?",
-                (json.dumps(plain), delivery_id),
+                (json.dumps(without_service), delivery_id),
             )
         old.execute("insert into refusals values ('payer', '2026-08', 'it was torn', '2026-09-01')")
     old.close()
@@ -75,7 +77,7 @@ def age(ledger: Path) -> None:
 
 @pytest.fixture
 def aged(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    """initech and hooli, ingested once; initech's ledger is of version 1."""
+    """initech and hooli, ingested once; initech's ledger has version 1."""
     for tenant in ("initech", "hooli"):
         (tmp_path / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
         lines = [row("1") | {"lineItem/ProductCode": "AmazonEC2"}, row("2", account="4" * 12)]
@@ -86,44 +88,50 @@ def aged(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     return empty
 
 
-def test_an_old_ledger_is_read_as_it_is(aged: TemporaryInstallation) -> None:
+def test_reading_an_old_ledger_does_not_change_it(aged: TemporaryInstallation) -> None:
     ledger = aged.folder("initech") / "ledger.sqlite"
     before = ledger.read_bytes()
     states = {s.billing_period: (s.state, s.reason) for s in aged.installation.status("initech")}
     assert states == {"2026-08": ("refused", "it was torn"), MONTH: ("reconciled", None)}
-    for words in (f"history initech/payer {MONTH}", f"diff initech/payer {MONTH}", "gaps initech"):
-        assert finops(*words.split())[0] == 0
+    for command in (
+        f"history initech/payer {MONTH}",
+        f"diff initech/payer {MONTH}",
+        "gaps initech",
+    ):
+        assert finops(*command.split())[0] == 0
     assert ledger.read_bytes() == before
     assert aged.ingest("initech").steps[0].outcome == "unchanged"
     billed = ask("select sum(billed_cost) as b from monthly_costs", "initech", aged.data)
     assert Decimal(billed[0]["b"]) == 3
 
 
-def test_an_old_ledger_grows_and_keeps_what_it_knew(
+def test_an_old_ledger_is_upgraded_without_losing_its_records(
     aged: TemporaryInstallation, tmp_path: Path
 ) -> None:
     lines = [row("1") | {"lineItem/ProductCode": "AmazonS3"}, row("5", account="4" * 12)]
     deliver(tmp_path / "initech/cur", lines, assembly="two")
     assert aged.ingest("initech").steps[0].outcome == "landed"
-    code, out = finops("history", "initech/payer", MONTH, "--format", "csv")
-    assert code == 0
-    rows = list(csv.DictReader(io.StringIO(out)))
+    exit_code, output = finops("history", "initech/payer", MONTH, "--format", "csv")
+    assert exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(output)))
     assert [(r["execution_id"], Decimal(r["billed_cost"])) for r in rows] == [
         ("one", Decimal(3)), ("two", Decimal(6)),
     ]  # fmt: skip
-    code, out = finops("diff", "initech/payer", MONTH)
-    assert code == 0
-    assert "services are not distinguished" in out
-    assert "Together: +3 USD and +0 rows." in out
-    assert "AmazonS3" not in out
-    told = ask("select distinct execution_id as e from delivery_history", "initech", aged.data)
-    assert told == [{"e": "two"}]
+    exit_code, output = finops("diff", "initech/payer", MONTH)
+    assert exit_code == 0
+    assert "services are not distinguished" in output
+    assert "Together: +3 USD and +0 rows." in output
+    assert "AmazonS3" not in output
+    executions = ask(
+        "select distinct execution_id as e from delivery_history", "initech", aged.data
+    )
+    assert executions == [{"e": "two"}]
     assert {s.reason for s in aged.installation.status("initech")} == {"it was torn", None}
     assert {s.state for s in aged.installation.status("hooli")} == {"reconciled"}
 
 
 def age_charges(file: Path) -> None:
-    """Rewrite a file of charges without the columns that came last."""
+    """Rewrite a file of charges without the columns that were added last."""
     with duckdb.connect() as connection:
         source = f"read_parquet('{file}', hive_partitioning = false)"
         newest = "x_ParentResourceId, x_SplitCost, x_SplitUnusedCost, x_NetSplitCost"
@@ -134,10 +142,10 @@ def age_charges(file: Path) -> None:
     Path(f"{file}.old").replace(file)
 
 
-def test_old_charges_of_a_month_that_cannot_be_built_again_stop_no_other(
+def test_old_charges_of_a_month_that_cannot_be_rebuilt_stop_no_other_month(
     aged: TemporaryInstallation, tmp_path: Path
 ) -> None:
-    """The landing is gone and AWS delivers it no more: what was published of it stays, readable."""
+    """The landing is gone and AWS no longer delivers it: its published charges stay readable."""
     initech = aged.folder("initech")
     with sqlite3.connect(initech / "ledger.sqlite") as ledger:
         ledger.execute("update partitions set fingerprint = 'of before'")
@@ -153,16 +161,16 @@ def test_old_charges_of_a_month_that_cannot_be_built_again_stop_no_other(
     sums = (
         "select billing_period as m, sum(billed_cost) as b from monthly_costs group by 1 order by 1"
     )
-    told = ask(sums, "initech", aged.data)
-    assert [(r["m"], Decimal(r["b"])) for r in told] == [(MONTH, 3), ("2026-10", 7)]
+    billed_by_month = ask(sums, "initech", aged.data)
+    assert [(r["m"], Decimal(r["b"])) for r in billed_by_month] == [(MONTH, 3), ("2026-10", 7)]
     split = "select count(*) as n, count(x_SplitCost) as s from costs"
     assert ask(split, "initech", aged.data) == [{"n": 3, "s": 0}]
 
 
-def test_amounts_that_were_never_judged_are_null_where_they_are_none(
+def test_values_of_an_old_landing_that_are_not_numbers_become_null(
     empty: TemporaryInstallation, tmp_path: Path
 ) -> None:
-    """A column that is used only since now may hold anything in an old landing."""
+    """A column that earlier versions did not use may hold any text in an old landing."""
     (tmp_path / "initech.yaml").write_text(DECLARED.format(name="initech"))
     deliver(tmp_path / "initech/cur", [row("1", **{"lineItem/NormalizedUsageAmount": "2"})])
     empty.apply(tmp_path / "initech.yaml")

@@ -1,15 +1,15 @@
-"""Prices, quantities and costs at the ends of their range: exact, and no bill stays out."""
+"""Prices, quantities and costs at the limits of their range: exact, and no bill is refused."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.support.line_item_bills import Bills, bills, line, one, prepared, total
+from tests.support.line_item_bills import Bills, bills, line, prepared, single, total
 
 __all__ = ["bills", "prepared"]
 
 HUGE = "9999999999999999999"
-"""Nineteen nines: two of them can be added without leaving what money holds."""
+"""Nineteen nines: two of them can be added without exceeding DECIMAL(38,18)."""
 
 ENDS = [
     ("999999", "999999", "-999999999"),
@@ -33,32 +33,32 @@ ENDS = [
 """amount, rate, cost"""
 
 
-def test_amounts_at_the_ends_come_in(bills: Bills) -> None:
-    """Whatever the bill multiplies, its cost comes in to the last decimal; nothing overflows."""
+def test_amounts_at_the_limits_are_ingested(bills: Bills) -> None:
+    """Whatever amount and rate are, the cost is exact to the last decimal; nothing overflows."""
     lines = [
         line("Usage", cost, lineItem_UsageAmount=amount, lineItem_UnblendedRate=rate,
              pricing_publicOnDemandRate=rate, pricing_publicOnDemandCost=cost,
              lineItem_LineItemDescription=str(at))
         for at, (amount, rate, cost) in enumerate(ENDS)
     ]  # fmt: skip
-    found = bills.ingested(lines)
+    charges = bills.ingested(lines)
     for at, (amount, _, cost) in enumerate(ENDS):
-        charge = one(found, ChargeDescription=str(at))
+        charge = single(charges, ChargeDescription=str(at))
         assert charge["BilledCost"] == charge["ListCost"] == Decimal(cost), at
         assert charge["ContractedUnitPrice"] >= 0 and charge["ListUnitPrice"] >= 0, at
         assert abs(charge["PricingQuantity"]) == abs(Decimal(amount)), at
 
 
-def test_costs_of_other_signs_come_in(bills: Bills) -> None:
-    """No quantity has the sign of both costs: one price fails, and nothing overflows."""
+def test_list_costs_of_the_opposite_sign_are_ingested(bills: Bills) -> None:
+    """No quantity has the sign of both costs, so a price breaks a rule, but nothing overflows."""
     lines = [
         line("Usage", cost, lineItem_UsageAmount=amount, lineItem_UnblendedRate=rate,
              pricing_publicOnDemandRate=rate,
              pricing_publicOnDemandCost=f"{Decimal(cost).copy_negate():f}")
         for amount, rate, cost in ENDS
     ]  # fmt: skip
-    found = bills.ingested(lines)
-    assert total(found, "ListCost") == total(found, "BilledCost").copy_negate()
+    charges = bills.ingested(lines)
+    assert total(charges, "ListCost") == total(charges, "BilledCost").copy_negate()
 
 
 SIGNS = [
@@ -80,34 +80,34 @@ SIGNS = [
 
 
 def test_a_price_times_its_quantity(bills: Bills) -> None:
-    """Prices are never negative: the quantity has the cost's sign, and is 1 where none is told."""
-    found = bills.charges([
+    """Prices are never negative: the quantity has the cost's sign, and is 1 where it is missing."""
+    charges = bills.charges([
         line(kind, cost, lineItem_UsageAmount=amount, lineItem_LineItemDescription=str(at))
         for at, (kind, amount, cost, _, _) in enumerate(SIGNS)
     ])  # fmt: skip
     for at, (kind, amount, _, quantity, price) in enumerate(SIGNS):
-        charge = one(found, ChargeDescription=str(at))
+        charge = single(charges, ChargeDescription=str(at))
         assert charge["PricingQuantity"] == Decimal(quantity), at
         assert charge["ContractedUnitPrice"] == charge["ListUnitPrice"] == Decimal(price), at
         if kind == "Usage":
             assert charge["ConsumedQuantity"] == Decimal(amount or 0), at
 
 
-def test_skus_where_the_bill_has_none(bills: Bills) -> None:
-    """Use and purchases always have a SKU and a price of it, the same in every month."""
-    told = {"lineItem_ProductCode": "AmazonEC2", "lineItem_UsageType": "BoxUsage:m5.large"}
+def test_charges_without_sku_in_the_bill_get_a_derived_sku(bills: Bills) -> None:
+    """Usage and purchases always have a SKU and a SKU price, the same in every month."""
+    product = {"lineItem_ProductCode": "AmazonEC2", "lineItem_UsageType": "BoxUsage:m5.large"}
     lines = [
-        line("Usage", "1", **told),
+        line("Usage", "1", **product),
         line("Fee", "2"),
-        line("Usage", "3", product_sku="SKU7", **told),
-        line("Usage", "4", product_sku="SKU7", pricing_RateCode="SKU7.A.B", **told),
+        line("Usage", "3", product_sku="SKU7", **product),
+        line("Usage", "4", product_sku="SKU7", pricing_RateCode="SKU7.A.B", **product),
         line("Tax", "5", product_sku="SKU7", pricing_RateCode="SKU7.A.B", pricing_unit="Hrs",
-             lineItem_UsageAmount="1", lineItem_UnblendedRate="5", **told),
+             lineItem_UsageAmount="1", lineItem_UnblendedRate="5", **product),
     ]  # fmt: skip
-    found = bills.charges(lines)
-    named = {int(c["BilledCost"]): (c["SkuId"], c["SkuPriceId"]) for c in found}
+    charges = bills.charges(lines)
+    skus = {int(c["BilledCost"]): (c["SkuId"], c["SkuPriceId"]) for c in charges}
     derived = "AmazonEC2:BoxUsage:m5.large"
-    assert named == {
+    assert skus == {
         1: (derived, derived),
         2: ("Fee", "Fee"),
         3: ("SKU7", "SKU7"),

@@ -1,6 +1,6 @@
-"""Which manifest of several is a month's current one, and which folder is the report's own.
+"""Which of several manifests is the current one of a month, and which folder is the report.
 
-Put here: the choice itself, on empty reports. Keep out: landing what it names
+Put here: the choice itself, on empty reports. Keep out: landing the files that a manifest names
 (test_edge_deliveries.py, test_forms.py).
 """
 
@@ -13,37 +13,38 @@ import pytest
 
 from finops_pipeline.errors import ManifestProblem
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
-from finops_pipeline.sources.layouts import months_in, report_in
+from finops_pipeline.sources.layouts import find_report_folder, months_in
 from finops_pipeline.sources.location import LocalFolder
-from finops_pipeline.tenants.model import Source, SourceFormat
+from finops_pipeline.tenants.model import Source
+from finops_pipeline.tenants.source import Cur2Source, LegacyCurSource
 
 MONTH = "2026-09"
-LEGACY = Source(name="payer", format=SourceFormat.LEGACY_CUR)
-CUR_2 = Source(name="payer", format=SourceFormat.CUR_2)
+LEGACY = LegacyCurSource(name="payer")
+CUR_2 = Cur2Source(name="payer")
 METADATA = "metadata/BILLING_PERIOD=2026-09"
 
 
 def write_manifest(report: Path, folder: str, name: str = "report") -> None:
-    """A manifest that names one file, which lies beside it."""
-    home = report / folder
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "bill.csv.gz").write_bytes(b"")
+    """Write a manifest and, in the same folder, the single file that it names."""
+    manifest_folder = report / folder
+    manifest_folder.mkdir(parents=True, exist_ok=True)
+    (manifest_folder / "bill.csv.gz").write_bytes(b"")
     content = {"reportKeys": [f"{folder}/bill.csv.gz"]}
-    (home / f"{name}-Manifest.json").write_text(json.dumps(content))
+    (manifest_folder / f"{name}-Manifest.json").write_text(json.dumps(content))
 
 
 def choose(source: Source, report: Path) -> str:
     return read_delivery(source, LocalFolder(report), MONTH).manifest
 
 
-def test_the_manifest_of_the_period_goes_before_those_of_its_versions(tmp_path: Path) -> None:
+def test_the_manifest_of_the_period_is_preferred_to_those_of_its_versions(tmp_path: Path) -> None:
     report = tmp_path / "report"
     for folder in ("20260901-20261001/zz-newer", "20260901-20261001"):
         write_manifest(report, folder)
     assert choose(LEGACY, report) == "20260901-20261001/report-Manifest.json"
 
 
-def test_of_copies_kept_by_execution_the_newest_is_taken(tmp_path: Path) -> None:
+def test_the_newest_manifest_of_several_executions_is_chosen(tmp_path: Path) -> None:
     report = tmp_path / "report"
     for time in ("2026-10-03T04_05_00.356Z-b", "2026-10-04T04_05_00.356Z-a"):
         write_manifest(report, f"{METADATA}/{time}")
@@ -58,7 +59,7 @@ def test_assemblies_of_a_legacy_report_have_no_order_and_are_refused(tmp_path: P
         choose(LEGACY, report)
 
 
-def test_of_several_reports_the_namesake_of_the_folder_is_taken(tmp_path: Path) -> None:
+def test_of_several_reports_the_namesake_of_the_folder_is_chosen(tmp_path: Path) -> None:
     for report in (tmp_path / "Acme", tmp_path / "neither"):
         for name in ("acme", "globex"):
             write_manifest(report, METADATA, name)
@@ -77,16 +78,19 @@ def test_the_report_is_the_location_or_the_single_report_in_it_or_the_namesake(
     tmp_path: Path,
 ) -> None:
     write_manifest(tmp_path / "globex", METADATA)
-    place = LocalFolder(tmp_path)
-    assert months_in(CUR_2, place) == set()
-    assert billing_periods(CUR_2, place) == [MONTH]
+    location = LocalFolder(tmp_path)
+    assert months_in(CUR_2, location) == set()
+    assert billing_periods(CUR_2, location) == [MONTH]
     write_manifest(tmp_path / "acme", METADATA)
     with pytest.raises(ManifestProblem, match="several reports: acme, globex"):
-        report_in(CUR_2, place)
+        find_report_folder(CUR_2, location)
     write_manifest(tmp_path / "payer", METADATA)
-    assert report_in(CUR_2, place).spell() == LocalFolder(tmp_path / "payer").spell()
+    assert (
+        find_report_folder(CUR_2, location).full_path()
+        == LocalFolder(tmp_path / "payer").full_path()
+    )
     write_manifest(tmp_path, METADATA)
-    assert report_in(CUR_2, place) is place
+    assert find_report_folder(CUR_2, location) is location
 
 
 def test_months_are_read_from_the_folder_names_of_the_format_only(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Mutated deliveries: each ingested exactly, with its bad rows set aside, or refused in words.
+"""Mutated deliveries: each ingested exactly, with its bad rows set aside, or refused with a reason.
 
-The catalogue (tests/support/mutations) mutates good deliveries of every form and says, without
-asking the pipeline, which outcome is right. Six sources of one tenant are ingested at a time; what
+The catalogue (tests/support/mutations) mutates good deliveries of every form and knows the
+right outcome without the pipeline. Six sources of one tenant are ingested at a time; what
 is then served is read as `finops query` reads it, and must be the month as delivered or as it was
 before. `pytest -m torture` does the same with other seeds and more of what is random.
 """
@@ -30,25 +30,29 @@ def outcomes(
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_mutated_delivery_ends_as_it_must(outcomes: list[Outcome], family: str) -> None:
-    mine = [outcome for outcome in outcomes if outcome.family == family]
-    assert len(mine) > 10
-    assert [f"{one.name}: {one.fault}" for one in mine if one.fault] == []
+    outcomes_of_family = [outcome for outcome in outcomes if outcome.family == family]
+    assert len(outcomes_of_family) > 10
+    assert [
+        f"{outcome.name}: {outcome.fault}" for outcome in outcomes_of_family if outcome.fault
+    ] == []
 
 
 def test_no_row_is_lost_and_no_month_is_half_visible(outcomes: list[Outcome]) -> None:
     assert len(outcomes) >= 300
     assert sum(outcome.lost_rows for outcome in outcomes) == 0
     assert not [outcome.name for outcome in outcomes if outcome.half]
-    assert {outcome.what for outcome in outcomes} == {"exact", "aside", "refused"}
+    assert {outcome.ending for outcome in outcomes} == {"exact", "aside", "refused"}
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("seed", TORTURE)
-def test_with_other_seeds(
+def test_mutations_of_other_seeds_end_as_they_must(
     seed: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> None:
     done = run_catalogue(tmp_path_factory.mktemp("mutations"), seed, more=6)
     request.config.stash.setdefault(FIGURES, []).append(f"seed {seed}: {figures(done)}")
-    assert [f"{one.family}, {one.name}: {one.fault}" for one in done if one.fault] == []
+    assert [
+        f"{outcome.family}, {outcome.name}: {outcome.fault}" for outcome in done if outcome.fault
+    ] == []
     assert sum(outcome.lost_rows for outcome in done) == 0
     assert not [outcome.name for outcome in done if outcome.half]

@@ -1,4 +1,4 @@
-"""One pass over a month: no row is lost, doubled or moved, and what was committed is not lost.
+"""One pass over a month: no row is lost, doubled or misplaced, and committed work is not lost.
 
 Put here: many sources, many projects, odd account ids, claims with gaps, interrupted moves.
 Keep out: the seeded estate (test_truth.py), killed processes (test_kill.py).
@@ -29,29 +29,29 @@ MONTH = "2026-09"
 ACCOUNTS = [f"{number:012d}" for number in range(1, 21)]
 
 
-def declare(installation: TemporaryInstallation, name: str, **said: Any) -> Tenant:
-    tenant = Tenant(name=name, **said)
+def declare(installation: TemporaryInstallation, name: str, **settings: Any) -> Tenant:
+    tenant = Tenant(name=name, **settings)
     installation.installation.registry.save(tenant)
     return installation.installation.registry.tenant(name)
 
 
-def project(**said: Any) -> Project:
-    return Project.model_validate(said)
+def project(**settings: Any) -> Project:
+    return Project.model_validate(settings)
 
 
-def bring(installation: TemporaryInstallation, tenant: str, source: str, path: Path) -> Any:
+def import_bill(installation: TemporaryInstallation, tenant: str, source: str, path: Path) -> Any:
     report = ingest_files(installation.installation, FilesByHand(tenant, source, [path]))
     assert not report.failed, report.failed
     return report
 
 
 def sums(installation: TemporaryInstallation, tenant: str) -> dict[str, tuple[int, Decimal]]:
-    """Per project: charges, and what they bill."""
-    found = installation.rows(
+    """Per project: number of charges and their billed cost."""
+    rows = installation.rows(
         tenant,
         "select project, count(*) as n, sum(BilledCost)::varchar as billed from costs group by all",
     )
-    return {r["project"]: (int(r["n"]), Decimal(r["billed"])) for r in found}
+    return {r["project"]: (int(r["n"]), Decimal(r["billed"])) for r in rows}
 
 
 def states(installation: TemporaryInstallation, tenant: str) -> set[str]:
@@ -60,15 +60,15 @@ def states(installation: TemporaryInstallation, tenant: str) -> set[str]:
 
 @pytest.fixture
 def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    """globex has a bill of the same accounts: nothing of it may appear in acme."""
+    """globex has a bill for the same accounts, and nothing of it may appear in acme."""
     cur = [LegacyCurSource(name="payer")]
     declare(empty, "globex", sources=cur, projects=[project(name="p01", accounts=ACCOUNTS)])
     write_csv(tmp_path / "globex.csv", [row("1000", account) for account in ACCOUNTS])
-    bring(empty, "globex", "payer", tmp_path / "globex.csv")
+    import_bill(empty, "globex", "payer", tmp_path / "globex.csv")
     return empty
 
 
-def test_more_sources_than_go_together_and_more_projects_than_one_pass(
+def test_more_sources_and_projects_than_a_single_pass_takes(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:
     names = [f"s{number:02d}" for number in range(10)]
@@ -81,15 +81,15 @@ def test_more_sources_than_go_together_and_more_projects_than_one_pass(
     for number, name in enumerate(names):
         cost = f"0.{number + 1:018d}"
         write_csv(tmp_path / f"{name}.csv", [row(cost, account) for account in ACCOUNTS])
-        bring(two, "acme", name, tmp_path / f"{name}.csv")
+        import_bill(two, "acme", name, tmp_path / f"{name}.csv")
     each = (10, Decimal("0.000000000000000055"))
-    wanted = {f"p{a[-2:]}": each for a in ACCOUNTS[:18]}
-    assert sums(two, "acme") == {**wanted, "unassigned": (20, 2 * each[1])}
+    expected = {f"p{a[-2:]}": each for a in ACCOUNTS[:18]}
+    assert sums(two, "acme") == {**expected, "unassigned": (20, 2 * each[1])}
     assert states(two, "acme") == {"reconciled"}
     assert sums(two, "globex") == {"p01": (20, Decimal(20000))}
 
 
-def focus(path: Path, rows: list[dict[str, str]]) -> Path:
+def write_focus_bill(path: Path, rows: list[dict[str, str]]) -> Path:
     base = {
         "BilledCost": "1",
         "EffectiveCost": "1",
@@ -98,11 +98,11 @@ def focus(path: Path, rows: list[dict[str, str]]) -> Path:
         "ChargeCategory": "Usage",
         "ChargePeriodStart": f"{MONTH}-05T00:00:00Z",
     }
-    whole = [base | one for one in rows]
+    complete = [base | changes for changes in rows]
     with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(whole[0]))
+        writer = csv.DictWriter(stream, list(complete[0]))
         writer.writeheader()
-        writer.writerows(whole)
+        writer.writerows(complete)
     return path
 
 
@@ -115,41 +115,45 @@ def test_accounts_with_spaces_null_and_blank(two: TemporaryInstallation, tmp_pat
     )
     ids = [ACCOUNTS[0], f" {ACCOUNTS[0]}", f"{ACCOUNTS[0]}  ", "", "   ", "NULL", ACCOUNTS[1]]
     rows = [{"SubAccountId": i, "BilledCost": str(2**n)} for n, i in enumerate(ids)]
-    bring(two, "acme", "labs", focus(tmp_path / "labs.csv", rows))
+    import_bill(two, "acme", "labs", write_focus_bill(tmp_path / "labs.csv", rows))
     assert sums(two, "acme") == {"p01": (3, Decimal(7)), "unassigned": (4, Decimal(120))}
     assert states(two, "acme") == {"reconciled"}
 
 
-def test_focus_without_accounts_is_nobodys(two: TemporaryInstallation, tmp_path: Path) -> None:
+def test_focus_rows_without_accounts_are_unassigned(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
     declare(
         two,
         "acme",
         sources=[FocusSource(name="labs")],
         projects=[project(name="p01", accounts=ACCOUNTS[:1]), project(name="unassigned")],
     )
-    bring(two, "acme", "labs", focus(tmp_path / "labs.csv", [{}, {}, {}]))
+    import_bill(two, "acme", "labs", write_focus_bill(tmp_path / "labs.csv", [{}, {}, {}]))
     assert sums(two, "acme") == {"unassigned": (3, Decimal(3))}
     assert states(two, "acme") == {"reconciled"}
 
 
 def test_claims_with_a_gap_cover_every_day_once(two: TemporaryInstallation, tmp_path: Path) -> None:
-    one = ACCOUNTS[0]
+    account = ACCOUNTS[0]
     declare(
         two,
         "acme",
         sources=[LegacyCurSource(name="payer")],
         projects=[
-            project(name="p01", accounts=[{"id": one, "from": "2026-09-03", "to": "2026-09-10"}]),
-            project(name="p02", accounts=[{"id": one, "from": "2026-09-20"}]),
+            project(
+                name="p01", accounts=[{"id": account, "from": "2026-09-03", "to": "2026-09-10"}]
+            ),
+            project(name="p02", accounts=[{"id": account, "from": "2026-09-20"}]),
         ],
     )
     days = ["01", "02", "03", "09", "10", "19", "20", "30"]
-    rows = [row(str(10**n), one, f"{MONTH}-{day}") for n, day in enumerate(days)]
+    rows = [row(str(10**n), account, f"{MONTH}-{day}") for n, day in enumerate(days)]
     for late in ("2026-08-31", "2026-10-02"):
         start = {"bill/BillingPeriodStartDate": f"{MONTH}-01T00:00:00Z"}
-        rows.append(row("0.5" if late < MONTH else "0.25", one, late) | start)
+        rows.append(row("0.5" if late < MONTH else "0.25", account, late) | start)
     write_csv(tmp_path / "a.csv", rows)
-    bring(two, "acme", "payer", tmp_path / "a.csv")
+    import_bill(two, "acme", "payer", tmp_path / "a.csv")
     assert sums(two, "acme") == {
         "p01": (2, Decimal(1100)),
         "p02": (3, Decimal("11000000.25")),
@@ -158,27 +162,27 @@ def test_claims_with_a_gap_cover_every_day_once(two: TemporaryInstallation, tmp_
     assert states(two, "acme") == {"reconciled"}
 
 
-def interrupted(
+def interrupt_import(
     installation: TemporaryInstallation, bill: Path, at: int, error: type[BaseException]
 ) -> bool:
-    """Bring a bill and break at the so-manieth move; whether there were so many."""
-    real, made = files.move_into_place, [0]
+    """Import a bill, fail at the given move, and return whether that many moves happened."""
+    real, moves = files.move_into_place, [0]
 
     def broken(staged: Path, final: Path) -> None:
-        made[0] += 1
-        if made[0] == at:
+        moves[0] += 1
+        if moves[0] == at:
             raise error
         real(staged, final)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "move_into_place", broken)
         with suppress(KeyboardInterrupt, OSError, AssertionError):
-            bring(installation, "acme", "payer", bill)
-    return made[0] >= at
+            import_bill(installation, "acme", "payer", bill)
+    return moves[0] >= at
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_interrupted_at_each_move_after_the_commit_nothing_committed_is_lost(
+def test_an_interruption_at_any_move_after_the_commit_loses_nothing(
     two: TemporaryInstallation, tmp_path: Path, error: type[BaseException]
 ) -> None:
     payer = [LegacyCurSource(name="payer")]
@@ -188,11 +192,11 @@ def test_interrupted_at_each_move_after_the_commit_nothing_committed_is_lost(
     declare(two, "acme", sources=payer, projects=halves)
     bill, at = tmp_path / "a.csv", 0
     write_csv(bill, [row("1", a) for a in ACCOUNTS[:2]])
-    bring(two, "acme", "payer", bill)
+    import_bill(two, "acme", "payer", bill)
     while True:
         at, cost = at + 1, Decimal(7 + at)
         write_csv(bill, [row(str(cost), a) for a in ACCOUNTS[:2]])
-        hit = interrupted(two, bill, at, error)
+        hit = interrupt_import(two, bill, at, error)
         assert not two.ingest("acme").failed
         assert sums(two, "acme") == {"aa": (1, cost), "bb": (1, cost)}, at
         (marts,) = two.rows("acme", "select sum(billed_cost) as c from monthly_costs")
@@ -201,27 +205,27 @@ def test_interrupted_at_each_move_after_the_commit_nothing_committed_is_lost(
         assert not list((two.folder("acme") / ".staging").iterdir())
         if not hit:
             break
-    assert at > 4, "landing, two projects and the warehouse move"
+    assert at > 4, "the landing, two projects and the warehouse are moved"
     assert sums(two, "globex") == {"p01": (20, Decimal(20000))}
 
 
-def test_staged_files_removed_by_hand_are_missed(
+def test_staged_files_removed_by_an_operator_are_reported(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:
     payer = [LegacyCurSource(name="payer")]
     declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     bill = tmp_path / "a.csv"
     write_csv(bill, [row("1", ACCOUNTS[0])])
-    bring(two, "acme", "payer", bill)
+    import_bill(two, "acme", "payer", bill)
     write_csv(bill, [row("7", ACCOUNTS[0])])
-    assert interrupted(two, bill, 1, KeyboardInterrupt)
+    assert interrupt_import(two, bill, 1, KeyboardInterrupt)
     folder = two.folder("acme")
     files.clear_folder(folder / ".staging")
-    with pytest.raises(IntegrityCheckFailed, match=r"removed from .*landing/source=payer") as told:
+    with pytest.raises(IntegrityCheckFailed, match=r"removed from .*landing/source=payer") as error:
         two.ingest("acme")
-    for name in told.value.found.split(": ", 1)[1].split(", "):
+    for name in error.value.found.split(": ", 1)[1].split(", "):
         (folder / name).unlink()
-    bring(two, "acme", "payer", bill)
+    import_bill(two, "acme", "payer", bill)
     assert sums(two, "acme") == {"p01": (1, Decimal(7))}
     assert states(two, "acme") == {"reconciled"}
     assert sums(two, "globex") == {"p01": (20, Decimal(20000))}
@@ -231,25 +235,25 @@ LOST = "(select * from {0} where x_Project <> 'unassigned')"
 DOUBLED = "(from {0} union all (select * from {0} where x_Project = 'unassigned'))"
 
 
-@pytest.mark.parametrize(("leak", "given"), [(LOST, 1), (DOUBLED, 3)])
-def test_a_row_that_costs_nothing_is_missed_when_lost_or_doubled(
+@pytest.mark.parametrize(("leak", "row_count"), [(LOST, 1), (DOUBLED, 3)])
+def test_a_lost_or_doubled_row_without_cost_is_detected(
     two: TemporaryInstallation,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     leak: str,
-    given: int,
+    row_count: int,
 ) -> None:
     payer = [LegacyCurSource(name="payer")]
     declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     write_csv(tmp_path / "a.csv", [row("1", ACCOUNTS[0]), row("0", ACCOUNTS[1])])
     real = month.owned_rows
-    monkeypatch.setattr(month, "owned_rows", lambda *said: leak.format(real(*said)))
+    monkeypatch.setattr(month, "owned_rows", lambda *arguments: leak.format(real(*arguments)))
     report = ingest_files(two.installation, FilesByHand("acme", "payer", [tmp_path / "a.csv"]))
-    assert f"landed 2 rows, its projects have {given}" in str(report.failed)
+    assert f"landed 2 rows, its projects have {row_count}" in str(report.failed)
     assert not list(two.folder("acme").glob("costs/**/*.parquet"))
 
 
-def test_two_files_of_a_project_are_not_taken_for_one(
+def test_two_files_of_a_project_are_refused(
     two: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payer = [LegacyCurSource(name="payer")]
@@ -259,8 +263,8 @@ def test_two_files_of_a_project_are_not_taken_for_one(
 
     def twice(self: month.MonthPass, connection: Any) -> None:
         real(self, connection)
-        (found,) = self._folder.glob("project=p01/*.parquet")
-        found.with_name("another.parquet").write_bytes(found.read_bytes())
+        (file,) = self._folder.glob("project=p01/*.parquet")
+        file.with_name("another.parquet").write_bytes(file.read_bytes())
 
     monkeypatch.setattr(month.MonthPass, "write", twice)
     report = ingest_files(two.installation, FilesByHand("acme", "payer", [tmp_path / "a.csv"]))
@@ -268,7 +272,7 @@ def test_two_files_of_a_project_are_not_taken_for_one(
     assert not list(two.folder("acme").glob("costs/**/*.parquet"))
 
 
-def test_a_half_put_month_goes_off_the_publication(tmp_path: Path) -> None:
+def test_a_partly_built_month_is_removed_from_the_publication(tmp_path: Path) -> None:
     folder = TemporaryInstallation(tmp_path / "data").installation.folder("acme")
     with publish.tenant_writer(folder, 0) as writer, writer.publication() as publication:
         record = PartitionRecord(COSTS, "p01", MONTH, "mark", 0, 0, "")
@@ -287,5 +291,5 @@ def test_a_negative_price_stops_no_warehouse(two: TemporaryInstallation, tmp_pat
         {"SubAccountId": ACCOUNTS[0], "ContractedUnitPrice": price, "PricingQuantity": quantity}
         for price, quantity in prices
     ]
-    bring(two, "acme", "labs", focus(tmp_path / "labs.csv", rows))
+    import_bill(two, "acme", "labs", write_focus_bill(tmp_path / "labs.csv", rows))
     assert sums(two, "acme") == {"p01": (2, Decimal(2))}

@@ -1,7 +1,7 @@
-"""Whatever a bill holds, its charges come to it: Hypothesis over random small bills.
+"""Whatever a bill contains, its charges add up to it: Hypothesis over random small bills.
 
-Each example is one bill of two tenants' world: acme's is random, globex's stands and must not
-change. What it must come to is computed line by line in random_bills.py.
+Each example has two tenants: acme's bill is random, globex's bill is fixed and must not change.
+The expected sums are computed line by line in random_bills.py.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RULES = settings(
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two tenants declared, both claiming the same accounts; globex ingested."""
+    """A folder with two declared tenants that claim the same accounts; globex is ingested."""
     folder = tmp_path_factory.mktemp("prepared")
     text = "tenants:\n"
     for tenant in ("acme", "globex"):
@@ -60,37 +60,37 @@ def grouped(connection: Any, sql: str) -> dict[tuple[str, str], tuple[Decimal, .
     return {(row[0], row[1]): row[2:] for row in connection.execute(sql).fetchall()}
 
 
-def holds(prepared: Path, census: Census, bill: Bill) -> None:
-    """Ingest a bill and ask everything it must come to."""
+def check_bill(prepared: Path, census: Census, bill: Bill) -> None:
+    """Ingest a bill and check charges, marts and status against it."""
     with tempfile.TemporaryDirectory() as scratch, localcontext() as exact:
         exact.prec = 60
-        here = Path(scratch) / "here"
-        shutil.copytree(prepared, here)
-        made = TemporaryInstallation(here / "data")
-        made.apply(here / "tenants.yaml")
-        deliver(here / "acme/cur", bill.lines)
+        folder = Path(scratch) / "here"
+        shutil.copytree(prepared, folder)
+        made = TemporaryInstallation(folder / "data")
+        made.apply(folder / "tenants.yaml")
+        deliver(folder / "acme/cur", bill.lines)
         before = census(made.folder("globex"))
         report = made.ingest("acme")
         assert not report.failed
-        told = " ".join(step.reason for step in report.steps)
-        assert "commitments_amortize" not in told
-        assert "charges_equal_bill" not in told
+        reasons = " ".join(step.reason for step in report.steps)
+        assert "commitments_amortize" not in reasons
+        assert "charges_equal_bill" not in reasons
         with reading(made.installation.folder("acme")) as connection:
-            charges_come_to(connection, bill)
-            status_says(connection, bill)
+            check_charges(connection, bill)
+            check_status(connection, bill)
         assert census(made.folder("globex")) == before
 
 
-def charges_come_to(connection: Any, bill: Bill) -> None:
-    """Charges and marts are the bill: by account, by project, by commitment, by count."""
+def check_charges(connection: Any, bill: Bill) -> None:
+    """Check that charges and marts equal the bill by account, project, commitment and count."""
     of_account = f"select SubAccountId, BillingCurrency, {SUMS} from costs group by all"
     assert grouped(connection, of_account) == by("account", bill.lines)
     of_project = f"select project, BillingCurrency, {SUMS} from costs group by all"
-    true = by("project", bill.lines)
-    assert grouped(connection, of_project) == true
+    expected = by("project", bill.lines)
+    assert grouped(connection, of_project) == expected
     for mart in ("monthly_costs", "daily_costs"):
-        said = f"select project, billing_currency, {MART_SUMS} from {mart} group by all"
-        assert grouped(connection, said) == true, mart
+        mart_sql = f"select project, billing_currency, {MART_SUMS} from {mart} group by all"
+        assert grouped(connection, mart_sql) == expected, mart
     billed = grouped(
         connection,
         "select sub_account_id, billing_currency, sum(billed_cost) from monthly_bill group by all",
@@ -98,8 +98,8 @@ def charges_come_to(connection: Any, bill: Bill) -> None:
     assert billed == {key: costs[:1] for key, costs in by("account", bill.lines).items()}
 
     count = "select x_RowKind, count(*) from costs group by all"
-    found = {"line": 0, "unused": 0, "residual": 0} | dict(connection.execute(count).fetchall())
-    assert found == kinds(bill.lines)
+    row_kinds = {"line": 0, "unused": 0, "residual": 0} | dict(connection.execute(count).fetchall())
+    assert row_kinds == kinds(bill.lines)
 
     spread = grouped(
         connection,
@@ -110,8 +110,8 @@ def charges_come_to(connection: Any, bill: Bill) -> None:
     assert {key: cost for key, cost in spread.items() if cost[0]} == owed
 
 
-def status_says(connection: Any, bill: Bill) -> None:
-    """Every currency is reconciled, with every line accounted for."""
+def check_status(connection: Any, bill: Bill) -> None:
+    """Check that every currency is reconciled, with every line accounted for."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for line in bill.lines:
         sums[line["lineItem/CurrencyCode"]] += unblended(line)
@@ -119,11 +119,11 @@ def status_says(connection: Any, bill: Bill) -> None:
     for line in bill.lines:
         unknown[line["lineItem/CurrencyCode"]] += line["lineItem/LineItemType"] == UNKNOWN
     rows = len(bill.lines)
-    found = connection.execute(
+    statuses = connection.execute(
         "select billing_currency, state, source_cost, billed_cost, rows_read, rows_kept,"
         " rows_quarantined, unknown_line_items from data_status"
     ).fetchall()
-    assert {line[0]: line[1:] for line in found} == {
+    assert {line[0]: line[1:] for line in statuses} == {
         currency: ("reconciled", cost, cost, rows, rows, 0, unknown[currency])
         for currency, cost in sums.items()
     }
@@ -133,7 +133,7 @@ def test_a_random_bill_is_its_charges(prepared: Path, census: Census) -> None:
     @settings(RULES, max_examples=20)
     @given(bill=bills())
     def check(bill: Bill) -> None:
-        holds(prepared, census, bill)
+        check_bill(prepared, census, bill)
 
     check()
 
@@ -143,6 +143,6 @@ def test_many_random_bills_are_their_charges(prepared: Path, census: Census) -> 
     @settings(RULES, max_examples=400, derandomize=False)
     @given(bill=bills())
     def check(bill: Bill) -> None:
-        holds(prepared, census, bill)
+        check_bill(prepared, census, bill)
 
     check()

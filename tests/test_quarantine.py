@@ -1,9 +1,9 @@
-"""Rows that cannot be read are kept aside with reason, file, line and text; the rest is exact.
+"""Unreadable rows are quarantined with reason, file, line and text; all other rows are exact.
 
-Also what looks bad and is not: byte order marks, CRLF, line ends and quotes inside fields, numbers
-in every spelling, columns a source lacks, line item types nobody knows. Cases damage a copy of a
-generated export (globex: legacy CUR csv.gz, CUR 2.0 Parquet) and come in through `finops ingest`;
-totals are summed again here, in Decimal. Acme is there too, and must not change by a byte.
+Also input that only looks bad: byte order marks, CRLF, line ends and quotes inside fields, numbers
+in every spelling, missing columns, unknown line item types. Each case damages a copy of a generated
+export (globex: legacy CUR csv.gz, CUR 2.0 Parquet) and ingests it with `finops ingest`; totals are
+summed again in this file, in Decimal. Acme is installed too, and must not change by a byte.
 """
 
 from __future__ import annotations
@@ -54,20 +54,20 @@ def globex(
 
 
 def line_of(parts: list[str], position: int) -> int:
-    """Line on which a record begins, of a file made of these raw texts."""
+    """Line on which a record begins, in a file made of these raw texts."""
     return 1 + sum(part.count("\n") for part in parts[:position])
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_rows_with_unreadable_values_are_quarantined(globex: Globex, newline: str) -> None:
-    said = [(COST, value, f"{COST}: {value} is not a number") for value in NUMBERS]
-    said += [(START, value, f"{START}: {value} is not a time") for value in TIMES]
-    said += [(name, " ", f"{name}: is empty") for name in (COST, TYPE, START, ACCOUNT)]
-    said += [("lineItem/UsageAmount", "many", "lineItem/UsageAmount: many is not a number")]
-    said += [(PERIOD, "2026-09-01T00:00:00Z", f"is not in {MONTH}")]
+    damages = [(COST, value, f"{COST}: {value} is not a number") for value in NUMBERS]
+    damages += [(START, value, f"{START}: {value} is not a time") for value in TIMES]
+    damages += [(name, " ", f"{name}: is empty") for name in (COST, TYPE, START, ACCOUNT)]
+    damages += [("lineItem/UsageAmount", "many", "lineItem/UsageAmount: many is not a number")]
+    damages += [(PERIOD, "2026-09-01T00:00:00Z", f"is not in {MONTH}")]
     records = globex.records()
-    # Bad rows lie among rows with line ends inside their fields, and are such rows themselves.
-    at = {5 + 2 * n: damage for n, damage in enumerate(said)}
+    # Bad rows stand among rows with line ends inside fields, and have such fields themselves.
+    at = {5 + 2 * n: damage for n, damage in enumerate(damages)}
     assert any("\n" in cell for n in at for cell in records[n])
     assert any("\n" in cell for n in range(1, max(at)) if n not in at for cell in records[n])
     for position, (column, value, _) in at.items():
@@ -78,14 +78,14 @@ def test_rows_with_unreadable_values_are_quarantined(globex: Globex, newline: st
 
     status = globex.check_exact("legacy", billed(records, tuple(at)), lost=len(at))
     assert status["rows_read"] == len(records) - 1
-    found = quarantine("legacy")
-    for row, (position, (_, _, reason)) in zip(found, at.items(), strict=True):
+    quarantined = quarantine("legacy")
+    for row, (position, (_, _, reason)) in zip(quarantined, at.items(), strict=True):
         assert reason in row["reason"]
         assert (row["source_file"], row["line"]) == (CSV, line_of(parts, position))
         assert row["raw_text"] == parts[position].removesuffix(newline)
 
 
-def test_records_that_are_none_are_quarantined_and_the_rest_keeps_its_lines(
+def test_broken_records_are_quarantined_and_other_rows_have_correct_lines(
     globex: Globex,
 ) -> None:
     records = globex.records()
@@ -107,15 +107,15 @@ def test_records_that_are_none_are_quarantined_and_the_rest_keeps_its_lines(
     lost = (20, 30, 40, 60, 200)
     status = globex.check_exact("legacy", billed(records, lost), lost=len(lost))
     assert status["rows_read"] == len(records) - 1
-    found = quarantine("legacy")
-    assert [row["line"] for row in found] == [line_of(parts, n) for n in lost]
-    assert [row["raw_text"] for row in found] == [parts[n].removesuffix("\n") for n in lost]
-    for row in found[:4]:
+    quarantined = quarantine("legacy")
+    assert [row["line"] for row in quarantined] == [line_of(parts, n) for n in lost]
+    assert [row["raw_text"] for row in quarantined] == [parts[n].removesuffix("\n") for n in lost]
+    for row in quarantined[:4]:
         assert "Expected Number of Columns" in row["reason"]
-    assert found[4]["reason"] == f"{COST}: abc is not a number"
+    assert quarantined[4]["reason"] == f"{COST}: abc is not a number"
 
 
-def test_bytes_that_are_no_utf_8_are_quarantined(globex: Globex) -> None:
+def test_bytes_that_are_not_utf_8_are_quarantined(globex: Globex) -> None:
     records = globex.records()
     parts = globex.write(records)
     parts[60] = parts[60].replace("Amazon Elastic", "Amazon \udcff Elastic")
@@ -126,7 +126,7 @@ def test_bytes_that_are_no_utf_8_are_quarantined(globex: Globex) -> None:
     assert quarantine("legacy")[0]["line"] == line_of(parts, 60)
 
 
-def test_a_good_delivery_after_a_bad_one_empties_the_quarantine(globex: Globex) -> None:
+def test_a_good_delivery_after_a_bad_delivery_empties_the_quarantine(globex: Globex) -> None:
     good, bad = globex.records(), globex.records()
     bad[3][globex.column(COST)] = "abc"
     globex.write(bad)
@@ -146,8 +146,8 @@ def test_byte_order_marks_and_crlf_are_no_damage(globex: Globex, newline: str, m
     globex.ingest()
     globex.check_exact("legacy", billed(records), lost=0)
     lines = f"{in_month('legacy', 'x_Source')} and x_RowKind = 'line'"
-    kept = ask(f"select x_LineItemId as i, ChargeDescription as d from costs {lines}")
-    at, described = globex.column("lineItem/LineItemDescription"), {r["i"]: r["d"] for r in kept}
+    charges = ask(f"select x_LineItemId as i, ChargeDescription as d from costs {lines}")
+    at, described = globex.column("lineItem/LineItemDescription"), {r["i"]: r["d"] for r in charges}
     assert described == {record[0]: record[at] for record in records[1:]}
     landed = ask(f'select "{ID}" as i from landing_legacy {in_month("legacy")}')
     assert {r["i"] for r in landed} == described.keys()
@@ -163,8 +163,8 @@ def test_numbers_in_every_spelling_are_exact(globex: Globex) -> None:
     for n, value in enumerate([*spelled, *too_long], start=100):
         records[n][globex.column(COST)] = value
         expected[records[n][0]] = Decimal(too_long.get(value, value))
-        as_kept = Decimal(value).quantize(Decimal("1E-18"), ROUND_HALF_UP)
-        assert as_kept == expected[records[n][0]]
+        rounded = Decimal(value).quantize(Decimal("1E-18"), ROUND_HALF_UP)
+        assert rounded == expected[records[n][0]]
     globex.write(records)
     for n, value in enumerate(too_long.values(), start=100 + len(spelled)):
         records[n][globex.column(COST)] = value
@@ -174,11 +174,11 @@ def test_numbers_in_every_spelling_are_exact(globex: Globex) -> None:
     status = globex.check_exact("legacy", billed(records), lost=0)
     assert status["values_rounded"] == len(too_long)
     assert f"{len(too_long)} values rounded to 18 decimals" in status["reason"]
-    ids = ", ".join(f"'{one}'" for one in expected)
-    kept = ask(
+    ids = ", ".join(f"'{line_id}'" for line_id in expected)
+    charges = ask(
         f"select x_LineItemId as i, BilledCost as b from costs where x_LineItemId in ({ids})"
     )
-    assert {row["i"]: Decimal(row["b"]) for row in kept} == expected
+    assert {row["i"]: Decimal(row["b"]) for row in charges} == expected
 
 
 def test_times_in_every_spelling_are_utc(globex: Globex) -> None:
@@ -190,26 +190,26 @@ def test_times_in_every_spelling_are_utc(globex: Globex) -> None:
         "2026-10-05T01:00:00+02:00": "2026-10-04T23:00:00",
     }
     records = globex.records()
-    wanted = {}
+    expected = {}
     for n, (value, moment) in enumerate(spelled.items(), start=100):
         records[n][globex.column(START)] = value
-        wanted[records[n][0]] = moment
+        expected[records[n][0]] = moment
     globex.write(records)
     globex.ingest()
     globex.check_exact("legacy", billed(records), lost=0)
-    ids = ", ".join(f"'{one}'" for one in wanted)
-    found = ask(
+    ids = ", ".join(f"'{line_id}'" for line_id in expected)
+    charges = ask(
         f"select x_LineItemId as i, ChargePeriodStart as s from costs where x_LineItemId in ({ids})"
     )
-    assert {row["i"]: row["s"] for row in found} == wanted
+    assert {row["i"]: row["s"] for row in charges} == expected
 
 
 def test_columns_that_a_source_lacks_are_typed_nulls(globex: Globex) -> None:
     records = globex.records()
-    gone = {"pricing/publicOnDemandCost", "lineItem/UsageEndDate", ID, "product/ProductName"}
-    keep = [n for n, name in enumerate(records[0]) if name not in gone]
-    assert len(keep) == len(records[0]) - len(gone)
-    records = [[record[n] for n in keep] for record in records]
+    removed = {"pricing/publicOnDemandCost", "lineItem/UsageEndDate", ID, "product/ProductName"}
+    remaining = [n for n, name in enumerate(records[0]) if name not in removed]
+    assert len(remaining) == len(records[0]) - len(removed)
+    records = [[record[n] for n in remaining] for record in records]
     globex.write(records)
     globex.ingest()
     globex.check_exact("legacy", billed(records), lost=0)
@@ -224,7 +224,7 @@ def test_columns_that_a_source_lacks_are_typed_nulls(globex: Globex) -> None:
         ]
 
 
-def test_a_line_item_type_nobody_knows_is_kept_as_an_adjustment(globex: Globex) -> None:
+def test_an_unfamiliar_line_item_type_becomes_an_adjustment(globex: Globex) -> None:
     records = globex.records()
     records[7][globex.column(TYPE)] = "QuantumFee"
     globex.write(records)
@@ -276,8 +276,8 @@ def test_bad_rows_of_a_parquet_delivery_are_quarantined(globex: Globex) -> None:
 
     status = globex.check_exact("payer", summed(pairs), lost=len(expected))
     assert status["rows_read"] == 1354
-    found = quarantine("payer")
-    for row, (file, line, reason) in zip(found, expected, strict=True):
+    quarantined = quarantine("payer")
+    for row, (file, line, reason) in zip(quarantined, expected, strict=True):
         assert (row["source_file"], row["line"]) == (file, line)
         assert reason in row["reason"]
         assert '"line_item_line_item_type":"Usage"' in row["raw_text"]

@@ -1,28 +1,25 @@
 """The library of queries on two tenants: every answer against figures that come another way.
 
-What charges sum to is added up here in Python from the Parquet files, commitments and totals are
-known from making the bills (truth.json). Covered too: that no answer holds the other tenant's
-marker, that values are bound, forms of answers. The views of FOCUS versions: test_focus_views.py.
+Put here: sums of charges added up in Python from the Parquet files, commitments and totals known
+from making the bills (truth.json), parameters, the grain and types of answers, and that no answer
+holds the other tenant's marker. Keep out: the command (test_queries_command.py), the views of FOCUS
+versions (test_focus_views.py).
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from finops_pipeline.marts.use_cases import bound, use_case, use_cases
+from finops_pipeline.marts.use_cases import bind_parameters, use_case, use_cases
 from finops_pipeline.serve.sandbox import open_sandbox
 from tests.conftest import TemporaryInstallation
-from tests.support.globex import finops
 
 OTHER = {"acme": "globex", "globex": "acme"}
 Row = dict[str, Any]
@@ -35,7 +32,7 @@ COLUMNS = (
     "ServiceName", "SkuId", "SkuPriceId", "SubAccountId", "CapacityReservationId",
     "CapacityReservationStatus", "Tags", "PricingCurrencyEffectiveCost",
 )  # fmt: skip
-Which = Callable[[Row], bool]
+Predicate = Callable[[Row], bool]
 
 
 def every(charge: Row) -> bool:
@@ -70,7 +67,7 @@ SOURCE = {B: "BilledCost", E: "EffectiveCost", L: "ListCost", C: "ContractedCost
     "pricing_currency_effective_cost": "PricingCurrencyEffectiveCost",
     "tagged_cost": "EffectiveCost", "used_cost": "EffectiveCost",
 }  # fmt: skip
-SUMS: dict[str, tuple[Which, tuple[str, ...]]] = {
+SUMS: dict[str, tuple[Predicate, tuple[str, ...]]] = {
     **dict.fromkeys(("provider_invoices", "service_charges"), (every, (B,))),
     **dict.fromkeys(
         (
@@ -126,14 +123,14 @@ def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Ro
     query = use_case(name)
     folder = made.installation.folder(tenant)
     with open_sandbox(folder, made.installation.limits) as sandbox:
-        connection = sandbox.execute(query.sql, bound(query, None, None, given))
+        connection = sandbox.execute(query.sql, bind_parameters(query, None, None, given))
         names = [column[0] for column in connection.description or []]
         return [dict(zip(names, row, strict=True)) for row in connection.fetchall()]
 
 
 @pytest.fixture(scope="module")
 def answers(built: TemporaryInstallation) -> dict[str, dict[str, Rows]]:
-    """Every query's whole answer for both tenants."""
+    """Every query's complete answer for both tenants."""
     return {t: {q.name: ask(built, t, q.name) for q in use_cases()} for t in OTHER}
 
 
@@ -150,10 +147,10 @@ def charges(built: TemporaryInstallation) -> dict[str, Rows]:
     }
 
 
-def summed(rows: Rows, column: str, which: Which = every) -> dict[tuple[str, str], Decimal]:
-    """Sums by month and currency; months whose sum is nothing are left out."""
+def summed(rows: Rows, column: str, is_summed: Predicate = every) -> dict[tuple[str, str], Decimal]:
+    """Sums by month and currency; months whose sum is zero are left out."""
     sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for row in filter(which, rows):
+    for row in filter(is_summed, rows):
         month = row.get("billing_period") or f"{row['BillingPeriodStart']:%Y-%m}"
         currency = row.get("billing_currency") or row["BillingCurrency"]
         sums[month, currency] += row[column] or Decimal(0)
@@ -166,18 +163,18 @@ def test_every_query_is_tested() -> None:
 
 
 @pytest.mark.parametrize("name", SUMS)
-def test_what_a_query_sums_is_what_its_charges_sum_to(
+def test_a_query_sums_exactly_its_charges(
     answers: dict[str, dict[str, Rows]], charges: dict[str, Rows], name: str
 ) -> None:
-    which, columns = SUMS[name]
+    is_summed, columns = SUMS[name]
     for tenant in OTHER:
         rows = answers[tenant][name]
         for column in columns:
-            wanted = summed(charges[tenant], SOURCE[column], which)
-            assert wanted, (tenant, column)
-            assert summed(rows, column) == wanted, (tenant, column)
+            expected = summed(charges[tenant], SOURCE[column], is_summed)
+            assert expected, (tenant, column)
+            assert summed(rows, column) == expected, (tenant, column)
         if "charges" in rows[0]:
-            assert sum(row["charges"] for row in rows) == sum(map(which, charges[tenant]))
+            assert sum(row["charges"] for row in rows) == sum(map(is_summed, charges[tenant]))
 
 
 @pytest.mark.parametrize("name", ["provider_invoices", "services_by_region", "cash_and_amortized"])
@@ -189,22 +186,22 @@ def test_totals_are_those_of_the_bills(
         for column in set(columns) & {B, E}:
             true: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
             for months in truth["tenants"][tenant]["sources"].values():
-                for month, said in months.items():
-                    true[month, "USD"] += Decimal(said[column])
+                for month, figures in months.items():
+                    true[month, "USD"] += Decimal(figures[column])
             assert summed(answers[tenant][name], column) == true
 
 
 def test_commitments_are_those_that_were_made(
     answers: dict[str, dict[str, Rows]], truth: dict[str, Any]
 ) -> None:
-    """Bought, used and unused per commitment and month, from making the bills."""
+    """Bought, used and unused cost per commitment and month, as known from making the bills."""
     for tenant in OTHER:
         made: dict[tuple[str, str], tuple[Decimal, ...]] = {}
         for months in truth["tenants"][tenant]["sources"].values():
-            for month, said in months.items():
-                for arn, one in said["by_commitment"].items():
-                    made[month, arn] = tuple(Decimal(one[k]) for k in ("fees", "used", "unused"))
-        told = {
+            for month, figures in months.items():
+                for arn, costs in figures["by_commitment"].items():
+                    made[month, arn] = tuple(Decimal(costs[k]) for k in ("fees", "used", "unused"))
+        answered = {
             column: {
                 (row["billing_period"], row["commitment_discount_id"]): row[column]
                 for row in answers[tenant][name]
@@ -218,15 +215,15 @@ def test_commitments_are_those_that_were_made(
         }
         assert made
         for position, column in enumerate((B, "used_cost", "unused_cost")):
-            wanted = {key: one[position] for key, one in made.items() if one[position]}
-            assert told[column] == wanted, (tenant, column)
+            expected = {key: costs[position] for key, costs in made.items() if costs[position]}
+            assert answered[column] == expected, (tenant, column)
         for row in answers[tenant]["commitment_utilization"]:
             _, used_cost, idle = made[row["billing_period"], row["commitment_discount_id"]]
             assert row["used_percent"] == round(100 * used_cost / (used_cost + idle), 2)
 
 
-def test_a_share_of_costs_is_one_of_sums(answers: dict[str, dict[str, Rows]]) -> None:
-    """The savings rate divides by list cost; shares of tags and months by what they are of."""
+def test_shares_and_rates_are_quotients_of_sums(answers: dict[str, dict[str, Rows]]) -> None:
+    """The savings rate divides by list cost, a share of tagged costs by all costs of the row."""
     for tenant in OTHER:
         rows = answers[tenant]["effective_savings_rate"]
         assert any((row["savings_rate_percent"] or 0) > 10 for row in rows)
@@ -253,13 +250,13 @@ def test_tags_are_chosen_by_a_parameter(
     built: TemporaryInstallation, charges: dict[str, Rows]
 ) -> None:
     for key in ("CostCenter", "Env", "no such tag", "x' or '1'='1"):
-        wanted: dict[Any, Decimal] = defaultdict(Decimal)
+        expected: dict[Any, Decimal] = defaultdict(Decimal)
         for charge in charges["acme"]:
-            wanted[json.loads(charge["Tags"]).get(key)] += charge["EffectiveCost"]
-        told: dict[Any, Decimal] = defaultdict(Decimal)
+            expected[json.loads(charge["Tags"]).get(key)] += charge["EffectiveCost"]
+        answered: dict[Any, Decimal] = defaultdict(Decimal)
         for row in ask(built, "acme", "applications_by_month", tag=key):
-            told[row["tag_value"]] += row[E]
-        assert told == wanted, key
+            answered[row["tag_value"]] += row[E]
+        assert answered == expected, key
         tagged = summed(ask(built, "acme", "tag_coverage", tag=key), "tagged_cost")
         of_use = [c for c in charges["acme"] if used(c) and key in json.loads(c["Tags"])]
         assert tagged == summed(of_use, "EffectiveCost"), key
@@ -267,49 +264,49 @@ def test_tags_are_chosen_by_a_parameter(
 
 def test_days_far_above_the_usual(answers: dict[str, dict[str, Rows]], truth: dict[str, Any],
                                   charges: dict[str, Rows]) -> None:  # fmt: skip
-    """The rule, computed anew; and the estate's planted anomalies are among the days."""
+    """The rule computed independently; the anomalies planted in the estate are among the days."""
     for tenant in OTHER:
         days: dict[tuple[Any, ...], dict[int, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         for charge in filter(used_now, charges[tenant]):
             key = (charge["SubAccountId"], charge["ServiceName"])
             days[key][charge["ChargePeriodStart"].toordinal()] += charge["EffectiveCost"]
-        wanted = set()
+        expected = set()
         for key, costs in days.items():
             for day, cost in costs.items():
                 before = [costs[d] for d in range(day - 14, day) if d in costs]
                 usual = sum(before, Decimal(0)) / len(before) if len(before) >= 3 else cost
                 if len(before) >= 3 and cost > 2 * usual:
-                    wanted.add((day, *key))
+                    expected.add((day, *key))
         rows = answers[tenant]["anomalous_days"]
-        told = {
+        answered_days = {
             (r["charge_date"].toordinal(), r["sub_account_id"], r["service_name"]) for r in rows
         }
-        assert told == wanted
+        assert answered_days == expected
         planted = {(day, spike["account"], spike["service"])
                    for spike in truth["tenants"][tenant]["anomalies"]
                    for day in spike["days"]}  # fmt: skip
-        found = {(str(r["charge_date"]), r["sub_account_id"], r["service_name"]) for r in rows}
+        reported = {(str(r["charge_date"]), r["sub_account_id"], r["service_name"]) for r in rows}
         assert planted
-        assert planted & found
+        assert planted & reported
 
 
-def test_no_answer_holds_the_others_marker(
+def test_no_answer_holds_the_marker_of_the_other_tenant(
     answers: dict[str, dict[str, Rows]], truth: dict[str, Any]
 ) -> None:
     for tenant, other in OTHER.items():
-        told = repr(answers[tenant])
-        assert truth["tenants"][other]["marker"] not in told
-        assert truth["tenants"][tenant]["marker"] in told
+        text = repr(answers[tenant])
+        assert truth["tenants"][other]["marker"] not in text
+        assert truth["tenants"][tenant]["marker"] in text
 
 
-def test_answers_have_the_grain_and_the_types_they_say(
+def test_answers_have_the_grain_and_the_types_that_they_declare(
     built: TemporaryInstallation, answers: dict[str, dict[str, Rows]]
 ) -> None:
     with open_sandbox(built.installation.folder("acme"), built.installation.limits) as sandbox:
         for query in use_cases():
-            values = bound(query, None, None, {})
-            found = sandbox.execute(f"describe ({query.sql})", values).fetchall()
-            types = {name: kind for name, kind, *_ in found}
+            values = bind_parameters(query, None, None, {})
+            description = sandbox.execute(f"describe ({query.sql})", values).fetchall()
+            types = {name: kind for name, kind, *_ in description}
             assert set(query.grain) <= types.keys(), query.name
             assert "billing_currency" in query.grain
             assert not {"DOUBLE", "FLOAT"} & set(types.values()), query.name
@@ -317,59 +314,3 @@ def test_answers_have_the_grain_and_the_types_they_say(
                 assert kind.startswith("DECIMAL") or not name.endswith("_cost"), (query.name, name)
             keys = [tuple(row[key] for key in query.grain) for row in answers["acme"][query.name]]
             assert len(keys) == len(set(keys)), query.name
-
-
-def test_months_are_those_asked_for(
-    built: TemporaryInstallation, answers: dict[str, dict[str, Rows]]
-) -> None:
-    words = ("queries", "run", "acme", "cash_and_amortized", "--format", "csv")
-    whole = answers["acme"]["cash_and_amortized"]
-    for span, months in (
-        (("--from", "2026-09"), ["2026-09", "2026-10"]),
-        (("--to", "2026-09"), ["2026-08", "2026-09"]),
-        (("--from", "2026-09", "--to", "2026-09"), ["2026-09"]),
-        (("--from", "2027-01"), []),
-    ):
-        code, out = finops(*words, *span, data=built.data)
-        assert code == 0
-        told = list(csv.DictReader(io.StringIO(out)))
-        assert [row["billing_period"] for row in told] == months
-        wanted = {row["billing_period"]: row[B] for row in whole}
-        assert all(Decimal(row[B]) == wanted[row["billing_period"]] for row in told)
-
-
-def test_the_library_from_the_command_line(built: TemporaryInstallation, tmp_path: Path) -> None:
-    listed = finops("queries")[1]
-    for query in use_cases():
-        assert query.name in listed
-    code, sql = finops("queries", "show", "credits")
-    assert (code, sql) == (0, use_case("credits").sql)
-    run = ("queries", "run", "acme", "credits")
-    shown = built.finops(*run).stdout
-    assert "Promotional credit" in shown
-    told = json.loads(built.finops(*run, "--format", "json").stdout, parse_float=str)
-    file = tmp_path / "credits.parquet"
-    assert finops(*run, "--format", "parquet", "-o", str(file), data=built.data)[0] == 0
-    amounts = pq.read_table(file)["billed_cost"].to_pylist()
-    assert amounts == [Decimal(row["billed_cost"]) for row in told] != []
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("acme", "nothing"), "query 'nothing' is not in the library"),
-        (("acme", "../sql/daily_costs"), "is not in the library"),
-        (("acme", "credits", "--set", "tag=x"), "has no parameter 'tag'"),
-        (("acme", "credits", "--set", "tag"), "is not NAME=VALUE"),
-        (("acme", "credits", "--from", "2026-13"), "is not a billing period"),
-        (("acme", "credits", "--from", "2026-10", "--to", "2026-09"), "is after"),
-        (("acme", "anomalous_days", "--set", "times=many"), "many"),
-        (("umbrella", "credits"), "tenant umbrella is not known"),
-    ],
-)
-def test_what_cannot_be_asked(
-    built: TemporaryInstallation, words: tuple[str, ...], said: str
-) -> None:
-    code, told = finops("queries", "run", *words, data=built.data)
-    assert code != 0
-    assert said in " ".join(told.replace("│", " ").split())

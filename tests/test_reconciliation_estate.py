@@ -1,10 +1,10 @@
-"""The seeded estate against a Cost Explorer made from its generator's own lines.
+"""The seeded estate compared with a Cost Explorer made from the lines of its generator.
 
-Put here: commitments, fees, credits, taxes and refunds, whose amortized costs both sides must know
-alike. Keep out: bills written by hand (test_reconciliation.py).
+Put here: commitments, fees, credits, taxes and refunds, whose amortized costs must be equal on both
+sides. Keep out: hand-written bills (test_reconciliation.py).
 
-The days are summed from the lines before they are written as a bill, so nothing of ours is read
-back.
+The days are summed from the lines before they are written as a bill, so no output of the pipeline
+is used.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ def days_of(tenant_name: str) -> dict[str, Days]:
 
 
 def _days(scene: Scene) -> Days:
-    found: Days = defaultdict(lambda: (Decimal(0), Decimal(0)))
+    days: Days = defaultdict(lambda: (Decimal(0), Decimal(0)))
     for line in source_month(scene):
         service = "Tax" if line.kind == "Tax" else line.product.name
         # A refund of an earlier month's usage is in this bill, and on one of its days.
         day = max(line.start.date().isoformat(), f"{MONTH}-01")
         key = (day, line.account, service)
-        unblended, amortized = found[key]
-        found[key] = (unblended + line.cost, amortized + line.effective)
-    return found
+        unblended, amortized = days[key]
+        days[key] = (unblended + line.cost, amortized + line.effective)
+    return days
 
 
-def bring(made: TemporaryInstallation, tenant: str, payer: str, days: Days) -> None:
-    """Bring the days of a payer's Cost Explorer, with both metrics."""
+def import_days(made: TemporaryInstallation, tenant: str, payer: str, days: Days) -> None:
+    """Import the days of a payer's Cost Explorer, with both metrics."""
     installation = made.installation
-    known = installation.registry.tenant(tenant)
+    declared = installation.registry.tenant(tenant)
     for position, metric in enumerate((Metric.UNBLENDED, Metric.AMORTIZED)):
         path = made.data.parent / f"{metric.value}.csv"
         with path.open("w", newline="") as stream:
@@ -65,8 +65,8 @@ def bring(made: TemporaryInstallation, tenant: str, payer: str, days: Days) -> N
             writer.writerow(("Date", "Service", "Linked account", "Cost(USD)"))
             for (day, account, service), costs in days.items():
                 writer.writerow((day, service, account, f"{costs[position]:.10f}"))
-        source = known.source(f"explorer-{payer}")
-        report = ingest_files(installation, FilesByHand(known.name, source.name, [path], metric))
+        source = declared.source(f"explorer-{payer}")
+        report = ingest_files(installation, FilesByHand(declared.name, source.name, [path], metric))
         assert not report.failed, report.failed
 
 
@@ -95,39 +95,52 @@ def made(built: TemporaryInstallation, estate: Path, tmp_path: Path) -> Temporar
 def test_the_estate_agrees_with_its_generator(made: TemporaryInstallation, tenant: str) -> None:
     truth = days_of(tenant)
     for payer, days in truth.items():
-        bring(made, tenant, payer, days)
+        import_days(made, tenant, payer, days)
     states = {
         (status.source, status.state)
         for status in made.installation.status(tenant)
         if status.billing_period == MONTH and status.source in truth
     }
     assert states == {(payer, "reconciled") for payer in truth}
-    found = compared(made, tenant)
-    assert {(one.source, one.counterpart) for one in found} == {
+    comparisons = compared(made, tenant)
+    assert {(comparison.source, comparison.counterpart) for comparison in comparisons} == {
         (payer, f"explorer-{payer}") for payer in truth
     }
-    assert [one.cost_basis for one in found] == ["billed_cost", "effective_cost"] * 2, "all agree"
-    for one in found:
-        assert one.is_whole and one.state == "agrees"
-        position = 0 if one.cost_basis == "billed_cost" else 1
-        assert one.theirs == sum(round(c[position], 10) for c in truth[one.source].values())
+    assert [comparison.cost_basis for comparison in comparisons] == [
+        "billed_cost",
+        "effective_cost",
+    ] * 2, "all agree"
+    for comparison in comparisons:
+        assert comparison.is_whole and comparison.state == "agrees"
+        position = 0 if comparison.cost_basis == "billed_cost" else 1
+        assert comparison.theirs == sum(
+            round(c[position], 10) for c in truth[comparison.source].values()
+        )
     payer, days = next(iter(truth.items()))
     key = next(key for key, (cost, _) in days.items() if cost > 1)
-    bring(made, tenant, payer, days | {key: (days[key][0] + SMALL, days[key][1])})
-    off = [one for one in compared(made, tenant) if one.state != "agrees"]
-    assert [(one.source, one.cost_basis, one.sub_account_id, one.service_name) for one in off] == [
+    import_days(made, tenant, payer, days | {key: (days[key][0] + SMALL, days[key][1])})
+    off = [comparison for comparison in compared(made, tenant) if comparison.state != "agrees"]
+    assert [
+        (
+            comparison.source,
+            comparison.cost_basis,
+            comparison.sub_account_id,
+            comparison.service_name,
+        )
+        for comparison in off
+    ] == [
         (payer, "billed_cost", None, None),
         (payer, "billed_cost", key[1], None),
         (payer, "billed_cost", *key[1:]),
     ]
-    assert {one.state for one in off} == {"differs"}
-    assert all(round((one.difference or Decimal(0)) + SMALL, 6) == 0 for one in off)
+    assert {comparison.state for comparison in off} == {"differs"}
+    assert all(round((comparison.difference or Decimal(0)) + SMALL, 6) == 0 for comparison in off)
 
 
 def compared(made: TemporaryInstallation, tenant: str) -> list[Comparison]:
-    """What the month's comparisons with Cost Explorer list."""
+    """The month's comparisons with Cost Explorer."""
     return [
-        one
-        for one in made.installation.reconciled(tenant).comparisons
-        if (one.billing_period, one.against) == (MONTH, "cost explorer")
+        comparison
+        for comparison in made.installation.reconciled(tenant).comparisons
+        if (comparison.billing_period, comparison.against) == (MONTH, "cost explorer")
     ]

@@ -1,16 +1,13 @@
-"""Declaring tenants, sources, projects and claims: by file and by command.
+"""Declaring tenants, sources and projects: by file and by command.
 
-Applying a file is idempotent, says what changes, and removes nothing it does not mention; a wrong
-file changes nothing at all. Claims of one account must not overlap in time. Names and account ids
-have a grammar. Two tenants' equal names have nothing to do with each other.
+Put here: applying a file (it is idempotent, prints what changes and removes nothing that it does
+not mention; a wrong file changes nothing), the commands that declare, the grammar of names, and
+that equal names of two tenants are independent. Keep out: claims (test_account_claims.py).
 """
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Callable
-from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,74 +16,33 @@ from hypothesis import strategies as st
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.model import (
-    AccountClaim,
-    Project,
-    Tenant,
     check_name,
 )
-from finops_pipeline.tenants.source import FocusSource
 from tests.conftest import TemporaryInstallation
+from tests.support.declarations import CLAIMED, DAY, UNCLAIMED, Apply, acme, apply, declared, table
 from tests.support.globex import finops
 
-Apply = Callable[[str], tuple[int, str]]
-ONE, NEW, DAY = '"111122223333"', '"999900001111"', "2026-10-02"
-"""An account that acme/prod has in the estate, one that nobody has, a day."""
-
-
-@pytest.fixture
-def apply(empty: TemporaryInstallation, tmp_path: Path) -> Apply:
-    """A function: text of a tenants.yaml -> what `finops apply` answers; nothing declared yet."""
-    empty.data.mkdir()
-
-    def run(text: str) -> tuple[int, str]:
-        (tmp_path / "declared.yaml").write_text(text)
-        return finops("apply", str(tmp_path / "declared.yaml"))
-
-    return run
-
-
-@pytest.fixture
-def declared(fresh: TemporaryInstallation, tmp_path: Path) -> Apply:
-    """Like `apply`, with acme and globex of the estate declared."""
-
-    def run(text: str) -> tuple[int, str]:
-        (tmp_path / "declared.yaml").write_text(text)
-        return finops("apply", str(tmp_path / "declared.yaml"))
-
-    assert fresh.installation.registry.names() == ["acme", "globex"]
-    return run
+__all__ = ["apply", "declared"]
 
 
 def everything() -> str:
-    """All that the list commands tell."""
-    said = [finops(kind, "list") for kind in ("tenant", "source", "project")]
-    assert all(code == 0 for code, _ in said)
-    return "".join(text for _, text in said)
-
-
-def table(*words: str) -> list[list[str]]:
-    """Cells of a list command's rows."""
-    _, said = finops(*words)
-    rows = csv.reader((line for line in said.splitlines() if "│" in line), delimiter="│")
-    return [[cell.strip() for cell in row[1:-1]] for row in rows]
-
-
-def acme(**parts: str) -> str:
-    """A file that says this of acme."""
-    return "tenants:\n- name: acme\n" + "".join(f"  {k}: {v}\n" for k, v in parts.items())
+    """All that the list commands print."""
+    outputs = [finops(kind, "list") for kind in ("tenant", "source", "project")]
+    assert all(code == 0 for code, _ in outputs)
+    return "".join(text for _, text in outputs)
 
 
 # --- applying a file
 
 
-def test_applying_shows_what_is_new_and_a_second_time_nothing(
+def test_applying_prints_additions_and_applying_again_changes_nothing(
     empty: TemporaryInstallation, estate: Path
 ) -> None:
-    code, said = finops("apply", str(estate / "tenants.yaml"))
+    code, output = finops("apply", str(estate / "tenants.yaml"))
     assert code == 0
-    assert said.splitlines()[:4] == ["+ tenant acme", "+ source acme/payer", "+ source acme/labs",
+    assert output.splitlines()[:4] == ["+ tenant acme", "+ source acme/payer", "+ source acme/labs",
                                      "+ project acme/prod"]  # fmt: skip
-    assert len(said.splitlines()) == 2 * (1 + 2 + 4)
+    assert len(output.splitlines()) == 2 * (1 + 2 + 4)
     before = everything()
     assert finops("apply", str(estate / "tenants.yaml")) == (0, "nothing changed\n")
     assert everything() == before
@@ -102,34 +58,34 @@ def test_applying_shows_what_is_new_and_a_second_time_nothing(
         acme(sources="[{name: payer, format: legacy-cur}]"),
         acme(projects="[{name: prod}]"),
         acme(projects="[{name: prod, accounts: []}]"),
-        acme(projects=f"[{{name: prod, accounts: [{ONE}]}}]"),
+        acme(projects=f"[{{name: prod, accounts: [{CLAIMED}]}}]"),
         acme(projects="[{name: staging, environment: staging}]"),
     ],
 )
-def test_what_a_file_does_not_mention_stays(declared: Apply, text: str) -> None:
+def test_an_entry_that_a_file_omits_stays(declared: Apply, text: str) -> None:
     before = everything()
     assert declared(text) == (0, "nothing changed\n")
     assert everything() == before
 
 
-def test_every_change_is_shown_as_from_and_to(declared: Apply) -> None:
+def test_every_change_is_printed_with_its_old_and_new_value(declared: Apply) -> None:
     text = acme(
         display_name="Acme & Sons",
         sources="[{name: labs, format: cur-2.0}]",
         projects=(
-            f"[{{name: prod, environment: live, sources: [payer, labs], accounts: [{{id: {ONE},"
+            f"[{{name: prod, environment: live, sources: [payer, labs], accounts: [{{id: {CLAIMED},"
             " to: 2026-10-01}, {id: '999900001111', from: 2026-10-01}]}]"
         ),
     )
-    kept = "001122334455 (always), 111122223333 ({}), 222233334444 (always)"
+    accounts = "001122334455 (always), 111122223333 ({}), 222233334444 (always)"
     assert declared(text) == (
         0,
         "~ tenant acme: display_name 'Acme Corporation' -> 'Acme & Sons'\n"
         "~ source acme/labs: format focus -> cur-2.0\n"
         "~ project acme/prod: environment prod -> live\n"
         "~ project acme/prod: sources payer -> labs, payer\n"
-        f"~ project acme/prod: accounts {kept.format('always')} ->"
-        f" {kept.format('always to 2026-10-01')}, 999900001111 (2026-10-01 to open)\n",
+        f"~ project acme/prod: accounts {accounts.format('always')} ->"
+        f" {accounts.format('always to 2026-10-01')}, 999900001111 (2026-10-01 to open)\n",
     )
     assert declared(text) == (0, "nothing changed\n")
 
@@ -154,15 +110,21 @@ WRONG: dict[str, tuple[str, str]] = {
     "bad source": (acme(sources="[{name: ../x, format: focus}]"), "source name '../x' cannot"),
     "bad tenant": ("tenants: [{name: a/b}]", "tenant name 'a/b' cannot be used"),
     "unassigned claims": (
-        acme(projects=f"[{{name: unassigned, accounts: [{ONE}]}}]"),
+        acme(projects=f"[{{name: unassigned, accounts: [{CLAIMED}]}}]"),
         "acme/unassigned cannot claim",
     ),
     "days the wrong way": (
-        acme(projects=f"[{{name: x1, accounts: [{{id: {NEW}, from: {DAY}, to: {DAY}}}]}}]"),
+        acme(projects=f"[{{name: x1, accounts: [{{id: {UNCLAIMED}, from: {DAY}, to: {DAY}}}]}}]"),
         "'from' before 'to'",
     ),
-    "claimed twice": (acme(projects=f"[{{name: x1, accounts: [{NEW}, {NEW}]}}]"), "twice"),
-    "claimed by another": (acme(projects=f"[{{name: x1, accounts: [{ONE}]}}]"), "is claimed by"),
+    "claimed twice": (
+        acme(projects=f"[{{name: x1, accounts: [{UNCLAIMED}, {UNCLAIMED}]}}]"),
+        "twice",
+    ),
+    "claimed by another": (
+        acme(projects=f"[{{name: x1, accounts: [{CLAIMED}]}}]"),
+        "is claimed by",
+    ),
 }  # fmt: skip
 
 
@@ -170,13 +132,13 @@ WRONG: dict[str, tuple[str, str]] = {
 def test_a_wrong_file_changes_nothing(declared: Apply, name: str) -> None:
     text, word = WRONG[name]
     before = everything()
-    code, said = declared(text)
+    code, output = declared(text)
     assert code == 1
-    assert word in said
+    assert word in output
     # A good entry of the same file does not get in either.
     if text.startswith("tenants:\n"):
-        code, said = declared(text.replace("tenants:\n", "tenants:\n- name: initech\n", 1))
-        assert (code, word in said) == (1, True)
+        code, output = declared(text.replace("tenants:\n", "tenants:\n- name: initech\n", 1))
+        assert (code, word in output) == (1, True)
     assert everything() == before
 
 
@@ -204,116 +166,35 @@ def test_a_wrong_file_changes_nothing(declared: Apply, name: str) -> None:
 def test_a_message_names_the_file_the_tenant_the_noun_and_the_field(
     declared: Apply, tmp_path: Path, text: str, message: str
 ) -> None:
-    code, shown = declared(text)
+    code, output = declared(text)
     assert code == 1
-    assert message.format(file=tmp_path / "declared.yaml") in shown.replace("\n", " ")
+    assert message.format(file=tmp_path / "declared.yaml") in output.replace("\n", " ")
 
 
-def test_a_file_that_cannot_be_read_is_one_line_on_stderr(empty: TemporaryInstallation) -> None:
+def test_an_unreadable_file_is_reported_in_a_single_line_on_stderr(
+    empty: TemporaryInstallation,
+) -> None:
     done = empty.finops("apply", "/nowhere/tenants.yaml", ok=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("finops: /nowhere/tenants.yaml cannot be read (No such file")
 
 
-# --- claims
-
-
-def test_a_conflict_names_both_projects_and_the_account(declared: Apply) -> None:
-    code, said = declared(acme(projects=f"[{{name: x1, accounts: [{ONE}]}}]"))
-    assert code == 1
-    for word in ("acme/prod (always)", "acme/x1 (always)", "111122223333",
-                 "finops project release acme/prod 111122223333"):  # fmt: skip
-        assert word in said
-    code, said = finops("project", "add", "acme/x1", "--account", "111122223333")
-    assert code == 1 and "acme/prod (always)" in said
-
-
-def test_claims_whose_days_do_not_meet_are_no_conflict(apply: Apply) -> None:
-    until, since = f"{{id: {ONE}, to: 2026-10-15}}", f"{{id: {ONE}, from: 2026-10-15}}"
-    projects = f"[{{name: p1, accounts: [{until}]}}, {{name: p2, accounts: [{since}]}}]"
-    assert apply(acme(sources="[{name: s1, format: focus}]", projects=projects))[0] == 0
-    earlier = f"{{id: {ONE}, from: 2026-10-14}}"
-    code, said = apply(acme(projects=f"[{{name: p2, accounts: [{earlier}]}}]"))
-    assert code == 1
-    assert "acme/p1 (always to 2026-10-15) and by acme/p2 (2026-10-14 to open)" in said
-
-
-def test_projects_of_different_sources_may_claim_one_account(apply: Apply) -> None:
-    sources = "[{name: s1, format: focus}, {name: s2, format: focus}]"
-    one, other = (f"{{name: p{n}, source: s{n}, accounts: [{ONE}]}}" for n in (1, 2))
-    assert apply(acme(sources=sources, projects=f"[{one}, {other}]"))[0] == 0
-    code, said = apply(acme(projects="[{name: p2, sources: [s1, s2]}]"))
-    assert code == 1 and "acme/p1 (always) and by acme/p2 (always)" in said
-
-
-SOURCE = FocusSource(name="s1")
-DAYS = st.one_of(st.none(), st.dates(date(2026, 1, 1), date(2026, 1, 8)))
-
-
-@given(DAYS, DAYS, DAYS, DAYS)
-def test_two_claims_conflict_exactly_when_they_share_a_day(
-    since: date | None, until: date | None, other_since: date | None, other_until: date | None
-) -> None:
-    def days(first: date | None, end: date | None) -> set[date]:
-        horizon = [date(2025, 12, 30) + timedelta(days=n) for n in range(12)]
-        return {d for d in horizon if (first or d) <= d and (end is None or d < end)}
-
-    spans = [(since, until), (other_since, other_until)]
-    if any(first and end and first >= end for first, end in spans):
-        return
-    claims = [AccountClaim(id="111122223333", from_day=f, to_day=e) for f, e in spans]
-    projects = tuple(Project(name=f"p{n}", accounts=(c,)) for n, c in enumerate(claims))
-    try:
-        Tenant(name="acme", sources=(SOURCE,), projects=projects)
-        conflict = False
-    except RegistryError:
-        conflict = True
-    assert conflict == bool(days(*spans[0]) & days(*spans[1]))
-
-
-@pytest.mark.parametrize(
-    ("written", "kept"),
-    [
-        ('"001122334455"', "001122334455"),
-        ("'012345678901'", "012345678901"),
-        ("888877776666", "888877776666"),
-        ("098877776666", "098877776666"),
-        ("001122334455", None),  # to YAML an octal number: zeros and digits are lost
-        ("12345678901", None),
-        ("1111222233334", None),
-        ('"1111-2222-3333"', None),
-        ('"11112222333\uff13"', None),
-        ('"111122223333\\n"', None),
-        ("true", None),
-        ("888877776666.0", None),
-    ],
-)
-def test_account_ids_are_twelve_digits_and_lose_none(
-    apply: Apply, written: str, kept: str | None
-) -> None:
-    code, said = apply(acme(projects=f"[{{name: p1, accounts: [{written}]}}]"))
-    assert (code == 0) is (kept is not None), said
-    if kept is None:
-        assert "p1" in said or "12 digits in quotes" in said
-        assert not table("project", "list")
-    else:
-        assert table("project", "list", "acme")[0][-1] == kept
-
-
 # --- commands
 
 
-def test_commands_declare_what_lists_show(apply: Apply, tmp_path: Path) -> None:
+def test_commands_declare_tenants_sources_and_projects_that_are_then_listed(
+    apply: Apply, tmp_path: Path
+) -> None:
     assert finops("tenant", "add", "acme", "--display-name", "Acme") == (0, "+ tenant acme\n")
     assert finops("tenant", "add", "acme") == (0, "nothing changed\n")
     (tmp_path / "exports").mkdir()
-    words = ["source", "add", "acme/payer", "--format", "focus", "--location"]
-    assert finops(*words, str(tmp_path / "x/../exports/")) == (0, "+ source acme/payer\n")
+    arguments = ["source", "add", "acme/payer", "--format", "focus", "--location"]
+    assert finops(*arguments, str(tmp_path / "x/../exports/")) == (0, "+ source acme/payer\n")
     assert finops("source", "add", "acme/hand", "--format", "cur-2.0")[0] == 0
-    words = ["project", "add", "acme/prod", "--account", "001122334455"]
-    assert finops(*words, "--environment", "live", "--source", "payer")[0] == 0
-    code, said = finops("project", "add", "acme/prod", "--account", "222233334444")
-    assert (code, said) == (0, "~ project acme/prod: accounts 001122334455 (always) ->"
+    arguments = ["project", "add", "acme/prod", "--account", "001122334455"]
+    assert finops(*arguments, "--environment", "live", "--source", "payer")[0] == 0
+    code, output = finops("project", "add", "acme/prod", "--account", "222233334444")
+    assert (code, output) == (0, "~ project acme/prod: accounts 001122334455 (always) ->"
                                " 001122334455 (always), 222233334444 (always)\n")  # fmt: skip
     assert table("tenant", "list")[-1] == ["acme", "Acme", "2", "1"]
     assert table("source", "list")[-2:] == [
@@ -327,14 +208,14 @@ def test_commands_declare_what_lists_show(apply: Apply, tmp_path: Path) -> None:
 
     assert finops("project", "release", "acme/prod", "001122334455")[0] == 0
     assert table("project", "list")[-2][-1] == "222233334444"
-    code, said = finops("project", "release", "acme/prod", "001122334455")
-    assert code == 1 and "acme/prod does not claim account 001122334455" in said
-    for words in (
+    code, output = finops("project", "release", "acme/prod", "001122334455")
+    assert code == 1 and "acme/prod does not claim account 001122334455" in output
+    for arguments in (
         ["source", "add", "initech/x1", "--format", "focus"],
         ["project", "add", "initech/x1"],
     ):
-        code, said = finops(*words)
-        assert code == 1 and "tenant initech is not known" in said
+        code, output = finops(*arguments)
+        assert code == 1 and "tenant initech is not known" in output
 
 
 def test_equal_names_of_two_tenants_are_independent(declared: Apply) -> None:

@@ -1,9 +1,9 @@
-"""What a run changes and what it leaves alone: same bytes, restated months, projects that move.
+"""What a run changes and what it does not: same bytes, restated months, projects that move.
 
-The same delivery twice changes no file; a restated one replaces its month and nothing else; a
-claim that is declared, or that ends on a day, moves exactly those charges at the next ingest,
-while all projects together always add up to the bill. Also which part of the work a
-project or months choose, and the errors for what is not there. Both tenants are always there.
+The same delivery twice changes no file; a restated delivery replaces its month and nothing else; a
+new claim, or a claim that ends on a day, moves exactly its charges at the next ingest, while all
+projects together always add up to the bill. Also the choice of a project or of months, and the
+errors for names that do not exist. Both tenants are always present.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Census = Callable[[Path], dict[str, tuple[int, int]]]
 def made(
     built: TemporaryInstallation, own_estate: Path, empty: TemporaryInstallation
 ) -> TemporaryInstallation:
-    """Both tenants ingested, up to date with exports that may be changed."""
+    """Both tenants ingested and up to date, with exports that a test may change."""
     shutil.copytree(built.data, empty.data)
     empty.apply(own_estate / "tenants.yaml")
     for tenant in ("acme", "globex"):
@@ -52,7 +52,7 @@ def by_project(made: TemporaryInstallation, tenant: str, month: str) -> dict[str
 
 
 def expected(*truths: Truth, basis: str = "billed_cost") -> dict[str, Decimal]:
-    """Per project, of the truths of a month's sources; projects without charges left out."""
+    """Cost per project, from the truths of a month's sources; projects without cost are absent."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for truth in truths:
         for project, costs in truth["by_project"].items():
@@ -79,8 +79,8 @@ def test_the_same_delivery_twice_changes_no_file(
         steps = made.ingest(tenant).steps
         assert {step.outcome for step in steps} == {"unchanged"}
     assert census(made.data) == before
-    done = made.finops("ingest")
-    assert (done.stdout, done.stderr) == ("44 unchanged\n", "")
+    result = made.finops("ingest")
+    assert (result.stdout, result.stderr) == ("44 unchanged\n", "")
     assert census(made.data) == before
 
 
@@ -113,7 +113,7 @@ def test_a_restated_delivery_replaces_exactly_its_month(
 ) -> None:
     other = "globex" if tenant == "acme" else "acme"
     before, other_before = census(made.folder(tenant)), census(made.folder(other))
-    of_others = {m: ask(marts_but(m), tenant) for m in MARTS}
+    other_months = {m: ask(select_other_months(m), tenant) for m in MARTS}
     sources = truth["tenants"][tenant]["sources"]
     rest = [months[MIDDLE] for name, months in sources.items() if name != source]
     old = sources[source][MIDDLE]
@@ -143,18 +143,20 @@ def test_a_restated_delivery_replaces_exactly_its_month(
     changed = {n for n, facts in partitions(after).items() if facts != before.get(n)}
     assert f"landing/source={source}/billing_period={MIDDLE}/delivery.parquet" in changed
     assert all(f"billing_period={MIDDLE}/" in name for name in changed)
-    assert {m: ask(marts_but(m), tenant) for m in MARTS} == of_others
+    assert {m: ask(select_other_months(m), tenant) for m in MARTS} == other_months
     assert census(made.folder(other)) == other_before
 
     with sqlite3.connect(made.folder(tenant) / "ledger.sqlite") as ledger:
-        kept = ledger.execute(
+        deliveries = ledger.execute(
             "select current, rows_read from deliveries where source = ? and billing_period = ?"
             " order by landed_at, current", (source, MIDDLE),
         ).fetchall()  # fmt: skip
     ledger.close()
-    assert kept == [(0, old["rows"]), (1, new["rows"])]
+    assert deliveries == [(0, old["rows"]), (1, new["rows"])]
 
-    assert deliver(0) == old  # the superseded one, as it was: older never overwrites newer
+    assert (
+        deliver(0) == old
+    )  # the superseded delivery again: an older one never overwrites a newer one
     outcomes = {s.outcome for s in made.ingest(tenant).steps if s.month == MIDDLE}
     assert outcomes == {"older", "unchanged"}
     assert by_project(made, tenant, MIDDLE) == expected(*rest, new)
@@ -163,7 +165,7 @@ def test_a_restated_delivery_replaces_exactly_its_month(
     assert by_project(made, tenant, MIDDLE) == expected(*rest, newest)
 
 
-def marts_but(mart: str) -> str:
+def select_other_months(mart: str) -> str:
     return f"from {mart} where billing_period <> '{MIDDLE}' order by all"
 
 
@@ -201,17 +203,17 @@ def test_a_new_project_takes_its_account_out_of_unassigned(
 ) -> None:
     before = {m: by_project(made, "acme", m) for m in (OLDEST, MIDDLE, OPEN)}
     files, globex = census(made.folder("acme")), census(made.folder("globex"))
-    assert all(of["unassigned"] for of in before.values())
-    words = ["project", "add", "acme/sandbox", "--account", "777788889999", "--source", "payer"]
-    assert finops(*words) == (0, "+ project acme/sandbox\n")
+    assert all(costs["unassigned"] for costs in before.values())
+    arguments = ["project", "add", "acme/sandbox", "--account", "777788889999", "--source", "payer"]
+    assert finops(*arguments) == (0, "+ project acme/sandbox\n")
     made.ingest("acme")
-    for month, of in before.items():
-        taken = {**of, "sandbox": of["unassigned"]}
+    for month, costs in before.items():
+        taken = {**costs, "sandbox": costs["unassigned"]}
         del taken["unassigned"]
         assert by_project(made, "acme", month) == taken
     after = partitions(census(made.folder("acme")))
-    same = {n for n, facts in after.items() if facts == files.get(n)}
-    assert {n.split("/")[1] for n in after.keys() - same} == {"project=sandbox"}
+    unchanged = {n for n, facts in after.items() if facts == files.get(n)}
+    assert {n.split("/")[1] for n in after.keys() - unchanged} == {"project=sandbox"}
     assert not [n for n in after if "project=unassigned" in n]
     assert states(made, "acme") == {"reconciled"}
 
@@ -222,10 +224,10 @@ def test_a_new_project_takes_its_account_out_of_unassigned(
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_whatever_is_claimed_all_projects_together_are_the_bill(
+def test_all_projects_together_equal_the_bill_whatever_they_claim(
     made: TemporaryInstallation, tmp_path: Path, seed: int
 ) -> None:
-    """Random claims with random days, classified again here, charge by charge."""
+    """Random claims with random days, classified again by the test, charge by charge."""
     rng = random.Random(seed)
     first = date(2026, 9, 1)
     lines = ask(
@@ -236,17 +238,17 @@ def test_whatever_is_claimed_all_projects_together_are_the_bill(
     claims: dict[str, list[tuple[str, date | None, date | None]]] = defaultdict(list)
     for account in accounts:
         day = first + timedelta(days=rng.randrange(1, 29))
-        one, other = rng.sample(["one", "two", "three", "nobody"], 2)
-        claims[one].append((account, None, day))
-        claims[other].append((account, day, None))
-    wanted: dict[str, Decimal] = defaultdict(Decimal)
+        first_owner, second_owner = rng.sample(["one", "two", "three", "nobody"], 2)
+        claims[first_owner].append((account, None, day))
+        claims[second_owner].append((account, day, None))
+    expected_costs: dict[str, Decimal] = defaultdict(Decimal)
     for row in lines:
         day = date.fromisoformat(row["d"])
         project = next(
             name for name, held in claims.items() for account, since, until in held
             if account == row["a"] and (since or day) <= day and (until is None or day < until)
         )  # fmt: skip
-        wanted["unassigned" if project == "nobody" else project] += Decimal(row["b"])
+        expected_costs["unassigned" if project == "nobody" else project] += Decimal(row["b"])
 
     for name in ("prod", "staging", "dev", "shared"):
         project = made.installation.registry.tenant("globex").project(name)
@@ -261,23 +263,25 @@ def test_whatever_is_claimed_all_projects_together_are_the_bill(
                 text += f'    - {{id: "{account}"{days}}}\n'
     declared = tmp_path / "claims.yaml"
     declared.write_text(text)
-    code, said = finops("apply", str(declared))
-    assert code == 0, said
+    exit_code, output = finops("apply", str(declared))
+    assert exit_code == 0, output
     assert finops("ingest", "globex", "--month", MIDDLE)[0] == 0
 
-    assert by_project(made, "globex", MIDDLE) == {n: cost for n, cost in wanted.items() if cost}
+    assert by_project(made, "globex", MIDDLE) == {
+        n: cost for n, cost in expected_costs.items() if cost
+    }
     of_month = [s for s in made.installation.status("globex") if s.billing_period == MIDDLE]
     assert {s.state for s in of_month} == {"reconciled"}
 
 
-# --- parts of the work
+# --- choosing a project or months
 
 
-def test_one_project_is_built_from_its_sources_only(
+def test_a_single_project_is_built_from_its_own_sources_only(
     fresh: TemporaryInstallation, census: Census
 ) -> None:
-    code, said = finops("ingest", "acme/prod", "--month", OPEN)
-    assert code == 0, said
+    exit_code, output = finops("ingest", "acme/prod", "--month", OPEN)
+    assert exit_code == 0, output
     assert set(partitions(census(fresh.folder("acme")))) == {
         f"landing/source=payer/billing_period={OPEN}/delivery.parquet",
         f"costs/project=prod/billing_period={OPEN}/charges.parquet",
@@ -285,14 +289,15 @@ def test_one_project_is_built_from_its_sources_only(
     (status,) = fresh.installation.status("acme")
     assert status.state == "incomplete"
     assert (
-        status.reason and "data-platform, dev, staging, unassigned are not built" in status.reason
+        status.reason
+        and "data-platform, dev, staging, unassigned have not been built" in status.reason
     )
     assert finops("ingest", "acme", "--month", OPEN)[0] == 0
     assert states(fresh, "acme") == {"reconciled"}
     assert not fresh.folder("globex").exists()
 
 
-def test_months_choose_what_is_ingested(fresh: TemporaryInstallation) -> None:
+def test_only_the_chosen_months_are_ingested(fresh: TemporaryInstallation) -> None:
     def months(tenant: str) -> set[str]:
         return {status.billing_period for status in fresh.installation.status(tenant)}
 
@@ -307,7 +312,7 @@ def test_months_choose_what_is_ingested(fresh: TemporaryInstallation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("arguments", "exit_code", "message"),
     [
         ("initech", 1, "tenant initech is not known"),
         ("acme/shared", 1, "project acme/shared is not known"),
@@ -322,11 +327,11 @@ def test_months_choose_what_is_ingested(fresh: TemporaryInstallation) -> None:
         ("acme --month 2026-10 --to 2026-10", 2, "give --month, or --from and --to"),
     ],
 )
-def test_what_is_not_there_is_an_error_and_changes_nothing(
-    made: TemporaryInstallation, census: Census, words: str, code: int, said: str
+def test_an_unknown_tenant_project_or_month_is_an_error_and_changes_nothing(
+    made: TemporaryInstallation, census: Census, arguments: str, exit_code: int, message: str
 ) -> None:
     before = census(made.data)
-    done = finops("ingest", *words.split())
-    assert done[0] == code
-    assert said in " ".join(done[1].replace("│", " ").split())
+    result = finops("ingest", *arguments.split())
+    assert result[0] == exit_code
+    assert message in " ".join(result[1].replace("│", " ").split())
     assert census(made.data) == before

@@ -1,7 +1,8 @@
-"""Bills in buckets of a real S3-compatible store: taken whole, and only by whom they belong to.
+"""Bills in buckets of a real S3-compatible store: read completely, and only by their own tenant.
 
-Covers: totals of the estate through s3://, prefixes of other tenants, wrong keys and buckets,
-what is asked of the store when nothing changed, deliveries on the move, room on the disk.
+Put here: totals of the estate through s3://, prefixes of other tenants, wrong keys and buckets,
+requests sent when nothing has changed, deliveries that change while they are read, room on the
+disk. Keep out: single objects and their keys (test_s3_objects.py).
 """
 
 from __future__ import annotations
@@ -28,24 +29,24 @@ from tests.test_truth import months_of
 
 __all__ = ["bills", "in_s3", "profiles"]
 
-Asked = list[tuple[str, str]]
+Requests = list[tuple[str, str]]
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
     """Every request that is sent to a bucket: (operation, key or prefix)."""
-    sent: Asked = []
+    sent: Requests = []
     send = Bucket._send
 
-    def counted(self: Bucket, used: Any, operation: str, words: dict[str, Any]) -> Any:
-        sent.append((operation, str(words.get("Key") or words.get("Prefix"))))
-        return send(self, used, operation, words)
+    def counted(self: Bucket, used: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        sent.append((operation, str(parameters.get("Key") or parameters.get("Prefix"))))
+        return send(self, used, operation, parameters)
 
     monkeypatch.setattr(Bucket, "_send", counted)
     return sent
 
 
-def told(made: TemporaryInstallation, tenant: str) -> dict[tuple[str, str], Any]:
+def statuses_by_month(made: TemporaryInstallation, tenant: str) -> dict[tuple[str, str], Any]:
     return {(s.source, s.billing_period): s for s in made.installation.status(tenant)}
 
 
@@ -54,31 +55,31 @@ def refusals(report: Any) -> list[str]:
 
 
 def test_the_estate_comes_in_from_buckets_exactly_and_once(
-    in_s3: TemporaryInstallation, truth: dict[str, Any], asked: Asked
+    in_s3: TemporaryInstallation, truth: dict[str, Any], requests: Requests
 ) -> None:
     for tenant in ("acme", "globex"):
         assert not in_s3.ingest(tenant).failed
-    seen = 0
+    month_count = 0
     for tenant, source, month, true in months_of(truth):
-        status = told(in_s3, tenant)[source, month]
+        status = statuses_by_month(in_s3, tenant)[source, month]
         assert status.state == "reconciled"
         assert status.rows_kept == true["rows"]
         assert status.billed_cost == Decimal(true["billed_cost"])
         assert status.effective_cost == Decimal(true["effective_cost"])
-        seen += 1
-    assert seen > 8
-    # Each file was downloaded once, and lies nowhere after it was read.
-    keys = [key for operation, key in asked if operation == "get_object"]
+        month_count += 1
+    assert month_count > 8
+    # Each file was downloaded once, and no copy remains after it was read.
+    keys = [key for operation, key in requests if operation == "get_object"]
     bills_read = [key for key in keys if not key.endswith("Manifest.json")]
-    assert len(bills_read) == len(set(bills_read)) > seen
+    assert len(bills_read) == len(set(bills_read)) > month_count
     assert not any((in_s3.folder("acme") / ".staging").iterdir())
 
-    asked.clear()
+    requests.clear()
     report = in_s3.ingest("acme")
     assert {step.outcome for step in report.steps} == {"unchanged"}
-    assert [k for op, k in asked if op == "get_object" and not k.endswith("Manifest.json")] == []
+    assert [k for op, k in requests if op == "get_object" and not k.endswith("Manifest.json")] == []
     acme_months = sum(tenant == "acme" for tenant, *_ in months_of(truth))
-    assert len(asked) <= 6 * acme_months
+    assert len(requests) <= 6 * acme_months
 
 
 def test_no_tenant_reads_anothers_prefix(
@@ -92,20 +93,22 @@ def test_no_tenant_reads_anothers_prefix(
     done = in_s3.finops("ingest", "acme", ok=False)
     assert "acme/payer could not list s3://bills/acme/payer" in done.stderr
     assert "AccessDenied" in done.stderr
-    assert "Grant what finops source policy acme/payer prints" in done.stderr
+    assert "Grant the permissions that finops source policy acme/payer prints" in done.stderr
     assert not in_s3.installation.status("acme")
 
 
-def test_what_cannot_be_reached_is_named_with_its_cure(
+def test_an_unreachable_source_is_reported_with_its_cure(
     in_s3: TemporaryInstallation, bills: Bills, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = in_s3.installation.registry.tenant("acme")
     payer = before.source("payer")
 
-    def ingested(**fields: str) -> str:
+    def refuse_with(**fields: str) -> str:
         changed = payer.model_copy(update=fields)
-        others = tuple(s for s in before.sources if s.name != "payer")
-        in_s3.installation.registry.save(before.model_copy(update={"sources": (*others, changed)}))
+        other_sources = tuple(s for s in before.sources if s.name != "payer")
+        in_s3.installation.registry.save(
+            before.model_copy(update={"sources": (*other_sources, changed)})
+        )
         return next(r for r in refusals(in_s3.ingest("acme")) if "acme/payer" in r)
 
     bills.store.add_user(
@@ -117,25 +120,25 @@ def test_what_cannot_be_reached_is_named_with_its_cure(
     path = tmp_path / "credentials"
     path.write_text(path.read_text() + more)
 
-    said = ingested(location="s3://bills-that-are-not/acme", profile="wide")
-    assert "NoSuchBucket" in said and "Correct the source's location" in said
-    said = ingested(profile="typo")
-    assert "SignatureDoesNotMatch" in said and "Correct the access key" in said
-    said = ingested(profile="nobody")
-    assert "InvalidAccessKeyId" in said and "Correct the access key" in said
-    said = ingested(profile="unwritten")
-    assert "(unwritten) could not be found" in said and "Add it to ~/.aws/config" in said
-    said = ingested(profile="")
-    assert "Unable to locate credentials" in said and "AWS_ACCESS_KEY_ID" in said
-    said = ingested(endpoint_url="http://127.0.0.1:9", profile="acme")
-    assert "Could not connect" in said and "endpoint_url" in said
+    reason = refuse_with(location="s3://bills-that-are-not/acme", profile="wide")
+    assert "NoSuchBucket" in reason and "Correct the source's location" in reason
+    reason = refuse_with(profile="typo")
+    assert "SignatureDoesNotMatch" in reason and "Correct the access key" in reason
+    reason = refuse_with(profile="nobody")
+    assert "InvalidAccessKeyId" in reason and "Correct the access key" in reason
+    reason = refuse_with(profile="unwritten")
+    assert "(unwritten) could not be found" in reason and "Add it to ~/.aws/config" in reason
+    reason = refuse_with(profile="")
+    assert "Unable to locate credentials" in reason and "AWS_ACCESS_KEY_ID" in reason
+    reason = refuse_with(endpoint_url="http://127.0.0.1:9", profile="acme")
+    assert "Could not connect" in reason and "endpoint_url" in reason
 
-    # The default chain: credentials in the environment.
+    # boto3's default chain finds credentials in the environment.
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", bills.keys["acme"][0])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", bills.keys["acme"][1])
     saved = payer.model_copy(update={"profile": ""})
-    others = tuple(s for s in before.sources if s.name != "payer")
-    in_s3.installation.registry.save(before.model_copy(update={"sources": (*others, saved)}))
+    other_sources = tuple(s for s in before.sources if s.name != "payer")
+    in_s3.installation.registry.save(before.model_copy(update={"sources": (*other_sources, saved)}))
     assert not in_s3.ingest("acme").failed
 
 
@@ -153,7 +156,7 @@ class Month:
         manifest = self.folder / "cur-hourly-Manifest.json"
         self.facts = json.loads(manifest.read_text())
         self.files = sorted(self.folder.rglob("*.csv.gz"))
-        store.bring(folder, f"{bucket}/cur")
+        store.upload(folder, f"{bucket}/cur")
 
     def key(self, path: Path) -> str:
         return f"cur/{path.relative_to(self.folder.parent).as_posix()}"
@@ -173,7 +176,7 @@ def month(
     store: Store, estate: Path, empty: TemporaryInstallation, tmp_path: Path, request: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Month:  # fmt: skip
-    """A month in a bucket that `empty` reads as acme/payer with the default chain."""
+    """A month in a bucket that `empty` reads as acme/payer with boto3's default credentials."""
     bucket = "m-" + request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[-50:]
     made = Month(store, estate, tmp_path / "month", bucket.lower())
     source = {"name": "payer", "format": "legacy-cur", "location": f"s3://{made.bucket}/cur",
@@ -188,18 +191,18 @@ def month(
 
 def during_download(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     """Do something once, while the last file of a delivery is downloaded."""
-    into, done = Download.into, []
+    save_to, done = Download.save_to, []
 
-    def acting(self: Download, target: Path) -> None:
-        into(self, target)
+    def download_then_act(self: Download, target: Path) -> None:
+        save_to(self, target)
         if not done:
             done.append(True)
             act()
 
-    monkeypatch.setattr(Download, "into", acting)
+    monkeypatch.setattr(Download, "save_to", download_then_act)
 
 
-def test_a_manifest_that_moves_while_files_download_publishes_nothing(
+def test_a_manifest_that_changes_during_the_download_publishes_nothing(
     month: Month, empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = json.dumps({**month.facts, "assemblyId": "later"}).encode()
@@ -211,7 +214,7 @@ def test_a_manifest_that_moves_while_files_download_publishes_nothing(
     assert (empty.folder("acme") / "landing").exists()
 
 
-def test_a_file_that_moves_while_others_download_publishes_nothing(
+def test_a_file_that_changes_during_the_download_publishes_nothing(
     month: Month, empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = gzip.decompress(month.files[-1].read_bytes())
@@ -223,33 +226,35 @@ def test_a_file_that_moves_while_others_download_publishes_nothing(
 def test_files_newer_than_the_manifest_are_a_delivery_still_arriving(
     month: Month, empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock.pause(1.1)  # the store tells times to the second
+    # The store has its own clock, which is not shifted.
+    monkeypatch.setattr(clock, "now", clock.real_now)  # type: ignore[attr-defined]
+    clock.pause(1.1)  # the store gives times to the second
     month.put(month.files[0])
-    said = refusals(empty.ingest("acme"))[0]
-    assert "is older" in said and "run again when its manifest is there" in said
+    reason = refusals(empty.ingest("acme"))[0]
+    assert "is older" in reason and "run again when its manifest exists" in reason
     month.put(month.manifest)
     assert not empty.ingest("acme").failed
     clock.pause(1.1)
-    month.put(month.files[0])  # copied by hand, long ago
-    monkeypatch.setattr(data_exports, "ARRIVING", data_exports.ARRIVING * -1)
+    month.put(month.files[0])  # as if copied manually, long ago
+    monkeypatch.setattr(data_exports, "ARRIVAL_WAIT", data_exports.ARRIVAL_WAIT * -1)
     assert not empty.ingest("acme").failed
 
 
 def test_a_missing_file_is_named(month: Month, empty: TemporaryInstallation) -> None:
     key = month.key(month.files[0])
     month.store.client().delete_object(Bucket=month.bucket, Key=key)
-    said = refusals(empty.ingest("acme"))[0]
-    assert f"s3://{month.bucket}/{key}".rsplit("/", 1)[-1] in said and "is not there" in said
+    reason = refusals(empty.ingest("acme"))[0]
+    assert f"s3://{month.bucket}/{key}".rsplit("/", 1)[-1] in reason and "is not there" in reason
 
 
-def test_a_disk_too_small_is_said_before_anything_is_downloaded(
-    month: Month, empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch, asked: Asked
+def test_a_disk_that_is_too_small_is_reported_before_any_download(
+    month: Month, empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch, requests: Requests
 ) -> None:
     usage = shutil.disk_usage("/")._replace(free=1000)
     monkeypatch.setattr(files.shutil, "disk_usage", lambda path: usage)
-    said = refusals(empty.ingest("acme"))[0]
-    assert "needs about" in said and "1000 free" in said
-    read = [key for operation, key in asked if operation == "get_object"]
+    reason = refusals(empty.ingest("acme"))[0]
+    assert "needs about" in reason and "1000 free" in reason
+    read = [key for operation, key in requests if operation == "get_object"]
     assert read and all(key.endswith("Manifest.json") for key in read)
 
 
@@ -257,8 +262,8 @@ def test_names_of_a_manifest_lead_nowhere(month: Month, empty: TemporaryInstalla
     month.store.client().put_object(Bucket=month.bucket, Key="secret.csv.gz", Body=b"x")
     for key in ("../secret.csv.gz", "/../secret.csv.gz", "cur/../secret.csv.gz", "a\x00b.csv.gz"):
         month.put(month.manifest, json.dumps({**month.facts, "reportKeys": [key]}).encode())
-        said = refusals(empty.ingest("acme"))[0]
-        assert "leads elsewhere" in said or "plain name" in said, said
+        reason = refusals(empty.ingest("acme"))[0]
+        assert "leads out of the report" in reason or "printable characters" in reason, reason
         assert not (empty.folder("acme") / "landing").exists()
 
 
@@ -269,7 +274,7 @@ def test_keys_that_are_no_names_are_passed_over(month: Month, empty: TemporaryIn
     assert not empty.ingest("acme").failed
 
 
-def test_a_user_of_one_prefix_does_not_see_one_that_begins_alike(
+def test_a_user_of_a_prefix_cannot_read_a_longer_prefix_that_begins_alike(
     month: Month, empty: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = month.store.add_user("curly", may_read(month.bucket, "cu"))

@@ -1,7 +1,7 @@
-"""Objects as stores hold them: uploaded in parts, many in a folder, keys that are any text.
+"""Objects in an S3 store: uploaded in parts, many in a folder, with any text as their key.
 
-Covers: etags that are no MD5, checksums, listings of several pages, names from outside, what is
-remembered and what is looked at anew.
+Put here: etags that are no MD5, checksums, listings of several pages, names chosen by outsiders,
+what a location caches and what it requests again. Keep out: bills (test_s3.py).
 """
 
 from __future__ import annotations
@@ -40,30 +40,32 @@ def at(moto: Store, bucket: str, prefix: str = "cur") -> S3Location:
 
 
 def described(location: S3Location, name: str) -> ExportFile:
-    file = location.describe(name)
+    file = location.find_file(name)
     assert file is not None
     return file
 
 
-def test_an_object_uploaded_in_parts_comes_whole(moto: Store, bucket: str, tmp_path: Path) -> None:
-    client, words = moto.client(), {"Bucket": bucket, "Key": "cur/big.csv.gz"}
+def test_an_object_uploaded_in_parts_is_downloaded_completely(
+    moto: Store, bucket: str, tmp_path: Path
+) -> None:
+    client, target = moto.client(), {"Bucket": bucket, "Key": "cur/big.csv.gz"}
     bytes_ = bytes(range(256)) * (11 * MIB // 256)
-    upload = client.create_multipart_upload(**words)["UploadId"]
+    upload = client.create_multipart_upload(**target)["UploadId"]
     parts = []
     for number, begin in enumerate(range(0, len(bytes_), 5 * MIB), start=1):
         body = bytes_[begin : begin + 5 * MIB]
-        etag = client.upload_part(**words, UploadId=upload, PartNumber=number, Body=body)["ETag"]
+        etag = client.upload_part(**target, UploadId=upload, PartNumber=number, Body=body)["ETag"]
         parts.append({"ETag": etag, "PartNumber": number})
-    client.complete_multipart_upload(**words, UploadId=upload, MultipartUpload={"Parts": parts})
+    client.complete_multipart_upload(**target, UploadId=upload, MultipartUpload={"Parts": parts})
     location = at(moto, bucket)
     file = described(location, "big.csv.gz")
-    assert file.mark.endswith("-3") and file.size_bytes == len(bytes_)
+    assert file.fingerprint.endswith("-3") and file.size_bytes == len(bytes_)
     (path,) = location.fetch_all([file], tmp_path / "scratch")
     assert path == tmp_path / "scratch/00000.csv.gz"
     assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(bytes_).digest()
 
 
-def test_a_folder_of_more_than_a_thousand_files_is_listed_whole(moto: Store, bucket: str) -> None:
+def test_every_file_of_a_large_folder_is_listed(moto: Store, bucket: str) -> None:
     client = moto.client()
     for number in range(1003):
         client.put_object(Bucket=bucket, Key=f"cur/m/f-{number:04d}.csv", Body=b"")
@@ -93,7 +95,7 @@ def test_keys_of_any_text_lead_nowhere(moto: Store, bucket: str, tmp_path: Path)
     ]
     for name in ("../up.csv", "/up.csv", "a/../../up.csv", ""):
         with pytest.raises(FileProblem, match="leads out of"):
-            location.describe(name)
+            location.find_file(name)
 
 
 def test_a_report_without_a_prefix_begins_with_an_empty_segment(moto: Store, bucket: str) -> None:
@@ -112,12 +114,12 @@ def test_only_the_listed_object_is_taken(moto: Store, bucket: str, tmp_path: Pat
         location.fetch_all([before], tmp_path / "1")
     with pytest.raises(DeliveryMoving):
         location.read("a.csv")
-    assert described(location, "a.csv") == before  # remembered ...
-    assert described(location.again(), "a.csv") != before  # ... and looked at anew
-    assert location.again().read("a.csv") == b"two"
+    assert described(location, "a.csv") == before  # cached ...
+    assert described(location.reopen(), "a.csv") != before  # ... and requested again
+    assert location.reopen().read("a.csv") == b"two"
     client.delete_object(Bucket=bucket, Key="cur/a.csv")
     with pytest.raises(DeliveryMoving):
-        location.again().read("a.csv")
+        location.reopen().read("a.csv")
 
 
 def test_a_size_other_than_listed_is_another_object(
@@ -126,12 +128,14 @@ def test_a_size_other_than_listed_is_another_object(
     moto.client().put_object(Bucket=bucket, Key="cur/a.csv", Body=b"one")
     location = at(moto, bucket)
     file = described(location, "a.csv")
-    shorter = ExportFile(file.name, 2, file.mark)
+    shorter = ExportFile(file.name, 2, file.fingerprint)
     with pytest.raises(DeliveryMoving):
         location.fetch_all([shorter], tmp_path / "1")
 
 
-def test_one_file_that_fails_ends_the_others(moto: Store, bucket: str, tmp_path: Path) -> None:
+def test_a_file_that_fails_ends_the_other_downloads(
+    moto: Store, bucket: str, tmp_path: Path
+) -> None:
     client = moto.client()
     for number in range(20):
         client.put_object(Bucket=bucket, Key=f"cur/{number:02d}.csv", Body=b"x")
@@ -144,7 +148,9 @@ def test_one_file_that_fails_ends_the_others(moto: Store, bucket: str, tmp_path:
     assert threading.active_count() == before
 
 
-def test_what_is_not_there_is_told_alike_for_stores_and_aws(moto: Store, tmp_path: Path) -> None:
+def test_a_missing_bucket_and_an_unreachable_store_are_reported(
+    moto: Store, tmp_path: Path
+) -> None:
     with pytest.raises(AccessRefused, match="NoSuchBucket"):
         at(moto, "no-such-bucket").folders()
     nobody = S3Location(Access("acme/payer", endpoint_url="http://127.0.0.1:9"), "s3://bucket/x")

@@ -1,4 +1,4 @@
-"""Many sandboxes in one process: each thread and tenant gets its own rows, wherever it stands.
+"""Many sandboxes in one process: each thread and tenant gets its own rows, in any current folder.
 
 Put here: concurrency of serve/sandbox and what the process's current folder may not change. Keep
 out: hostile SQL (test_isolation.py).
@@ -109,7 +109,7 @@ def test_the_current_folder_is_never_readable(
     tmp_path: Path,
     place: str,
 ) -> None:
-    """Neither with files planted at the tenant's own relative paths, nor in another's folder."""
+    """Neither with files at the tenant's relative paths, nor in another tenant's folder."""
     folder = built.folder("globex")
     if place == "elsewhere":
         folder = tmp_path / "elsewhere"
@@ -127,7 +127,7 @@ def test_the_current_folder_is_never_readable(
         assert len(readings(opened, str(own))) == 4, "the statements can read at all"
 
 
-def test_tables_are_listed_once_whatever_was_asked_before(built: TemporaryInstallation) -> None:
+def test_tables_are_listed_once_after_any_earlier_query(built: TemporaryInstallation) -> None:
     with sandbox(built, "acme") as opened:
         opened.execute(CHARGES)
         names = [name for (name,) in opened.execute("show tables").fetchall()]
@@ -140,7 +140,7 @@ def test_tables_are_listed_once_whatever_was_asked_before(built: TemporaryInstal
 
 
 def test_a_view_is_named_without_its_schema(built: TemporaryInstallation) -> None:
-    """With one it would be the file's own view, whose relative files no sandbox may read."""
+    """With a schema it would be the file's own view, whose relative files no sandbox may read."""
     with sandbox(built, "acme") as opened:
         assert opened.execute("select count(*) from acme.main.monthly_bill").fetchall()
         for name in ("main.costs", "acme.main.costs", "acme.costs"):

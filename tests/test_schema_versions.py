@@ -57,7 +57,7 @@ CREATE INDEX ix_project_accounts_tenant ON project_accounts (tenant);
 INSERT INTO tenants VALUES ('initech', 'Initech'), ('hooli', 'Hooli');
 INSERT INTO sources VALUES ('initech', 'payer', 'legacy-cur', '/srv/initech');
 """
-"""A registry of before roles and external ids."""
+"""The tables of a registry from before roles and external ids existed."""
 
 
 @pytest.fixture
@@ -72,13 +72,13 @@ def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
 
 
 def execute(database: Path, script: str) -> None:
-    """Change a SQLite file by hand."""
+    """Run SQL on a SQLite file directly."""
     with closing(sqlite3.connect(database)) as db:
         db.executescript(script)
 
 
 def version(database: Path) -> list[str]:
-    """The schema versions that a file says it has."""
+    """The schema versions that a file stores."""
     with closing(sqlite3.connect(database)) as db:
         return [number for (number,) in db.execute("select version_num from alembic_version")]
 
@@ -146,8 +146,10 @@ def test_a_newer_registry_is_refused_and_nothing_is_changed(
     execute(registry, "update alembic_version set version_num = '9999'")
     before = list(state(two.data))
     for command in ("tenant list", "status hooli", "apply", "tenant add umbrella"):
-        words = ["apply", str(tmp_path / "hooli.yaml")] if command == "apply" else command.split()
-        code, out = finops(*words)
+        arguments = (
+            ["apply", str(tmp_path / "hooli.yaml")] if command == "apply" else command.split()
+        )
+        code, out = finops(*arguments)
         assert code == 1, command
         assert f"{registry} has schema version 9999" in out.replace("\n", "")
     with pytest.raises(RegistryError, match="newer finops_pipeline"):

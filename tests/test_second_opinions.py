@@ -1,4 +1,4 @@
-"""The marts against the delivered files, computed once more without SQL; how opinions are judged.
+"""The marts against the delivered files, recomputed without SQL; how comparisons are judged.
 
 Put here: amortized and unblended cost by Python's own decimals from the delivered files, and the
 parts of `make conformance` that need no other environment. Keep out: the validator and the
@@ -46,17 +46,17 @@ def service(row: dict[str, Any]) -> str:
 
 def from_files(estate: Path, tenant: str) -> Sums:
     """(month, account, service) -> unblended and amortized cost of all the tenant's bills."""
-    found: dict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    costs: dict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
     for source in (name for owner, name in LOCATIONS if owner == tenant):
         for month, manifest in current_manifests(estate, tenant, source).items():
             for row in read_bill(estate, manifest):
                 is_focus = "ChargeCategory" in row
                 entry = focus_entry(row) if is_focus else cur_entry(row)
                 name = row["ServiceName"] if is_focus else service(row)
-                sums = found[month, entry["account"], name]
+                sums = costs[month, entry["account"], name]
                 sums[0] += entry["billed"]
                 sums[1] += entry["effective"]
-    return {key: (billed, effective) for key, (billed, effective) in found.items()}
+    return {key: (billed, effective) for key, (billed, effective) in costs.items()}
 
 
 def from_mart(made: TemporaryInstallation, tenant: str, mart: str, cost: str) -> dict[Key, Decimal]:
@@ -91,14 +91,14 @@ def cur_2(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
 
 
 def as_peer(made: Ingested, tenant: str) -> converter.Sums:
-    """What focus_converter should come to: net where stated, negations kept."""
-    found: dict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    """The sums that focus_converter should give: net cost where stated, negations included."""
+    costs: dict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
     for row in (row for file in bill_files(made, tenant, MONTH) for row in read_file(file)):
         entry, net = cur_entry(row), row.get("line_item_net_unblended_cost")
-        sums = found[entry["account"], row["line_item_product_code"], str(entry["day"])]
+        sums = costs[entry["account"], row["line_item_product_code"], str(entry["day"])]
         sums[0] += number(row, "line_item_unblended_cost") if net is None else net
         sums[1] += entry["effective"]
-    return {key: (billed, effective) for key, (billed, effective) in found.items()}
+    return {key: (billed, effective) for key, (billed, effective) in costs.items()}
 
 
 def test_a_difference_needs_its_own_explanation(cur_2: Ingested) -> None:
@@ -109,7 +109,7 @@ def test_a_difference_needs_its_own_explanation(cur_2: Ingested) -> None:
     billed, effective = compare.compare_with_converter(cur_2, "globex", MONTH, net)
     assert billed.differing > 100 and billed.unexplained == effective.differing == 0
     assert billed.our_total - billed.peer_total > 1 and "net" in billed.explanation
-    # Noise of doubles is explained, a thousandth of a cent is not.
+    # Rounding of doubles is explained, a thousandth of a cent is not.
     key = max(net, key=lambda key: net[key][1])
     for more, unexplained in ((Decimal("1e-15"), 0), (Decimal("1e-5"), 1)):
         changed = net | {key: (net[key][0], net[key][1] + more)}
@@ -125,14 +125,14 @@ def test_a_difference_needs_its_own_explanation(cur_2: Ingested) -> None:
 
 
 def test_polars_must_agree_to_the_last_decimal(cur_2: Ingested) -> None:
-    found: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    costs: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
     for row in (row for file in bill_files(cur_2, "acme", MONTH) for row in read_file(file)):
         entry = cur_entry(row)
-        found[entry["account"], service(row)][0] += entry["billed"]
-        found[entry["account"], service(row)][1] += entry["effective"]
+        costs[entry["account"], service(row)][0] += entry["billed"]
+        costs[entry["account"], service(row)][1] += entry["effective"]
     rows = [
         {"account": key[0], "service": key[1], "unblended": str(sums[0]), "amortized": str(sums[1])}
-        for key, sums in found.items()
+        for key, sums in costs.items()
     ]
     lines = list(compare.compare_with_polars(cur_2, "acme", MONTH, rows))
     assert [(line.keys, line.differing) for line in lines] == [(len(rows), 0)] * 2
@@ -147,7 +147,7 @@ def test_polars_must_agree_to_the_last_decimal(cur_2: Ingested) -> None:
 def test_a_peer_that_hangs_is_killed_with_its_children(
     cur_2: Ingested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As focus_converter does after an error: it says so, and waits for its writers for ever."""
+    """As focus_converter does after an error: it reports it and waits for its writers forever."""
     tool = tmp_path / "focus-converter"
     tool.write_text(
         f"#!{sys.executable}\nimport subprocess, sys\n"
@@ -179,15 +179,15 @@ def gone(process: int) -> bool:
 # ---- waivers
 
 
-FOUND = {
+FINDINGS = {
     "rows": 3,
     "failures": {"ListCost-C-009-C": {"requirement": "x", "rows": 1, "examples": []}},
 }
 WAIVER = waivers.Waiver("corrected", "ListCost-C-009-C", "known", ("cur-2.0",))
 
 
-def test_a_waiver_is_for_one_rule_one_form_and_one_model() -> None:
-    (failure,) = waivers.read_failures("corrected", "cur-2.0", FOUND)
+def test_a_waiver_covers_a_single_rule_form_and_model() -> None:
+    (failure,) = waivers.read_failures("corrected", "cur-2.0", FINDINGS)
     assert waivers.find_reason(failure, [WAIVER]) == "known"
     for other in ({"form": "focus-1.2"}, {"model": "published"}, {"rule": "ListCost-C-008-M"}):
         assert waivers.find_reason(replace(failure, **other), [WAIVER]) == ""
@@ -200,16 +200,16 @@ def test_a_waiver_is_for_one_rule_one_form_and_one_model() -> None:
     )
 
 
-def test_a_waiver_that_nothing_needs_is_told() -> None:
-    failures = list(waivers.read_failures("corrected", "cur-2.0", FOUND))
+def test_an_unused_waiver_is_reported() -> None:
+    failures = list(waivers.read_failures("corrected", "cur-2.0", FINDINGS))
     assert waivers.list_unused_waivers([WAIVER], failures, FORMS) == []
-    (told,) = waivers.list_unused_waivers(
+    (description,) = waivers.list_unused_waivers(
         [replace(WAIVER, forms=())], failures, ("cur-2.0", "focus-1.2")
     )
-    assert told == "ListCost-C-009-C (corrected) did not fail in focus-1.2"
+    assert description == "ListCost-C-009-C (corrected) did not fail in focus-1.2"
 
 
-def test_every_waiver_has_its_reason_and_known_forms(tmp_path: Path) -> None:
+def test_every_waiver_has_a_reason_and_valid_forms(tmp_path: Path) -> None:
     declared = waivers.read_waivers()
     assert {form for waiver in declared for form in waiver.forms} <= FORMS.keys()
     assert {waiver.model for waiver in declared} == set(waivers.MODELS)

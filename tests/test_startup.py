@@ -50,7 +50,7 @@ def imported_by(*arguments: str, data: Path | None = None) -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["--help"], ["source", "--help"]])
-def test_what_shows_no_data_imports_no_heavy_library(arguments: list[str]) -> None:
+def test_a_command_without_data_imports_no_heavy_library(arguments: list[str]) -> None:
     assert imported_by(*arguments).isdisjoint(HEAVY)
 
 
@@ -92,7 +92,7 @@ def test_the_table_has_every_group_and_no_other() -> None:
 
 def test_help_lists_every_command_with_its_help(empty: TemporaryInstallation) -> None:
     for group, commands in COMMANDS.items():
-        shown = empty.finops(*([] if group == ROOT else [group]), "--help").stdout
-        text = " ".join(shown.replace("│", " ").split())
+        output = empty.finops(*([] if group == ROOT else [group]), "--help").stdout
+        text = " ".join(output.replace("│", " ").split())
         for name, entry in commands.items():
             assert f"{name} {entry.help}" in text

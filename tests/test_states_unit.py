@@ -1,7 +1,7 @@
 """The rules of states, comparisons and verdicts by themselves, without files or a database.
 
 Put here: tolerance, differences in order, which days are common, when a month can be trusted.
-Keep out: whole months from the doorway (test_reconciliation.py, test_status_screen.py).
+Keep out: complete months from the command line (test_reconciliation.py, test_status_screen.py).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ INVOICE = Comparison("payer", MONTH, "USD", CounterpartKind.INVOICE, cost_basis=
 
 @pytest.fixture(autouse=True)
 def after_the_month(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let it be a day on which AWS changes September no more."""
+    """Set the clock to a day on which AWS no longer changes September."""
     monkeypatch.setattr(clock, "now", lambda: datetime(2026, 10, 15, 12, tzinfo=UTC))
 
 
@@ -70,7 +70,7 @@ def test_a_comparison_agrees_up_to_its_tolerance(gap: str, state: str) -> None:
     assert (comparison.state, comparison.difference) == (state, Decimal(gap))
 
 
-def test_differences_come_whole_first_and_largest_first() -> None:
+def test_differences_of_the_total_come_first_and_then_the_largest() -> None:
     def differing(amount: int, service: str | None) -> Comparison:
         base = replace(COST_EXPLORER, service_name=service)
         return base.with_amounts(Decimal(amount), Decimal(0), Decimal(0))
@@ -91,15 +91,15 @@ def test_a_difference_is_described_with_its_amounts() -> None:
 
 
 def test_stored_comparisons_are_read_back_alike() -> None:
-    whole = COST_EXPLORER.with_amounts(Decimal("1.50"), Decimal("2.5"), Decimal("1e-10"))
-    rows = store_comparisons([whole, replace(INVOICE, note="n"), replace(INVOICE, cost_basis=None)])
+    total = COST_EXPLORER.with_amounts(Decimal("1.50"), Decimal("2.5"), Decimal("1e-10"))
+    rows = store_comparisons([total, replace(INVOICE, note="n"), replace(INVOICE, cost_basis=None)])
     as_text = tuple({name: str(value) for name, value in row.items()} for row in rows)
     for totals in (rows, as_text):
         record = PartitionRecord("reconciliation", "payer", MONTH, "", 3, 0, "", totals=totals)
         comparisons = read_comparisons(record)
         assert repr(comparisons) == repr(
-            [whole, replace(INVOICE, note="n"), replace(INVOICE, cost_basis=None)]
-        ), "also as the ledger's text: a refresh would find a change that is none"
+            [total, replace(INVOICE, note="n"), replace(INVOICE, cost_basis=None)]
+        ), "also as the ledger's text: otherwise a refresh would see a change that is not there"
 
 
 # ---- invoices
@@ -208,7 +208,7 @@ def test_each_doubt_alone_takes_the_trust_away(doubts: Doubts) -> None:
     assert judge(ReconciliationState.OPEN, doubts=doubts).trust == Trust.NOT_YET
 
 
-def test_what_changes_no_sum_takes_no_trust_away() -> None:
+def test_harmless_findings_leave_a_month_trusted() -> None:
     doubts = Doubts(harmless_checks=("c",), broken_rules=("R7",))
     verdict = judge(ReconciliationState.RECONCILED, doubts=doubts)
     assert verdict.trust == Trust.TRUSTED
@@ -250,7 +250,7 @@ def test_the_verdict_says_how_far_second_opinions_go(comparison: Comparison, tex
     assert text in parts
 
 
-def test_invoices_are_asked_for_only_when_aws_has_sent_them(
+def test_an_invoice_is_requested_only_after_aws_has_sent_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     line = f"Enter the invoice's total: finops invoice set acme/payer {MONTH} AMOUNT"

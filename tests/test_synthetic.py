@@ -1,4 +1,4 @@
-"""The synthetic estate keeps its promises: same bytes, real layouts, a truth that is true.
+"""The synthetic estate: reproducible bytes, the layouts of AWS, and a truth that matches its files.
 
 Put here: tests of the whole estate. Keep out: single deliveries
 (test_synthetic_deliveries.py), readers (synthetic_bills.py).
@@ -66,7 +66,7 @@ def bills(estate: Path) -> dict[tuple[str, str, str], list[Row]]:
 
 
 def test_a_month_has_the_same_bytes_whatever_else_is_written(estate: Path, tmp_path: Path) -> None:
-    """Another process, another hash seed, fewer months: what is written is byte-identical."""
+    """In another process, with another hash seed and fewer months, the files are byte-identical."""
     code = (
         "import sys; from pathlib import Path;"
         "from finops_pipeline.synthetic.estate import write_estate;"
@@ -75,13 +75,13 @@ def test_a_month_has_the_same_bytes_whatever_else_is_written(estate: Path, tmp_p
     root = str(Path(__file__).parents[1])
     environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": root, "TZ": "Asia/Tokyo"}
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=environment)
-    few, all_of_them = bill_digests(tmp_path), bill_digests(estate)
-    assert len(few) > 20
-    assert few == {name: all_of_them[name] for name in few}
+    partial, complete = bill_digests(tmp_path), bill_digests(estate)
+    assert len(partial) > 20
+    assert partial == {name: complete[name] for name in partial}
     assert (tmp_path / "tenants.yaml").read_bytes() == (estate / "tenants.yaml").read_bytes()
 
 
-def test_every_manifest_names_files_that_are_there(estate: Path) -> None:
+def test_every_manifest_names_files_that_exist(estate: Path) -> None:
     manifests = sorted(estate.rglob("*-Manifest.json"))
     assert len(manifests) == 42  # 4 sources x 7 months, twice where versions are kept
     for manifest in manifests:
@@ -126,8 +126,8 @@ def test_truth_equals_an_independent_sum_of_the_files(
         assert expected["rows"] == len(rows)
         assert Decimal(expected["billed_cost"]) == sum(e["billed"] for e in entries)
         assert Decimal(expected["effective_cost"]) == sum(e["effective"] for e in entries)
-        told = {k: [n, Decimal(c)] for k, (n, c) in expected["by_line_item_type"].items()}
-        assert told == kinds
+        by_type = {k: [n, Decimal(c)] for k, (n, c) in expected["by_line_item_type"].items()}
+        assert by_type == kinds
         assert {a: Decimal(c) for a, c in expected["by_account"].items()} == accounts
         for name, amounts in expected["by_project"].items():
             for basis, amount in amounts.items():
@@ -136,7 +136,7 @@ def test_truth_equals_an_independent_sum_of_the_files(
         assert "E" not in expected["billed_cost"] + expected["effective_cost"]
 
 
-def test_net_columns_exist_in_one_source_only(
+def test_net_columns_exist_in_a_single_source(
     truth: Row, bills: dict[tuple[str, str, str], list[Row]]
 ) -> None:
     for (tenant, source, month), rows in bills.items():
@@ -156,13 +156,13 @@ def test_commitments_without_upfront_balance_to_the_last_digit(
 ) -> None:
     upfront_seen = plain_seen = 0
     for (tenant, source, month), rows in bills.items():
-        told = truth["tenants"][tenant]["sources"][source][month]["by_commitment"]
-        sums: dict[str, dict[str, Decimal]] = {arn: defaultdict(Decimal) for arn in told}
+        commitments = truth["tenants"][tenant]["sources"][source][month]["by_commitment"]
+        sums: dict[str, dict[str, Decimal]] = {arn: defaultdict(Decimal) for arn in commitments}
         for entry in entries_of(rows):
             if entry["commitment"]:
                 for part in ("fee", "used", "unused"):
                     sums[entry["commitment"]][part] += entry[part]
-        for arn, amounts in told.items():
+        for arn, amounts in commitments.items():
             parts = sums[arn]
             assert Decimal(amounts["fees"]) == parts["fee"]
             assert Decimal(amounts["used"]) == parts["used"] > 0
@@ -188,7 +188,7 @@ def test_negations_cancel_the_covered_usage(
             assert pair["SavingsPlanCoveredUsage"] == -pair["SavingsPlanNegation"]
 
 
-def test_the_bill_holds_every_kind_of_trouble(
+def test_the_bill_contains_every_difficult_kind_of_line(
     bills: dict[tuple[str, str, str], list[Row]],
 ) -> None:
     everything = {
@@ -285,7 +285,7 @@ def test_tenants_overlap_in_accounts_and_projects(estate: Path) -> None:
             assert source["location"] == LOCATIONS[tenant["name"], source["name"]]
 
 
-def test_planted_anomalies_stand_out_of_the_files(
+def test_planted_anomalies_stand_out_in_the_files(
     truth: Row, bills: dict[tuple[str, str, str], list[Row]]
 ) -> None:
     planted = [(n, a) for n, tenant in truth["tenants"].items() for a in tenant["anomalies"]]
@@ -298,8 +298,8 @@ def test_planted_anomalies_stand_out_of_the_files(
             entry = cur_entry(row) if not focus else focus_entry(row)
             metered = entry["kind"] == "Usage" and not entry["commitment"]
             refunded = focus and row["ChargeFrequency"] != "Usage-Based"
-            here = (code, entry["account"]) == (spike["service_code"], spike["account"])
-            if here and metered and not refunded:
+            is_spiked = (code, entry["account"]) == (spike["service_code"], spike["account"])
+            if is_spiked and metered and not refunded:
                 daily[entry["day"].isoformat()] += entry["billed"]
         assert {day: Decimal(c) for day, c in spike["daily_cost"].items()} == daily
         for day in spike["days"]:

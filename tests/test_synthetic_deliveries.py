@@ -1,6 +1,6 @@
 """Deliveries of the synthetic estate one by one: repeated, restated, empty, growing, refused.
 
-Put here: tests of single deliveries and of spelling. Keep out: the whole estate
+Put here: tests of single deliveries and of how numbers are written. Keep out: the whole estate
 (test_synthetic.py), readers (synthetic_bills.py).
 """
 
@@ -31,11 +31,11 @@ from tests.support.synthetic_bills import (
 def test_two_writes_are_identical_and_another_seed_is_not(tmp_path: Path) -> None:
     for name, seed in (("one", SEED), ("two", SEED), ("other", SEED + 1)):
         write_estate(tmp_path / name, seed=seed, last_month=LAST, months=1)
-    one = digests(tmp_path / "one")
-    assert one == digests(tmp_path / "two")
+    first = digests(tmp_path / "one")
+    assert first == digests(tmp_path / "two")
     other = digests(tmp_path / "other")
-    changed = {name for name, digest in one.items() if other.get(name) != digest}
-    assert changed == set(one) - {"tenants.yaml"}
+    changed = {name for name, digest in first.items() if other.get(name) != digest}
+    assert changed == set(first) - {"tenants.yaml"}
 
 
 @pytest.mark.parametrize(("tenant", "source"), SOURCES)
@@ -103,21 +103,21 @@ def test_the_open_month_grows_without_changing_its_past(tmp_path: Path) -> None:
 
 
 def test_bad_requests_are_refused_with_both_values(tmp_path: Path) -> None:
-    wanted: Row = {"seed": SEED, "last_month": LAST, "tenant": "acme", "source": "payer"}
+    request: Row = {"seed": SEED, "last_month": LAST, "tenant": "acme", "source": "payer"}
     with pytest.raises(ValueError, match=r"2026-10.*2026-09"):
-        write_delivery(tmp_path, DeliveryRequest(**wanted, month="2026-10"))
+        write_delivery(tmp_path, DeliveryRequest(**request, month="2026-10"))
     with pytest.raises(ValueError, match=r"31, expected 1\.\.30"):
-        write_delivery(tmp_path, DeliveryRequest(**wanted, month=LAST, days=31))
+        write_delivery(tmp_path, DeliveryRequest(**request, month=LAST, days=31))
     with pytest.raises(KeyError, match=r"initech.*acme"):
-        write_delivery(tmp_path, DeliveryRequest(**{**wanted, "tenant": "initech"}, month=LAST))
+        write_delivery(tmp_path, DeliveryRequest(**{**request, "tenant": "initech"}, month=LAST))
     with pytest.raises(KeyError, match=r"nowhere.*payer"):
-        write_delivery(tmp_path, DeliveryRequest(**{**wanted, "source": "nowhere"}, month=LAST))
+        write_delivery(tmp_path, DeliveryRequest(**{**request, "source": "nowhere"}, month=LAST))
     with pytest.raises(ValueError, match="0, expected at least 1"):
         write_estate(tmp_path, seed=SEED, last_month=LAST, months=0)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_numbers_are_written_as_aws_writes_them() -> None:
+def test_numbers_are_written_in_the_format_of_aws() -> None:
     assert number_text(Decimal("1.05E-7")) == "1.05E-7"
     assert number_text(Decimal("0.0000010")) == "0.000001"
     assert number_text(Decimal("2E+3")) == "2000"

@@ -1,7 +1,7 @@
 """Every number against the estate's truth, known from making the bills, not from reading them.
 
-Covers: rows, billed and effective cost per source and month, per project, per line item type,
-per commitment; marts; reconciliation; that breaking a rule is seen.
+Put here: rows, billed and effective cost per source and month, per project, per line item type and
+per commitment; marts; columns that FOCUS requires. Keep out: other estates (test_seeds.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TENANTS = ("acme", "globex")
 
 
 def months_of(truth: dict[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    """(tenant, source, month, what is true of it)"""
+    """(tenant, source, month, true figures of the month) of every month of the estate."""
     for tenant in TENANTS:
         for source, months in truth["tenants"][tenant]["sources"].items():
             for month, true in months.items():
@@ -31,7 +31,7 @@ def number(text: str | None) -> Decimal:
 
 @pytest.fixture(scope="module")
 def charges(built: TemporaryInstallation) -> dict[str, list[dict[str, Any]]]:
-    """Per tenant: totals of `costs` by everything the truth speaks of."""
+    """Per tenant: totals of `costs` by every dimension of the truth."""
     sql = """
         select x_Source as source, billing_period, project, SubAccountId as account,
             coalesce(x_LineItemType, ChargeCategory) as line_type, x_RowKind as row_kind,
@@ -52,14 +52,14 @@ def test_rows_and_totals_of_every_source_and_month(
     built: TemporaryInstallation, truth: dict[str, Any]
 ) -> None:
     for tenant, source, month, true in months_of(truth):
-        status = {(s.source, s.billing_period): s for s in built.installation.status(tenant)}
-        told = status[source, month]
-        assert told.state == "reconciled", (tenant, source, month, told.reason)
-        assert told.rows_read == true["rows"]
-        assert told.rows_kept == true["rows"] and told.rows_quarantined == 0
-        assert told.source_cost == Decimal(true["billed_cost"])
-        assert told.billed_cost == Decimal(true["billed_cost"])
-        assert told.effective_cost == Decimal(true["effective_cost"])
+        statuses = {(s.source, s.billing_period): s for s in built.installation.status(tenant)}
+        status = statuses[source, month]
+        assert status.state == "reconciled", (tenant, source, month, status.reason)
+        assert status.rows_read == true["rows"]
+        assert status.rows_kept == true["rows"] and status.rows_quarantined == 0
+        assert status.source_cost == Decimal(true["billed_cost"])
+        assert status.billed_cost == Decimal(true["billed_cost"])
+        assert status.effective_cost == Decimal(true["effective_cost"])
 
 
 def test_every_project_and_the_unassigned_rest(
@@ -100,7 +100,7 @@ def test_line_item_types_keep_their_rows_and_amounts(
 def test_commitments_amortize_exactly(
     charges: dict[str, list[dict[str, Any]]], truth: dict[str, Any]
 ) -> None:
-    """Without upfront fee: effective cost of used and unused = fees billed, to the last digit."""
+    """Without an upfront fee, used plus unused effective cost equals the fees to the last digit."""
     seen = 0
     for tenant, source, month, true in months_of(truth):
         for arn, commitment in true["by_commitment"].items():
@@ -120,7 +120,7 @@ def test_commitments_amortize_exactly(
 @pytest.mark.parametrize("tenant", TENANTS)
 @pytest.mark.parametrize("mart", ["daily_costs", "monthly_costs"])
 def test_marts_are_the_sum_of_charges(built: TemporaryInstallation, tenant: str, mart: str) -> None:
-    said = built.rows(
+    mart_sums = built.rows(
         tenant,
         f"""
         select project, billing_period, sum(charges)::bigint as n, sum(billed_cost) as billed,
@@ -129,7 +129,7 @@ def test_marts_are_the_sum_of_charges(built: TemporaryInstallation, tenant: str,
         from {mart} group by all order by all
         """,
     )
-    charged = built.rows(
+    charge_sums = built.rows(
         tenant,
         """
         select project, billing_period, count(*) as n, sum(BilledCost) as billed,
@@ -138,17 +138,17 @@ def test_marts_are_the_sum_of_charges(built: TemporaryInstallation, tenant: str,
         from costs group by all order by all
         """,
     )
-    assert said == charged and len(said) >= 3
+    assert mart_sums == charge_sums and len(mart_sums) >= 3
 
 
 def test_monthly_bill_is_the_bill(built: TemporaryInstallation, truth: dict[str, Any]) -> None:
     sql = "select source, billing_period, sum(billed_cost) as billed from monthly_bill group by all"
     for tenant in TENANTS:
-        told = {(r["source"], r["billing_period"]): number(r["billed"]) for r in
+        billed = {(r["source"], r["billing_period"]): number(r["billed"]) for r in
                 built.rows(tenant, sql)}  # fmt: skip
         for name, source, month, true in months_of(truth):
             if name == tenant:
-                assert told[source, month] == Decimal(true["billed_cost"])
+                assert billed[source, month] == Decimal(true["billed_cost"])
 
 
 def test_prices_times_quantities_and_mandatory_columns(built: TemporaryInstallation) -> None:
@@ -184,7 +184,7 @@ def test_prices_times_quantities_and_mandatory_columns(built: TemporaryInstallat
         assert int(row["spot"]) > 0 and int(row["corrections"]) > 0
 
 
-def test_one_service_of_a_source_has_one_category(built: TemporaryInstallation) -> None:
+def test_a_service_of_a_source_has_a_single_category(built: TemporaryInstallation) -> None:
     sql = """
         select x_Source, ServiceName from costs group by all
         having count(distinct ServiceCategory) > 1 or count(distinct ServiceSubcategory) > 1

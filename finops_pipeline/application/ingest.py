@@ -36,7 +36,7 @@ from finops_pipeline.focus.costs_partitions import build_costs_partitions
 from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS
 from finops_pipeline.lake.partition_builder import PartitionOutcome
 from finops_pipeline.lake.publish import Publication
-from finops_pipeline.landing.by_hand import files_below
+from finops_pipeline.landing.imported_files import list_bills
 from finops_pipeline.landing.landers import FILE_LANDERS
 from finops_pipeline.ledger.invoice_entries import Invoice, record_invoice
 from finops_pipeline.ledger.month_plan import MonthPlan, plan_month
@@ -126,7 +126,7 @@ def ingest_files(
     """
     installation.registry.tenant(imported.tenant).source(imported.source)  # refuse before any wait
     reporter = _Reporter(on_step)
-    files, left_out = files_below(imported.paths)
+    files, left_out = list_bills(imported.paths)
     if left_out:
         reason = f"{len(left_out)} files that are not bills: {', '.join(left_out[:20])}"
         reporter(Step(Stage.LANDING, imported.name, "", StepOutcome.LEFT_OUT, reason=reason))

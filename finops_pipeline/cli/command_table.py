@@ -63,15 +63,15 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "Print the command that opens the tenant's file, with its views, in the DuckDB shell.",
         ),
         "history": CommandEntry(
-            "deliveries:history_command",
+            "history:history_command",
             "List every delivery of a month: when it landed and what it billed.",
         ),
         "diff": CommandEntry(
-            "deliveries:diff_command",
+            "history:diff_command",
             "Show what a restatement changed, by line item type, service and account.",
         ),
         "gaps": CommandEntry(
-            "deliveries:gaps_command",
+            "history:gaps_command",
             "List the months that are missing, why, and what to do about it.",
         ),
         "check": CommandEntry(

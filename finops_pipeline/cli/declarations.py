@@ -133,7 +133,7 @@ def project_release(
     """Remove a project's claim of an account, as if it had never been made."""
     tenant_name, name = split(project, "PROJECT")
     registry = open_installation().registry
-    with registry.alone():
+    with registry.locked():
         tenant = registry.tenant(tenant_name)
         declared = tenant.project(name)
         remaining = tuple(claim for claim in declared.accounts if claim.id != account)

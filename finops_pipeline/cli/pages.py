@@ -16,16 +16,16 @@ from finops_pipeline.settings import Settings
 _OPENING = """\
 # Settings
 
-Every setting of an installation, read from the environment. Generated from
-`finops_pipeline/settings.py`; `make docs` writes this page anew and a test keeps it fresh.
+These environment variables configure an installation. This page is generated from
+`finops_pipeline/settings.py` by `make docs`, and a test checks that it is up to date.
 """
 _CLOSING = """\
 
-What belongs to one tenant is no setting; it stands in the registry (`finops apply`).
+Everything that belongs to a single tenant is in the registry instead (`finops apply`).
 
-Dagster reads DAGSTER_HOME, the folder of its own storage. `make dagster` sets it to
-`dagster_home` in the checkout. `finops demo` keeps one that is set; else it takes `dagster_home`
-in the current folder, or in the data folder when there is none here.
+Dagster has a variable of its own, DAGSTER_HOME, for the folder of its storage. `make dagster` sets
+it to `dagster_home` in the checkout. `finops demo` uses it if it is set; otherwise it uses
+`dagster_home` in the current folder, or in the data folder if the current folder has none.
 """
 
 

@@ -54,8 +54,19 @@ def query_command(
     """Run one SELECT on the tenant's file, which sees this tenant and nothing else."""
     if (sql is None) == (file is None):
         raise typer.BadParameter("give SQL, or -f FILE")
-    text = file.read_text(encoding="utf-8") if file else str(sql)
+    text = _read_sql(file) if file else str(sql)
     write_answer(tenant, Query(text), Destination(format, output))
+
+
+def _read_sql(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise QueryRefused(
+            f"{file} is not UTF-8 text ({error.reason} at byte {error.start})",
+            "a file with one SELECT in UTF-8",
+            "Save the file as UTF-8",
+        ) from error
 
 
 def write_answer(tenant: str, query: Query, destination: Destination) -> None:

@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import one_line
+from finops_pipeline.errors import QueryRefused, one_line
 from finops_pipeline.log import configure_logging
 from finops_pipeline.money import plain
 from finops_pipeline.settings import load_settings
@@ -96,7 +96,18 @@ def write_csv(stream: IO[str], names: Sequence[str], rows: Iterable[Row]) -> Non
 
 
 def write_json(stream: IO[str], names: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write rows as a JSON array of objects; amounts are numbers with all their digits."""
+    """Write rows as a JSON array of objects; amounts are numbers with all their digits.
+
+    Raises:
+        QueryRefused: two columns have the same name, so an object cannot hold both.
+    """
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise QueryRefused(
+            f"several columns are named {repeated[0]!r}",
+            "a name of its own for each column of a JSON answer",
+            "Rename them in the query: select … as NAME",
+        )
     stream.write("[")
     for position, row in enumerate(rows):
         fields_of_row = dict(zip(names, row, strict=True))
@@ -106,12 +117,29 @@ def write_json(stream: IO[str], names: Sequence[str], rows: Iterable[Row]) -> No
 
 def json_text(value: Any) -> str:
     """Return a value as JSON on one line; decimals as exact numbers without an exponent."""
-    return str(simplejson.dumps(value, use_decimal=False, ignore_nan=True, default=_json_value))
+    return str(
+        simplejson.dumps(
+            _with_text_keys(value),
+            use_decimal=False,
+            ignore_nan=True,
+            encoding=None,
+            default=_json_value,
+        )
+    )
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Return a value whose maps have text keys, as JSON requires: DuckDB's may be dates."""
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _json_value(value: Any) -> Any:
     if isinstance(value, Decimal):
         return simplejson.RawJSON(format(value, "f"))
+    if isinstance(value, bytes):
+        return value.hex()
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
 
 

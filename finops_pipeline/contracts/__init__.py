@@ -1,5 +1,5 @@
-"""Contracts of tables: columns, types, grain and meaning, as data, and looking them up by name.
+"""Contracts of tables as data: columns, types, grain and meaning, and how to look them up.
 
-Put here: every column and table that one package hands to another; the data dictionary and the
-checks are made from them. Keep out: SQL, files, work on data.
+Put here: every column and table that one package passes to another; the data dictionary and the
+checks are generated from them. Keep out: running SQL, files, processing of data.
 """

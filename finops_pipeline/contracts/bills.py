@@ -1,6 +1,6 @@
-"""What landing must know of each form of bill: required columns, types, where the money is.
+"""The forms of bills as landing needs them: required columns, types, columns of amounts.
 
-Put here: one BillForm per source format. Keep out: how bills become charges (focus).
+Put here: one BillForm per source format. Keep out: the conversion of bills to charges (focus).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from finops_pipeline.tenants.model import SourceFormat
 class BillForm:
     """How to read one form of bill. Column names are canonical (see `canonical`).
 
-    `account` is whose a row is; `account_ids` are all columns that hold ids of twelve digits.
-    `is_documented` tells whether AWS's dictionary has a column, `is_tag` whether its customers
-    name it; both take a canonical name. `has_reservation_units` tells whether reservations may
-    be counted in normalized units, which conversion needs to know.
+    `account` is the account that a row is charged to; `account_ids` are all columns of ids with
+    twelve digits. `null_texts` are texts that stand for null in a CSV. `is_documented` is true for
+    columns of AWS's dictionary, `is_tag` for those that customers name; both take a canonical name.
+    `has_reservation_units` is true where reservations may be counted in normalized units.
     """
 
     canonical: Callable[[str], str]
@@ -36,42 +36,42 @@ class BillForm:
     total: str
     currency: str
     period_start: str
-    null_words: tuple[str, ...]
+    null_texts: tuple[str, ...]
     is_documented: Callable[[str], bool]
     is_tag: Callable[[str], bool]
     has_reservation_units: bool
 
     def typed(self, columns: dict[str, str]) -> dict[str, tuple[str, str]]:
-        """Of a file's columns, those that must be readable as number or time.
+        """Select a file's columns that must be readable as a number or time.
 
         Args:
             columns: column name in the file -> its DuckDB type.
 
         Returns:
-            canonical name -> (column name in the file, promised type).
+            canonical name -> (column name in the file, type in the contract).
         """
-        found = self.find(columns)
+        by_name = self.find(columns)
         return {
             name: (column, self.types[name])
-            for name, column in found.items()
+            for name, column in by_name.items()
             if self.types[name] in (MONEY, TIME)
         }
 
     def find(self, columns: dict[str, str]) -> dict[str, str]:
-        """Canonical name -> column of the file, for the columns we know.
+        """Map canonical names to columns of a file, for the columns of this form.
 
-        The exact name wins over an alias when a file has both.
+        If a file has both the exact name and an alias, the exact name is used.
         """
-        found: dict[str, str] = {}
+        by_name: dict[str, str] = {}
         for column in columns:
             name = self.canonical(column)
             exact = name.replace("_", "") == "".join(filter(str.isalnum, column.lower()))
-            if name in self.types and (name not in found or exact):
-                found[name] = column
-        return found
+            if name in self.types and (name not in by_name or exact):
+                by_name[name] = column
+        return by_name
 
     def unknown(self, columns: Iterable[str]) -> list[str]:
-        """Of a landing's columns, those that AWS does not document, in order; ours are none."""
+        """Select, in order, the columns of a landing that neither AWS documents nor we add."""
         return [
             name
             for name in columns
@@ -90,7 +90,7 @@ _FOCUS_TYPES = {column.name: column.type for column in FOCUS_1_2} | {
 
 
 def focus_name(header: str) -> str:
-    """A FOCUS column id in the standard's own capitals, whatever the file's."""
+    """Return a FOCUS column id in the standard's capitalization, whatever the file's."""
     names = _FOCUS_NAMES | {name.lower(): name for name in _FOCUS_TYPES}
     return names.get(header.strip().lower(), header.strip())
 
@@ -106,7 +106,7 @@ CUR = BillForm(
     total=cur.TOTAL,
     currency=cur.CURRENCY,
     period_start=cur.PERIOD_START,
-    null_words=("",),
+    null_texts=("",),
     is_documented=lambda name: is_documented(name) or name in cur.COLUMNS,
     is_tag=is_tag,
     has_reservation_units=True,
@@ -130,7 +130,7 @@ FOCUS = BillForm(
     total="BilledCost",
     currency="BillingCurrency",
     period_start="BillingPeriodStart",
-    null_words=("", "NULL"),
+    null_texts=("", "NULL"),
     is_documented=_FOCUS_TYPES.__contains__,
     is_tag=lambda name: False,
     has_reservation_units=False,

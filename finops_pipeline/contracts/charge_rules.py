@@ -1,8 +1,8 @@
 """Rules of FOCUS 1.2 for kinds of charges (corrections, credits, commitments, periods), and ours.
 
-Put here: rules of a charge across its columns, by what kind of charge it is. Keep out: rules that
-come from single columns and prices, and the list of all rules (focus_rules.py). Rules marked
-`own` are ours: what a line item must have become.
+Put here: rules across the columns of a charge, by kind of charge. Keep out: rules for single
+columns and prices, and the list of all rules (focus_rules.py). Rules of the section `own` are ours:
+they state which charge a line item must become.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The words in which a column is promised.
+"""The vocabulary of contracts: columns, tables and their types.
 
-Put here: Column, Table and the types money and quantities have. Keep out: particular columns.
+Put here: Column, Table, and the types of money and quantities. Keep out: particular columns.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MONEY = "DECIMAL(38,18)"
-"""Money, unit prices and quantities. Bills with 17 decimals exist; 20 digits are left before
-the point. Sums of it stay exact; it is never a float."""
+"""Money, unit prices and quantities. Bills with 17 decimals exist; 20 digits remain before the
+point. Sums are exact; it is never a float."""
 
 TEXT = "VARCHAR"
 TIME = "TIMESTAMP"
 JSON = "VARCHAR"
-"""JSON objects travel as text (FOCUS KeyValueFormat), so every reader of Parquet can read them."""
+"""JSON objects are stored as text (FOCUS KeyValueFormat), so that every reader of Parquet reads
+them."""
 
 COUNT = "BIGINT"
 DAY = "DATE"
@@ -23,7 +24,7 @@ FLAG = "BOOLEAN"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, DuckDB type, meaning, and what it may hold."""
+    """One column: its name, DuckDB type, meaning, and allowed values."""
 
     name: str
     type: str
@@ -34,7 +35,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table or view of a tenant's file."""
+    """One table or view of a tenant's DuckDB file."""
 
     name: str
     kind: str

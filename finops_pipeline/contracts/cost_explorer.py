@@ -1,7 +1,7 @@
-"""What Cost Explorer says: a cost per day, service and account, as its readers hand it on.
+"""Answers of Cost Explorer: a cost per day, service and account.
 
-Put here: the rows that the API's answer and the console's CSV come down to, and the columns they
-land in. Keep out: reading either (sources), keeping them (landing), the table for people
+Put here: the rows into which answers of the API and the console's CSV are parsed, and the columns
+of their landing. Keep out: parsing them (sources), storing them (landing), the table for users
 (tables.py).
 """
 
@@ -24,10 +24,10 @@ class Metric(StrEnum):
 
 
 class DayCost(NamedTuple):
-    """What one account's use of one service cost on a day (UTC).
+    """The cost of one account's use of one service on a day (UTC).
 
-    `account` or `service` is None where the answer is not cut by it; a metric is None where the
-    answer does not say it.
+    `account` or `service` is None where the answer is not broken down by it; a metric is None where
+    the answer does not have it.
     """
 
     day: date
@@ -40,27 +40,27 @@ class DayCost(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """All that was said of these days, and nothing of others.
+    """The complete costs of certain days, and no others.
 
-    `days`: day -> whether AWS calls it estimated (None where the answer does not say).
-    `said_by`: what it was read from, for the ledger.
+    `days`: day -> whether AWS calls it estimated (None where the answer does not state it).
+    `origin`: the API operation or file it was read from, for the ledger.
     """
 
     days: dict[date, bool | None]
     rows: tuple[DayCost, ...]
     metrics: frozenset[Metric]
-    said_by: str
+    origin: str
     values_rounded: int = 0
 
 
 LANDED = (
     Column("charge_date", DAY, "Day (UTC).", False),
     Column("sub_account_id", TEXT, "AWS account."),
-    Column("service_name", TEXT, "Service in Cost Explorer's own words."),
+    Column("service_name", TEXT, "Service as Cost Explorer names it."),
     Column("billing_currency", TEXT, "Currency.", False),
     Column("unblended_cost", MONEY, "UnblendedCost."),
     Column("amortized_cost", MONEY, "AmortizedCost."),
     Column("estimated", FLAG, "Whether AWS calls the day estimated."),
-    Column("asked_at", TEXT, "When AWS said so (UTC)."),
+    Column("asked_at", TEXT, "When AWS was asked for it (UTC)."),
 )
 """Columns of the landing of a Cost Explorer source."""

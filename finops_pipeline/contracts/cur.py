@@ -1,7 +1,7 @@
 """The columns we read from a Cost and Usage Report, legacy and 2.0, by their CUR 2.0 names.
 
-Put here: which columns conforming reads, their type, and which a file must have. Keep out: how
-they are read (landing) and what becomes of them (focus). Sources: AWS data dictionaries
+Put here: the columns that conversion reads, their types, and which a file must have. Keep out:
+reading them (landing), converting them (focus). Sources: AWS data dictionaries
 "Line item details" (legacy CUR) and "Cost and Usage Report (CUR) 2.0 table".
 """
 
@@ -18,7 +18,7 @@ REQUIRED = (
     "line_item_unblended_cost",
     "line_item_currency_code",
 )
-"""Columns without which a bill cannot be told true; every row must fill them."""
+"""Columns without which a bill's costs cannot be right; every row must fill them."""
 
 SLASHED = {
     "line_item_line_item_type": "lineItem/LineItemType",
@@ -128,8 +128,8 @@ LATER = {
     "split_line_item_net_split_cost",
     "split_line_item_net_unused_cost",
 }
-"""Amounts that are typed only since they are used: what landed before was never judged for them. A
-value that is no number is null there, and no cost depends on it."""
+"""Amounts that became typed when they were first used: earlier landings were not checked for them.
+There a value that is not a number is null, and no cost depends on it."""
 
 EXTRA: dict[str, str] = {
     "tags": JSON,
@@ -141,7 +141,7 @@ EXTRA: dict[str, str] = {
     "x_project": TEXT,
     "x_in_normalized_units": FLAG,
 }
-"""What reading adds to a line item: maps as JSON text, where the row came from, whose it is,
+"""Columns that reading adds to a line item: maps as JSON text, the row's source, file and project,
 whether its reservation is counted in normalized units."""
 
 ALIASES = {
@@ -152,7 +152,7 @@ ALIASES = {
         "capacity_reservation_capacity_reservation_arn"
     ),
 }
-"""Other spellings met in the field (nise, hand-made exports) -> canonical name."""
+"""Other spellings seen in practice (nise, self-made exports) -> canonical name."""
 
 KNOWN_LINE_TYPES = (
     "Usage",
@@ -182,10 +182,10 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 
 
 def canonical(header: str) -> str:
-    """The CUR 2.0 name of a header: `lineItem/UnblendedCost` -> `line_item_unblended_cost`.
+    """Return the CUR 2.0 name of a header: `lineItem/UnblendedCost` -> `line_item_unblended_cost`.
 
-    AWS's own rule for its Parquet form: an underscore before every capital, lower case, every
-    other sign an underscore (so `savingsPlan/SavingsPlanARN` ends in `_a_r_n`).
+    AWS's own rule for Parquet: lower case, an underscore before every capital and for every other
+    character (so `savingsPlan/SavingsPlanARN` ends in `_a_r_n`).
     """
     if "/" in header:
         group, _, name = header.partition("/")

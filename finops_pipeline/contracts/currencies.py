@@ -1,7 +1,7 @@
 """Currency codes that a bill may be in.
 
-Put here: ISO 4217's active alphabetic codes (FOCUS CurrencyFormat requires one). Keep out: rates;
-nothing here is ever converted or summed across currencies.
+Put here: ISO 4217's active alphabetic codes (FOCUS CurrencyFormat requires one). Keep out: exchange
+rates, as costs are never converted or summed across currencies.
 """
 
 from __future__ import annotations

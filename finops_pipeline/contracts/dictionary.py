@@ -1,6 +1,6 @@
 """The data dictionary: the contracts as the text of docs/data_dictionary.md.
 
-Put here: how a table and its columns are presented. Keep out: what they promise
+Put here: the presentation of a table and its columns. Keep out: the contracts themselves
 (tables.py, focus.py), writing the file (cli/pages.py).
 """
 

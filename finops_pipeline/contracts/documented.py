@@ -2,7 +2,7 @@
 
 Put here: AWS's data dictionaries as a list of names. Keep out: which of them are read (cur.py).
 Sources: AWS "Data dictionary" of the Cost and Usage Report and "Cost and Usage Report (CUR) 2.0
-table dictionary". A column that is not here is new or not AWS's: it is kept all the same, in
+table dictionary". A column that is missing here is new or not AWS's: its values are kept in
 x_UnknownColumns of the charges. FOCUS columns are those of focus.py.
 """
 
@@ -49,22 +49,22 @@ DOCUMENTED: Set[str] = {
     for group in re.split(r"\n(?=\w)", _NAMES.strip())
     for name in group.split(":")[1].split()
 }
-"""Columns that are always the same ones."""
+"""Columns with fixed names, as opposed to those of maps and tags."""
 
 MAPS = ("product", "resource_tags", "cost_category", "discount", "tags")
 """Map columns of CUR 2.0. Legacy reports have a column for each key: `product_…`."""
 
 TAGGED = ("resource_tags", "resource_tag", "tags", "cost_category")
-"""Groups of columns that customers name, which come and go."""
+"""Groups of columns that customers name, which differ between deliveries."""
 
 
 def is_documented(name: str) -> bool:
-    """Whether AWS documents a column, by its CUR 2.0 name: itself, or its group."""
+    """Check whether AWS documents a column or its group, by its CUR 2.0 name."""
     return name in DOCUMENTED or name in MAPS or name.startswith(tuple(f"{m}_" for m in _GROUPS))
 
 
 def is_tag(name: str) -> bool:
-    """Whether a column is a tag or cost category, by its CUR 2.0 name."""
+    """Check whether a column is a tag or cost category, by its CUR 2.0 name."""
     return name.startswith(tuple(f"{group}_" for group in TAGGED))
 
 

@@ -1,6 +1,6 @@
 """The columns of a charge: FOCUS 1.2 verbatim, two names of FOCUS 1.3, and our `x_` columns.
 
-Put here: the contract of `costs`, in column order. Keep out: how a bill is turned into it
+Put here: the contract of `costs`, in column order. Keep out: the conversion of a bill to it
 (focus/sql). Source of names, types and nulls: FOCUS specification 1.2 (CostAndUsage);
 ServiceProviderName and HostProviderName come from FOCUS 1.3.
 """
@@ -75,7 +75,7 @@ FOCUS_1_2 = (
     Column("PricingCurrencyContractedUnitPrice", MONEY, "ContractedUnitPrice in PricingCurrency."),
     Column("PricingCurrencyEffectiveCost", MONEY, "EffectiveCost in PricingCurrency."),
     Column("PricingCurrencyListUnitPrice", MONEY, "ListUnitPrice in PricingCurrency."),
-    Column("PricingQuantity", MONEY, "Amount that prices are multiplied with."),
+    Column("PricingQuantity", MONEY, "Amount by which prices are multiplied."),
     Column("PricingUnit", TEXT, "Unit of PricingQuantity."),
     Column("ProviderName", TEXT, "Who makes the service available.", False),
     Column("PublisherName", TEXT, "Who produced the service (a Marketplace seller).", False),
@@ -132,7 +132,7 @@ OWN = (
     Column("x_PublicOnDemandCost", MONEY, "On-demand cost as AWS states it."),
     Column("x_CostCategories", JSON, "AWS cost categories, a JSON object as text."),
     Column("x_Discounts", JSON, "Discounts that the net columns contain, a JSON object as text."),
-    Column("x_SourceFile", TEXT, "File of the delivery the row stood in."),
+    Column("x_SourceFile", TEXT, "File of the delivery that the row comes from."),
     Column(
         "x_UnknownColumns",
         JSON,

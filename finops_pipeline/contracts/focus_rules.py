@@ -1,7 +1,7 @@
 """Rules of FOCUS 1.2 for charges, across columns and rows, as data.
 
-Put here: rules of nulls, values and prices, and the list of all, each with its section of FOCUS
-1.2 and the SQL that finds what breaks it. Keep out: rules of kinds of charges (charge_rules.py),
+Put here: rules about nulls, values and prices, and the list of all rules, each with its section of
+FOCUS 1.2 and the SQL that finds violations. Keep out: rules by kind of charge (charge_rules.py),
 running them (focus/conformance.py), sums and comparisons with the bill (marts/checks).
 
 AWS's own FOCUS exports leave some columns empty though FOCUS requires them (AWS, "FOCUS with AWS
@@ -35,7 +35,7 @@ _PRICED = (
 
 
 def _columns() -> list[Rule]:
-    """Nulls, allowed values and empty texts, from the contract of the columns."""
+    """Make the rules about nulls, allowed values and placeholders from the column contracts."""
     rules = []
     for column in CHARGE:
         if not column.nullable:
@@ -56,7 +56,7 @@ def _columns() -> list[Rule]:
 
 
 def _pricing() -> list[Rule]:
-    """What tax must leave open and what usage and purchases must state."""
+    """Make the rules about prices: null on tax, required on usage and purchases."""
     rules = []
     for name in _PRICED:
         rules.append(
@@ -111,9 +111,9 @@ def _apart(price: str, cost: str) -> str:
     """Write SQL: price x quantity is not the cost.
 
     No decimal type holds the product of two DECIMAL(38,18), so the comparison (never an amount) is
-    made in doubles, whose error is a millionth of the tolerance: FOCUS's 1e-9 of the cost, and what
-    the last digit of a price makes of a large quantity. The cheap comparisons come first: turning
-    decimals into doubles is most of what applying all rules costs.
+    made in doubles, whose error is a millionth of the tolerance: FOCUS's 1e-9 of the cost, plus the
+    effect of a price's last digit on a large quantity. The cheap comparisons come first: converting
+    decimals to doubles takes most of the time of applying all rules.
     """
     off = f"abs({price}::double * PricingQuantity::double - {cost}::double)"
     tolerance = (
@@ -129,7 +129,7 @@ def _apart(price: str, cost: str) -> str:
 
 
 def _pairs() -> list[Rule]:
-    """Columns that are given together or not at all."""
+    """Make the rules about columns that have values together or not at all."""
     pairs = (
         ("SubAccountId", "SubAccountName"), ("SubAccountId", "SubAccountType"),
         ("BillingAccountId", "BillingAccountType"), ("RegionId", "RegionName"),
@@ -155,7 +155,7 @@ def _pairs() -> list[Rule]:
 
 @cache
 def row_rules() -> tuple[Rule, ...]:
-    """List the rules of single charges."""
+    """List the rules that apply to single charges."""
     of_columns = (*_columns(), *_pricing(), *_pairs())
     return (*of_columns, *CLASSES, *COMMITMENTS, *PERIODS, *OURS)
 
@@ -197,7 +197,7 @@ def _key_values(broken: str) -> str:
 
 @cache
 def value_rules() -> tuple[ValueRule, ...]:
-    """List the rules of distinct values."""
+    """List the rules that apply to distinct values."""
     pairs = tuple(f"{category}: {name}" for name, category in SERVICE_SUBCATEGORIES.items())
     return (
         ValueRule(
@@ -258,8 +258,8 @@ def rules() -> dict[str, Rule | SharedValue | ValueRule]:
 
 
 CONTRACT_RULE = "columns of the contract"
-"""The rule that a file has the contract's columns and types and no others (FOCUS: custom columns
-begin with x_ and follow FOCUS's): of a file, not of its rows."""
+"""The rule that a file has exactly the contract's columns and types (FOCUS: custom columns begin
+with x_ and follow FOCUS's). It applies to a file, not to its rows."""
 
 
 def describe_rule(rule: str) -> str:

@@ -1,11 +1,11 @@
 """The views of a tenant's file that have exactly the columns of one FOCUS version.
 
-Put here: which columns FOCUS 1.0, 1.2 and 1.3 have, and the names of the views. Keep out: what
-the columns mean (focus.py), making the views (marts/views.py).
+Put here: the columns of FOCUS 1.0, 1.2 and 1.3, and the names of the views. Keep out: the meaning
+of the columns (focus.py), making the views (marts/views.py).
 
-Versions 1.0 to 1.3 add columns and rename none: what a column of 1.0 means, it still means in
-1.2. So each version is a choice of columns, in the order of its specification (by name). 1.3
-deprecates ProviderName and PublisherName but still has them; it adds columns to those of 1.2.
+Versions 1.0 to 1.3 add columns and rename none, and a column of 1.0 has the same meaning in 1.2. So
+each version is a selection of columns, in the order of its specification (by name). 1.3 deprecates
+ProviderName and PublisherName but still has them; it adds columns to those of 1.2.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _by_name(columns: tuple[Column, ...]) -> tuple[Column, ...]:
 
 
 def focus_views() -> tuple[FocusView, ...]:
-    """The views, oldest version first: 43, 57 and 65 columns, and the alias of the last."""
+    """List the views, oldest version first: 43, 57 and 65 columns, and the alias of the last."""
     since_1_0 = {*_SINCE_1_1, *_SINCE_1_2}
     first = tuple(column for column in FOCUS_1_2 if column.name not in since_1_0)
     last = _by_name((*FOCUS_1_2, *FOCUS_1_3, *NOT_CARRIED))

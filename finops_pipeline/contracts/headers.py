@@ -1,7 +1,7 @@
-"""Names that the columns of a bill have in our tables: as delivered, made unique for SQL.
+"""Names of a bill's columns in our tables: as delivered, but unique for SQL.
 
-Put here: the one rule by which a header gets its name and a name gives back its header. Keep
-out: what a column means (cur.py, focus.py), reading headers (landing).
+Put here: the rule that makes a name from a header, and its inverse. Keep out: the meaning of a
+column (cur.py, focus.py), reading headers (landing).
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ RESERVED = (
     "tenant",
     "billing_period",
 )
-"""Names (in lower case) that mean something to us; a bill's own column of that name is kept
-with `__2` added."""
+"""Names (in lower case) that the pipeline itself uses; a bill's own column of that name lands with
+`__2` added."""
 
 _NUMBERED = re.compile(r"(.+?)((?:__\d+)+)", re.DOTALL)
 
 
 def landed_name(header: str, taken: Set[str], headers: Container[str]) -> str:
-    """A name that no other column has, also for SQL, which ignores case.
+    """Choose a name that no other column has, even for SQL, which ignores case.
 
     Args:
         header: as delivered.
-        taken: names given already, in lower case.
+        taken: names that are already used, in lower case.
         headers: all headers of the delivery, in lower case.
     """
     name, count = header, 2
     if _is_numbered(header, headers):
-        name = f"{header}__{count}"  # lest `a__2` be taken for a second `a`
+        name = f"{header}__{count}"  # or `a__2` would be mistaken for a second `a`
     while name.lower() in taken or name.lower() in RESERVED:
         name, count = f"{header}__{count}", count + 1
     return name
 
 
 def header_of(name: str, names: Container[str]) -> str:
-    """The header that a landed column was delivered under.
+    """Return the header under which a landed column was delivered.
 
     Args:
         names: the landed columns, in lower case.

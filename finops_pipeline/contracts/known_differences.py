@@ -1,6 +1,6 @@
 """Reasons why Cost Explorer and a bill differ though both are right; names of the same service.
 
-Put here: the reasons, as data, with where each comes from; names of services. Keep out: comparing
+Put here: the reasons, as data, with their origin; names of services. Keep out: comparing
 (reconciliation/cost_explorer_comparison.py).
 """
 
@@ -13,14 +13,15 @@ NO_SUCH_SERVICE = "no such service"
 ROUNDING = "rounding"
 
 DIFFERENCE_REASONS: dict[str, str] = {
-    # AWS, "Refreshing Cost Explorer": at least once every 24 hours; figures of the running month
-    # are estimated until the bill is final, and CUR and Cost Explorer are made at other times.
+    # AWS, "Refreshing Cost Explorer": at least once every 24 hours; figures of the current month
+    # are estimated until the bill is final, and CUR and Cost Explorer are updated at different
+    # times.
     ESTIMATED: "Cost Explorer lags behind the bill, or calls these days estimated",
-    # AWS, "What are AWS Cost and Usage Reports": a running month's report grows with every
-    # delivery, and its latest day is there in part.
-    PARTIAL_DAY: "days after the bill's last whole day are left out",
-    # Data transfer, volumes and NAT gateways are under EC2 in one and named apart in the other.
-    OTHER_SERVICE: "all services together agree: AWS puts this cost under another service's name",
+    # AWS, "What are AWS Cost and Usage Reports": the current month's report grows with every
+    # delivery, and its latest day is incomplete.
+    PARTIAL_DAY: "days after the bill's last complete day are left out",
+    # Data transfer, volumes and NAT gateways are part of EC2 in one and separate in the other.
+    OTHER_SERVICE: "all services together agree: AWS lists this cost under another service's name",
     NO_SUCH_SERVICE: "no service of this name on the other side",
     # GetCostAndUsage answers with up to 10 decimals, the console's CSV with 2 or 10.
     ROUNDING: "each value that is summed was rounded to the decimals that are shown",
@@ -62,7 +63,7 @@ def service_key(name: str | None) -> str:
 
 
 def is_main_name(name: str) -> bool:
-    """Whether it is the name that stands for a service of several names."""
+    """Check whether a name is the one that represents a service with several names."""
     return _plain(name) not in _SAME
 
 

@@ -16,7 +16,7 @@ _CURRENCY = Column("billing_currency", TEXT, "Currency of the costs; never summe
 BILL_TOTALS = Table(
     name="bill_totals",
     kind="proof",
-    meaning="What the rows that landed come to, before they become charges.",
+    meaning="Totals of the rows that landed, before they become charges.",
     grain=(
         "billing_period", "source", "project", "sub_account_id", "service_code",
         "line_item_type", "billing_currency",
@@ -38,7 +38,7 @@ BILL_TOTALS = Table(
 PARTITIONS = Table(
     name="partitions",
     kind="proof",
-    meaning="What each file of charges came to when it was written.",
+    meaning="Totals of each file of charges when it was written.",
     grain=("billing_period", "project", "source", "billing_currency", "row_kind"),
     columns=(
         _PERIOD,
@@ -128,4 +128,4 @@ RECONCILIATION = Table(
         Column("note", TEXT, "What was compared, or why not."),
     ),
 )  # fmt: skip
-"""Details of services and accounts that agree are not listed: the row of the whole counts them."""
+"""Services and accounts that agree have no rows of their own; the row of the total counts them."""

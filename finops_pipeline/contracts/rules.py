@@ -13,9 +13,9 @@ from dataclasses import dataclass
 class Rule:
     """A rule of single charges.
 
-    `section`: where FOCUS says so (its column or attribute), or `own` for ours. `broken`: SQL over
-    a charge, true where it breaks the rule. `is_export_gap`: AWS documents that its FOCUS exports
-    break it, so that there it is reported, but is no failure.
+    `section`: the column or attribute of FOCUS that states it, or `own` for ours. `broken`: SQL
+    over a charge, true where it breaks the rule. `is_export_gap`: AWS documents that its FOCUS
+    exports break it, so that there it is reported, but is no failure.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class SharedValue:
-    """Charges that share `key` share `value` too (where both are given)."""
+    """A rule that charges with the same `key` have the same `value`, where both are given."""
 
     name: str
     section: str

@@ -1,8 +1,8 @@
 """FOCUS's lists of service categories and of the subcategories in each.
 
-Put here: the allowed values of ServiceCategory and ServiceSubcategory. Keep out: which AWS service
-is in which (services.py). Source: FOCUS 1.2 ServiceCategory and ServiceSubcategory columns; each
-subcategory has exactly one category, and every category an `Other (<category>)`.
+Put here: the allowed values of ServiceCategory and ServiceSubcategory. Keep out: the category of
+each AWS service (services.py). Source: FOCUS 1.2 ServiceCategory and ServiceSubcategory columns;
+each subcategory has exactly one category, and every category an `Other (<category>)`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """AWS services and regions with their names and categories in FOCUS.
 
-Put here: service code, name, FOCUS ServiceCategory and ServiceSubcategory; region names. Keep
-out: how they are joined (focus/sql). FOCUS requires that a ServiceName has exactly one category, so
-the lookup is by name; the code only helps where a bill lacks the name. Categories:
-FOCUS 1.2 ServiceCategory and ServiceSubcategory lists; the assignment is ours.
+Put here: service code, name, FOCUS ServiceCategory and ServiceSubcategory; region names. Keep out:
+joining them to charges (focus/sql). FOCUS requires that a ServiceName has exactly one category, so
+the lookup is by name; the code is only used where a bill lacks the name. Categories: FOCUS 1.2
+ServiceCategory and ServiceSubcategory lists; the assignment is ours.
 """
 
 from __future__ import annotations

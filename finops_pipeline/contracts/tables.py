@@ -51,7 +51,7 @@ _PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
 DAILY_COSTS = Table(
     name="daily_costs",
     kind="mart",
-    meaning="What each project cost on a day, on every cost basis.",
+    meaning="Costs of each project and day, on every cost basis.",
     grain=(
         "billing_period", "charge_date", "project", "sub_account_id", "region_id",
         "service_name", "charge_category", "billing_currency",
@@ -60,13 +60,17 @@ DAILY_COSTS = Table(
         _PERIOD,
         Column("charge_date", DAY, "Day (UTC) on which the charge's period starts.", False),
         *_PROJECT, *_CUT, *_MONEY, *_NET,
+        Column(
+            "charges_without_net_cost", COUNT,
+            "Number of charges that state no net cost though they bill something.", False,
+        ),
     ),
 )  # fmt: skip
 
 MONTHLY_COSTS = Table(
     name="monthly_costs",
     kind="mart",
-    meaning="What each project cost in a billing period, on every cost basis.",
+    meaning="Costs of each project and billing period, on every cost basis.",
     grain=(
         "billing_period", "project", "sub_account_id", "region_id", "service_name",
         "charge_category", "billing_currency",
@@ -77,7 +81,7 @@ MONTHLY_COSTS = Table(
 MONTHLY_BILL = Table(
     name="monthly_bill",
     kind="mart",
-    meaning="What AWS bills (unblended, gross), by source and invoice, whatever the project.",
+    meaning="AWS's bill (unblended, gross), by source and invoice, regardless of the project.",
     grain=(
         "billing_period", "source", "billing_account_id", "invoice_id", "invoice_issuer_name",
         "sub_account_id", "service_name", "charge_category", "billing_currency",
@@ -220,7 +224,7 @@ API_REQUESTS = Table(
     meaning="Paid requests to AWS: how many were sent and what AWS charges for them.",
     grain=("asked_at", "source", "service", "billing_period"),
     columns=(
-        Column("asked_at", TEXT, "When (UTC).", False),
+        Column("asked_at", TEXT, "When they were sent (UTC).", False),
         Column("source", TEXT, "Source they were sent for.", False),
         Column("service", TEXT, "AWS service that was called.", False),
         _PERIOD,
@@ -259,5 +263,5 @@ TABLES = (
     QUARANTINE,
     SLICES,
 )
-"""All tables of a tenant's file, but for the `landing_<source>` views, whose columns are the
+"""All tables of a tenant's file, except the `landing_<source>` views, whose columns are the
 source's own."""

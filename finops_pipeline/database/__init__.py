@@ -1,4 +1,4 @@
-"""What the registry and the ledgers share as SQL databases.
+"""SQL databases: the foundation of the registry and the ledgers.
 
 Put here: opening a database, its schema version, running its migrations. Keep out: tables,
 migrations and records of a particular database (tenants, ledger).

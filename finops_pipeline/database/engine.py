@@ -1,7 +1,7 @@
-"""Open a SQL database so that each transaction is one: also its changes of tables, also in SQLite.
+"""Engines whose transactions are atomic, including changes of tables, even in SQLite.
 
-Put here: engines and the way their transactions begin. Keep out: schema versions (versions.py)
-and whatever is read or written.
+Put here: engines and how their transactions begin. Keep out: schema versions (versions.py), reading
+and writing.
 
 Python's sqlite3 by default begins a transaction before an INSERT but not before a CREATE TABLE, so
 that a migration would be committed piece by piece. Here SQLAlchemy begins every transaction itself
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 
 def open_engine(url: sa.URL) -> sa.Engine:
-    """Make an engine that keeps no connection open between uses; nothing is opened yet."""
+    """Make an engine that keeps no connection open between uses; it does not connect yet."""
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     if url.get_backend_name() == "sqlite":
         sa.event.listen(engine, "connect", _disable_implicit_begin)
@@ -26,9 +26,9 @@ def open_engine(url: sa.URL) -> sa.Engine:
 
 
 def begin_write(engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
-    """Begin a transaction that writes: SQLite takes its write lock now, before anything is read.
+    """Begin a writing transaction: SQLite acquires its write lock now, before anything is read.
 
-    Else two processes could both read an old schema version and both upgrade it.
+    Otherwise two processes could both read an old schema version and both upgrade it.
     """
     return engine.execution_options(sqlite_begin="begin immediate").begin()
 

@@ -1,10 +1,10 @@
 """Run the Alembic migrations of a database, in order, within the transaction of the caller.
 
-Put here: whatever needs Alembic. Keep out: checking versions (versions.py).
+Put here: everything that needs Alembic. Keep out: checking versions (versions.py).
 
 A migration is a file in the folder `versions` with `revision`, `down_revision` and a function
-`upgrade(op)`. It receives its operations as an argument and not from `alembic.op`, which is one per
-process: two threads may upgrade the ledgers of two tenants.
+`upgrade(op)`. It receives its operations as an argument and not from `alembic.op`, which exists
+once per process: two threads may upgrade the ledgers of two tenants.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def upgrade(db: sa.Connection, migrations: Path) -> None:
 
 
 def create_missing(op: Operations, tables: sa.MetaData) -> None:
-    """Create the tables and add the columns that a database lacks; what it has stays as it is.
+    """Create the tables and add the columns that a database lacks; existing ones stay unchanged.
 
-    For databases of before versions were stored, which may lack any of them. A column that is
-    added needs a `server_default` or has to accept null.
+    This is for databases from before versions were stored, which may lack any of them. A column to
+    add needs a `server_default` or has to accept null.
     """
     db = op.get_bind()
     for table in tables.sorted_tables:

@@ -1,10 +1,10 @@
-"""The schema version of a database: stored when it is made, checked whenever it is used.
+"""The schema version of a database: stored when it is created, checked whenever it is used.
 
 Put here: reading and checking versions, and deciding whether to create or to upgrade. Keep out:
 running migrations (migration.py, which alone imports Alembic) and the tables themselves.
 
-The version stands where Alembic keeps it, in the table `alembic_version`. A database without this
-table is empty or was written before versions were stored.
+The version is stored where Alembic keeps it, in the table `alembic_version`. A database without
+this table is empty or was written before versions were stored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VERSIONS = sa.Table(
     sa.MetaData(),
     sa.Column("version_num", sa.String(32), primary_key=True),
 )
-"""As Alembic itself makes it."""
+"""The table as Alembic itself creates it."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Schema:
     """The tables of one kind of database as this code knows them, and their versions.
 
     Attributes:
-        name: what a database of this kind is called in messages, such as `ledger`.
+        name: the word for such a database in messages, such as `ledger`.
         tables: the tables of the newest version.
-        migrations: the folder of Alembic scripts that lead from version to version.
+        migrations: the folder of Alembic scripts that upgrade from version to version.
         versions: ids of all versions, the oldest first.
         refusal: the error that a database of a newer version raises.
     """
@@ -49,10 +49,10 @@ class Schema:
         return self.versions[-1]
 
     def check_version(self, db: sa.Connection) -> str | None:
-        """Read the version of a database without changing it; None when none is stored.
+        """Read the version of a database without changing it; None if none is stored.
 
         Raises:
-            Terminal: `refusal`, when the version is not one that this code knows.
+            Terminal: `refusal`, if this code does not know the version.
         """
         if not sa.inspect(db).has_table(VERSIONS.name):
             return None
@@ -62,16 +62,16 @@ class Schema:
         if stored[-1] not in self.versions or len(stored) > 1:
             raise self.refusal(
                 f"the {self.name} {_place(db.engine.url)} has schema version {', '.join(stored)}",
-                f"at most version {self.newest}, the newest that this finops_pipeline knows",
+                f"at most version {self.newest}, the newest that this installation knows",
                 "Install the newer finops_pipeline that wrote it; nothing was changed",
             )
         return str(stored[0])
 
     def prepare(self, db: sa.Connection) -> None:
-        """Bring a database to the newest version, within the transaction of the caller.
+        """Create or upgrade a database to the newest version, in the caller's transaction.
 
         Raises:
-            Terminal: `refusal`, when the database is of a newer version.
+            Terminal: `refusal`, if the database has a newer version.
         """
         version = self.check_version(db)
         if version == self.newest:

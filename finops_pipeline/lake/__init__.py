@@ -1,5 +1,5 @@
-"""The world inside: the only room that spells paths, writes files and opens DuckDB.
+"""The lake on disk: the only package that builds its paths, writes its files and opens DuckDB.
 
-Put here: layout, atomic publication, the ledger, connections, the tenant's file. Keep out:
-AWS, what a column means, which SQL is run.
+Put here: layout, atomic publication, connections, the tenant's DuckDB file. Keep out: the ledger's
+records (ledger), AWS, the meaning of columns, the SQL of the stages.
 """

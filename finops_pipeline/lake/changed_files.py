@@ -1,7 +1,7 @@
-"""Are the published files still those that were written?
+"""Published files that were changed or removed after they were written.
 
-Put here: what can be told without reading them. Keep out: reading them (marts/checks, focus/
-conformance.py), what follows for a month (reconciliation/verdict.py).
+Put here: comparing files with the ledger without reading them. Keep out: reading them
+(marts/checks, focus/conformance.py), the consequences for a month (reconciliation/verdict.py).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from finops_pipeline.ledger.ledger import Ledger
 
 
 def changed_files(folder: TenantFolder, month: str) -> list[str]:
-    """Files of a month's charges that are gone or have another size than the ledger says.
+    """List the files of a month's charges that are missing or whose size differs from the ledger's.
 
     Returns:
-        their paths relative to the tenant's folder, in order.
+        paths relative to the tenant's folder, sorted.
     """
-    found = []
+    changed = []
     for (project, period), record in Ledger(folder.ledger).partitions(COSTS, month).items():
         path = folder.partition(COSTS, project, period)
         size = path.stat().st_size if path.exists() else 0
         if record.rows and size != record.size_bytes:
-            found.append(folder.relative(path))
-    return sorted(found)
+            changed.append(folder.relative(path))
+    return sorted(changed)

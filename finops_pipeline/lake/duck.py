@@ -1,7 +1,7 @@
-"""DuckDB: how a connection is opened, and how names and texts are quoted.
+"""DuckDB: opening connections, and quoting names and text.
 
 Put here: the settings that every connection shares, connections for the pipeline's own work, small
-SQL fragments. Keep out: which SQL is run; the tenant's file (warehouse.py).
+SQL fragments. Keep out: the SQL of the stages, the tenant's file (warehouse.py).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SHARED_SETTINGS: Mapping[str, Setting] = {
     # Otherwise SQL could read the variables of the Python code that runs it.
     "python_enable_replacements": "false",
     "secret_directory": "/nonexistent",
-    # By default a folder below the process's current one; and a connection may read and write it.
+    # The default is a folder in the process's current one, which SQL could read and write.
     "temp_directory": "",
 }
 

@@ -1,7 +1,7 @@
-"""The door to files: durable writes, atomic replacement, integrity of what is read.
+"""Work on files: durable writes, atomic replacement, fingerprints and decompression.
 
-Put here: what needs fsync, rename, checksums or decompression. Keep out: where files lie
-(layout.py) and what is in them.
+Put here: whatever needs fsync, rename, hashing or decompression. Keep out: paths of the lake
+(layout.py) and the meaning of contents.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from finops_pipeline.errors import DiskFull, FileProblem
 
 _BLOCK = 1 << 20
 _INFLATES_AT_LEAST, _INFLATES_AT_MOST = 64 << 20, 300
-"""Bytes that any file may inflate to, and how many times its size a larger one may: beyond that
-it is no bill but something made to fill a disk."""
+"""The number of bytes to which any file may inflate, and the multiple of its size for larger ones:
+beyond that it is not a bill but was made to fill a disk."""
 _AGAIN = "Copy or download it again; the previous delivery stays published"
 _DAMAGE: tuple[type[Exception], ...] = (  # type: ignore[assignment]  # isal's stub: an instance
     EOFError,
@@ -34,7 +34,7 @@ _DAMAGE: tuple[type[Exception], ...] = (  # type: ignore[assignment]  # isal's s
     zipfile.BadZipFile,
     OSError,
     isal_zlib.error,
-    NotImplementedError,  # a zip by a method that zipfile does not know
+    NotImplementedError,  # a zip with an unsupported compression method
 )
 
 
@@ -48,9 +48,9 @@ def sync(path: Path) -> None:
 
 
 def move_into_place(staged: Path, final: Path) -> None:
-    """Put a staged file where it is visible: whole or not at all.
+    """Move a staged file to its final path, atomically.
 
-    Does nothing when the staged file is already gone (a repeated recovery).
+    Does nothing if the staged file is already gone (a repeated recovery).
     """
     if not staged.exists():
         return
@@ -60,75 +60,78 @@ def move_into_place(staged: Path, final: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file and its partition folder when that is then empty."""
+    """Remove a file, and its partition folder if that is then empty."""
     path.unlink(missing_ok=True)
     if path.parent.is_dir() and not any(path.parent.iterdir()):
         path.parent.rmdir()
 
 
 def clear_folder(path: Path) -> None:
-    """Remove a folder and all in it, if it is there."""
+    """Remove a folder with its contents, if it exists."""
     shutil.rmtree(path, ignore_errors=True)
 
 
-def require_room(folder: Path, needed: int, what: str) -> None:
-    """See that a folder's disk has room for `needed` bytes.
+def require_room(folder: Path, needed: int, name: str) -> None:
+    """Check that a folder's disk has `needed` bytes of free space.
+
+    Args:
+        name: the delivery that needs them, for the message.
 
     Raises:
-        DiskFull: it has less; names both.
+        DiskFull: it has less; the message has both numbers.
     """
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DiskFull(
-            f"{what} needs about {needed} bytes, and the disk of {folder.parent.parent} has"
+            f"{name} needs about {needed} bytes, but the disk of {folder.parent.parent} has"
             f" {free} free",
-            "room for the delivery while it is read",
-            "Make room, or set FINOPS_DATA to a larger disk, and run again",
+            "enough disk space to process the delivery",
+            "Free disk space, or set FINOPS_DATA to a larger disk, and run again",
         )
 
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_ROOM_WORDS = (
+_NO_ROOM_MESSAGES = (
     *("No space left on device", "Disk quota exceeded", "File too large"),  # DuckDB
     "database or disk is full",  # SQLite
 )
 
 
 def no_room(error: BaseException) -> bool:
-    """Whether an error of Python, DuckDB or SQLite says that the disk is full."""
+    """Check whether an error of Python, DuckDB or SQLite means that the disk is full."""
     if isinstance(error, OSError):
         return error.errno in _NO_ROOM
-    return any(words in str(error) for words in _NO_ROOM_WORDS)
+    return any(message in str(error) for message in _NO_ROOM_MESSAGES)
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file's bytes, as hex."""
+def fingerprint(path: Path) -> str:
+    """Compute the SHA-256 of a file's bytes, as hex digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def inflate(path: Path, target: Path, name: str) -> None:
-    """Write the text inside a .csv, .csv.gz or .csv.zip to `target`, checking its CRC.
+    """Write the text in a .csv, .csv.gz or .csv.zip to `target`, checking its CRC.
 
     DuckDB reads .gz itself, but on one core and without checking the CRC: a flipped bit in a
     digit would be a wrong amount. ISA-L inflates 2-3 times faster than zlib.
 
     Raises:
-        FileProblem: the file is cut short or damaged, or a zip holds more than one file.
+        FileProblem: the file is truncated or damaged, or a zip does not have exactly one file.
     """
     try:
         with _opened(path, name) as stream, target.open("wb") as out:
-            most = max(_INFLATES_AT_LEAST, path.stat().st_size * _INFLATES_AT_MOST)
+            limit = max(_INFLATES_AT_LEAST, path.stat().st_size * _INFLATES_AT_MOST)
             while block := stream.read(_BLOCK):
                 out.write(block)
-                if out.tell() > most:
+                if out.tell() > limit:
                     raise FileProblem(
                         f"{name} inflates to more than {_INFLATES_AT_MOST} times its size",
                         "a bill, which inflates to 8 to 30 times",
                         _AGAIN,
                     )
     except _DAMAGE as error:
-        # EINVAL: a damaged zip's directory points outside the file.
+        # EINVAL: the directory of a damaged zip points outside the file.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise FileProblem(
@@ -138,18 +141,21 @@ def inflate(path: Path, target: Path, name: str) -> None:
         ) from error
 
 
-def inflate_all(wanted: Sequence[tuple[Path, Path, str]]) -> None:
-    """Inflate several files, one per core at a time; (path, target, name in messages) each.
+def inflate_all(jobs: Sequence[tuple[Path, Path, str]]) -> None:
+    """Inflate several files in parallel, one per core.
+
+    Args:
+        jobs: (path, target, name in messages) of each file.
 
     Raises:
-        FileProblem: see `inflate`; of the first damaged file in order.
+        FileProblem: see `inflate`; for the first damaged file in order.
     """
-    if len(wanted) < 2:
-        for one in wanted:
-            inflate(*one)
+    if len(jobs) < 2:
+        for job in jobs:
+            inflate(*job)
         return
-    with ThreadPoolExecutor(max_workers=min(len(wanted), os.cpu_count() or 1)) as pool:
-        for done in [pool.submit(inflate, *one) for one in wanted]:
+    with ThreadPoolExecutor(max_workers=min(len(jobs), os.cpu_count() or 1)) as pool:
+        for done in [pool.submit(inflate, *job) for job in jobs]:
             done.result()
 
 
@@ -161,39 +167,39 @@ def _opened(path: Path, name: str) -> IO[bytes]:
         archive = zipfile.ZipFile(path)
         members = [m for m in archive.namelist() if not m.endswith("/")]
         if len(members) != 1:
-            raise FileProblem(f"{name} holds {len(members)} files", "one CSV in the zip")
+            raise FileProblem(f"{name} contains {len(members)} files", "one CSV in the zip")
         if archive.getinfo(members[0]).flag_bits & 1:
-            raise FileProblem(f"{name} is locked with a password", "a zip without one")
+            raise FileProblem(f"{name} is protected with a password", "a zip without a password")
         return archive.open(members[0])
     return path.open("rb")
 
 
-def link(path: Path, at: Path) -> Path:
+def link(path: Path, target: Path) -> Path:
     """Make a file readable under another name, without copying it."""
-    at.symlink_to(path.resolve())
-    return at
+    target.symlink_to(path.resolve())
+    return target
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
     """Write rows as CSV without a header, every field quoted.
 
-    Lines end with LF: DuckDB takes the first line end it meets for all others, also one inside
-    a raw text.
+    Lines end with LF: DuckDB assumes that all line ends are like the first one it reads, even if
+    that is inside a quoted text.
     """
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
 
 
-def any_cell_size() -> None:
-    """Let Python's CSV reader, whose limit is one for the whole process, take long cells."""
+def allow_long_cells() -> None:
+    """Let Python's CSV reader accept long cells; its limit applies to the whole process."""
     csv.field_size_limit(sys.maxsize)
 
 
 def raw_records(path: Path) -> Iterator[tuple[int, int, str]]:
-    """Records of a CSV text as (record number, line number, raw text), header included.
+    """Read a CSV's records as (record number, line number, raw text), including the header.
 
-    Numbers begin at 1; an empty line is a record whose text is empty. Slow (Python); only run
-    to show rows that cannot be read.
+    Numbers begin at 1; an empty line is a record with empty text. It is slow (Python) and only
+    needed for rows that cannot be read.
     """
     pending: list[str] = []
 
@@ -203,8 +209,8 @@ def raw_records(path: Path) -> Iterator[tuple[int, int, str]]:
                 pending.append(line)
                 yield line.rstrip("\r\n").replace("\r", " ") + "\n"
 
-    # Python's reader ends a record with stray quotes where DuckDB's does; counting them would not.
-    any_cell_size()
+    # Python's reader ends a record with stray quotes where DuckDB does; counting quotes would not.
+    allow_long_cells()
     first_line, reader = 1, csv.reader(lines())
     for record, _ in enumerate(reader, start=1):
         yield record, first_line, "".join(pending).rstrip("\r\n")

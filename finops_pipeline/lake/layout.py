@@ -1,15 +1,15 @@
-"""The only place that spells a path of the lake.
+"""Paths of the lake, which no other module builds.
 
-Put here: where a tenant's things lie. Keep out: reading and writing them.
+Put here: the layout of a tenant's folder. Keep out: reading and writing files.
 
     <data>/lake/tenant=acme/
       landing/source=payer/billing_period=2026-10/delivery.parquet
       costs/project=prod/billing_period=2026-10/charges.parquet
       quarantine/source=payer/billing_period=2026-10/rows.parquet
       cost_explorer_daily/project=prod/billing_period=2026-10/daily.parquet
-      acme.duckdb        what analysts open
-      ledger.sqlite      what landed, and what each partition was built from
-      .lock  .staging/   one writer at a time; what is not published yet
+      acme.duckdb        the file that analysts open
+      ledger.sqlite      deliveries that landed, and the inputs of each partition
+      .lock  .staging/   the writer's lock; files that are not published yet
 """
 
 from __future__ import annotations
@@ -55,27 +55,31 @@ class TenantFolder:
 
     @property
     def lock(self) -> Path:
-        """The file whose lock makes one process the writer."""
+        """The file whose lock admits one writing process."""
         return self.root / ".lock"
 
     @property
     def staging(self) -> Path:
-        """Where things lie until they are published."""
+        """The folder of files that are not published yet."""
         return self.root / ".staging"
 
     def partition(self, table: str, key: str, month: str) -> Path:
-        """The one file of a partition: of a source (landing, quarantine) or project (costs)."""
+        """Return the path of a partition's file.
+
+        Args:
+            key: a source for landing and quarantine, otherwise a project.
+        """
         kind = _KEY[table]
         folder = self.root / table / f"{kind}={check_name(kind, key)}"
         return folder / f"billing_period={check_month(month)}" / _FILE[table]
 
     def relative(self, path: Path) -> str:
-        """A path of this tenant as POSIX text relative to its folder."""
+        """Return a path of this tenant as POSIX text relative to its folder."""
         return path.relative_to(self.root).as_posix()
 
 
 def partition_glob(table: str, key: str = "*", month: str = "*") -> str:
-    """Glob over the files of a table, relative to the tenant's folder."""
+    """Return a glob over the files of a table, relative to the tenant's folder."""
     if key != "*":
         check_name(_KEY[table], key)
     if month != "*":

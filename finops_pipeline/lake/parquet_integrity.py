@@ -1,7 +1,7 @@
 """Integrity of a Parquet file: the checksums of its pages, and contradictions in its footer.
 
-Put here: what a Parquet file must pass before its rows are read. Keep out: reading the rows
-(DuckDB does), compressed texts (files.py).
+Put here: checks that a Parquet file must pass before its rows are read. Keep out: reading the rows
+(DuckDB), compressed text (files.py).
 
 DuckDB reads a page whose bytes have changed as long as it still decodes: a flipped bit in a cost
 would be another cost. pyarrow verifies the CRC-32 that a page header may hold (parquet-mr and Arrow
@@ -21,9 +21,9 @@ from finops_pipeline.lake.duck import Connection, text
 _BATCH_ROWS, _BUFFER_BYTES = 1 << 16, 1 << 20
 """How much of a column is decoded and read at a time: memory does not grow with the file."""
 
-# The rest is our own because pyarrow reads columns by position and never compares their names in
-# the schema and in the row groups, and because it takes one spelling of a decimal's scale and
-# DuckDB the other: with contradictory ones the two read different amounts.
+# These checks are our own because pyarrow reads columns by position and never compares their names
+# in the schema and in the row groups, and because a schema states a decimal's scale twice: pyarrow
+# uses one and DuckDB the other, so that they read different amounts if the two contradict.
 _CONTRADICTORY_DECIMALS = (
     "select name, logical_type from parquet_schema({file}) where logical_type like 'Decimal%'"
     " and (precision > 38 or not contains(logical_type, concat('scale=', scale))"
@@ -36,7 +36,7 @@ class _Damage(Exception):
 
 
 def check_parquet(connection: Connection, path: Path, name: str) -> None:
-    """Check that a Parquet file is as it was written, as far as the file itself can prove it.
+    """Check that a Parquet file is undamaged, as far as the file itself can prove it.
 
     Args:
         name: the file's name, for messages.
@@ -81,7 +81,7 @@ def _check_column_names(connection: Connection, path: Path) -> None:
         paths = [file.schema.column(at).path.replace(", ", ".") for at in range(len(file.schema))]
     missing = [path for path in paths if path not in with_values]
     if with_values and missing:
-        raise _Damage(f"there are no values of column {missing[0]}")
+        raise _Damage(f"column {missing[0]} has no values in the row groups")
 
 
 def _text_columns(file: pq.ParquetFile) -> list[str]:
@@ -91,7 +91,7 @@ def _text_columns(file: pq.ParquetFile) -> list[str]:
 
 
 def _read_column(file: pq.ParquetFile, column: str) -> None:
-    """Decode a column's pages and drop them; one column at a time needs the least memory."""
+    """Decode a column's pages and discard them; one column at a time needs the least memory."""
     try:
         batches = file.iter_batches(_BATCH_ROWS, columns=[column], use_threads=False)
         rows = sum(batch.num_rows for batch in batches)

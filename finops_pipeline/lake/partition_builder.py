@@ -1,7 +1,7 @@
-"""Build the partitions of a month that are out of date: all of them, or none.
+"""Building the partitions of a month that are out of date: all of them, or none.
 
-Put here: what every table made of partitions has in common. Keep out: what a partition holds (the
-stages: focus, reconciliation), how a publication becomes visible (publish.py).
+Put here: whatever is common to all tables made of partitions. Keep out: the contents of a partition
+(focus, reconciliation), how a publication becomes visible (publish.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class StagedPartition:
 
 @dataclass(frozen=True)
 class PartitionOutcome:
-    """What was done with a partition: `built`, `unchanged` or `empty`."""
+    """The outcome of updating a partition: `built`, `unchanged` or `empty`."""
 
     outcome: str
     record: PartitionRecord
@@ -38,7 +38,7 @@ class MonthOfPartitions(Protocol):
     month: str
 
     def list_fingerprints(self) -> dict[str, str]:
-        """Return what each partition is to be built from now, by key; keys in no other sense."""
+        """Return the current fingerprint of each partition's inputs, by the partition's key."""
 
     def choose_due(self, stale: Sequence[str]) -> Sequence[str]:
         """Return the keys to build when these are out of date or were never built."""
@@ -47,23 +47,23 @@ class MonthOfPartitions(Protocol):
         """Write these partitions beside the lake and verify them.
 
         Raises:
-            IntegrityCheckFailed: they do not equal what they are built from.
+            IntegrityCheckFailed: their totals differ from those of their inputs.
         """
 
     def record_totals(self, partition: StagedPartition) -> None:
-        """Put what goes with a partition, beside file and record, on the publication."""
+        """Add to the publication whatever belongs to a partition besides its file and record."""
 
 
 class PartitionBuilder:
-    """Brings months of partitions up to date on a publication."""
+    """An updater of partitions, which adds the changes to a publication."""
 
     def __init__(self, publication: Publication) -> None:
         self._publication = publication
 
     def update(self, month: MonthOfPartitions) -> list[PartitionOutcome]:
-        """Put the partitions of a month that are out of date on the publication.
+        """Build the partitions of a month that are out of date, and add them to the publication.
 
-        Nothing is put on it unless all of the month is right.
+        Nothing is added unless all partitions of the month are correct.
 
         Raises:
             IntegrityCheckFailed: see `MonthOfPartitions.build`.

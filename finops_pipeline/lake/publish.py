@@ -1,11 +1,12 @@
 """Publication: many files and the ledger change together, or not at all.
 
-Put here: the writer's lock, staging, commit and recovery. Keep out: what is written.
+Put here: the writer's lock, staging, commit and recovery. Keep out: the contents of files.
 
-Files are built in `.staging` of the tenant's folder and forced to disk. The commit point is
-one transaction of the ledger, which holds the new records and the moves still to be made.
-Then the moves are made (renames, microseconds each) and forgotten. Killed before the commit,
-nothing has happened; killed after it, whoever opens the tenant next makes the moves first.
+Files are built in `.staging` of the tenant's folder and forced to disk. The commit is one
+transaction of the ledger, which writes the new records and the moves that remain to be made. Then
+the moves are carried out (renames, microseconds each) and deleted from the ledger. If the process
+is killed before the commit, nothing has changed; if it is killed later, the next process that opens
+the tenant carries out the moves first.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from finops_pipeline.ledger.ledger import (
 
 
 class Writer:
-    """The one process that may change a tenant's folder, while it holds the lock."""
+    """The only process that may change a tenant's folder, as long as it holds the lock."""
 
     def __init__(self, folder: TenantFolder) -> None:
         self.folder = folder
@@ -49,10 +50,10 @@ class Writer:
 
     @contextmanager
     def publication(self) -> Iterator[Publication]:
-        """A publication with its own staging folder, cleared at the end whatever happens.
+        """Begin a publication with its own staging folder, which is removed at the end.
 
-        Except when it was committed and interrupted before all was moved: the ledger already
-        names those files, and the next publication or writer moves them first.
+        The folder stays only if the publication was committed but not all files have been moved:
+        the ledger already refers to them, and the next publication or writer moves them first.
         """
         recover(self.folder, self.ledger)
         publication = Publication(self)
@@ -65,7 +66,7 @@ class Writer:
 
 @dataclass(frozen=True)
 class _FileChange:
-    """A staged file that is to stand at `final`; without one, the file there is removed."""
+    """A staged file that moves to `final`; if it is None, the file at `final` is removed."""
 
     final: Path
     staged: Path | None
@@ -80,7 +81,7 @@ class _RecordChange:
 
 @dataclass(frozen=True)
 class _DeliveryTotalsChange:
-    """What a delivery comes to in a project."""
+    """The totals of a delivery in a project."""
 
     delivery_id: str
     project: str
@@ -89,7 +90,7 @@ class _DeliveryTotalsChange:
 
 @dataclass(frozen=True)
 class _BillTotalsChange:
-    """What a project's landed rows of a month come to."""
+    """The totals of a project's landed rows of a month."""
 
     slice: ProjectMonth
     totals: tuple[BillTotal, ...]
@@ -112,14 +113,14 @@ class Publication:
     def __init__(self, writer: Writer) -> None:
         self.folder = writer.folder
         self.ledger = writer.ledger
-        # By what each replaces: a later change of the same thing takes the place of the earlier.
+        # By what each change replaces: a later change of the same object replaces the earlier one.
         self._changes: dict[Hashable, _Change] = {}
         self.work = writer.folder.staging / uuid.uuid4().hex[:12]
         self.work.mkdir(parents=True)
 
     @property
     def spill(self) -> Path:
-        """Where this publication's DuckDB work may spill: this tenant's own disk space."""
+        """The folder into which DuckDB may spill: this tenant's own, for this publication."""
         return self.work / "spill"
 
     def scratch(self, name: str) -> Path:
@@ -127,33 +128,33 @@ class Publication:
         return self.work / name
 
     def stage(self, final: Path) -> Path:
-        """Return where to write what `commit` will put at `final`."""
+        """Return the path at which to write the file that `commit` will move to `final`."""
         staged = self.work / "publish" / self.folder.relative(final)
         staged.parent.mkdir(parents=True, exist_ok=True)
         self._changes[final] = _FileChange(final, staged)
         return staged
 
     def drop(self, final: Path) -> None:
-        """Let `commit` remove the file at `final`, if there is one."""
+        """Make `commit` remove the file at `final`, if there is one."""
         if final.exists() or final in self._changes:
             self._changes[final] = _FileChange(final, None)
 
     def current(self, final: Path) -> Path | None:
-        """Return where the bytes are that will stand at `final`; None when no file will."""
+        """Return where the file that will be at `final` is now; None if there will be none."""
         change = self._changes.get(final)
         if isinstance(change, _FileChange):
             return change.staged
         return final if final.exists() else None
 
     def build(self, record: PartitionRecord) -> None:
-        """Let `commit` write a partition's record to the ledger."""
+        """Make `commit` write a partition's record to the ledger."""
         key = (_RecordChange, record.table_name, record.key, record.billing_period)
         self._changes[key] = _RecordChange(record)
 
     def partitions(
         self, table: str, month: str | None = None
     ) -> dict[tuple[str, str], PartitionRecord]:
-        """Return partitions of a table (of one month) as they will be, by (key, billing period)."""
+        """Return a table's partitions (of one month) after the commit, by (key, billing period)."""
         pending = {
             (change.record.key, change.record.billing_period): change.record
             for change in self._pending(_RecordChange)
@@ -163,7 +164,7 @@ class Publication:
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Take what is put on the publication inside off it again when that fails halfway."""
+        """Undo the changes to the publication made in the block if the block fails."""
         before = dict(self._changes)
         try:
             yield
@@ -174,12 +175,12 @@ class Publication:
     def set_delivery_totals(
         self, delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]
     ) -> None:
-        """Let `commit` write what a delivery comes to in a project, over what stood there."""
+        """Make `commit` replace the totals of a delivery in a project."""
         key = (_DeliveryTotalsChange, delivery_id, project)
         self._changes[key] = _DeliveryTotalsChange(delivery_id, project, totals)
 
     def delivery_totals(self) -> list[ProjectTotal]:
-        """Return totals of all deliveries per project as they will be."""
+        """Return the totals of all deliveries per project after the commit."""
         pending = self._pending(_DeliveryTotalsChange)
         replaced = {(change.delivery_id, change.project) for change in pending}
         stored = [
@@ -190,12 +191,12 @@ class Publication:
         return [*stored, *(total for change in pending for total in change.totals)]
 
     def set_bill_totals(self, project: str, month: str, totals: tuple[BillTotal, ...]) -> None:
-        """Let `commit` write what a project's landed rows come to, over what stood there."""
+        """Make `commit` replace the totals of a project's landed rows."""
         key = (_BillTotalsChange, project, month)
         self._changes[key] = _BillTotalsChange((project, month), totals)
 
     def bill_totals(self, slices: list[ProjectMonth]) -> list[BillTotal]:
-        """Return what the landed rows of these slices come to, as it will be."""
+        """Return the totals of the landed rows of these slices after the commit."""
         pending = {c.slice: c.totals for c in self._pending(_BillTotalsChange)}
         covered = set(slices)
         unchanged = covered - pending.keys()
@@ -208,12 +209,12 @@ class Publication:
         return [*stored, *(total for totals in changed for total in totals)]
 
     def record(self, *writes: Write) -> None:
-        """Let `commit` write these to the ledger."""
+        """Make `commit` write these to the ledger."""
         for write in writes:
             self._changes[_LedgerChange, len(self._changes)] = _LedgerChange(write)
 
     def commit(self) -> None:
-        """Make everything visible. Does nothing when nothing was staged or recorded."""
+        """Publish everything. Does nothing if nothing was staged or recorded."""
         if not self._changes:
             return
         for change in self._pending(_FileChange):
@@ -245,7 +246,7 @@ class Publication:
 
 @contextmanager
 def tenant_writer(folder: TenantFolder, wait_seconds: float) -> Iterator[Writer]:
-    """Become the tenant's one writer: lock, finish what a killed process committed, clear up.
+    """Lock the tenant for writing, finish what a killed process committed, and clean up.
 
     Raises:
         TenantBusy: another process kept the lock for `wait_seconds`.
@@ -258,7 +259,7 @@ def tenant_writer(folder: TenantFolder, wait_seconds: float) -> Iterator[Writer]
         raise TenantBusy(
             f"tenant {folder.tenant} is being written by another process"
             f" (waited {wait_seconds:g} s)",
-            cure="Try again when that has ended",
+            cure="Try again when it has ended",
         ) from error
     try:
         writer = Writer(folder)
@@ -270,17 +271,17 @@ def tenant_writer(folder: TenantFolder, wait_seconds: float) -> Iterator[Writer]
 
 
 def recover(folder: TenantFolder, ledger: Ledger) -> None:
-    """Make the moves that are committed and not yet made. The caller holds the lock.
+    """Carry out the moves that are committed but not yet made. The caller must hold the lock.
 
     Raises:
-        IntegrityCheckFailed: staged files that the ledger names were removed by another program.
+        IntegrityCheckFailed: another program removed staged files that the ledger refers to.
     """
     moves = ledger.moves()
     _check_staged(folder, [(staged, final) for _, staged, final in moves if staged is not None])
     for _, staged, final in moves:
         target = folder.root / final
         if target == folder.warehouse:
-            # A left-over WAL beside a fresh file would be replayed into it by older DuckDBs.
+            # Older versions of DuckDB would replay a left-over WAL into the new file.
             target.with_name(target.name + ".wal").unlink(missing_ok=True)
         if staged is None:
             files.remove(target)
@@ -291,10 +292,11 @@ def recover(folder: TenantFolder, ledger: Ledger) -> None:
 
 
 def _check_staged(folder: TenantFolder, moves: list[tuple[str, str]]) -> None:
-    """A staged file that is gone was moved, unless its publication's whole folder is gone too.
+    """Check that no staged file was removed before it was moved.
 
-    The folder is cleared only after its moves are forgotten. Where nothing stands at the end of
-    the move either, nothing false is shown, and the next run builds the partition again.
+    A staged file that is gone was moved, unless its publication's entire folder is gone too: the
+    folder is removed only after its moves have been deleted from the ledger. Where there is no file
+    at the end of the move either, nothing wrong is shown, and the next run builds the partition.
     """
     lost = [
         final
@@ -305,16 +307,16 @@ def _check_staged(folder: TenantFolder, moves: list[tuple[str, str]]) -> None:
     ]
     if lost:
         raise IntegrityCheckFailed(
-            f"{len(lost)} files that tenant {folder.tenant}'s ledger names were removed from"
-            f" {folder.staging} before they were put in place, so these may be older than it says:"
+            f"{len(lost)} files that tenant {folder.tenant}'s ledger refers to were removed from"
+            f" {folder.staging} before they were moved, so these published files may be outdated:"
             f" {', '.join(sorted(lost)[:20])}",
-            "the folder .staging left to finops",
-            "Put .staging back, or remove the files named; then run `finops ingest` again",
+            "that only finops changes the folder .staging",
+            "Restore .staging, or remove these files; then run `finops ingest` again",
         )
 
 
 def settle(folder: TenantFolder) -> None:
-    """Before reading: finish what a killed writer committed, unless a writer is alive to do so."""
+    """Finish, before reading, what a killed writer committed, unless a writer is running."""
     if not folder.ledger.exists() or not Ledger(folder.ledger).moves():
         return
     try:

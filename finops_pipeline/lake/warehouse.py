@@ -1,7 +1,7 @@
-"""A tenant's DuckDB file: how the next version is built and staged, and how it is opened to read.
+"""A tenant's DuckDB file: building and staging its next version, and opening it for reading.
 
 Put here: copying, attaching, views over the folders, read-only connections for the pipeline. Keep
-out: which marts there are and what they hold (marts); SQL from outside (serve/sandbox.py).
+out: the marts and their contents (marts), SQL from users (serve/sandbox.py).
 
 The file holds aggregated tables, which work wherever the file is copied, and views whose globs are
 relative to the tenant's folder, so that the whole folder can be moved. The file is never changed in
@@ -31,7 +31,7 @@ from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Publication, settle
 
 STORAGE_VERSION = "v1.4.0"
-"""DuckDB 1.4 (long-term support) and later open the file, and refuse a WAL that is not its own."""
+"""DuckDB 1.4 (long-term support) and later can open the file, and refuse a WAL of another file."""
 
 WAREHOUSE = "warehouse"
 """The name under which a build connection attaches the file being built."""
@@ -153,7 +153,7 @@ def require_warehouse(folder: TenantFolder) -> None:
 def reading(folder: TenantFolder) -> Iterator[Connection]:
     """Open the tenant's file read-only; its views work whatever the process's current folder is.
 
-    For the pipeline's own queries; SQL from outside goes through serve/sandbox.py.
+    For the pipeline's own queries; users' SQL goes through serve/sandbox.py.
 
     Raises:
         Unknown: nothing has been built for this tenant yet.

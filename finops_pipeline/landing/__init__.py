@@ -1,5 +1,5 @@
-"""Stage 1: a delivery becomes Parquet in the source's own columns, every row accounted for.
+"""Stage 1: turn a delivery into Parquet in the source's own columns, with every row counted.
 
-Put here: reading files, validating rows, quarantine. Keep out: what a row means as a charge
-(focus), where exports lie (sources).
+Put here: reading files, validating rows, quarantine. Keep out: the meaning of a row as a charge
+(focus), finding and fetching exports (sources).
 """

@@ -1,7 +1,7 @@
 """Merge an answer of Cost Explorer with the days that have landed: one Parquet file per month.
 
-Put here: what is replaced and what stays, a month's identity, its record and file. Keep out:
-where answers come from (cost_explorer_answers.py), whose costs they are
+Put here: what an answer replaces, a month's fingerprint, its record and file. Keep out: obtaining
+answers (cost_explorer_answers.py), assigning costs to projects
 (reconciliation/cost_explorer_daily.py).
 
 Reads: landing, ledger   Writes: landing, ledger
@@ -25,8 +25,7 @@ from finops_pipeline.lake.duck import PARQUET, Limits, ident, scratch_connection
 from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
-from finops_pipeline.ledger import cost_explorer_days as explorer
-from finops_pipeline.ledger import ledger
+from finops_pipeline.ledger import cost_explorer_days, ledger
 from finops_pipeline.ledger.ledger import DeliveryRecord, FileRecord, TotalRecord
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.tenants.model import Source
@@ -47,12 +46,12 @@ class _Delivery:
 
 @dataclass(frozen=True)
 class _Amounts:
-    """A landed row's amounts, whether AWS calls them estimated, and when they were asked for."""
+    """A landed row's amounts, whether AWS calls them estimated, and when they were requested."""
 
     unblended: Decimal | None
     amortized: Decimal | None
     estimated: bool | None
-    asked_at: str
+    requested_at: str
 
 
 def land_answer(
@@ -64,8 +63,8 @@ def land_answer(
         file: the file that the answer was read from, if any.
 
     Raises:
-        EmptyDelivery: no costs would be left in a month that has published costs.
-        FileProblem: the days have landed in another breakdown; together they would count twice.
+        EmptyDelivery: a month that has published costs would have none.
+        FileProblem: the days have landed with another breakdown, so costs would count twice.
     """
     writer, source = task.writer, task.source
     before = writer.ledger.delivery(source.name, month)
@@ -75,12 +74,12 @@ def land_answer(
         _check_breakdown(merged, answer, source.name)
         if before and before.rows_kept and not merged:
             raise EmptyDelivery(
-                f"{answer.said_by} reports no costs for {month}, of which {before.rows_kept}"
-                " rows are published",
+                f"{answer.origin} reports no costs for {month}, which has {before.rows_kept}"
+                " published rows",
                 "an answer with costs",
-                "The published month stays; ask again later",
+                "The published month stays; run again later",
             )
-        all_days = explorer.read_days(writer.ledger, source.name) | answer.days
+        all_days = cost_explorer_days.read_days(writer.ledger, source.name) | answer.days
         days = {day: flag for day, flag in all_days.items() if month_of(day) == month}
         delivery_id = _fingerprint(source, month, merged, days)
         if before and before.delivery_id == delivery_id and (landed or not merged):
@@ -92,7 +91,7 @@ def land_answer(
         else:
             publication.drop(final)
         publication.record(
-            ledger.record_delivery(record), explorer.record_days(source.name, answer.days)
+            ledger.record_delivery(record), cost_explorer_days.record_days(source.name, answer.days)
         )
         publication.commit()
     return Landed(LandingOutcome.LANDED if merged else LandingOutcome.EMPTY, record)
@@ -138,7 +137,7 @@ def _merge(landed: dict[_Key, _Amounts], answer: Answer, now: str) -> dict[_Key,
 
 
 def _check_breakdown(merged: Iterable[_Key], answer: Answer, source: str) -> None:
-    """See that all rows of a day are broken down alike: two breakdowns would count it twice.
+    """Check that a day has one breakdown only: with two, its costs would count twice.
 
     A day is broken down by account, by service or by both.
     """
@@ -147,10 +146,10 @@ def _check_breakdown(merged: Iterable[_Key], answer: Answer, source: str) -> Non
         breakdown = (bool(account), bool(service))
         if day in answer.days and breakdowns.setdefault(day, breakdown) != breakdown:
             raise FileProblem(
-                f"{answer.said_by} breaks {day} down by {_breakdown_of(answer)}, and source"
-                f" {source} has costs of that day broken down in another way",
+                f"{answer.origin} breaks {day} down by {_breakdown_of(answer)}, but source"
+                f" {source} has costs of that day with another breakdown",
                 "one breakdown for a day: by service, by account, or by both",
-                "Give each breakdown a source of its own (format cost-explorer, no location)",
+                "Declare a source for each breakdown (format cost-explorer, no location)",
             )
 
 
@@ -163,14 +162,14 @@ def _breakdown_of(answer: Answer) -> str:
 def _fingerprint(
     source: Source, month: str, rows: dict[_Key, _Amounts], days: dict[date, bool | None]
 ) -> str:
-    """The same amounts and the same days, final or not, are the same delivery."""
-    digest = hashlib.sha256(f"{source.name}\n{source.format.value}\n{month}".encode())
+    """Compute a delivery's fingerprint from its amounts and its days, final or not."""
+    hasher = hashlib.sha256(f"{source.name}\n{source.format.value}\n{month}".encode())
     for day, estimated in sorted(days.items()):
-        digest.update(f"\n{day}|{estimated}".encode())
+        hasher.update(f"\n{day}|{estimated}".encode())
     for key, row in rows.items():
         amounts = [a if a is None else plain(a) for a in (row.unblended, row.amortized)]
-        digest.update(f"\n{[str(part) for part in key]}|{amounts}".encode())
-    return digest.hexdigest()
+        hasher.update(f"\n{[str(part) for part in key]}|{amounts}".encode())
+    return hasher.hexdigest()
 
 
 def _record(
@@ -186,7 +185,7 @@ def _record(
         billing_period=delivery.month,
         format=delivery.source.format.value,
         execution_id="",
-        manifest=answer.said_by,
+        manifest=answer.origin,
         listing_fingerprint=delivery.id,
         landed_at=clock.now().isoformat(),
         size_bytes=file.size_bytes if file else 0,
@@ -217,7 +216,7 @@ def _write(
                 "unblended_cost": amounts.unblended,
                 "amortized_cost": amounts.amortized,
                 "estimated": amounts.estimated,
-                "asked_at": amounts.asked_at,
+                "asked_at": amounts.requested_at,
             }
             for (day, account, service, currency), amounts in rows.items()
         ],

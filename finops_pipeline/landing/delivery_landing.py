@@ -1,7 +1,7 @@
 """Land one delivery: its files become one Parquet file of its source and month.
 
 Put here: the order of steps, what makes a delivery acceptable, its record in the ledger. Keep
-out: reading (relation.py), validating (validation.py), keeping invalid rows (quarantine.py).
+out: reading files (relation.py), validating rows (validation.py), quarantine (quarantine.py).
 
 Reads: the delivery's files   Writes: landing, quarantine, ledger
 """
@@ -50,15 +50,19 @@ from finops_pipeline.ledger.ledger import DeliveryRecord, FileRecord, describe_f
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.tenants.model import Source
 
-INFLATES, GROWS = 6, 2
-"""Disk space that a compressed text, or another file, needs for a while: times its size. Real
-bills inflate to 8 to 15 times; less is asked for, lest a disk be refused that might do."""
+INFLATION, GROWTH = 6, 2
+"""Temporary disk space that a compressed text, or another file, needs, as a multiple of its size.
+Real bills inflate to 8 to 15 times; less is required, so that a disk is not refused that might
+suffice."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """Which rows of the files a delivery holds: a SQL condition, and whether records that
-    have no readable fields count as its own (files of several months have them once)."""
+    """The rows of the files that belong to a delivery: those for which a SQL condition is true.
+
+    `with_rejects`: whether records without readable fields do too. Of several deliveries in the
+    same files, only one has them.
+    """
 
     condition: str = "true"
     with_rejects: bool = True
@@ -68,51 +72,51 @@ def land(task: LandingTask, delivery: Delivery, share: Share = Share()) -> Lande
     """Land a delivery, unless the same bytes have landed already.
 
     Args:
-        share: which rows of the files belong to it (files that hold several months).
+        share: which rows of the files belong to it, if the files have several months.
 
     Raises:
-        DeliveryRefused: it cannot be accepted. What was published stays.
+        DeliveryRefused: it cannot be accepted. What has been published stays.
         DeliveryMoving: a file or the manifest changed while it was read.
-        DiskFull: there is no room for it.
+        DiskFull: the disk has no room for it.
     """
     writer, source = task.writer, task.source
     before = writer.ledger.delivery(source.name, delivery.billing_period)
-    is_same_listing = before and before.listing_fingerprint == delivery.quick_mark
+    is_same_listing = before and before.listing_fingerprint == delivery.listing_fingerprint
     if before and is_same_listing and _has_partition(writer, before):
         return Landed(LandingOutcome.UNCHANGED, before)
-    if before and (older := _older(writer, before, delivery)):
+    if before and (older := _describe_older(writer, before, delivery)):
         return Landed(LandingOutcome.OLDER, before, older)
     with writer.publication() as publication:
         _require_room(publication, delivery)
         paths = delivery.location.fetch_all(delivery.files, publication.scratch("fetched"))
-        sums = [files.checksum(path) for path in paths]
-        delivery_id = _identity(source, delivery, sums)
+        hashes = [files.fingerprint(path) for path in paths]
+        delivery_id = _fingerprint(source, delivery, hashes)
         if before and before.delivery_id == delivery_id and _has_partition(writer, before):
-            writer.ledger.write(_seen_again(before, delivery))
+            writer.ledger.write(_record_redelivery(before, delivery))
             return Landed(LandingOutcome.UNCHANGED, before)
         work = _Landing(publication, source, delivery, share)
         with scratch_connection(publication.spill, task.limits) as connection:
-            record = work.stage(connection, paths, sums, delivery_id)
+            record = work.stage(connection, paths, hashes, delivery_id)
         _check_unchanged(delivery)
         if record.rows_read == 0 and before and before.rows_kept:
             raise EmptyDelivery(
-                f"{delivery.manifest} delivers no rows for {delivery.billing_period}, where"
-                f" {before.rows_kept} rows are published",
+                f"{delivery.manifest} delivers no rows for {delivery.billing_period}, which has"
+                f" {before.rows_kept} published rows",
                 "a delivery with rows",
-                "Look into the export; the published month stays until a delivery has rows",
+                "Check the export; the published month stays until a delivery has rows",
             )
         work.publish(writer, record)
     outcome = LandingOutcome.LANDED if record.rows_read else LandingOutcome.EMPTY
     return Landed(outcome, record, describe_fewer_rows(before.rows_read if before else 0, record))
 
 
-def _older(writer: Writer, before: DeliveryRecord, delivery: Delivery) -> str | None:
+def _describe_older(writer: Writer, before: DeliveryRecord, delivery: Delivery) -> str | None:
     records = writer.ledger.delivery_versions(before.source, before.billing_period)
     return why_older(before, [record for record in records if not record.current], delivery)
 
 
-def _seen_again(before: DeliveryRecord, delivery: Delivery) -> ledger.Write:
-    manifest = (delivery.quick_mark, delivery.execution_id, delivery.manifest)
+def _record_redelivery(before: DeliveryRecord, delivery: Delivery) -> ledger.Write:
+    manifest = (delivery.listing_fingerprint, delivery.execution_id, delivery.manifest)
     return ledger.record_redelivery(before.delivery_id, *manifest)
 
 
@@ -121,27 +125,27 @@ def _has_partition(writer: Writer, record: DeliveryRecord) -> bool:
     return path.exists() or record.rows_kept == 0
 
 
-def _identity(source: Source, delivery: Delivery, sums: list[str]) -> str:
-    """The same bytes for the same source and month are the same delivery."""
-    facts = [source.name, source.format.value, delivery.billing_period, *sorted(sums)]
+def _fingerprint(source: Source, delivery: Delivery, hashes: list[str]) -> str:
+    """Compute a delivery's fingerprint from its source, month and the bytes of its files."""
+    facts = [source.name, source.format.value, delivery.billing_period, *sorted(hashes)]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
 def _require_room(publication: Publication, delivery: Delivery) -> None:
-    """Before anything is downloaded: room for the files, their texts and what is made of them."""
+    """Check, before downloading, that the disk has room for the files, their text and Parquet."""
     sizes = [(file.name.lower(), file.size_bytes) for file in delivery.files]
     needed = sum(
-        size * (INFLATES if name.endswith((".gz", ".zip")) else GROWS) for name, size in sizes
+        size * (INFLATION if name.endswith((".gz", ".zip")) else GROWTH) for name, size in sizes
     )
     files.require_room(publication.work, needed, f"{delivery.manifest} of {len(sizes)} files")
 
 
 def _check_unchanged(delivery: Delivery) -> None:
-    """See that what was read is still what is there; the manifest last, as AWS writes it last."""
-    now = delivery.location.again()
+    """Check that no file changed while it was read; the manifest last, as AWS writes it last."""
+    now = delivery.location.reopen()
     manifest = [delivery.manifest_file] if delivery.manifest_file else []
     for file in (*delivery.files, *manifest):
-        if now.describe(file.name) != file:
+        if now.find_file(file.name) != file:
             raise DeliveryMoving(
                 f"{file.name} changed while it was read",
                 "files that stay as the manifest describes them",
@@ -151,7 +155,7 @@ def _check_unchanged(delivery: Delivery) -> None:
 
 @dataclass(frozen=True)
 class _Staged:
-    """What was copied from the files: the checks of its rows, their totals, rejected records."""
+    """The rows copied from the files: their checks, their totals, and rejected records."""
 
     checks: RowChecks
     totals: Tally
@@ -170,13 +174,17 @@ class _Landing:
         self._share = share
         self._form: BillForm = FORMS[source.format]
         self._staged = publication.scratch("landing.parquet")
-        self._bad: list[Row] = []
+        self._invalid_rows: list[Row] = []
         self._columns: dict[str, str] = {}
 
     def stage(
-        self, connection: Connection, paths: list[Path], sums: list[str], delivery_id: str
+        self,
+        connection: Connection,
+        paths: list[Path],
+        hashes: list[str],
+        delivery_id: str,
     ) -> DeliveryRecord:
-        """Write the kept rows beside, keep the bad ones in mind, and tell what there was."""
+        """Write valid rows to a staged file, collect invalid ones, and return the record."""
         names = _short_names([file.name for file in self._delivery.files])
         named = list(zip(names, paths, strict=True))
         renames = renames_of(connection, self._delivery.query)
@@ -193,16 +201,16 @@ class _Landing:
             format=self._source.format.value,
             execution_id=self._delivery.execution_id,
             manifest=self._delivery.manifest,
-            listing_fingerprint=self._delivery.quick_mark,
+            listing_fingerprint=self._delivery.listing_fingerprint,
             landed_at=clock.now().isoformat(),
             size_bytes=sum(file.size_bytes for file in self._delivery.files),
             rows_read=totals.rows + rejects,
             rows_kept=totals.rows - totals.problems,
-            rows_quarantined=len(self._bad),
+            rows_quarantined=len(self._invalid_rows),
             values_rounded=totals.values_rounded,
             files=tuple(
-                FileRecord(file.name, file.size_bytes, digest, totals.rows_by_file.get(name, 0))
-                for file, name, digest in zip(self._delivery.files, names, sums, strict=True)
+                FileRecord(file.name, file.size_bytes, sha256, totals.rows_by_file.get(name, 0))
+                for file, name, sha256 in zip(self._delivery.files, names, hashes, strict=True)
             ),
             totals=totals.totals,
             columns=self._columns,
@@ -232,7 +240,7 @@ class _Landing:
     def _quarantine(
         self, connection: Connection, readable: list[ReadableFile], staged: _Staged
     ) -> None:
-        """Set invalid rows aside and leave only the valid ones in the staged file."""
+        """Collect the invalid rows and keep only the valid ones in the staged file."""
         totals = staged.totals
         if totals.problems == totals.rows:
             reason = totals.first_problem or "records without the header's number of fields"
@@ -242,37 +250,39 @@ class _Landing:
                 f"a bill of {self._delivery.billing_period}",
                 "Check the export's month and format; the previous delivery stays published",
             )
-        connection.execute("set preserve_insertion_order = true")  # records are counted there
+        connection.execute(
+            "set preserve_insertion_order = true"
+        )  # they are identified by their number
         relation = f"read_parquet({text(str(self._staged))})"
         share = self._share
         invalid = InvalidRows(staged.checks, relation, share.condition, share.with_rejects)
         for file in readable:
-            self._bad += read_invalid_rows(connection, file, invalid)
-        if len(self._bad) != totals.problems + staged.rejects:
+            self._invalid_rows += read_invalid_rows(connection, file, invalid)
+        if len(self._invalid_rows) != totals.problems + staged.rejects:
             raise DeliveryRefused(
-                f"{self._delivery.manifest}: {totals.problems + staged.rejects} rows cannot be read"
-                f" but {len(self._bad)} were found again",
+                f"{self._delivery.manifest}: {totals.problems + staged.rejects} rows cannot be"
+                f" read, but only {len(self._invalid_rows)} of them were located",
                 "every row either kept or quarantined",
             )
-        whole = self._publication.scratch("whole.parquet")
-        self._staged.rename(whole)
+        all_rows = self._publication.scratch("all_rows.parquet")
+        self._staged.rename(all_rows)
         connection.execute(
-            f"copy (select * from read_parquet({text(str(whole))}) where"
+            f"copy (select * from read_parquet({text(str(all_rows))}) where"
             f" ({staged.checks.problem}) is null) to {text(str(self._staged))} ({PARQUET})"
         )
-        write_rows(connection, self._bad, self._publication.scratch("bad.parquet"))
+        write_rows(connection, self._invalid_rows, self._publication.scratch("invalid.parquet"))
 
     def publish(self, writer: Writer, record: DeliveryRecord) -> None:
-        """Make the landing visible together with its quarantine and record."""
-        place = writer.folder.partition
-        landing = place(LANDING, record.source, record.billing_period)
-        quarantine = place(QUARANTINE, record.source, record.billing_period)
+        """Publish the landing together with its quarantine and record."""
+        partition = writer.folder.partition
+        landing = partition(LANDING, record.source, record.billing_period)
+        quarantine = partition(QUARANTINE, record.source, record.billing_period)
         if record.rows_kept:
             self._staged.rename(self._publication.stage(landing))
         else:
             self._publication.drop(landing)
-        if self._bad:
-            self._publication.scratch("bad.parquet").rename(self._publication.stage(quarantine))
+        if self._invalid_rows:
+            self._publication.scratch("invalid.parquet").rename(self._publication.stage(quarantine))
         else:
             self._publication.drop(quarantine)
         self._publication.record(ledger.record_delivery(record))
@@ -280,6 +290,6 @@ class _Landing:
 
 
 def _short_names(names: list[str]) -> list[str]:
-    """File names without the folders they share; their own when they are then the same."""
+    """Return file names without folders, or the full names if the short ones are not unique."""
     short = [name.rsplit("/", 1)[-1] for name in names]
     return short if len(set(short)) == len(short) else names

@@ -1,7 +1,7 @@
-"""How each kind of source lands: what it delivers itself, and files imported by hand.
+"""The landing of each kind of source: of its own deliveries, and of imported files.
 
 Put here: the two tables of landers by source kind. Keep out: the landing of a delivery
-(delivery_landing.py), of files (by_hand.py) and of Cost Explorer (cost_explorer_answers.py).
+(delivery_landing.py), of files (imported_files.py) and of Cost Explorer (cost_explorer_answers.py).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Protocol
 
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.errors import FileProblem, RegistryError
-from finops_pipeline.landing.by_hand import land_files
 from finops_pipeline.landing.cost_explorer_answers import CostExplorerLander, land_console_files
 from finops_pipeline.landing.delivery_landing import land
+from finops_pipeline.landing.imported_files import land_imported_files
 from finops_pipeline.landing.landing_task import Landed, LandingTask
 from finops_pipeline.sources.cost_explorer_api import Budget
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
@@ -30,10 +30,10 @@ class Lander(Protocol):
         """List the months to land, in order; `selected` None means those that are due."""
 
     def land_month(self, month: str) -> Landed:
-        """Land what the source has of a month.
+        """Land what the source delivers for a month.
 
         Raises:
-            DeliveryRefused: it cannot be accepted. What was published stays.
+            DeliveryRefused: it cannot be accepted. What has been published stays.
         """
 
     @property
@@ -63,7 +63,7 @@ class ExportLander:
 
     @property
     def requests_report(self) -> str:
-        """Always empty: reading exports is not charged by the request."""
+        """Always empty: requests for exports are not reported."""
         return ""
 
 
@@ -86,11 +86,11 @@ LANDERS: dict[SourceKind, Callable[[LandingTask, Budget], Lander]] = {
 def _land_bills(task: LandingTask, paths: list[Path], metric: Metric | None) -> Iterator[Landed]:
     if metric:
         raise FileProblem(
-            f"--metric {metric.value} is given for source {task.source.name}, which is a"
+            f"--metric {metric.value} is given for source {task.source.name}, whose format is"
             f" {task.source.format.value}",
-            "a source of the format cost-explorer",
+            "--metric only for a source of the format cost-explorer",
         )
-    return land_files(task, paths)
+    return land_imported_files(task, paths)
 
 
 def _land_console(task: LandingTask, paths: list[Path], metric: Metric | None) -> Iterator[Landed]:
@@ -104,5 +104,5 @@ FILE_LANDERS: dict[
     SourceKind.COST_EXPLORER_API: _land_console,
     SourceKind.COST_EXPLORER_CSV: _land_console,
 }
-"""What lands files imported by hand into each kind of source; a metric is only given for CSVs of
-Cost Explorer's console (unblended by default)."""
+"""What imports files into each kind of source; a metric is only given for CSV files of Cost
+Explorer's console (unblended by default)."""

@@ -1,4 +1,4 @@
-"""What every landing is given and what it returns.
+"""The input and the result of every landing.
 
 Put here: the task, the result and its outcomes. Keep out: the work itself.
 """
@@ -16,7 +16,7 @@ from finops_pipeline.tenants.model import Source, Tenant
 
 @dataclass(frozen=True)
 class LandingTask:
-    """The landing of one source: whose it is, with which writer and within which limits."""
+    """The landing of one source of a tenant, with its writer and limits."""
 
     writer: Writer
     tenant: Tenant
@@ -30,7 +30,7 @@ class LandingTask:
 
 
 class LandingOutcome(StrEnum):
-    """What became of a delivery; `OLDER` means that it was not landed."""
+    """The outcome of a delivery; `OLDER` means that it was not landed."""
 
     LANDED = "landed"
     UNCHANGED = "unchanged"
@@ -40,10 +40,10 @@ class LandingOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class Landed:
-    """What landing did with a delivery.
+    """The result of landing a delivery.
 
-    `record` is what is published of the month now; `note` is what the operator should know about
-    it, if anything.
+    `record` is the month's published delivery; `note` is what the operator should know about it, if
+    anything.
     """
 
     outcome: LandingOutcome

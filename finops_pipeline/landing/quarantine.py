@@ -1,7 +1,7 @@
-"""Rows that could not be read or typed: kept with reason, file, line and raw text.
+"""Invalid rows: those that cannot be read or typed, with reason, file, line and raw text.
 
-Put here: finding those rows again in their file and writing them. Keep out: deciding what is
-wrong (validation.py). Runs only for deliveries that have such rows, so it may be slow.
+Put here: locating such rows in their file and writing them. Keep out: deciding which rows are
+invalid (validation.py). This runs only for deliveries that have invalid rows, so it may be slow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ row's number from 1 (Parquet)."""
 
 
 def rejected_records(connection: Connection, file: ReadableFile) -> dict[int, tuple[str, str]]:
-    """Records of a scanned CSV without readable fields: record number -> (reason, raw text)."""
+    """Map the numbers of a CSV's records without readable fields to (reason, raw text)."""
     if not file.is_csv:
         return {}
     rows = connection.execute(
@@ -33,10 +33,10 @@ def rejected_records(connection: Connection, file: ReadableFile) -> dict[int, tu
         " join reject_scans s using (scan_id, file_id) where s.file_path = ? group by e.line",
         [str(file.path)],
     ).fetchall()
-    return {line: (_plain(reason), raw or "") for line, reason, raw in rows}
+    return {line: (_collapse_spaces(reason), raw or "") for line, reason, raw in rows}
 
 
-def _plain(reason: str) -> str:
+def _collapse_spaces(reason: str) -> str:
     return " ".join(reason.split())
 
 
@@ -46,7 +46,7 @@ class InvalidRows:
 
     `relation` is SQL of the landed relation: the checks read all its columns, of which a file may
     lack some. `condition` is SQL that is true for rows that belong to the delivery;
-    `with_rejects` tells whether records without readable fields do.
+    `with_rejects` is true if records without readable fields do.
     """
 
     checks: RowChecks
@@ -55,7 +55,7 @@ class InvalidRows:
     with_rejects: bool
 
     def select(self, columns: str, rows: str) -> str:
-        """SQL of the invalid rows among `rows`, in the order of their number x_n."""
+        """Write SQL that selects the invalid rows among `rows`, ordered by their number x_n."""
         problem = self.checks.problem
         return (
             f"select {columns} from"
@@ -67,12 +67,12 @@ class InvalidRows:
 def read_invalid_rows(
     connection: Connection, file: ReadableFile, invalid: InvalidRows
 ) -> Iterator[Row]:
-    """Read the rows of one file that were not kept, in file order."""
+    """Read the invalid rows of one file, in file order."""
     if not file.is_csv:
         yield from _read_parquet_rows(connection, file, invalid)
         return
-    # Every column is read, though few are needed: a record with bad bytes in any of them is
-    # rejected only when that column is read, and the count of records must be the same.
+    # Every column is read, although few are needed: a record with invalid bytes is rejected only
+    # if their column is read, and the count of records must be the same as before.
     connection.execute(
         "create or replace temp table x_in_order as"
         f" select row_number() over () as x_n, * from ({file.scan(serial=True)})"
@@ -85,26 +85,26 @@ def read_invalid_rows(
     problems, accepted = dict(rows), -1
     for record, line, raw in files.raw_records(file.path):
         if record in rejected:
-            reason, seen = rejected[record]
+            reason, rejected_text = rejected[record]
             _refuse_swallowed(file, line, raw)
             if invalid.with_rejects:
-                yield file.name, line, reason, raw or seen
-        elif raw:  # empty lines are no rows; the header is accepted as number 0
+                yield file.name, line, reason, raw or rejected_text
+        elif raw:  # an empty line is not a row; the header is number 0
             accepted += 1
             if accepted in problems:
                 yield file.name, line, problems[accepted], raw
 
 
 def _refuse_swallowed(file: ReadableFile, line: int, raw: str) -> None:
-    """A quote left open makes one record of many; set aside as one row they would go uncounted.
+    """Refuse a record that an unclosed quote makes of many, as they would be counted as one row.
 
     Raises:
-        FileProblem: a line inside the record is a whole record itself.
+        FileProblem: a line inside the record is a complete record itself.
     """
     for inner in raw.splitlines()[1:]:
         if len(next(csv.reader([inner]), [])) == len(file.columns):
             raise FileProblem(
-                f"{file.name} line {line}: a quote is left open and takes the rows after it along",
+                f"{file.name} line {line}: a quote is left open and takes in the rows after it",
                 "a quote at both ends of a field",
                 "Correct the file or download it again; the previous delivery stays published",
             )
@@ -139,7 +139,7 @@ def write_rows(connection: Connection, rows: list[Row], target: Path) -> None:
 
 
 _BATCH = 1000
-"""Rows that are handed to DuckDB at once."""
+"""Rows that are passed to DuckDB at a time."""
 
 _SCHEMA = pa.schema(
     [

@@ -1,7 +1,7 @@
 """Validate landed rows and compute their totals.
 
 Put here: conditions on values (numbers, times, period, required). Keep out: reading files
-(relation.py), keeping the rows that fail (quarantine.py).
+(relation.py), storing the rows that fail (quarantine.py).
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from finops_pipeline.money import exact_sum
 
 @dataclass(frozen=True)
 class RowChecks:
-    """SQL expressions over a landed relation, made for its columns."""
+    """SQL expressions that check the rows of a landed relation."""
 
     problem: str
     """VARCHAR: what is wrong with the row, or null."""
     rounded: str
-    """BIGINT: how many of the row's numbers have more than 18 decimals."""
+    """BIGINT: the number of the row's values that have more than 18 decimals."""
     values: dict[str, str]
     """canonical name -> expression of its declared type, null where unreadable."""
     all_valid: str
     """BOOLEAN aggregate: whether no row has a problem. Far cheaper than `problem`: each column is
-    read by itself, and DuckDB evaluates each value of a dictionary once."""
+    read separately, and DuckDB evaluates each value of a dictionary once."""
 
 
 def row_checks(
@@ -42,7 +42,7 @@ def row_checks(
     """Make the checks for a relation with these columns (name -> DuckDB type).
 
     Args:
-        empty: columns without any value, which need no check.
+        empty: columns without any values, which need no check.
     """
     typed = {n: (c, kind) for n, (c, kind) in form.typed(columns).items() if c not in empty}
     values = {name: cast(column, columns[column], kind) for name, (column, kind) in typed.items()}
@@ -77,7 +77,7 @@ class _Relation:
 
 
 def _problem(relation: _Relation, month: str) -> str:
-    """SQL: what is wrong with a row, or null."""
+    """Write SQL of what is wrong with a row, or null."""
     columns, values = relation.columns, relation.values
     cases = []
     for name, (column, kind) in relation.typed.items():
@@ -100,7 +100,7 @@ def _problem(relation: _Relation, month: str) -> str:
 
 
 def _all_valid(relation: _Relation, month: str) -> str:
-    """SQL: an aggregate that is true when no row has a problem."""
+    """Write SQL of an aggregate that is true if no row has a problem."""
     columns, values = relation.columns, relation.values
     conditions = [
         f"count({filled(column, columns[column])}) = count({values[name]})"
@@ -117,16 +117,16 @@ def _all_valid(relation: _Relation, month: str) -> str:
 
 
 def filled(column: str, kind: str) -> str:
-    """SQL: a column's value as trimmed text, null when it is empty."""
+    """Write SQL of a column's value as trimmed text, null if it is empty."""
     if kind == "VARCHAR":
         return f"nullif(trim({ident(column)}), '')"
     return f"{ident(column)}::varchar"
 
 
 def cast(column: str, kind: str, declared: str) -> str:
-    """SQL: a column's value in its declared type, null where that cannot be read.
+    """Write SQL of a column's value in its declared type, null where it cannot be read.
 
-    A float goes through its shortest text: 0.1 is 0.1 again, not 0.1000000000000000055.
+    A float is converted through its shortest text: 0.1 stays 0.1, not 0.1000000000000000055.
     """
     if kind.startswith("TIMESTAMP") and declared != MONEY:
         zoned = f"{ident(column)}::timestamptz at time zone 'UTC'"
@@ -139,12 +139,12 @@ def cast(column: str, kind: str, declared: str) -> str:
 
 
 def _has_more_decimals(column: str, kind: str) -> str:
-    """Whether a number's text has more than the 18 decimals that MONEY keeps."""
+    """Write SQL of whether a number's text has more than the 18 decimals of MONEY."""
     raw = filled(column, kind)
     fraction = rf"len(rtrim(regexp_extract({raw}, '\.(\d*)', 1), '0'))"
     exponent = rf"coalesce(try_cast(regexp_extract({raw}, '[eE]([+-]?\d+)', 1) as int), 0)"
     name = f"{ident(column)}::varchar"
-    # A case, so that the patterns are only tried on the few texts that may be so.
+    # A case, so that the patterns are evaluated only for the few texts that may match.
     short = f"len({name}) <= 19 and not contains({name}, 'e') and not contains({name}, 'E')"
     return (
         f"case when {name} is null or ({short}) then false"
@@ -154,7 +154,7 @@ def _has_more_decimals(column: str, kind: str) -> str:
 
 @dataclass(frozen=True)
 class Tally:
-    """What a landed relation holds; totals and rows of files leave problem rows out."""
+    """Counts and totals of a landed relation; `totals` and `rows_by_file` exclude problem rows."""
 
     rows: int
     problems: int
@@ -165,7 +165,7 @@ class Tally:
 
 
 def tally(connection: Connection, relation: str, checks: RowChecks, form: BillForm) -> Tally:
-    """Check every row and add up the valid ones, in one scan.
+    """Check every row and add up the valid ones in one scan.
 
     `totals` are exact billed costs per currency, account, line item type and service, sorted.
 
@@ -198,14 +198,15 @@ def tally(connection: Connection, relation: str, checks: RowChecks, form: BillFo
         if no_room(error):
             raise
         raise FileProblem(
-            f"the delivery's costs do not add up within 20 digits ({str(error).splitlines()[0]})",
-            "amounts of a bill",
+            "the sum of the delivery's costs has more than 20 digits"
+            f" ({str(error).splitlines()[0]})",
+            "amounts of a plausible size",
         ) from error
     return _summarize(groups)
 
 
 def _summarize(groups: list[tuple[Any, ...]]) -> Tally:
-    """Sum up groups of (file, currency, account, type, service) for the whole delivery."""
+    """Add up groups of (file, currency, account, type, service) to totals of the delivery."""
     by_file: dict[str, int] = {}
     sums: dict[tuple[str, str, str, str], tuple[int, Decimal]] = {}
     for file, currency, account, kind, service, rows, problems, _, _, billed in groups:

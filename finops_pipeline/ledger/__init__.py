@@ -1,5 +1,5 @@
-"""The ledger of a tenant: what landed, what each partition was built from, what was refused.
+"""The ledger of a tenant: deliveries that landed, inputs of partitions, refused deliveries.
 
 Put here: the tables of ledger.sqlite, their records, reading and writing them. Keep out: moving
-files (lake), what the records mean for a month (reconciliation).
+files (lake), the state of a month (reconciliation).
 """

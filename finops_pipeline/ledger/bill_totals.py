@@ -22,7 +22,7 @@ ProjectMonth = tuple[str, str]
 class BillTotal:
     """Landed rows of one source, account, service code, line item type and currency.
 
-    Costs are exact text: there are many of these, and they are only passed on.
+    Costs are exact decimal text: there are many totals, and they are only copied.
     """
 
     project: str

@@ -1,6 +1,6 @@
-"""Which account claims decide a project's rows of a month, and their fingerprint in the ledger.
+"""The account claims that decide a project's rows of a month, and their fingerprint in the ledger.
 
-Put here: choosing claims, and comparing them with those that a partition was built under. Keep
+Put here: selecting claims, and comparing them with those with which a partition was built. Keep
 out: the rows themselves (focus/owned_rows.py), declaring claims (tenants).
 """
 
@@ -21,7 +21,7 @@ def claims_of(
 ) -> tuple[AccountClaim, ...]:
     """Return the claims that decide a project's rows of one source in a month.
 
-    A project's own; for `unassigned`, those of every project that reads the source.
+    These are the project's own; for `unassigned`, those of every project that reads the source.
     """
     first, end = first_day(month), end_day(month)
     claimants = [project] if project.name != UNASSIGNED else list(tenant.projects)
@@ -43,9 +43,9 @@ def claims_fingerprint(project: Project, claims: Mapping[str, tuple[AccountClaim
 
 
 def is_reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:
-    """Say whether a partition was built under other account claims than hold now.
+    """Check whether the account claims have changed since a partition was built.
 
-    For one partition by itself; a stage that has a MonthPlan asks that.
+    For a single partition; a stage that has a MonthPlan uses `ProjectPlan.has_same_claims`.
     """
     project = next((p for p in tenant.all_projects if p.name == record.key), None)
     if project is None:

@@ -1,4 +1,4 @@
-"""Days that Cost Explorer has answered for, and the paid requests that it took.
+"""Days for which Cost Explorer has answered, and the paid requests that were sent.
 
 Put here: reading and writing these two tables of ledger.sqlite. Keep out: sending requests
 (sources, landing) and the answers themselves (the Parquet files of landing).
@@ -14,7 +14,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from finops_pipeline.ledger.ledger import Ledger, Write
-from finops_pipeline.ledger.schema import API_REQUESTS, EXPLORER_DAYS
+from finops_pipeline.ledger.schema import API_REQUESTS, COST_EXPLORER_DAYS
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def record_requests(record: RequestRecord) -> Write:
 
 def read_days(ledger: Ledger, source: str) -> dict[date, bool | None]:
     """Read the answered days of a source: day -> whether it is estimated (None: not stated)."""
-    rows = ledger.rows(EXPLORER_DAYS, EXPLORER_DAYS.c.source == source)
+    rows = ledger.rows(COST_EXPLORER_DAYS, COST_EXPLORER_DAYS.c.source == source)
     return {row["day"]: row["is_estimated"] for row in rows}
 
 
@@ -65,7 +65,7 @@ def record_days(source: str, days: Mapping[date, bool | None]) -> Write:
     """Record that these days have been answered, in place of earlier records of them."""
 
     def write(db: sa.Connection) -> None:
-        table = EXPLORER_DAYS
+        table = COST_EXPLORER_DAYS
         for day, estimated in days.items():
             db.execute(sa.delete(table).where((table.c.source == source) & (table.c.day == day)))
             db.execute(sa.insert(table), {"source": source, "day": day, "is_estimated": estimated})

@@ -1,10 +1,10 @@
 """Invoice totals that an operator enters, with their history.
 
-Put here: reading and writing the table `invoices` of ledger.sqlite. Keep out: what may be entered
-and how it is compared (reconciliation/invoice_comparison.py).
+Put here: reading and writing the table `invoices` of ledger.sqlite. Keep out: checking and
+comparing entries (reconciliation/invoice_comparison.py).
 
 Rows are only added: a later entry of the same source, month, id and currency replaces an earlier
-one, and an entry without an amount withdraws it. Who entered it is not recorded, for finops has no
+one, and an entry without an amount withdraws it. Who entered it is not recorded, as finops has no
 users.
 """
 
@@ -23,7 +23,7 @@ from finops_pipeline.ledger.schema import INVOICES
 class Invoice:
     """An entry for an invoice; `amount` is None where the invoice was withdrawn.
 
-    `invoice_id` is empty for the whole bill of the source and month.
+    `invoice_id` is empty for the entire bill of the source and month.
     """
 
     source: str
@@ -35,7 +35,7 @@ class Invoice:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What an entry shares with the earlier ones that it replaces."""
+        """The fields that identify an invoice, by which a later entry replaces an earlier one."""
         return (self.source, self.billing_period, self.invoice_id, self.billing_currency)
 
 

@@ -1,7 +1,7 @@
-"""The ledger of a tenant: what landed, what each partition was built from, and what was refused.
+"""The ledger of a tenant: deliveries that landed, inputs of partitions, refused deliveries.
 
 Put here: reading and writing ledger.sqlite. Keep out: its tables (schema.py), its records
-(records.py), moving files (lake), what the records mean for a month (reconciliation).
+(records.py), moving files (lake), the state of a month (reconciliation).
 
 Money is stored as exact decimal text. A `record_…` or `clear_…` function returns a write, which
 takes a connection, so that several writes and the moves of files commit in one transaction.
@@ -60,10 +60,11 @@ __all__ = [
 ]
 
 LedgerError = sa.exc.SQLAlchemyError
-"""What is raised when a ledger or registry cannot be read or written."""
+"""The error that is raised if a ledger or registry cannot be read or written."""
 
 LEDGER_FAILURES = (sa.exc.OperationalError, sa.exc.DatabaseError)
-"""Of these, the exact types that the file or the server causes: locked, damaged, not writable."""
+"""The exact types of these errors whose cause is the file or server: locked, damaged, not
+writable."""
 
 Write = Callable[[sa.Connection], None]
 
@@ -82,7 +83,7 @@ class Ledger:
         self._engine = open_engine(sa.URL.create("sqlite", database=str(path)))
 
     def write(self, *writes: Write) -> None:
-        """Do all writes in one transaction, which also upgrades an older ledger.
+        """Perform all writes in one transaction, which also upgrades an older ledger.
 
         Raises:
             LedgerTooNew: the ledger was written by a newer version of finops_pipeline.
@@ -95,7 +96,7 @@ class Ledger:
     def _rows(
         self, table: sa.Table, *where: sa.ColumnElement[bool], only: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
-        """Rows of a table with the columns that this ledger has; an older one has fewer."""
+        """Read rows with the columns that this ledger has; an older ledger has fewer."""
         if not self._path.exists():
             return []
         with self._engine.connect() as db:
@@ -109,13 +110,13 @@ class Ledger:
             return [dict(row) for row in db.execute(query).mappings()]
 
     def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
-        """Rows of a table of schema.py whose records have a module of their own."""
+        """Read rows of a table of schema.py whose records have their own module."""
         return self._rows(table, *where)
 
     def deliveries(
         self, source: str | None = None, month: str | None = None
     ) -> list[DeliveryRecord]:
-        """Current deliveries (of one source, of one month), by source and month."""
+        """Read current deliveries (of one source, of one month), by source and month."""
         where: list[sa.ColumnElement[bool]] = [DELIVERIES.c.current]
         if source is not None:
             where.append(DELIVERIES.c.source == source)
@@ -125,13 +126,13 @@ class Ledger:
         return sorted(deliveries, key=lambda d: (d.source, d.billing_period))
 
     def delivery_versions(self, source: str, month: str) -> list[DeliveryRecord]:
-        """Superseded and current deliveries of a month, in the order they landed."""
+        """Read superseded and current deliveries of a month, in the order in which they landed."""
         same = (DELIVERIES.c.source == source) & (DELIVERIES.c.billing_period == month)
         deliveries = [parse_delivery(row) for row in self._rows(DELIVERIES, same)]
         return sorted(deliveries, key=lambda d: (d.current, d.landed_at))
 
     def delivery_summaries(self) -> list[DeliverySummary]:
-        """All deliveries, superseded and current, in the order they landed; without totals."""
+        """Read all deliveries, without totals, superseded ones first, in the order of landing."""
         names = [item.name for item in fields(DeliverySummary)]
         rows = self._rows(DELIVERIES, only=names)
         return sorted(
@@ -139,18 +140,18 @@ class Ledger:
         )
 
     def delivery_totals(self) -> list[ProjectTotal]:
-        """Totals per project and service of all deliveries whose charges were built."""
+        """Read totals per project and service of all deliveries whose charges were built."""
         return [ProjectTotal(**row) for row in self._rows(DELIVERY_TOTALS)]
 
     def delivery(self, source: str, month: str) -> DeliveryRecord | None:
-        """The current delivery of a month, if one landed."""
+        """Read the current delivery of a month; None if none has landed."""
         deliveries = self.deliveries(source, month)
         return deliveries[0] if deliveries else None
 
     def partitions(
         self, table: str, month: str | None = None
     ) -> dict[tuple[str, str], PartitionRecord]:
-        """Published partitions of a table (of one month) by (key, billing period)."""
+        """Read published partitions of a table (of one month) by (key, billing period)."""
         where = [PARTITIONS.c.table_name == table]
         if month is not None:
             where.append(PARTITIONS.c.billing_period == month)
@@ -158,12 +159,12 @@ class Ledger:
         return {(row["key"], row["billing_period"]): parse_partition(row) for row in rows}
 
     def refusals(self) -> dict[tuple[str, str], Refusal]:
-        """Refused deliveries by (source, billing period)."""
+        """Read refused deliveries by (source, billing period)."""
         refusals = (Refusal(**row) for row in self._rows(REFUSALS))
         return {(refusal.source, refusal.billing_period): refusal for refusal in refusals}
 
     def moves(self) -> list[tuple[int, str | None, str]]:
-        """Committed moves that may not have been carried out: (id, staged or None, final)."""
+        """Read committed moves that may not have been carried out: (id, staged or None, final)."""
         rows = sorted(self._rows(MOVES), key=lambda row: int(row["id"]))
         return [(row["id"], row["staged"], row["final"]) for row in rows]
 
@@ -176,8 +177,8 @@ def fingerprint_of(data: object) -> str:
 def record_delivery(record: DeliveryRecord) -> Write:
     """Record a delivery as the current one of its month; earlier ones are no longer current.
 
-    The bytes of an earlier delivery may come again (A, B, A). The earlier record is then renamed to
-    its id and a count, with its totals, because it was current at another time.
+    The bytes of an earlier delivery may be delivered again (A, B, A). Then the earlier record and
+    its totals get a new id, the old one and a count, because it was current at another time.
     """
 
     def write(db: sa.Connection) -> None:
@@ -201,7 +202,7 @@ def record_delivery(record: DeliveryRecord) -> Write:
 
 
 def _rename_earlier(db: sa.Connection, delivery_id: str) -> None:
-    """Rename an earlier delivery of the same bytes; its totals stay under both ids."""
+    """Give an earlier delivery of the same bytes a new id; its totals stay under both ids."""
     same = DELIVERIES.c.delivery_id == delivery_id
     before = DELIVERIES.c.delivery_id.like(f"{delivery_id}.%")
     count = db.execute(sa.select(sa.func.count()).where(before)).scalar_one()
@@ -217,7 +218,7 @@ def _rename_earlier(db: sa.Connection, delivery_id: str) -> None:
 def record_redelivery(
     delivery_id: str, listing_fingerprint: str, execution_id: str, manifest: str
 ) -> Write:
-    """Record that a delivery came again with the same bytes: touched, or under a new id of AWS."""
+    """Record that the same bytes were delivered again, with other times or another id of AWS."""
 
     def write(db: sa.Connection) -> None:
         same = DELIVERIES.c.delivery_id == delivery_id
@@ -243,7 +244,7 @@ def record_project_totals(
 
 
 def record_refusal(refusal: Refusal) -> Write:
-    """Record why a month's delivery was not taken, in place of an earlier reason."""
+    """Record why a month's delivery was not accepted, in place of an earlier reason."""
 
     def write(db: sa.Connection) -> None:
         db.execute(sa.delete(REFUSALS).where(_same_refusal(refusal.source, refusal.billing_period)))
@@ -253,7 +254,7 @@ def record_refusal(refusal: Refusal) -> Write:
 
 
 def clear_refusal(source: str, month: str) -> Write:
-    """Remove a refusal, because the month's delivery is in order again."""
+    """Remove a refusal, because the month's delivery is accepted now."""
 
     def write(db: sa.Connection) -> None:
         db.execute(sa.delete(REFUSALS).where(_same_refusal(source, month)))
@@ -281,7 +282,7 @@ def record_partition(record: PartitionRecord) -> Write:
 
 
 def record_move(staged: str | None, final: str) -> Write:
-    """Record that a staged file moves to its place or, with None, that a file is removed."""
+    """Record that a staged file moves to its final path or, with None, that a file is removed."""
 
     def write(db: sa.Connection) -> None:
         db.execute(sa.insert(MOVES), {"staged": staged, "final": final})

@@ -1,7 +1,7 @@
-"""The plan of one month's work for a tenant: resolved once, handed down to every stage.
+"""The plan of one month's work for a tenant: made once and passed to every stage.
 
-Put here: which projects read which bills, which account claims decide their rows, what landed.
-Keep out: which months a run covers (application/plan.py), the rows themselves
+Put here: the bills that projects read, the account claims that decide their rows, the deliveries
+that landed. Keep out: the months of a run (application/plan.py), the rows themselves
 (focus/owned_rows.py), declaring claims (tenants).
 """
 
@@ -20,10 +20,10 @@ from finops_pipeline.tenants.months import end_day, first_day
 class ProjectPlan:
     """One project's part of a month.
 
-    `sources` are the bills that its charges come from, `deliveries` what has landed of them;
-    `all_sources` has Cost Explorer's too. `own_claims` are its account claims that touch the month;
-    `claims` those that decide its rows, by source: its own, and for `unassigned` those of every
-    project that reads the source.
+    `sources` are the bills that its charges come from, `deliveries` those of them that landed;
+    `all_sources` includes Cost Explorer's. `own_claims` are its account claims that touch the
+    month; `claims` those that decide its rows, by source: its own, and for `unassigned` those of
+    every project that reads the source.
     """
 
     project: Project
@@ -40,16 +40,16 @@ class ProjectPlan:
         return self.project.name
 
     def has_same_claims(self, record: PartitionRecord) -> bool:
-        """Say whether a partition was built under the claims that hold now."""
+        """Check whether a partition was built with the current claims."""
         return record.inputs.get(CLAIMS) == self.claims_fingerprint
 
 
 @dataclass(frozen=True)
 class MonthPlan:
-    """Everything that the stages ask about one month of a tenant.
+    """Everything that the stages need to know about one month of a tenant.
 
-    `deliveries` are all that landed of the month, Cost Explorer's too; `projects` are all of the
-    tenant's, by name, `unassigned` among them.
+    `deliveries` are all that landed for the month, including Cost Explorer's; `projects` are all of
+    the tenant's, by name, including `unassigned`.
     """
 
     tenant: Tenant
@@ -66,7 +66,7 @@ def plan_month(tenant: Tenant, month: str, deliveries: Iterable[DeliveryRecord])
     """Resolve a month's projects, sources and claims.
 
     Args:
-        deliveries: what has landed of the month.
+        deliveries: the current deliveries of the month.
     """
     landed = tuple(deliveries)
     return MonthPlan(

@@ -29,7 +29,7 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class TotalRecord:
-    """What a delivery bills in one currency for one account, line item type and service.
+    """The costs of a delivery in one currency for one account, line item type and service.
 
     `service` is named as in the source: the product code of a CUR, ServiceName of FOCUS; empty
     where the source has none, and in deliveries that landed before it was stored.
@@ -47,7 +47,7 @@ class TotalRecord:
 class ProjectTotal:
     """Totals of the charges of a delivery in one project, service and currency.
 
-    Costs are exact decimal text: there are many of these, and they are only passed on.
+    Costs are exact decimal text: there are many totals, and they are only copied.
     """
 
     delivery_id: str
@@ -89,7 +89,7 @@ class DeliveryRecord:
     billed: dict[str, str] = field(default_factory=dict)
 
     def billed_by_currency(self) -> dict[str, Decimal]:
-        """Billed cost per currency, exact."""
+        """Return the exact billed cost per currency."""
         if self.billed:
             return {currency: Decimal(cost) for currency, cost in self.billed.items()}
         currencies = sorted({total.billing_currency for total in self.totals})
@@ -170,14 +170,14 @@ class Refusal:
 
 
 def describe_fewer_rows(before: int, record: DeliveryRecord) -> str:
-    """Describe that a delivery has fewer rows than the one before it; empty when it has not."""
+    """Describe that a delivery has fewer rows than the one before it; empty if it has not."""
     if record.rows_read >= before:
         return ""
     return f"fewer rows than the delivery before ({before} → {record.rows_read})"
 
 
 def exact_text(value: object) -> str:
-    """Format a value that JSON has no type for; a Decimal exactly."""
+    """Format a value that has no JSON type; a Decimal exactly."""
     if isinstance(value, Decimal):
         return format(value, "f")
     return str(value)
@@ -192,7 +192,7 @@ T = TypeVar("T")
 
 
 class LazyRecords(Sequence[T]):
-    """Records stored as JSON text and parsed on first use: most lists of deliveries need none.
+    """Records stored as JSON text and parsed on first use, as most callers do not need them.
 
     Args:
         text: a JSON list of objects.
@@ -221,7 +221,7 @@ class LazyRecords(Sequence[T]):
 
 
 def parse_delivery(row: dict[str, Any]) -> DeliveryRecord:
-    """Parse a row of `deliveries`; that of an older ledger lacks columns."""
+    """Parse a row of `deliveries`; in an older ledger it lacks some columns."""
     fields = {
         "listing_fingerprint": row.pop("quick_mark"),
         "files": LazyRecords(row.pop("files"), lambda entry: FileRecord(**entry)),

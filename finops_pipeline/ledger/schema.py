@@ -1,11 +1,11 @@
 """The tables of a tenant's ledger.sqlite in their newest version.
 
-Put here: tables, columns, the list of schema versions. Keep out: what leads from one version to the
+Put here: tables, columns, the list of schema versions. Keep out: upgrading from one version to the
 next (migrations), reading and writing records (ledger.py).
 
-Whoever changes a table adds a version: a file in migrations/versions and its id in `SCHEMA`. A
-column that is added has a `server_default`, which is the value of the rows that are there already;
-an older ledger that is only read is not upgraded, and its records have the defaults of records.py.
+To change a table, add a version: a file in migrations/versions and its id in `SCHEMA`. A new column
+needs a `server_default`, which is its value in existing rows. An older ledger that is only read is
+not upgraded, and its records have the defaults of records.py.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ API_REQUESTS = sa.Table(
     sa.Column("requests", sa.Integer, nullable=False),
     sa.Column("cost_usd", sa.Text, nullable=False),
 )
-EXPLORER_DAYS = sa.Table(
+COST_EXPLORER_DAYS = sa.Table(
     "explorer_days",
     META,
     sa.Column("source", sa.String(40), primary_key=True),
@@ -136,6 +136,6 @@ SCHEMA = Schema(
 
 
 def present_columns(db: sa.Connection, table: sa.Table) -> set[str]:
-    """Names of a table's columns that this ledger has; none when it has no such table."""
+    """Return the names of a table's columns in this ledger; none if it lacks the table."""
     rows = db.execute(sa.text(f"pragma table_info({table.name})")).mappings()
     return {row["name"] for row in rows}

@@ -82,7 +82,7 @@ def _tenant_by_tenant(
         except Exception as error:
             failed.append(failed_step(error, Stage.INGEST, request.tenant))
     if failed:
-        reasons = [f"{step.subject} {step.month}: {step.reason}" for step in failed]
+        reasons = [f"{step.subject} {step.month}".rstrip() + f": {step.reason}" for step in failed]
         raise dg.Failure(
             "\n".join(reasons), allow_retries=all(step.is_retryable for step in failed)
         )

@@ -3,7 +3,8 @@
 Put here: the locked connection and the guard in front of it. Keep out: the pipeline's own
 connections (lake/duck.py, lake/warehouse.py), streaming answers (queries.py).
 
-Two barriers, each sufficient against reading other tenants' data:
+Two barriers. The first alone keeps other tenants' data out of reach; the second also keeps files
+unchanged:
 
 1. The connection is in memory, the tenant's file is attached read-only, and DuckDB may open files
    in this tenant's partition folders only. Nothing relative is allowed, so neither the process's
@@ -35,7 +36,13 @@ from finops_pipeline.lake.duck import (
     text,
     texts,
 )
-from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS, LANDING, QUARANTINE, TenantFolder
+from finops_pipeline.lake.layout import (
+    COST_EXPLORER_DAYS,
+    COSTS,
+    LANDING,
+    QUARANTINE,
+    TenantFolder,
+)
 from finops_pipeline.lake.warehouse import require_warehouse
 
 _CURE = "Give one SELECT over the tenant's tables and views; SHOW TABLES and DESCRIBE work too"
@@ -51,7 +58,7 @@ class Sandbox:
         self._shadowed: set[str] = set()
         rows = connection.execute(
             "select view_name, sql from duckdb_views() where database_name = ? and not internal",
-            [folder.tenant],
+            [_catalog_of(folder)],
         ).fetchall()
         self._view_sql: Mapping[str, str] = {name.lower(): sql for name, sql in rows}
 
@@ -96,16 +103,31 @@ class Sandbox:
         self._shadowed = set(needed)
 
 
+_QUOTED = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'""")
+"""A quoted identifier or a string, as DuckDB spells them. A bill's column name is an identifier, so
+whatever it contains is never taken for a path."""
+
+_RELATIVE_PATHS = tuple(f"'{folder}/" for folder in _READABLE_FOLDERS)
+
+
 def _absolute_view(sql: str, folder: TenantFolder) -> str:
-    """Return the definition of a view of the file as that of a temporary one, its glob absolute."""
+    """Return the definition of a view of the file as a temporary view over absolute paths."""
     root = text(f"{folder.root}/")[:-1]
-    folders = "|".join(_READABLE_FOLDERS)
-    temporary = sql.replace("CREATE VIEW", "CREATE TEMPORARY VIEW", 1)
-    return re.sub(
-        rf"read_parquet\('((?:{folders})/)",
-        lambda match: f"read_parquet({root}{match[1]}",
-        temporary,
-    )
+
+    def make_absolute(quoted: re.Match[str]) -> str:
+        is_path = quoted[0].startswith(_RELATIVE_PATHS)
+        return f"{root}{quoted[0][1:]}" if is_path else quoted[0]
+
+    return _QUOTED.sub(make_absolute, sql.replace("CREATE VIEW", "CREATE TEMPORARY VIEW", 1))
+
+
+_RESERVED_CATALOGS = {"main", "memory", "system", "temp"}
+"""Names that DuckDB gives to its own catalogs and schemas; a tenant may be called so, too."""
+
+
+def _catalog_of(folder: TenantFolder) -> str:
+    is_reserved = folder.tenant in _RESERVED_CATALOGS
+    return f"{folder.tenant}-file" if is_reserved else folder.tenant
 
 
 @contextmanager
@@ -119,7 +141,7 @@ def open_sandbox(folder: TenantFolder, limits: Limits) -> Iterator[Sandbox]:
     """
     require_warehouse(folder)
     with open_in_memory(read_settings(limits)) as connection:
-        name = ident(folder.tenant)
+        name = ident(_catalog_of(folder))
         connection.execute(f"attach {text(str(folder.warehouse))} as {name} (read_only)")
         connection.execute(f"use {name}")
         # The order matters: without external access, DuckDB takes no further folders.
@@ -169,7 +191,10 @@ def guard(connection: Connection, sql: str) -> Statement:
 
 def _single_statement(connection: Connection, sql: str) -> str:
     try:
+        sql.encode("utf-8")
         statements = connection.extract_statements(sql)
+    except UnicodeEncodeError as error:
+        raise QueryRefused("the statement is not UTF-8 text", cure=_CURE) from error
     except DuckDBError as error:
         raise QueryRefused(str(error).splitlines()[0], cure=_CURE) from error
     if len(statements) != 1:
@@ -179,7 +204,10 @@ def _single_statement(connection: Connection, sql: str) -> str:
 
 def _syntax_tree(connection: Connection, statement: str) -> Any:
     rows = connection.execute("select json_serialize_sql(?::varchar)", [statement]).fetchall()
-    tree = json.loads(rows[0][0])
+    try:
+        tree = json.loads(rows[0][0])
+    except RecursionError as error:
+        raise QueryRefused("the statement is nested too deeply", cure=_CURE) from error
     if not tree.get("error"):
         return tree
     if statement.lower().startswith("explain") or "pivot" in statement.lower():
@@ -193,6 +221,9 @@ _READING_NODES = {
     "RECURSIVE_CTE_NODE",
     "CTE_NODE",
 }
+_PATH_MARKS = "/\\*?[.:"
+"""Characters of a path or pattern; no table or view of a tenant's file has one in its name."""
+
 _TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "json_each", "json_tree"}
 
 
@@ -209,12 +240,11 @@ def _check_node(node: Mapping[str, Any]) -> None:
                 "the tenant's tables and views",
                 _CURE,
             )
-    if kind == "BASE_TABLE" and any(
-        character in node.get("table_name", "") for character in "/\\*"
-    ):
-        raise QueryRefused(
-            f"{node['table_name']!r} is a file", "the tenant's tables and views", _CURE
-        )
+    if kind == "BASE_TABLE":
+        for part in ("table_name", "schema_name", "catalog_name"):
+            name = str(node.get(part) or "")
+            if any(mark in name for mark in _PATH_MARKS):
+                raise QueryRefused(f"{name!r} is a file", "the tenant's tables and views", _CURE)
 
 
 def _nodes(tree: object) -> Iterator[dict[str, Any]]:

@@ -1,1 +1,1 @@
-"""AWS and its export formats: how a source is reached, and what it delivers."""
+"""Access to AWS and to billing exports, and the formats in which AWS delivers them."""

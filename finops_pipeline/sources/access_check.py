@@ -1,7 +1,7 @@
 """Probes of a source's access, step by step: which steps work, and the cure for one that fails.
 
-Put here: the probes, in the order in which access is built up. Keep out: fixing anything, and
-how findings are shown (cli/source_access.py).
+Put here: the probes, in the order in which access is built up. Keep out: changing anything, and
+printing the findings (cli/source_access.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from finops_pipeline.errors import AccessRefused, FinopsError
-from finops_pipeline.sources.aws import assume, caller, sts_client
-from finops_pipeline.sources.credentials import Access, access_of, calling
+from finops_pipeline.sources.aws import assume_role, caller_arn, sts_client
+from finops_pipeline.sources.credentials import Access, make_access, translate_errors
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
 from finops_pipeline.sources.location import Location
 from finops_pipeline.sources.location_kinds import open_location
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One probe: what was tried, how it ended, and the particulars or the cure."""
+    """The result of one probe: what was tried, how it ended, and details or a cure."""
 
     probe: str
     verdict: Verdict
@@ -44,13 +44,13 @@ class Finding:
 
 
 def check(tenant: Tenant, source: Source) -> Iterator[Finding]:
-    """Try everything that reading a source needs, and that nobody else is let in.
+    """Try everything that reading a source needs, and check that nobody else has access.
 
-    Stops at the first probe without which the next ones say nothing.
+    Stops at the first failure that would make the remaining probes meaningless.
     """
     try:
         if source.in_aws:
-            yield from _check_access(access_of(tenant, source))
+            yield from _check_access(make_access(tenant, source))
         yield from PROBES[source.kind](tenant, source)
     except FinopsError as error:
         yield Finding(_failed_probe(error), Verdict.FAILED, str(error))
@@ -61,12 +61,12 @@ def _failed_probe(error: FinopsError) -> str:
 
 
 def _check_cost_explorer_api(tenant: Tenant, source: Source) -> Iterator[Finding]:
-    details = "not asked: a request costs USD 0.01; finops ingest sends the first"
+    details = "not tested: a request costs USD 0.01; finops ingest sends the first one"
     yield Finding("cost explorer", Verdict.NOTE, details)
 
 
 def _check_cost_explorer_csv(tenant: Tenant, source: Source) -> Iterator[Finding]:
-    details = "no endpoint: it is fed with the console's CSV by finops ingest-file"
+    details = "no endpoint: import the console's CSV with finops ingest-file"
     yield Finding("cost explorer", Verdict.NOTE, details)
 
 
@@ -74,7 +74,7 @@ def _check_bill(tenant: Tenant, source: Source) -> Iterator[Finding]:
     if source.location:
         yield from _check_export(source, open_location(tenant, source))
         return
-    details = f"no location: it is fed by finops ingest-file {tenant.name}/{source.name} FILE"
+    details = f"no location: import files with finops ingest-file {tenant.name}/{source.name} FILE"
     yield Finding("location", Verdict.NOTE, details)
 
 
@@ -91,54 +91,56 @@ def _check_access(access: Access) -> Iterator[Finding]:
     if not access.role_arn and store:
         return  # stores like S3 rarely have STS; listing shows whether the keys are valid
     sts = sts_client(access)
-    with calling(access, "ask who the credentials belong to"):
-        yield Finding("credentials", Verdict.OK, f"{caller(sts)}, from {_chain(access)}")
+    with translate_errors(access, "identify the owner of the credentials"):
+        yield Finding(
+            "credentials", Verdict.OK, f"{caller_arn(sts)}, from {_credentials_source(access)}"
+        )
     if not access.role_arn:
         return
-    with calling(access, "assume the role"):
-        assume(sts, access, access.external_id)
+    with translate_errors(access, "assume the role"):
+        assume_role(sts, access, access.external_id)
     yield Finding("assume role", Verdict.OK, f"{access.role_arn}, with the tenant's external id")
     yield _check_external_id_required(sts, access, "with a wrong external id", str(uuid4()))
     yield _check_external_id_required(sts, access, "without an external id", None)
 
 
-def _chain(access: Access) -> str:
+def _credentials_source(access: Access) -> str:
     return f"profile {access.profile}" if access.profile else "the default chain"
 
 
 def _check_external_id_required(
     sts: Any, access: Access, how: str, external_id: str | None
 ) -> Finding:
-    """Whether the role refuses a caller who does not know the tenant's external id."""
-    probe = f"role stays shut {how}"
+    """Check that the role refuses a caller who does not know the tenant's external id."""
+    probe = f"role refuses callers {how}"
     try:
-        assume(sts, access, external_id)
+        assume_role(sts, access, external_id)
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code == "AccessDenied":
-            return Finding(probe, Verdict.OK, "refused, as it must be")
-        return Finding(probe, Verdict.NOTE, f"not known: STS answers {code}; try again")
+            return Finding(probe, Verdict.OK, "refused, as it should be")
+        return Finding(probe, Verdict.NOTE, f"undecided: STS answered {code}; try again")
     return Finding(
         probe,
         Verdict.FAILED,
-        "WARNING: it let us in. The trust policy does not check sts:ExternalId, so anyone who may"
-        f" use this platform could read this tenant's bills. Let the customer replace it by what"
-        f" finops source policy {access.source} --part trust prints.",
+        "WARNING: the role was assumed. Its trust policy does not check sts:ExternalId, so anyone"
+        " who may use this platform could read this tenant's bills. Ask the customer to replace the"
+        f" policy with the output of finops source policy {access.source} --part trust.",
     )
 
 
 def _check_export(source: Source, location: Location) -> Iterator[Finding]:
     months = billing_periods(source, location)
     span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
-    details = f"{location.spell()}: {len(months)} billing periods, {span}"
+    details = f"{location.full_path()}: {len(months)} billing periods, {span}"
     yield Finding("list", Verdict.OK, details)
     delivery = read_delivery(source, location, months[-1])
     size = sum(file.size_bytes for file in delivery.files)
-    details = f"{location.spell(delivery.manifest)}: {len(delivery.files)} files, {size} bytes"
+    details = f"{location.full_path(delivery.manifest)}: {len(delivery.files)} files, {size} bytes"
     yield Finding("manifest", Verdict.OK, details)
     if isinstance(location, S3Location):
         location.try_reading(delivery.files[0])
-        yield Finding("read", Verdict.OK, location.spell(delivery.files[0].name))
-        if location.lists_everything():
-            details = "the whole bucket can be listed, which is more than is needed"
+        yield Finding("read", Verdict.OK, location.full_path(delivery.files[0].name))
+        if location.can_list_whole_bucket():
+            details = "the credentials can list the entire bucket, which is more than they need"
             yield Finding("least rights", Verdict.NOTE, details)

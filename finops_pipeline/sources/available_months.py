@@ -1,7 +1,7 @@
-"""Which billing periods a source has to offer now, by its kind.
+"""The billing periods that a source offers now, listed according to its kind.
 
-Put here: one function for each kind of source. Keep out: which of them a run takes (application),
-how a report's folder is laid out (layouts.py).
+Put here: one function for each kind of source. Keep out: choosing which of them a run processes
+(application), the layout of a report's folder (layouts.py).
 """
 
 from __future__ import annotations

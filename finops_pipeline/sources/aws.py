@@ -1,10 +1,10 @@
-"""The one door to AWS: a client of its own for every source.
+"""Clients of AWS: a separate one for every source, and the only place that makes them.
 
-Put here: sessions per source, assuming a tenant's role, retries and time limits. Keep out: what
-errors mean (credentials.py), what is requested (s3.py, cost_explorer_api.py).
+Put here: sessions per source, assuming a tenant's role, retries and time limits. Keep out: the
+meaning of errors (credentials.py), the requests themselves (s3.py, cost_explorer_api.py).
 
-Nothing is shared between sources but AWS's descriptions of its services: each client has a
-session of its own, and temporary credentials live in it alone.
+Sources share nothing but AWS's descriptions of its services: each client has its own session, which
+alone holds its temporary credentials.
 """
 
 from __future__ import annotations
@@ -25,87 +25,95 @@ from botocore.credentials import (
 )
 from botocore.exceptions import NoCredentialsError
 
-from finops_pipeline.sources.credentials import Access, access_of, calling
+from finops_pipeline.sources.credentials import Access, make_access, translate_errors
 from finops_pipeline.tenants.places import is_amazon, role_partition
 
-__all__ = ["Access", "access_of", "assume", "caller", "calling", "client", "sts_client"]
+__all__ = [
+    "Access",
+    "make_access",
+    "assume_role",
+    "caller_arn",
+    "translate_errors",
+    "open_client",
+    "sts_client",
+]
 
 SESSION_SECONDS = 3600
-"""How long assumed credentials hold; they are renewed before, also in the middle of a download."""
+"""Lifetime of assumed credentials; they are renewed before it ends, even during a download."""
 
 ATTEMPTS, CONNECT_SECONDS, READ_SECONDS = 5, 10.0, 20.0
-"""How often a request is sent, and how long each waits for a line and for the next bytes."""
+"""The number of times a request is sent, and how long each waits to connect and to receive data."""
 
 DEFAULT_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 DEFAULT_REGION = "us-east-1"
 
 
-def client(access: Access, service: str) -> Any:
-    """A boto3 client of a service, in a session of its own.
+def open_client(access: Access, service: str) -> Any:
+    """Make a boto3 client of a service, in its own session.
 
-    A role is assumed here, once, and again by the session before its credentials expire.
+    A role is assumed here, and again by the session whenever its credentials are about to expire.
 
     Raises:
         AccessRefused: no such profile, no credentials, or the role may not be assumed.
         Unreachable: AWS did not answer.
     """
-    # Its warnings about a failed renewal carry a traceback; the error itself is reported by us.
+    # Its warnings about a failed renewal carry a traceback; we report the error itself.
     logging.getLogger("botocore.credentials").setLevel(logging.CRITICAL)
-    with calling(access, f"open {service}"):
-        session = _assumed(access) if access.role_arn else _base(access)
-        return session.client(service, **_options(access, session, service))
+    with translate_errors(access, f"open {service}"):
+        session = _role_session(access) if access.role_arn else _base_session(access)
+        return session.client(service, **_client_options(access, session, service))
 
 
 def sts_client(access: Access) -> Any:
-    """A client of STS with the installation's own credentials (not the role's).
+    """Make a client of STS with the installation's own credentials (not the role's).
 
     Raises:
         AccessRefused: no such profile.
     """
-    with calling(access, "open sts"):
-        session = _base(access)
-        return session.client("sts", **_options(access, session, "sts"))
+    with translate_errors(access, "open sts"):
+        session = _base_session(access)
+        return session.client("sts", **_client_options(access, session, "sts"))
 
 
-def _base(access: Access) -> boto3.Session:
-    """The installation's own credentials: a named profile, or the default chain."""
+def _base_session(access: Access) -> boto3.Session:
+    """Make a session with the installation's own credentials: a profile or the default chain."""
     return boto3.Session(
         profile_name=access.profile or None,
         region_name=access.region or None,
-        botocore_session=_core(),
+        botocore_session=_core_session(),
     )
 
 
 @cache
-def _models() -> botocore.loaders.Loader:
-    """AWS's descriptions of its services: 0.1 s to read, the same for everyone."""
+def _model_loader() -> botocore.loaders.Loader:
+    """Make the loader of AWS's service descriptions: 0.1 s to read, the same for every source."""
     return botocore.loaders.create_loader()
 
 
-def _core() -> botocore.session.Session:
+def _core_session() -> botocore.session.Session:
     core = botocore.session.Session()
-    core.register_component("data_loader", _models())
+    core.register_component("data_loader", _model_loader())
     return core
 
 
-def _options(access: Access, session: boto3.Session, service: str) -> dict[str, Any]:
-    # An endpoint of AWS's own is one of S3 or of Cost Explorer; STS is then found by itself.
-    own = service in ("s3", "ce")
-    named = access.endpoint_url and (own or not is_amazon(access.endpoint_url))
+def _client_options(access: Access, session: boto3.Session, service: str) -> dict[str, Any]:
+    # An endpoint of AWS belongs to S3 or to Cost Explorer; botocore then knows the one of STS.
+    takes_endpoint = service in ("s3", "ce")
+    has_endpoint = access.endpoint_url and (takes_endpoint or not is_amazon(access.endpoint_url))
     fallback = DEFAULT_REGIONS.get(role_partition(access.role_arn), DEFAULT_REGION)
-    options: dict[str, Any] = {"config": _config(access, service)}
-    if named:
+    options: dict[str, Any] = {"config": _client_config(access, service)}
+    if has_endpoint:
         options["endpoint_url"] = access.endpoint_url
     if not session.region_name:
         options["region_name"] = fallback
     return options
 
 
-def _config(access: Access, service: str) -> Config:
-    """Retries with backoff and jitter, and no wait without an end.
+def _client_config(access: Access, service: str) -> Config:
+    """Configure retries with backoff and jitter, and a time limit for every wait.
 
-    `standard` mode retries throttling, 5xx and lost connections; a server that says nothing is
-    given up after about 2 minutes.
+    The mode `standard` retries throttling, 5xx and lost connections; a server that does not respond
+    is given up after about 2 minutes.
     """
     style = "path" if access.endpoint_url and not is_amazon(access.endpoint_url) else "auto"
     return Config(
@@ -115,15 +123,15 @@ def _config(access: Access, service: str) -> Config:
         max_pool_connections=16,
         tcp_keepalive=True,
         user_agent_extra="finops-pipeline",
-        # The registry keeps tenants apart by what a source declares; an endpoint of the environment
-        # or of a profile would lead it elsewhere.
+        # The registry keeps tenants apart by the places that their sources declare; an endpoint set
+        # in the environment or in a profile would redirect requests to another place.
         ignore_configured_endpoint_urls=service in ("s3", "ce"),
         **({"s3": {"addressing_style": style}} if service == "s3" else {}),
     )
 
 
 class _AssumedRole(CredentialProvider):  # type: ignore[misc]
-    """Temporary credentials of one access's role; botocore renews them before they expire."""
+    """The temporary credentials of a role, which botocore renews before they expire."""
 
     METHOD = CANONICAL_NAME = "finops-assume-role"
 
@@ -132,19 +140,19 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
         self._access = access
 
     def load(self) -> Any:
-        """Return credentials whose first use asks STS.
+        """Return credentials that are requested from STS when they are first used.
 
         Raises:
-            NoCredentialsError: there are none that could assume the role.
+            NoCredentialsError: there are no credentials with which to assume the role.
         """
-        access, session = self._access, _base(self._access)
+        access, session = self._access, _base_session(self._access)
         own_credentials = session.get_credentials()
         if own_credentials is None:
             raise NoCredentialsError
-        # Without `cache`, a fetcher remembers its credentials in itself alone: nothing is shared.
+        # Without the argument `cache`, no other fetcher sees these credentials.
         fetcher = AssumeRoleCredentialFetcher(
             lambda service, **keys: session.client(
-                service, **_options(access, session, service), **keys
+                service, **_client_options(access, session, service), **keys
             ),
             own_credentials,
             access.role_arn,
@@ -153,11 +161,11 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
         return DeferredRefreshableCredentials(fetcher.fetch_credentials, self.METHOD)
 
 
-def _assumed(access: Access) -> boto3.Session:
-    core = _core()
+def _role_session(access: Access) -> boto3.Session:
+    core = _core_session()
     core.register_component("credential_provider", CredentialResolver([_AssumedRole(access)]))
     session = boto3.Session(botocore_session=core, region_name=access.region or None)
-    session.get_credentials().get_frozen_credentials()  # a refusal is reported here
+    session.get_credentials().get_frozen_credentials()  # a refusal surfaces here
     return session
 
 
@@ -166,16 +174,16 @@ def _assume_role_options(access: Access, external_id: str | None) -> dict[str, A
     return options if external_id is None else {**options, "ExternalId": external_id}
 
 
-def caller(sts: Any) -> str:
-    """Return the ARN that a client of STS acts as; botocore's errors pass through."""
+def caller_arn(sts: Any) -> str:
+    """Return the ARN of the identity that a client of STS uses; botocore's errors pass through."""
     return str(sts.get_caller_identity()["Arn"])
 
 
-def assume(sts: Any, access: Access, external_id: str | None) -> None:
+def assume_role(sts: Any, access: Access, external_id: str | None) -> None:
     """Try to assume the role of an access; botocore's errors pass through.
 
     Args:
         sts: a client of STS with the installation's own credentials.
-        external_id: what is sent; None sends none (a probe that must be refused).
+        external_id: the external id to send; None sends none (a probe that must be refused).
     """
     sts.assume_role(RoleArn=access.role_arn, **_assume_role_options(access, external_id))

@@ -1,7 +1,7 @@
-"""Access of a source to AWS, and the meaning of AWS's refusals.
+"""A source's access to AWS, and the meaning of AWS's refusals.
 
-Put here: whose credentials a source uses, and botocore's errors translated, with their cure.
-Keep out: making clients (aws.py), and what is asked (s3.py, cost_explorer_api.py).
+Put here: whose credentials a source uses, and the translation of botocore's errors, with cures.
+Keep out: making clients (aws.py), the requests (s3.py, cost_explorer_api.py).
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ class Access:
     session_name: str = "finops"
 
     @property
-    def who(self) -> str:
-        """The credentials' name, for messages."""
+    def credentials_name(self) -> str:
+        """Name of the credentials, for messages."""
         if self.role_arn:
             return f"role {self.role_arn}"
         return f"profile {self.profile}" if self.profile else "the default credentials"
 
 
-def access_of(tenant: Tenant, source: Source) -> Access:
-    """The access of a source: role and external id come from this tenant's record only.
+def make_access(tenant: Tenant, source: Source) -> Access:
+    """Make the access of a source, whose role and external id come only from this tenant's record.
 
     Raises:
-        AccessRefused: it has a role, and the tenant has no external id yet.
+        AccessRefused: the source has a role, but the tenant has no external id yet.
     """
     full_name = f"{tenant.name}/{source.name}"
     if source.role_arn and not tenant.external_id:
         raise AccessRefused(
             f"{full_name} has a role, but tenant {tenant.name} has no external id yet",
-            "the one that the registry makes",
-            f"Run finops source policy {full_name} and give the customer what it prints",
+            "the external id that the registry makes",
+            f"Run finops source policy {full_name} and send its output to the customer",
         )
     return Access(
         source=full_name,
@@ -99,30 +99,30 @@ _ELSEWHERE = {
     *("PermanentRedirect", "AuthorizationHeaderMalformed", "301"),
     "IllegalLocationConstraintException",
 }
-LATER = "Run again later; what was published stays"
+LATER = "Run again later; what has been published stays"
 
 
 @contextmanager
-def calling(access: Access, doing: str) -> Iterator[None]:
-    """Translate botocore's errors into ours.
+def translate_errors(access: Access, action: str) -> Iterator[None]:
+    """Translate botocore's errors into those of finops_pipeline.
 
     Args:
-        doing: what is attempted, as it follows "could not": `read s3://bucket/key`.
+        action: what is attempted, worded to follow "could not": `read s3://bucket/key`.
 
     Raises:
-        AccessRefused: AWS said no, or there are no usable credentials; says what to change.
-        Unreachable: AWS was busy, failing or not to be reached, also after retries.
+        AccessRefused: AWS denied the request, or there are no usable credentials; has the cure.
+        Unreachable: AWS was busy, failed or did not respond, even after retries.
     """
     try:
         yield
     except ClientError as error:
-        raise _refusal(access, doing, error) from error
+        raise _refusal(access, action, error) from error
     except (BotoCoreError, ResponseParserError, RuntimeError) as error:
-        raise _failure(access, doing, error) from error
+        raise _failure(access, action, error) from error
 
 
-def code_of(error: ClientError) -> str:
-    """AWS's code for an error: `AccessDenied`, `404`, …"""
+def error_code(error: ClientError) -> str:
+    """Return AWS's code for an error: `AccessDenied`, `404`, …"""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
@@ -130,28 +130,30 @@ def _status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def _refusal(access: Access, doing: str, error: ClientError) -> FinopsError:
-    code, status = code_of(error), _status(error)
+def _refusal(access: Access, action: str, error: ClientError) -> FinopsError:
+    code, status = error_code(error), _status(error)
     message = str(error.response.get("Error", {}).get("Message", "")).rstrip(".")[:300]
-    failure = f"{access.source} could not {doing} with {access.who}: {code} ({message})"
+    failure = (
+        f"{access.source} could not {action} with {access.credentials_name}: {code} ({message})"
+    )
     if code in _SKEWED or "Signature expired" in message or "not yet current" in message:
         cure = "Set this machine's clock (NTP), then run again"
-        return Unreachable(failure, "a clock that is right to within minutes", cure)
+        return Unreachable(failure, "a clock that is correct to within a few minutes", cure)
     if code in _BUSY or status >= 500 or status == 429:
-        return Unreachable(failure, "an answer within a few attempts", LATER)
+        return Unreachable(failure, "a successful response within a few attempts", LATER)
     if error.operation_name == "AssumeRole" and code not in _BAD_KEYS | EXPIRED:
         return AccessRefused(
             failure,
-            "a role whose trust policy lets this installation in with the tenant's external id",
-            f"Give the customer what finops source policy {access.source} prints, and check with"
-            f" finops source check {access.source}",
+            "a role whose trust policy admits this installation with the tenant's external id",
+            f"Send the output of finops source policy {access.source} to the customer, and check"
+            f" with finops source check {access.source}",
         )
     expected, cure = _cure(access, code, message)
     return AccessRefused(failure, expected, cure)
 
 
 def _cure(access: Access, code: str, message: str) -> tuple[str, str]:
-    """What was expected and what to do about a refusal, by AWS's error code."""
+    """Return what was expected and how to cure a refusal, by AWS's error code."""
     policy = f"finops source policy {access.source}"
     if code in DENIED and "kms" in message.lower():
         return (
@@ -159,7 +161,7 @@ def _cure(access: Access, code: str, message: str) -> tuple[str, str]:
             f"Add kms:Decrypt on the bucket's key, as in {policy} --kms-key",
         )
     if code in DENIED:
-        return "permission to read it", f"Grant what {policy} prints, for this bucket and prefix"
+        return "permission to read it", f"Grant the permissions that {policy} prints"
     if code in EXPIRED:
         return "valid credentials", "Sign in again or renew them, then run again"
     if code in _BAD_KEYS:
@@ -167,15 +169,18 @@ def _cure(access: Access, code: str, message: str) -> tuple[str, str]:
     if code == "NoSuchBucket":
         return "a bucket that exists", "Correct the source's location (finops source add) or region"
     if code in _ELSEWHERE:
-        return "the bucket's own region", f"Set it: finops source add {access.source} --region …"
+        return (
+            "the bucket's own region",
+            f"Set it with finops source add {access.source} --region …",
+        )
     if code == "InvalidObjectState":
-        return "a file that is not archived", "Restore it from the archive; exclude exports from it"
-    return "an answer", f"See finops source check {access.source}"
+        return "a file that is not archived", "Restore it, and exclude exports from archiving"
+    return "a successful response", f"Run finops source check {access.source}"
 
 
-def _failure(access: Access, doing: str, error: Exception) -> FinopsError:
+def _failure(access: Access, action: str, error: Exception) -> FinopsError:
     message = str(error).splitlines()[0][:300]
-    failure = f"{access.source} could not {doing} with {access.who}: {message}"
+    failure = f"{access.source} could not {action} with {access.credentials_name}: {message}"
     if isinstance(error, ProfileNotFound):
         cure = "Add it to ~/.aws/config, or correct the source's profile"
         return AccessRefused(failure, "a profile of the AWS configuration", cure)
@@ -186,15 +191,15 @@ def _failure(access: Access, doing: str, error: Exception) -> FinopsError:
     if isinstance(error, (*stale, RuntimeError)):
         return AccessRefused(failure, "valid credentials", "Sign in again, then run again")
     if isinstance(error, ParamValidationError):
-        return AccessRefused(failure, "values that AWS takes", "Correct the source's fields")
+        return AccessRefused(failure, "values that AWS accepts", "Correct the source's fields")
     if isinstance(error, ResponseParserError):
         failure = (
-            f"{access.source} could not {doing} with {access.who}: the endpoint did not"
-            " return an S3 XML response"
+            f"{access.source} could not {action} with {access.credentials_name}: the endpoint did"
+            " not return an S3 XML response"
         )
         cure = f"Check the source's endpoint_url and any proxy in between. {LATER}"
-        return Unreachable(failure, "an answer in the format of S3", cure)
+        return Unreachable(failure, "a response in the format of S3", cure)
     if isinstance(error, ConnectionError | HTTPClientError):
         cure = f"Check the network and the source's endpoint_url and region. {LATER}"
-        return Unreachable(failure, "an answer", cure)
-    return Unreachable(failure, "an answer", LATER)
+        return Unreachable(failure, "a response", cure)
+    return Unreachable(failure, "a response", LATER)

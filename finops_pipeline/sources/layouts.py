@@ -1,10 +1,10 @@
-"""How AWS lays out a report's folder: which folders hold a billing period, and its manifest.
+"""The layout of a report's folder: which folders have a billing period, and its manifest.
 
 Put here: folder names of legacy CUR (also for Athena) and Data Exports, and finding the report's
-own folder in one that holds it. Keep out: what a manifest says (data_exports.py).
+own folder in a location that contains it. Keep out: the contents of a manifest (data_exports.py).
 
     legacy CUR     20261001-20261101/[<assembly>/]<report>-Manifest.json
-    for Athena     the same; its files lie in <report>/year=2026/month=10
+    for Athena     the same; the files are in <report>/year=2026/month=10
     Data Exports   metadata/BILLING_PERIOD=2026-10/[<execution>/]<report>-Manifest.json
 """
 
@@ -21,24 +21,24 @@ from finops_pipeline.tenants.model import Source, SourceKind
 
 MANIFEST = "-manifest.json"
 ANCHOR = re.compile(r"\d{8}-\d{8}|year=\d{4}|billing_period=\d{4}-\d{2}", re.IGNORECASE)
-"""A folder of a period; a file's name below it says nothing about the month."""
+"""The folder of a period; the name of a file below it does not contain the month."""
 
 _RANGE = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])01-\d{8}")
 _BILLING_PERIOD = re.compile(r"billing_period=((?:19|20)\d\d-(?:0[1-9]|1[0-2]))", re.IGNORECASE)
 _YEAR = re.compile(r"year=((?:19|20)\d\d)", re.IGNORECASE)
 _MONTH = re.compile(r"month=(0?[1-9]|1[0-2])", re.IGNORECASE)
 
-_LOOKED_INTO = 200
-"""Folders of a location that are looked into for reports: each may be a request."""
+_SEARCHED_FOLDERS = 200
+"""The most folders of a location that are searched for reports: each may cost a request."""
 
 
 def months_in(source: Source, location: Location) -> set[str]:
-    """Billing periods (`YYYY-MM`) that a report's folder has folders of."""
+    """List the billing periods (`YYYY-MM`) that a report's folder has folders for."""
     return LAYOUTS[source.kind].list_months(location)
 
 
 def manifest_folders(source: Source, location: Location, month: str) -> list[str]:
-    """Folders of a report in which the manifest of a month may lie."""
+    """List the folders of a report that may contain the manifest of a month."""
     return LAYOUTS[source.kind].list_manifest_folders(location, month)
 
 
@@ -68,7 +68,7 @@ def _data_export_manifest_folders(location: Location, month: str) -> list[str]:
 
 
 def _athena_folders(location: Location) -> dict[str, list[str]]:
-    """Month -> its `year=/month=` folders, where a copy has its manifests beside the files."""
+    """Map each month to its `year=/month=` folders; some copies have the manifests there."""
     folders: dict[str, list[str]] = {}
     for year in filter(None, map(_YEAR.fullmatch, location.folders())):
         for month in filter(None, map(_MONTH.fullmatch, location.folders(year.group()))):
@@ -77,8 +77,8 @@ def _athena_folders(location: Location) -> dict[str, list[str]]:
     return folders
 
 
-def report_in(source: Source, location: Location) -> Location:
-    """The report's own folder: the location, or the one report in it, or the source's namesake.
+def find_report_folder(source: Source, location: Location) -> Location:
+    """Find the report's folder: the location, its only report, or the one named like the source.
 
     Raises:
         ManifestProblem: there is no report of the source's format, or several.
@@ -86,24 +86,24 @@ def report_in(source: Source, location: Location) -> Location:
     if months_in(source, location):
         return location
     names = location.folders()
-    below = {name: Below(location, name) for name in names[:_LOOKED_INTO]}
-    reports = {name: folder for name, folder in below.items() if months_in(source, folder)}
+    subfolders = {name: SubfolderLocation(location, name) for name in names[:_SEARCHED_FOLDERS]}
+    reports = {name: folder for name, folder in subfolders.items() if months_in(source, folder)}
     if len(reports) == 1:
         return next(iter(reports.values()))
     if source.name in reports:
         return reports[source.name]
     if reports:
         raise ManifestProblem(
-            f"{location.spell()} holds several reports: {', '.join(sorted(reports))}",
+            f"{location.full_path()} contains several reports: {', '.join(sorted(reports))}",
             "the folder of one report",
-            f"Set the source's location to one of them, {location.spell(min(reports))} say, and"
-            " declare a source for each other",
+            f"Set the source's location to one of them, such as {location.full_path(min(reports))},"
+            " and declare a source for each of the others",
         )
     raise ManifestProblem(
-        f"{location.spell()} holds no billing period (it holds:"
+        f"{location.full_path()} contains no billing period (it contains:"
         f" {', '.join(names[:8]) or 'nothing'})",
         LAYOUTS[source.kind].expected,
-        f"Point the source's location at the report's own folder; its format is"
+        f"Set the source's location to the report's own folder, or correct its format, which is"
         f" {source.format.value}",
     )
 
@@ -112,7 +112,7 @@ def report_in(source: Source, location: Location) -> Location:
 class Layout:
     """How a report's folder is laid out.
 
-    `expected` describes its folders, for messages; `has_copies` tells whether a month may have
+    `expected` describes its folders, for messages; `has_copies` is true where a month may have
     a copy of its manifest for each execution.
     """
 
@@ -142,42 +142,42 @@ LAYOUTS = {
 """The layout of each kind of bill."""
 
 
-class Below:
-    """A folder of a location as a location of its own; see Location."""
+class SubfolderLocation:
+    """A subfolder of a location, as a location; see Location."""
 
-    def __init__(self, whole: Location, folder: str) -> None:
-        self._whole = whole
+    def __init__(self, parent: Location, folder: str) -> None:
+        self._parent = parent
         self._folder = folder
 
-    def _name(self, name: str) -> str:
+    def _parent_name(self, name: str) -> str:
         return f"{self._folder}/{name}" if name else self._folder
 
     def folders(self, name: str = "") -> list[str]:
         """See Location."""
-        return self._whole.folders(self._name(name))
+        return self._parent.folders(self._parent_name(name))
 
     def files(self, name: str = "") -> list[str]:
         """See Location."""
-        return self._whole.files(self._name(name))
+        return self._parent.files(self._parent_name(name))
 
-    def describe(self, name: str) -> ExportFile | None:
+    def find_file(self, name: str) -> ExportFile | None:
         """See Location."""
-        file = self._whole.describe(self._name(name))
+        file = self._parent.find_file(self._parent_name(name))
         return replace(file, name=name) if file else None
 
     def read(self, name: str) -> bytes:
         """See Location."""
-        return self._whole.read(self._name(name))
+        return self._parent.read(self._parent_name(name))
 
     def fetch_all(self, files: Sequence[ExportFile], scratch: Path) -> list[Path]:
         """See Location."""
-        named = [replace(file, name=self._name(file.name)) for file in files]
-        return self._whole.fetch_all(named, scratch)
+        named = [replace(file, name=self._parent_name(file.name)) for file in files]
+        return self._parent.fetch_all(named, scratch)
 
-    def again(self) -> Below:
+    def reopen(self) -> SubfolderLocation:
         """See Location."""
-        return Below(self._whole.again(), self._folder)
+        return SubfolderLocation(self._parent.reopen(), self._folder)
 
-    def spell(self, name: str = "") -> str:
+    def full_path(self, name: str = "") -> str:
         """See Location."""
-        return self._whole.spell(self._name(name))
+        return self._parent.full_path(self._parent_name(name))

@@ -1,7 +1,7 @@
-"""Where exports lie: list, read and fetch by name, never outside the location.
+"""Locations of exports: list, read and fetch files by name, never outside the location.
 
 Put here: what every kind of location can do, and the local folder. Keep out: S3 (s3.py), which
-kind a source has (location_kinds.py), what the names mean (data_exports.py), the lake.
+kind a source has (location_kinds.py), the meaning of names (data_exports.py), the lake.
 """
 
 from __future__ import annotations
@@ -17,45 +17,46 @@ from finops_pipeline.errors import FileProblem
 
 @dataclass(frozen=True)
 class ExportFile:
-    """A file of an export: its name below the location, size, and a mark that moves with it.
+    """A file of an export: its name below the location, and what shows that it has changed.
 
-    `stored_at` is when the store took it (UTC); None where only a copy's time is known.
+    `fingerprint` changes whenever the file does: an S3 etag, or a local file's times. `stored_at`
+    is when S3 stored it (UTC); None on this machine, where it would be the time of a copy.
     """
 
     name: str
     size_bytes: int
-    mark: str
+    fingerprint: str
     stored_at: datetime | None = field(default=None, compare=False)
 
 
 class Location(Protocol):
-    """Where a source's exports lie. Names are POSIX paths relative to it."""
+    """The location of a source's exports. Names are POSIX paths relative to it."""
 
     def folders(self, name: str = "") -> list[str]:
-        """Names of the folders directly in `name`, sorted; empty when it is not there."""
+        """List the names of the folders directly in `name`, sorted; none if it does not exist."""
 
     def files(self, name: str = "") -> list[str]:
-        """Names of the files directly in `name`, sorted; empty when it is not there."""
+        """List the names of the files directly in `name`, sorted; none if it does not exist."""
 
-    def describe(self, name: str) -> ExportFile | None:
-        """The file of that name, or None when it is not there."""
+    def find_file(self, name: str) -> ExportFile | None:
+        """Find the file of that name; None if it does not exist."""
 
     def read(self, name: str) -> bytes:
-        """The bytes of a small file (a manifest)."""
+        """Read the bytes of a small file (a manifest)."""
 
     def fetch_all(self, files: Sequence[ExportFile], scratch: Path) -> list[Path]:
-        """Local paths that hold the files' bytes, in order: exactly the files described.
+        """Fetch exactly these files; returns the local paths of their bytes, in order.
 
         Args:
-            scratch: an empty folder of this machine for downloads, or one to be made. Names
-                from outside are no paths in it: files are numbered, and keep their ending.
+            scratch: a folder of this machine for downloads, empty or not yet made. Delivered names
+                are never used as paths in it: files are numbered and keep their ending.
         """
 
-    def again(self) -> Location:
-        """The same place, looked at anew: nothing is remembered of earlier listings."""
+    def reopen(self) -> Location:
+        """Return the same location without the listings that have been cached."""
 
-    def spell(self, name: str = "") -> str:
-        """The full spelling of a name, for messages."""
+    def full_path(self, name: str = "") -> str:
+        """Return the full path or URI of a name, for messages."""
 
 
 class LocalFolder:
@@ -72,11 +73,11 @@ class LocalFolder:
         """See Location."""
         return [entry.name for entry in self._entries(name) if entry.is_file()]
 
-    def describe(self, name: str) -> ExportFile | None:
-        """See Location; the mark is the times of modification and of change in nanoseconds.
+    def find_file(self, name: str) -> ExportFile | None:
+        """See Location; the fingerprint is the times of modification and change in nanoseconds.
 
         Raises:
-            FileProblem: the name leads out of the folder, or cannot be looked at.
+            FileProblem: the name leads out of the folder, or the file cannot be accessed.
         """
         path = self._path(name)
         try:
@@ -85,7 +86,7 @@ class LocalFolder:
             stat = path.stat()
         except OSError as error:
             raise FileProblem(f"{name[:200]!r} cannot be read ({error.strerror})") from error
-        # Copying can keep size and modification time; the change of the inode it cannot set.
+        # A copy may preserve size and modification time, but never the inode's change time.
         return ExportFile(name, stat.st_size, f"{stat.st_mtime_ns} {stat.st_ctime_ns}")
 
     def read(self, name: str) -> bytes:
@@ -93,14 +94,14 @@ class LocalFolder:
         return self._path(name).read_bytes()
 
     def fetch_all(self, files: Sequence[ExportFile], scratch: Path) -> list[Path]:
-        """See Location; the files are read where they lie."""
+        """See Location; the files are read in place."""
         return [self._path(file.name) for file in files]
 
-    def again(self) -> LocalFolder:
-        """See Location; a folder is looked at anew each time."""
+    def reopen(self) -> LocalFolder:
+        """See Location; nothing is cached."""
         return self
 
-    def spell(self, name: str = "") -> str:
+    def full_path(self, name: str = "") -> str:
         """See Location."""
         return str(self._root / name) if name else str(self._root)
 
@@ -111,17 +112,17 @@ class LocalFolder:
     def _path(self, name: str) -> Path:
         parts = PurePosixPath(name).parts
         if not parts or ".." in parts or PurePosixPath(name).is_absolute():
-            raise self._leads_out(name)
+            raise self._outside_error(name)
         path = self._root.joinpath(*parts)
         try:
             inside = path.resolve().is_relative_to(self._root.resolve())
-        except (OSError, ValueError, RuntimeError) as error:  # NUL, too long, circle of links
-            raise FileProblem(f"{name[:200]!r} is no path ({error})", "a file's name") from error
+        except (OSError, ValueError, RuntimeError) as error:  # NUL, too long, circular links
+            raise FileProblem(f"{name[:200]!r} is not a path ({error})", "a file's name") from error
         if not inside:
-            raise self._leads_out(name)
+            raise self._outside_error(name)
         return path
 
-    def _leads_out(self, name: str) -> FileProblem:
+    def _outside_error(self, name: str) -> FileProblem:
         return FileProblem(
             f"{name[:200]!r} leads out of {self._root}", "a path below the source's location"
         )

@@ -1,7 +1,7 @@
-"""What a customer grants: the trust policy and the least permissions of one source.
+"""The IAM policies that a customer grants: the trust policy and the least permissions of a source.
 
-Put here: the two IAM documents. Keep out: how they are shown (cli/source_access.py), and using them
-(aws.py).
+Put here: the two documents. Keep out: printing them (cli/source_access.py), using the access that
+they grant (aws.py).
 
 Sources: AWS IAM "Access to AWS accounts owned by third parties" (external id), "IAM policy
 elements: variables" (special characters).
@@ -20,13 +20,13 @@ from finops_pipeline.tenants.source import BILL_KINDS
 Document = dict[str, Any]
 
 PLATFORM_ROLE = "arn:aws:iam::ACCOUNT-OF-THE-PLATFORM:role/ITS-ROLE"
-"""Stands in a trust policy until the real one is named; IAM refuses it, so none forgets."""
+"""The placeholder for the platform's role; IAM refuses it, so nobody can forget to replace it."""
 
 _VERSION = "2012-10-17"
 
 
 def trust_policy(tenant: Tenant, platform_role: str = "") -> Document:
-    """Who may assume the customer's role: one role, and only with the tenant's external id.
+    """Make the trust policy: one role may assume the customer's, only with the external id.
 
     Args:
         platform_role: ARN of the role that the installation runs as.
@@ -42,10 +42,10 @@ def trust_policy(tenant: Tenant, platform_role: str = "") -> Document:
 
 
 def permissions_policy(source: Source, kms_key: str = "") -> Document:
-    """The least that reading a source needs; no statements for one that reads nothing from AWS.
+    """Make the least permissions that reading a source needs; none for one that is not in AWS.
 
     Args:
-        kms_key: ARN of the key that encrypts the bucket, when it is a key of the customer's.
+        kms_key: ARN of the key that encrypts the bucket, if it is one of the customer's.
     """
     partition = kms_key.split(":")[1] if kms_key else role_partition(source.role_arn)
     statements = STATEMENTS[source.kind](source, partition)
@@ -67,7 +67,7 @@ def _read_report(source: Source, partition: str) -> list[Document]:
     if not is_s3(source.location):
         return []
     bucket, prefix = bucket_and_prefix(source.location)
-    below = f"{_plain(prefix)}/*" if prefix else "*"
+    below = f"{_escape_wildcards(prefix)}/*" if prefix else "*"
     arn = f"arn:{partition}:s3:::{bucket}"
     listing: Document = {
         "Sid": "FinopsListReport",
@@ -95,9 +95,9 @@ STATEMENTS: dict[SourceKind, Callable[[Source, str], list[Document]]] = {
     SourceKind.COST_EXPLORER_API: _ask_cost_explorer,
     SourceKind.COST_EXPLORER_CSV: _read_nothing,
 }
-"""What reading each kind of source needs, from the source and its AWS partition."""
+"""The statements that reading each kind of source needs, from the source and its AWS partition."""
 
 
-def _plain(prefix: str) -> str:
-    """A prefix whose `*`, `?` and `$` mean themselves in a policy."""
-    return re.sub(r"[*?$]", lambda sign: f"${{{sign.group()}}}", prefix)
+def _escape_wildcards(prefix: str) -> str:
+    """Escape `*`, `?` and `$` in a prefix, so that a policy takes them literally."""
+    return re.sub(r"[*?$]", lambda match: f"${{{match.group()}}}", prefix)

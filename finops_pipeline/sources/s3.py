@@ -1,7 +1,7 @@
 """Exports in S3, or in a store with the same API.
 
-Put here: an export's names as keys below a prefix, listings, downloads side by side. Keep out:
-one request and one download (s3_bucket.py), credentials (credentials.py, aws.py).
+Put here: an export's names as keys below a prefix, listings, parallel downloads. Keep out: single
+requests and downloads (s3_bucket.py), credentials (credentials.py, aws.py).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path, PurePosixPath
 from finops_pipeline.errors import AccessRefused, FileProblem, Unreachable
 from finops_pipeline.sources.credentials import LATER, Access
 from finops_pipeline.sources.location import ExportFile
-from finops_pipeline.sources.s3_bucket import Bucket, Download, moving
+from finops_pipeline.sources.s3_bucket import Bucket, Download, file_change_error
 from finops_pipeline.tenants.places import bucket_and_prefix
 
-SIDE_BY_SIDE = 8
-"""Downloads at once: one stream rarely fills a line; each needs a MiB of memory."""
+PARALLEL_DOWNLOADS = 8
+"""Downloads at a time: one stream rarely uses the full bandwidth; each needs 1 MiB of memory."""
 
 _NEXT_PAGE = "NextContinuationToken"
 _MANIFEST_BYTES = 64 << 20
@@ -29,8 +29,8 @@ _ENDINGS = (".csv.gz", ".csv.zip", ".csv", ".gz", ".zip", ".parquet")
 class S3Location:
     """Exports below a prefix of a bucket; see Location.
 
-    A folder is listed once and remembered (`again` forgets), so that a month whose delivery is
-    known costs a few listings and its manifest, and no request per file.
+    Each folder's listing is cached (`reopen` drops the cache), so that a month whose delivery has
+    landed already needs a few listings and its manifest, but no request for each file.
     """
 
     def __init__(self, access: Access, location: str, bucket: Bucket | None = None) -> None:
@@ -38,7 +38,7 @@ class S3Location:
         name, prefix = bucket_and_prefix(location)
         self._bucket = bucket or Bucket(access, name)
         self._prefix = f"{prefix}/" if prefix else ""
-        self._listed: dict[str, tuple[list[str], dict[str, ExportFile]]] = {}
+        self._listings: dict[str, tuple[list[str], dict[str, ExportFile]]] = {}
 
     def folders(self, name: str = "") -> list[str]:
         """See Location."""
@@ -48,39 +48,40 @@ class S3Location:
         """See Location."""
         return sorted(self._list(name)[1])
 
-    def describe(self, name: str) -> ExportFile | None:
-        """See Location; the mark is the etag.
+    def find_file(self, name: str) -> ExportFile | None:
+        """See Location; the fingerprint is the etag.
 
         Raises:
             FileProblem: the name leads out of the prefix.
         """
-        folder, _, last = _safe(name, self._location).rpartition("/")
+        folder, _, last = _check_name(name, self._location).rpartition("/")
         return self._list(folder)[1].get(last)
 
     def read(self, name: str) -> bytes:
         """See Location.
 
         Raises:
-            DeliveryMoving: it is not there any more, or another one than was listed.
+            DeliveryMoving: the object is gone, or is not the one that was listed.
             FileProblem: it is far too large for a manifest.
         """
-        file = self.describe(name)
+        file = self.find_file(name)
         if file is None:
-            raise moving(self.spell(name))
+            raise file_change_error(self.full_path(name))
         if file.size_bytes > _MANIFEST_BYTES:
             raise FileProblem(
-                f"{self.spell(name)} has {file.size_bytes} bytes", "a manifest of a few thousand"
+                f"{self.full_path(name)} has {file.size_bytes} bytes",
+                "a manifest of a few thousand bytes",
             )
-        held = io.BytesIO()
-        Download(self._bucket, self._key(name), file, threading.Event()).bring(held)
-        return held.getvalue()
+        buffer = io.BytesIO()
+        Download(self._bucket, self._key(name), file, threading.Event()).write_to(buffer)
+        return buffer.getvalue()
 
     def fetch_all(self, files: Sequence[ExportFile], scratch: Path) -> list[Path]:
-        """See Location; downloads run side by side, and the first that fails ends the others."""
+        """See Location; downloads run in parallel, and the first that fails stops the others."""
         scratch.mkdir(parents=True, exist_ok=True)
         stop = threading.Event()
-        paths = [scratch / f"{n:05d}{_ending(file.name)}" for n, file in enumerate(files)]
-        with ThreadPoolExecutor(min(SIDE_BY_SIDE, max(len(files), 1))) as pool:
+        paths = [scratch / f"{n:05d}{_file_ending(file.name)}" for n, file in enumerate(files)]
+        with ThreadPoolExecutor(min(PARALLEL_DOWNLOADS, max(len(files), 1))) as pool:
             try:
                 running = [
                     pool.submit(self._fetch, file, path, stop)
@@ -95,37 +96,39 @@ class S3Location:
 
     def _fetch(self, file: ExportFile, path: Path, stop: threading.Event) -> None:
         try:
-            Download(self._bucket, self._key(file.name), file, stop).into(path)
+            Download(self._bucket, self._key(file.name), file, stop).save_to(path)
         except BaseException:
             stop.set()
             raise
 
     def try_reading(self, file: ExportFile) -> None:
-        """Read the first byte of a file, to see that it may be read (and decrypted).
+        """Read the first byte of a file, to check that reading (and decrypting) it is permitted.
 
         Raises:
-            AccessRefused: it may not.
+            AccessRefused: it is not permitted.
         """
-        options = {"Key": self._key(file.name), "IfMatch": f'"{file.mark}"'}
+        options = {"Key": self._key(file.name), "IfMatch": f'"{file.fingerprint}"'}
         if file.size_bytes:
             options["Range"] = "bytes=0-0"
-        self._bucket.ask("get_object", f"read {self.spell(file.name)}", **options)["Body"].close()
+        self._bucket.send_request("get_object", f"read {self.full_path(file.name)}", **options)[
+            "Body"
+        ].close()
 
-    def lists_everything(self) -> bool:
-        """Whether the credentials may list the bucket beyond this location's prefix."""
+    def can_list_whole_bucket(self) -> bool:
+        """Check whether the credentials may list the bucket beyond this location's prefix."""
         if not self._prefix:
             return False
         try:
-            self._bucket.ask("list_objects_v2", "list the whole bucket", MaxKeys=1)
+            self._bucket.send_request("list_objects_v2", "list the entire bucket", MaxKeys=1)
         except (AccessRefused, Unreachable):
             return False
         return True
 
-    def again(self) -> S3Location:
+    def reopen(self) -> S3Location:
         """See Location; the client and its credentials are kept."""
         return S3Location(self._bucket.access, self._location, self._bucket)
 
-    def spell(self, name: str = "") -> str:
+    def full_path(self, name: str = "") -> str:
         """See Location."""
         return f"s3://{self._bucket.name}/{self._key(name)}" if name else self._location
 
@@ -133,11 +136,11 @@ class S3Location:
         return self._prefix + name
 
     def _list(self, folder: str) -> tuple[list[str], dict[str, ExportFile]]:
-        """Names of the folders, and the files by name, directly in a folder."""
-        if folder not in self._listed:
-            below = self._key(f"{_safe(folder, self._location)}/" if folder else "")
-            self._listed[folder] = self._list_pages(below, folder)
-        return self._listed[folder]
+        """List the names of the folders, and the files by name, directly in a folder."""
+        if folder not in self._listings:
+            below = self._key(f"{_check_name(folder, self._location)}/" if folder else "")
+            self._listings[folder] = self._list_pages(below, folder)
+        return self._listings[folder]
 
     def _list_pages(self, below: str, folder: str) -> tuple[list[str], dict[str, ExportFile]]:
         folders: list[str] = []
@@ -145,23 +148,23 @@ class S3Location:
         for page in self._bucket.list_pages(below):
             truncated = page.get("IsTruncated")
             if truncated not in (True, False) or (truncated and not page.get(_NEXT_PAGE)):
-                # An empty answer, or a page that does not name the next one, would end the
-                # paginator as if the folder held nothing more.
-                raise self._no_listing(below)
+                # After an empty response, or a page that lacks the token of the next one, the
+                # paginator would stop as if the folder contained nothing more.
+                raise self._listing_error(below)
             for entry in page.get("CommonPrefixes", []):
                 name = entry["Prefix"][len(below) :].rstrip("/")
-                if _plain(name):
+                if _is_usable_name(name):
                     folders.append(name)
             for entry in page.get("Contents", []):
                 name = entry["Key"][len(below) :]
-                if _plain(name):
+                if _is_usable_name(name):
                     full_name = f"{folder}/{name}" if folder else name
-                    mark = str(entry["ETag"]).strip('"')
+                    etag = str(entry["ETag"]).strip('"')
                     stored_at = entry.get("LastModified")
-                    files[name] = ExportFile(full_name, int(entry["Size"]), mark, stored_at)
+                    files[name] = ExportFile(full_name, int(entry["Size"]), etag, stored_at)
         return folders, files
 
-    def _no_listing(self, below: str) -> Unreachable:
+    def _listing_error(self, below: str) -> Unreachable:
         source = self._bucket.access.source
         return Unreachable(
             f"{source} could not list s3://{self._bucket.name}/{below}: the endpoint did not"
@@ -171,13 +174,13 @@ class S3Location:
         )
 
 
-def _plain(name: str) -> bool:
-    """Whether a listed name can be one of an export: a key may be any text, also `..`."""
+def _is_usable_name(name: str) -> bool:
+    """Check that a listed name can belong to an export: a key may be any text, even `..`."""
     return bool(name) and name not in {".", ".."} and name.isprintable()
 
 
-def _safe(name: str, location: str) -> str:
-    """A name that stays below the prefix."""
+def _check_name(name: str, location: str) -> str:
+    """Return `name` if it stays below the prefix."""
     parts = PurePosixPath(name).parts
     if not parts or ".." in parts or PurePosixPath(name).is_absolute():
         raise FileProblem(
@@ -186,6 +189,6 @@ def _safe(name: str, location: str) -> str:
     return name
 
 
-def _ending(name: str) -> str:
-    """The ending of a file's name that says its kind; nothing else of the name is kept."""
+def _file_ending(name: str) -> str:
+    """Return the ending of a file's name that shows its kind; the rest of the name is not used."""
     return next((ending for ending in _ENDINGS if name.lower().endswith(ending)), "")

@@ -1,21 +1,21 @@
 """A seeded estate: two tenants whose bills are written in AWS's real export formats.
 
-Put here: what the demo, the tests and the benchmarks need in order to have a bill without AWS.
-Keep out: reading exports, FOCUS conformance, anything that a real tenant's data passes through.
+Put here: whatever the demo, the tests and the benchmarks need to have bills without AWS. Keep out:
+reading exports, FOCUS conformance, anything that processes a real tenant's data.
 
-Floors inside the room, imports go down only:
+Layers of this package; a module imports only from the layers below it:
 
-    estate                                    the public doorway
-    truth | declaration                       what a month adds up to | tenants.yaml
+    estate                                    the public interface
+    truth | declaration                       totals of a month | tenants.yaml
     legacy_cur | cur_2 | focus_export         one writer per format
-    parquet_export                            what the two Data Exports share
+    parquet_export                            common parts of the two Data Exports
     packing                                   text of values, CSV in gzip or zip
     cur_columns | focus_rows                  a line as CUR columns | a line as FOCUS rows
     scenario                                  one source-month as a list of lines
     reservations | savings_plans | fees       the parts of a bill, by theme
-    commitments                               what both kinds of commitment share
-    usage                                     metered usage, and the scene all parts play in
-    spec | streams                            who the tenants are | which resources run
-    rows | forms                              the line itself and its period | how it is written
+    commitments                               common parts of both kinds of commitment
+    usage                                     metered usage, and the context of a source-month
+    spec | streams                            the two tenants | the resources that run
+    rows | forms                              a line and its period | the forms of a bill
     catalogue                                 AWS services and regions
 """

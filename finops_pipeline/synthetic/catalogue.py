@@ -1,4 +1,4 @@
-"""AWS's side of the estate: services and regions, as the bill names them.
+"""AWS's part of the estate: services and regions, as bills name them.
 
 Put here: codes, display names and FOCUS categories of services; names of regions.
 Keep out: tenants, prices, quantities.
@@ -128,7 +128,7 @@ REGION_NAMES: dict[str, str] = {
     "ap-southeast-2": "Asia Pacific (Sydney)",
 }
 
-# AWS writes usage types of every region but us-east-1 with such a prefix.
+# AWS gives usage types of every region except us-east-1 such a prefix.
 REGION_PREFIXES: dict[str, str] = {
     "us-east-1": "",
     "us-west-2": "USW2-",
@@ -139,17 +139,17 @@ REGION_PREFIXES: dict[str, str] = {
 
 
 def token(*parts: object, length: int = 16) -> str:
-    """A stable hexadecimal name made of `parts`; the same parts always give the same name."""
+    """Make a hexadecimal name from `parts`; the same parts always give the same name."""
     text = "/".join(str(part) for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def uuid_like(*parts: object) -> str:
-    """A stable name in the 8-4-4-4-12 form in which AWS writes execution and assembly ids."""
+    """Make a stable name in the 8-4-4-4-12 form of AWS's execution and assembly ids."""
     raw = token(*parts, length=32)
     return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
 
 
 def sku_of(product: Product, usage_type: str) -> str:
-    """The SKU of a usage type: 16 upper-case letters or digits, equal in every tenant."""
+    """Make the SKU of a usage type: 16 upper-case letters or digits, equal in every tenant."""
     return token("sku", product.code, usage_type).upper()

@@ -1,4 +1,4 @@
-"""Writes one source-month as a CUR 2.0 export: the COST_AND_USAGE_REPORT table.
+"""Write one source-month as a CUR 2.0 export: the COST_AND_USAGE_REPORT table.
 
 Put here: the table's columns and types, its map columns.
 Keep out: folders, manifest and query (`parquet_export`), what the lines are.
@@ -68,7 +68,7 @@ split_line_item: actual_usage* net_split_cost* net_unused_cost* parent_resource_
  split_usage* split_usage_ratio* unused_cost*
 """
 
-# What has a column of its own stays out of the product map only when AWS leaves it out.
+# Keys of the product map; AWS has some of them both in the map and as columns.
 _PRODUCT_MAP_KEYS = (
     "product_name",
     "operating_system",
@@ -80,7 +80,7 @@ _PRODUCT_MAP_KEYS = (
 
 
 def cur_2_schema() -> pa.Schema:
-    """Names and types of the table: grouped columns in AWS's alphabetical order, maps last."""
+    """Make the schema of the table, with all columns in alphabetical order as in AWS's exports."""
     fields = []
     for group in re.split(r"\n(?=\w)", _NAMES.strip()):
         prefix, names = group.split(":", 1)
@@ -95,7 +95,7 @@ def cur_2_schema() -> pa.Schema:
 
 
 def write_cur_2(folder: Path, scene: Scene, lines: Sequence[Line], *, restatement: int = 0) -> Path:
-    """Writes the month below `folder` (the export's location); returns the current manifest."""
+    """Write the month below `folder` (the export's location); returns the current manifest."""
     schema = cur_2_schema()
     doubles = frozenset(f.name for f in schema if f.type == pa.float64())
     rows = [_row(doubles, scene, line, number) for number, line in enumerate(lines)]
@@ -135,12 +135,12 @@ def _row(doubles: frozenset[str], scene: Scene, line: Line, number: int) -> dict
 
 
 def account_name(scene: Scene, account: str) -> str:
-    """Display name of an account: its role at this tenant, and the tenant's marker."""
+    """Make the display name of an account: its role at this tenant, and the tenant's marker."""
     roles = [role for role, number in scene.source.accounts.items() if number == account]
     return f"{scene.tenant.name} {roles[0]} ({scene.tenant.marker})"
 
 
 def _tag_key(key: str) -> str:
-    """CUR 2.0 spells `user:CostCenter` as `user_cost_center`."""
+    """Return a tag's key as CUR 2.0 spells it: `user_cost_center` for `user:CostCenter`."""
     scope, name = key.split(":", 1)
     return f"{scope}_{re.sub(r'(?<!^)(?=[A-Z])', '_', name).lower()}"

@@ -47,13 +47,13 @@ LEGACY_HEADERS = tuple(
 
 @cache
 def snake(header: str) -> str:
-    """`savingsPlan/SavingsPlanARN` as `savings_plan_savings_plan_a_r_n`."""
+    """Return `savingsPlan/SavingsPlanARN` as `savings_plan_savings_plan_a_r_n`."""
     category, name = header.split("/", 1)
     snake_name = re.sub(r"(?<!^)(?<!:)(?=[A-Z])", "_", name).lower().replace(":", "_")
     return f"{re.sub(r'(?=[A-Z])', '_', category).lower()}_{snake_name}"
 
 
-# As AWS types the Parquet form: rates and counts of reservations are text there.
+# AWS's types in Parquet, where rates and counts of reservations are text.
 _AMOUNT = re.compile(
     r".*(_cost|_amount|_normalization_factor|_fee|_for_usage|_fee_for_billing_period"
     r"|_commitment_for_billing_period|_commitment|_commitment_to_date|_quantity|_upfront_value)"
@@ -61,24 +61,24 @@ _AMOUNT = re.compile(
 
 
 def is_amount(name: str) -> bool:
-    """Whether a column of the legacy report is a double in Parquet."""
+    """Check whether a column of the legacy report is a double in Parquet."""
     return _AMOUNT.fullmatch(name) is not None
 
 
 def is_moment(name: str) -> bool:
-    """Whether a column is a timestamp in Parquet."""
+    """Check whether a column is a timestamp in Parquet."""
     ends = ("_period_start_date", "_period_end_date", "_usage_start_date", "_usage_end_date")
     return name.endswith(ends)
 
 
 def invoicing_entity(line: Line) -> str:
-    """The company that issues the invoice with this line."""
+    """Return the company that issues the invoice of this line."""
     europe = "Amazon Web Services EMEA SARL"
     return europe if line.product.billing_entity == "AWS" else "AWS Marketplace"
 
 
 def invoice_id(scene: Scene, line: Line) -> str:
-    """Number of the invoice; '' while the month is open, because none has been issued."""
+    """Make the number of the invoice; '' while the month is open and none has been issued."""
     if not scene.period.complete:
         return ""
     issuer = (scene.tenant.name, scene.source.name, scene.period.month, invoicing_entity(line))
@@ -86,14 +86,14 @@ def invoice_id(scene: Scene, line: Line) -> str:
 
 
 def instant(moment: datetime, *, milliseconds: bool = False) -> str:
-    """UTC time as AWS writes it in text: `2026-08-01T00:00:00Z`, or with `.000` before the Z."""
+    """Format UTC time as AWS does: `2026-08-01T00:00:00Z`, or with `.000` before the Z."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + (".000Z" if milliseconds else "Z")
 
 
 def cur_values(scene: Scene, line: Line, number: int) -> dict[str, Detail | datetime]:
-    """All filled columns of `line` by snake name; absent columns are null or empty.
+    """Make the filled columns of `line` by snake name; absent columns are null or empty.
 
-    `number` is the line's place in the delivery: line item ids are unique within one only.
+    `number` is the line's position in the delivery, as line item ids are unique within one only.
     """
     period, source = scene.period, scene.source
     end = min(line.end, line.start + timedelta(days=1))

@@ -1,4 +1,4 @@
-"""The estate's tenants.yaml: who the tenants are, as an operator would declare them.
+"""The estate's tenants.yaml: its tenants as an operator would declare them.
 
 Put here: the text of that file.
 Keep out: reading such a file; the facts themselves (`spec`).
@@ -12,7 +12,7 @@ from finops_pipeline.synthetic.spec import Claim, Project, Tenant
 
 
 def tenants_yaml(tenants: Sequence[Tenant]) -> str:
-    """The declaration as YAML text; locations are relative to the file, account ids quoted."""
+    """Write the declaration as YAML; locations are relative to the file, account ids quoted."""
     return "\n".join(["tenants:", *(line for t in tenants for line in _tenant(t)), ""])
 
 

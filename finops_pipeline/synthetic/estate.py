@@ -1,7 +1,7 @@
-"""The doorway of the synthetic estate: write all of it, or one source-month again.
+"""The interface of the synthetic estate: write all of it, or one source-month again.
 
-Put here: what callers may request, and where its files go.
-Keep out: contents of bills, formats, totals.
+Put here: what callers may request, and the paths of files. Keep out: contents of bills, formats,
+totals.
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ class WrittenDelivery:
 
 
 def write_estate(folder: Path, *, seed: int, last_month: str, months: int = 7) -> Path:
-    """Writes every export of both tenants, tenants.yaml and truth.json below `folder`.
+    """Write every export of both tenants, tenants.yaml and truth.json below `folder`.
 
-    `last_month` ("YYYY-MM") is the open month with days 1..12 metered, the `months - 1` before
-    it are complete. The same arguments give the same bytes, and a month's bytes do not depend
-    on `months`. Returns the path of tenants.yaml. Raises ValueError for a month that is not
-    one or `months` below 1.
+    `last_month` ("YYYY-MM") is the open month, of which days 1..12 are metered; the `months - 1`
+    before it are complete. The same arguments give the same bytes, and a month's bytes do not
+    depend on `months`. Returns the path of tenants.yaml.
+
+    Raises:
+        ValueError: `last_month` is not a month, or `months` is below 1.
 
     truth.json: {"seed", "last_month", "tenants": {name: {"marker", "sources": {source:
     {month: month_truth}}, "anomalies": [...], "waste": [...]}}}.
@@ -70,9 +72,9 @@ class DeliveryRequest:
     """Which source-month of the estate to write, and in which version and form.
 
     `restatement` n > 0 is the n-th later version: another assembly or execution id, changed
-    amounts, a late credit. `days` meters another number of days than usual: the open month
-    grows from day to day without changing what plain usage was metered before. `empty` writes
-    headers only. `form` writes it in another form than the source's own.
+    amounts, a late credit. `days` is the number of metered days if it is not the usual one: with
+    more days, plain usage of earlier days does not change. `empty` writes headers only. `form` is
+    a form other than the source's own.
     """
 
     seed: int
@@ -87,7 +89,7 @@ class DeliveryRequest:
 
 
 def write_delivery(folder: Path, request: DeliveryRequest) -> WrittenDelivery:
-    """Writes one source-month of the estate below `folder`, replacing its current delivery.
+    """Write one source-month of the estate below `folder`, replacing its current delivery.
 
     truth.json and tenants.yaml are left alone.
 
@@ -140,7 +142,7 @@ def _write_tenant(
 def _write_lines(
     folder: Path, scene: Scene, lines: Sequence[Line], restatement: int
 ) -> WrittenDelivery:
-    """Renders the lines in the source's format, and adds them up as they are rendered."""
+    """Render the lines in the source's format, and add them up as they are rendered."""
     location = folder / scene.tenant.location(scene.source)
     if scene.source.format == FOCUS:
         rows = [row for line in lines for row in focus_rows(scene, line)]

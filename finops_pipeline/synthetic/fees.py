@@ -1,7 +1,7 @@
-"""Everything on a bill that is neither usage nor commitment.
+"""Lines of a bill that are neither usage nor commitment.
 
-Put here: tax, credits, refunds, discounts, support, Marketplace subscriptions, and a line
-item type that does not exist yet.
+Put here: tax, credits, refunds, discounts, support, Marketplace subscriptions, and a line item
+type that AWS does not have yet.
 Keep out: commitment fees (`reservations`, `savings_plans`).
 """
 
@@ -33,7 +33,7 @@ EDP_RATE = Decimal("0.06")
 
 
 def fee_lines(scene: Scene, usage: Sequence[Line]) -> Iterator[Line]:
-    """All remaining lines of the month; taxes and discounts are shares of `usage`."""
+    """Yield all remaining lines of the month; taxes and discounts are shares of `usage`."""
     yield from _taxes(scene, usage)
     yield from _discounts(scene, usage)
     yield from _credits_and_refunds(scene)
@@ -46,7 +46,7 @@ def fee_lines(scene: Scene, usage: Sequence[Line]) -> Iterator[Line]:
 
 
 def late_credit(scene: Scene, restatement: int) -> Line:
-    """A credit that AWS adds to a month after the fact; it grows with `restatement`."""
+    """Make a credit that AWS adds to a month later; it grows with `restatement`."""
     return _Fee(
         "Credit", "payer", S3, "Credit:Late", Decimal("-3.25") * restatement,
         f"Late credit no. {restatement} ({scene.tenant.marker})",
@@ -55,7 +55,7 @@ def late_credit(scene: Scene, restatement: int) -> Line:
 
 @dataclass(frozen=True, slots=True)
 class _Fee:
-    """A charge that is neither usage nor commitment, for one unit unless `amount` says more.
+    """A charge that is neither usage nor commitment, for one unit unless `amount` differs.
 
     It spans the metered time unless `start` or `end` is given. The account is that of `role`,
     or the payer's where the source has no such account.
@@ -75,7 +75,7 @@ class _Fee:
     region: str = ""
 
     def line(self, scene: Scene) -> Line:
-        """The charge as a line of the source's bill."""
+        """Make the charge a line of the source's bill."""
         accounts = scene.source.accounts
         return Line(
             kind=self.kind,
@@ -86,7 +86,7 @@ class _Fee:
             usage_type=self.usage_type,
             amount=self.amount,
             cost=self.cost,
-            # Discounts, taxes and credits are not discounted once more.
+            # Discounts, taxes and credits are not discounted again.
             net_cost=self.cost if scene.source.net_columns else None,
             description=self.description,
             unit="Units",
@@ -116,7 +116,7 @@ def _taxes(scene: Scene, usage: Sequence[Line]) -> Iterator[Line]:
 
 
 def _discounts(scene: Scene, usage: Sequence[Line]) -> Iterator[Line]:
-    """Discounts as rows of their own; the private one only where no net columns contain it."""
+    """Yield discounts; the private one only if no net columns contain it."""
     if not scene.source.net_columns and not scene.source.small:
         for role in ("prod", "prod2", "extra"):
             for product in (EC2, RDS):

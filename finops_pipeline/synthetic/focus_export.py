@@ -1,4 +1,4 @@
-"""Writes FOCUS rows as AWS's FOCUS exports: 1.2 has 57 columns and 3 of AWS's own, 1.0 43 and 5.
+"""AWS's FOCUS exports: version 1.2 has 57 columns and 3 of AWS's own, version 1.0 has 43 and 5.
 
 Put here: the table's columns and types.
 Keep out: the rows (`focus_rows`), folders and manifest (`parquet_export`).
@@ -65,11 +65,11 @@ GAPS = (
     "SkuId",
     "SkuPriceId",
 )
-"""What AWS may leave null although FOCUS wants it (its "conformance gaps")."""
+"""Columns that AWS may leave null although FOCUS requires them (its "conformance gaps")."""
 
 
 def focus_schema(version: str = "1.2") -> pa.Schema:
-    """Names and types as AWS documents them: doubles, millisecond timestamps, maps."""
+    """Make the schema that AWS documents: doubles, millisecond timestamps, maps."""
     columns = FOCUS_1_0_COLUMNS if version == "1.0" else FOCUS_COLUMNS
     return pa.schema([pa.field(name, _type(name)) for name in columns])
 
@@ -77,7 +77,7 @@ def focus_schema(version: str = "1.2") -> pa.Schema:
 def write_focus_export(
     folder: Path, scene: Scene, rows: Sequence[FocusRow], *, restatement: int = 0
 ) -> Path:
-    """Writes the month below `folder` (the export's location); returns the current manifest."""
+    """Write the month below `folder` (the export's location); returns the current manifest."""
     form = scene.source.form
     schema = focus_schema(form.focus_version)
     name = f"FOCUS_{form.focus_version.replace('.', '_')}_AWS"

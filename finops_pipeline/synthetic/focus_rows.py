@@ -1,10 +1,10 @@
-"""A line as FOCUS 1.2 rows: one, or two where a fee leaves a part unused, or none.
+"""A line as FOCUS 1.2 rows: one, two if part of a commitment fee is unused, or none.
 
 Put here: which FOCUS rows a line becomes and their values, rule by rule.
 Keep out: Parquet types and files (`focus_export`).
 
-This is the provider's side of the standard. It deliberately shares nothing with the pipeline's
-own conformance rules, so that each can be tested against the other.
+This is the provider's implementation of the standard. It deliberately shares nothing with the
+pipeline's conformance rules, so that each can be tested against the other.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ UNITS: dict[str, str] = {
 
 
 def focus_rows(scene: Scene, line: Line) -> Iterator[FocusRow]:
-    """The FOCUS rows of a line, PascalCase column → value; absent columns are null.
+    """Yield the FOCUS rows of a line, PascalCase column → value; absent columns are null.
 
-    A negation has no row: covered usage is not billed in FOCUS, so there is nothing to take back.
+    A negation has no row: covered usage is not billed in FOCUS, so there is nothing to cancel.
     """
     if line.kind == "SavingsPlanNegation":
         return
@@ -50,7 +50,7 @@ def _category(line: Line) -> str:
 
 
 def _is_correction(scene: Scene, line: Line) -> bool:
-    """Only what corrects an earlier, invoiced period counts as a correction."""
+    """Check whether a line corrects an earlier, invoiced period."""
     return line.kind == "Refund" and line.end <= scene.period.start
 
 
@@ -94,7 +94,7 @@ def _row(scene: Scene, line: Line) -> FocusRow:
 
 
 def _prices(line: Line) -> FocusRow:
-    """Prices; times quantity they are the costs exactly."""
+    """Make the prices, which multiplied by the quantity are exactly the costs."""
     contracted = line.rate if line.rate is not None else ZERO
     if line.kind == "DiscountedUsage" and line.public_rate is not None:
         contracted = line.public_rate
@@ -132,7 +132,7 @@ def _sku(line: Line) -> FocusRow:
 
 
 def _unused_row(scene: Scene, line: Line) -> FocusRow:
-    """The unused part of a commitment: no billed cost, its amortized share as effective cost."""
+    """Make the row of a commitment's unused part: nothing billed, its share as effective cost."""
     savings_plan = line.product is SAVINGS_PLANS
     hours = line.money("reservation_unused_quantity")
     quantity = line.unused if savings_plan else hours
@@ -177,7 +177,7 @@ def _commitment(line: Line) -> FocusRow:
 
 
 def _commitment_quantity(line: Line) -> Decimal:
-    """How much of the commitment this row uses or buys, in its own unit."""
+    """Return how much of the commitment this row uses or buys, in the commitment's unit."""
     if line.kind == "SavingsPlanCoveredUsage":
         return line.used
     if line.kind == "SavingsPlanRecurringFee":
@@ -194,7 +194,7 @@ def _unit(line: Line) -> str:
 
 
 def _common(scene: Scene, line: Line) -> FocusRow:
-    """Columns that all rows of the line share: accounts, time, region, service."""
+    """Make the columns that all rows of a line share: accounts, time, region, service."""
     payer, marker = scene.source.accounts["payer"], scene.tenant.marker
     billing = line.product.billing_entity
     row: FocusRow = {

@@ -1,4 +1,4 @@
-"""Writes one source-month as a legacy Cost and Usage Report: CSV or Parquet and a manifest.
+"""Write one source-month as a legacy Cost and Usage Report: CSV or Parquet and a manifest.
 
 Put here: slash headers and their snake form, folders and manifest of that format.
 Keep out: what the lines are; the newer formats.
@@ -9,7 +9,7 @@ Layout (create-new versioning; overwrite is the same without the assembly folder
     <export>/20260801-20260901/<assemblyId>/<export>-Manifest.json
     <export>/20260801-20260901/<export>-Manifest.json      names the newest assembly
 
-For Athena the files lie apart, the manifest where it always is:
+For Athena the files are in a separate folder, but the manifest is where it always is:
 
     <export>/<export>/year=2026/month=8/<export>-00001.snappy.parquet
 """
@@ -50,7 +50,7 @@ TAG_KEYS = ("aws:createdBy", "user:Env", "user:Name", "user:Owner", "user:Team",
 
 
 def legacy_headers(scene: Scene) -> list[str]:
-    """Column headers of the month: tag and cost category columns vary over time."""
+    """List the column headers of the month; tag columns vary over time."""
     tags = list(TAG_KEYS)
     if scene.period.age <= LATE_TAG_AGE:
         tags.append("user:CostCenter")
@@ -58,7 +58,7 @@ def legacy_headers(scene: Scene) -> list[str]:
 
 
 def legacy_schema(scene: Scene) -> pa.Schema:
-    """Names and types of the month in Parquet: lower snake names, amounts as doubles."""
+    """Make the schema of the month in Parquet: lower snake names, amounts as doubles."""
     names = dict.fromkeys(snake(header) for header in legacy_headers(scene))
     return pa.schema([pa.field(name, _type(name)) for name in names])
 
@@ -72,9 +72,9 @@ def _type(name: str) -> pa.DataType:
 def write_legacy_cur(
     folder: Path, scene: Scene, lines: Sequence[Line], *, restatement: int = 0
 ) -> Path:
-    """Writes the month below `folder` (the export's location); returns the current manifest.
+    """Write the month below `folder` (the export's location); returns the current manifest.
 
-    Without lines one file with only the header line, or schema, is written.
+    Without lines, one file with only the header line or schema is written.
     """
     source, period = scene.source, scene.period
     assembly = scene.version(restatement, len(lines))
@@ -83,29 +83,29 @@ def write_legacy_cur(
     inner = f"{span}/{assembly}" if versioned else span
     if source.form.athena:
         inner = f"{source.export}/year={period.start.year}/month={period.start.month}"
-    home = folder / inner
-    home.mkdir(parents=True, exist_ok=True)
-    for stale in sorted([*home.glob("*.csv.*"), *home.glob("*.parquet")]):
+    target = folder / inner
+    target.mkdir(parents=True, exist_ok=True)
+    for stale in sorted([*target.glob("*.csv.*"), *target.glob("*.parquet")]):
         stale.unlink()
-    keys = [f"{source.prefix}/{source.export}/{inner}/{n}" for n in _files(home, scene, lines)]
+    keys = [f"{source.prefix}/{source.export}/{inner}/{n}" for n in _files(target, scene, lines)]
     text = json.dumps(_manifest(scene, assembly, keys), indent=1)
     manifest = folder / span / f"{source.export}-Manifest.json"
     manifest.parent.mkdir(exist_ok=True)
     if versioned:
-        (home / manifest.name).write_text(text, encoding="utf-8")
+        (target / manifest.name).write_text(text, encoding="utf-8")
     manifest.write_text(text, encoding="utf-8")
     return manifest
 
 
-def _files(home: Path, scene: Scene, lines: Sequence[Line]) -> Iterator[str]:
-    """Writes the files and yields their names."""
+def _files(target: Path, scene: Scene, lines: Sequence[Line]) -> Iterator[str]:
+    """Write the files and yield their names."""
     export, form = scene.source.export, scene.source.form
     size = -(-len(lines) // scene.source.files) or 1
     for part, at in enumerate(range(0, max(len(lines), 1), size)):
         numbered = list(enumerate(lines))[at : at + size]
         if form.packing == PARQUET:
             name = f"{export}-{part + 1:05d}.snappy.parquet"
-            write_table(home / name, legacy_schema(scene), (_row(scene, *n) for n in numbered))
+            write_table(target / name, legacy_schema(scene), (_row(scene, *n) for n in numbered))
         else:
             name = f"{export}-{part + 1}.{form.packing}"
             rows: Iterable[dict[str, str]] = (_texts(scene, line, n) for n, line in numbered)
@@ -113,7 +113,7 @@ def _files(home: Path, scene: Scene, lines: Sequence[Line]) -> Iterator[str]:
             if part in form.snake_files:
                 rows = [_snake_texts(row) for row in rows]
                 headers = list(dict.fromkeys(map(snake, headers)))
-            (home / name).write_bytes(packed_csv(form.packing, name, headers, rows))
+            (target / name).write_bytes(packed_csv(form.packing, name, headers, rows))
         yield name
 
 
@@ -132,7 +132,7 @@ def _texts(scene: Scene, line: Line, number: int) -> dict[str, str]:
 
 
 def _snake_texts(row: dict[str, str]) -> dict[str, str]:
-    """Names without slashes are fewer: `user:Env` and `user:env` are one."""
+    """Rename columns to snake case, in which `user:Env` and `user:env` become the same."""
     texts: dict[str, str] = {}
     for header, text in row.items():
         texts[snake(header)] = texts.get(snake(header)) or text

@@ -1,7 +1,7 @@
-"""Rows as bytes of a file: CSV in gzip or zip, the same from run to run.
+"""Rows as the bytes of a file: CSV in gzip or zip, the same in every run.
 
-Put here: how AWS spells values in text, and how a CSV is packed. Keep out: which columns a file
-has, Parquet (`parquet_export`).
+Put here: AWS's text format of values, and packing of CSV. Keep out: the columns of a file, Parquet
+(`parquet_export`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NO_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def number_text(value: Decimal) -> str:
-    """A number as AWS writes it: plain digits, `1.05E-7` below a millionth, `0.0` for zero."""
+    """Format a number as AWS does: plain digits, `1.05E-7` below a millionth, `0.0` for zero."""
     if not value:
         return "0.0"
     trimmed = value.normalize()
@@ -30,7 +30,7 @@ def number_text(value: Decimal) -> str:
 
 
 def cell(value: object) -> str:
-    """A value as a cell of a CSV: pairs as one JSON object, nothing for null."""
+    """Format a value as a cell of a CSV: pairs as a JSON object, null as empty text."""
     if value is None:
         return ""
     if isinstance(value, Decimal):
@@ -46,14 +46,14 @@ def cell(value: object) -> str:
 def packed_csv(
     packing: str, name: str, headers: Sequence[str], rows: Iterable[Mapping[str, str]]
 ) -> bytes:
-    """A CSV with a header line, in gzip or as the one member of a zip."""
+    """Make a CSV with a header line, in gzip or as the only member of a zip."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, headers, restval="", lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
     content = text.getvalue().encode()
     if packing != CSV_ZIP:
-        # A fixed time of 0 keeps the bytes equal from run to run.
+        # With a fixed time of 0 the bytes are the same in every run.
         return gzip.compress(content, compresslevel=6, mtime=0)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:

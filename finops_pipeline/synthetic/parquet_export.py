@@ -1,6 +1,6 @@
-"""Writes rows as an AWS Data Exports delivery: files below data/, manifest below metadata/.
+"""Deliveries of AWS Data Exports: files below data/, manifest below metadata/.
 
-Put here: what CUR 2.0 and FOCUS exports share: folders, manifest, query, numbers as doubles.
+Put here: common parts of CUR 2.0 and FOCUS exports: folders, manifest, query, numbers as doubles.
 Keep out: columns and values of either (`cur_2`, `focus_export`).
 
 Layout (overwrite versioning; create-new has a `<time>-<executionId>/` folder in between, and
@@ -9,7 +9,7 @@ a copy of the manifest in its own such folder):
     <export>/data/<PERIOD>=YYYY-MM/<export>-00001.snappy.parquet
     <export>/metadata/<PERIOD>=YYYY-MM/<export>-Manifest.json
 
-As csv.gz the files end in `.csv.gz`, and a map is a JSON object in its cell.
+Files packed as CSV end in `.csv.gz`; a map is then a JSON object in its cell.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from finops_pipeline.synthetic.packing import cell, packed_csv
 from finops_pipeline.synthetic.rows import DAY
 from finops_pipeline.synthetic.usage import Scene
 
-# A decimal of so many significant digits comes back from a double unchanged.
+# A decimal with this many significant digits is unchanged after conversion to a double and back.
 DOUBLE_DIGITS = 15
 
 TIMESTAMP = pa.timestamp("ms")
@@ -47,13 +47,14 @@ TYPE_NAMES = {
 
 
 def as_double(value: Decimal) -> float:
-    """The double whose shortest text is `value` again.
+    """Return the double whose shortest text is `value`.
 
-    Raises ValueError when there is none: more than 15 significant digits are not kept.
+    Raises:
+        ValueError: there is none, as `value` has more than 15 significant digits.
     """
     double = float(value)
     if len(value.normalize().as_tuple().digits) > DOUBLE_DIGITS or Decimal(repr(double)) != value:
-        raise ValueError(f"{value} does not survive as a double, expected at most 15 digits")
+        raise ValueError(f"{value} cannot be represented by a double, expected at most 15 digits")
     return double
 
 
@@ -61,7 +62,7 @@ Row = dict[str, Any]
 
 
 def write_table(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
-    """Writes rows (column name → Python value) as one Parquet file."""
+    """Write rows (column name → Python value) as one Parquet file."""
     table = pa.Table.from_pylist(list(rows), schema=schema)
     pq.write_table(table, path, compression="snappy")
 
@@ -70,33 +71,33 @@ def write_table(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
 class ExportTable:
     """A month of an export as a table: rows map a column name to its Python value.
 
-    `period_word` is the partition key as AWS spells it for this kind of export. With a
+    `period_key` is the partition key as AWS spells it for this kind of export. With a
     `definition` the manifest also contains the export's query and period.
     """
 
     schema: pa.Schema
     rows: Sequence[Row]
-    period_word: str
+    period_key: str
     definition: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Folders:
-    """Where a delivery goes below the export's folder: `inner` is the same for both parts."""
+    """Folders of a delivery below the export's folder; `inner` is the same for both parts."""
 
     export: Path
     partition: str
     inner: str
 
     @classmethod
-    def of(cls, export: Path, scene: Scene, period_word: str, version: str) -> _Folders:
-        """The folders of the scene's month; only create-new has a folder for each version."""
-        partition = f"{scene.source.form.period_word or period_word}={scene.period.month}"
+    def of(cls, export: Path, scene: Scene, period_key: str, version: str) -> _Folders:
+        """Make the folders of the scene's month; only create-new has one for each version."""
+        partition = f"{scene.source.form.period_key or period_key}={scene.period.month}"
         create_new = scene.source.versioning == CREATE_NEW
         return cls(export, partition, f"{partition}/{version}" if create_new else partition)
 
     def prepare_data(self) -> Path:
-        """Make the folder of the files, and remove those of the version it replaces."""
+        """Create the folder of the files, and remove files of the version that it replaces."""
         data = self.export / "data" / self.inner
         data.mkdir(parents=True, exist_ok=True)
         for stale in sorted([*data.glob("*.parquet"), *data.glob("*.csv.gz")]):
@@ -104,7 +105,7 @@ class _Folders:
         return data
 
     def write_manifest(self, name: str, text: str) -> Path:
-        """Write the current manifest, and the version's copy of it; returns the current one."""
+        """Write the current manifest and the version's copy; returns the current one's path."""
         metadata = self.export / "metadata" / self.inner
         metadata.mkdir(parents=True, exist_ok=True)
         (metadata / name).write_text(text, encoding="utf-8")
@@ -116,14 +117,14 @@ class _Folders:
 def write_parquet_export(
     folder: Path, scene: Scene, table: ExportTable, *, restatement: int = 0
 ) -> Path:
-    """Writes the table below `folder`; returns the current manifest.
+    """Write the table below `folder`; returns the current manifest.
 
-    Without rows one file with the schema only is written.
+    Without rows, one file with only the schema is written.
     """
     source = scene.source
     execution = scene.version(restatement, len(table.rows))
     version = f"{_delivered_at(scene, restatement)}-{execution}"
-    folders = _Folders.of(folder, scene, table.period_word, version)
+    folders = _Folders.of(folder, scene, table.period_key, version)
     data = folders.prepare_data()
     schema, rows = _selected(source.form.query, table.schema, table.rows)
     bucket = f"{scene.tenant.name}-{source.name}-billing"
@@ -165,7 +166,7 @@ def _definition_entries(scene: Scene, definition: dict[str, object]) -> dict[str
 
 
 def definition_of(scene: Scene, table: str, columns: Iterable[str]) -> dict[str, object]:
-    """The export as it was created: its query of a table, and the table's configuration."""
+    """Make the definition of the export: its query, and the table's configuration."""
     pairs = scene.source.form.query or tuple((name, "") for name in columns)
     selected = ", ".join(f"{name} AS {alias}" if alias else name for name, alias in pairs)
     return {
@@ -179,24 +180,24 @@ def definition_of(scene: Scene, table: str, columns: Iterable[str]) -> dict[str,
     }
 
 
-def _files(home: Path, scene: Scene, schema: pa.Schema, rows: Sequence[Row]) -> Iterator[str]:
-    """Writes the files and yields their names."""
+def _files(target: Path, scene: Scene, schema: pa.Schema, rows: Sequence[Row]) -> Iterator[str]:
+    """Write the files and yield their names."""
     source = scene.source
     size = -(-len(rows) // source.files) or 1
     for part, at in enumerate(range(0, max(len(rows), 1), size), start=1):
         chunk = rows[at : at + size]
         if source.form.packing == PARQUET:
             name = f"{source.export}-{part:05d}.snappy.parquet"
-            write_table(home / name, schema, chunk)
+            write_table(target / name, schema, chunk)
         else:
             name = f"{source.export}-{part:05d}.csv.gz"
             texts = ({key: _text(value) for key, value in row.items()} for row in chunk)
-            (home / name).write_bytes(packed_csv(source.form.packing, name, schema.names, texts))
+            (target / name).write_bytes(packed_csv(source.form.packing, name, schema.names, texts))
         yield name
 
 
 def _text(value: object) -> str:
-    """A value of a Parquet row in a CSV: doubles as the decimals that they stand for."""
+    """Format a value of a Parquet row for a CSV: doubles as the decimals that they represent."""
     if isinstance(value, list):
         return cell([(key, _decimal(number)) for key, number in value])
     return cell(_decimal(value))
@@ -209,7 +210,7 @@ def _decimal(value: object) -> object:
 def _selected(
     query: Sequence[tuple[str, str]], schema: pa.Schema, rows: Sequence[Row]
 ) -> tuple[pa.Schema, Sequence[Row]]:
-    """Schema and rows as a query selects them; `map.key` is one value of a map."""
+    """Select schema and rows as a query does; `map.key` is one value of a map."""
     if not query:
         return schema, rows
     fields = []
@@ -230,11 +231,11 @@ def _selected_row(query: Sequence[tuple[str, str]], row: Row) -> Row:
 
 
 def plain_instant(moment: datetime) -> datetime:
-    """The moment without its time zone: AWS's timestamps are UTC but carry no zone."""
+    """Remove the time zone, as AWS's timestamps are in UTC without a zone."""
     return moment.replace(tzinfo=None)
 
 
 def _delivered_at(scene: Scene, restatement: int) -> str:
-    """When the delivery was made: three days after what it meters, a day later per restatement."""
+    """Return the time of the delivery: three days after the metered time, a day per restatement."""
     moment = scene.period.metered_end + (3 + restatement) * DAY + timedelta(hours=4, minutes=5)
     return f"{moment:%Y-%m-%dT%H_%M_%S}.356Z"

@@ -1,4 +1,4 @@
-"""Reservations: their fees, the usage they cover, the hours that stay unused.
+"""Reservations: their fees, the usage that they cover, their unused hours.
 
 Put here: the estate's reservations and their lines.
 Keep out: savings plans, plain usage, other fees.
@@ -7,7 +7,7 @@ By construction, in every month and exactly:
 
     sum(effective of covered usage) + unused = recurring fee + amortized upfront payment
 
-so that without an upfront payment used + unused equals what was billed.
+so that without an upfront payment, used + unused equals the billed amount.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from finops_pipeline.synthetic.commitments import (
     TERM_HOURS,
     holder_role,
     is_held,
-    net_twins,
+    net_counterparts,
     term_of,
 )
 from finops_pipeline.synthetic.rows import ZERO, Detail, Line, Slot
@@ -79,14 +79,14 @@ RESERVATIONS: tuple[Reservation, ...] = (
 
 
 def reservation_lines(scene: Scene) -> Iterator[Line]:
-    """All lines of the source's reservations in the month."""
+    """Yield all lines of the source's reservations in the month."""
     for item in RESERVATIONS:
         if is_held(scene, item.name, item.role, item.began):
             yield from _Holding.of(scene, item).lines()
 
 
 def reservation_arn(scene: Scene, reservation: Reservation) -> str:
-    """ARN of a reservation, equal in all months."""
+    """Make the ARN of a reservation, the same in all months."""
     name = uuid_like(scene.tenant.name, scene.source.name, reservation.name)
     region, account = scene.region(0), scene.source.accounts[holder_role(scene, reservation.role)]
     noun = "rds" if reservation.product is RDS else "ec2"
@@ -105,14 +105,14 @@ class _Holding:
 
     @classmethod
     def of(cls, scene: Scene, item: Reservation) -> _Holding:
-        """The reservation `item` in the scene's source and month."""
+        """Make the holding of `item` in the scene's source and month."""
         region = scene.region(0)
         usage_type = REGION_PREFIXES[region] + item.usage_type
         account = scene.source.accounts[holder_role(scene, item.role)]
         return cls(scene, item, account, usage_type, _base_details(scene, item, usage_type))
 
     def lines(self) -> Iterator[Line]:
-        """The usage covered in each slot, the recurring fee, and an upfront fee when due."""
+        """Yield the covered usage of each slot, the recurring fee, and an upfront fee when due."""
         rng = self.scene.rng(f"commitments/{self.item.name}")
         used = ZERO
         for slot in self.scene.period.slots():
@@ -126,7 +126,7 @@ class _Holding:
             yield self._upfront_fee(fee)
 
     def _discounted_usage(self, slot: Slot, amount: Decimal) -> Line:
-        """Usage under a reservation: nothing is billed, the fee is amortized onto it."""
+        """Make a line of covered usage: nothing is billed, but it has a share of the fee."""
         scene, item = self.scene, self.item
         recurring = amount * Decimal(item.hourly)
         upfront = amount * Decimal(item.upfront_hourly)
@@ -136,7 +136,7 @@ class _Holding:
             "reservation_amortized_upfront_cost_for_usage": upfront,
         }
         if scene.source.net_columns:
-            details |= net_twins(scene, details, _NET_RI_USE)
+            details |= net_counterparts(scene, details, _NET_RI_USE)
         return Line(
             kind="DiscountedUsage",
             account=self.account,
@@ -160,7 +160,7 @@ class _Holding:
         )
 
     def _fee(self, used: Decimal) -> Line:
-        """The recurring fee of the metered time, of which `used` instance-hours were used."""
+        """Make the recurring fee of the metered time, with `used` used instance-hours."""
         scene, item = self.scene, self.item
         total = Decimal(scene.period.metered_hours * item.count)
         cost = total * Decimal(item.hourly)
@@ -196,11 +196,11 @@ class _Holding:
             "reservation_modification_status": "Original",
         }
         if self.scene.source.net_columns:
-            details |= net_twins(self.scene, details, _NET_RI_FEE)
+            details |= net_counterparts(self.scene, details, _NET_RI_FEE)
         return details
 
     def _upfront_fee(self, fee: Line) -> Line:
-        """The upfront payment of the whole term; apart from the amounts it is like `fee`."""
+        """Make the upfront payment of the entire term; except for the amounts it is like `fee`."""
         item = self.item
         price_of_term = Decimal(item.upfront_hourly) * TERM_HOURS
         price = price_of_term * item.count

@@ -1,7 +1,7 @@
-"""The line of a bill and the period it belongs to, before any format is chosen.
+"""The line of a bill and its period, independent of any format.
 
-Put here: the one row model that every part of the scenario makes and every writer renders.
-Keep out: column names of a format (`cur_columns`, `focus_rows`), how amounts come about.
+Put here: the row model that all parts of the scenario make and all writers render. Keep out: column
+names of a format (`cur_columns`, `focus_rows`), computing amounts.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ DAY = timedelta(days=1)
 
 @cache
 def month_start(month: str) -> datetime:
-    """First instant (UTC) of a month written "YYYY-MM"; ValueError when it is not one."""
+    """Return the first instant (UTC) of a month "YYYY-MM"; ValueError if it is not one."""
     return datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
 
 
 def shift_month(month: str, by: int) -> str:
-    """The month `by` months after (before, when negative) `month`, as "YYYY-MM"."""
+    """Return the month `by` months after `month` (before, if negative), as "YYYY-MM"."""
     start = month_start(month)
     index = start.year * 12 + start.month - 1 + by
     return f"{index // 12:04d}-{index % 12 + 1:02d}"
@@ -34,20 +34,20 @@ def shift_month(month: str, by: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One stretch of usage, an hour or a day: [start, end) in UTC."""
+    """An hour or day of usage: [start, end) in UTC."""
 
     start: datetime
     end: datetime
 
     @property
     def hours(self) -> int:
-        """Length of the stretch in whole hours."""
+        """Length in hours."""
         return int((self.end - self.start) / HOUR)
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """One billing period as seen when `days` days of it have been metered.
+    """A billing period of which `days` days have been metered.
 
     `age` counts months back from the open month (0 = the open month itself).
     """
@@ -58,9 +58,10 @@ class Period:
 
     @classmethod
     def of(cls, month: str, *, last_month: str, days: int | None = None) -> Period:
-        """The period `month`; `days` defaults to 12 in the open month, else to all of it.
+        """Make the period `month`; `days` defaults to 12 in the open month, else to all days.
 
-        Raises ValueError for a month after `last_month` or a number of days it does not have.
+        Raises:
+            ValueError: the month is after `last_month`, or does not have that many days.
         """
         start, last = month_start(month), month_start(last_month)
         age = (last.year - start.year) * 12 + last.month - start.month
@@ -79,12 +80,12 @@ class Period:
 
     @property
     def end(self) -> datetime:
-        """Exclusive end of the billing period, also while it is still open."""
+        """Exclusive end of the billing period, even if it is still open."""
         return month_start(shift_month(self.month, 1))
 
     @property
     def metered_end(self) -> datetime:
-        """Exclusive end of what has been metered so far."""
+        """Exclusive end of the metered time."""
         return self.start + self.days * DAY
 
     @property
@@ -98,7 +99,7 @@ class Period:
         return self.metered_end == self.end
 
     def slots(self, hourly_days: int = 0) -> Iterator[Slot]:
-        """The metered time in order: hours in the first `hourly_days` days, then days."""
+        """Yield the metered time in order: hours in the first `hourly_days` days, then days."""
         for day in range(self.days):
             start = self.start + day * DAY
             if day < hourly_days:
@@ -113,7 +114,7 @@ Detail = str | Decimal
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line item of a bill, format-free.
+    """One line item of a bill, independent of any format.
 
     `kind` is the AWS line item type. `cost` is the unblended cost in USD, `amount` the usage
     amount in `unit`. `details` holds every further CUR column by its lower snake name
@@ -143,7 +144,7 @@ class Line:
     details: Mapping[str, Detail] = field(default_factory=dict)
 
     def money(self, column: str) -> Decimal:
-        """The amount in `details[column]`, zero when the line has none."""
+        """Return the amount in `details[column]`; zero if the line has none."""
         value = self.details.get(column, ZERO)
         if not isinstance(value, Decimal):
             raise TypeError(f"{column} is {value!r}, expected a Decimal")
@@ -159,7 +160,7 @@ class Line:
 
     @property
     def is_commitment_fee(self) -> bool:
-        """Whether this line is what a commitment costs in cash, upfront or recurring."""
+        """Whether this line is a commitment's fee, upfront or recurring."""
         named = {"RIFee", "SavingsPlanRecurringFee", "SavingsPlanUpfrontFee"}
         return self.kind in named or (self.kind == "Fee" and bool(self.commitment))
 
@@ -174,7 +175,7 @@ class Line:
 
     @property
     def unused(self) -> Decimal:
-        """Amortized cost of what was committed and not used; zero unless a recurring fee."""
+        """Amortized cost of the unused commitment; zero unless this is a recurring fee."""
         if self.kind == "SavingsPlanRecurringFee":
             total = self.money("savings_plan_total_commitment_to_date")
             return total - self.money("savings_plan_used_commitment")
@@ -185,7 +186,7 @@ class Line:
 
     @property
     def effective(self) -> Decimal:
-        """Amortized cost before private discounts (net columns are not looked at)."""
+        """Amortized cost before private discounts (net columns are ignored)."""
         if self.kind in {"SavingsPlanCoveredUsage", "DiscountedUsage"}:
             return self.used
         if self.is_commitment_fee:

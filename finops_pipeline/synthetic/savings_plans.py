@@ -1,4 +1,4 @@
-"""Savings plans: their fees, the usage they cover, its negation, the unused commitment.
+"""Savings plans: their fees, the usage that they cover, its negation, the unused commitment.
 
 Put here: the estate's savings plans and their lines.
 Keep out: reservations, plain usage, other fees.
@@ -27,7 +27,7 @@ from finops_pipeline.synthetic.commitments import (
     TERM_HOURS,
     holder_role,
     is_held,
-    net_twins,
+    net_counterparts,
     term_of,
 )
 from finops_pipeline.synthetic.rows import ZERO, Detail, Line, Slot
@@ -72,7 +72,7 @@ PLANS: tuple[SavingsPlan, ...] = (
 
 
 def savings_plan_lines(scene: Scene) -> Iterator[Line]:
-    """All lines of the source's savings plans in the month."""
+    """Yield all lines of the source's savings plans in the month."""
     for plan in PLANS:
         if is_held(scene, plan.name, "payer", plan.began):
             yield from _Holding.of(scene, plan).lines()
@@ -80,7 +80,7 @@ def savings_plan_lines(scene: Scene) -> Iterator[Line]:
 
 @dataclass(frozen=True, slots=True)
 class _CoveredUse:
-    """What a plan covers in one slot: hours of an instance, at public and plan prices."""
+    """Usage that a plan covers in one slot: hours of an instance, at public and plan prices."""
 
     role: str
     size: str
@@ -90,7 +90,7 @@ class _CoveredUse:
 
     @property
     def effective(self) -> Decimal:
-        """What the plan pays for it."""
+        """Cost of the usage under the plan."""
         return self.hours * self.price
 
 
@@ -104,7 +104,7 @@ class _Holding:
 
     @classmethod
     def of(cls, scene: Scene, plan: SavingsPlan) -> _Holding:
-        """The savings plan `plan` in the scene's source and month."""
+        """Make the holding of `plan` in the scene's source and month."""
         payer = scene.source.accounts["payer"]
         name = uuid_like(scene.tenant.name, scene.source.name, plan.name)
         term = term_of(scene.period, plan.began)
@@ -120,7 +120,7 @@ class _Holding:
         return cls(scene, plan, base)
 
     def lines(self) -> Iterator[Line]:
-        """Covered usage, its negation and the fee of each slot, and an upfront fee when due."""
+        """Yield covered usage, its negation and the fee of each slot, and any upfront fee."""
         rng = self.scene.rng(f"commitments/{self.plan.name}")
         is_hourly = self.plan.name == "sp-none" and not self.scene.source.small
         for slot in self.scene.period.slots(1 if is_hourly else 0):
@@ -139,7 +139,7 @@ class _Holding:
         return Decimal(self.plan.commitment) - Decimal(self.plan.recurring)
 
     def _covered(self, slot: Slot, use: _CoveredUse) -> Iterator[Line]:
-        """Usage under a plan at its on-demand cost, and the negation that takes it back."""
+        """Yield usage under a plan at its on-demand cost, and the negation that cancels it."""
         scene, region = self.scene, self.scene.region(0)
         usage_type = f"{REGION_PREFIXES[region]}BoxUsage:{use.size}"
         product = product_details(EC2, usage_type, region)
@@ -186,12 +186,12 @@ class _Holding:
             "savings_plan_savings_plan_effective_cost": use.effective,
         }
         if self.scene.source.net_columns:
-            details |= net_twins(self.scene, details, _NET_SP)
+            details |= net_counterparts(self.scene, details, _NET_SP)
         pricing = on_demand_details(self.scene, usage_type, sku, "Hrs")
         return pricing | instance_details(use.size, use.hours) | details
 
     def _fee(self, slot: Slot, used: Decimal) -> Line:
-        """The plan's fee for one slot; commitment minus what was used is the unused part."""
+        """Make the plan's fee for one slot; the unused part is the commitment minus `used`."""
         scene, plan = self.scene, self.plan
         total = slot.hours * Decimal(plan.commitment)
         recurring = slot.hours * Decimal(plan.recurring)
@@ -202,7 +202,7 @@ class _Holding:
             "savings_plan_amortized_upfront_commitment_for_billing_period": total - recurring,
         }
         if scene.source.net_columns:
-            details |= net_twins(scene, details, _NET_SP)
+            details |= net_counterparts(scene, details, _NET_SP)
         usage_type = f"ComputeSP:1yr{plan.payment.replace(' ', '')}"
         return Line(
             kind="SavingsPlanRecurringFee",
@@ -221,7 +221,7 @@ class _Holding:
         )
 
     def _upfront_fee(self) -> Line:
-        """The upfront payment of the whole term."""
+        """Make the upfront payment of the entire term."""
         scene, plan = self.scene, self.plan
         price = self._upfront_hourly * TERM_HOURS
         usage_type = "ComputeSP:1yrPartialUpfront"

@@ -1,6 +1,6 @@
 """One source-month of the estate as a list of lines, in the order of the bill.
 
-Put here: the composition of the parts, and what a restatement changes.
+Put here: combining the parts, and the changes of a restatement.
 Keep out: the parts themselves, formats, files.
 """
 
@@ -17,11 +17,10 @@ from finops_pipeline.synthetic.usage import Scene, usage_lines
 
 
 def source_month(scene: Scene, restatement: int = 0) -> list[Line]:
-    """All lines of one source-month.
+    """Make all lines of one source-month.
 
-    `restatement` 0 is the first delivery. With n > 0 about a thirtieth of the plain usage
-    lines has (1 + n) times its amount, and a late credit has been added; taxes and discounts
-    stay as first invoiced.
+    `restatement` 0 is the first delivery. With n > 0, about one in thirty plain usage lines has
+    (1 + n) times its amount, and a late credit is added; taxes and discounts do not change.
     """
     usage = list(usage_lines(scene))
     commitments = [*reservation_lines(scene), *savings_plan_lines(scene)]
@@ -36,7 +35,7 @@ def _restated(scene: Scene, lines: list[Line], restatement: int) -> list[Line]:
     factor = Decimal(1 + restatement)
     changed = []
     for line in lines:
-        # Drawn for every line, so that the choice does not depend on what was chosen before.
+        # Drawn for every line, so that the choice does not depend on earlier ones.
         chosen = rng.randrange(30) == 0
         changed.append(_scaled(line, factor) if chosen and line.kind == "Usage" else line)
     return changed

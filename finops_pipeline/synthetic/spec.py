@@ -1,10 +1,10 @@
-"""Who the two tenants are: accounts, projects, sources, planted events.
+"""The two tenants: accounts, projects, sources, planted anomalies.
 
-Put here: the fixed facts of the estate as data, and the marker of a tenant.
-Keep out: quantities, prices, commitments, how files look.
+Put here: the fixed facts of the estate as data, and the marker of a tenant. Keep out: quantities,
+prices, commitments, the layout of files.
 
-The tenants overlap on purpose: same account ids, same project names, same services. Whatever
-keeps them apart downstream must be the tenant, never an id that happens to differ.
+The tenants overlap on purpose: same account ids, same project names, same services. The pipeline
+must keep them apart by tenant, not by ids that happen to differ.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from finops_pipeline.synthetic.rows import month_start, shift_month
 
 UNASSIGNED = "unassigned"
 
-# Roles are what the streams speak of; the ids behind them are equal in both tenants.
+# Streams refer to roles; the account ids of roles are the same in both tenants.
 PAYER_ACCOUNTS: dict[str, str] = {
     "payer": "111122223333",
     "prod": "001122334455",
@@ -29,7 +29,7 @@ PAYER_ACCOUNTS: dict[str, str] = {
     "extra": "666677778888",
     "sandbox": "777788889999",
 }
-# In globex dev and staging have swapped their accounts: an id alone tells no project.
+# In globex, dev and staging have swapped accounts: an id alone does not determine the project.
 SWAPPED_ACCOUNTS: dict[str, str] = {
     **PAYER_ACCOUNTS,
     "staging": PAYER_ACCOUNTS["dev"],
@@ -41,14 +41,14 @@ SIDE_LINKED = "012345678901"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An account's time in a project: [since, until), open where None."""
+    """A project's claim to an account: [since, until), open where None."""
 
     account: str
     since: date | None = None
     until: date | None = None
 
     def holds(self, account: str, day: date) -> bool:
-        """Whether the claim covers `account` on `day`."""
+        """Check whether the claim covers `account` on `day`."""
         begun = self.since is None or self.since <= day
         return account == self.account and begun and (self.until is None or day < self.until)
 
@@ -86,7 +86,7 @@ class Source:
         return self.written or usual(self.format, self.versioning)
 
     def written_as(self, form: Form) -> Source:
-        """The same export, delivered in another form."""
+        """Return the same export in another form."""
         files = form.files or self.files
         return replace(
             self, format=form.format, versioning=form.versioning, files=files, written=form
@@ -128,18 +128,18 @@ class Tenant:
 
     @property
     def marker(self) -> str:
-        """Text that occurs in this tenant's exports and in nobody else's."""
+        """Text that occurs in this tenant's exports and in no other's."""
         return f"mk-{self.name}-{token('marker', self.seed, self.name, length=12)}"
 
     def source(self, name: str) -> Source:
-        """The source called `name`; KeyError, with the names there are, when unknown."""
+        """Return the source called `name`; KeyError with the existing names if there is none."""
         for source in self.sources:
             if source.name == name:
                 return source
         raise KeyError(f"source {name!r} of {self.name}, expected {[s.name for s in self.sources]}")
 
     def project_of(self, source: str, account: str, when: datetime) -> str:
-        """The project that claims a charge of `account` starting at `when`, or `unassigned`."""
+        """Return the project that claims a charge of `account` at `when`, or `unassigned`."""
         for project in self.projects:
             if source in project.sources:
                 for claim in project.claims:
@@ -148,17 +148,17 @@ class Tenant:
         return UNASSIGNED
 
     def location(self, source: Source) -> str:
-        """Folder of the export, relative to tenants.yaml."""
+        """Return the folder of the export, relative to tenants.yaml."""
         return f"{self.name}/{source.name}/{source.prefix}/{source.export}"
 
 
 def move_day(last_month: str) -> date:
-    """The day on which one account of each tenant goes from staging to dev: mid-month."""
+    """Return the day, mid-month, on which an account of each tenant moves from staging to dev."""
     return month_start(shift_month(last_month, -2)).date().replace(day=16)
 
 
 def estate_tenants(*, seed: int, last_month: str) -> tuple[Tenant, Tenant]:
-    """The two tenants, acme and globex, as declared in the open month `last_month`."""
+    """Make the two tenants, acme and globex, as declared in the open month `last_month`."""
     moved = move_day(last_month)
     return _acme(seed, moved), _globex(seed, moved)
 
@@ -221,9 +221,9 @@ def _globex(seed: int, moved: date) -> Tenant:
     moving = PAYER_ACCOUNTS["moving"]
     full = ("ri-none", "ri-partial", "ri-all", "sp-none", "sp-partial")
     both = ("payer", "legacy")
-    home = SWAPPED_ACCOUNTS
-    staging = (Claim(home["staging"]), Claim(moving, until=moved), Claim(SIDE_LINKED))
-    dev = (Claim(home["dev"]), Claim(moving, since=moved), Claim(SIDE_ACCOUNTS["dev"]))
+    accounts = SWAPPED_ACCOUNTS
+    staging = (Claim(accounts["staging"]), Claim(moving, until=moved), Claim(SIDE_LINKED))
+    dev = (Claim(accounts["dev"]), Claim(moving, since=moved), Claim(SIDE_ACCOUNTS["dev"]))
     return Tenant(
         name="globex",
         display_name="Globex, Inc.",

@@ -1,11 +1,11 @@
-"""Which metered resources run in the estate: a table of streams, one row each.
+"""The metered resources of the estate: a table of streams, one row each.
 
-Put here: what is metered where, in which unit, at which public price and in which range.
-Keep out: turning a stream into lines (`usage`), commitments and fees.
+Put here: each stream's account, unit, prices and range of quantities. Keep out: turning a stream
+into lines (`usage`), commitments and fees.
 
 Quantities are integers scaled by a number of decimals, so that every product with a price is
-exact. `decimals` is for exports whose numbers are doubles (at most 15 significant digits may
-come out), `fine` for exports that are text (17 decimals occur in real bills).
+exact. `decimals` is for exports whose numbers are doubles (at most 15 significant digits), `fine`
+for exports that are text (17 decimals occur in real bills).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Stream:
 
 
 def _box(name: str, role: str, size: str, price: str) -> Stream:
-    """An on-demand Linux instance that runs the whole hour."""
+    """Make an on-demand Linux instance that runs every full hour."""
     return Stream(
         name, role, EC2, f"BoxUsage:{size}", "RunInstances", "Hrs", price, 100, 100,
         instance_type=size,
@@ -62,7 +62,7 @@ def _box(name: str, role: str, size: str, price: str) -> Stream:
 
 
 def _spot(name: str, role: str, size: str, price: str) -> Stream:
-    """A Spot instance: interrupted now and then, gone after a few days."""
+    """Make a Spot instance, which is sometimes interrupted and ends after a few days."""
     return Stream(
         name, role, EC2, f"SpotUsage:{size}", "RunInstances:SV001", "Hrs", price, 40, 100,
         hourly_days=4, last_day=9, instance_type=size, tag_style=2,

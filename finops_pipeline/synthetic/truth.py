@@ -1,7 +1,7 @@
-"""What a source-month adds up to, taken from the generator's own rows while they are made.
+"""Totals of a source-month, computed from the generator's rows while they are made.
 
 Put here: totals, identities, planted anomalies and waste as plain data for truth.json.
-Keep out: reading any file back; a truth that is read back would repeat a writer's mistake.
+Keep out: reading files back, which would repeat a writer's mistakes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from finops_pipeline.synthetic.usage import Scene, resource_of
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The part of a row that totals need, whatever its format.
+    """The fields of a row that totals need, in any format.
 
     `kind` is the line item type of a CUR, or the ChargeCategory of a FOCUS export.
     """
@@ -41,12 +41,12 @@ class Entry:
 
 
 def plain(value: Decimal) -> str:
-    """A decimal in plain digits, without exponent and without trailing zeros."""
+    """Format a decimal without exponent and trailing zeros."""
     return f"{value.normalize():f}" if value else "0"
 
 
 def line_entries(lines: Iterable[Line]) -> list[Entry]:
-    """Entries of a CUR: `kind` is the line item type, billed is the unblended cost."""
+    """Make the entries of a CUR: `kind` is the line item type, billed is the unblended cost."""
     return [
         Entry(
             kind=line.kind,
@@ -66,9 +66,9 @@ def line_entries(lines: Iterable[Line]) -> list[Entry]:
 
 
 def focus_entries(lines: Iterable[Line], rows: Iterable[FocusRow]) -> list[Entry]:
-    """Entries of a FOCUS export: `kind` is the ChargeCategory, billed is BilledCost.
+    """Make the entries of a FOCUS export: `kind` is the ChargeCategory, billed is BilledCost.
 
-    Which commitments have an upfront payment is known from the lines behind the rows.
+    The lines of the rows show which commitments have an upfront payment.
     """
     upfront = {line.commitment for line in lines if _has_upfront(line)}
     return [_focus_entry(row, upfront) for row in rows]
@@ -103,13 +103,13 @@ def _focus_entry(row: FocusRow, upfront: set[str]) -> Entry:
 
 
 def month_truth(scene: Scene, entries: Sequence[Entry]) -> dict[str, Any]:
-    """The totals of one source-month; amounts are plain decimal text in USD.
+    """Compute the totals of one source-month; amounts are plain decimal text in USD.
 
     Shape: {"rows", "billed_cost", "effective_cost", ["net_billed_cost"],
     "by_line_item_type": {kind: [rows, billed]}, "by_account": {id: billed},
     "by_project": {name: {"billed_cost", "effective_cost"}},
     "by_commitment": {arn: {"fees", "used", "unused", "upfront"}}}.
-    Every project of the source is listed, and `unassigned`, also with zero.
+    Every project of the source and `unassigned` are listed, even with zero.
     """
     projects = [p.name for p in scene.tenant.projects if scene.source.name in p.sources]
     shares: dict[str, list[Entry]] = {name: [] for name in (*projects, UNASSIGNED)}
@@ -164,7 +164,7 @@ def _by_commitment(entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
 
 
 def anomaly_truth(scene: Scene, spike: Anomaly, lines: Sequence[Line]) -> dict[str, Any]:
-    """A planted spike: where, when, and what the account's service cost on every metered day."""
+    """Describe a planted spike, and the account's costs of the service on every metered day."""
     stream = next(stream for stream in STREAMS if stream.name == spike.stream)
     account = scene.source.accounts[stream.role]
     days: dict[str, Decimal] = {}
@@ -191,7 +191,7 @@ def anomaly_truth(scene: Scene, spike: Anomaly, lines: Sequence[Line]) -> dict[s
 
 @dataclass(frozen=True, slots=True)
 class _Waste:
-    """Something that costs money in the month and is of no use."""
+    """A resource or commitment that costs money in the month without being used."""
 
     kind: str
     account: str
@@ -201,7 +201,7 @@ class _Waste:
 
 
 def waste_truth(scene: Scene, lines: Sequence[Line]) -> list[dict[str, Any]]:
-    """Planted waste of the month: idle instances, unattached volumes, an unused commitment."""
+    """List planted waste of the month: idle instances, unattached volumes, an unused commitment."""
     return [
         {
             "kind": waste.kind,

@@ -1,7 +1,7 @@
 """Metered usage: every stream of a source, slot by slot, as lines of type Usage.
 
-Put here: quantities, weekly shape, planted spikes, tags and resource names of plain usage.
-Keep out: the table of streams itself, usage that a commitment covers.
+Put here: quantities, weekly pattern, planted spikes, tags and resource names of plain usage, and
+the context of a source-month. Keep out: the table of streams, usage that a commitment covers.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ NORMALIZATION: dict[str, str] = {
     "micro": "0.5", "medium": "2", "large": "4", "xlarge": "8", "2xlarge": "16",
 }  # fmt: skip
 
-# A tag column that appears in the third month of a seven-month estate and stays.
+# The age of the month in which a tag column first appears: the third of a seven-month estate.
 LATE_TAG_AGE = 4
 
-# Tag habits, by position in `Scene.tags`, that also decide how a description is written.
+# Tag styles, by position in `Scene.tags`, that also determine the style of descriptions.
 UNTAGGED, AWKWARD, PARTIAL = 3, 4, 5
 
-# The small source keeps this share of the streams.
+# A small source has one in this many streams.
 SMALL_STEP = 3
 
 SATURDAY = 5
@@ -49,30 +49,30 @@ class Scene:
     period: Period
 
     def rng(self, part: str) -> random.Random:
-        """A separate random generator for each part, so that no part changes another's draws."""
+        """Make a separate random generator for a part, so that parts do not affect each other."""
         tenant, period = self.tenant, self.period
         return random.Random(
             f"{tenant.seed}/{tenant.name}/{self.source.name}/{period.month}/{part}"
         )
 
     def version(self, restatement: int, rows: int) -> str:
-        """Id of a delivery; it differs whenever the delivered content differs."""
+        """Make the id of a delivery, which differs whenever its content does."""
         tenant, period = self.tenant, self.period
         names = (tenant.name, self.source.name, period.month)
         return uuid_like("version", tenant.seed, *names, period.days, restatement, rows)
 
     def region(self, place: int) -> str:
-        """The tenant's region number `place`, counted round."""
+        """Return the tenant's region number `place`, modulo the number of regions."""
         return self.tenant.regions[place % len(self.tenant.regions)]
 
     def net(self, cost: Decimal) -> Decimal | None:
-        """Cost after the tenant's private discount; None where the export has no net columns."""
+        """Return the cost after the private discount; None if the export has no net columns."""
         return cost * NET_SHARE if self.source.net_columns else None
 
     def tags(self, style: int, name: str) -> tuple[tuple[str, str], ...]:
-        """Tags in one of six habits: tidy, wrong case, SHOUTING, none, awkward text, partial."""
+        """Make tags in one of six styles: tidy, wrong case, capitals, none, awkward, partial."""
         marker = self.tenant.marker
-        habits: tuple[tuple[tuple[str, str], ...], ...] = (
+        styles: tuple[tuple[tuple[str, str], ...], ...] = (
             (("user:Team", "web"), ("user:Env", "Prod"), ("user:Owner", f"{marker}@example.com")),
             (("user:Team", "web"), ("user:env", "prod"), ("user:Name", name)),
             (("user:Team", "Platform"), ("user:Env", "PROD"), ("aws:createdBy", f"Root:{marker}")),
@@ -80,14 +80,14 @@ class Scene:
             (("user:Team", 'data, "lake"\nand more'), ("user:Env", "prod")),
             (("user:env", "Prod"),),
         )
-        chosen = habits[style % len(habits)]
+        chosen = styles[style % len(styles)]
         if chosen and self.period.age <= LATE_TAG_AGE and style % 2 == 0:
             return (*chosen, ("user:CostCenter", f"cc-{1000 + style}"))
         return chosen
 
 
 def usage_lines(scene: Scene) -> Iterator[Line]:
-    """All Usage lines of the source-month, stream by stream in time order."""
+    """Yield all Usage lines of the source-month, stream by stream in time order."""
     for index, stream in enumerate(STREAMS):
         has_account = stream.role in scene.source.accounts
         if has_account and not (scene.source.small and index % SMALL_STEP):
@@ -95,7 +95,7 @@ def usage_lines(scene: Scene) -> Iterator[Line]:
 
 
 def resource_of(scene: Scene, stream: Stream) -> str:
-    """The resource id of a stream: stable over months, marked with its tenant."""
+    """Make the resource id of a stream: the same in all months, with the tenant's marker."""
     name = f"{stream.name}-{scene.tenant.marker}"
     short = token(scene.tenant.name, scene.source.name, stream.name, length=17)
     account, region = scene.source.accounts[stream.role], scene.region(stream.place)
@@ -111,7 +111,7 @@ def resource_of(scene: Scene, stream: Stream) -> str:
 
 
 def product_details(product: Product, usage_type: str, region: str) -> dict[str, Detail]:
-    """The product_* columns that every metered line has."""
+    """Make the product_* columns that every metered line has."""
     return {
         "product_product_name": product.name,
         "product_servicecode": product.code,
@@ -126,7 +126,7 @@ def product_details(product: Product, usage_type: str, region: str) -> dict[str,
 
 
 def instance_details(instance_type: str, amount: Decimal) -> dict[str, Detail]:
-    """Instance and normalization columns; empty for anything but an instance."""
+    """Make instance and normalization columns; empty unless the line is of an instance."""
     if not instance_type:
         return {}
     factor = Decimal(NORMALIZATION[instance_type.rsplit(".", 1)[1]])
@@ -141,7 +141,7 @@ def instance_details(instance_type: str, amount: Decimal) -> dict[str, Detail]:
 
 
 def on_demand_details(scene: Scene, usage_type: str, sku: str, unit: str) -> dict[str, Detail]:
-    """The pricing_* columns of a public price; spot has a purchase option of its own."""
+    """Make the pricing_* columns of a public price; Spot has its own purchase option."""
     rate_code = f"{sku}.JRTCKXETXF.6YS6EN2CT7"
     return {
         "pricing_rate_code": rate_code,
@@ -193,7 +193,7 @@ def _stream_lines(scene: Scene, stream: Stream) -> Iterator[Line]:
 
 
 def _amount(rng: random.Random, scene: Scene, stream: Stream, slot: Slot) -> Decimal:
-    """Units metered in a slot: the range times the hours, thinner at weekends, plus spikes."""
+    """Draw the units metered in a slot: fewer at weekends, more in spikes."""
     decimals = stream.fine if scene.source.fine_grained else stream.decimals
     scale = 10 ** (decimals - stream.decimals)
     steady = stream.low == stream.high
@@ -230,7 +230,7 @@ def _transfer_details(scene: Scene, stream: Stream, region: str) -> dict[str, De
 
 
 def _description(scene: Scene, stream: Stream, region: str) -> str:
-    """The line's description; some contain commas, quotes and newlines, as real ones do."""
+    """Make the line's description; some contain commas, quotes and newlines, as real ones do."""
     where = REGION_NAMES[region]
     if stream.tag_style == AWKWARD:
         return f'${stream.price} per {stream.unit}, "{stream.name}"\nin {where}'

@@ -1,5 +1,5 @@
-"""Who is served: tenants, their sources and projects, and where that is written down.
+"""Tenants with their sources and projects, the registry that stores them, and tenants.yaml.
 
-Put here: the nouns, their grammar, the registry and its declared form. Keep out: anything
-that reads a bill or a file of the lake.
+Put here: these classes, the rules of their fields, the registry and its declared form. Keep out:
+anything that reads a bill or a file of the lake.
 """

@@ -1,7 +1,7 @@
 """tenants.yaml: the declared form of the registry, read and merged.
 
-Put here: reading the file into nouns with errors that name the place, merging it into what is
-stored, and describing each change. Keep out: storing (registry.py), rules of the nouns (model.py).
+Put here: reading the file with errors that name the place, merging it into the stored registry, and
+describing each change. Keep out: storing (registry.py), rules for tenants and projects (model.py).
 
 Merging never deletes by omission: a tenant, source, project, field or account claim that the
 file does not mention stays. A claim is ended with a `to` date or `finops project release`.
@@ -20,15 +20,15 @@ from finops_pipeline.tenants.model import Project, Source, Tenant
 from finops_pipeline.tenants.registry import Registry
 from finops_pipeline.tenants.source import DeclaredSource, SourceKind
 
-Noun = TypeVar("Noun", Source, Project)
+_Part = TypeVar("_Part", Source, Project)
 _KINDS = frozenset(SourceKind)
-"""What pydantic puts into the path of a field of a source: the kind that it was read as."""
+"""Names of source kinds, which pydantic adds to the path of a source's field."""
 
 T = TypeVar("T")
 
 
 def _list_nothing(value: object) -> object:
-    """Read a key without a value as an empty list, as YAML's authors mean it."""
+    """Read a key without a value as an empty list, as authors of YAML mean it."""
     return () if value is None else value
 
 
@@ -58,7 +58,7 @@ def read_declaration(path: Path) -> list[Tenant]:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RegistryError(f"{path} cannot be read ({error.strerror})", "a YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RegistryError(f"{path} is not YAML: {error}", "a file like tenants.yaml") from error
     entries = _validate(_Declaration, raw or {}, str(path)).tenants
     tenants = [_read_tenant(entry, path) for entry in entries]
@@ -75,8 +75,8 @@ def _read_tenant(entry: dict[str, Any], path: Path) -> Tenant:
     labels = declared.model_dump(include={"name", "display_name"}, exclude_unset=True)
     sources = tuple(_resolve_location(source, path) for source in declared.sources)
     # Rules between sources and projects are checked after merging: a file may name only one part.
-    nouns = {"sources": sources, "projects": declared.projects}
-    return _validate(Tenant, labels, place).model_copy(update=nouns)
+    parts = {"sources": sources, "projects": declared.projects}
+    return _validate(Tenant, labels, place).model_copy(update=parts)
 
 
 def _check_no_external_id(entry: dict[str, Any], place: str) -> None:
@@ -97,7 +97,7 @@ def _check_unique(kind: str, names: list[str], place: str) -> None:
 
 
 def _resolve_location(source: Source, path: Path) -> Source:
-    """The source with its folder as an absolute path, seen from the folder of the file."""
+    """Make the location of a source absolute, relative to the folder of the file."""
     location = source.location
     if not location:
         return source
@@ -113,10 +113,10 @@ def _resolve_location(source: Source, path: Path) -> Source:
 
 
 def _validate(kind: type[T], raw: object, place: str) -> T:
-    """Validate plain data as a noun.
+    """Validate plain data as an instance of `kind`.
 
     Raises:
-        RegistryError: it breaks a rule; the message names the file, the noun and the field.
+        RegistryError: it breaks a rule; the message names the file, the entry and the field.
     """
     try:
         return TypeAdapter(kind).validate_python(raw)
@@ -148,10 +148,10 @@ def _describe_field(raw: object, path: tuple[int | str, ...]) -> str:
     match path:
         case ():
             return "the file"
-        case (("sources" | "projects") as nouns, int(index), *fields) if isinstance(raw, dict):
-            entry = raw[nouns][index]
+        case (("sources" | "projects") as parts, int(index), *fields) if isinstance(raw, dict):
+            entry = raw[parts][index]
             name = f" {entry['name']!r}" if isinstance(entry, dict) and "name" in entry else ""
-            label = f"{nouns.removesuffix('s')}{name or f' {index + 1}'}"
+            label = f"{parts.removesuffix('s')}{name or f' {index + 1}'}"
             names = [str(field) for field in fields if field not in _KINDS]
             return ": ".join(filter(None, (label, ".".join(names))))
         case _:
@@ -166,9 +166,9 @@ def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
         empty when nothing changed.
 
     Raises:
-        RegistryError: the merged whole breaks a rule; nothing is changed.
+        RegistryError: the merged registry breaks a rule; nothing is changed.
     """
-    with registry.alone():
+    with registry.locked():
         stored = set(registry.names())
         changes: list[str] = []
         merged: list[Tenant] = []
@@ -186,7 +186,7 @@ def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
 
 
 def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
-    """Lay the declarations of one tenant over another.
+    """Merge the declaration of a tenant into the stored tenant.
 
     Returns:
         The merged tenant, and one line for each change.
@@ -199,8 +199,8 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     if display_name != old.display_name:
         lines.append(f"~ tenant {new.name}: display_name {old.display_name!r} -> {display_name!r}")
     declared_projects = tuple(_keep_claims(old, project) for project in new.projects)
-    sources, source_lines = _merge_nouns(new.name, old.sources, new.sources)
-    projects, project_lines = _merge_nouns(new.name, old.projects, declared_projects)
+    sources, source_lines = _merge_parts(new.name, old.sources, new.sources)
+    projects, project_lines = _merge_parts(new.name, old.projects, declared_projects)
     merged = Tenant(
         name=new.name,
         display_name=display_name,
@@ -212,7 +212,7 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
 
 
 def _keep_claims(old: Tenant, project: Project) -> Project:
-    """The project with its stored claims of accounts that the declaration does not mention."""
+    """Add to a declared project the stored claims of accounts that it does not mention."""
     stored = next((p for p in old.projects if p.name == project.name), None)
     if stored is None:
         return project
@@ -225,40 +225,40 @@ def _keep_claims(old: Tenant, project: Project) -> Project:
     return project.model_copy(update={"accounts": tuple(claims)})
 
 
-def _merge_nouns(
-    tenant: str, old: tuple[Noun, ...], new: tuple[Noun, ...]
-) -> tuple[tuple[Noun, ...], list[str]]:
-    """All sources or projects of a tenant by name, and one line for each change."""
-    nouns = {noun.name: noun for noun in old}
+def _merge_parts(
+    tenant: str, old: tuple[_Part, ...], new: tuple[_Part, ...]
+) -> tuple[tuple[_Part, ...], list[str]]:
+    """Merge the sources or projects of a tenant, by name; also returns a line per change."""
+    parts = {part.name: part for part in old}
     lines: list[str] = []
     for declared in new:
-        label = f"{_noun_of(declared)} {tenant}/{declared.name}"
-        before = nouns.get(declared.name)
+        label = f"{_name_kind(declared)} {tenant}/{declared.name}"
+        before = parts.get(declared.name)
         if before is None:
-            nouns[declared.name] = declared
+            parts[declared.name] = declared
             lines.append(f"+ {label}")
         else:
-            after = nouns[declared.name] = _merge_noun(before, declared)
+            after = parts[declared.name] = _merge_part(before, declared)
             lines += [f"~ {label}: {text}" for text in _list_differences(before, after)]
-    return tuple(nouns[name] for name in sorted(nouns)), lines
+    return tuple(parts[name] for name in sorted(parts)), lines
 
 
-def _merge_noun(before: Noun, declared: Noun) -> Noun:
-    """The stored noun with the fields that are declared; its rules are checked again."""
+def _merge_part(before: _Part, declared: _Part) -> _Part:
+    """Update a stored source or project with the declared fields, and check its rules again."""
     stored = {field: getattr(before, field) for field in type(before).model_fields}
     fields = {field: getattr(declared, field) for field in declared.model_fields_set}
     # Adding or removing a location may make it a source of another kind.
     kind: Any = DeclaredSource if isinstance(before, Source) else Project
-    merged: Noun = _validate(kind, stored | fields, f"{_noun_of(before)} {before.name}")
+    merged: _Part = _validate(kind, stored | fields, f"{_name_kind(before)} {before.name}")
     return merged
 
 
-def _noun_of(noun: Source | Project) -> str:
-    return "source" if isinstance(noun, Source) else "project"
+def _name_kind(part: Source | Project) -> str:
+    return "source" if isinstance(part, Source) else "project"
 
 
 def _list_differences(before: BaseModel, after: BaseModel) -> list[str]:
-    """One text for each field that differs: `format focus -> cur-2.0`."""
+    """Describe each field that differs: `format focus -> cur-2.0`."""
     values = [
         (field, _comparable(before, field), _comparable(after, field))
         for field in type(after).model_fields
@@ -266,9 +266,9 @@ def _list_differences(before: BaseModel, after: BaseModel) -> list[str]:
     return [f"{field} {_format(old)} -> {_format(new)}" for field, old, new in values if old != new]
 
 
-def _comparable(noun: BaseModel, field: str) -> object:
-    """The value of a field without the order in which its parts were declared."""
-    value = getattr(noun, field)
+def _comparable(part: BaseModel, field: str) -> object:
+    """Return a field's value, independent of the order in which its parts were declared."""
+    value = getattr(part, field)
     if field == "accounts":
         return tuple(sorted(f"{claim.id} ({claim.days})" for claim in value))
     return tuple(sorted(value)) if isinstance(value, tuple) else value

@@ -1,8 +1,7 @@
-"""The nouns Tenant, Project and AccountClaim; Source and the name rules can be imported here too.
+"""Tenant, Project and AccountClaim; this module also exports Source and the rules of names.
 
-Put here: what these are and when they are valid on their own and together. Keep out: the kinds of
-source (source.py), where nouns are stored (registry.py), how they are declared in a file
-(declare.py).
+Put here: these classes and the rules that make them valid, alone and together. Keep out: the kinds
+of source (source.py), storing them (registry.py), declaring them in a file (declare.py).
 """
 
 from __future__ import annotations
@@ -42,12 +41,12 @@ UNASSIGNED = "unassigned"
 """The built-in project of every tenant: charges of accounts that no project claims."""
 
 
-class _Noun(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class AccountClaim(_Noun):
-    """An account that a project claims from a day (included) to a day (excluded)."""
+class AccountClaim(_Model):
+    """A project's claim to an account from a day (included) to a day (excluded)."""
 
     id: Annotated[str, BeforeValidator(check_account)]
     from_day: date | None = Field(default=None, alias="from")
@@ -63,7 +62,7 @@ class AccountClaim(_Noun):
         return self
 
     def overlaps(self, other: AccountClaim) -> bool:
-        """Whether both claim the same account on at least one same day."""
+        """Check whether both claim the same account on at least one common day."""
         return (
             self.id == other.id
             and (self.from_day or date.min) < (other.to_day or date.max)
@@ -71,7 +70,7 @@ class AccountClaim(_Noun):
         )
 
     def touches(self, first: date, end: date) -> bool:
-        """Whether the claim holds on some day of [first, end)."""
+        """Check whether the claim is valid on some day of [first, end)."""
         return (self.from_day or date.min) < end and first < (self.to_day or date.max)
 
     @property
@@ -82,7 +81,7 @@ class AccountClaim(_Noun):
         return f"{self.from_day or 'always'} to {self.to_day or 'open'}"
 
 
-class Project(_Noun):
+class Project(_Model):
     """A named part of a tenant's AWS estate; its charges come from the tenant's sources."""
 
     name: str
@@ -94,7 +93,7 @@ class Project(_Noun):
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_one_source(cls, raw: Any) -> Any:
+    def _normalize(cls, raw: Any) -> Any:
         if not isinstance(raw, dict):
             return raw
         raw = dict(raw)
@@ -121,7 +120,7 @@ class Project(_Noun):
         return self
 
 
-class Tenant(_Noun):
+class Tenant(_Model):
     """An organisation: the unit of isolation. One folder, one DuckDB file, one deletion.
 
     `external_id` is the value that the trust policies of the tenant's roles require. The registry
@@ -158,7 +157,7 @@ class Tenant(_Noun):
         if project.name == UNASSIGNED and (project.accounts or project.sources):
             raise RegistryError(
                 f"project {self.name}/{UNASSIGNED} cannot claim accounts",
-                "no accounts: it takes what no other project claims",
+                "no accounts: it has all accounts that no other project claims",
             )
         for first, second in combinations(project.accounts, 2):
             if first.overlaps(second):
@@ -169,7 +168,7 @@ class Tenant(_Noun):
                 )
 
     def source(self, name: str) -> Source:
-        """The source of that name.
+        """Return the source of that name.
 
         Raises:
             Unknown: this tenant has none.
@@ -180,7 +179,7 @@ class Tenant(_Noun):
         raise Unknown(f"source {self.name}/{name} is not known", cure="See finops source list")
 
     def project(self, name: str) -> Project:
-        """The project of that name; `unassigned` is always there.
+        """Return the project of that name; `unassigned` always exists.
 
         Raises:
             Unknown: this tenant has none.
@@ -198,15 +197,15 @@ class Tenant(_Noun):
         return tuple(own[name] for name in sorted(own))
 
     def sources_of(self, project: Project) -> tuple[str, ...]:
-        """Names of the bills that a project's charges come from.
+        """List the names of the bills that a project's charges come from.
 
-        Cost Explorer is not a bill: it makes no charges, whether a project names it or not.
+        Cost Explorer is not a bill: it yields no charges, whether or not a project names it.
         """
         bills = {source.name for source in self.sources if source.is_bill}
         return tuple(name for name in self.named_by(project) if name in bills)
 
     def named_by(self, project: Project) -> tuple[str, ...]:
-        """Names of all sources of a project, Cost Explorer included; naming none means all."""
+        """List the names of a project's sources, including Cost Explorer; all if it names none."""
         return tuple(sorted(project.sources or [source.name for source in self.sources]))
 
     @property
@@ -223,7 +222,7 @@ def _check_unique(kind: str, tenant: str, names: list[str]) -> None:
 
 
 def _check_claims_apart(tenant: Tenant, first: Project, second: Project) -> None:
-    """See that two projects do not claim the same account of the same source on the same day."""
+    """Check that two projects do not claim an account of the same source on the same day."""
     if not set(tenant.named_by(first)) & set(tenant.named_by(second)):
         return
     for claim, other in product(first.accounts, second.accounts):

@@ -1,6 +1,6 @@
 """Billing periods as text: `YYYY-MM`, a safe path segment and partition key.
 
-Put here: arithmetic on billing periods. Keep out: which month it is now (clock.py).
+Put here: arithmetic on billing periods. Keep out: the current date (clock.py).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
 def check_month(text: str) -> str:
-    """Return `text` when it is a billing period `YYYY-MM`.
+    """Return `text` if it is a billing period `YYYY-MM`.
 
     Raises:
-        RegistryError: it is not.
+        RegistryError: it is not one.
     """
     if not _MONTH.fullmatch(text):
         raise RegistryError(f"Month {text!r} is not a billing period", "YYYY-MM such as 2026-10")
@@ -28,29 +28,29 @@ def check_month(text: str) -> str:
 
 
 def first_day(month: str) -> date:
-    """First day of a billing period."""
+    """Return the first day of a billing period."""
     return date.fromisoformat(f"{check_month(month)}-01")
 
 
 def shift(month: str, by: int) -> str:
-    """The billing period `by` months later (earlier when negative)."""
+    """Return the billing period `by` months later, or earlier if negative."""
     start = first_day(month)
     index = start.year * 12 + start.month - 1 + by
     return f"{index // 12:04d}-{index % 12 + 1:02d}"
 
 
 def end_day(month: str) -> date:
-    """First day after a billing period (period ends are exclusive, as in FOCUS)."""
+    """Return the first day after a billing period (period ends are exclusive, as in FOCUS)."""
     return first_day(shift(month, 1))
 
 
 def closed_from(month: str) -> date:
-    """The day from which AWS, as a rule, no longer changes a billing period."""
+    """Return the day from which AWS usually no longer changes a billing period."""
     return end_day(month) + RESTATED_FOR
 
 
 def months_between(first: str, last: str) -> list[str]:
-    """Billing periods from `first` to `last`, both included; empty when last is earlier."""
+    """List billing periods from `first` to `last`, both included; none if `last` is earlier."""
     months = []
     month = check_month(first)
     check_month(last)
@@ -61,5 +61,5 @@ def months_between(first: str, last: str) -> list[str]:
 
 
 def month_of(day: date) -> str:
-    """The billing period that contains a day."""
+    """Return the billing period that contains a day."""
     return f"{day.year:04d}-{day.month:02d}"

@@ -1,6 +1,7 @@
-"""The grammar of names and AWS account ids.
+"""The syntax of names and AWS account ids.
 
-Put here: rules for a single name or id. Keep out: what the name belongs to (model.py, source.py).
+Put here: rules for a single name or id. Keep out: the objects that have names (model.py,
+source.py).
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 def check_name(kind: str, name: str) -> str:
-    """Return `name` when it is safe as a path segment and partition key.
+    """Return `name` if it is safe as a path segment and partition key.
 
     Args:
-        kind: what the message calls it: tenant, source, project.
+        kind: the word for it in a message: tenant, source, project.
 
     Raises:
-        RegistryError: the name breaks the grammar.
+        RegistryError: the name has the wrong syntax.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise RegistryError(
@@ -33,10 +34,10 @@ def check_name(kind: str, name: str) -> str:
 
 
 def check_account(value: object) -> str:
-    """Return an AWS account id as its 12 digits.
+    """Return an AWS account id as text of 12 digits.
 
-    YAML reads an unquoted 001122334455 as an octal number, so a number is accepted only when
-    no digit can have been lost.
+    YAML reads an unquoted 001122334455 as an octal number, so a number is accepted only if no digit
+    can have been lost.
 
     Raises:
         RegistryError: not 12 digits.

@@ -1,7 +1,7 @@
-"""Locations of bills and the roles that reach them: their grammar, and when two are the same.
+"""Locations of bills and the roles that give access to them: their syntax, and comparing them.
 
-Put here: checking and comparing locations, role ARNs and endpoints. Keep out: reaching them
-(sources), and which tenants there are (registry.py).
+Put here: checking and comparing locations, role ARNs and endpoints. Keep out: accessing them
+(sources), comparing tenants (registry.py).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PROFILE = re.compile(r"[\w .:@/+=,-]{1,128}", re.A)
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _ALIAS = ("-s3alias", "--ol-s3", ".mrap")
-"""Endings that AWS reserves for aliases of buckets: nobody can see which bucket they lead to."""
+"""Endings that AWS reserves for aliases of buckets, which hide the bucket that they refer to."""
 
 _OF_SERVICE = re.compile(
     rf"((bucket\.)?vpce-[a-z0-9-]+\.(s3|ce)\.{_REGION.pattern}\.vpce"
     rf"|(s3|s3-fips|s3-accelerate|ce|ce-fips)(\.dualstack)?(\.{_REGION.pattern})?"
     rf"|s3-{_REGION.pattern})\.(amazonaws\.com(\.cn)?|api\.aws)"
 )
-"""Hosts that belong to a service of AWS. A host that begins with a bucket's name would change what
-`s3://bucket` means."""
+"""Hosts of AWS's services. A host that begins with a bucket's name would change the meaning of
+`s3://bucket`."""
 
 _LOOPBACK = {"127.0.0.1", "::1", "0.0.0.0"}
 
 
 def check_role(role_arn: str) -> str:
-    """Return a role's ARN when it is one; empty stays empty.
+    """Return a role's ARN if it is valid or empty.
 
     Raises:
         RegistryError: it is not the ARN of an IAM role.
@@ -51,7 +51,7 @@ def check_role(role_arn: str) -> str:
 
 
 def check_key(kms_key: str) -> str:
-    """Return a KMS key's ARN when it is one; empty stays empty.
+    """Return a KMS key's ARN if it is valid or empty.
 
     Raises:
         RegistryError: it is not the ARN of a key.
@@ -65,19 +65,19 @@ def check_key(kms_key: str) -> str:
 
 
 def role_account(role_arn: str) -> str:
-    """The account of a role, as its 12 digits; empty when there is no role."""
+    """Return the account of a role as 12 digits; empty if there is no role."""
     match = _ROLE.fullmatch(role_arn)
     return match.group(2) if match else ""
 
 
 def role_partition(role_arn: str) -> str:
-    """The AWS partition of a role: aws, aws-cn, aws-us-gov, …; aws when there is no role."""
+    """Return the AWS partition of a role: aws, aws-cn, …; aws if there is no role."""
     match = _ROLE.fullmatch(role_arn)
     return match.group(1) if match else "aws"
 
 
 def check_endpoint(endpoint_url: str) -> str:
-    """Return the endpoint of an S3-compatible store without a `/` at its end.
+    """Return the endpoint of an S3-compatible store without a trailing `/`.
 
     Raises:
         RegistryError: it is not an http(s) URL of a host.
@@ -102,25 +102,27 @@ def check_endpoint(endpoint_url: str) -> str:
     return endpoint_url.rstrip("/")
 
 
-def check_word(field: str, text: str) -> str:
-    """Return the name of a profile or region when it is well formed; empty stays empty.
+def check_field(field: str, text: str) -> str:
+    """Return the name of a profile or region if it is well formed or empty.
 
     Raises:
         RegistryError: it is not.
     """
-    pattern, like = (_REGION, "us-east-1") if field == "region" else (_PROFILE, "a profile's name")
+    pattern, example = (
+        (_REGION, "us-east-1") if field == "region" else (_PROFILE, "a profile's name")
+    )
     if text and not pattern.fullmatch(text):
-        raise RegistryError(f"{field} {text[:200]!r} cannot be used", f"a name such as {like}")
+        raise RegistryError(f"{field} {text[:200]!r} cannot be used", f"a name such as {example}")
     return text
 
 
 def is_s3(location: str) -> bool:
-    """Whether a location is in S3 or in an S3-compatible store."""
+    """Check whether a location is in S3 or in an S3-compatible store."""
     return location.startswith(S3)
 
 
 def bucket_and_prefix(location: str) -> tuple[str, str]:
-    """Bucket and key prefix of `s3://bucket/prefix`; the prefix has no `/` at its end.
+    """Split `s3://bucket/prefix` into bucket and prefix, without a trailing `/`.
 
     An empty segment is kept: AWS writes `s3://bucket//report` for reports without a prefix.
 
@@ -136,21 +138,21 @@ def bucket_and_prefix(location: str) -> tuple[str, str]:
         )
     if bucket.endswith(_ALIAS):
         raise RegistryError(
-            f"location {location[:200]!r} names an access point, which hides whose bucket it is",
+            f"location {location[:200]!r} names an access point, which hides the bucket behind it",
             "s3://bucket/prefix with the bucket's own name",
         )
     prefix = prefix.rstrip("/")
-    odd = {".", ".."} & set(prefix.split("/"))
-    if odd or not prefix.isprintable() or len(prefix.encode()) > 900:
+    dots = {".", ".."} & set(prefix.split("/"))
+    if dots or not prefix.isprintable() or len(prefix.encode()) > 900:
         raise RegistryError(
             f"location {location[:200]!r} has a prefix that cannot be used",
-            "a plain path of at most 900 bytes, without '.' and '..' and control characters",
+            "a path of at most 900 bytes, without '.', '..' and control characters",
         )
     return bucket, prefix
 
 
 def check_location(location: str) -> str:
-    """Return a location without a `/` at its end; the grammar of one in S3 is checked.
+    """Return a location without a trailing `/`; the syntax of one in S3 is checked.
 
     Raises:
         RegistryError: a location in S3 that is not well formed.
@@ -163,20 +165,20 @@ def check_location(location: str) -> str:
 
 @dataclass(frozen=True)
 class Place:
-    """A location in its canonical spelling: the store (empty: this machine) and path segments."""
+    """A location in canonical form: the store (empty: this machine) and path segments."""
 
     store: str
     segments: tuple[str, ...]
 
     def overlaps(self, other: Place) -> bool:
-        """Whether both are the same or one of them contains the other."""
+        """Check whether both are the same or one of them contains the other."""
         length = min(len(self.segments), len(other.segments))
         same = self.segments[:length] == other.segments[:length]
         return self.store == other.store and same
 
 
 def place_of(location: str, endpoint_url: str = "") -> Place:
-    """The place of a location; links on this machine are resolved (`file:///a/../b` is `/b`).
+    """Make the place of a location; links on this machine are resolved (`file:///a/../b` is `/b`).
 
     `s3://b/acme` and `s3://b/acme-evil` do not overlap: segments are compared, not characters.
     """
@@ -190,16 +192,17 @@ def place_of(location: str, endpoint_url: str = "") -> Place:
 
 
 def cost_explorer_place(endpoint_url: str, role_arn: str, profile: str) -> Place:
-    """The place of Cost Explorer's answers: the whole account of the credentials."""
+    """Make the place of Cost Explorer's costs: the entire account of the credentials."""
     account = role_account(role_arn)
     owner = ("role", account) if account else ("profile", profile or "default")
     return Place(f"cost explorer of {_store(endpoint_url)}", owner)
 
 
 def _store(endpoint_url: str) -> str:
-    """The canonical name of a store: all endpoints of AWS lead to the same buckets.
+    """Return the canonical name of a store.
 
-    So do http and https of the same host, and all names of this machine.
+    All endpoints of AWS give access to the same buckets; so do http and https of the same host, and
+    all names of this machine.
     """
     parts = urlsplit(endpoint_url)
     host = (parts.hostname or "").rstrip(".")
@@ -210,6 +213,6 @@ def _store(endpoint_url: str) -> str:
 
 
 def is_amazon(endpoint_url: str) -> bool:
-    """Whether an endpoint belongs to AWS (also a VPC endpoint or another region's)."""
+    """Check whether an endpoint belongs to AWS, in any region, including VPC endpoints."""
     host = (urlsplit(endpoint_url).hostname or "").rstrip(".")
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))

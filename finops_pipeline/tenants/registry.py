@@ -1,11 +1,11 @@
 """The registry of tenants: a SQL database, by default a SQLite file.
 
-Put here: its tables, reading and writing whole tenants in one transaction, and the rules that hold
-between tenants. Keep out: the declared form (declare.py), rules inside one tenant (model.py), what
-leads from one schema version to the next (migrations).
+Put here: its tables, reading and writing complete tenants in one transaction, and the rules between
+tenants. Keep out: the declared form (declare.py), rules within one tenant (model.py), upgrading
+from one schema version to the next (migrations).
 
-Whoever changes a table adds a version: a file in migrations/versions and its id in `SCHEMA`. A
-registry of an older version is read as it is; the next `save` upgrades it.
+To change a table, add a version: a file in migrations/versions and its id in `SCHEMA`. A registry
+of an older version is read as it is; the next `save` upgrades it.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ _OF_TENANT = (_project_accounts, _project_sources, _projects, _sources, _tenants
 
 
 class Registry:
-    """Tenants with their sources and projects, stored whole.
+    """The stored tenants with their sources and projects.
 
     Every method raises RegistryError when a newer version of finops_pipeline wrote the registry.
 
@@ -119,19 +119,19 @@ class Registry:
             yield db if sa.inspect(db).has_table("tenants") else None
 
     def names(self) -> list[str]:
-        """Names of all tenants, sorted."""
+        """Read the names of all tenants, sorted."""
         with self._reading() as db:
             return [] if db is None else sorted(db.scalars(sa.select(_tenants.c.tenant)))
 
     def tenants(self) -> list[Tenant]:
-        """All tenants, by name."""
+        """Read all tenants, by name."""
         with self._reading() as db:
             if db is None:
                 return []
             return [_load(db, name) for name in sorted(db.scalars(sa.select(_tenants.c.tenant)))]
 
     def tenant(self, name: str) -> Tenant:
-        """One tenant.
+        """Read one tenant.
 
         Raises:
             Unknown: there is no tenant of that name; the message is the same for every name.
@@ -147,8 +147,8 @@ class Registry:
         )
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other processes from changing the registry while one reads, merges and saves.
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from changing the registry while this one reads, merges and saves.
 
         Otherwise two `finops apply` at the same moment would both merge into the older state, and
         the later one would undo the earlier. Only for a SQLite file; a registry on a database
@@ -167,7 +167,7 @@ class Registry:
         except Timeout as error:
             raise RegistryError(
                 f"the registry is being changed by another process (waited {_WAIT_SECONDS} s)",
-                cure="Try again when that has ended",
+                cure="Try again when it has ended",
             ) from error
         try:
             yield
@@ -175,9 +175,9 @@ class Registry:
             lock.release()
 
     def save(self, *tenants: Tenant) -> None:
-        """Write these tenants whole, in one transaction: all of them or none.
+        """Write these tenants in one transaction: all of them or none.
 
-        A tenant that is new gets its external id here; one that has one keeps it.
+        A new tenant gets its external id here; an existing one keeps its own.
 
         Raises:
             RegistryError: a location or the account of a role already belongs to another tenant,
@@ -237,13 +237,13 @@ def _source(row: Any) -> Source:
 
 
 def _present_columns(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
-    """The columns of a table that the database has; an older registry lacks some."""
+    """Return the columns of a table in the database; an older registry lacks some."""
     names = {column["name"] for column in sa.inspect(db).get_columns(table.name)}
     return [column for column in table.c if column.name in names]
 
 
 def _external_id(db: sa.Connection, tenant: Tenant) -> str:
-    """The external id of a tenant's roles: the stored one or a new one, never a declared one."""
+    """Return the external id of a tenant's roles: stored or new, never a declared one."""
     stored = db.scalar(sa.select(_tenants.c.external_id).where(_tenants.c.tenant == tenant.name))
     if tenant.external_id not in {"", stored}:
         raise RegistryError(

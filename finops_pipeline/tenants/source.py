@@ -1,7 +1,7 @@
 """The source kinds: one class for each way in which costs reach a tenant.
 
-Put here: what each kind needs and how a declaration becomes one of them. Keep out: how a kind is
-read (sources), how its deliveries land (landing), how they become charges (focus).
+Put here: the fields and rules of each kind, and making one from a declaration. Keep out: reading a
+kind (sources), landing its deliveries (landing), converting them to charges (focus).
 
     format          location           class                    kind
     legacy-cur      folder, S3, none   LegacyCurSource          legacy-cur
@@ -37,9 +37,9 @@ from finops_pipeline.tenants.names import check_name
 from finops_pipeline.tenants.places import (
     Place,
     check_endpoint,
+    check_field,
     check_location,
     check_role,
-    check_word,
     cost_explorer_place,
     is_s3,
     place_of,
@@ -47,7 +47,7 @@ from finops_pipeline.tenants.places import (
 
 
 class SourceFormat(StrEnum):
-    """What a source delivers, as users declare it and as the ledger stores it."""
+    """The format of a source's deliveries, as users declare it and as the ledger stores it."""
 
     LEGACY_CUR = "legacy-cur"
     CUR_2 = "cur-2.0"
@@ -106,8 +106,8 @@ class Source(BaseModel):
     @model_validator(mode="after")
     def _check_fields(self) -> Source:
         check_name("source", self.name)
-        check_word("profile", self.profile)
-        check_word("region", self.region)
+        check_field("profile", self.profile)
+        check_field("region", self.region)
         reach = [name for name in REACH if getattr(self, name)]
         if reach and not self.in_aws:
             raise RegistryError(
@@ -191,7 +191,7 @@ class CostExplorerApiSource(Source):
 
     @property
     def in_aws(self) -> bool:
-        """Always: every question is a request to AWS."""
+        """Always true: all its costs are requested from AWS."""
         return True
 
     @property
@@ -201,7 +201,7 @@ class CostExplorerApiSource(Source):
 
     @property
     def places(self) -> list[Place]:
-        """The account whose costs its credentials may ask for."""
+        """The account whose costs its credentials give access to."""
         return [cost_explorer_place(self.service_endpoint, self.role_arn, self.profile)]
 
 
@@ -215,13 +215,13 @@ class CostExplorerCsvSource(Source):
     def _check_no_location(self) -> CostExplorerCsvSource:
         if self.location:
             raise RegistryError(
-                f"source {self.name} has a location", "none, as its files are imported"
+                f"source {self.name} has a location", "no location, as its files are imported"
             )
         return self
 
     @property
     def in_aws(self) -> bool:
-        """Never: its files are imported from this machine."""
+        """Always false: its files are imported from this machine."""
         return False
 
     @property
@@ -231,7 +231,7 @@ class CostExplorerCsvSource(Source):
 
 
 def _kind_of(declaration: Any) -> SourceKind:
-    """The kind that a declaration (its fields, or a source already made) is of.
+    """Return the kind of a declaration (its fields, or a source already made).
 
     Raises:
         RegistryError: it names no format that is supported.

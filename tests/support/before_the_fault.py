@@ -1,11 +1,11 @@
-"""Bills of two tenants in a real store behind a bad line: what was published, what comes next.
+"""Bills of several tenants in a real store behind a faulty proxy: published months and new ones.
 
 Put here: the estate that the fault tests share, a command in this process, and the check that
 nothing is lost or half-visible. Keep out: faults (faulty_proxy.py, test_faults.py).
 
-Some tenants have a source for each thing that goes wrong, globex one that nothing happens to.
-Before the fault a month of every source is published; then the store holds it restated.
-Whatever goes wrong, each source's month is the old one or the new one, in every table.
+Some tenants have one source for each fault; globex has one source without any fault.
+Before the fault, a month of every source is published; then the store holds a restatement of it.
+Whatever the fault, each source's month is the old one or the new one, in every table.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from tests.support.servers import Store
 
 MONTH, FOLDER, WELL = "2026-08", "20260801-20260901", "globex/well"
 OF_A_TENANT = 8
-"""Sources that a tenant has."""
+"""Number of sources of a tenant."""
 
 Bill = tuple[int, Decimal]
 """(rows, billed cost)."""
 
 
 def write_bill(report: Path, seed: int, rows: int) -> Bill:
-    """Write a month's delivery of two files, the first of about 60 kB; returns its truth."""
+    """Write a month's delivery of two files, the first of about 60 kB; return its rows and cost."""
     rng, total = random.Random(seed), Decimal(0)
     for number, share in ((1, rows), (2, 20)):
         lines = []
@@ -58,17 +58,17 @@ def write_bill(report: Path, seed: int, rows: int) -> Bill:
 
 
 @dataclass(frozen=True)
-class Ran:
+class IngestRun:
     """How `finops ingest` ended."""
 
     code: int
-    said: list[str]
+    output_lines: list[str]
     seconds: float
 
 
 @dataclass
 class Estate:
-    """An installation behind a line; sources are spelled `tenant/source`."""
+    """An installation that reads through the proxy; sources are written `tenant/source`."""
 
     made: TemporaryInstallation
     line: FaultyServer
@@ -93,41 +93,43 @@ class Estate:
         for number, source in enumerate(sources or self.sources):
             rows = 1000 + 10 * self.seed + number
             self.new[source] = write_bill(folder / source, 1000 * self.seed + number, rows)
-        self.store.bring(folder, self.bucket)
+        self.store.upload(folder, self.bucket)
         for path in folder.rglob("*.csv.gz"):
             self.sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
 
-    def ingest(self, *faults: Fault) -> Ran:
-        """`finops ingest` of all tenants while these things go wrong."""
+    def ingest(self, *faults: Fault) -> IngestRun:
+        """Run `finops ingest` for all tenants while these faults occur."""
         self.line.script(*faults)
-        said: list[str] = []
+        output_lines: list[str] = []
         with pytest.MonkeyPatch.context() as patch:
             self.environment(patch)
             hurry(patch)
-            patch.setattr("typer.echo", lambda text="", **_: said.append(str(text)))
+            patch.setattr("typer.echo", lambda text="", **_: output_lines.append(str(text)))
             patch.setattr(sys, "argv", ["finops", "ingest"])
             begin, code = time.monotonic(), 0
             try:
                 main()
             except SystemExit as ended:
                 code = int(ended.code or 0)
-            return Ran(code, said, time.monotonic() - begin)
+            return IngestRun(code, output_lines, time.monotonic() - begin)
 
     def environment(self, patch: pytest.MonkeyPatch) -> None:
-        """This installation's folder, and the store's keys in a profile."""
+        """Set the environment: this installation's folder, and the store's keys in a profile."""
         path = self.work / "credentials"
-        words = zip(("aws_access_key_id", "aws_secret_access_key"), self.store.keys, strict=True)
-        path.write_text("[store]\n" + "".join(f"{name} = {value}\n" for name, value in words))
+        key_lines = zip(
+            ("aws_access_key_id", "aws_secret_access_key"), self.store.keys, strict=True
+        )
+        path.write_text("[store]\n" + "".join(f"{name} = {value}\n" for name, value in key_lines))
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
         patch.setenv("FINOPS_DATA", str(self.made.data))
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
     def visible(self) -> dict[str, Bill]:
-        """What each source's month is: (rows, billed), the same in every table.
+        """Return each source's (rows, billed cost), which must be the same in every table.
 
-        Asked as `finops query` asks; rows and sums of daily and monthly tables must agree.
+        Reads as `finops query` does; rows and sums of daily and monthly tables must agree.
         """
-        found: dict[str, Bill] = {}
+        bills: dict[str, Bill] = {}
         for tenant in self.tenants:
             with open_sandbox(
                 self.made.installation.folder(tenant), self.made.installation.limits
@@ -147,26 +149,26 @@ class Estate:
                         ("monthly_bill", "billed_cost"),
                     )
                 ]
-            assert len(set(sums)) == 1, f"tables of {tenant} tell different sums: {sums}"
+            assert len(set(sums)) == 1, f"tables of {tenant} have different sums: {sums}"
             assert {s: billed for s, billed, _ in costs} == {s: billed for s, billed, _ in bill}
-            found |= {f"{tenant}/{source}": (rows, billed) for source, billed, rows in costs}
-        return found
+            bills |= {f"{tenant}/{source}": (rows, billed) for source, billed, rows in costs}
+        return bills
 
     def spelled(self, name: str) -> str:
-        """`tenant/source` of a source's name."""
+        """Return `tenant/source` for a source's name."""
         return next(source for source in self.sources if source.endswith(f"/{name}"))
 
     def leftovers(self) -> list[Path]:
-        """What lies in the staging folders."""
+        """List the files in the staging folders."""
         return [path for t in self.tenants for path in (self.made.folder(t) / ".staging").iterdir()]
 
 
 def build(
     work: Path, store: Store, line: FaultyServer, names: Sequence[str], first: Sequence[str] = ()
 ) -> Estate:
-    """Tenants with a source of each name, globex with one; a month of each published.
+    """Build tenants with a source for each name, and globex with one; publish a month of each.
 
-    Sources in `first` have nothing yet; what comes next is their first delivery.
+    Sources in `first` have no delivery yet: the next one is their first.
     """
     names = [*names, *first]
     sources = [f"acme-{n // OF_A_TENANT}/{name}" for n, name in enumerate(names)] + [WELL]
@@ -184,7 +186,7 @@ def build(
     made.made.apply(work / "t.yaml")
     made.deliver([source for source in sources if source.split("/")[1] not in first])
     done = made.ingest()
-    assert done.code == (1 if first else 0), done.said
+    assert done.code == (1 if first else 0), done.output_lines
     made.old = dict(made.new)
     assert made.visible() == made.old
     made.deliver()
@@ -192,7 +194,7 @@ def build(
 
 
 def hurry(patch: pytest.MonkeyPatch) -> None:
-    """Attempts stay as they are; what lies between them, and time limits, are shorter."""
+    """Shorten the pauses between attempts and the time limits; keep the number of attempts."""
     sleep = clock.pause
     patch.setattr(clock, "pause", lambda seconds: sleep(seconds / 20))
     scales = {"throttling_base_scale": 0.05, "non_throttling_base_scale": 0.0025}

@@ -1,6 +1,6 @@
-"""acme, whose bills a test writes by hand, beside a globex that looks alike and must not notice.
+"""acme, whose bills a test writes, next to a similar globex that must not change.
 
-Put here: the two tenants, taking a month of acme in, and what its charges sum to. Keep out: what a
+Put here: the two tenants, ingesting a month of acme, and the sums of its charges. Keep out: what a
 test expects of them.
 """
 
@@ -57,7 +57,7 @@ def two(
     tmp_path: Path,
     census: Census,
 ) -> Iterator[TemporaryInstallation]:
-    """globex, which must be the same after, and acme, whose payer is at `tmp_path/acme/cur`."""
+    """globex, which must stay unchanged, and acme, whose payer is at `tmp_path/acme/cur`."""
     shutil.copytree(built_globex.data, empty.data)
     declare(empty, tmp_path, "acme")
     before = census(empty.folder("globex"))
@@ -68,7 +68,7 @@ def two(
 def take(
     made: TemporaryInstallation, lines: list[Line], month: str = MONTH, assembly: str = "one"
 ) -> None:
-    """Deliver a month to acme and take it in."""
+    """Deliver a month to acme and ingest it."""
     deliver(made.data.parent / "acme/cur", lines, month, assembly)
     assert not made.ingest("acme").failed
 

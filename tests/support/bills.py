@@ -1,4 +1,4 @@
-"""Small bills written by hand: a legacy CUR delivery from a few rows.
+"""Small bills for single tests: a legacy CUR delivery made of a few rows.
 
 Put here: what several test files need to write a delivery. Keep out: the seeded estate.
 """
@@ -24,7 +24,7 @@ COLUMNS = (
 def row(
     cost: str, account: str = "111122223333", day: str = "2026-09-05", **more: str
 ) -> dict[str, str]:
-    """One Usage line; `more` gives further columns, or others' values by the last word."""
+    """Return a Usage line; `more` adds columns or replaces the values above."""
     base = {
         "bill/BillingPeriodStartDate": f"{day[:7]}-01T00:00:00Z",
         "lineItem/UsageAccountId": account,
@@ -37,7 +37,7 @@ def row(
 
 
 def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
-    """Rows as a CSV (gzipped for .gz) with the header of all their columns."""
+    """Write rows as a CSV (gzipped for .gz) whose header has all their columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     header = list(dict.fromkeys(name for line in rows for name in line)) or list(COLUMNS)
     with io.StringIO(newline="") as stream:
@@ -51,7 +51,7 @@ def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
 def deliver(
     report: Path, rows: list[dict[str, str]], month: str = "2026-09", assembly: str = "one"
 ) -> Path:
-    """A whole delivery of a month in overwrite form; returns its manifest."""
+    """Write a month's delivery in overwrite form; return its manifest."""
     first = month.replace("-", "") + "01"
     year, number = int(month[:4]), int(month[5:])
     after = f"{year + number // 12}{number % 12 + 1:02d}01"

@@ -1,7 +1,8 @@
 """Single ways to corrupt published charges, one row (or file) at a time.
 
-Put here: what is done to which row, as data, doing it, and who of ours notices. Keep out: that
-somebody must (test_corruptions.py); what the official validator notices (conformance/score.py).
+Put here: what is done to which row, as data; doing it; and which of our checks notices.
+Keep out: that one of them must (test_corruptions.py);
+what the official validator notices (conformance/score.py).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.focus.conformance import validate_charges
+from finops_pipeline.focus.conformance import find_published_violations
 from finops_pipeline.marts.results import check_published
 
 _USAGE = (
@@ -32,10 +33,10 @@ _EXPORTED = "x_Source = 'labs' and ChargeCategory = 'Usage' and BilledCost > 0"
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way: in the first row that is `victim`, `column` becomes `value` (SQL).
+    """A way to corrupt charges: `column` becomes `value` (SQL) in the first row that is `victim`.
 
-    `lost` and `doubled` are what becomes of the row instead; `whole` is SQL over the file's rows
-    (`charges`) where not a row is changed but all.
+    The values `lost` and `doubled` remove or repeat the row instead; `whole` is SQL over all rows
+    of the file (`charges`) and changes the file instead of a row.
     """
 
     name: str
@@ -220,9 +221,13 @@ CORRUPTIONS: list[Corruption] = [*ROWS, *FILES]
 def noticed_by(
     installation: Installation, tenant: str, month: str, project: str | None = None
 ) -> list[str]:
-    """Names of the rules that see something; where none does, of the checks."""
-    _, found = validate_charges(installation.folder(tenant), installation.limits, month, project)
-    rules = sorted({one.finding.rule for one in found if not one.finding.is_known_gap})
+    """List the rules that report a violation; if there are none, the checks that failed."""
+    _, violations = find_published_violations(
+        installation.folder(tenant), installation.limits, month, project
+    )
+    rules = sorted(
+        {violation.finding.rule for violation in violations if not violation.finding.is_known_gap}
+    )
     if rules:
         return rules
     results = check_published(installation.folder(tenant), installation.limits, month)
@@ -249,9 +254,9 @@ def corrupt(file: Path, how: Corruption, to: Path) -> None:
 
 def _changed(connection: duckdb.DuckDBPyConnection, how: Corruption) -> str:
     rows = "(select *, row_number() over () as number from charges)"
-    found = connection.execute(f"select min(number) from {rows} where {how.victim}").fetchone()
-    assert found and found[0] is not None, f"no row is {how.victim}"
-    number = found[0]
+    victim_row = connection.execute(f"select min(number) from {rows} where {how.victim}").fetchone()
+    assert victim_row and victim_row[0] is not None, f"no row is {how.victim}"
+    number = victim_row[0]
     if how.value == "lost":
         return f"select * exclude (number) from {rows} where number <> {number}"
     if how.value == "doubled":

@@ -1,6 +1,6 @@
 """The seeded estate in a bucket of the real store: a prefix and a user for each tenant.
 
-Put here: what several test files need of it. Keep out: what they expect. `bills` holds
+Put here: what several test files need of it. Keep out: assertions. `bills` holds
 `acme/…`, `acme-evil/…` (a prefix of the same letters) and `globex/…`; each user may list and
 read its own prefix only, as `finops source policy` grants it.
 """
@@ -21,7 +21,7 @@ BUCKET = "bills"
 
 
 def may_read(bucket: str, prefix: str) -> list[dict[str, Any]]:
-    """Statements that let a user list and read below a prefix."""
+    """Return the statements that let a user list and read below a prefix."""
     return [
         {
             "Effect": "Allow",
@@ -61,7 +61,7 @@ def bills(store: Store, estate: Path) -> Bills:
     """The estate in the store."""
     keys = {}
     for tenant in ("acme", "globex"):
-        store.bring(estate / tenant, f"{BUCKET}/{tenant}")
+        store.upload(estate / tenant, f"{BUCKET}/{tenant}")
         keys[tenant] = store.add_user(tenant, may_read(BUCKET, tenant))
     return Bills(store, keys, estate)
 
@@ -84,6 +84,6 @@ def profiles(bills: Bills, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def in_s3(
     bills: Bills, empty: TemporaryInstallation, tmp_path: Path, profiles: Path
 ) -> TemporaryInstallation:
-    """An installation that knows the estate in the bucket and has ingested nothing."""
+    """An installation that has the estate in the bucket declared and has ingested nothing."""
     empty.apply(bills.declaration(tmp_path / "tenants.yaml"))
     return empty

@@ -1,6 +1,6 @@
 """Every form in which AWS delivers a bill, by name, and the estate's sources written in each.
 
-Put here: the list of forms and bringing deliveries of them to where a source reads them. Keep
+Put here: the list of forms, and writing deliveries of them to where a source reads them. Keep
 out: what is expected of them (test_forms.py).
 """
 
@@ -40,10 +40,10 @@ SUBSET = (
     "reservation_amortized_upfront_fee_for_billing_period",
     "savings_plan_amortized_upfront_commitment_for_billing_period",
 )  # fmt: skip
-"""The columns that amounts are made of, few of the others."""
+"""The columns that amounts depend on, and few others."""
 
 RENAMED = tuple((name, f"c{n:03d}") for n, name in enumerate(cur_2_schema().names))
-"""Every column under another name that says nothing."""
+"""Every column under a meaningless name."""
 
 CHOSEN = (
     *((name, "") for name in SUBSET if name not in ("product", "line_item_unblended_cost")),
@@ -69,7 +69,7 @@ FORMS = {
     "cur2-parquet-new": Form(CUR_2, PARQUET, CREATE_NEW),
     "cur2-parquet-over": Form(CUR_2, PARQUET, OVERWRITE),
     "cur2-gz-new": Form(CUR_2, CSV_GZ, CREATE_NEW, files=2),
-    "cur2-gz-over": Form(CUR_2, CSV_GZ, OVERWRITE, period_word="billing_period"),
+    "cur2-gz-over": Form(CUR_2, CSV_GZ, OVERWRITE, period_key="billing_period"),
     "cur2-subset": Form(CUR_2, PARQUET, query=tuple((name, "") for name in SUBSET)),
     "cur2-renamed": Form(CUR_2, PARQUET, CREATE_NEW, query=RENAMED, files=2),
     "cur2-renamed-gz": Form(CUR_2, CSV_GZ, query=RENAMED),
@@ -78,8 +78,8 @@ FORMS = {
     "focus-1-0": Form(FOCUS, PARQUET, focus_version="1.0", focus_gaps=True),
     "focus-1-0-gz": Form(FOCUS, CSV_GZ, CREATE_NEW, focus_version="1.0", focus_gaps=True),
     "focus-1-2": Form(FOCUS, PARQUET, CREATE_NEW, files=2),
-    "focus-1-2-gaps": Form(FOCUS, PARQUET, period_word="BILLING_PERIOD", focus_gaps=True),
-    "focus-1-2-gz": Form(FOCUS, CSV_GZ, period_word="Billing_Period"),
+    "focus-1-2-gaps": Form(FOCUS, PARQUET, period_key="BILLING_PERIOD", focus_gaps=True),
+    "focus-1-2-gz": Form(FOCUS, CSV_GZ, period_key="Billing_Period"),
     "focus-renamed": Form(
         FOCUS, PARQUET, query=tuple((name, f"my_{name.lower()}") for name in FOCUS_COLUMNS)
     ),
@@ -102,8 +102,8 @@ class Written:
 def write_form(folder: Path, tenant: str, name: str, month: str = MONTH, **more: Any) -> Written:
     """Write a tenant's month in the form of that name; the report lies below `folder`."""
     form, source = FORMS[name], SOURCES[tenant]
-    wanted: dict[str, Any] = {"tenant": tenant, "source": source, "month": month, "form": form}
-    request = DeliveryRequest(seed=SEED, last_month=LAST_MONTH, **wanted, **more)
+    fields: dict[str, Any] = {"tenant": tenant, "source": source, "month": month, "form": form}
+    request = DeliveryRequest(seed=SEED, last_month=LAST_MONTH, **fields, **more)
     done = write_delivery(folder, request)
     spec = tenant_spec(tenant)
     report = folder / spec.location(spec.source(source).written_as(form))
@@ -121,16 +121,18 @@ def declaration(locations: dict[str, dict[str, str]], **more: str) -> dict[str, 
     Args:
         more: further fields of every source; `{tenant}` in them is the tenant's name.
     """
-    told: list[dict[str, Any]] = []
+    tenants: list[dict[str, Any]] = []
     for tenant, places in locations.items():
         spec = tenant_spec(tenant)
         projects = [p for p in spec.projects if SOURCES[tenant] in p.sources]
-        asked = replace(spec, projects=tuple(replace(p, sources=(*places,)) for p in projects))
-        (entry,) = yaml.safe_load(tenants_yaml([asked]))["tenants"]
+        spec_of_forms = replace(
+            spec, projects=tuple(replace(p, sources=(*places,)) for p in projects)
+        )
+        (entry,) = yaml.safe_load(tenants_yaml([spec_of_forms]))["tenants"]
         extra = {key: value.format(tenant=tenant) for key, value in more.items()}
         entry["sources"] = [
             {"name": name, "format": FORMS[name].format, "location": place, **extra}
             for name, place in places.items()
         ]
-        told.append(entry)
-    return {"tenants": told}
+        tenants.append(entry)
+    return {"tenants": tenants}

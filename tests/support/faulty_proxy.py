@@ -1,7 +1,8 @@
-"""A bad line to a good store: an HTTP proxy on 127.0.0.1 that misbehaves as a script says.
+"""An HTTP proxy on 127.0.0.1 in front of a good store, which misbehaves according to a script.
 
-Put here: forwarding, and every way in which a line or a store goes wrong. Keep out: what must
-come of it (test_faults.py). Each request passes to the real server unless a fault is due.
+Put here: forwarding requests to the real server, and choosing the fault that is due for each of
+them. Keep out: the faults themselves (line_faults.py); what an ingest must make of them
+(test_faults.py).
 """
 
 from __future__ import annotations
@@ -25,12 +26,11 @@ from tests.support.servers import Store
 
 FOREVER = 1 << 30
 _HOP = {"transfer-encoding", "connection", "keep-alive", "content-length", "date", "server"}
-_ERROR = "<Error><Code>{}</Code><Message>{}</Message></Error>"
 
 
 @dataclass
-class Asked:
-    """A request as it came: `list`, `manifest` or `data`; its key or prefix; its first byte."""
+class StoreRequest:
+    """A request as it arrived: `list`, `manifest` or `data`; its key or prefix; its first byte."""
 
     kind: str
     key: str
@@ -42,7 +42,7 @@ class Asked:
 
 @dataclass
 class Answer:
-    """What the server says, in full."""
+    """A server's complete answer."""
 
     status: int
     body: bytes
@@ -50,42 +50,42 @@ class Answer:
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """One request and what becomes of it."""
+    """One request and how it is answered."""
 
     protocol_version = "HTTP/1.1"
     server: FaultyServer
 
     def do_GET(self) -> None:
-        """Forward, or misbehave."""
+        """Answer the request, with the fault that is due if there is one."""
         self.calm = self.server.calm
-        self.asked = _asked(self.path, self.headers.get("Range", ""))
-        deed = self.server.deed_for(self.asked)
+        self.store_request = _store_request(self.path, self.headers.get("Range", ""))
+        deed = self.server.deed_for(self.store_request)
         try:
             deed(self)
-        except ConnectionError:  # the client has had enough
+        except ConnectionError:  # the client closed the connection
             self.close_connection = True
 
-    def log_message(self, *words: Any) -> None:
-        """Say nothing."""
+    def log_message(self, *_arguments: Any) -> None:
+        """Log nothing."""
 
     def forward(self) -> Answer:
-        """Ask the real server."""
+        """Send the request to the real server and return its answer."""
         host, _, port = self.server.upstream.rpartition(":")
         line = HTTPConnection(host, int(port), timeout=30)
         try:
             line.request("GET", self.path, headers=dict(self.headers.items()))
             got = line.getresponse()
-            kept = {k: v for k, v in got.getheaders() if k.lower() not in _HOP}
-            answer = Answer(got.status, got.read(), kept)
+            headers = {k: v for k, v in got.getheaders() if k.lower() not in _HOP}
+            answer = Answer(got.status, got.read(), headers)
             if got.status == 200:
-                self.server.whole[self.asked.key] = answer
+                self.server.whole[self.store_request.key] = answer
             return answer
         finally:
             line.close()
 
     def begin(self, answer: Answer) -> None:
-        """Send status and headers; they promise the whole body."""
-        self.asked.status = answer.status
+        """Send status and headers, which announce the complete body."""
+        self.store_request.status = answer.status
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -96,10 +96,10 @@ class Exchange(BaseHTTPRequestHandler):
         """Send a piece of the body, at once."""
         self.wfile.write(block)
         self.wfile.flush()
-        self.asked.sent += len(block)
+        self.store_request.sent += len(block)
 
     def answer(self, answer: Answer) -> None:
-        """Send it whole."""
+        """Send the complete answer."""
         self.begin(answer)
         self.send(answer.body)
 
@@ -108,15 +108,15 @@ class Exchange(BaseHTTPRequestHandler):
         self.calm.wait(seconds)
 
     def hang_up(self) -> None:
-        """End the connection in order, though more was promised."""
+        """Close the connection normally, although more was announced."""
         self.close_connection = True
 
     def reset(self) -> None:
         """End the connection with a TCP reset."""
         time.sleep(0.1)  # what was sent arrives first
         self.close_connection = True
-        words = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, words)
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.rfile.close()
         os.close(self.connection.detach())
 
@@ -124,24 +124,23 @@ class Exchange(BaseHTTPRequestHandler):
 Deed = Callable[[Exchange], None]
 
 
-def _asked(target: str, bytes_: str) -> Asked:
+def _store_request(target: str, bytes_: str) -> StoreRequest:
     parts = urlsplit(target)
-    words = parse_qs(parts.query)
+    parameters = parse_qs(parts.query)
     begin = re.match(r"bytes=(\d+)", bytes_)
-    if "list-type" in words:
-        return Asked("list", words.get("prefix", [""])[0], 0)
+    if "list-type" in parameters:
+        return StoreRequest("list", parameters.get("prefix", [""])[0], 0)
     key = unquote(parts.path).split("/", 2)[-1]
     kind = "manifest" if key.endswith("anifest.json") else "data"
-    return Asked(kind, key, int(begin.group(1)) if begin else 0)
+    return StoreRequest(kind, key, int(begin.group(1)) if begin else 0)
 
 
 @dataclass
 class Fault:
     """When the proxy misbehaves, and how.
 
-    `kind` is list, manifest, data or empty (all); `key` how key or prefix begins, and after `*`
-    how it ends; the first
-    `after` such requests pass, and then `times` go wrong.
+    `kind` is list, manifest, data or empty (all). `key` is the beginning of the key or prefix and,
+    after `*`, its end. The first `after` such requests pass; the next `times` go wrong.
     """
 
     deed: Deed
@@ -152,9 +151,14 @@ class Fault:
 
 
 def fits(pattern: str, key: str) -> bool:
-    """Whether a key is one that a fault means."""
+    """Whether a fault's pattern matches a key."""
     begin, _, end = pattern.partition("*")
     return key.startswith(begin) and key.endswith(end)
+
+
+def passes() -> Deed:
+    """Forward the request without a fault."""
+    return lambda to: to.answer(to.forward())
 
 
 class FaultyServer(ThreadingHTTPServer):
@@ -170,37 +174,41 @@ class FaultyServer(ThreadingHTTPServer):
         self.script()
 
     def script(self, *faults: Fault) -> None:
-        """Begin anew, with these faults; with none it is a good line."""
+        """Start again with these faults; without any, every request is forwarded."""
         self.calm.set()
         with self._lock:
             self.calm = threading.Event()
-            self.log: list[Asked] = []
+            self.log: list[StoreRequest] = []
             self.whole: dict[str, Answer] = {}
             self._faults = [[fault, fault.after, fault.times] for fault in faults]
 
-    def deed_for(self, asked: Asked) -> Deed:
-        """What to do with a request."""
+    def deed_for(self, request: StoreRequest) -> Deed:
+        """Choose how to answer a request, and log it."""
         with self._lock:
-            self.log.append(asked)
+            self.log.append(request)
             for entry in self._faults:
                 fault, to_pass, left = entry
-                if not left or fault.kind not in ("", asked.kind) or not fits(fault.key, asked.key):
+                if (
+                    not left
+                    or fault.kind not in ("", request.kind)
+                    or not fits(fault.key, request.key)
+                ):
                     continue
                 if to_pass:
                     entry[1] -= 1
                     continue
                 entry[2] -= 1
-                asked.fault = fault.deed.__qualname__.split(".")[0]
+                request.fault = fault.deed.__qualname__.split(".")[0]
                 return fault.deed
         return passes()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left is no trouble."""
+        """Ignore clients that closed their connection."""
 
 
 @pytest.fixture(scope="session")
 def line(store: Store) -> Iterator[FaultyServer]:
-    """A proxy before the store."""
+    """A proxy in front of the store."""
     server = FaultyServer(store.url)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -211,145 +219,3 @@ def line(store: Store) -> Iterator[FaultyServer]:
         server.shutdown()
         server.server_close()
         thread.join(timeout=10)
-
-
-# --- deeds
-
-
-def passes() -> Deed:
-    """Nothing goes wrong."""
-    return lambda to: to.answer(to.forward())
-
-
-def resets(after: int) -> Deed:
-    """The line is reset after some bytes of the body."""
-
-    def deed(to: Exchange) -> None:
-        answer = to.forward()
-        to.begin(answer)
-        to.send(answer.body[:after])
-        to.reset()
-
-    return deed
-
-
-def refuses() -> Deed:
-    """The connection is reset before anything is answered."""
-
-    def deed(to: Exchange) -> None:
-        to.reset()
-
-    return deed
-
-
-def cuts(after: int) -> Deed:
-    """The header promises all, the body ends early, in order."""
-
-    def deed(to: Exchange) -> None:
-        answer = to.forward()
-        to.begin(answer)
-        to.send(answer.body[:after])
-        to.hang_up()
-
-    return deed
-
-
-def says(status: int, code: str, message: str = "made up") -> Deed:
-    """The store answers with an error of S3's."""
-
-    def deed(to: Exchange) -> None:
-        body = _ERROR.format(code, message).encode()
-        to.answer(Answer(status, body, {"Content-Type": "application/xml"}))
-
-    return deed
-
-
-def gives(body: bytes, status: int = 200) -> Deed:
-    """Something else answers: a login page, nothing at all."""
-
-    def deed(to: Exchange) -> None:
-        to.answer(Answer(status, body, {"Content-Type": "text/html"}))
-
-    return deed
-
-
-def trickles(piece: int, pause: float, pieces: int = FOREVER) -> Deed:
-    """The body comes in tiny pieces with pauses between them; the rest at once."""
-
-    def deed(to: Exchange) -> None:
-        answer = to.forward()
-        to.begin(answer)
-        begin = 0
-        while begin < len(answer.body) and begin < piece * pieces and not to.calm.is_set():
-            to.send(answer.body[begin : begin + piece])
-            begin += piece
-            to.wait(pause)
-        to.send(answer.body[begin:])
-
-    return deed
-
-
-def stalls(after: int, seconds: float = 60) -> Deed:
-    """After some bytes nothing comes any more, and the line stays open."""
-
-    def deed(to: Exchange) -> None:
-        answer = to.forward()
-        to.begin(answer)
-        to.send(answer.body[:after])
-        to.wait(seconds)
-        to.hang_up()
-
-    return deed
-
-
-def is_mute(seconds: float = 60) -> Deed:
-    """The request is taken and never answered."""
-
-    def deed(to: Exchange) -> None:
-        to.wait(seconds)
-        to.hang_up()
-
-    return deed
-
-
-def flips(where: float = 0.5) -> Deed:
-    """Other bytes of the same number, under the same etag."""
-
-    def deed(to: Exchange) -> None:
-        answer = to.forward()
-        body = bytearray(answer.body)
-        body[int(len(body) * where)] ^= 0x55
-        answer.body = bytes(body)
-        to.answer(answer)
-
-    return deed
-
-
-def marks(etag: str) -> Deed:
-    """The object has another etag than was listed."""
-
-    def deed(to: Exchange) -> None:
-        answer = to.forward()
-        named = {k: v for k, v in answer.headers.items() if k.lower() != "etag"}
-        to.answer(Answer(answer.status, answer.body, {**named, "ETag": f'"{etag}"'}))
-
-    return deed
-
-
-def ignores_ranges() -> Deed:
-    """A store that does not know ranges: 200 and the whole body (as it was once sent)."""
-
-    def deed(to: Exchange) -> None:
-        to.answer(to.server.whole.get(to.asked.key) or to.forward())
-
-    return deed
-
-
-def meanwhile(act: Callable[[], object]) -> Deed:
-    """Something happens in the store just before the request arrives there."""
-
-    def deed(to: Exchange) -> None:
-        act()
-        to.answer(to.forward())
-
-    return deed

@@ -1,11 +1,11 @@
-"""`finops` as a process of its own, without paying for its imports every time.
+"""`finops` as a process of its own, without repeating its imports every time.
 
 Put here: a process that has imported the command line, done nothing, and forks for each command.
-Keep out: what the commands are for.
+Keep out: the commands and what tests expect of them.
 
-A command's start is 1.4 s of imports, and the tests run some 250. The house's rule that nothing
-happens at import (test_house.py) makes a fork the same as a fresh start. `python -m
-finops_pipeline.cli` itself is started by tests that kill it and by those of the docs.
+A command's start is 1.4 s of imports, and the tests run some 250. The rule that nothing happens
+at import (test_house.py) makes a fork equivalent to a fresh start. Tests that kill the process and
+tests of the documentation start `python -m finops_pipeline.cli` itself.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _server: subprocess.Popen[str] | None = None
 
 
 def run_finops(
-    words: tuple[str, ...], environment: dict[str, str]
+    arguments: tuple[str, ...], environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run `finops` with these words; a second one at the same time starts the usual way."""
+    """Run `finops` with these arguments; a second one at the same time starts its own process."""
     if not _busy.acquire(blocking=False):
-        command = [sys.executable, "-m", "finops_pipeline.cli", *words]
+        command = [sys.executable, "-m", "finops_pipeline.cli", *arguments]
         return subprocess.run(
             command,
             capture_output=True,
@@ -43,15 +43,19 @@ def run_finops(
     try:
         with TemporaryDirectory() as scratch:
             out, err = Path(scratch, "out"), Path(scratch, "err")
-            asked = {"words": words, "environment": environment, "cwd": str(Path.cwd())}
-            asked |= {"out": str(out), "err": str(err)}
+            command_request = {
+                "arguments": arguments,
+                "environment": environment,
+                "cwd": str(Path.cwd()),
+            }
+            command_request |= {"out": str(out), "err": str(err)}
             server = _started()
             assert server.stdin and server.stdout
-            server.stdin.write(json.dumps(asked) + "\n")
+            server.stdin.write(json.dumps(command_request) + "\n")
             server.stdin.flush()
             code = int(server.stdout.readline())
-            said = (out.read_text("utf-8"), err.read_text("utf-8"))
-        return subprocess.CompletedProcess(["finops", *words], code, *said)
+            outputs = (out.read_text("utf-8"), err.read_text("utf-8"))
+        return subprocess.CompletedProcess(["finops", *arguments], code, *outputs)
     finally:
         _busy.release()
 
@@ -80,10 +84,10 @@ def _serve() -> None:
         entry.load_function()
 
     for line in sys.stdin:
-        asked = json.loads(line)
+        command_request = json.loads(line)
         child = os.fork()
         if child == 0:
-            _become(asked)
+            _become(command_request)
             main()
             sys.exit(0)
         _, status = os.waitpid(child, 0)
@@ -91,19 +95,23 @@ def _serve() -> None:
         sys.stdout.flush()
 
 
-def _become(asked: dict[str, Any]) -> None:
+def _become(command_request: dict[str, Any]) -> None:
     signal.alarm(_PATIENCE_SECONDS)
     os.environ.clear()
-    os.environ.update(asked["environment"])
-    os.chdir(asked["cwd"])
-    for name, number in (("/dev/null", 0), (asked["out"], 1), (asked["err"], 2)):
+    os.environ.update(command_request["environment"])
+    os.chdir(command_request["cwd"])
+    for name, number in (
+        ("/dev/null", 0),
+        (command_request["out"], 1),
+        (command_request["err"], 2),
+    ):
         flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         handle = os.open(name, flags, 0o600)
         os.dup2(handle, number)
         os.close(handle)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
-    sys.argv = ["finops", *asked["words"]]
+    sys.argv = ["finops", *command_request["arguments"]]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Ingests on a disk that runs full, in its own process: `python -m tests.support.full_disk WORK`.
 
 Put here: making the disk small (a tmpfs of this process's own mount namespace, or a limit on
-the size of a file where mounting is not allowed), and telling what came of it as lines of JSON.
-Keep out: what must come of it (test_disk_full.py).
+the size of a file where mounting is not allowed), and printing the results as lines of JSON.
+Keep out: what the results must be (test_disk_full.py).
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from finops_pipeline.landing import land
+from finops_pipeline.landing import delivery_landing
 from tests.conftest import TemporaryInstallation
 from tests.support.before_the_fault import Estate
 from tests.support.faulty_proxy import Fault
 from tests.support.servers import Store
 
 ROOM = 256 << 20
-"""Size of the whole disk; what is not to be free on it is filled."""
+"""Size of the disk in bytes; all of it but the wanted free space is filled."""
 
 
 class Quiet:
-    """A line that nothing happens to."""
+    """A stand-in for the proxy that has no faults."""
 
     def script(self, *faults: Fault) -> None:
-        """Nothing to do."""
+        """Ignore the faults: there are none."""
 
 
 def fill(folder: Path, free: int) -> Path:
-    """Fill a disk until only so many bytes are free."""
+    """Fill a disk until only `free` bytes remain."""
     filler = folder / "filler"
     left = shutil.disk_usage(folder).free - free
     filler.touch()
@@ -46,20 +46,22 @@ def fill(folder: Path, free: int) -> Path:
 
 
 def on_small_disk(estate: Estate, folder: Path, free: int) -> Callable[[], None]:
-    """Leave so many bytes free; returns what makes room again."""
+    """Leave only `free` bytes; return a function that makes room again."""
     filler = fill(folder, free)
     return filler.unlink
 
 
 def with_small_files(estate: Estate, folder: Path, free: int) -> Callable[[], None]:
-    """Let no file grow beyond so many bytes; returns what lifts the limit."""
+    """Let no file grow beyond `free` bytes; return a function that lifts the limit."""
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (free, hard))
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
-def try_one(estate: Estate, base: Path, folder: Path, free: int, shrink: Any) -> dict[str, Any]:
-    """One ingest with so little room, what is then visible, and an ordinary run after it."""
+def ingest_with_room(
+    estate: Estate, base: Path, folder: Path, free: int, shrink: Any
+) -> dict[str, Any]:
+    """Ingest with little room, read what is then visible, and run again with enough room."""
     shutil.rmtree(estate.made.data, ignore_errors=True)
     shutil.copytree(base, estate.made.data)
     grow = shrink(estate, folder, free)
@@ -75,32 +77,33 @@ def try_one(estate: Estate, base: Path, folder: Path, free: int, shrink: Any) ->
     return {
         "free": free,
         "code": ran.code,
-        "said": ran.said,
+        "output_lines": ran.output_lines,
         "seen": seen,
         "after": after.code,
-        "after_said": after.said,
+        "output_lines_after": after.output_lines,
         "seen_after": estate.visible(),
         "left": [str(path) for path in estate.leftovers()],
     }
 
 
 def main(work: Path, mode: str, sizes: list[int]) -> None:
-    """Mount if need be, and try every size."""
+    """Mount the small disk if needed, and try every size."""
     facts = json.loads((work / "estate.json").read_text())
     folder = work / "small"
     folder.mkdir(exist_ok=True)
     if mode == "disk":
-        words = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "small", str(folder)]
-        subprocess.run(words, check=True)
-    # Not refused beforehand: the room is there when asked, and gone when needed.
-    land.INFLATES = land.GROWS = 0
+        mount_command = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "small", str(folder)]
+        subprocess.run(mount_command, check=True)
+    # Skip the check of free space, so that space runs out during the ingest.
+    delivery_landing.INFLATES = delivery_landing.GROWS = 0
     store = Store(facts["url"], tuple(facts["keys"]))
     made = TemporaryInstallation(folder / "data")
     estate = Estate(made, Quiet(), store, facts["bucket"], work, facts["sources"])  # type: ignore[arg-type]
     shrink = on_small_disk if mode == "disk" else with_small_files
     for free in sizes:
-        print(json.dumps(try_one(estate, work / "data", folder, free, shrink), default=str))  # noqa: T201
+        attempt = ingest_with_room(estate, work / "data", folder, free, shrink)
+        print(json.dumps(attempt, default=str))  # noqa: T201
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], [int(word) for word in sys.argv[3:]])
+    main(Path(sys.argv[1]), sys.argv[2], [int(size) for size in sys.argv[3:]])

@@ -1,7 +1,7 @@
-"""Globex ingested, with its exports open to damage, next to an acme that must not notice.
+"""Globex ingested, with its exports open to damage, next to an acme that must not change.
 
 For tests that edit generated deliveries (test_bad_input, test_quarantine): the files to edit, one
-`finops` in this process, and what the month says afterwards. Keep out: the damage itself.
+`finops` in this process, and the state of the month afterwards. Keep out: the damage itself.
 """
 
 from __future__ import annotations
@@ -36,20 +36,22 @@ ACCOUNT, PERIOD, ID = (
 Row = list[str]
 
 
-def finops(*words: str, data: Path | None = None) -> tuple[int, str]:
-    """The command line in this process: exit code, and all it said or the error it left with.
+def finops(*arguments: str, data: Path | None = None) -> tuple[int, str]:
+    """Run the command line in this process; return the exit code and all output with the error.
 
     Without `data`, on the test's own FINOPS_DATA.
     """
-    done = _invoked(words, data)
+    done = _invoked(arguments, data)
     if isinstance(done.exception, FinopsError):
         return 1, f"{done.output}{done.exception}"
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, done.output
 
 
-def _invoked(words: Sequence[str], data: Path | None = None) -> Result:
-    return CliRunner().invoke(app, list(words), env={"FINOPS_DATA": str(data)} if data else None)
+def _invoked(arguments: Sequence[str], data: Path | None = None) -> Result:
+    return CliRunner().invoke(
+        app, list(arguments), env={"FINOPS_DATA": str(data)} if data else None
+    )
 
 
 def ask(sql: str, tenant: str = "globex", data: Path | None = None) -> list[dict[str, Any]]:
@@ -77,10 +79,10 @@ def summed(pairs: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
 
 
 def billed(records: list[Row], without: Sequence[int] = ()) -> dict[str, Decimal]:
-    """What a CSV bills per account, records of these positions left out (0 is the header)."""
+    """Sum a CSV's costs by account, without the records at these positions (0 is the header)."""
     account, cost = records[0].index(ACCOUNT), records[0].index(COST)
-    kept = [r for n, r in enumerate(records) if n and n not in without]
-    return summed((r[account], Decimal(r[cost])) for r in kept)
+    billed_records = [r for n, r in enumerate(records) if n and n not in without]
+    return summed((r[account], Decimal(r[cost])) for r in billed_records)
 
 
 @dataclass(frozen=True)
@@ -132,18 +134,18 @@ class Globex:
         """Write the CSV; returns each record's raw text."""
         parts = []
         for record in records:
-            one = io.StringIO(newline="")
-            csv.writer(one, lineterminator=newline).writerow(record)
-            parts.append(one.getvalue())
+            stream = io.StringIO(newline="")
+            csv.writer(stream, lineterminator=newline).writerow(record)
+            parts.append(stream.getvalue())
         self.write_text(mark + "".join(parts))
         return parts
 
     def write_text(self, text: str) -> None:
-        """Write the CSV's text as it is (a byte that is no UTF-8 as its surrogate)."""
+        """Write the CSV's text unchanged (bytes that are not UTF-8 as surrogates)."""
         self.csv.write_bytes(gzip.compress(text.encode(errors="surrogateescape")))
 
     def edit_manifest(self, **facts: object) -> None:
-        """Say something else in the CSV's manifest."""
+        """Change facts in the CSV's manifest."""
         self.csv_manifest.write_text(json.dumps(json.loads(self.csv_manifest.read_text()) | facts))
 
     def deliver(self, source: str, empty: bool = False) -> None:
@@ -161,23 +163,23 @@ class Globex:
         )
 
     def ingest(self, ok: bool = True) -> str:
-        """`finops ingest globex` for the month; everything it said."""
-        code, said = finops("ingest", "globex", "--month", MONTH)
-        assert (code == 0) is ok, said
-        return said
+        """`finops ingest globex` for the month; return all its output."""
+        code, output = finops("ingest", "globex", "--month", MONTH)
+        assert (code == 0) is ok, output
+        return output
 
     def status(self, source: str) -> dict[str, Any]:
         """The month's line of `finops status`, which is the file's `data_status` as well."""
-        shown = json.loads(finops("status", "globex", "--format", "json")[1], parse_float=str)
-        of_month = [s for s in shown if (s["source"], s["billing_period"]) == (source, MONTH)]
+        statuses = json.loads(finops("status", "globex", "--format", "json")[1], parse_float=str)
+        of_month = [s for s in statuses if (s["source"], s["billing_period"]) == (source, MONTH)]
         in_file = ask(f"from data_status {in_month(source)}")
         assert [{key: row[key] for key in in_file[0]} for row in of_month] == in_file
         assert len(of_month) == 1
-        found: dict[str, Any] = of_month[0]
-        return found
+        status: dict[str, Any] = of_month[0]
+        return status
 
     def check_exact(self, source: str, by_account: dict[str, Decimal], lost: int) -> dict[str, Any]:
-        """The month bills exactly this, and every row read is kept or quarantined."""
+        """Check that the month bills exactly this, and every row read is kept or quarantined."""
         rows = ask(
             "select SubAccountId as a, sum(BilledCost) as b from costs"
             f" {in_month(source, 'x_Source')} group by a"
@@ -197,14 +199,14 @@ class Globex:
         return status
 
     def served(self) -> dict[str, bytes]:
-        """Every published file of the month, and all that the marts say, to the byte."""
+        """Return every published file of the month, and the marts as CSV, to the byte."""
         folder = self.made.folder("globex")
-        said = {
+        contents = {
             str(path.relative_to(folder)): path.read_bytes()
             for path in folder.rglob("*.parquet")
             if f"billing_period={MONTH}" in path.parts
         }
         for table in ("daily_costs", "monthly_costs", "monthly_bill"):
-            asked = ("query", "globex", f"from {table}", "--format", "csv")
-            said[table] = _invoked(asked).stdout.encode()
-        return said
+            query = ("query", "globex", f"from {table}", "--format", "csv")
+            contents[table] = _invoked(query).stdout.encode()
+        return contents

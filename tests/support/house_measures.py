@@ -49,6 +49,7 @@ class Function:
     line: int
     lines: int
     arguments: int
+    is_command: bool
 
 
 def python_files(folder: str) -> list[Path]:
@@ -89,12 +90,18 @@ def functions(folders: tuple[str, ...] = FOLDERS) -> list[Function]:
             node.lineno,
             (node.end_lineno or node.lineno) - node.lineno + 1,
             len(_arguments(node.args)),
+            any("typer." in ast.unparse(note) for note in _annotations(node.args)),
         )
         for folder in folders
         for path in python_files(folder)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
+
+
+def _annotations(args: ast.arguments) -> list[ast.expr]:
+    every = [*args.posonlyargs, *args.args, *args.kwonlyargs]
+    return [argument.annotation for argument in every if argument.annotation is not None]
 
 
 def _arguments(args: ast.arguments) -> list[str]:

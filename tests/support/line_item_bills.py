@@ -1,6 +1,6 @@
-"""Hand-written bills of one tenant in both forms of report, its charges, and what all obey.
+"""Small bills of one tenant in both forms of report, its charges, and the rules for all charges.
 
-Put here: delivering a few lines as legacy CUR or CUR 2.0 beside a tenant that must not notice, and
+Put here: delivering a few lines as legacy CUR or CUR 2.0 beside a tenant that must not change, and
 the rules of FOCUS 1.2 that hold for every charge. Keep out: what a type of line becomes
 (test_line_items_*.py).
 """
@@ -37,7 +37,7 @@ IN_MAP = ("product/ProductName", "product/region")
 
 
 def line(kind: str, cost: str, day: str = f"{MONTH}-05", **more: str) -> Line:
-    """One line item; words of `more` are columns, with `_` for the slash."""
+    """Return a line item; names in `more` are columns, with `_` for the slash."""
     columns = {key.replace("_", "/", 1): value for key, value in more.items()}
     return row(cost, day=day, **{"lineItem/LineItemType": kind, **columns})
 
@@ -57,9 +57,9 @@ def reserved(
 def deliver_2(export: Path, lines: list[Line], month: str) -> None:
     """The lines as a CUR 2.0 data export: CUR 2.0 names, the product map as JSON in a cell."""
     rows = []
-    for one in lines:
-        columns = {canonical(k): v for k, v in one.items() if k not in IN_MAP}
-        product = {canonical(k)[8:]: one[k] for k in IN_MAP if one.get(k)}
+    for line in lines:
+        columns = {canonical(k): v for k, v in line.items() if k not in IN_MAP}
+        product = {canonical(k)[8:]: line[k] for k in IN_MAP if line.get(k)}
         rows.append(columns | {"product": json.dumps(product)})
     name = f"data/BILLING_PERIOD={month}/{export.name}-00001.csv.gz"
     write_csv(export / name, rows)
@@ -78,24 +78,24 @@ def deliver_2(export: Path, lines: list[Line], month: str) -> None:
 class Bills:
     """acme, whose bills a test writes, and globex, which was ingested and stays as it is.
 
-    `said` is what the last ingest told of checks that failed ('' where all passed).
+    `failed_checks` holds the reasons of the checks that failed in the last ingest, or ''.
     """
 
     made: TemporaryInstallation
     folder: Path
     form: str
-    said: str = ""
+    failed_checks: str = ""
     bills: dict[str, list[Line]] = field(default_factory=dict)
 
     def charges(self, lines: list[Line], month: str = MONTH) -> list[Charge]:
-        """Bring a month's bill in; all charges of acme, each checked against the FOCUS rules."""
-        found = self.ingested(lines, month)
-        obeys_focus(found)
+        """Ingest a month's bill; return all charges of acme, which obey the FOCUS rules."""
+        charges = self.ingested(lines, month)
+        obeys_focus(charges)
         assert self.rows("select rule, example from conformance where not is_known_gap") == []
-        return found
+        return charges
 
     def ingested(self, lines: list[Line], month: str = MONTH) -> list[Charge]:
-        """Bring a month's bill in; all charges of acme, that come to its bills so far."""
+        """Ingest a month's bill; return all charges of acme, whose sums equal its bills so far."""
         self.bills[month] = lines
         if self.form == "legacy-cur":
             deliver(self.folder / "acme/cur", lines, month)
@@ -103,17 +103,19 @@ class Bills:
             deliver_2(self.folder / "acme/cur", lines, month)
         report = self.made.ingest("acme")
         assert not report.failed
-        self.said = "; ".join(step.reason for step in report.steps if step.stage == "warehouse")
-        found = self.rows(
+        self.failed_checks = "; ".join(
+            step.reason for step in report.steps if step.stage == "warehouse"
+        )
+        charges = self.rows(
             "select * from costs order by billing_period, ChargePeriodStart, ChargeDescription,"
             " x_RowKind"
         )
-        _is_the_bill([one for bill in self.bills.values() for one in bill], found)
+        _is_the_bill([line for bill in self.bills.values() for line in bill], charges)
         assert self.rows("select sum(BilledCost) as b from costs", "globex") == [{"b": Decimal(3)}]
-        return found
+        return charges
 
     def rows(self, sql: str, tenant: str = "acme") -> list[Charge]:
-        """An answer of a tenant's file, exact."""
+        """Query a tenant's warehouse; return exact values."""
         with reading(self.made.installation.folder(tenant)) as connection:
             query = connection.execute(sql)
             names = [column[0] for column in query.description or []]
@@ -145,14 +147,14 @@ def prepared(
 def bills(prepared: tuple[str, Path], tmp_path: Path) -> Bills:
     """Two tenants with the same account; acme's bills are in the form of the parameter."""
     form, folder = prepared
-    here = Path(shutil.copytree(folder, tmp_path / "here"))
-    made = TemporaryInstallation(here / "data")
-    made.apply(here / "tenants.yaml")
-    return Bills(made, here, form)
+    own_folder = Path(shutil.copytree(folder, tmp_path / "here"))
+    made = TemporaryInstallation(own_folder / "data")
+    made.apply(own_folder / "tenants.yaml")
+    return Bills(made, own_folder, form)
 
 
 def total(charges: Iterable[Charge], column: str, **where: Any) -> Decimal:
-    """The sum of a column over the charges that have these values; what is null counts nothing."""
+    """The sum of a column over the charges that have these values; nulls do not count."""
     chosen = only(charges, **where)
     return exact_sum(c[column] for c in chosen if c[column] is not None)
 
@@ -162,24 +164,24 @@ def only(charges: Iterable[Charge], **where: Any) -> list[Charge]:
     return [c for c in charges if all(c[name] == value for name, value in where.items())]
 
 
-def one(charges: Iterable[Charge], **where: Any) -> Charge:
-    """The one charge that has these values."""
-    (found,) = only(charges, **where)
-    return found
+def single(charges: Iterable[Charge], **where: Any) -> Charge:
+    """Return the only charge that has these values."""
+    (charge,) = only(charges, **where)
+    return charge
 
 
 def _is_the_bill(lines: list[Line], charges: list[Charge]) -> None:
-    """Gross and net sums are the bill's, currency by currency; net stands everywhere or nowhere."""
+    """Check that gross and net sums equal the bill by currency; all charges have a net, or none."""
     for column, basis in ((COST, "BilledCost"), (NET, "x_NetUnblendedCost")):
-        wanted: dict[str, list[Decimal]] = defaultdict(list)
-        for said in lines:
-            wanted[said["lineItem/CurrencyCode"]].append(Decimal(said.get(column) or 0))
-        for currency, costs in wanted.items():
+        bill_costs: dict[str, list[Decimal]] = defaultdict(list)
+        for line in lines:
+            bill_costs[line["lineItem/CurrencyCode"]].append(Decimal(line.get(column) or 0))
+        for currency, costs in bill_costs.items():
             assert total(charges, basis, BillingCurrency=currency) == exact_sum(costs), basis
-    if all(said.get(NET) for said in lines):
+    if all(line.get(NET) for line in lines):
         assert all(charge["x_NetUnblendedCost"] is not None for charge in charges)
         assert all(charge["x_NetEffectiveCost"] is not None for charge in charges)
-    if not any(said.get(NET) for said in lines):
+    if not any(line.get(NET) for line in lines):
         assert all(charge["x_NetUnblendedCost"] is None for charge in charges)
         assert all(charge["x_NetEffectiveCost"] is None for charge in charges)
 
@@ -198,7 +200,7 @@ TOGETHER = (
 
 
 def obeys_focus(charges: list[Charge]) -> None:
-    """Cross-column rules of FOCUS 1.2, each charge by itself and commitments as a whole."""
+    """Check the cross-column rules of FOCUS 1.2, for each charge and for each commitment."""
     units: dict[str, set[str]] = defaultdict(set)
     skus: dict[str, set[str]] = defaultdict(set)
     for c in charges:
@@ -221,8 +223,8 @@ def obeys_focus(charges: list[Charge]) -> None:
         if c["SkuPriceId"]:
             skus[c["SkuPriceId"]].add(c["SkuId"])
         assert c["ChargePeriodEnd"] > c["ChargePeriodStart"]
-    assert {arn: found for arn, found in units.items() if len(found) > 1} == {}
-    assert {price: found for price, found in skus.items() if len(found) > 1} == {}
+    assert {arn: values for arn, values in units.items() if len(values) > 1} == {}
+    assert {price: values for price, values in skus.items() if len(values) > 1} == {}
 
 
 def _obeys_commitments(c: Charge) -> None:

@@ -1,4 +1,4 @@
-"""moto's server, made to heed what moto ignores: the external id in a role's trust policy.
+"""moto's server, changed to enforce what moto ignores: the external id in a role's trust policy.
 
 Put here: the one patch, and starting the server: `python -m tests.support.moto_server PORT`. Keep
 out: everything that moto does by itself.
@@ -17,7 +17,7 @@ from moto.sts.models import STSBackend
 
 
 class AccessDenied(ServiceException):
-    """What STS answers when a trust policy does not let the caller in."""
+    """The answer of STS when a trust policy does not admit the caller."""
 
     code = "AccessDenied"
 
@@ -29,21 +29,23 @@ def _lets_in(role_arn: str, external_id: str | None) -> bool:
     for role in roles:
         if role.arn == role_arn:
             policy = json.loads(role.assume_role_policy_document)
-            wanted = [s.get("Condition", {}).get("StringEquals", {}) for s in policy["Statement"]]
-            return any(w.get("sts:ExternalId", external_id) == external_id for w in wanted)
+            conditions = [
+                s.get("Condition", {}).get("StringEquals", {}) for s in policy["Statement"]
+            ]
+            return any(w.get("sts:ExternalId", external_id) == external_id for w in conditions)
     return False
 
 
 def enforce() -> None:
-    """Let moto refuse a role that does not exist, or whose external id is another."""
+    """Make moto refuse a role that does not exist or that has another external id."""
     assume = STSBackend.assume_role
 
-    def checked(self: STSBackend, **words: Any) -> Any:
-        if not _lets_in(words["role_arn"], words["external_id"]):
+    def checked(self: STSBackend, **arguments: Any) -> Any:
+        if not _lets_in(arguments["role_arn"], arguments["external_id"]):
             raise AccessDenied(
-                f"User is not authorized to perform sts:AssumeRole on {words['role_arn']}"
+                f"User is not authorized to perform sts:AssumeRole on {arguments['role_arn']}"
             )
-        return assume(self, **words)
+        return assume(self, **arguments)
 
     STSBackend.assume_role = checked  # type: ignore[method-assign]
 

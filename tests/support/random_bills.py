@@ -1,11 +1,11 @@
-"""Random small bills of a legacy CUR, and what they must come to.
+"""Random small bills of a legacy CUR, and the sums that they must give.
 
 Put here: Hypothesis strategies for bills in which commitments are consistent with themselves, and
-the rules of docs/cost-bases.md in Python, line by line. Keep out: the pipeline, and asking it
-(test_properties.py).
+the rules of docs/cost-bases.md in Python, line by line. Keep out: the pipeline, and comparing with
+it (test_properties.py).
 
 A bill is made of groups: single lines of any type, a Savings Plan's hours, a reservation's month.
-Groups may come twice, word for word, as AWS's lines may.
+Groups may appear twice, identically, as AWS's lines may.
 """
 
 from __future__ import annotations
@@ -125,9 +125,9 @@ def _plan(draw: st.DrawFn) -> Bill:
     ))  # fmt: skip
     whole.commitments[arn, where[2]] += used + idle
     for place, cost, share in covers:
-        there = (place[0], place[1], where[2])
+        covered_where = (place[0], place[1], where[2])
         whole.lines.append(_line(
-            "SavingsPlanCoveredUsage", cost, there, savingsPlan_SavingsPlanARN=arn,
+            "SavingsPlanCoveredUsage", cost, covered_where, savingsPlan_SavingsPlanARN=arn,
             savingsPlan_SavingsPlanEffectiveCost=f"{share:f}",
             pricing_publicOnDemandCost=draw(MAYBE), lineItem_UsageAmount=draw(QUANTITY),
         ))  # fmt: skip
@@ -185,7 +185,7 @@ def bills(draw: st.DrawFn) -> Bill:
     return Bill(draw(st.permutations(whole.lines)), whole.commitments)
 
 
-# ---- what a bill must come to
+# ---- the sums that a bill must give
 
 Costs = tuple[Decimal, Decimal, Decimal, Decimal]
 """billed, effective, list, contracted"""
@@ -193,7 +193,7 @@ COVERED, FEES = ("SavingsPlanCoveredUsage", "SavingsPlanNegation"), (
     "SavingsPlanRecurringFee", "SavingsPlanUpfrontFee", "RIFee")  # fmt: skip
 
 
-def _told(line: Line, column: str) -> Decimal | None:
+def _amount(line: Line, column: str) -> Decimal | None:
     return Decimal(line[column]) if line.get(column) else None
 
 
@@ -210,7 +210,7 @@ def unused_cost(line: Line) -> Decimal:
         "RIFee": (("reservation/UnusedRecurringFee", 1),
                   ("reservation/UnusedAmortizedUpfrontFeeForBillingPeriod", 1)),
     }.get(line[TYPE], ())  # fmt: skip
-    return sum((sign * (_told(line, name) or ZERO) for name, sign in names), ZERO)
+    return sum((sign * (_amount(line, name) or ZERO) for name, sign in names), ZERO)
 
 
 def costs(line: Line) -> Costs:
@@ -220,15 +220,15 @@ def costs(line: Line) -> Costs:
     covered usage, what it would have cost, to be cancelled.
     """
     kind, cost = line[TYPE], unblended(line)
-    on_demand = _told(line, "pricing/publicOnDemandCost")
+    on_demand = _amount(line, "pricing/publicOnDemandCost")
     listed = cost if on_demand is None or line.get(PARENT) else on_demand
     if kind == "SavingsPlanNegation":
         return cost, cost, cost, cost
     if kind == "SavingsPlanCoveredUsage":
-        effective = _told(line, "savingsPlan/SavingsPlanEffectiveCost") or ZERO
+        effective = _amount(line, "savingsPlan/SavingsPlanEffectiveCost") or ZERO
         return cost, cost + effective, cost + listed, cost + cost
     if kind == "DiscountedUsage":
-        effective = _told(line, "reservation/EffectiveCost") or ZERO
+        effective = _amount(line, "reservation/EffectiveCost") or ZERO
         priced = effective if on_demand is None else on_demand
         return cost, effective, priced, priced
     is_refund = kind == "Refund" and not line.get("lineItem/TaxType")
@@ -253,16 +253,16 @@ def by(key: str, lines: Iterable[Line]) -> dict[tuple[str, str], Costs]:
 
 def kinds(lines: Iterable[Line]) -> dict[str, int]:
     """How many charges of each kind: line, unused, residual."""
-    found = {"line": 0, "unused": 0, "residual": 0}
+    counts = {"line": 0, "unused": 0, "residual": 0}
     gross: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     net: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     for line in lines:
-        found["line"] += line[TYPE] != "SavingsPlanNegation"
-        found["unused"] += unused_cost(line) != 0
+        counts["line"] += line[TYPE] != "SavingsPlanNegation"
+        counts["unused"] += unused_cost(line) != 0
         if line[TYPE] in COVERED:
             account, day = line["lineItem/UsageAccountId"], line["lineItem/UsageStartDate"][:10]
             place = (project_of(account, day), account, line[PLAN], line["lineItem/CurrencyCode"])
             gross[place] += unblended(line)
-            net[place] += _told(line, NET) or ZERO
-    found["residual"] = sum(1 for place, rest in gross.items() if rest or net[place])
-    return found
+            net[place] += _amount(line, NET) or ZERO
+    counts["residual"] = sum(1 for place, rest in gross.items() if rest or net[place])
+    return counts

@@ -1,6 +1,6 @@
-"""acme and globex with one bill each and a Cost Explorer that is fed by hand, alike but apart.
+"""acme and globex with one bill each and a Cost Explorer from imported files, alike but separate.
 
-Put here: both tenants ingested, Cost Explorer's days as CSV, what a month's comparisons say. Keep
+Put here: both tenants ingested, Cost Explorer's days as CSV, a month's comparisons. Keep
 out: what a test expects of them.
 """
 
@@ -60,7 +60,7 @@ def lines(of: Costs, **more: str) -> list[dict[str, str]]:
 
 
 def declare(made: TemporaryInstallation, folder: Path, tenant: str, *more: dict[str, str]) -> None:
-    """A tenant whose payer delivers to `folder/TENANT/cur`, and whose explorer is fed by hand."""
+    """A tenant whose payer delivers to `folder/TENANT/cur`, and whose Cost Explorer is imported."""
     sources = [
         {"name": "payer", "format": "legacy-cur", "location": f"{tenant}/cur"},
         {"name": "explorer", "format": "cost-explorer"},
@@ -92,7 +92,7 @@ class Two:
         digits: int = 10,
         metrics: tuple[Metric, ...] = (Metric.UNBLENDED,),
     ) -> None:
-        """Bring Cost Explorer's days, all metrics alike; services may have other names."""
+        """Import Cost Explorer's days, all metrics alike; services may have other names."""
         path = self.folder / f"{tenant}-{source}.csv"
         with path.open("w", newline="") as stream:
             writer = csv.writer(stream)
@@ -101,56 +101,63 @@ class Two:
                 name = (names or {}).get(service, service)
                 writer.writerow((day, name, account, f"{cost:.{digits}f}"))
         installation = self.made.installation
-        known = installation.registry.tenant(tenant)
+        registered = installation.registry.tenant(tenant)
         for metric in metrics:
-            report = ingest_files(installation, FilesByHand(known.name, source, [path], metric))
+            report = ingest_files(
+                installation, FilesByHand(registered.name, source, [path], metric)
+            )
             assert not report.failed, report.failed
 
     def bill(self, of: Costs, assembly: str, tenant: str = "acme") -> None:
-        """Deliver September anew and take it in."""
+        """Deliver September again and ingest it."""
         deliver(self.folder / tenant / "cur", lines(of), MONTH, assembly)
         assert not self.made.ingest(tenant).failed
 
     def status(self, source: str = "payer", tenant: str = "acme", month: str = MONTH) -> Status:
-        """The state of a source's month; the tenant's file says the same."""
-        mine = [
-            one
-            for one in self.made.installation.status(tenant)
-            if (one.source, one.billing_period) == (source, month)
+        """Return the state of a source's month, which the warehouse must repeat."""
+        statuses = [
+            status
+            for status in self.made.installation.status(tenant)
+            if (status.source, status.billing_period) == (source, month)
         ]
-        assert len(mine) == 1
-        said = self.rows(
+        assert len(statuses) == 1
+        served = self.rows(
             f"select state, reason from data_status where source = '{source}'"
             f" and billing_period = '{month}'",
             tenant,
         )
-        assert said == [(mine[0].state, mine[0].reason)]
-        return mine[0]
+        assert served == [(statuses[0].state, statuses[0].reason)]
+        return statuses[0]
 
     def billed(self, source: str = "payer") -> list[Comparison]:
         """Comparisons of billed cost with Cost Explorer."""
-        found = self.compared("cost explorer", source)
-        return [one for one in found if one.cost_basis != "effective_cost"]
+        comparisons = self.compared("cost explorer", source)
+        return [
+            comparison for comparison in comparisons if comparison.cost_basis != "effective_cost"
+        ]
 
     def compared(
         self, against: str, source: str = "payer", tenant: str = "acme", month: str = MONTH
     ) -> list[Comparison]:
-        """Rows of `reconciliation`; the tenant's file has the same ones."""
-        mine = [
-            one
-            for one in self.made.installation.reconciled(tenant).comparisons
-            if (one.source, one.billing_period, one.against) == (source, month, against)
+        """Return rows of `reconciliation`, which must equal those in the tenant's warehouse."""
+        comparisons = [
+            comparison
+            for comparison in self.made.installation.reconciled(tenant).comparisons
+            if (comparison.source, comparison.billing_period, comparison.against)
+            == (source, month, against)
         ]
-        said = self.rows(
+        served = self.rows(
             f"from reconciliation where source = '{source}' and billing_period = '{month}'"
             f" and against = '{against}'",
             tenant,
         )
-        assert sorted(said, key=str) == sorted((tuple(vars(one).values()) for one in mine), key=str)
-        return mine
+        assert sorted(served, key=str) == sorted(
+            (tuple(vars(comparison).values()) for comparison in comparisons), key=str
+        )
+        return comparisons
 
     def rows(self, sql: str, tenant: str = "acme") -> list[tuple[Any, ...]]:
-        """What the tenant's file answers."""
+        """Query the tenant's warehouse."""
         with reading(self.made.installation.folder(tenant)) as connection:
             return connection.execute(sql).fetchall()
 

@@ -1,6 +1,6 @@
 """Real servers on 127.0.0.1: an S3-compatible store with users and policies, and moto's AWS.
 
-Put here: starting and ending them, and bringing exports into their buckets. Keep out: what a
+Put here: starting and ending them, and uploading exports to their buckets. Keep out: what a
 test expects of them. The store is JuiceFS's gateway: it checks keys, users' policies and
 prefixes. moto checks no keys, but has STS, versions and multi-part uploads.
 """
@@ -67,7 +67,7 @@ class Store:
             ),
         )
 
-    def bring(self, folder: Path, place: str) -> None:
+    def upload(self, folder: Path, place: str) -> None:
         """Copy a folder's files below `bucket/prefix`, manifests last, as AWS delivers."""
         bucket, _, prefix = place.partition("/")
         client = self.client()
@@ -94,20 +94,22 @@ class Store:
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """JuiceFS's gateway: an S3-compatible store that checks who asks for what."""
+    """JuiceFS's gateway: an S3-compatible store that checks keys and permissions."""
     folder = tmp_path_factory.mktemp("store")
     juicefs = str(Path(sys.executable).with_name("juicefs"))
     meta = f"sqlite3://{folder}/meta.db"
-    words = ["--storage", "file", "--bucket", f"{folder}/data/", "--trash-days", "0"]
+    format_options = ["--storage", "file", "--bucket", f"{folder}/data/", "--trash-days", "0"]
     subprocess.run(
-        [juicefs, "format", *words, "--no-update", meta, "finops"], check=True, capture_output=True
+        [juicefs, "format", *format_options, "--no-update", meta, "finops"],
+        check=True,
+        capture_output=True,
     )
     address = f"127.0.0.1:{free_port()}"
-    words = ["--multi-buckets", "--keep-etag", "--no-usage-report", "--cache-size", "0"]
+    gateway_options = ["--multi-buckets", "--keep-etag", "--no-usage-report", "--cache-size", "0"]
     log = folder / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [juicefs, "gateway", *words, "--no-banner", meta, address],
+            [juicefs, "gateway", *gateway_options, "--no-banner", meta, address],
             stdout=out,
             stderr=out,
             env={
@@ -126,7 +128,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """moto's AWS, in which a role's trust policy asks for its external id."""
+    """moto's AWS, in which a role's trust policy requires its external id."""
     port = free_port()
     log = tmp_path_factory.mktemp("moto") / "log"
     with log.open("wb") as out:

@@ -1,6 +1,6 @@
 """How tests read the synthetic exports: files to rows, rows to amounts, FOCUS rules.
 
-Put here: readers and rules that the tests of the synthetic estate share, spelled out once more
+Put here: readers and rules that the tests of the synthetic estate share, written independently
 from the written files alone (csv, pyarrow, Decimal), so that a mistake of the generator cannot
 hide in its own truth. Keep out: tests; anything that reads through finops_pipeline's own stages.
 """
@@ -37,8 +37,8 @@ Row = dict[str, Any]
 def current_manifests(folder: Path, tenant: str, source: str) -> dict[str, Path]:
     location = folder / LOCATIONS[tenant, source]
     if "finops" in location.parts:
-        found = sorted(location.glob("*-*/*-Manifest.json"))
-        return {f"{p.parent.name[:4]}-{p.parent.name[4:6]}": p for p in found}
+        manifests = sorted(location.glob("*-*/*-Manifest.json"))
+        return {f"{p.parent.name[:4]}-{p.parent.name[4:6]}": p for p in manifests}
     return {p.parent.name[-7:]: p for p in sorted(location.glob("metadata/*/*-Manifest.json"))}
 
 

@@ -44,7 +44,9 @@ summed as (
         end::decimal(38, 18) as net_billed_cost,
         case
             when count(x_NetEffectiveCost) = count(*) then sum(x_NetEffectiveCost)
-        end as net_effective_cost
+        end as net_effective_cost,
+        count(*) filter (x_NetUnblendedCost is null and x_RowKind <> 'unused')
+            as charges_without_net_cost
     from charge
     group by all
 ),
@@ -67,7 +69,8 @@ final as (
         summed.list_cost,
         summed.contracted_cost,
         summed.net_billed_cost,
-        summed.net_effective_cost
+        summed.net_effective_cost,
+        summed.charges_without_net_cost
     from summed
     left join project on project.project = summed.project
 )

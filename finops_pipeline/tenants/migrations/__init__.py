@@ -1,5 +1,5 @@
 """The migrations of the registry. Alembic reads their files; nothing imports them.
 
-Put here: the folder `versions`, one file for each schema version. Keep out: how they are run
+Put here: the folder `versions`, one file for each schema version. Keep out: running them
 (database/migration.py).
 """

@@ -35,13 +35,13 @@ class Outcome:
 
     family: str
     name: str
-    what: str
+    ending: str
     fault: str
     lost_rows: int
-    """Rows that were neither kept nor set aside although the outcome says so."""
+    """Rows that were neither kept nor set aside, although the outcome reports them as such."""
     half: bool
     """Whether a month was neither as before nor as it should be."""
-    said: str = ""
+    reason: str = ""
 
 
 class Bench:
@@ -78,7 +78,7 @@ class Bench:
         shutil.copytree(place / "data", place / "base-data")
         shutil.copytree(place / "exports", place / "base-exports")
         self._before = {month: self._look(month) for month in (BEFORE, MONTH)}
-        self._others = self._files("globex")
+        self._globex_files = self._files("globex")
 
     def _root(self, tenant: str, source: str) -> Path:
         return self._place / "exports" / tenant / source / "bill"
@@ -87,7 +87,7 @@ class Bench:
         return Delivery(self._form, self._root(tenant, source), month)
 
     def _old(self, month: str) -> Callable[[int], list[Row]]:
-        """What was delivered before: other costs, so that old and new differ."""
+        """Return rows of the previous delivery: other costs, so that old and new differ."""
         return lambda part: [
             {**row, "cost": f"{row['cost']}7"} for row in good_rows(self._form, month, part)
         ]
@@ -105,22 +105,26 @@ class Bench:
         for mutation, source in zip(mutations, SOURCES, strict=False):
             delivery = self._delivery("acme", source, MONTH)
             delivery.write_good("two")
-            one = mutation.mutate(delivery, random.Random(f"{seed}/{mutation.name}"))
-            allowed.append(one if isinstance(one, tuple) else (one,))
+            right = mutation.mutate(delivery, random.Random(f"{seed}/{mutation.name}"))
+            allowed.append(right if isinstance(right, tuple) else (right,))
         crash, refusals = self._ingest()
         seen, before = self._look(MONTH), self._look(BEFORE)
-        others = "" if self._files("globex") == self._others else "globex is not as before; "
+        globex_fault = (
+            "" if self._files("globex") == self._globex_files else "globex is not as before; "
+        )
         outcomes = []
         for mutation, source, verdicts in zip(mutations, SOURCES, allowed, strict=False):
             seen[source].reason = refusals.get(source, "")
-            one = self._judge(mutation, verdicts, seen[source], self._before[MONTH][source])
+            outcome = self._judge(mutation, verdicts, seen[source], self._before[MONTH][source])
             if before[source] != self._before[BEFORE][source]:
-                one = replace(one, half=True, fault=f"{BEFORE} is not as before; {one.fault}")
-            outcomes.append(replace(one, fault=f"{crash}{others}{one.fault}"))
+                outcome = replace(
+                    outcome, half=True, fault=f"{BEFORE} is not as before; {outcome.fault}"
+                )
+            outcomes.append(replace(outcome, fault=f"{crash}{globex_fault}{outcome.fault}"))
         return outcomes
 
     def _ingest(self) -> tuple[str, dict[str, str]]:
-        """What went wrong with the whole run, and why which source was refused."""
+        """Return the fault of the run, and the reason for each refused source."""
         tenant = self._installation.registry.tenant("acme")
         try:
             report = ingest(self._installation, tenant, RunScope(months=Months(MONTH, MONTH)))
@@ -136,15 +140,15 @@ class Bench:
     def _judge(
         mutation: Mutation, allowed: tuple[Verdict, ...], seen: Seen, before: Seen
     ) -> Outcome:
-        what, wrong = fault(allowed, seen, before)
-        right = {one.charges for one in allowed if isinstance(one, Ingested)}
+        ending, wrong = fault(allowed, seen, before)
+        right = {verdict.charges for verdict in allowed if isinstance(verdict, Ingested)}
         half = seen.charges not in {*right, before.charges}
         read = max((int(s["rows_read"] or 0) for s in seen.status), default=0)
         lost = 0 if seen.reason else read - len(seen.charges) - seen.quarantined
         return Outcome(
             mutation.family,
             f"{mutation.name} ({mutation.form})",
-            what,
+            ending,
             wrong,
             lost,
             half,
@@ -152,8 +156,8 @@ class Bench:
         )
 
     def _look(self, month: str) -> dict[str, Seen]:
-        """What `finops query` would say of a month of acme's sources."""
-        found = {source: Seen() for source in SOURCES}
+        """Read a month of acme's sources as `finops query` would."""
+        seen = {source: Seen() for source in SOURCES}
         folder, limits = self._installation.folder("acme"), self._installation.limits
         with open_sandbox(folder, limits) as sandbox:
 
@@ -165,20 +169,20 @@ class Bench:
                 "select x_Source, BilledCost, BillingCurrency, ChargePeriodStart::varchar,"
                 " SubAccountId, coalesce(ChargeDescription, '') from costs {where} order by all"
             ):
-                found[source].charges += (tuple(charge),)  # type: ignore[assignment]
+                seen[source].charges += (tuple(charge),)  # type: ignore[assignment]
             for source, currency, billed in ask(
                 "select source, billing_currency, billed_cost from monthly_bill {where}"
             ):
-                sums = found[source].bill
+                sums = seen[source].bill
                 sums[currency] = WIDE.add(sums.get(currency, Decimal(0)), billed)
             for source, count in ask("select source, count(*) from quarantine {where} group by 1"):
-                found[source].quarantined = count
+                seen[source].quarantined = count
             names = ("state", "rows_read", "rows_quarantined", "reason")
-            for source, *said in ask(
+            for source, *values in ask(
                 f"select source, {', '.join(names)} from data_status {{where}}"
             ):
-                found[source].status.append(dict(zip(names, said, strict=True)))
-        return found
+                seen[source].status.append(dict(zip(names, values, strict=True)))
+        return seen
 
 
 def run_form(place: Path, form: str, mutations: list[Mutation], seed: str) -> list[Outcome]:
@@ -196,14 +200,14 @@ def run_all(place: Path, mutations: list[Mutation], seed: str) -> list[Outcome]:
     """Every mutation on a bench of its form; forms one after the other."""
     outcomes = []
     for form in dict.fromkeys(mutation.form for mutation in mutations):
-        mine = [mutation for mutation in mutations if mutation.form == form]
-        outcomes += run_form(place / form, form, mine, seed)
+        of_form = [mutation for mutation in mutations if mutation.form == form]
+        outcomes += run_form(place / form, form, of_form, seed)
     return outcomes
 
 
 def figures(outcomes: list[Outcome]) -> str:
     """One line to print."""
-    ended = Counter(outcome.what for outcome in outcomes)
+    ended = Counter(outcome.ending for outcome in outcomes)
     return (
         f"{len(outcomes)} mutated deliveries: {ended['exact']} ingested exactly, {ended['aside']}"
         f" with bad rows quarantined, {ended['refused']} refused, {ended['crashed']} crashed;"

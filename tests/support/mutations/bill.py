@@ -150,9 +150,9 @@ def good_rows(form: Form, month: str, part: int) -> list[Row]:
 def table(form: Form, rows: Iterable[Row]) -> list[list[str]]:
     """Header and records as a CSV of this form has them; columns that no row has are left out."""
     rows = list(rows)
-    there = [short for short in form.names if not rows or any(short in row for row in rows)]
-    header = [form.names[short] for short in there]
-    return [header, *([_csv_cell(form, s, row.get(s, "")) for s in there] for row in rows)]
+    shorts = [short for short in form.names if not rows or any(short in row for row in rows)]
+    header = [form.names[short] for short in shorts]
+    return [header, *([_csv_cell(form, s, row.get(s, "")) for s in shorts] for row in rows)]
 
 
 def _csv_cell(form: Form, short: str, value: str) -> str:

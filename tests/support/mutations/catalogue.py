@@ -1,7 +1,7 @@
 """All families together, and their run in two processes.
 
-Put here: what is in `make test` and in `make torture`, and how the work is shared. Keep out: single
-mutations (the families), the bench they are ingested on (bench.py).
+Put here: which mutations run in `make test` and `make torture`, and how work is shared. Keep out:
+single mutations (the families), the bench they are ingested on (bench.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def catalogue(more: int) -> list[Mutation]:
 
 
 ALWAYS = ("20,000 tag columns", "a quote left open, few quoted", "nested deep, legacy")
-"""What once was found by these and is unlike all others."""
+"""Mutations that once revealed a defect and resemble no others."""
 
 
 def _everything(more: int) -> list[Mutation]:
@@ -68,5 +68,5 @@ def run_catalogue(place: Path, seed: str, more: int = 0) -> list[Outcome]:
 def _run(share: Share) -> list[Outcome]:
     """A share of one form; the catalogue is made anew here, since functions do not travel."""
     place, form, begin, seed, more = share
-    mine = [mutation for mutation in catalogue(more) if mutation.form == form]
-    return run_form(place, form, mine[begin : begin + TOGETHER], seed)
+    of_form = [mutation for mutation in catalogue(more) if mutation.form == form]
+    return run_form(place, form, of_form[begin : begin + TOGETHER], seed)

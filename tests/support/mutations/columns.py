@@ -1,6 +1,6 @@
 """Damage to the columns of a delivery: names, order, doubles, gaps, far too many.
 
-Put here: what a header may say. Keep out: types of Parquet columns (parquet_types.py), values.
+Put here: what a header may contain. Keep out: types of Parquet columns (parquet_types.py), values.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 
 from tests.support.mutations.bill import Delivery, csv_text, table
-from tests.support.mutations.verdict import Ingested, Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Ingested, Mutation, Verdict, ingested, refused
 
 Records = list[list[str]]
 Verdicts = Verdict | tuple[Verdict, ...]
@@ -30,11 +30,11 @@ def write(delivery: Delivery, records: Records, part: int = 1) -> None:
 
 
 def all_rows(delivery: Delivery) -> Verdict:
-    return kept(delivery.rows(1) + delivery.rows(2))
+    return ingested(delivery.rows(1) + delivery.rows(2))
 
 
 def without(short: str, files: tuple[int, ...] = (1, 2)) -> Mutate:
-    """A column is gone from these files: it is required, or the rows stay."""
+    """A column is gone from these files: refused if it is required, else the rows stay."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         name = delivery.form.names[short]
@@ -47,7 +47,7 @@ def without(short: str, files: tuple[int, ...] = (1, 2)) -> Mutate:
                 rows[part] = gone
         if short in needed:
             return refused(f"bill-{files[0]}.csv.gz", "lacks the column", name)
-        return kept(rows[1] + rows[2])
+        return ingested(rows[1] + rows[2])
 
     return mutate
 
@@ -78,12 +78,12 @@ def shuffled(delivery: Delivery, rng: random.Random) -> Verdict:
 
 
 def swapped_names(first: str, second: str) -> Mutate:
-    """Two header names change places: the file says so, and what it says is taken."""
+    """Two header names change places: the rows are read as the header names them."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdicts:
         rows = [{**r, first: r[second], second: r[first]} for r in delivery.rows(1)]
         write(delivery, table(delivery.form, rows))
-        return kept(rows + delivery.rows(2))
+        return ingested(rows + delivery.rows(2))
 
     return mutate
 
@@ -169,9 +169,9 @@ def mutations() -> list[Mutation]:
         "empty": (lambda n: "", "refused"),
         "with a quote": (lambda n: f'{n}"', "either"),
     }
-    for said, (spell, verdict) in spellings.items():
-        add(f"cost {said}", "legacy", renamed("cost", spell, verdict))
-        add(f"cost {said}, FOCUS", "focuscsv", renamed("cost", spell, verdict))
+    for spelling, (spell, verdict) in spellings.items():
+        add(f"cost {spelling}", "legacy", renamed("cost", spell, verdict))
+        add(f"cost {spelling}, FOCUS", "focuscsv", renamed("cost", spell, verdict))
     add("list price renamed", "legacy", renamed("list", lambda n: "my price", "kept"))
     for form in ("legacy", "focuscsv"):
         add(f"columns in another order, {form}", form, shuffled)

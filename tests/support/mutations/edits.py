@@ -1,7 +1,7 @@
-"""One sign of a CSV's text changed at random: struck out, put in, or replaced.
+"""One character of a CSV's text changed at random: removed, inserted or replaced.
 
 Put here: random edits and the plain reading of lines and commas that says what is right. Keep out:
-damage that was thought of (the other families).
+damage that was designed (the other families).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import re
 from decimal import Decimal
 
 from tests.support.mutations.bill import MONTH, Delivery, Row
-from tests.support.mutations.verdict import Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Mutation, Verdict, ingested, refused
 
 EDITS = 18
-SIGNS = ",\n0123456789.-+eExX _\t;'Ω"
+CHARACTERS = ",\n0123456789.-+eExX _\t;'Ω"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 _TIME = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2\d|3[01])T\d\d:00:00Z", re.ASCII)
 _REQUIRED = ("account", "type", "start", "cost", "currency")
@@ -29,8 +29,8 @@ def _changed(text: str, rng: random.Random) -> str:
         if not any(start <= at <= end for start, end in times):
             break
     kind = rng.choice(("strike", "put", "replace"))
-    sign = "" if kind == "strike" else rng.choice(SIGNS)
-    return text[:at] + sign + text[at + (kind != "put") :]
+    character = "" if kind == "strike" else rng.choice(CHARACTERS)
+    return text[:at] + character + text[at + (kind != "put") :]
 
 
 def _rows(delivery: Delivery, text: str) -> tuple[list[Row], int]:
@@ -63,21 +63,21 @@ def edit(delivery: Delivery, rng: random.Random) -> Verdict:
     assert '"' not in text
     delivery.write_text(1, text)
     good, bad = _rows(delivery, text)
-    return kept(good + delivery.rows(2), bad)
+    return ingested(good + delivery.rows(2), bad)
 
 
 def quote(delivery: Delivery, rng: random.Random) -> tuple[Verdict, ...]:
-    """A quote put in anywhere: a sign of its cell, or that row is lost, or the file is refused."""
+    """A quote inserted anywhere: part of its cell, or that row is lost, or the file is refused."""
     text = delivery.text(1)
     at = rng.randrange(text.index("\n") + 1, len(text))
     number = text.count("\n", 0, at) - 1
     delivery.write_text(1, text[:at] + '"' + text[at:])
     rows = delivery.rows(1)
-    others = rows[:number] + rows[number + 1 :] + delivery.rows(2)
-    verdicts: list[Verdict] = [kept(others, 1), refused("bill-1")]
+    other_rows = rows[:number] + rows[number + 1 :] + delivery.rows(2)
+    verdicts: list[Verdict] = [ingested(other_rows, 1), refused("bill-1")]
     good, bad = _rows(delivery, text[:at] + '"' + text[at:])
     if not bad:
-        verdicts.append(kept(good + delivery.rows(2)))
+        verdicts.append(ingested(good + delivery.rows(2)))
     return tuple(verdicts)
 
 

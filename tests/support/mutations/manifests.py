@@ -1,6 +1,6 @@
-"""Damage to manifests: JSON that is none, wrong types, keys that lead elsewhere, wrong months.
+"""Damage to manifests: invalid JSON, wrong types, keys that lead elsewhere, wrong months.
 
-Put here: what a manifest may say, and files that are not as it says. Keep out: what is in the
+Put here: what a manifest may contain, and files that contradict it. Keep out: what is in the
 files (the other families).
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.mutations.bill import BEFORE, Delivery
-from tests.support.mutations.verdict import Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Mutation, Verdict, ingested, refused
 
 Verdicts = Verdict | tuple[Verdict, ...]
 Mutate = Callable[[Delivery, random.Random], Verdicts]
@@ -21,40 +21,40 @@ NAME = "bill-Manifest.json"
 
 
 def all_rows(delivery: Delivery) -> Verdict:
-    return kept(delivery.rows(1) + delivery.rows(2))
+    return ingested(delivery.rows(1) + delivery.rows(2))
 
 
-def raw(change: Callable[[bytes], bytes], *said: str) -> Mutate:
-    """The manifest's bytes changed: refused in these words, or kept."""
+def raw(change: Callable[[bytes], bytes], *message_parts: str) -> Mutate:
+    """The manifest's bytes changed: refused with a message of these parts, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.manifest.write_bytes(change(delivery.manifest.read_bytes()))
-        return refused(*said) if said else all_rows(delivery)
+        return refused(*message_parts) if message_parts else all_rows(delivery)
 
     return mutate
 
 
-def facts(change: Callable[[dict[str, Any]], object], *said: str) -> Mutate:
-    """The manifest's content changed: refused in these words, or kept."""
+def facts(change: Callable[[dict[str, Any]], object], *message_parts: str) -> Mutate:
+    """The manifest's content changed: refused with a message of these parts, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.edit_manifest(change)
-        return refused(*said) if said else all_rows(delivery)
+        return refused(*message_parts) if message_parts else all_rows(delivery)
 
     return mutate
 
 
-def fact(name: str, value: Any, *said: str) -> Mutate:
-    return facts(lambda content: content.__setitem__(name, value), *said)
+def fact(name: str, value: Any, *message_parts: str) -> Mutate:
+    return facts(lambda content: content.__setitem__(name, value), *message_parts)
 
 
-def keys(change: Callable[[list[Any], Delivery], Any], *said: str) -> Mutate:
-    """The manifest's list of files changed: refused in these words, or kept."""
+def keys(change: Callable[[list[Any], Delivery], Any], *message_parts: str) -> Mutate:
+    """The manifest's list of files changed: refused with a message of these parts, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         word = delivery.form.list_of_files
         delivery.edit_manifest(lambda content: _set(content, word, change(content[word], delivery)))
-        return refused(*said) if said else all_rows(delivery)
+        return refused(*message_parts) if message_parts else all_rows(delivery)
 
     return mutate
 
@@ -67,16 +67,16 @@ def fewer(delivery: Delivery, rng: random.Random) -> Verdict:
     """The manifest does not name the last file: what it names is the delivery."""
     word = delivery.form.list_of_files
     delivery.edit_manifest(lambda content: content[word].pop())
-    return kept(delivery.rows(1))
+    return ingested(delivery.rows(1))
 
 
 def absolute(delivery: Delivery, rng: random.Random) -> Verdict:
-    """A key spells globex's file in full: its end is ours, and ours is what is read."""
-    theirs = delivery.root.parents[2] / "globex" / delivery.root.parent.name / "bill"
+    """A key is the full path of globex's file: its end matches acme's file, which is read."""
+    globex_folder = delivery.root.parents[2] / "globex" / delivery.root.parent.name / "bill"
     own = delivery.file(1).relative_to(delivery.root)
     word = delivery.form.list_of_files
-    delivery.edit_manifest(lambda content: _set(content, word, [str(theirs / own)]))
-    return kept(delivery.rows(1))
+    delivery.edit_manifest(lambda content: _set(content, word, [str(globex_folder / own)]))
+    return ingested(delivery.rows(1))
 
 
 def gone(delivery: Delivery, rng: random.Random) -> Verdict:
@@ -190,8 +190,8 @@ KEYS: dict[str, tuple[Callable[[list[Any], Delivery], Any], tuple[str, ...]]] = 
     "one twice": (lambda k, d: [*k, k[0]], (NAME, "2 times")),
     "one in two spellings": (lambda k, d: [*k, k[0].replace("/bill-", "//bill-")], (NAME, "twice")),
     "one with a dot": (lambda k, d: [*k, k[0].replace("/bill-", "/./bill-")], (NAME, "twice")),
-    "leading up": (lambda k, d: [k[0], k[1].replace("exports", "../..")], ("leads elsewhere",)),
-    "leading up inside": (lambda k, d: [k[0], k[1].replace("bill-", "../bill-")], ("elsewhere",)),
+    "leading up": (lambda k, d: [k[0], k[1].replace("exports", "../..")], ("leads out",)),
+    "leading up inside": (lambda k, d: [k[0], k[1].replace("bill-", "../bill-")], ("leads out",)),
     "absolute": (lambda k, d: [k[0], "/etc/passwd"], (NAME, "is not there")),
     "escaped dots": (lambda k, d: [k[0], k[1].replace("bill-", "%2e%2e/bill-")], ("is not there",)),
     "backslashes": (lambda k, d: [k[0], "..\\..\\bill-2.csv.gz"], ("is not there",)),
@@ -232,10 +232,10 @@ def mutations() -> list[Mutation]:
     def add(name: str, form: str, mutate: Mutate) -> None:
         made.append(Mutation("manifests", f"{name}, {form}", form, mutate))
 
-    for name, (change, said) in RAW.items():
-        add(name, "legacy", raw(change, *said))
-    for number, (name, (change_keys, said)) in enumerate(KEYS.items()):
-        add(f"keys: {name}", ("legacy", "cur2")[number % 2], keys(change_keys, *said))
+    for name, (change, message_parts) in RAW.items():
+        add(name, "legacy", raw(change, *message_parts))
+    for number, (name, (change_keys, message_parts)) in enumerate(KEYS.items()):
+        add(f"keys: {name}", ("legacy", "cur2")[number % 2], keys(change_keys, *message_parts))
     for form in ("legacy", "cur2", "focus"):
         for mutate in ARRANGED:
             add(mutate.__name__.replace("_", " "), form, mutate)

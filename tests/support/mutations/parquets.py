@@ -16,24 +16,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.support.mutations.bill import Delivery, Row, arrow, packed, write_parquet
-from tests.support.mutations.verdict import Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Mutation, Verdict, ingested, refused
 
 Verdicts = Verdict | tuple[Verdict, ...]
 Mutate = Callable[[Delivery, random.Random], Verdicts]
 FLIPS = 30
 COMPRESSIONS = ("snappy", "none", "gzip", "zstd")
-SAID = "bill-1.parquet"
+FIRST_FILE = "bill-1.parquet"
 
 
 def all_rows(delivery: Delivery) -> Verdict:
-    return kept(delivery.rows(1) + delivery.rows(2))
+    return ingested(delivery.rows(1) + delivery.rows(2))
 
 
 def flip(compression: str, **options: Any) -> Mutate:
     """A bit flips anywhere: with checksums on the pages no other amount may come of it.
 
     In the footer, which has none, it may make a column another one: then every row of the file is
-    set aside, counted, and the month says that it differs.
+    set aside, counted, and the month's state is `differs`.
     """
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdicts:
@@ -42,7 +42,7 @@ def flip(compression: str, **options: Any) -> Mutate:
         raw = bytearray(path.read_bytes())
         raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
         path.write_bytes(bytes(raw))
-        aside = kept(delivery.rows(2), lost=len(delivery.rows(1)))
+        aside = ingested(delivery.rows(2), lost=len(delivery.rows(1)))
         return all_rows(delivery), aside, refused("bill-")
 
     return mutate
@@ -62,7 +62,7 @@ def flip_in_cost(compression: str) -> Mutate:
         raw = bytearray(path.read_bytes())
         raw[rng.randrange(end - 30, end)] ^= 1 << rng.randrange(8)
         path.write_bytes(bytes(raw))
-        return refused(SAID, delivery.form.names["cost"], "checksum")
+        return refused(FIRST_FILE, delivery.form.names["cost"], "checksum")
 
     return mutate
 
@@ -73,18 +73,18 @@ def harmless(change: Callable[[bytes], bytes]) -> Mutate:
     def mutate(delivery: Delivery, rng: random.Random) -> Verdicts:
         path = delivery.file(1)
         path.write_bytes(change(path.read_bytes()))
-        return all_rows(delivery), refused(SAID)
+        return all_rows(delivery), refused(FIRST_FILE)
 
     return mutate
 
 
-def raw_bytes(change: Callable[[bytes], bytes], *said: str) -> Mutate:
+def raw_bytes(change: Callable[[bytes], bytes], *message_parts: str) -> Mutate:
     """The file's bytes changed, and refused."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         path = delivery.file(1)
         path.write_bytes(change(path.read_bytes()))
-        return refused(SAID, *said)
+        return refused(FIRST_FILE, *message_parts)
 
     return mutate
 
@@ -93,7 +93,7 @@ def cut(delivery: Delivery, rng: random.Random) -> Verdict:
     path = delivery.file(1)
     raw = path.read_bytes()
     path.write_bytes(raw[: rng.randrange(1, len(raw))])
-    return refused(SAID, "cannot be read")
+    return refused(FIRST_FILE, "cannot be read")
 
 
 def typed(short: str, kind: Any, value: Callable[[int], str] | None = None) -> Mutate:
@@ -104,13 +104,13 @@ def typed(short: str, kind: Any, value: Callable[[int], str] | None = None) -> M
         for number, row in enumerate(rows):
             row[short] = value(number) if value else row[short]
         write_parquet(delivery.file(1), arrow(delivery.form, rows, {short: kind}))
-        return kept(rows + delivery.rows(2))
+        return ingested(rows + delivery.rows(2))
 
     return mutate
 
 
 def replaced(
-    short: str, make: Callable[[list[Row]], Any], *said: str, lost: bool = False
+    short: str, make: Callable[[list[Row]], Any], *message_parts: str, lost: bool = False
 ) -> Mutate:
     """A column of the first file is another array: kept, or refused, or its rows are lost."""
 
@@ -120,26 +120,26 @@ def replaced(
         name = delivery.form.names[short]
         at = table.column_names.index(name)
         write_parquet(delivery.file(1), table.set_column(at, name, make(rows)))
-        if said:
-            return refused(*said)
-        return kept(delivery.rows(2), len(rows)) if lost else all_rows(delivery)
+        if message_parts:
+            return refused(*message_parts)
+        return ingested(delivery.rows(2), len(rows)) if lost else all_rows(delivery)
 
     return mutate
 
 
-def table_of(change: Callable[[pa.Table], pa.Table], *said: str, **options: Any) -> Mutate:
-    """The first file's table changed: kept, or refused in these words."""
+def table_of(change: Callable[[pa.Table], pa.Table], *message_parts: str, **options: Any) -> Mutate:
+    """The first file's table changed: kept, or refused with a message of these parts."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         table = change(arrow(delivery.form, delivery.rows(1)))
         write_parquet(delivery.file(1), table, **options)
-        return refused(*said) if said else all_rows(delivery)
+        return refused(*message_parts) if message_parts else all_rows(delivery)
 
     return mutate
 
 
 def cells(short: str, values: list[Any], kind: Any) -> Mutate:
-    """Some cells hold what is no value: these rows are lost."""
+    """Some cells hold invalid values: these rows are lost."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         rows = delivery.rows(1)
@@ -152,7 +152,7 @@ def cells(short: str, values: list[Any], kind: Any) -> Mutate:
         at = table.column_names.index(name)
         write_parquet(delivery.file(1), table.set_column(at, name, pa.array(column, kind)))
         good = [row for n, row in enumerate(rows) if n not in chosen]
-        return kept(good + delivery.rows(2), len(values))
+        return ingested(good + delivery.rows(2), len(values))
 
     return mutate
 
@@ -165,7 +165,7 @@ def no_rows(files: tuple[int, ...]) -> Mutate:
             write_parquet(delivery.file(part), arrow(delivery.form, []))
         if len(files) == 2:
             return refused("bill-Manifest.json", "no rows")
-        return kept(delivery.rows(2))
+        return ingested(delivery.rows(2))
 
     return mutate
 
@@ -276,8 +276,8 @@ def mutations(flips: int = FLIPS) -> list[Mutation]:
         add(name, ("cur2", "focus")[number % 2], mutate)
     for number, (name, (short, make)) in enumerate(LOST.items()):
         add(name, ("cur2", "focus")[number % 2], replaced(short, make, lost=True))
-    for number, (name, (change, said)) in enumerate(BYTES.items()):
-        add(name, ("cur2", "focus")[number % 2], raw_bytes(change, said))
+    for number, (name, (change, message_parts)) in enumerate(BYTES.items()):
+        add(name, ("cur2", "focus")[number % 2], raw_bytes(change, message_parts))
     nothing = [float("nan"), float("inf"), 1e25, None]
     add("costs that are none", "cur2", cells("cost", nothing, pa.float64()))
     add("costs that are null", "focus", cells("cost", [None, None], pa.decimal128(38, 18)))
@@ -289,17 +289,21 @@ def mutations(flips: int = FLIPS) -> list[Mutation]:
         add("twice in one file", form, harmless(lambda raw: raw[:-200] + raw))
         add("no rows in one file", form, no_rows((1,)))
         add("no rows", form, no_rows((1, 2)))
-        add("cost twice", form, table_of(doubled, SAID))
+        add("cost twice", form, table_of(doubled, FIRST_FILE))
         add("columns in another order", form, table_of(lambda t: t.select(t.column_names[::-1])))
         add("many row groups", form, table_of(lambda t: t, row_group_size=3))
         add("400 more columns", form, table_of(lambda t: wide(t, 400)))
         add("without checksums", form, table_of(lambda t: t, write_page_checksum=False))
     cost = "line_item_unblended_cost"
-    add("no cost", "cur2", table_of(lambda t: t.drop_columns([cost]), SAID, "lacks the column"))
+    add(
+        "no cost",
+        "cur2",
+        table_of(lambda t: t.drop_columns([cost]), FIRST_FILE, "lacks the column"),
+    )
     add("no service", "focus", table_of(lambda t: t.drop_columns(["ServiceName"])))
     capitals = table_of(lambda t: t.rename_columns([name.upper() for name in t.column_names]))
     add("names in capitals", "cur2", capitals)
-    add("no columns", "cur2", table_of(lambda t: t.select([]), SAID))
+    add("no columns", "cur2", table_of(lambda t: t.select([]), FIRST_FILE))
     add("cost as decimal(76,18)", "cur2", replaced("cost", lambda rows: pa.array(
-        [Decimal(r["cost"]) for r in rows], pa.decimal256(76, 18)), SAID))  # fmt: skip
+        [Decimal(r["cost"]) for r in rows], pa.decimal256(76, 18)), FIRST_FILE))  # fmt: skip
     return made

@@ -1,4 +1,4 @@
-"""Damage to the text of a CSV: encodings, line ends, quotes, records that are none.
+"""Damage to the text of a CSV: encodings, line ends, quotes, invalid records.
 
 Put here: what a CSV as a whole may look like. Keep out: single values (values.py), header names
 (columns.py), compression (packing.py).
@@ -11,38 +11,42 @@ import random
 from collections.abc import Callable
 
 from tests.support.mutations.bill import Delivery, csv_text, table
-from tests.support.mutations.verdict import Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Mutation, Verdict, ingested, refused
 
 Mutate = Callable[[Delivery, random.Random], "Verdict | tuple[Verdict, ...]"]
 NAME = "bill-1"
 
 
 def more_lines(text: str) -> Mutate:
-    """Something behind the last row that is no row: set aside as one."""
+    """Text behind the last row that is not a row: set aside as one."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.write_text(1, delivery.text(1) + text)
-        return kept(delivery.rows(1) + delivery.rows(2), 1)
+        return ingested(delivery.rows(1) + delivery.rows(2), 1)
 
     return mutate
 
 
-def whole(change: Callable[[str], str | bytes], *words: str) -> Mutate:
-    """The first file's text changed as a whole: all rows stay, or it is refused in these words."""
+def whole(change: Callable[[str], str | bytes], *message_parts: str) -> Mutate:
+    """The first file's text changed: all rows stay, or it is refused with these message parts."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         delivery.write_text(1, change(delivery.text(1)))
-        return refused(*words) if words else kept(delivery.rows(1) + delivery.rows(2))
+        return (
+            refused(*message_parts)
+            if message_parts
+            else ingested(delivery.rows(1) + delivery.rows(2))
+        )
 
     return mutate
 
 
-def either(change: Callable[[str], str | bytes], *words: str) -> Mutate:
+def either(change: Callable[[str], str | bytes], *message_parts: str) -> Mutate:
     """As `whole`, where both keeping all rows and refusing is right."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> tuple[Verdict, ...]:
         delivery.write_text(1, change(delivery.text(1)))
-        return kept(delivery.rows(1) + delivery.rows(2)), refused(NAME, *words)
+        return ingested(delivery.rows(1) + delivery.rows(2)), refused(NAME, *message_parts)
 
     return mutate
 
@@ -51,7 +55,7 @@ def line(change: Callable[[str], str], lost: int = 1, more: tuple[str, ...] = ()
     """One line of the first file changed: its row is lost, the others stay.
 
     Args:
-        more: words of a refusal, where refusing is right, too.
+        more: parts of the message of a refusal, where refusing is right, too.
     """
 
     def mutate(delivery: Delivery, rng: random.Random) -> tuple[Verdict, ...]:
@@ -60,13 +64,13 @@ def line(change: Callable[[str], str], lost: int = 1, more: tuple[str, ...] = ()
         lines[at] = change(lines[at])
         delivery.write_text(1, "".join(lines))
         good = [r for n, r in enumerate(delivery.rows(1), start=1) if n != at or not lost]
-        verdict = kept(good + delivery.rows(2), lost)
+        verdict = ingested(good + delivery.rows(2), lost)
         return (verdict, refused(NAME, *more)) if more else (verdict,)
 
     return mutate
 
 
-def words(value: str, quoting: int = 0, newline: str = "\n", lost: int = 0) -> Mutate:
+def descriptions(value: str, quoting: int = 0, newline: str = "\n", lost: int = 0) -> Mutate:
     """Some descriptions hold this text, which is a value like any other."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
@@ -78,7 +82,7 @@ def words(value: str, quoting: int = 0, newline: str = "\n", lost: int = 0) -> M
         delivery.write_text(1, csv_text(records, newline, quoting))
         if lost:
             rows = [row for n, row in enumerate(rows) if n not in chosen]
-        return kept(rows + delivery.rows(2), 4 if lost else 0)
+        return ingested(rows + delivery.rows(2), 4 if lost else 0)
 
     return mutate
 
@@ -93,33 +97,33 @@ def open_quote(delivery: Delivery, rng: random.Random, last: bool, quoted: bool)
     lines[at + 1] = lines[at + 1].replace(closing, f'"{cell} part 1')
     delivery.write_text(1, "".join(lines))
     if last or quoted:  # quoted, the next field's quote ends it: that row alone is no record
-        return kept(rows[:at] + rows[at + 1 :] + delivery.rows(2), 1)
+        return ingested(rows[:at] + rows[at + 1 :] + delivery.rows(2), 1)
     return refused(NAME, "line", "quote")
 
 
 def stray_quote(delivery: Delivery, rng: random.Random) -> Verdict:
-    """A quote inside a cell that does not begin with one is a sign like any other."""
+    """A quote inside a cell that does not begin with one is a character like any other."""
     rows = delivery.rows(1)
     row = rng.choice(rows)
     text = delivery.text(1).replace(f",{row['words']},", f',5"{row["words"]},')
     delivery.write_text(1, text)
     row["words"] = f'5"{row["words"]}'
-    return kept(rows + delivery.rows(2))
+    return ingested(rows + delivery.rows(2))
 
 
 def wider_header(delivery: Delivery, rng: random.Random) -> Verdict:
     """A header cell too many: no row of the file has as many fields, and all are set aside."""
     delivery.write_text(1, "x" * 300_000 + "," + delivery.text(1))
-    return kept(delivery.rows(2), len(delivery.rows(1)))
+    return ingested(delivery.rows(2), len(delivery.rows(1)))
 
 
-def both_files(text: Callable[[str], str | bytes], *words: str) -> Mutate:
+def both_files(text: Callable[[str], str | bytes], *message_parts: str) -> Mutate:
     """Both files changed alike, and refused."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         for part in (1, 2):
             delivery.write_text(part, text(delivery.text(part)))
-        return refused(*words)
+        return refused(*message_parts)
 
     return mutate
 
@@ -133,20 +137,20 @@ def header_twice(delivery: Delivery, rng: random.Random) -> Verdict:
     lines = delivery.text(1).splitlines(keepends=True)
     lines.insert(rng.randrange(1, len(lines) + 1), lines[0])
     delivery.write_text(1, "".join(lines))
-    return kept(delivery.rows(1) + delivery.rows(2), 1)
+    return ingested(delivery.rows(1) + delivery.rows(2), 1)
 
 
 def only_header(delivery: Delivery, rng: random.Random) -> Verdict:
     """One of the two files has a header and no rows: the other one's are the month."""
     delivery.write_text(1, header_of(delivery.text(1)))
-    return kept(delivery.rows(2))
+    return ingested(delivery.rows(2))
 
 
 def requoted(quoting: int, newline: str = "\n") -> Mutate:
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         records = table(delivery.form, delivery.rows(1))
         delivery.write_text(1, csv_text(records, newline, quoting))
-        return kept(delivery.rows(1) + delivery.rows(2))
+        return ingested(delivery.rows(1) + delivery.rows(2))
 
     return mutate
 
@@ -160,7 +164,7 @@ def bad_bytes(raw: bytes, into: str) -> Mutate:
         changed = [dict(row) for row in rows]
         changed[at][into] += raw.decode("utf-8", "surrogateescape")
         delivery.write_text(1, csv_text(table(delivery.form, changed)))
-        return kept(rows[:at] + rows[at + 1 :] + delivery.rows(2), 1)
+        return ingested(rows[:at] + rows[at + 1 :] + delivery.rows(2), 1)
 
     return mutate
 
@@ -198,7 +202,7 @@ NO_BILL: dict[str, tuple[Callable[[str], str | bytes], str]] = {
     "a quote": (lambda t: '"', "lacks the column"),
     "a header of 9 MB": (lambda t: "x" * 9_000_000 + "," + t, "lacks the column"),
 }
-WORDS = {
+DESCRIPTIONS = {
     "line ends": "a\nb {n}\n\nc",
     "CRLF inside": "a\r\nb {n}",
     "quotes": 'a "quoted" {n} ""twice""',
@@ -231,13 +235,13 @@ def mutations() -> list[Mutation]:
             add(f"{name}, {form}", form, whole(change))
     for name, change in EITHER.items():
         add(name, "legacy", either(change))
-    for name, (change, said) in NO_BILL.items():
-        add(name, "legacy", whole(change, NAME, said))
-    for name, value in WORDS.items():
+    for name, (change, message) in NO_BILL.items():
+        add(name, "legacy", whole(change, NAME, message))
+    for name, value in DESCRIPTIONS.items():
         form = ("legacy", "focuscsv", "zip")[len(made) % 3]
-        add(f"words with {name}", form, words(value))
-    add("words with a NUL", "legacy", words("a\0b {n}"))
-    crlf = words("a\nb {n}", csv.QUOTE_ALL, "\r\n")
+        add(f"words with {name}", form, descriptions(value))
+    add("words with a NUL", "legacy", descriptions("a\0b {n}"))
+    crlf = descriptions("a\nb {n}", csv.QUOTE_ALL, "\r\n")
     add("words with line ends in CRLF, all quoted", "legacy", crlf)
     add("every cell quoted", "legacy", requoted(csv.QUOTE_ALL))
     add("every cell quoted, CRLF", "focuscsv", requoted(csv.QUOTE_ALL, "\r\n"))
@@ -258,10 +262,10 @@ def mutations() -> list[Mutation]:
     add("a total line at the end", "focuscsv", more_lines("Total,,,123.45\n"))
     add("a wider header", "legacy", wider_header)
     for quoted in (False, True):
-        said = "all quoted" if quoted else "few quoted"
-        add(f"a quote left open, {said}", "legacy",
+        quoting = "all quoted" if quoted else "few quoted"
+        add(f"a quote left open, {quoting}", "legacy",
             lambda d, r, q=quoted: open_quote(d, r, False, q))  # fmt: skip
-        add(f"a quote left open in the last row, {said}", "legacy",
+        add(f"a quote left open in the last row, {quoting}", "legacy",
             lambda d, r, q=quoted: open_quote(d, r, True, q))  # fmt: skip
     for form in ("legacy", "focuscsv"):
         add(f"header twice, {form}", form, header_twice)

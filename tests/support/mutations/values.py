@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 
 from tests.support.mutations.bill import Delivery, Row, csv_text, table
-from tests.support.mutations.verdict import Ingested, Mutation, Verdict, kept, refused
+from tests.support.mutations.verdict import Ingested, Mutation, Verdict, ingested, refused
 
 BAD_NUMBERS = (
     "1,234.5", "NaN", "nan", "inf", "-Infinity", "1_000", "0x10", "１２３", "１.５", "1 000",
@@ -18,7 +18,7 @@ BAD_NUMBERS = (
     "1e30", "100000000000000000000", "5%", "٣", "−5", "1'000", "true", "2026-10-05T00:00:00Z",
     "1\u00a0000", "#REF!", "=1+1", "5-", "+-5", "0b11", "1d",
 )  # fmt: skip
-"""No numbers of a bill: underscores, thousands, other digits, other signs, words, too large."""
+"""Not numbers of a bill: underscores, thousands, other digits, other signs, text, too large."""
 
 GOOD_NUMBERS = (
     "1e-7", "1E+3", "1.05e-07", "-0", "+5.5", ".5", "5.", "00012.50", " 7.25 ",
@@ -52,7 +52,7 @@ CURRENCIES = ("EUR", "JPY", "usd", "XXX", "CNY")
 
 
 def cell(short: str, value: str, lost: int, becomes: str | None = None) -> Callable[..., Verdict]:
-    """One cell of the first file holds `value`; the row is lost, or becomes what it says."""
+    """One cell of the first file holds `value`; the row is lost, or holds that value."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         rows = delivery.rows(1)
@@ -62,19 +62,23 @@ def cell(short: str, value: str, lost: int, becomes: str | None = None) -> Calla
         good = [row for n, row in enumerate(rows) if n != at or not lost]
         if not lost:
             rows[at][short] = value.strip() if becomes is None else becomes
-        return kept(good + delivery.rows(2), lost)
+        return ingested(good + delivery.rows(2), lost)
 
     return mutate
 
 
-def column(short: str, value: str, *words: str) -> Callable[..., Verdict]:
-    """A column holds `value` in every row of both files; refused in these words, or kept."""
+def column(short: str, value: str, *message_parts: str) -> Callable[..., Verdict]:
+    """A column holds `value` in every row of both files; refused with this message, or kept."""
 
     def mutate(delivery: Delivery, rng: random.Random) -> Verdict:
         rows: list[list[Row]] = [[{**r, short: value} for r in delivery.rows(n)] for n in (1, 2)]
         for part in (1, 2):
             delivery.write(part, rows[part - 1])
-        return refused("bill-Manifest.json", *words) if words else kept(rows[0] + rows[1])
+        return (
+            refused("bill-Manifest.json", *message_parts)
+            if message_parts
+            else ingested(rows[0] + rows[1])
+        )
 
     return mutate
 
@@ -84,15 +88,15 @@ def same_ids(delivery: Delivery, rng: random.Random) -> Ingested:
     rows = [[{**row, "id": "same"} for row in delivery.rows(n)] for n in (1, 2)]
     for part in (1, 2):
         delivery.write(part, rows[part - 1])
-    return kept(rows[0] + rows[1])
+    return ingested(rows[0] + rows[1])
 
 
 def same_rows(delivery: Delivery, rng: random.Random) -> Ingested:
-    """A row stands twice, word for word: both are billed."""
+    """A row appears twice, identically: both are billed."""
     rows = delivery.rows(1)
     rows += [dict(rng.choice(rows))]
     delivery.write(1, rows)
-    return kept(rows + delivery.rows(2))
+    return ingested(rows + delivery.rows(2))
 
 
 def many_bad(delivery: Delivery, rng: random.Random) -> Ingested:
@@ -114,14 +118,14 @@ def many_bad(delivery: Delivery, rng: random.Random) -> Ingested:
         rows[at] = {**rows[at], short: value, "amount": rng.choice(("1", "one"))}
     delivery.write(1, rows)
     good = [row for n, row in enumerate(rows) if n not in bad]
-    return kept(good + delivery.rows(2), 6)
+    return ingested(good + delivery.rows(2), 6)
 
 
 def swapped_values(delivery: Delivery, rng: random.Random) -> Verdict:
     """Cost and start stand in each other's column, in the first file."""
     rows = [{**r, "cost": r["start"], "start": r["cost"]} for r in delivery.rows(1)]
     delivery.write_text(1, csv_text(table(delivery.form, rows)))
-    return kept(delivery.rows(2), len(rows))
+    return ingested(delivery.rows(2), len(rows))
 
 
 CSV_FORMS = ("legacy", "focuscsv")

@@ -1,4 +1,4 @@
-"""What must come of a mutated delivery, known without the pipeline, and whether it did.
+"""The right outcome of a mutated delivery, known without the pipeline, and its comparison.
 
 Put here: the three right outcomes (ingested exactly, bad rows set aside, refused) and their
 comparison with what was seen. Keep out: how a delivery is mutated; how it is ingested (bench.py).
@@ -21,7 +21,7 @@ Charge = tuple[Decimal, str, str, str, str]
 WIDE = Context(prec=60, rounding=ROUND_HALF_UP)
 
 INTERNAL = re.compile(r"\b\w*(Error|Exception|Warning): |Traceback|line \d+, in ")
-"""What a refusal must not say: an exception's name means that nobody foresaw it."""
+"""What a refusal must not contain: an exception's name means that its cause was not foreseen."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +34,26 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Refused:
-    """The delivery is refused in words that name all of these."""
+    """The delivery is refused with a message that contains all of these."""
 
-    words: tuple[str, ...]
+    message_parts: tuple[str, ...]
 
 
 Verdict = Ingested | Refused
 
 
-def kept(rows: list[Row], lost: int = 0) -> Ingested:
+def ingested(rows: list[Row], lost: int = 0) -> Ingested:
     """The outcome that keeps exactly these rows."""
     return Ingested(tuple(sorted(map(charge, rows))), lost)
 
 
-def refused(*words: str) -> Refused:
-    """The outcome that names these words."""
-    return Refused(words)
+def refused(*message_parts: str) -> Refused:
+    """Return the outcome of a refusal whose message contains these parts."""
+    return Refused(message_parts)
 
 
 def charge(row: Row) -> Charge:
-    """What a kept row must come to."""
+    """Return the charge that a kept row must give."""
     cost = Decimal(row["cost"]).quantize(Decimal("1e-18"), context=WIDE)
     start = row["start"].replace("T", " ").removesuffix("Z")
     return cost, row["currency"], start, row["account"], row.get("words", "")
@@ -61,7 +61,7 @@ def charge(row: Row) -> Charge:
 
 @dataclass(frozen=True)
 class Mutation:
-    """One mutated delivery: `mutate` edits the files and says which outcomes are right."""
+    """One mutated delivery: `mutate` edits the files and returns the right outcomes."""
 
     family: str
     name: str
@@ -90,22 +90,24 @@ def fault(allowed: tuple[Verdict, ...], seen: Seen, before: Seen) -> tuple[str, 
     """
     if seen.reason:
         return "refused", _fault_of_refusal(allowed, seen, before)
-    faults = [_fault_of_rows(one, seen) for one in allowed if isinstance(one, Ingested)]
-    what = "aside" if seen.quarantined else "exact"
-    return what, "" if "" in faults else "; ".join(faults) or "should have been refused"
+    faults = [_fault_of_rows(verdict, seen) for verdict in allowed if isinstance(verdict, Ingested)]
+    ending = "aside" if seen.quarantined else "exact"
+    return ending, "" if "" in faults else "; ".join(faults) or "should have been refused"
 
 
 def _fault_of_refusal(allowed: tuple[Verdict, ...], seen: Seen, before: Seen) -> str:
-    wanted = [one for one in allowed if isinstance(one, Refused)]
-    if not wanted:
+    expected = [verdict for verdict in allowed if isinstance(verdict, Refused)]
+    if not expected:
         return f"should have been ingested, but: {seen.reason}"
     if INTERNAL.search(seen.reason) or "\n" in seen.reason:
-        return f"refused in words of the machinery: {seen.reason}"
-    lacks = [[word for word in one.words if word not in seen.reason] for one in wanted]
+        return f"refused with an internal message: {seen.reason}"
+    lacks = [
+        [part for part in verdict.message_parts if part not in seen.reason] for verdict in expected
+    ]
     if [] not in lacks:
         return f"refusal does not name {lacks}: {seen.reason}"
     if _served(seen) != _served(before):
-        return "refused, and what is served of the month changed"
+        return "refused, but the month that is served changed"
     return ""
 
 
@@ -113,25 +115,25 @@ def _served(seen: Seen) -> tuple[Any, ...]:
     return seen.charges, seen.bill, seen.quarantined
 
 
-def _fault_of_rows(wanted: Ingested, seen: Seen) -> str:
-    if seen.charges != wanted.charges:
-        missing = [c for c in wanted.charges if c not in seen.charges][:2]
-        extra = [c for c in seen.charges if c not in wanted.charges][:2]
+def _fault_of_rows(expected: Ingested, seen: Seen) -> str:
+    if seen.charges != expected.charges:
+        missing = [c for c in expected.charges if c not in seen.charges][:2]
+        extra = [c for c in seen.charges if c not in expected.charges][:2]
         return (
-            f"{len(seen.charges)} charges instead of {len(wanted.charges)};"
+            f"{len(seen.charges)} charges instead of {len(expected.charges)};"
             f" missing {missing}, too many {extra}"
         )
     sums: dict[str, Decimal] = {}
-    for cost, currency, *_ in wanted.charges:
+    for cost, currency, *_ in expected.charges:
         sums[currency] = WIDE.add(sums.get(currency, Decimal(0)), cost)
     if seen.bill != sums:
-        return f"monthly_bill says {seen.bill}, the rows {sums}"
-    if seen.quarantined != wanted.lost:
-        return f"{seen.quarantined} rows quarantined instead of {wanted.lost}"
+        return f"monthly_bill is {seen.bill}, the rows sum to {sums}"
+    if seen.quarantined != expected.lost:
+        return f"{seen.quarantined} rows quarantined instead of {expected.lost}"
     read = {s["rows_read"] for s in seen.status}
-    if wanted.charges and read != {len(wanted.charges) + wanted.lost}:
-        return f"rows read {read}, kept {len(wanted.charges)}, set aside {wanted.lost}"
+    if expected.charges and read != {len(expected.charges) + expected.lost}:
+        return f"rows read {read}, kept {len(expected.charges)}, set aside {expected.lost}"
     state = {s["state"] for s in seen.status}
-    if wanted.charges and state != {"differs" if wanted.lost else "reconciled"}:
-        return f"state {state} with {wanted.lost} rows set aside"
+    if expected.charges and state != {"differs" if expected.lost else "reconciled"}:
+        return f"state {state} with {expected.lost} rows set aside"
     return ""

@@ -1,9 +1,9 @@
 """Version 0001: the ledger as it was when schema versions were introduced.
 
-Put here: the tables of that version, unchanged for good. Keep out: the tables of today
+Put here: the tables of that version, which never change. Keep out: the current tables
 (ledger/schema.py).
 
-Ledgers of before have no version and may lack tables and columns; they are filled in.
+Earlier ledgers have no version and may lack tables and columns; these are added.
 """
 
 from __future__ import annotations
@@ -127,5 +127,5 @@ sa.Table(
 
 
 def upgrade(op: Operations) -> None:
-    """Create what is missing."""
+    """Create the tables and columns that are missing."""
     create_missing(op, TABLES)

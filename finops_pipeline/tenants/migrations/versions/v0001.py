@@ -1,10 +1,10 @@
 """Version 0001: the registry as it was when schema versions were introduced.
 
-Put here: the tables of that version, unchanged for good. Keep out: the tables of today
+Put here: the tables of that version, which never change. Keep out: the current tables
 (tenants/registry.py).
 
-Registries of before have no version and may lack columns; they are filled in, and every tenant
-without an external id receives one.
+Earlier registries have no version and may lack columns; these are added, and every tenant without
+an external id gets one.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ sa.Table(
 
 
 def upgrade(op: Operations) -> None:
-    """Create what is missing, and make the external ids that are missing."""
+    """Create the tables, columns and external ids that are missing."""
     create_missing(op, TABLES)
     db, tenants = op.get_bind(), TABLES.tables["tenants"]
     without = sa.select(tenants.c.tenant).where(tenants.c.external_id == "")

@@ -1,0 +1,56 @@
+"""Declaring tenants by `finops apply`: on an empty installation, or on acme and globex.
+
+Put here: fixtures that apply the text of a tenants.yaml, and reading what list commands print. Keep
+out: what a declaration may say (test_registry.py, test_account_claims.py).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TemporaryInstallation
+from tests.support.globex import finops
+
+Apply = Callable[[str], tuple[int, str]]
+CLAIMED, UNCLAIMED, DAY = '"111122223333"', '"999900001111"', "2026-10-02"
+"""An account that acme/prod claims in the estate, an account that nobody claims, a day."""
+
+
+@pytest.fixture
+def apply(empty: TemporaryInstallation, tmp_path: Path) -> Apply:
+    """A function: text of a tenants.yaml -> exit code and output of `finops apply`."""
+    empty.data.mkdir()
+
+    def run(text: str) -> tuple[int, str]:
+        (tmp_path / "declared.yaml").write_text(text)
+        return finops("apply", str(tmp_path / "declared.yaml"))
+
+    return run
+
+
+@pytest.fixture
+def declared(fresh: TemporaryInstallation, tmp_path: Path) -> Apply:
+    """Like `apply`, with acme and globex of the estate declared."""
+
+    def run(text: str) -> tuple[int, str]:
+        (tmp_path / "declared.yaml").write_text(text)
+        return finops("apply", str(tmp_path / "declared.yaml"))
+
+    assert fresh.installation.registry.names() == ["acme", "globex"]
+    return run
+
+
+def table(*arguments: str) -> list[list[str]]:
+    """Cells of a list command's rows."""
+    _, output = finops(*arguments)
+    rows = csv.reader((line for line in output.splitlines() if "│" in line), delimiter="│")
+    return [[cell.strip() for cell in row[1:-1]] for row in rows]
+
+
+def acme(**parts: str) -> str:
+    """A tenants.yaml that declares these fields of acme."""
+    return "tenants:\n- name: acme\n" + "".join(f"  {k}: {v}\n" for k, v in parts.items())

@@ -1,0 +1,102 @@
+"""The house's SQL: complete heads, no templates, no tenants, columns as the contracts promise.
+
+Put here: rules of .sql files. Keep out: what a mart sums up to (test_checks.py, test_truth.py).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+import sqlglot
+
+from finops_pipeline.contracts.tables import MARTS, TABLES
+from finops_pipeline.marts.library import head, marts
+from finops_pipeline.synthetic.spec import estate_tenants
+from tests.support.source_files import (
+    CHECK_SQL,
+    EVERY_SQL,
+    PACKAGE,
+    STAGE_SQL,
+)
+
+by_stem = {"ids": lambda path: path.stem}
+
+
+# ---- SQL
+
+
+def _code(path: Path) -> str:
+    """The SQL without its comments."""
+    return re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", STAGE_SQL, **by_stem)  # type: ignore[arg-type]
+def test_stage_sql_has_a_complete_head(path: Path) -> None:
+    sql = path.read_text(encoding="utf-8")
+    lines = head(sql)
+    assert sql.startswith(f"-- {path.stem}: ")
+    is_mart = path.parent.parent.name == "marts"
+    required = {path.stem, "grain", "money", "reads", "check"}
+    required |= {"lookback", "slice"} if is_mart else set()
+    assert {key for key in required if lines.get(key)} == required
+    for name in lines["check"].split(", "):
+        # conformance: a rule of contracts/focus_rules.py applies it to every charge
+        assert name == "conformance" or (PACKAGE / "marts" / "checks" / f"{name}.sql").is_file(), (
+            name
+        )
+    if is_mart:
+        assert re.fullmatch(r"\d+ months", lines["lookback"])
+        assert lines["slice"] in {"project, billing_period", "billing_period"}
+        assert lines["grain"].split(", ") == list(MARTS[path.stem].grain)
+
+
+def _tables_read(sql: str) -> set[str]:
+    """Name the tables that a query reads, its own CTEs left out, as sqlglot parses it."""
+    statement = sqlglot.parse_one(sql, dialect="duckdb")
+    ctes = {cte.alias for cte in statement.find_all(sqlglot.exp.CTE)}
+    return {table.name for table in statement.find_all(sqlglot.exp.Table)} - ctes
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in EVERY_SQL if path.stem != "macros"], ids=lambda path: path.stem
+)
+def test_sql_reads_what_its_head_states(path: Path) -> None:
+    sql = path.read_text(encoding="utf-8")
+    assert _tables_read(sql) == set(head(sql)["reads"].split(", "))
+
+
+@pytest.mark.parametrize("path", CHECK_SQL, **by_stem)  # type: ignore[arg-type]
+def test_check_sql_has_a_complete_head(path: Path) -> None:
+    sql = path.read_text(encoding="utf-8")
+    said = head(sql)
+    assert sql.startswith(f"-- {path.stem}: ")
+    assert said[path.stem]
+    assert said["on failure"] in {"refuse", "warn"}
+    assert set(said["reads"].split(", ")) <= {table.name for table in TABLES}
+
+
+@pytest.mark.parametrize("path", EVERY_SQL, **by_stem)  # type: ignore[arg-type]
+def test_sql_is_plain_and_knows_no_tenant(path: Path) -> None:
+    sql = path.read_text(encoding="utf-8")
+    assert not re.search(r"\{\{|\{%|%s|\{[A-Za-z_]+\}", sql), "a template"
+    words = set(re.findall(r"\w+", sql.lower()))
+    for tenant in estate_tenants(seed=7, last_month="2026-10"):
+        assert tenant.name not in words
+    code = _code(path).lower()
+    assert not re.search(r"\btenant\b", code)
+    assert not re.search(r"\b(double|float4?|float8|real)\b|\bfloat\(", code)
+    assert not re.search(r"\b(now|today|current_date|current_timestamp|random)\b", code)
+
+
+@pytest.mark.parametrize("mart", marts(), ids=lambda mart: mart.name)
+def test_mart_columns_are_the_contract_in_order(mart: object) -> None:
+    name, sql = mart.name, mart.sql  # type: ignore[attr-defined]
+    with duckdb.connect(":memory:") as connection:
+        for table in TABLES:
+            columns = ", ".join(f'"{c.name}" {c.type}' for c in table.columns)
+            connection.execute(f"create table {table.name} ({columns})")
+        found = connection.execute(f"describe ({sql})").fetchall()
+    assert [(row[0], row[1]) for row in found] == [(c.name, c.type) for c in MARTS[name].columns]
