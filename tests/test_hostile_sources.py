@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from finops_pipeline.application.progress import Outcome, Stage, Step
+from finops_pipeline.application.progress import Stage, Step, StepOutcome
 from finops_pipeline.errors import RegistryError, TenantBusy
 from finops_pipeline.orchestration import assets
 from finops_pipeline.sources.aws import Access, open_client
@@ -176,7 +176,7 @@ def test_names_in_a_bill_are_not_run_as_sql(
 
 def test_a_failing_tenant_stops_no_other_tenant_of_a_run() -> None:
     finished: list[str] = []
-    refused = Step(Stage.LANDING, "able/payer", "2026-09", Outcome.REFUSED)
+    refused = Step(Stage.LANDING, "able/payer", "2026-09", StepOutcome.REFUSED)
 
     def work(context: Any, installation: Any, part: Any) -> None:
         if part.tenant == "acme":

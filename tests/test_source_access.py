@@ -90,7 +90,7 @@ def test_a_role_that_lets_anyone_in_fails_the_check_with_a_warning(
     for how in ("with a wrong external id", "without an external id"):
         assert f"FAILED role refuses callers {how}: WARNING: the role was assumed" in output
     assert "finops source policy acme/labs --part trust" in output
-    assert output.endswith("acme/labs cannot be used as it stands.\n")
+    assert output.endswith("acme/labs cannot be used yet.\n")
 
 
 def test_the_role_of_a_tenant_does_not_open_for_another_tenant(
