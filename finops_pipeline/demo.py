@@ -71,7 +71,7 @@ def _refuse_real_tenants(installation: Installation, exports: str) -> None:
             for source in tenant.sources:
                 if not source.location.startswith(exports):
                     raise RegistryError(
-                        f"this installation has its own source {tenant.name}/{source.name}",
+                        f"this installation already has a source {tenant.name}/{source.name}",
                         "a data folder without tenants acme and globex",
                         "Run the demo elsewhere: FINOPS_DATA=elsewhere make demo",
                     )

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         odd += [p for p in folder.parts if "=" in p and p.partition("=")[0].lower() in _KEYS]
         if odd:
             raise SettingError(
-                f"FINOPS_DATA leads through {odd[0]!r}",
+                f"FINOPS_DATA contains the folder {odd[0]!r}",
                 "a path without commas, * ? [ ] { } \\ and partition keys like billing_period=",
                 "Choose another folder: DuckDB reads such a path as a pattern or as several paths",
             )

@@ -132,7 +132,7 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
     "a key outside the folder": (
         "legacy",
         _keys("finops/20261001-20261101/../../../../acme/payer/x.csv.gz"),
-        (MANIFEST, "leads out of the report", "again"),
+        (MANIFEST, "points outside the report", "again"),
     ),
     "no JSON": (
         "legacy",

@@ -263,7 +263,7 @@ def test_names_of_a_manifest_lead_nowhere(month: Month, empty: TemporaryInstalla
     for key in ("../secret.csv.gz", "/../secret.csv.gz", "cur/../secret.csv.gz", "a\x00b.csv.gz"):
         month.put(month.manifest, json.dumps({**month.facts, "reportKeys": [key]}).encode())
         reason = refusals(empty.ingest("acme"))[0]
-        assert "leads out of the report" in reason or "printable characters" in reason, reason
+        assert "points outside the report" in reason or "printable characters" in reason, reason
         assert not (empty.folder("acme") / "landing").exists()
 
 

@@ -25,7 +25,7 @@ def check_command(
     ] = None,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
-    """Run every check again over the published files as they are on disk now."""
+    """Run every check again on the published files on disk."""
     refuse_parquet(format)
     results = check_charges(open_installation(), tenant, month)
     if format is Format.TABLE:

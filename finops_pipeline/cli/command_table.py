@@ -56,7 +56,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "query": CommandEntry(
             "query:query_command",
-            "Run one SELECT on the tenant's file, which sees this tenant and nothing else.",
+            "Run one SELECT on the tenant's file; it can read only this tenant's data.",
         ),
         "open": CommandEntry(
             "query:open_command",
@@ -76,15 +76,15 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "check": CommandEntry(
             "checks:check_command",
-            "Run every check again over the published files as they are on disk now.",
+            "Run every check again on the published files on disk.",
         ),
         "validate": CommandEntry(
             "validate:validate_command",
-            "Test every published charge against every FOCUS rule, as the files are on disk now.",
+            "Check every published charge on disk against every FOCUS rule.",
         ),
         "demo": CommandEntry(
             "demo_process:demo_command",
-            "Make two organisations' bills, run the pipeline through Dagster, show the result.",
+            "Create bills of two organisations, run the pipeline in Dagster, and show the result.",
         ),
         "version": CommandEntry("version:version_command", "Print the version."),
     },
@@ -100,11 +100,11 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "list": CommandEntry("declarations:source_list", "List sources."),
         "policy": CommandEntry(
             "source_access:policy_command",
-            "Print what the customer grants, as JSON: trust policy and least permissions.",
+            "Print the policies that the customer must grant, as JSON: trust and permissions.",
         ),
         "check": CommandEntry(
             "source_access:check_command",
-            "Test a source's access step by step; exit code 1 if a step that it needs fails.",
+            "Test a source's access step by step; exit code 1 if a required step fails.",
         ),
     },
     "project": {
@@ -137,13 +137,13 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "run": CommandEntry(
             "query_library:run_command",
-            "Run a query of the library on the tenant's file, which sees this tenant only.",
+            "Run a ready-made query on the tenant's file; it can read only this tenant's data.",
         ),
     },
 }
 LIST_QUERIES = CommandEntry(
     "query_library:list_command",
-    "List the queries of the library: questions of FinOps work, ready to run.",
+    "List the ready-made queries for common FinOps questions.",
 )
 """What `finops queries` does without a further command."""
 

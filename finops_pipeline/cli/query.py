@@ -51,7 +51,7 @@ def query_command(
         Path | None, typer.Option("-o", "--output", help="Write to this file instead of stdout.")
     ] = None,
 ) -> None:
-    """Run one SELECT on the tenant's file, which sees this tenant and nothing else."""
+    """Run one SELECT on the tenant's file; it can read only this tenant's data."""
     if (sql is None) == (file is None):
         raise typer.BadParameter("give SQL, or -f FILE")
     text = _read_sql(file) if file else str(sql)

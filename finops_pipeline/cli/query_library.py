@@ -21,7 +21,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 
 def list_command() -> None:
-    """List the queries of the library: questions of FinOps work, ready to run."""
+    """List the ready-made queries for common FinOps questions."""
     rows = [(query.name, query.meaning, ", ".join(query.parameters)) for query in use_cases()]
     table(("name", "meaning", "own parameters"), rows)
 
@@ -49,7 +49,7 @@ def run_command(
         Path | None, typer.Option("-o", "--output", help="Write to this file instead of stdout.")
     ] = None,
 ) -> None:
-    """Run a query of the library on the tenant's file, which sees this tenant only."""
+    """Run a ready-made query on the tenant's file; it can read only this tenant's data."""
     if first and last and first > last:
         raise typer.BadParameter(f"--from {first} is after --to {last}")
     own_values = {}

@@ -105,7 +105,7 @@ def write_json(stream: IO[str], names: Sequence[str], rows: Iterable[Row]) -> No
     if repeated:
         raise QueryRefused(
             f"several columns are named {repeated[0]!r}",
-            "a name of its own for each column of a JSON answer",
+            "a different name for each column of a JSON result",
             "Rename them in the query: select … as NAME",
         )
     stream.write("[")

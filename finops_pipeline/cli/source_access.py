@@ -52,7 +52,7 @@ def policy_command(
     ] = "",
     part: Annotated[Part, typer.Option(help="Print only one of the two documents.")] = Part.BOTH,
 ) -> None:
-    """Print what the customer grants, as JSON: trust policy and least permissions."""
+    """Print the policies that the customer must grant, as JSON: trust and permissions."""
     check_role(platform_role)
     check_key(kms_key)
     _, tenant, declared = _open_source(source)
@@ -83,7 +83,7 @@ def _instructions(name: str, source: Source, platform_role: str, kms_key: str) -
 
 
 def check_command(source: SourceName) -> None:
-    """Test a source's access step by step; exit code 1 if a step that it needs fails."""
+    """Test a source's access step by step; exit code 1 if a required step fails."""
     installation, tenant, declared = _open_source(source)
     failed = False
     for finding in _findings(installation, tenant, declared):

@@ -28,7 +28,7 @@ def validate_command(
     project: Annotated[str | None, typer.Option(help="Only this project.")] = None,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
-    """Test every published charge against every FOCUS rule, as the files are on disk now."""
+    """Check every published charge on disk against every FOCUS rule."""
     refuse_parquet(format)
     conformance = validate_charges(open_installation(), tenant, month, project)
     if format is Format.TABLE:

@@ -58,7 +58,7 @@ FOCUS_1_2 = (
     Column("ContractedCost", MONEY, "Cost at contracted unit prices, before commitments.", False),
     Column("ContractedUnitPrice", MONEY, "Agreed price of one PricingUnit."),
     Column(
-        "EffectiveCost", MONEY, "Amortized basis: commitments spread over what used them.", False
+        "EffectiveCost", MONEY, "Amortized basis: commitments spread over covered usage.", False
     ),
     Column("InvoiceId", TEXT, "Invoice of the row; null until AWS finalises it."),
     Column("InvoiceIssuerName", TEXT, "Who issues the invoice.", False),
@@ -144,7 +144,7 @@ OWN = (
         MONEY,
         "On split rows: the share of the instance's cost; it is billed by the instance's row.",
     ),
-    Column("x_SplitUnusedCost", MONEY, "On split rows: the share of what no task or pod used."),
+    Column("x_SplitUnusedCost", MONEY, "On split rows: the share of the cost that nothing used."),
     Column("x_NetSplitCost", MONEY, "x_SplitCost after private discounts, where given."),
     Column("x_NetSplitUnusedCost", MONEY, "x_SplitUnusedCost after private discounts."),
 )

@@ -11,7 +11,9 @@ from finops_pipeline.contracts.column import COUNT, FLAG, JSON, MONEY, TEXT, Col
 _PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
 _PROJECT = Column("project", TEXT, "Project whose rows these are, by account and day.", False)
 _SOURCE = Column("source", TEXT, "Source (export).", False)
-_CURRENCY = Column("billing_currency", TEXT, "Currency of the costs; never summed across.", False)
+_CURRENCY = Column(
+    "billing_currency", TEXT, "Currency of the costs; currencies are never mixed.", False
+)
 
 BILL_TOTALS = Table(
     name="bill_totals",

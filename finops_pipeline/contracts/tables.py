@@ -26,24 +26,24 @@ _CUT = (
     Column("region_id", TEXT, "AWS region code; null for global services."),
     Column("service_name", TEXT, "AWS service.", False),
     Column("charge_category", TEXT, "Usage, Purchase, Tax, Credit or Adjustment.", False),
-    Column("billing_currency", TEXT, "Currency of the costs; never summed across.", False),
+    Column("billing_currency", TEXT, "Currency of the costs; never mixed.", False),
 )
 _MONEY = (
     Column("charges", COUNT, "Number of charges summed.", False),
     Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
-    Column("effective_cost", MONEY, "Amortized basis: commitments spread over use.", False),
+    Column("effective_cost", MONEY, "Amortized basis: commitments spread over usage.", False),
     Column("list_cost", MONEY, "At public list prices.", False),
     Column("contracted_cost", MONEY, "At contracted prices, before commitments.", False),
 )
 _NET_BILLED = Column(
-    "net_billed_cost", MONEY, "Billed after private discounts; null unless every charge states it."
+    "net_billed_cost", MONEY, "Billed after private discounts; null unless every charge has it."
 )
 _NET = (
     _NET_BILLED,
     Column(
         "net_effective_cost",
         MONEY,
-        "Effective after private discounts; null unless every charge states it.",
+        "Effective after private discounts; null unless every charge has it.",
     ),
 )
 _PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
@@ -62,7 +62,7 @@ DAILY_COSTS = Table(
         *_PROJECT, *_CUT, *_MONEY, *_NET,
         Column(
             "charges_without_net_cost", COUNT,
-            "Number of charges that state no net cost though they bill something.", False,
+            "Number of charges that bill an amount but have no net cost.", False,
         ),
     ),
 )  # fmt: skip
@@ -148,7 +148,7 @@ DATA_STATUS = Table(
         Column("rows_read", COUNT, "Rows in the delivery's files (all currencies)."),
         Column("rows_kept", COUNT, "Rows that landed (all currencies)."),
         Column("rows_quarantined", COUNT, "Rows that could not be read (see quarantine)."),
-        Column("values_rounded", COUNT, "Numbers with more than 18 decimals, rounded there."),
+        Column("values_rounded", COUNT, "Numbers rounded to 18 decimal places."),
         Column("unknown_line_items", COUNT, "Line items of a type without a rule, kept as is."),
         Column("source_cost", MONEY, "Unblended (FOCUS: billed) cost of the rows that landed."),
         Column("billed_cost", MONEY, "Billed cost of the charges of all projects."),
@@ -160,7 +160,7 @@ DATA_STATUS = Table(
 DELIVERY_HISTORY = Table(
     name="delivery_history",
     kind="status",
-    meaning="Costs by delivery, current or superseded: which numbers held at what time.",
+    meaning="Costs by delivery, current or superseded: which numbers were valid at what time.",
     grain=(
         "source", "billing_period", "landed_at", "delivery_id", "project", "service_name",
         "billing_currency",
@@ -169,22 +169,22 @@ DELIVERY_HISTORY = Table(
         Column("source", TEXT, "Source (export).", False),
         _PERIOD,
         Column("landed_at", TEXT, "When it landed (UTC); valid until the next delivery.", False),
-        Column("delivery_id", TEXT, "Fingerprint of the delivery; numbered when repeated.", False),
+        Column("delivery_id", TEXT, "Fingerprint of the delivery; repeats are numbered.", False),
         Column("execution_id", TEXT, "AWS's own id of it; null when it was ingested by hand."),
         Column("is_current", FLAG, "Whether it is the one that is published.", False),
-        Column("project", TEXT, "Project, by the claims of when it was built.", False),
+        Column("project", TEXT, "Project, by the claims at the time it was built.", False),
         Column("service_name", TEXT, "AWS service.", False),
-        Column("billing_currency", TEXT, "Currency of the costs; never summed across.", False),
+        Column("billing_currency", TEXT, "Currency of the costs; never mixed.", False),
         Column("charges", COUNT, "Number of charges summed.", False),
         Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
-        Column("effective_cost", MONEY, "Amortized basis: commitments spread over use.", False),
+        Column("effective_cost", MONEY, "Amortized basis: commitments spread over usage.", False),
     ),
 )  # fmt: skip
 
 QUARANTINE = Table(
     name="quarantine",
     kind="view",
-    meaning="Rows of deliveries that could not be read or typed.",
+    meaning="Rows of deliveries that could not be read or converted.",
     grain=("source", "billing_period", "source_file", "line"),
     columns=(
         Column("source", TEXT, "Source (export).", False),
@@ -211,7 +211,7 @@ COST_EXPLORER_DAILY = Table(
         Column("source", TEXT, "Source (Cost Explorer's API or console) of the costs.", False),
         Column("sub_account_id", TEXT, "AWS account; null where the answer is by service only."),
         Column("service_name", TEXT, "Service as Cost Explorer names it; null when by account."),
-        Column("billing_currency", TEXT, "Currency of the costs; never summed across.", False),
+        Column("billing_currency", TEXT, "Currency of the costs; never mixed.", False),
         Column("billed_cost", MONEY, "UnblendedCost; null where it was not requested."),
         Column("effective_cost", MONEY, "AmortizedCost; null where it was not requested."),
         Column("is_estimated", FLAG, "Whether AWS may still change it; null: not stated."),
@@ -228,8 +228,8 @@ API_REQUESTS = Table(
         Column("source", TEXT, "Source they were sent for.", False),
         Column("service", TEXT, "AWS service that was called.", False),
         _PERIOD,
-        Column("requests", COUNT, "Requests sent, each page and each repetition counted.", False),
-        Column("cost_usd", MONEY, "What AWS charges for them at most, in USD.", False),
+        Column("requests", COUNT, "Requests sent, counting every page and every retry.", False),
+        Column("cost_usd", MONEY, "The most that AWS charges for them, in USD.", False),
     ),
 )
 

@@ -111,7 +111,7 @@ class _CostsOfMonth:
             if readers and readers <= names and assigned != delivery.rows_kept:
                 raise IntegrityCheckFailed(
                     f"{self._plan.tenant.name}/{delivery.source} {delivery.billing_period} landed"
-                    f" {delivery.rows_kept} rows, its projects have {assigned}",
+                    f" {delivery.rows_kept} rows, but its projects have {assigned}",
                     "every row in exactly one project",
                     "Nothing was published; please report this with the month's line items",
                 )

@@ -155,9 +155,9 @@ class MonthPass:
         path = self._publication.folder.partition(LANDING, delivery.source, self._month)
         if not path.exists():
             raise IntegrityCheckFailed(
-                f"the landing of {self._tenant.name}/{delivery.source} {self._month} is gone",
+                f"the landing of {self._tenant.name}/{delivery.source} {self._month} is missing",
                 f"{delivery.rows_kept} rows in {path.name}",
-                "Ingest the delivery again; what was published of the month stays",
+                "Ingest the delivery again; the month's published data stays",
             )
         return read_landed_bill(connection, path, delivery)
 
@@ -227,7 +227,7 @@ class MonthPass:
             if count != lines or charged != billed:
                 raise IntegrityCheckFailed(
                     f"{self._tenant.name}/{project} {self._month}: {source} has {lines} lines and"
-                    f" bills {billed:f} {currency}, its charges are {count} and bill {charged:f}",
+                    f" bills {billed:f} {currency}, but {count} charges bill {charged:f}",
                     "the same, to the last decimal",
                     "Nothing was published; please report this with the month's line items",
                 )

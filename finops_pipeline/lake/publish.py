@@ -259,7 +259,7 @@ def tenant_writer(folder: TenantFolder, wait_seconds: float) -> Iterator[Writer]
         raise TenantBusy(
             f"tenant {folder.tenant} is being written by another process"
             f" (waited {wait_seconds:g} s)",
-            cure="Try again when it has ended",
+            cure="Try again when it has finished",
         ) from error
     try:
         writer = Writer(folder)

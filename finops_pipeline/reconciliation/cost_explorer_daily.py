@@ -172,9 +172,10 @@ class _DaysOfMonth:
         path = self._publication.folder.partition(LANDING, delivery.source, self.month)
         if not path.exists():
             raise IntegrityCheckFailed(
-                f"the landing of {self._plan.tenant.name}/{delivery.source} {self.month} is gone",
+                f"the landing of {self._plan.tenant.name}/{delivery.source} {self.month}"
+                " is missing",
                 f"{delivery.rows_kept} rows in {path.name}",
-                "Ingest it again; what was published of the month stays",
+                "Ingest it again; the month's published data stays",
             )
         return str(path)
 
@@ -214,7 +215,7 @@ def _check(
                 raise IntegrityCheckFailed(
                     f"{plan.tenant.name}/{delivery.source} {plan.month} landed"
                     f" {delivery.rows_kept} rows of {landed:f} {currency},"
-                    f" its projects have {rows} of {split_up:f}",
+                    f" but its projects have {rows} of {split_up:f}",
                     "the same, to the last decimal",
                     "Nothing was published; please report this",
                 )

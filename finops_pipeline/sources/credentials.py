@@ -64,7 +64,7 @@ def make_access(tenant: Tenant, source: Source) -> Access:
     if source.role_arn and not tenant.external_id:
         raise AccessRefused(
             f"{full_name} has a role, but tenant {tenant.name} has no external id yet",
-            "the external id that the registry makes",
+            "the external id that the registry generates",
             f"Run finops source policy {full_name} and send its output to the customer",
         )
     return Access(

@@ -216,7 +216,7 @@ def _find_listed_file(location: Location, key: str, where: str) -> ExportFile:
     parts = PurePosixPath(key.split("://", 1)[-1].lstrip("/")).parts
     if ".." in parts:
         raise FileProblem(
-            f"{where} lists {key!r}, which leads out of the report", "a key without '..'", _AGAIN
+            f"{where} lists {key!r}, which points outside the report", "a key without '..'", _AGAIN
         )
     anchors = [index for index, part in enumerate(parts) if ANCHOR.fullmatch(part)]
     last = anchors[0] if anchors else len(parts) - 1

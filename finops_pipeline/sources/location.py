@@ -77,7 +77,7 @@ class LocalFolder:
         """See Location; the fingerprint is the times of modification and change in nanoseconds.
 
         Raises:
-            FileProblem: the name leads out of the folder, or the file cannot be accessed.
+            FileProblem: the name points outside the folder, or the file cannot be accessed.
         """
         path = self._path(name)
         try:
@@ -124,5 +124,5 @@ class LocalFolder:
 
     def _outside_error(self, name: str) -> FileProblem:
         return FileProblem(
-            f"{name[:200]!r} leads out of {self._root}", "a path below the source's location"
+            f"{name[:200]!r} points outside {self._root}", "a path below the source's location"
         )

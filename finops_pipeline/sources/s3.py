@@ -52,7 +52,7 @@ class S3Location:
         """See Location; the fingerprint is the etag.
 
         Raises:
-            FileProblem: the name leads out of the prefix.
+            FileProblem: the name points outside the prefix.
         """
         folder, _, last = _check_name(name, self._location).rpartition("/")
         return self._list(folder)[1].get(last)
@@ -184,7 +184,7 @@ def _check_name(name: str, location: str) -> str:
     parts = PurePosixPath(name).parts
     if not parts or ".." in parts or PurePosixPath(name).is_absolute():
         raise FileProblem(
-            f"{name[:200]!r} leads out of {location}", "a path below the source's location"
+            f"{name[:200]!r} points outside {location}", "a path below the source's location"
         )
     return name
 

@@ -86,7 +86,7 @@ def _check_no_external_id(entry: dict[str, Any], place: str) -> None:
             raise RegistryError(
                 f"{place}: external_id is declared",
                 "no external_id: it protects the tenant only if nobody can choose it",
-                "Leave it out; finops source policy TENANT/SOURCE shows the one that was made",
+                "Leave it out; finops source policy TENANT/SOURCE shows the generated one",
             )
 
 

@@ -167,7 +167,7 @@ class Registry:
         except Timeout as error:
             raise RegistryError(
                 f"the registry is being changed by another process (waited {_WAIT_SECONDS} s)",
-                cure="Try again when it has ended",
+                cure="Try again when it has finished",
             ) from error
         try:
             yield
@@ -248,7 +248,7 @@ def _external_id(db: sa.Connection, tenant: Tenant) -> str:
     if tenant.external_id not in {"", stored}:
         raise RegistryError(
             f"tenant {tenant.name} is declared with an external id",
-            "no external id: the registry makes it, and it never changes",
+            "no external id: the registry generates it, and it never changes",
         )
     return str(stored or uuid.uuid4())
 
