@@ -49,11 +49,11 @@ def test_the_registry_makes_the_external_id_once(registry: Registry) -> None:
 
 
 def test_nobody_chooses_an_external_id(registry: Registry, tmp_path: Path, fresh: Any) -> None:
-    with pytest.raises(RegistryError, match="the registry makes it"):
+    with pytest.raises(RegistryError, match="the registry generates it"):
         registry.save(Tenant(name="acme", external_id="mine"))
     registry.save(Tenant(name="acme"), Tenant(name="globex"))
     globex_id = registry.tenant("globex").external_id
-    with pytest.raises(RegistryError, match="the registry makes it"):
+    with pytest.raises(RegistryError, match="the registry generates it"):
         registry.save(Tenant(name="acme", external_id=globex_id))
     for entry in (
         {"name": "evil", "external_id": globex_id},

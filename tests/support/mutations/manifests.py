@@ -98,7 +98,7 @@ def linked(delivery: Delivery, rng: random.Random) -> Verdict:
     other = delivery.root.parents[2] / "globex" / delivery.root.parent.name / "bill"
     path.unlink()
     path.symlink_to(other / path.relative_to(delivery.root))
-    return refused(path.name, "leads out")
+    return refused(path.name, "points outside")
 
 
 def another(ending: str) -> Mutate:
@@ -190,8 +190,8 @@ KEYS: dict[str, tuple[Callable[[list[Any], Delivery], Any], tuple[str, ...]]] = 
     "one twice": (lambda k, d: [*k, k[0]], (NAME, "2 times")),
     "one in two spellings": (lambda k, d: [*k, k[0].replace("/bill-", "//bill-")], (NAME, "twice")),
     "one with a dot": (lambda k, d: [*k, k[0].replace("/bill-", "/./bill-")], (NAME, "twice")),
-    "leading up": (lambda k, d: [k[0], k[1].replace("exports", "../..")], ("leads out",)),
-    "leading up inside": (lambda k, d: [k[0], k[1].replace("bill-", "../bill-")], ("leads out",)),
+    "leading up": (lambda k, d: [k[0], k[1].replace("exports", "../..")], ("points outside",)),
+    "leading up inside": (lambda k, d: [k[0], k[1].replace("bill-", "../bill-")], ("points outside",)),
     "absolute": (lambda k, d: [k[0], "/etc/passwd"], (NAME, "is not there")),
     "escaped dots": (lambda k, d: [k[0], k[1].replace("bill-", "%2e%2e/bill-")], ("is not there",)),
     "backslashes": (lambda k, d: [k[0], "..\\..\\bill-2.csv.gz"], ("is not there",)),
