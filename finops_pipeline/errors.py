@@ -15,7 +15,9 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     └── Terminal                  someone has to change something first
         ├── SettingError          an environment variable that cannot be used
         ├── AccessRefused         AWS or a store said no: denied, no such bucket, bad credentials
-        ├── LedgerTooNew          a ledger that a newer version of finops_pipeline wrote
+        ├── SchemaTooNew          a ledger that a newer version of finops_pipeline wrote
+        ├── ForeignFile           a file or link in a tenant's folder that is not the tenant's own
+        ├── DamagedFile           a published file that is lost, changed or unreadable
         ├── RegistryError         a tenant, source or project declared wrongly
         │   └── Unknown           a name that does not exist, or is not yours (same text)
         ├── DeliveryRefused       an export that cannot be accepted as it is
@@ -110,8 +112,16 @@ class AccessRefused(Terminal):
     """AWS or a store refused: denied, no such bucket, invalid credentials or profile."""
 
 
-class LedgerTooNew(Terminal):
+class SchemaTooNew(Terminal):
     """A ledger that a newer version of finops_pipeline wrote; it is neither read nor changed."""
+
+
+class ForeignFile(Terminal):
+    """A file or link in a tenant's folder that is not the tenant's own; it was not used."""
+
+
+class DamagedFile(Terminal):
+    """A published file that is lost, changed or unreadable; nothing was answered from it."""
 
 
 class RegistryError(Terminal):

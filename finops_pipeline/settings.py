@@ -52,6 +52,20 @@ class Settings(BaseSettings):
         ge=0,
         description="How long an ingest waits for another one of the same tenant to finish.",
     )
+    reader_grace_hours: float = Field(
+        default=24.0,
+        ge=0,
+        description="How long files stay that only connections on an older generation may need.",
+    )
+    superseded_limit_bytes: int = Field(
+        default=10_000_000_000,
+        ge=0,
+        description="Bytes of such files per tenant at most; beyond it the oldest go first.",
+    )
+    group_readable: bool = Field(
+        default=False,
+        description="Let the group of a tenant's folder read it; otherwise only the owner can.",
+    )
     cost_explorer_requests: int = Field(
         default=50,
         ge=0,

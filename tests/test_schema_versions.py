@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 
 from finops_pipeline.database.engine import begin_write, open_engine
 from finops_pipeline.database.versions import Schema
-from finops_pipeline.errors import LedgerTooNew, RegistryError
+from finops_pipeline.errors import RegistryError, SchemaTooNew
 from finops_pipeline.ledger.invoice_entries import read_invoices
 from finops_pipeline.ledger.ledger import Ledger, Refusal, record_refusal
 from finops_pipeline.ledger.schema import SCHEMA as LEDGER
@@ -131,7 +131,7 @@ def test_a_newer_ledger_is_refused_and_the_other_tenant_works(two: TemporaryInst
         assert f"{ledger} has schema version 9999" in out.replace("\n", "")
         assert f"at most version {LEDGER.newest}" in out.replace("\n", " ")
         assert "Install the newer finops_pipeline" in out.replace("\n", " ")
-    with pytest.raises(LedgerTooNew):
+    with pytest.raises(SchemaTooNew):
         Ledger(ledger).write(record_refusal(REFUSAL))
     assert list(state(two.folder("initech"))) == before
     assert finops("status", "hooli")[0] == 0

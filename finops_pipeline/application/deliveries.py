@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from finops_pipeline.application.gaps import Gap, list_gaps
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.lake.publish import settle
-from finops_pipeline.ledger.ledger import DeliveryRecord, Ledger
+from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.lake.writing import settle
+from finops_pipeline.ledger.ledger import DeliveryRecord
 from finops_pipeline.reconciliation.delivery_history import (
     DeliveryComparison,
     DeliveryVersion,
@@ -56,7 +57,7 @@ def read_delivery_history(installation: Installation, source_month: SourceMonth)
     source = tenant.source(source_month.source)
     folder = installation.folder(tenant.name)
     settle(folder)
-    records = list_deliveries(Ledger(folder.ledger), tenant.name, source.name, month)
+    records = list_deliveries(open_ledger(folder), tenant.name, source.name, month)
     return DeliveryHistory(records, list_versions(records))
 
 

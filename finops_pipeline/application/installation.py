@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from finops_pipeline.errors import FileProblem, RegistryError
+from finops_pipeline.lake.collection import Retention
 from finops_pipeline.lake.duck import Limits
 from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.lake.publish import Writer, settle, tenant_writer
-from finops_pipeline.ledger.ledger import Ledger
+from finops_pipeline.lake.publish import Writer
+from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.lake.writing import settle, tenant_writer
 from finops_pipeline.reconciliation.states import Status
 from finops_pipeline.reconciliation.statuses import Reconciled, reconcile
 from finops_pipeline.settings import Settings
@@ -55,7 +58,10 @@ class Installation:
 
     def folder(self, tenant: str) -> TenantFolder:
         """Return the folder for a tenant name, which need not be registered."""
-        return TenantFolder(self.settings.data_folder, tenant)
+        settings = self.settings
+        return TenantFolder(
+            settings.data_folder, tenant, self.registry.installation_id(), settings.group_readable
+        )
 
     @contextmanager
     def writing(self, name: str) -> Iterator[TenantSession]:
@@ -65,7 +71,12 @@ class Installation:
             TenantBusy: another process held the lock for too long.
             Unknown: there is no such tenant (any more).
         """
-        with tenant_writer(self.folder(name), self.settings.lock_wait_seconds) as writer:
+        self.registry.ensure_installation_id()
+        settings = self.settings
+        retention = Retention(
+            timedelta(hours=settings.reader_grace_hours), settings.superseded_limit_bytes
+        )
+        with tenant_writer(self.folder(name), settings.lock_wait_seconds, retention) as writer:
             yield TenantSession(self, writer, self.registry.tenant(name))
 
     def check_location(self, tenant: Tenant, source: Source) -> None:
@@ -120,4 +131,4 @@ class Installation:
         declared = self.registry.tenant(tenant)
         folder = self.folder(tenant)
         settle(folder)
-        return reconcile(declared, Ledger(folder.ledger))
+        return reconcile(declared, open_ledger(folder))

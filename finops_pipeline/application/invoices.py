@@ -13,8 +13,8 @@ from finops_pipeline.application.ingest import enter_invoice
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.progress import Step
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.ledger.invoice_entries import Invoice, read_invoice_entries, read_invoices
-from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.reconciliation.comparisons import Comparison, CounterpartKind
 from finops_pipeline.reconciliation.invoice_comparison import (
     EnteredInvoice,
@@ -48,7 +48,7 @@ def enter_invoice_total(
     """
     tenant = installation.registry.tenant(tenant_name)
     entry = read_invoice_entry(tenant, entered)
-    ledger = Ledger(installation.folder(tenant.name).ledger)
+    ledger = open_ledger(installation.folder(tenant.name))
     replaced = {invoice.key: invoice for invoice in read_invoices(ledger)}.get(entry.key)
     if entered.amount is None and replaced is None:
         raise RegistryError(
@@ -77,5 +77,5 @@ def list_invoices(
     Raises:
         Unknown: there is no such tenant.
     """
-    ledger = Ledger(installation.folder(installation.registry.tenant(tenant).name).ledger)
+    ledger = open_ledger(installation.folder(installation.registry.tenant(tenant).name))
     return read_invoice_entries(ledger) if with_replaced else read_invoices(ledger)

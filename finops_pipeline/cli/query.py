@@ -25,7 +25,7 @@ from finops_pipeline.cli.show import (
     write_json,
 )
 from finops_pipeline.errors import QueryRefused
-from finops_pipeline.lake.warehouse import require_warehouse
+from finops_pipeline.lake.warehouse_access import require_warehouse
 from finops_pipeline.serve.queries import Answer, Query, open_answer
 
 TABLE_ROWS = 1000
@@ -122,12 +122,13 @@ def open_command(tenant: Annotated[str, typer.Argument(metavar="TENANT")]) -> No
     installation = open_installation()
     folder = installation.folder(installation.registry.tenant(tenant).name)
     require_warehouse(folder)
-    root, name = shlex.quote(str(folder.root)), folder.warehouse.name
-    typer.echo(f"cd {root} && duckdb -readonly {name}")
+    typer.echo(f"duckdb -readonly {shlex.quote(str(folder.warehouse))}")
     typer.echo(
-        f"\nThe file is {folder.warehouse}. You can copy it anywhere and read its tables; its\n"
-        "views (costs, landing_…) read the folders next to it, so open it from its own folder.\n"
-        f'In Python, from there: duckdb.connect("{name}", read_only=True)\n'
+        "\nOpen it from anywhere, always read-only. Its views (costs, landing_…) read the Parquet\n"
+        "files of the tenant's folder; a copy of the file on another machine has only the tables.\n"
+        "An open connection keeps the numbers of the moment when it was opened: open it again to\n"
+        "see newer ones.\n"
+        f'In Python: duckdb.connect("{folder.warehouse}", read_only=True)\n'
         "It needs DuckDB 1.4 or later.",
         err=True,
     )

@@ -33,9 +33,11 @@ from finops_pipeline.lake.duck import (
     ident,
     text,
 )
-from finops_pipeline.lake.layout import COSTS, TenantFolder
+from finops_pipeline.lake.layout import COSTS, TenantFolder, place_path
+from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.warehouse import reading
-from finops_pipeline.ledger.ledger import Finding, Ledger, PartitionRecord
+from finops_pipeline.ledger.ledger import Finding, PartitionRecord
+from finops_pipeline.ledger.stored_files import Place, StoredFile, read_stored_files
 from finops_pipeline.tenants.months import check_month
 
 _OF_CHARGE = ("x_LineItemType", "x_LineItemId", "SubAccountId", "ServiceName", "ChargeCategory")
@@ -179,23 +181,27 @@ def find_published_violations(
     """
     if month is not None:
         check_month(month)
+    ledger = open_ledger(folder)
+    stored = read_stored_files(ledger)
     partitions = [
         (name, period)
-        for (name, period), record in sorted(Ledger(folder.ledger).partitions(COSTS).items())
+        for (name, period), record in sorted(ledger.partitions(COSTS).items())
         if record.rows and month in (None, period) and project in (None, name)
     ]
     violations: list[Violation] = []
     with reading(folder) as connection:
         limits.apply(connection)
         for name, period in partitions:
-            violations += _validate_file(connection, folder, name, period)
+            place = Place(COSTS, name, period)
+            violations += _validate_file(connection, folder, place, stored.get(place))
     return len(partitions), violations
 
 
 def _validate_file(
-    connection: Connection, folder: TenantFolder, project: str, month: str
+    connection: Connection, folder: TenantFolder, place: Place, file: StoredFile | None
 ) -> list[Violation]:
-    path = folder.partition(COSTS, project, month)
+    project, month = place.key, place.billing_period
+    path = folder.stored(file) if file else folder.store / place_path(place)
     relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
     try:
         problem = _contract_differences(columns_of(connection, relation))

@@ -152,11 +152,11 @@ class MonthPass:
         return conversion.statements.charges_query(view)
 
     def _read_bill(self, connection: Connection, delivery: DeliveryRecord) -> LandedBill:
-        path = self._publication.folder.partition(LANDING, delivery.source, self._month)
-        if not path.exists():
+        path = self._publication.checked(LANDING, delivery.source, self._month)
+        if path is None:
             raise IntegrityCheckFailed(
                 f"the landing of {self._tenant.name}/{delivery.source} {self._month} is missing",
-                f"{delivery.rows_kept} rows in {path.name}",
+                f"a file of {delivery.rows_kept} rows",
                 "Ingest the delivery again; the month's published data stays",
             )
         return read_landed_bill(connection, path, delivery)

@@ -3,32 +3,42 @@
 Put here: the layout of a tenant's folder. Keep out: reading and writing files.
 
     <data>/lake/tenant=acme/
-      landing/source=payer/billing_period=2026-10/delivery.parquet
-      costs/project=prod/billing_period=2026-10/charges.parquet
-      quarantine/source=payer/billing_period=2026-10/rows.parquet
-      cost_explorer_daily/project=prod/billing_period=2026-10/daily.parquet
-      acme.duckdb        the file that analysts open
+      acme.duckdb        the file that analysts open: one generation
       ledger.sqlite      deliveries that landed, and the inputs of each partition
+      landing/source=payer/billing_period=2026-10/delivery-3f…a1.parquet
+      costs/project=prod/billing_period=2026-10/charges-90…7c.parquet
+      quarantine/source=payer/billing_period=2026-10/rows-c4…02.parquet
+      cost_explorer_daily/project=prod/billing_period=2026-10/daily-5b…e9.parquet
+      .store/            the files themselves, named by their content and never changed
+      .folders/          one tree of links per publication; the newest is shown as costs, landing, …
       .lock  .staging/   the writer's lock; files that are not published yet
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from finops_pipeline.errors import DamagedFile, RegistryError
+from finops_pipeline.ledger.ownership import Identity
+from finops_pipeline.ledger.stored_files import Place, StoredFile
 from finops_pipeline.tenants.model import check_name
 from finops_pipeline.tenants.months import check_month
 
 LANDING, COSTS, QUARANTINE = "landing", "costs", "quarantine"
 COST_EXPLORER_DAYS = "cost_explorer_daily"
+TABLES = (LANDING, COSTS, QUARANTINE, COST_EXPLORER_DAYS)
 
-_FILE = {
-    LANDING: "delivery.parquet",
-    COSTS: "charges.parquet",
-    QUARANTINE: "rows.parquet",
-    COST_EXPLORER_DAYS: "daily.parquet",
+_STEM = {
+    LANDING: "delivery",
+    COSTS: "charges",
+    QUARANTINE: "rows",
+    COST_EXPLORER_DAYS: "daily",
 }
 _KEY = {LANDING: "source", COSTS: "project", QUARANTINE: "source", COST_EXPLORER_DAYS: "project"}
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAMED_DIGITS = 24
+"""Digits of a file's SHA-256 in its name: 96 bits, enough that no two files of a partition meet."""
 
 
 class TenantFolder:
@@ -37,11 +47,18 @@ class TenantFolder:
     Args:
         data: the data folder of the installation (absolute).
         tenant: a tenant's name.
+        installation_id: the id that the tenant's files carry; empty: it is not checked.
+        group_readable: whether the group of the folder may read it.
     """
 
-    def __init__(self, data: Path, tenant: str) -> None:
+    def __init__(
+        self, data: Path, tenant: str, installation_id: str = "", group_readable: bool = False
+    ) -> None:
         self.tenant = check_name("tenant", tenant)
-        self.root = data / "lake" / f"tenant={self.tenant}"
+        self.lake = data / "lake"
+        self.root = self.lake / f"tenant={self.tenant}"
+        self.identity = Identity(self.tenant, installation_id)
+        self.group_readable = group_readable
 
     @property
     def warehouse(self) -> Path:
@@ -63,25 +80,65 @@ class TenantFolder:
         """The folder of files that are not published yet."""
         return self.root / ".staging"
 
-    def partition(self, table: str, key: str, month: str) -> Path:
-        """Return the path of a partition's file.
+    @property
+    def store(self) -> Path:
+        """The folder of all partition files."""
+        return self.root / ".store"
 
-        Args:
-            key: a source for landing and quarantine, otherwise a project.
-        """
-        kind = _KEY[table]
-        folder = self.root / table / f"{kind}={check_name(kind, key)}"
-        return folder / f"billing_period={check_month(month)}" / _FILE[table]
+    @property
+    def trees(self) -> Path:
+        """The folder of the trees of links, one per publication."""
+        return self.root / ".folders"
+
+    def staged_generation(self, generation: int) -> Path:
+        """Return where a generation of the tenant's file waits for its commit."""
+        return self.staging / f"generation-{int(generation)}.duckdb"
+
+    def stored(self, file: StoredFile) -> Path:
+        """Return the path of a partition's file."""
+        return self.store / place_path(file.place) / file_name(file)
 
     def relative(self, path: Path) -> str:
         """Return a path of this tenant as POSIX text relative to its folder."""
         return path.relative_to(self.root).as_posix()
 
 
-def partition_glob(table: str, key: str = "*", month: str = "*") -> str:
-    """Return a glob over the files of a table, relative to the tenant's folder."""
-    if key != "*":
-        check_name(_KEY[table], key)
-    if month != "*":
-        check_month(month)
-    return f"{table}/{_KEY[table]}={key}/billing_period={month}/{_FILE[table]}"
+def place_path(place: Place) -> Path:
+    """Return the folder of a partition relative to the store or to a tree of links.
+
+    Raises:
+        DamagedFile: the place, perhaps read from a ledger, is none of this layout.
+    """
+    kind = _KEY.get(place.table_name, "")
+    try:
+        key, month = check_name(kind, place.key), check_month(place.billing_period)
+    except RegistryError as error:
+        raise _impossible(place) from error
+    if not kind:
+        raise _impossible(place)
+    return Path(place.table_name, f"{kind}={key}", f"billing_period={month}")
+
+
+def file_name(file: StoredFile) -> str:
+    """Return the name of a partition's file: what it holds, and its content.
+
+    Raises:
+        DamagedFile: the checksum, perhaps read from a ledger, is not a SHA-256.
+    """
+    if not _SHA256.fullmatch(file.sha256):
+        raise _impossible(file.place)
+    return f"{_STEM[file.place.table_name]}-{file.sha256[:_NAMED_DIGITS]}.parquet"
+
+
+def _impossible(place: Place) -> DamagedFile:
+    return DamagedFile(
+        f"a ledger names the partition {place.table_name}/{place.key}/{place.billing_period},"
+        " which cannot exist",
+        "a table, a name, a billing period and a checksum as finops writes them",
+        "The ledger was changed by another program; rebuild it with finops rebuild TENANT",
+    )
+
+
+def key_of(table: str) -> str:
+    """Return what a table's partitions are keyed by: `source` or `project`."""
+    return _KEY[table]

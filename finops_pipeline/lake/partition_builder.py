@@ -13,6 +13,7 @@ from typing import Protocol
 
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.ledger.ledger import PartitionRecord
+from finops_pipeline.ledger.stored_files import Place
 
 
 @dataclass(frozen=True)
@@ -95,17 +96,15 @@ class PartitionBuilder:
         record = stored.get(key)
         if record is None or record.fingerprint != fingerprints[key]:
             return False
-        folder = self._publication.folder
-        path = folder.partition(record.table_name, record.key, record.billing_period)
-        return record.rows == 0 or self._publication.current(path) is not None
+        place = (record.table_name, record.key, record.billing_period)
+        path = self._publication.current(*place)
+        return record.rows == 0 or (path is not None and path.exists())
 
     def _put(self, partition: StagedPartition) -> None:
         record = partition.record
-        final = self._publication.folder.partition(
-            record.table_name, record.key, record.billing_period
-        )
+        place = Place(record.table_name, record.key, record.billing_period)
         if partition.file:
-            partition.file.rename(self._publication.stage(final))
+            self._publication.put(place, partition.file)
         else:
-            self._publication.drop(final)
+            self._publication.drop(place)
         self._publication.build(record)

@@ -1,12 +1,13 @@
 """Publication: many files and the ledger change together, or not at all.
 
-Put here: the writer's lock, staging, commit and recovery. Keep out: the contents of files.
+Put here: staging and commit. Keep out: the writer's lock (writing.py), what follows from a commit
+(commit.py), the contents of files.
 
-Files are built in `.staging` of the tenant's folder and forced to disk. The commit is one
-transaction of the ledger, which writes the new records and the moves that remain to be made. Then
-the moves are carried out (renames, microseconds each) and deleted from the ledger. If the process
-is killed before the commit, nothing has changed; if it is killed later, the next process that opens
-the tenant carries out the moves first.
+A partition's file goes into the store under the name of its content, where nobody sees it yet. The
+commit is one transaction of the ledger, which names the current files and the new generation of the
+tenant's DuckDB file. Then that file is renamed to its path and the folders show the new links. Both
+steps follow from the ledger's numbers alone. If the process is killed before the commit, nothing
+has changed; if it is killed later, the next process that opens the tenant repeats the two steps.
 """
 
 from __future__ import annotations
@@ -14,62 +15,78 @@ from __future__ import annotations
 import uuid
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from filelock import FileLock, Timeout
+import sqlalchemy as sa
 
-from finops_pipeline.errors import IntegrityCheckFailed, TenantBusy
+from finops_pipeline import clock
 from finops_pipeline.lake import files
+from finops_pipeline.lake.collection import Retention, collect_superseded
+from finops_pipeline.lake.commit import finish_commit
+from finops_pipeline.lake.file_marks import FileChecker, mark_of
 from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.own_files import make_folder, protect_file
+from finops_pipeline.lake.store import PartitionStore
+from finops_pipeline.lake.tenant_ledger import open_ledger, require_owner
 from finops_pipeline.ledger.bill_totals import (
     BillTotal,
     ProjectMonth,
     read_bill_totals,
     record_bill_totals,
 )
+from finops_pipeline.ledger.generations import Generation, record_generation
 from finops_pipeline.ledger.ledger import (
-    Ledger,
     PartitionRecord,
     ProjectTotal,
     Write,
-    clear_moves,
-    record_move,
     record_partition,
     record_project_totals,
 )
+from finops_pipeline.ledger.ownership import store_owner
+from finops_pipeline.ledger.stored_files import (
+    FileMark,
+    Place,
+    StoredFile,
+    read_stored_files,
+    read_superseded_files,
+    record_file,
+    record_marks,
+    release_superseded,
+)
+
+
+def has_file(writer: Writer, place: Place) -> bool:
+    """Return whether the published file of a partition is on disk."""
+    file = read_stored_files(writer.ledger).get(place)
+    return file is not None and writer.folder.stored(file).exists()
 
 
 class Writer:
     """The only process that may change a tenant's folder, as long as it holds the lock."""
 
-    def __init__(self, folder: TenantFolder) -> None:
+    def __init__(self, folder: TenantFolder, retention: Retention) -> None:
         self.folder = folder
-        self.ledger = Ledger(folder.ledger)
+        self.ledger = open_ledger(folder)
+        self.retention = retention
 
     @contextmanager
     def publication(self) -> Iterator[Publication]:
-        """Begin a publication with its own staging folder, which is removed at the end.
-
-        The folder stays only if the publication was committed but not all files have been moved:
-        the ledger already refers to them, and the next publication or writer moves them first.
-        """
-        recover(self.folder, self.ledger)
+        """Begin a publication with its own staging folder, which is removed at the end."""
         publication = Publication(self)
         try:
             yield publication
         finally:
-            if not self.ledger.moves():
-                files.clear_folder(publication.work)
+            publication.close()
 
 
 @dataclass(frozen=True)
 class _FileChange:
-    """A staged file that moves to `final`; if it is None, the file at `final` is removed."""
+    """The new file of a partition; None if it has none any more."""
 
-    final: Path
-    staged: Path | None
+    place: Place
+    file: StoredFile | None
 
 
 @dataclass(frozen=True)
@@ -113,10 +130,21 @@ class Publication:
     def __init__(self, writer: Writer) -> None:
         self.folder = writer.folder
         self.ledger = writer.ledger
+        self._retention = writer.retention
+        self._store = PartitionStore(writer.folder)
         # By what each change replaces: a later change of the same object replaces the earlier one.
         self._changes: dict[Hashable, _Change] = {}
+        self._put: set[StoredFile] = set()
+        self._generation: Generation | None = None
+        self._owner = require_owner(writer.folder, writer.ledger)
+        self._files = read_stored_files(writer.ledger)
         self.work = writer.folder.staging / uuid.uuid4().hex[:12]
-        self.work.mkdir(parents=True)
+        make_folder(writer.folder, self.work)
+
+    @property
+    def number(self) -> int:
+        """The number of this publication, which is that of its generation of the tenant's file."""
+        return self._owner.commits + 1
 
     @property
     def spill(self) -> Path:
@@ -127,24 +155,62 @@ class Publication:
         """Return a path in the staging folder for work that is not published."""
         return self.work / name
 
-    def stage(self, final: Path) -> Path:
-        """Return the path at which to write the file that `commit` will move to `final`."""
-        staged = self.work / "publish" / self.folder.relative(final)
-        staged.parent.mkdir(parents=True, exist_ok=True)
-        self._changes[final] = _FileChange(final, staged)
-        return staged
+    def put(self, place: Place, staged: Path) -> None:
+        """Make `commit` publish a finished file, which moves to the store now, as a partition's."""
+        file = self._store.put(place, staged)
+        self._put.add(file)
+        self._changes[place] = _FileChange(place, file)
 
-    def drop(self, final: Path) -> None:
-        """Make `commit` remove the file at `final`, if there is one."""
-        if final.exists() or final in self._changes:
-            self._changes[final] = _FileChange(final, None)
+    def drop(self, place: Place) -> None:
+        """Make `commit` publish a partition without a file."""
+        self._changes[place] = _FileChange(place, None)
 
-    def current(self, final: Path) -> Path | None:
-        """Return where the file that will be at `final` is now; None if there will be none."""
-        change = self._changes.get(final)
-        if isinstance(change, _FileChange):
-            return change.staged
-        return final if final.exists() else None
+    def put_warehouse(self, staged: Path) -> None:
+        """Make `commit` publish a finished DuckDB file as the tenant's file."""
+        protect_file(self.folder, staged)
+        files.sync(staged)
+        final = self.folder.staged_generation(self.number)
+        staged.replace(final)
+        files.sync(final.parent)
+        at = clock.now().isoformat()
+        size = final.stat().st_size
+        self._generation = Generation(self.number, files.fingerprint(final), size, at)
+
+    @property
+    def warehouse_bytes(self) -> int:
+        """The size of the DuckDB file that was put; 0 if none was."""
+        return self._generation.size_bytes if self._generation else 0
+
+    def current_files(self, table: str | None = None) -> list[StoredFile]:
+        """List the files (of one table) that are current after the commit, in order."""
+        current = dict(self._files)
+        for change in self._pending(_FileChange):
+            if change.file is None:
+                current.pop(change.place, None)
+            else:
+                current[change.place] = change.file
+        return sorted(f for f in current.values() if table in (None, f.place.table_name))
+
+    def current(self, table: str, key: str, month: str) -> Path | None:
+        """Return the file that is a partition's after the commit; None if it has none."""
+        place = Place(table, key, month)
+        change = self._changes.get(place)
+        file = change.file if isinstance(change, _FileChange) else self._files.get(place)
+        return None if file is None else self.folder.stored(file)
+
+    def checked(self, table: str, key: str, month: str) -> Path | None:
+        """Return the same as `current`, after checking the file's content.
+
+        Raises:
+            DamagedFile: the published file is missing or was changed.
+            ForeignFile: it is a link.
+        """
+        place = Place(table, key, month)
+        path = self.current(table, key, month)
+        file = self._files.get(place)
+        if path is not None and file is not None and place not in self._changes:
+            FileChecker(self.folder, self.ledger).check([file])
+        return path
 
     def build(self, record: PartitionRecord) -> None:
         """Make `commit` write a partition's record to the ledger."""
@@ -215,25 +281,51 @@ class Publication:
 
     def commit(self) -> None:
         """Publish everything. Does nothing if nothing was staged or recorded."""
-        if not self._changes:
+        if not self._changes and self._generation is None:
             return
-        for change in self._pending(_FileChange):
-            if change.staged is not None:
-                files.sync(change.staged)
-                for folder in change.staged.relative_to(self.work).parents:
-                    files.sync(self.work / folder)
-        self.ledger.write(*(self._write_of(change) for change in self._changes.values()))
-        recover(self.folder, self.ledger)
-        self._changes = {}
+        self._store.sync()
+        self.ledger.write(
+            *(self._write_of(change) for change in self._changes.values()),
+            record_marks(self._marks()),
+            self._record_commit,
+        )
+        self._owner = require_owner(self.folder, self.ledger)
+        self._files = read_stored_files(self.ledger)
+        self._changes, self._put, self._generation = {}, set(), None
+        finish_commit(self.folder, self.ledger)
+        collect_superseded(self.folder, self.ledger, self._retention)
+
+    def close(self) -> None:
+        """Remove the staging folder, and files in the store that were put but not committed."""
+        if self._put:
+            named = {*self._files.values(), *(s.file for s in read_superseded_files(self.ledger))}
+            for file in self._put - named:
+                self._store.delete(self.folder.stored(file))
+        if self._generation is not None:
+            self.folder.staged_generation(self.number).unlink(missing_ok=True)
+        files.clear_folder(self.work)
+
+    def _marks(self) -> list[FileMark]:
+        changed = [c.file for c in self._pending(_FileChange) if c.file is not None]
+        paths = [(file.sha256, self.folder.stored(file)) for file in changed]
+        return [
+            FileMark(self.folder.relative(path), sha256, mark_of(path)) for sha256, path in paths
+        ]
+
+    def _record_commit(self, db: sa.Connection) -> None:
+        """Count the publication; with a new generation, release what only older ones need."""
+        store_owner(db, replace(self._owner, commits=self.number, root=str(self.folder.root)))
+        if self._generation is not None:
+            record_generation(self._generation)(db)
+            release_superseded(self._generation.published_at)(db)
 
     def _pending(self, kind: type[_Typed]) -> list[_Typed]:
         return [change for change in self._changes.values() if isinstance(change, kind)]
 
     def _write_of(self, change: _Change) -> Write:
         match change:
-            case _FileChange(final, staged):
-                source = None if staged is None else self.folder.relative(staged)
-                return record_move(source, self.folder.relative(final))
+            case _FileChange(place, file):
+                return record_file(place, file)
             case _RecordChange(record):
                 return record_partition(record)
             case _DeliveryTotalsChange(delivery_id, project, totals):
@@ -242,85 +334,3 @@ class Publication:
                 return record_bill_totals(key, bill_totals)
             case _LedgerChange(write):
                 return write
-
-
-@contextmanager
-def tenant_writer(folder: TenantFolder, wait_seconds: float) -> Iterator[Writer]:
-    """Lock the tenant for writing, finish what a killed process committed, and clean up.
-
-    Raises:
-        TenantBusy: another process kept the lock for `wait_seconds`.
-    """
-    folder.root.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.lock, timeout=wait_seconds)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise TenantBusy(
-            f"tenant {folder.tenant} is being written by another process"
-            f" (waited {wait_seconds:g} s)",
-            cure="Try again when it has finished",
-        ) from error
-    try:
-        writer = Writer(folder)
-        recover(folder, writer.ledger)
-        files.clear_folder(folder.staging)
-        yield writer
-    finally:
-        lock.release()
-
-
-def recover(folder: TenantFolder, ledger: Ledger) -> None:
-    """Carry out the moves that are committed but not yet made. The caller must hold the lock.
-
-    Raises:
-        IntegrityCheckFailed: another program removed staged files that the ledger refers to.
-    """
-    moves = ledger.moves()
-    _check_staged(folder, [(staged, final) for _, staged, final in moves if staged is not None])
-    for _, staged, final in moves:
-        target = folder.root / final
-        if target == folder.warehouse:
-            # Older versions of DuckDB would replay a left-over WAL into the new file.
-            target.with_name(target.name + ".wal").unlink(missing_ok=True)
-        if staged is None:
-            files.remove(target)
-        else:
-            files.move_into_place(folder.root / staged, target)
-    if moves:
-        ledger.write(clear_moves)
-
-
-def _check_staged(folder: TenantFolder, moves: list[tuple[str, str]]) -> None:
-    """Check that no staged file was removed before it was moved.
-
-    A staged file that is gone was moved, unless its publication's entire folder is gone too: the
-    folder is removed only after its moves have been deleted from the ledger. Where there is no file
-    at the end of the move either, nothing wrong is shown, and the next run builds the partition.
-    """
-    lost = [
-        final
-        for staged, final in moves
-        if not (folder.root / staged).exists()
-        and not (folder.staging / Path(staged).parts[1]).exists()
-        and (folder.root / final).exists()
-    ]
-    if lost:
-        raise IntegrityCheckFailed(
-            f"{len(lost)} files that tenant {folder.tenant}'s ledger refers to were removed from"
-            f" {folder.staging} before they were moved, so these published files may be outdated:"
-            f" {', '.join(sorted(lost)[:20])}",
-            "that only finops changes the folder .staging",
-            "Restore .staging, or remove these files; then run `finops ingest` again",
-        )
-
-
-def settle(folder: TenantFolder) -> None:
-    """Finish, before reading, what a killed writer committed, unless a writer is running."""
-    if not folder.ledger.exists() or not Ledger(folder.ledger).moves():
-        return
-    try:
-        with tenant_writer(folder, wait_seconds=0):
-            pass
-    except TenantBusy:
-        return

@@ -18,11 +18,13 @@ from finops_pipeline.contracts.cost_explorer import Answer, Metric
 from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import LANDING
+from finops_pipeline.lake.publish import has_file
 from finops_pipeline.landing.cost_explorer_month import land_answer
 from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
 from finops_pipeline.ledger import cost_explorer_days
 from finops_pipeline.ledger.cost_explorer_days import RequestRecord
 from finops_pipeline.ledger.ledger import FileRecord
+from finops_pipeline.ledger.stored_files import Place
 from finops_pipeline.sources.aws import make_access
 from finops_pipeline.sources.console_csv import read_console_csv
 from finops_pipeline.sources.cost_explorer_api import (
@@ -104,8 +106,8 @@ class CostExplorerLander:
         end = min(end_day(month), self._today)
         days = [first_day(month) + timedelta(days=n) for n in range((end - first_day(month)).days)]
         before = self._writer.ledger.delivery(self._source.name, month)
-        path = self._writer.folder.partition(LANDING, self._source.name, month)
-        if before and before.rows_kept and not path.exists():
+        place = Place(LANDING, self._source.name, month)
+        if before and before.rows_kept and not has_file(self._writer, place):
             return days  # pruned or lost, and with it the costs of final days
         estimated = cost_explorer_days.read_days(self._writer.ledger, self._source.name)
         return [day for day in days if estimated.get(day) is not False]

@@ -27,6 +27,7 @@ from finops_pipeline.lake.publish import Publication
 from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
 from finops_pipeline.ledger import cost_explorer_days, ledger
 from finops_pipeline.ledger.ledger import DeliveryRecord, FileRecord, TotalRecord
+from finops_pipeline.ledger.stored_files import Place
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.tenants.model import Source
 from finops_pipeline.tenants.months import month_of
@@ -85,11 +86,13 @@ def land_answer(
         if before and before.delivery_id == delivery_id and (landed or not merged):
             return Landed(LandingOutcome.UNCHANGED, before)
         record = _record(_Delivery(source, month, delivery_id), merged, answer, file)
-        final = writer.folder.partition(LANDING, source.name, month)
+        place = Place(LANDING, source.name, month)
         if merged:
-            _write(publication, merged, publication.stage(final), task.limits)
+            staged = publication.scratch("landing.parquet")
+            _write(publication, merged, staged, task.limits)
+            publication.put(place, staged)
         else:
-            publication.drop(final)
+            publication.drop(place)
         publication.record(
             ledger.record_delivery(record), cost_explorer_days.record_days(source.name, answer.days)
         )
@@ -98,8 +101,8 @@ def land_answer(
 
 
 def _read_landed(publication: Publication, task: LandingTask, month: str) -> dict[_Key, _Amounts]:
-    path = publication.folder.partition(LANDING, task.source.name, month)
-    if not path.exists():
+    path = publication.current(LANDING, task.source.name, month)
+    if path is None or not path.exists():
         return {}
     names = ", ".join(ident(column.name) for column in LANDED)
     with scratch_connection(publication.spill, task.limits) as connection:

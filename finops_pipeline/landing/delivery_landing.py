@@ -25,7 +25,7 @@ from finops_pipeline.lake.duck import (
     text,
 )
 from finops_pipeline.lake.layout import LANDING, QUARANTINE
-from finops_pipeline.lake.publish import Publication, Writer
+from finops_pipeline.lake.publish import Publication, Writer, has_file
 from finops_pipeline.landing.column_names import renames_of
 from finops_pipeline.landing.delivery_order import why_older
 from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
@@ -47,6 +47,7 @@ from finops_pipeline.landing.relation import (
 from finops_pipeline.landing.validation import RowChecks, Tally, row_checks, tally
 from finops_pipeline.ledger import ledger
 from finops_pipeline.ledger.ledger import DeliveryRecord, FileRecord, describe_fewer_rows
+from finops_pipeline.ledger.stored_files import Place
 from finops_pipeline.sources.data_exports import Delivery
 from finops_pipeline.tenants.model import Source
 
@@ -105,7 +106,7 @@ def land(task: LandingTask, delivery: Delivery, share: Share = Share()) -> Lande
                 "a delivery with rows",
                 "Check the export; the published month stays until a delivery has rows",
             )
-        work.publish(writer, record)
+        work.publish(record)
     outcome = LandingOutcome.LANDED if record.rows_read else LandingOutcome.EMPTY
     return Landed(outcome, record, describe_fewer_rows(before.rows_read if before else 0, record))
 
@@ -121,8 +122,8 @@ def _record_redelivery(before: DeliveryRecord, delivery: Delivery) -> ledger.Wri
 
 
 def _has_partition(writer: Writer, record: DeliveryRecord) -> bool:
-    path = writer.folder.partition(LANDING, record.source, record.billing_period)
-    return path.exists() or record.rows_kept == 0
+    place = Place(LANDING, record.source, record.billing_period)
+    return record.rows_kept == 0 or has_file(writer, place)
 
 
 def _fingerprint(source: Source, delivery: Delivery, hashes: list[str]) -> str:
@@ -272,17 +273,16 @@ class _Landing:
         )
         write_rows(connection, self._invalid_rows, self._publication.scratch("invalid.parquet"))
 
-    def publish(self, writer: Writer, record: DeliveryRecord) -> None:
+    def publish(self, record: DeliveryRecord) -> None:
         """Publish the landing together with its quarantine and record."""
-        partition = writer.folder.partition
-        landing = partition(LANDING, record.source, record.billing_period)
-        quarantine = partition(QUARANTINE, record.source, record.billing_period)
+        landing = Place(LANDING, record.source, record.billing_period)
+        quarantine = Place(QUARANTINE, record.source, record.billing_period)
         if record.rows_kept:
-            self._staged.rename(self._publication.stage(landing))
+            self._publication.put(landing, self._staged)
         else:
             self._publication.drop(landing)
         if self._invalid_rows:
-            self._publication.scratch("invalid.parquet").rename(self._publication.stage(quarantine))
+            self._publication.put(quarantine, self._publication.scratch("invalid.parquet"))
         else:
             self._publication.drop(quarantine)
         self._publication.record(ledger.record_delivery(record))

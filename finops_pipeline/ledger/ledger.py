@@ -19,6 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from finops_pipeline.database.engine import begin_write, open_engine
+from finops_pipeline.ledger.ownership import Identity, Owner, check_owner, load_owner
 from finops_pipeline.ledger.records import (
     DeliveryRecord,
     DeliverySummary,
@@ -72,23 +73,27 @@ Write = Callable[[sa.Connection], None]
 class Ledger:
     """The ledger of one tenant. A ledger that does not exist yet reads as empty.
 
-    Every method raises LedgerTooNew when a newer version of finops_pipeline wrote the ledger.
+    Every method raises SchemaTooNew when a newer version of finops_pipeline wrote the ledger, and
+    ForeignFile when it belongs to another tenant or installation.
 
     Args:
         path: the file; the first write creates it.
+        identity: whose ledger it has to be; None: anybody's.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, identity: Identity | None = None) -> None:
         self._path = path
+        self._identity = identity
         self._engine = open_engine(sa.URL.create("sqlite", database=str(path)))
 
     def write(self, *writes: Write) -> None:
         """Perform all writes in one transaction, which also upgrades an older ledger.
 
         Raises:
-            LedgerTooNew: the ledger was written by a newer version of finops_pipeline.
+            SchemaTooNew: the ledger was written by a newer version of finops_pipeline.
         """
         with begin_write(self._engine) as db:
+            self._check(db)
             SCHEMA.prepare(db)
             for write in writes:
                 write(db)
@@ -100,7 +105,7 @@ class Ledger:
         if not self._path.exists():
             return []
         with self._engine.connect() as db:
-            SCHEMA.check_version(db)
+            self._check(db)
             present = present_columns(db, table)
             if not present:
                 return []
@@ -108,6 +113,21 @@ class Ledger:
             query = sa.select(*(c for c in table.columns if c.name in names)).where(*where)
             query = query.order_by(sa.text("rowid"))  # as written: times are to the second
             return [dict(row) for row in db.execute(query).mappings()]
+
+    def owner(self) -> Owner | None:
+        """Read whose the ledger is; None if it is new or from before owners were stored."""
+        if not self._path.exists():
+            return None
+        with self._engine.connect() as db:
+            return self._check(db)
+
+    def _check(self, db: sa.Connection) -> Owner | None:
+        """Check the version and the owner of the ledger, and return the owner."""
+        SCHEMA.check_version(db)
+        owner = load_owner(db)
+        if owner is not None and self._identity is not None:
+            check_owner(owner, self._identity, str(self._path))
+        return owner
 
     def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
         """Read rows of a table of schema.py whose records have their own module."""

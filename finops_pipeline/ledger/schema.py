@@ -15,7 +15,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from finops_pipeline.database.versions import Schema
-from finops_pipeline.errors import LedgerTooNew
+from finops_pipeline.errors import SchemaTooNew
 
 META = sa.MetaData()
 DELIVERIES = sa.Table(
@@ -118,6 +118,48 @@ INVOICES = sa.Table(
     sa.Column("amount", sa.Text),
     sa.Column("entered_at", sa.String(25), nullable=False),
 )
+OWNER = sa.Table(
+    "owner",
+    META,
+    sa.Column("tenant", sa.String(40), primary_key=True),
+    sa.Column("installation_id", sa.String(36), nullable=False),
+    sa.Column("root", sa.Text, nullable=False),
+    sa.Column("commits", sa.Integer, nullable=False),
+)
+GENERATIONS = sa.Table(
+    "generations",
+    META,
+    sa.Column("generation", sa.Integer, primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("published_at", sa.String(25), nullable=False),
+)
+STORED_FILES = sa.Table(
+    "stored_files",
+    META,
+    sa.Column("table_name", sa.String(20), primary_key=True),
+    sa.Column("key", sa.String(40), primary_key=True),
+    sa.Column("billing_period", sa.String(7), primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+)
+SUPERSEDED_FILES = sa.Table(
+    "superseded_files",
+    META,
+    sa.Column("table_name", sa.String(20), primary_key=True),
+    sa.Column("key", sa.String(40), primary_key=True),
+    sa.Column("billing_period", sa.String(7), primary_key=True),
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("released_at", sa.String(25)),
+)
+FILE_MARKS = sa.Table(
+    "file_marks",
+    META,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("mark", sa.Text, nullable=False),
+)
 MOVES = sa.Table(
     "moves",
     META,
@@ -130,8 +172,8 @@ SCHEMA = Schema(
     name="ledger",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001",),
-    refusal=LedgerTooNew,
+    versions=("0001", "0002"),
+    refusal=SchemaTooNew,
 )
 
 

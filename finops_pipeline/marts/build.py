@@ -33,7 +33,7 @@ from finops_pipeline.contracts.tables import (
     PROJECTS,
     SLICES,
 )
-from finops_pipeline.errors import IntegrityCheckFailed
+from finops_pipeline.errors import DamagedFile, IntegrityCheckFailed
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, fetch_dicts, ident
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
 from finops_pipeline.lake.layout import TenantFolder
@@ -118,8 +118,7 @@ def refresh(
         work.create_views()
         work.record_slices()
         totals = _totals(connection, f"{WAREHOUSE}.")
-    staged = publication.current(publication.folder.warehouse)
-    size = staged.stat().st_size if staged else 0
+    size = publication.warehouse_bytes
     return Refreshed("built", tuple(changed), tuple(warnings), totals, size)
 
 
@@ -144,6 +143,8 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
             repr((COSTS, DELIVERY_HISTORY, PARTITIONS, CONFORMANCE, RECONCILIATION)),
             repr((COST_EXPLORER_DAILY, API_REQUESTS, focus_views())),
             repr(read_requests(publication.ledger)),
+            str(publication.folder.root),
+            *(f"{f.place} {f.sha256}" for f in publication.current_files()),
         ]
     )
     return slices
@@ -158,7 +159,7 @@ def _present_slices(folder: TenantFolder) -> Slices:
             rows = connection.execute(
                 f"select project, billing_period, fingerprint from {SLICES.name}"
             ).fetchall()
-    except DuckDBError:
+    except (DuckDBError, DamagedFile):
         return {}
     return {(project, month): fingerprint for project, month, fingerprint in rows}
 
@@ -180,15 +181,14 @@ class _Build:
         self._files = {key: self._file(*key) for key in sorted(target) if key != _WHOLE_FILE}
 
     def _file(self, project: str, month: str) -> Path:
-        path = self._publication.folder.partition(COSTS_TABLE, project, month)
-        current = self._publication.current(path)
-        if current is None:
+        path = self._publication.checked(COSTS_TABLE, project, month)
+        if path is None:
             raise IntegrityCheckFailed(
                 f"the charges of {self._tenant.name}/{project} {month} are missing",
-                f"the file {path.name} of that month",
-                f"Build it again: finops ingest {self._tenant.name}",
+                "a file of charges of that month",
+                f"Build it again: finops rebuild {self._tenant.name} --month {month}",
             )
-        return current
+        return path
 
     def fill_status_tables(self, status: StatusRows) -> None:
         """Rewrite every table that is not a mart; these tables are small."""
@@ -288,10 +288,8 @@ class _Build:
         return [result.describe() for result in results if result.state is CheckState.FAILED]
 
     def create_views(self) -> None:
-        """Create the file's views over the folders."""
-        key = next(iter(self._files), None)
-        costs = self._publication.folder.partition(COSTS_TABLE, *key) if key else None
-        create_views(self._connection, self._publication, self._tenant, costs)
+        """Create the file's views over exactly the partition files of this generation."""
+        create_views(self._connection, self._publication, self._tenant)
 
     def record_slices(self) -> None:
         """Store the fingerprint of each slice in the file."""

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from finops_pipeline.lake import layout
 from finops_pipeline.lake.duck import Connection, columns_of, ident, text
-from finops_pipeline.lake.layout import partition_glob
 from finops_pipeline.lake.publish import Publication
-from finops_pipeline.lake.warehouse import glob_relation
+from finops_pipeline.lake.warehouse import published_paths, read_files
 from finops_pipeline.tenants.model import SourceFormat
 
 Types = dict[str, str]
@@ -33,9 +32,12 @@ def landing_relation(connection: Connection, publication: Publication, source: s
     if not names:
         return ""
     own = [*names.values(), "source", "billing_period"]
+    selected = ", ".join(map(ident, own))
     mixed = {name for name, types in kinds.items() if len(types) > 1}
+    notice, *paths = published_paths(connection, publication, layout.LANDING, source)
     if not mixed:
-        return glob_relation(partition_glob(layout.LANDING, source), own)
+        return f"select {selected} from {read_files([notice, *paths])}"
+    by_month = {path.parent.name.partition("=")[2]: path for path in paths}
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for month, types in months.items():
         signature = tuple(sorted((name.lower(), kind) for name, kind in types.items()))
@@ -47,21 +49,10 @@ def landing_relation(connection: Connection, publication: Publication, source: s
             f" as {ident(names[name.lower()])}"
             for name, kind in months[group[0]].items()
         ]
-        globs = [partition_glob(layout.LANDING, source, month) for month in group]
-        parts.append(_select_months(columns, globs))
-    selected = ", ".join(map(ident, own))
+        files = read_files([notice, *(by_month[month] for month in group)])
+        parts.append(f"select {', '.join(columns)}, source, billing_period from {files}")
     united = "\nunion all by name\n".join(parts)
     return f"select {selected} from ({united})"
-
-
-def _select_months(columns: list[str], globs: list[str]) -> str:
-    """Write SQL over the files of months whose columns have the same types."""
-    listed = ", ".join(map(text, globs))
-    hive = "hive_types = {'source': varchar, 'billing_period': varchar}"
-    return (
-        f"select {', '.join(columns)}, source, billing_period from read_parquet([{listed}],"
-        f" hive_partitioning = true, {hive}, union_by_name = true)"
-    )
 
 
 def _as_text(name: str, kind: str) -> str:
@@ -75,8 +66,8 @@ def _types_by_month(
     """Read the landed columns by month, from the ledger or otherwise from the file."""
     types_by_month: dict[str, Types] = {}
     for delivery in publication.ledger.deliveries(source):
-        path = publication.folder.partition(layout.LANDING, source, delivery.billing_period)
-        if not delivery.rows_kept or not path.exists():
+        path = publication.current(layout.LANDING, source, delivery.billing_period)
+        if not delivery.rows_kept or path is None or not path.exists():
             continue
         columns = dict(delivery.columns) or _of_file(connection, path)
         if SourceFormat(delivery.format).is_bill:  # Cost Explorer's answers are not files

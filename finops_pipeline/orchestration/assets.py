@@ -26,6 +26,7 @@ from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.lake.duck import parquet_columns
 from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord
+from finops_pipeline.ledger.stored_files import Place, read_stored_files
 from finops_pipeline.marts.build import Refreshed
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.orchestration.asset_checks import check_results, check_specs
@@ -129,26 +130,28 @@ def land_part(
         days = sorted({month for name, month in records if name in cost_explorer_sources})
         if days:
             build_costs(session, [], days, steps.append)
+        files = read_stored_files(session.writer.ledger)
+        paths = {place: session.writer.folder.stored(file) for place, file in files.items()}
     for partition in request.partitions:
         key = (partition.name, partition.month)
         if key in records:
-            path = installation.folder(request.tenant).partition(LANDING, *key)
+            path = paths.get(Place(LANDING, *key))
             metadata = _landing_metadata(records[key], path, seconds.get(key, 0.0))
             context.add_asset_metadata(metadata, partition_key=partition.key)
     _raise_failures(request, steps, set(records), "no delivery of this month")
 
 
-def _landing_metadata(record: DeliveryRecord, path: Path, seconds: float) -> dict[str, Any]:
+def _landing_metadata(record: DeliveryRecord, path: Path | None, seconds: float) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "dagster/row_count": record.rows_kept,
         "rows_quarantined": record.rows_quarantined,
-        "size_bytes": path.stat().st_size if path.exists() else 0,
+        "size_bytes": path.stat().st_size if path else 0,
         "duration_seconds": seconds,
         "delivery_id": record.delivery_id,
     }
     for currency, billed in record.billed_by_currency().items():
         metadata[f"billed_cost_{currency}"] = plain(billed)
-    if path.exists():
+    if path:
         metadata["dagster/column_schema"] = _schema(parquet_columns(path))
     return metadata
 

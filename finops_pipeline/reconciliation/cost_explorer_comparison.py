@@ -156,9 +156,8 @@ class _MonthComparison:
 
     def _partition_files(self, table: str) -> list[str]:
         records = self._publication.partitions(table, self._month)
-        folder = self._publication.folder
         paths = (
-            self._publication.current(folder.partition(table, key, self._month))
+            self._publication.current(table, key, self._month)
             for (key, _), record in sorted(records.items())
             if record.rows
         )

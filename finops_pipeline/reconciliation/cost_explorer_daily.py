@@ -169,12 +169,12 @@ class _DaysOfMonth:
                 )
 
     def _landing(self, delivery: DeliveryRecord) -> str:
-        path = self._publication.folder.partition(LANDING, delivery.source, self.month)
-        if not path.exists():
+        path = self._publication.checked(LANDING, delivery.source, self.month)
+        if path is None:
             raise IntegrityCheckFailed(
                 f"the landing of {self._plan.tenant.name}/{delivery.source} {self.month}"
                 " is missing",
-                f"{delivery.rows_kept} rows in {path.name}",
+                f"a file of {delivery.rows_kept} rows",
                 "Ingest it again; the month's published data stays",
             )
         return str(path)

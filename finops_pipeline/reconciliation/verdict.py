@@ -99,7 +99,7 @@ class Doubts:
         if self.failed_checks or self.harmless_checks:
             yield f"finops check {tenant} --month {month} lists the rows"
         if self.changed_files:
-            yield f"Remove {', '.join(self.changed_files)}; then run finops ingest {tenant}"
+            yield f"Build them again: finops rebuild {tenant} --month {month}"
         if self.refused_sources or self.crashed_sources or self.absent_sources:
             yield (
                 f"See the reason: finops status {tenant} and finops gaps {tenant};"

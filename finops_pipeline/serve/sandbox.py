@@ -7,19 +7,18 @@ Two barriers. The first alone keeps other tenants' data out of reach; the second
 unchanged:
 
 1. The connection is in memory, the tenant's file is attached read-only, and DuckDB may open files
-   in this tenant's partition folders only. Nothing relative is allowed, so neither the process's
-   current folder nor a file in it matters, and many sandboxes can be open in many threads.
+   in this tenant's store of partition files only. Nothing relative is allowed, so neither the
+   process's current folder nor a file in it matters, and many sandboxes can be open in threads.
 2. The guard refuses everything but a SELECT before it runs. DuckDB 2.0 takes
    `with x as (copy … to 'file')` for a SELECT and would write into an allowed folder.
 
-The views of the file have globs relative to the tenant's folder. Where a statement names one, it is
-shadowed by a temporary view of the same name over the absolute glob.
+The views of the file name partition files by absolute path. Before a statement that names a view is
+run, these files are compared with their checksums (lake/file_marks.py).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,9 +32,9 @@ from finops_pipeline.lake.duck import (
     ident,
     open_in_memory,
     read_settings,
-    text,
-    texts,
 )
+from finops_pipeline.lake.file_identity import read_partition_files
+from finops_pipeline.lake.file_marks import FileChecker
 from finops_pipeline.lake.layout import (
     COST_EXPLORER_DAYS,
     COSTS,
@@ -43,10 +42,10 @@ from finops_pipeline.lake.layout import (
     QUARANTINE,
     TenantFolder,
 )
-from finops_pipeline.lake.warehouse import require_warehouse
+from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.lake.warehouse_access import attach_own
 
 _CURE = "Give one SELECT over the tenant's tables and views; SHOW TABLES and DESCRIBE work too"
-_READABLE_FOLDERS = (COSTS, LANDING, QUARANTINE, COST_EXPLORER_DAYS)
 
 
 class Sandbox:
@@ -55,12 +54,12 @@ class Sandbox:
     def __init__(self, connection: Connection, folder: TenantFolder) -> None:
         self.connection = connection
         self._folder = folder
-        self._shadowed: set[str] = set()
+        self._catalog = _catalog_of(folder)
         rows = connection.execute(
             "select view_name, sql from duckdb_views() where database_name = ? and not internal",
-            [_catalog_of(folder)],
+            [self._catalog],
         ).fetchall()
-        self._view_sql: Mapping[str, str] = {name.lower(): sql for name, sql in rows}
+        self._tables_of_view = {name.lower(): _tables_of(name) for name, _ in rows}
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> Connection:
         """Run one SELECT and return the connection, from which its rows can be fetched.
@@ -71,54 +70,34 @@ class Sandbox:
 
         Raises:
             QueryRefused: the statement does more than read, or reads files.
+            DamagedFile: a file that the statement reads is missing or was changed.
             DuckDBError: DuckDB cannot answer it.
         """
         query = self.prepare(sql)
         return self.connection.execute(query, values or None)
 
     def prepare(self, sql: str) -> str:
-        """Check a statement with the guard, and shadow the views that it names.
+        """Check a statement with the guard, and the partition files of the views that it names.
 
         Raises:
             QueryRefused: the statement does more than read, or reads files.
+            DamagedFile: a file that the statement reads is missing or was changed.
         """
         statement = guard(self.connection, sql)
-        for reference in statement.relations:
-            if reference.schema and reference.name in self._view_sql:
-                raise QueryRefused(
-                    f"the view {reference.name} is named with its schema {reference.schema}",
-                    f"{reference.name} alone",
-                    _CURE,
-                )
-        self.shadow_views({reference.name for reference in statement.relations})
+        named = {reference.name for reference in statement.relations}
+        tables = {t for name in named for t in self._tables_of_view.get(name, ())}
+        if tables:
+            files = read_partition_files(self.connection, self._catalog, sorted(tables))
+            FileChecker(self._folder, open_ledger(self._folder)).check(files)
         return statement.sql
 
-    def shadow_views(self, names: set[str] | None = None) -> None:
-        """Shadow exactly these views, so that lists of tables never show one twice; None: all."""
-        needed = self._view_sql.keys() if names is None else names & self._view_sql.keys()
-        for name in self._shadowed - needed:
-            self.connection.execute(f"drop view temp.main.{ident(name)}")
-        for name in sorted(needed - self._shadowed):
-            self.connection.execute(_absolute_view(self._view_sql[name], self._folder))
-        self._shadowed = set(needed)
 
-
-_QUOTED = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'""")
-"""A quoted identifier or a string, as DuckDB spells them. A bill's column name is an identifier, so
-whatever it contains is never taken for a path."""
-
-_RELATIVE_PATHS = tuple(f"'{folder}/" for folder in _READABLE_FOLDERS)
-
-
-def _absolute_view(sql: str, folder: TenantFolder) -> str:
-    """Return the definition of a view of the file as a temporary view over absolute paths."""
-    root = text(f"{folder.root}/")[:-1]
-
-    def make_absolute(quoted: re.Match[str]) -> str:
-        is_path = quoted[0].startswith(_RELATIVE_PATHS)
-        return f"{root}{quoted[0][1:]}" if is_path else quoted[0]
-
-    return _QUOTED.sub(make_absolute, sql.replace("CREATE VIEW", "CREATE TEMPORARY VIEW", 1))
+def _tables_of(view: str) -> tuple[str, ...]:
+    """Return the tables of partitions that a view of the tenant's file reads."""
+    name = view.lower()
+    if name in (QUARANTINE, COST_EXPLORER_DAYS):
+        return (name,)
+    return (LANDING,) if name.startswith("landing_") else (COSTS,)
 
 
 _RESERVED_CATALOGS = {"main", "memory", "system", "temp"}
@@ -138,16 +117,12 @@ def open_sandbox(folder: TenantFolder, limits: Limits) -> Iterator[Sandbox]:
 
     Raises:
         Unknown: nothing has been built for this tenant yet.
+        ForeignFile, DamagedFile: the file is not the one that was published for this tenant.
     """
-    require_warehouse(folder)
     with open_in_memory(read_settings(limits)) as connection:
-        name = ident(_catalog_of(folder))
-        connection.execute(f"attach {text(str(folder.warehouse))} as {name} (read_only)")
-        connection.execute(f"use {name}")
-        # The order matters: without external access, DuckDB takes no further folders.
-        readable = [f"{folder.root}/{name}/" for name in _READABLE_FOLDERS]
-        connection.execute(f"set global allowed_directories = {texts(readable)}")
-        connection.execute("set global enable_external_access = false")
+        catalog = _catalog_of(folder)
+        attach_own(connection, folder, catalog)
+        connection.execute(f"use {ident(catalog)}")
         sandbox = Sandbox(connection, folder)
         connection.execute("set global lock_configuration = true")
         yield sandbox

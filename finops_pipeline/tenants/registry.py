@@ -79,11 +79,16 @@ _project_accounts = sa.Table(
     sa.Column("from_day", sa.Date),
     sa.Column("to_day", sa.Date),
 )
+_installation = sa.Table(
+    "installation",
+    _meta,
+    sa.Column("installation_id", sa.String(36), primary_key=True),
+)
 SCHEMA = Schema(
     name="registry",
     tables=_meta,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001",),
+    versions=("0001", "0002"),
     refusal=RegistryError,
 )
 _OF_TENANT = (_project_accounts, _project_sources, _projects, _sources, _tenants)
@@ -117,6 +122,19 @@ class Registry:
         with self._engine.connect() as db:
             SCHEMA.check_version(db)
             yield db if sa.inspect(db).has_table("tenants") else None
+
+    def installation_id(self) -> str:
+        """Read the id of this installation; empty if the registry has none yet."""
+        with self._reading() as db:
+            if db is None or not sa.inspect(db).has_table(_installation.name):
+                return ""
+            return str(db.scalar(sa.select(_installation.c.installation_id)) or "")
+
+    def ensure_installation_id(self) -> None:
+        """Give the installation its id, which never changes, if the registry has none yet."""
+        if self.installation_id():
+            return
+        self.save()
 
     def names(self) -> list[str]:
         """Read the names of all tenants, sorted."""
@@ -187,6 +205,8 @@ class Registry:
             self._file.parent.mkdir(parents=True, exist_ok=True)
         with begin_write(self._engine) as db:
             SCHEMA.prepare(db)
+            if db.scalar(sa.select(_installation.c.installation_id)) is None:
+                db.execute(sa.insert(_installation), {"installation_id": str(uuid.uuid4())})
             for tenant in tenants:
                 external_id = _external_id(db, tenant)
                 _delete(db, tenant.name)

@@ -1,0 +1,38 @@
+"""Tables in which a tenant's DuckDB file says what it is and what it was built from.
+
+Put here: the contract of file_identity and partition_files. Keep out: all other tables (tables.py,
+proofs.py).
+"""
+
+from __future__ import annotations
+
+from finops_pipeline.contracts.column import COUNT, TEXT, Column, Table
+
+FILE_IDENTITY = Table(
+    name="file_identity",
+    kind="status",
+    meaning="Whose file this is, and which generation of it.",
+    grain=("tenant",),
+    columns=(
+        Column("tenant", TEXT, "Tenant whose file this is.", False),
+        Column("installation_id", TEXT, "Installation that wrote it.", False),
+        Column("schema_version", "INTEGER", "Version of the tables and views.", False),
+        Column("generation", COUNT, "Number of the publication that this file belongs to.", False),
+        Column("root", TEXT, "Folder of the tenant when the views were written.", False),
+    ),
+)
+
+PARTITION_FILES = Table(
+    name="partition_files",
+    kind="status",
+    meaning="Parquet files that the views of this generation read.",
+    grain=("table_name", "key", "billing_period"),
+    columns=(
+        Column("table_name", TEXT, "landing, costs, quarantine or cost_explorer_daily.", False),
+        Column("key", TEXT, "Source (landing, quarantine) or project.", False),
+        Column("billing_period", TEXT, "Billing period YYYY-MM.", False),
+        Column("file", TEXT, "Path of the file, relative to the tenant's folder.", False),
+        Column("sha256", TEXT, "SHA-256 of the file.", False),
+        Column("size_bytes", COUNT, "Size of the file in bytes.", False),
+    ),
+)

@@ -1,0 +1,60 @@
+"""Paths of a tenant's folder that lead out of it, and the permissions of what is in it.
+
+Put here: checking that a file is the tenant's own before it is opened, folders and files that only
+the owner can read. Keep out: checking contents (file_marks.py).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from finops_pipeline.errors import ForeignFile
+from finops_pipeline.lake.layout import TenantFolder
+
+
+def require_own(folder: TenantFolder, path: Path) -> None:
+    """Check that a path, if it exists, is a regular file or folder of this tenant, not a link.
+
+    The data folder itself may be a link; no part of the path below it may.
+
+    Raises:
+        ForeignFile: a part of the path is a link, or the file is a device or the like.
+    """
+    base = Path(os.path.realpath(folder.lake.parent))
+    expected = base / path.relative_to(folder.lake.parent)
+    if Path(os.path.realpath(path)) != expected:
+        raise ForeignFile(
+            f"{path} is a link or lies behind one",
+            f"a file in the folder of tenant {folder.tenant}",
+            f"Set the link aside and rebuild the tenant: finops rebuild {folder.tenant}",
+        )
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ForeignFile(
+            f"{path} is not a regular file",
+            f"a file of tenant {folder.tenant}",
+            f"Set it aside and rebuild the tenant: finops rebuild {folder.tenant}",
+        )
+
+
+def make_folder(folder: TenantFolder, path: Path) -> None:
+    """Create a folder of a tenant with its parents, readable as the settings say."""
+    missing = []
+    while not path.exists():
+        missing.append(path)
+        path = path.parent
+    for new in reversed(missing):
+        new.mkdir(exist_ok=True)
+        # chmod and not the mode of mkdir, which the process's umask would narrow.
+        new.chmod(folder_mode(folder))
+
+
+def protect_file(folder: TenantFolder, path: Path) -> None:
+    """Give a file the permissions of the tenant's files."""
+    path.chmod(0o640 if folder.group_readable else 0o600)
+
+
+def folder_mode(folder: TenantFolder) -> int:
+    """Return the permissions of the tenant's folders; new files take over the folder's group."""
+    return 0o750 | stat.S_ISGID if folder.group_readable else 0o700

@@ -1,0 +1,79 @@
+"""The folders `costs`, `landing` and so on, which other programs read with a pattern.
+
+Put here: building a tree of links for each publication and showing the newest. Keep out: the files
+themselves (store.py).
+
+`costs` is a link to the newest tree, which has one link to a file in the store for each partition.
+All folders change at once, by replacing one link. A program that lists a folder while it changes
+opens files of one publication, or is told that a file does not exist and lists again: a name holds
+the content of its file, so no name ever shows another content.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from finops_pipeline.lake import files
+from finops_pipeline.lake.layout import TABLES, TenantFolder, file_name, place_path
+from finops_pipeline.lake.own_files import make_folder
+from finops_pipeline.ledger.stored_files import StoredFile
+
+_NEWEST = ".newest"
+_KEPT_TREES = 2
+"""The newest and the one before, which a program may be listing."""
+
+
+def shown_publication(folder: TenantFolder) -> int | None:
+    """Return the number of the publication that the folders show; None if they show none."""
+    link = folder.root / _NEWEST
+    name = link.readlink().name if link.is_symlink() else ""
+    return int(name) if name.isdecimal() and link.exists() else None
+
+
+def show_files(folder: TenantFolder, publication: int, current: Iterable[StoredFile]) -> None:
+    """Show exactly these files in the folders."""
+    tree = folder.trees / str(int(publication))
+    files.clear_folder(tree)
+    for table in TABLES:
+        make_folder(folder, tree / table)
+    for file in sorted(current):
+        place = tree / place_path(file.place)
+        place.mkdir(parents=True, exist_ok=True)
+        link = place / file_name(file)
+        link.symlink_to(os.path.relpath(folder.stored(file), place))
+    _set_aside(folder, folder.root / _NEWEST)
+    _replace_link(folder.root / _NEWEST, f"{folder.trees.name}/{tree.name}")
+    for table in TABLES:
+        shown = folder.root / table
+        if not shown.is_symlink() or shown.readlink() != Path(_NEWEST, table):
+            _set_aside(folder, shown)
+            _replace_link(shown, f"{_NEWEST}/{table}")
+    _remove_old_trees(folder, int(publication))
+
+
+def _replace_link(link: Path, target: str) -> None:
+    """Point a link to a target, in one step."""
+    new = link.with_name(f"{link.name}.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    new.replace(link)
+    files.sync(link.parent)
+
+
+def _set_aside(folder: TenantFolder, shown: Path) -> None:
+    """Move away a folder in the place of a link: an older version's, or one that a copy made."""
+    if shown.is_dir() and not shown.is_symlink():
+        make_folder(folder, folder.staging)
+        aside = folder.staging / f"older-{shown.name}"
+        files.clear_folder(aside)
+        shown.rename(aside)
+
+
+def _remove_old_trees(folder: TenantFolder, newest: int) -> None:
+    numbers = sorted(
+        (int(path.name) for path in folder.trees.iterdir() if path.name.isdecimal()), reverse=True
+    )
+    for number in [n for n in numbers if n != newest][_KEPT_TREES - 1 :]:
+        files.clear_folder(folder.trees / str(number))

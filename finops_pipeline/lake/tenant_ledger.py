@@ -1,0 +1,39 @@
+"""Opening the ledger of a tenant's folder.
+
+Put here: the one way to it, which checks that it is the tenant's own. Keep out: its contents
+(ledger).
+"""
+
+from __future__ import annotations
+
+from finops_pipeline.errors import DamagedFile
+from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.own_files import require_own
+from finops_pipeline.ledger.ledger import Ledger
+from finops_pipeline.ledger.ownership import Owner
+
+
+def open_ledger(folder: TenantFolder) -> Ledger:
+    """Open the tenant's ledger; every use of it checks its owner.
+
+    Raises:
+        ForeignFile: it is a link, or lies behind one.
+    """
+    require_own(folder, folder.ledger)
+    return Ledger(folder.ledger, folder.identity)
+
+
+def require_owner(folder: TenantFolder, ledger: Ledger) -> Owner:
+    """Return the owner of a ledger that has been prepared (upgrade.py).
+
+    Raises:
+        DamagedFile: another program removed the owner.
+    """
+    owner = ledger.owner()
+    if owner is None:
+        raise DamagedFile(
+            f"{folder.ledger} does not say whose it is",
+            f"the ledger of tenant {folder.tenant}",
+            f"Rebuild it: finops rebuild {folder.tenant}",
+        )
+    return owner

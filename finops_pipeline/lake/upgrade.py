@@ -1,0 +1,217 @@
+"""Bringing a tenant's folder into the present layout: new, older, or moved from elsewhere.
+
+Put here: what has to be done once before a folder is used. Keep out: the ledger's own tables
+(ledger/migrations), what a publication does (publish.py).
+
+A folder of an older version has its files under fixed names, and views with patterns relative to
+the folder. The files are linked into the store, the views name them there, and one commit of the
+ledger makes both current. If the process is killed before, the older folder is as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from finops_pipeline import clock
+from finops_pipeline.errors import DamagedFile, ForeignFile
+from finops_pipeline.lake import files
+from finops_pipeline.lake.duck import Limits, scratch_connection, text
+from finops_pipeline.lake.file_identity import (
+    SCHEMA_VERSION,
+    FileIdentity,
+    write_identity,
+    write_partition_files,
+)
+from finops_pipeline.lake.layout import TABLES, TenantFolder, key_of
+from finops_pipeline.lake.own_files import make_folder, protect_file, require_own
+from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.lake.view_paths import Replacement, move_root, resolve_globs, rewrite_views
+from finops_pipeline.ledger.generations import Generation, read_generations, record_generation
+from finops_pipeline.ledger.ledger import Ledger, Write, clear_moves
+from finops_pipeline.ledger.ownership import Owner, store_owner
+from finops_pipeline.ledger.stored_files import (
+    Place,
+    StoredFile,
+    read_stored_files,
+    record_file,
+    release_superseded,
+)
+
+_OLD_NAME = {
+    "landing": "delivery.parquet",
+    "costs": "charges.parquet",
+    "quarantine": "rows.parquet",
+    "cost_explorer_daily": "daily.parquet",
+}
+_UPGRADED = "upgraded.duckdb"
+
+
+def is_prepared(folder: TenantFolder, ledger: Ledger) -> bool:
+    """Return whether the folder has the present layout and stands where it stood."""
+    owner = ledger.owner()
+    return owner is not None and owner.root == str(folder.root) and bool(owner.installation_id)
+
+
+def prepare_folder(folder: TenantFolder) -> Ledger:
+    """Bring a folder into the present layout, and return its ledger. The caller holds the lock.
+
+    Raises:
+        ForeignFile: the folder or its ledger is another's, or leads out of the folder.
+        DamagedFile: the ledger of a folder with published data is missing.
+    """
+    for path in (folder.staging, folder.store, folder.trees, folder.warehouse):
+        require_own(folder, path)
+    ledger = open_ledger(folder)
+    owner = ledger.owner()
+    if owner is None and not folder.ledger.exists():
+        _refuse_lost_ledger(folder)
+        ledger.write(_own(folder, 0))
+        protect_file(folder, folder.ledger)
+    elif owner is None:
+        _upgrade(folder, ledger)
+    elif owner.root != str(folder.root):
+        _relocate(folder, ledger, owner)
+    elif not owner.installation_id and folder.identity.installation_id:
+        ledger.write(_own(folder, owner.commits))
+    return ledger
+
+
+def _own(folder: TenantFolder, commits: int) -> Write:
+    identity = folder.identity
+    owner = Owner(identity.tenant, identity.installation_id, str(folder.root), commits)
+    return lambda db: store_owner(db, owner)
+
+
+def _refuse_lost_ledger(folder: TenantFolder) -> None:
+    if folder.warehouse.exists() or folder.store.exists():
+        raise DamagedFile(
+            f"{folder.ledger} is missing",
+            f"the ledger of tenant {folder.tenant}, which has published files",
+            f"Rebuild it: finops rebuild {folder.tenant}",
+        )
+
+
+def _upgrade(folder: TenantFolder, ledger: Ledger) -> None:
+    """Take over the files of a folder from before files were named by their content."""
+    _finish_old_moves(folder, ledger)
+    make_folder(folder, folder.staging)
+    for path in (folder.root, folder.lake):
+        path.chmod(0o700 if not folder.group_readable else 0o2750)
+    protect_file(folder, folder.ledger)
+    paths, new_files = {}, []
+    for path in _old_files(folder):
+        file = _link_into_store(folder, path)
+        paths[folder.relative(path)] = str(folder.stored(file))
+        new_files.append(file)
+    writes = [record_file(file.place, file) for file in new_files]
+    if folder.warehouse.exists():
+        generation = _rewrite(folder, new_files, 1, resolve_globs(paths))
+        writes.append(record_generation(generation))
+    ledger.write(*writes, clear_moves, _own(folder, 1))
+
+
+def _old_files(folder: TenantFolder) -> list[Path]:
+    found = []
+    for table in TABLES:
+        pattern = f"{table}/{key_of(table)}=*/billing_period=*/{_OLD_NAME[table]}"
+        found += [path for path in folder.root.glob(pattern)]
+    return sorted(found)
+
+
+def _link_into_store(folder: TenantFolder, path: Path) -> StoredFile:
+    """Give a file its place in the store, without moving it: an older program may still read it."""
+    require_own(folder, path)
+    table, key, month, _ = folder.relative(path).split("/")
+    place = Place(table, key.partition("=")[2], month.partition("=")[2])
+    file = StoredFile(place, files.fingerprint(path), path.stat().st_size)
+    final = folder.stored(file)
+    make_folder(folder, final.parent)
+    if not final.exists():
+        os.link(path, final)
+    protect_file(folder, final)
+    files.sync(final)
+    files.sync(final.parent)
+    return file
+
+
+def _rewrite(
+    folder: TenantFolder, current: list[StoredFile], generation: int, paths: Replacement
+) -> Generation:
+    """Stage the tenant's file with new paths in its views, as a generation of its own."""
+    make_folder(folder, folder.staging)
+    target = folder.staging / _UPGRADED
+    shutil.copyfile(folder.warehouse, target)
+    identity = folder.identity
+    with scratch_connection(folder.staging / "spill", Limits()) as connection:
+        connection.execute(f"attach {text(str(target))} as upgraded")
+        rewrite_views(connection, "upgraded", paths)
+        row = FileIdentity(
+            identity.tenant,
+            identity.installation_id,
+            SCHEMA_VERSION,
+            generation,
+            str(folder.root),
+        )
+        write_identity(connection, "upgraded", row)
+        write_partition_files(connection, "upgraded", folder, current)
+        connection.execute("checkpoint upgraded")
+        connection.execute("detach upgraded")
+    protect_file(folder, target)
+    files.sync(target)
+    staged = folder.staged_generation(generation)
+    target.replace(staged)
+    files.sync(folder.staging)
+    at, size = clock.now().isoformat(), staged.stat().st_size
+    return Generation(generation, files.fingerprint(staged), size, at)
+
+
+def _relocate(folder: TenantFolder, ledger: Ledger, owner: Owner) -> None:
+    """Rewrite the views of a folder that was moved or restored to another place."""
+    number, writes = owner.commits + 1, list[Write]()
+    if folder.warehouse.exists() and read_generations(ledger):
+        current = list(read_stored_files(ledger).values())
+        generation = _rewrite(folder, current, number, move_root(owner.root, str(folder.root)))
+        writes += [record_generation(generation), release_superseded(generation.published_at)]
+    moved = replace(owner, root=str(folder.root), commits=number)
+    ledger.write(*writes, lambda db: store_owner(db, moved))
+
+
+def _finish_old_moves(folder: TenantFolder, ledger: Ledger) -> None:
+    """Carry out the moves of files that an older version committed and did not finish.
+
+    Raises:
+        ForeignFile: a move leads out of the folder.
+    """
+    for _, staged, final in ledger.moves():
+        if not _is_old_move(folder, staged, final):
+            raise ForeignFile(
+                f"the ledger of tenant {folder.tenant} moves {staged} to {final}",
+                "moves of the tenant's own files",
+                f"Set the ledger aside and rebuild it: finops rebuild {folder.tenant}",
+            )
+        target = folder.root / final
+        require_own(folder, target)
+        if staged is None:
+            target.unlink(missing_ok=True)
+        elif (folder.root / staged).exists():
+            require_own(folder, folder.root / staged)
+            make_folder(folder, target.parent)
+            (folder.root / staged).replace(target)
+
+
+def _is_old_move(folder: TenantFolder, staged: str | None, final: str) -> bool:
+    """Return whether a move has the form in which an older version wrote it."""
+    partitions = (
+        rf"{table}/{key_of(table)}=[a-z0-9-]+/billing_period=[0-9-]+/{_OLD_NAME[table]}"
+        for table in TABLES
+    )
+    known = "|".join([re.escape(folder.warehouse.name), *partitions])
+    if not re.fullmatch(known, final):
+        return False
+    return staged is None or bool(
+        re.fullmatch(rf"\.staging/[0-9a-f]+/publish/{re.escape(final)}", staged)
+    )

@@ -1,0 +1,77 @@
+"""New paths in the views of a tenant's file: after a move of the folder, or an upgrade.
+
+Put here: rewriting quoted paths in stored definitions. Keep out: views written anew
+(marts/views.py).
+
+A path is taken for one only if it stands in quotes as finops wrote it. Everything else, such as a
+column of a bill whose name looks like a path, stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+
+from finops_pipeline.lake.duck import Connection, ident, text
+
+_QUOTED = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'""")
+"""A quoted identifier or a string, as DuckDB spells them."""
+
+Replacement = Callable[[str], list[str] | None]
+"""Returns the paths to put in the place of a string, or None if the string is not a path."""
+
+
+def rewrite_views(connection: Connection, catalog: str, replace: Replacement) -> None:
+    """Replace the paths in all views of an attached file.
+
+    A view whose new paths cannot be read, for example because a file is lost, is left out; the next
+    refresh writes it again or says what is missing.
+    """
+    views = connection.execute(
+        "select view_name, sql from duckdb_views() where database_name = ? and not internal"
+        " order by view_oid",
+        [catalog],
+    ).fetchall()
+    connection.execute(f"use {ident(catalog)}")
+    for name, sql in views:
+        body = re.sub(r"^CREATE (OR REPLACE )?VIEW .*? AS ", "", sql, count=1, flags=re.S)
+        connection.execute(f"create or replace view {ident(name)} as {_rewrite(body, replace)}")
+    connection.execute("use memory")
+
+
+def _rewrite(sql: str, replace: Replacement) -> str:
+    def quoted(match: re.Match[str]) -> str:
+        if match[0].startswith('"'):
+            return match[0]
+        paths = replace(match[0][1:-1].replace("''", "'"))
+        if paths is None:
+            return match[0]
+        return text(paths[0]) if len(paths) == 1 else f"[{', '.join(map(text, paths))}]"
+
+    return _QUOTED.sub(quoted, sql)
+
+
+def move_root(old: str, new: str) -> Replacement:
+    """Return a replacement of paths below one folder by the same below another."""
+
+    def replace(value: str) -> list[str] | None:
+        return [new + value.removeprefix(old)] if value.startswith(f"{old}/.store/") else None
+
+    return replace
+
+
+def resolve_globs(paths_by_old_name: dict[str, str]) -> Replacement:
+    """Return a replacement of a relative pattern of an older version by the files that it matches.
+
+    Args:
+        paths_by_old_name: absolute path in the store, by the path that the older version gave the
+            file, relative to the tenant's folder.
+    """
+
+    def replace(value: str) -> list[str] | None:
+        if not re.match(r"(costs|landing|quarantine|cost_explorer_daily)/[^/]+=", value):
+            return None
+        return [new for old, new in sorted(paths_by_old_name.items()) if fnmatchcase(old, value)]
+
+    return replace

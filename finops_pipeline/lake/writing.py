@@ -1,0 +1,68 @@
+"""Becoming the only process that writes a tenant's folder.
+
+Put here: the lock, and what is done with it first: upgrading, finishing a commit, cleaning up. Keep
+out: publishing (publish.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from finops_pipeline.errors import TenantBusy
+from finops_pipeline.lake import files
+from finops_pipeline.lake.collection import Retention, sweep_unrecorded
+from finops_pipeline.lake.commit import finish_commit, is_unfinished
+from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.own_files import make_folder, require_own
+from finops_pipeline.lake.publish import Writer
+from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.lake.upgrade import is_prepared, prepare_folder
+
+
+@contextmanager
+def tenant_writer(
+    folder: TenantFolder, wait_seconds: float, retention: Retention | None = None
+) -> Iterator[Writer]:
+    """Lock the tenant for writing, finish what a killed process committed, and clean up.
+
+    Raises:
+        TenantBusy: another process kept the lock for `wait_seconds`.
+        ForeignFile: the folder or its ledger is another's, or a link.
+    """
+    require_own(folder, folder.root)
+    make_folder(folder, folder.root)
+    lock = FileLock(folder.lock, timeout=wait_seconds)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise TenantBusy(
+            f"tenant {folder.tenant} is being written by another process"
+            f" (waited {wait_seconds:g} s)",
+            cure="Try again when it has finished",
+        ) from error
+    try:
+        ledger = prepare_folder(folder)
+        finish_commit(folder, ledger)
+        if folder.staging.exists() and any(folder.staging.iterdir()):
+            sweep_unrecorded(folder, ledger)
+            files.clear_folder(folder.staging)
+        yield Writer(folder, retention or Retention())
+    finally:
+        lock.release()
+
+
+def settle(folder: TenantFolder) -> None:
+    """Finish, before reading, what a killed writer committed, unless a writer is running."""
+    if not folder.ledger.exists():
+        return
+    ledger = open_ledger(folder)
+    if is_prepared(folder, ledger) and not is_unfinished(folder, ledger):
+        return
+    try:
+        with tenant_writer(folder, wait_seconds=0):
+            pass
+    except TenantBusy:
+        return

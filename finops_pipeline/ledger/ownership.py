@@ -1,0 +1,77 @@
+"""Whose a ledger is.
+
+Put here: reading, checking and recording the owner. Keep out: files on disk (lake).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from finops_pipeline.errors import ForeignFile
+from finops_pipeline.ledger.schema import OWNER
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A tenant of an installation. An empty `installation_id` matches every installation."""
+
+    tenant: str
+    installation_id: str = ""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The stored owner of a ledger.
+
+    `root` is the folder in which the ledger was last written; `commits` counts publications.
+    """
+
+    tenant: str
+    installation_id: str
+    root: str
+    commits: int
+
+
+def load_owner(db: sa.Connection) -> Owner | None:
+    """Read the owner; None in a ledger from before owners were stored."""
+    if not sa.inspect(db).has_table(OWNER.name):
+        return None
+    row = db.execute(sa.select(OWNER)).mappings().first()
+    return None if row is None else Owner(**row)
+
+
+def check_owner(owner: Owner, identity: Identity, place: str) -> None:
+    """Check that a ledger is the tenant's own.
+
+    Raises:
+        ForeignFile: it belongs to another tenant or installation. The message does not name it.
+    """
+    if owner.tenant != identity.tenant:
+        raise ForeignFile(
+            f"the ledger {place} belongs to another tenant",
+            f"the ledger of tenant {identity.tenant}",
+            f"Set it aside and rebuild the tenant: finops rebuild {identity.tenant}",
+        )
+    ids = {owner.installation_id, identity.installation_id} - {""}
+    if len(ids) > 1:
+        raise ForeignFile(
+            f"the ledger {place} belongs to another installation",
+            "a ledger that this installation wrote",
+            f"Set it aside and rebuild the tenant: finops rebuild {identity.tenant}",
+        )
+
+
+def store_owner(db: sa.Connection, owner: Owner) -> None:
+    """Store the owner in place of an earlier state."""
+    db.execute(sa.delete(OWNER))
+    db.execute(
+        sa.insert(OWNER),
+        {
+            "tenant": owner.tenant,
+            "installation_id": owner.installation_id,
+            "root": owner.root,
+            "commits": owner.commits,
+        },
+    )
