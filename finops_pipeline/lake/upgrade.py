@@ -53,7 +53,9 @@ _UPGRADED = "upgraded.duckdb"
 def is_prepared(folder: TenantFolder, ledger: Ledger) -> bool:
     """Return whether the folder has the present layout and stands where it stood."""
     owner = ledger.owner()
-    return owner is not None and owner.root == str(folder.root) and bool(owner.installation_id)
+    if owner is None or owner.root != str(folder.root):
+        return False
+    return bool(owner.installation_id) or not folder.identity.installation_id
 
 
 def prepare_folder(folder: TenantFolder) -> Ledger:

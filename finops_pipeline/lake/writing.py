@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from finops_pipeline.errors import TenantBusy
 from finops_pipeline.lake import files
-from finops_pipeline.lake.collection import Retention, sweep_unrecorded
+from finops_pipeline.lake.collection import Retention, collect_superseded, sweep_unrecorded
 from finops_pipeline.lake.commit import finish_commit, is_unfinished
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.own_files import make_folder, require_own
@@ -27,6 +27,9 @@ def tenant_writer(
     folder: TenantFolder, wait_seconds: float, retention: Retention | None = None
 ) -> Iterator[Writer]:
     """Lock the tenant for writing, finish what a killed process committed, and clean up.
+
+    Args:
+        retention: what to keep for readers of earlier generations; None: collect nothing now.
 
     Raises:
         TenantBusy: another process kept the lock for `wait_seconds`.
@@ -49,6 +52,8 @@ def tenant_writer(
         if folder.staging.exists() and any(folder.staging.iterdir()):
             sweep_unrecorded(folder, ledger)
             files.clear_folder(folder.staging)
+        if retention is not None:
+            collect_superseded(folder, ledger, retention)
         yield Writer(folder, retention or Retention())
     finally:
         lock.release()
