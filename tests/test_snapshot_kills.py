@@ -8,8 +8,6 @@ kills of whole commands (test_kill.py).
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,64 +20,9 @@ from finops_pipeline.serve.sandbox import open_sandbox
 from finops_pipeline.settings import Settings
 from tests.conftest import FIGURES, TemporaryInstallation
 from tests.support.snapshot_tenants import MONTHS, begin, deliver_number
+from tests.support.step_killer import MOST_STEPS, Killer
 
-EVERY, MOST_STEPS = 23, 2000
-DRIVER = """
-import os, shutil, sys
-from pathlib import Path
-from finops_pipeline.application.ingest import ingest
-from finops_pipeline.application.installation import Installation
-from finops_pipeline.ledger.ledger import Ledger
-from finops_pipeline.settings import Settings
-
-STEPS = {'os.rename', 'os.symlink', 'os.remove', 'os.mkdir', 'os.rmdir', 'os.link', 'os.chmod'}
-
-def die_at(last):
-    count, write = [0], Ledger.write
-    def is_last():
-        count[0] += 1
-        return count[0] == last
-    def hook(event, _):
-        if event in STEPS and is_last():
-            os._exit(9)
-    def writing(self, *writes):
-        # Inside the transaction: half of it is written, nothing is committed.
-        if is_last():
-            writes = (*writes[: len(writes) // 2], lambda db: os._exit(9))
-        write(self, *writes)
-    Ledger.write = writing
-    sys.addaudithook(hook)
-
-for line in sys.stdin:
-    data, last = line.split('|')
-    child = os.fork()
-    if not child:
-        installation = Installation(Settings(data=Path(data), threads=1, reader_grace_hours=0))
-        tenant = installation.registry.tenant('acme')
-        die_at(int(last))
-        os._exit(1 if ingest(installation, tenant).failed else 0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-
-class Killer:
-    """A process that forks an ingest of acme, which dies at a given step."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def ingest(self, data: Path, step: int) -> int:
-        """Ingest until a step; return the exit code: 9 if it died, 0 if there is no such step."""
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(f"{data}|{step}\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def end(self) -> None:
-        """Let the process end."""
-        self._process.communicate(timeout=30)
+EVERY = 23
 
 
 def answer(made: TemporaryInstallation) -> Decimal:
@@ -123,7 +66,7 @@ def die_at_steps(place: Path, first: int, every: int) -> str:
             cost = answer(made)
             assert cost in (1, 2), step
             old += cost == 1
-            assert killer.ingest(made.data, MOST_STEPS) == 0
+            assert killer.ingest(made.data) == 0
             assert answer(made) == 2, step
             check_nothing_is_left(made)
             shutil.rmtree(made.data)

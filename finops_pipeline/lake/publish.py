@@ -291,9 +291,13 @@ class Publication:
         )
         self._owner = require_owner(self.folder, self.ledger)
         self._files = read_stored_files(self.ledger)
+        is_generation = self._generation is not None
         self._changes, self._put, self._generation = {}, set(), None
-        finish_commit(self.folder, self.ledger)
-        collect_superseded(self.folder, self.ledger, self._retention)
+        if is_generation:
+            # Otherwise the folders wait for the next generation or the end of the run: a tree of
+            # links for each of many landings would take longer than the landings.
+            finish_commit(self.folder, self.ledger)
+            collect_superseded(self.folder, self.ledger, self._retention)
 
     def close(self) -> None:
         """Remove the staging folder, and files in the store that were put but not committed."""

@@ -18,9 +18,10 @@ from pathlib import Path
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TABLES, TenantFolder, file_name, place_path
 from finops_pipeline.lake.own_files import make_folder
-from finops_pipeline.ledger.stored_files import StoredFile
+from finops_pipeline.ledger.stored_files import Place, StoredFile
 
 _NEWEST = ".newest"
+_ANY_PLACE = Place(TABLES[0], "any", "2000-01")
 _KEPT_TREES = 2
 """The newest and the one before, which a program may be listing."""
 
@@ -38,11 +39,15 @@ def show_files(folder: TenantFolder, publication: int, current: Iterable[StoredF
     files.clear_folder(tree)
     for table in TABLES:
         make_folder(folder, tree / table)
+    up = os.path.relpath(folder.store, tree / place_path(_ANY_PLACE))
+    made = set[Path]()
     for file in sorted(current):
-        place = tree / place_path(file.place)
-        place.mkdir(parents=True, exist_ok=True)
-        link = place / file_name(file)
-        link.symlink_to(os.path.relpath(folder.stored(file), place))
+        place = place_path(file.place)
+        for part in (place.parent, place):
+            if part not in made:
+                made.add(part)
+                (tree / part).mkdir()
+        (tree / place / file_name(file)).symlink_to(f"{up}/{place}/{file_name(file)}")
     _set_aside(folder, folder.root / _NEWEST)
     _replace_link(folder.root / _NEWEST, f"{folder.trees.name}/{tree.name}")
     for table in TABLES:

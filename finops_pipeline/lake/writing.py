@@ -55,6 +55,7 @@ def tenant_writer(
         if retention is not None:
             collect_superseded(folder, ledger, retention)
         yield Writer(folder, retention or Retention())
+        finish_commit(folder, ledger)
     finally:
         lock.release()
 
