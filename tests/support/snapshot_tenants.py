@@ -36,11 +36,12 @@ def declare_both(made: TemporaryInstallation) -> None:
     made.apply(declaration)
 
 
-def deliver_number(made: TemporaryInstallation, number: int) -> None:
+def deliver_number(made: TemporaryInstallation, number: int, version: int | None = None) -> None:
     """Deliver acme's months again, in which every account costs `number`."""
+    assembly = f"version {number if version is None else version:06d}"
     for month in MONTHS:
         lines = [row(str(number), account, f"{month}-05") for account in ACCOUNTS.values()]
-        deliver(made.data.parent / "acme/cur", lines, month, f"version {number:06d}")
+        deliver(made.data.parent / "acme/cur", lines, month, assembly)
 
 
 def begin(folder: Path) -> TemporaryInstallation:
