@@ -191,7 +191,10 @@ KEYS: dict[str, tuple[Callable[[list[Any], Delivery], Any], tuple[str, ...]]] = 
     "one in two spellings": (lambda k, d: [*k, k[0].replace("/bill-", "//bill-")], (NAME, "twice")),
     "one with a dot": (lambda k, d: [*k, k[0].replace("/bill-", "/./bill-")], (NAME, "twice")),
     "leading up": (lambda k, d: [k[0], k[1].replace("exports", "../..")], ("points outside",)),
-    "leading up inside": (lambda k, d: [k[0], k[1].replace("bill-", "../bill-")], ("points outside",)),
+    "leading up inside": (
+        lambda k, d: [k[0], k[1].replace("bill-", "../bill-")],
+        ("points outside",),
+    ),
     "absolute": (lambda k, d: [k[0], "/etc/passwd"], (NAME, "is not there")),
     "escaped dots": (lambda k, d: [k[0], k[1].replace("bill-", "%2e%2e/bill-")], ("is not there",)),
     "backslashes": (lambda k, d: [k[0], "..\\..\\bill-2.csv.gz"], ("is not there",)),
