@@ -157,6 +157,13 @@ def built(estate: Path, tmp_path_factory: pytest.TempPathFactory) -> TemporaryIn
 
 
 @pytest.fixture
+def ingested(built: TemporaryInstallation, empty: TemporaryInstallation) -> TemporaryInstallation:
+    """A copy of `built` that a test may damage; it reads the shared exports, which stay."""
+    shutil.copytree(built.data, empty.data)
+    return empty
+
+
+@pytest.fixture
 def empty(tmp_path: Path) -> TemporaryInstallation:
     """An installation with nothing declared."""
     return TemporaryInstallation(tmp_path / "data")
