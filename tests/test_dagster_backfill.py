@@ -24,11 +24,10 @@ import pytest
 
 from finops_pipeline.orchestration.runs import materialize_tenant
 from tests.conftest import TemporaryInstallation
-from tests.support.dagster_home import REPOSITORY, home
+from tests.support.dagster_home import MONTHS, REPOSITORY, home
 
 __all__ = ["home"]
 
-MONTHS = ["2026-09", "2026-10"]
 DAEMON = """
 from dagster._daemon import controller
 from dagster._daemon.cli import main
