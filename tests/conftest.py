@@ -25,7 +25,7 @@ from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.support.finops_process import run_finops
 from tests.support.servers import moto, store
 from tests.support.shifted_clock import shift_clock
-from tests.support.tiers import is_quick
+from tests.support.tiers import is_for_torture, is_quick
 
 __all__ = ["moto", "store"]
 
@@ -41,8 +41,11 @@ FIGURES = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the quick tier."""
+    """Mark the tests of the quick tier, and those of line items that are for torture."""
     for item in items:
+        form = item.callspec.params.get("prepared") if hasattr(item, "callspec") else None
+        if form and is_for_torture(item.name, form):
+            item.add_marker("torture")
         if is_quick(item.path.stem):
             item.add_marker("quick")
 

@@ -46,27 +46,15 @@ A = [line("10"), line("2.5", "AmazonS3")]
 B = [line("10.000000000000000001"), line("3", "AmazonS3"), line("1", account="444455556666")]
 
 
-@pytest.fixture(scope="module")
-def built_tenants(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the exports of both tenants and the data; hooli has ingested A. Read only."""
-    folder = tmp_path_factory.mktemp("tenants")
-    (folder / "tenants.yaml").write_text(TWO)
-    for tenant in ("initech", "hooli"):
-        (folder / tenant / "cur").mkdir(parents=True)
-    made = TemporaryInstallation(folder / "data")
-    made.apply(folder / "tenants.yaml")
-    deliver(folder / "hooli/cur", A, assembly="hooli-1")
-    assert not made.ingest("hooli").failed
-    return folder
-
-
 @pytest.fixture
-def tenants(
-    built_tenants: Path, empty: TemporaryInstallation, tmp_path: Path
-) -> TemporaryInstallation:
+def tenants(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     """initech and hooli, whose payers deliver to `tmp_path/TENANT/cur`; hooli has ingested A."""
-    shutil.copytree(built_tenants, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tenants.yaml").write_text(TWO)
+    for tenant in ("initech", "hooli"):
+        (tmp_path / tenant / "cur").mkdir(parents=True)
     empty.apply(tmp_path / "tenants.yaml")
+    deliver(tmp_path / "hooli/cur", A, assembly="hooli-1")
+    assert not empty.ingest("hooli").failed
     return empty
 
 
