@@ -249,7 +249,7 @@ def test_a_lost_or_doubled_row_without_cost_is_detected(
     real = month.owned_rows
     monkeypatch.setattr(month, "owned_rows", lambda *arguments: leak.format(real(*arguments)))
     report = ingest_files(two.installation, FilesByHand("acme", "payer", [tmp_path / "a.csv"]))
-    assert f"landed 2 rows, its projects have {row_count}" in str(report.failed)
+    assert f"landed 2 rows, but its projects have {row_count}" in str(report.failed)
     assert not list(two.folder("acme").glob("costs/**/*.parquet"))
 
 
