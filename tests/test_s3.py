@@ -126,7 +126,7 @@ def test_an_unreachable_source_is_reported_with_its_cure(
     path.write_text(path.read_text() + more)
 
     reason = refuse_with(location="s3://bills-that-are-not/acme", profile="wide")
-    assert "NoSuchBucket" in reason and "Correct the source's location" in reason
+    assert "NoSuchBucket" in reason and "finops source add acme/" in reason
     reason = refuse_with(profile="typo")
     assert "SignatureDoesNotMatch" in reason and "Correct the access key" in reason
     reason = refuse_with(profile="nobody")

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
-from finops_pipeline.errors import IntegrityCheckFailed, TenantBusy
+from finops_pipeline.errors import IntegrityCheckFailed, TenantBusy, counted
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.ledger.bill_totals import (
@@ -307,11 +307,12 @@ def _check_staged(folder: TenantFolder, moves: list[tuple[str, str]]) -> None:
     ]
     if lost:
         raise IntegrityCheckFailed(
-            f"{len(lost)} files that tenant {folder.tenant}'s ledger refers to were removed from"
-            f" {folder.staging} before they were moved, so these published files may be outdated:"
-            f" {', '.join(sorted(lost)[:20])}",
-            "that only finops changes the folder .staging",
-            "Restore .staging, or remove these files; then run `finops ingest` again",
+            f"another program removed {counted(len(lost), 'file')} of tenant {folder.tenant} from"
+            f" {folder.staging} before finops could move them into place, so these published files"
+            f" may be outdated: {', '.join(sorted(lost)[:20])}",
+            "only finops to change the folder .staging",
+            "Restore .staging, or remove the published files listed here; then run finops ingest"
+            f" {folder.tenant}",
         )
 
 
