@@ -61,7 +61,9 @@ def run(seed: int, months: int) -> None:
     _print_next_steps(declared)
     if not all(trusted):
         raise RegistryError(
-            "not every month of the demo reconciles", "months that are reconciled, or open"
+            "some months of the demo do not reconcile",
+            "every month to be reconciled or open",
+            "See which ones and why: finops status",
         )
 
 

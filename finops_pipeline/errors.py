@@ -44,6 +44,15 @@ def one_line(text: object) -> str:
     return "".join(character if character.isprintable() else "?" for character in characters)
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun for a message: `1 row`, `2 rows`, `0 days`.
+
+    Args:
+        plural: the noun for other numbers than 1, if it is not the noun with an s.
+    """
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 class FinopsError(Exception):
     """The root of the tree. The text says what was found, what was expected and the cure.
 
@@ -90,6 +99,9 @@ class BudgetSpent(Transient):
 
 class DiskFull(Transient):
     """The disk has too little space for a download or a build; nothing of it was published."""
+
+
+FULL_DISK_CURE = "Free space on the disk of FINOPS_DATA, then run again; what was published stays"
 
 
 class DeliveryMoving(Transient):

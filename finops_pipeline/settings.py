@@ -40,17 +40,17 @@ class Settings(BaseSettings):
     memory_limit: str = Field(
         default="1GB",
         pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
-        description="Memory that DuckDB may use for one piece of work; beyond it spills to disk.",
+        description="Memory that DuckDB may use for one piece of work; the rest spills to disk.",
     )
     threads: int = Field(
         default=0,
         ge=0,
-        description="Threads that DuckDB may use for one piece of work; 0 means every core.",
+        description="Threads that DuckDB may use for one piece of work; 0 means one per core.",
     )
     lock_wait_seconds: float = Field(
         default=600.0,
         ge=0,
-        description="How long an ingest waits for another one of the same tenant to finish.",
+        description="Seconds that an ingest waits for another one of the same tenant to finish.",
     )
     reader_grace_hours: float = Field(
         default=24.0,
@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     log_format: str = Field(
         default="text",
         pattern=r"^(text|json)$",
-        description="Form of the log on stderr: text, or json for one JSON object per line.",
+        description="Format of the log on stderr: text, or json for one JSON object per line.",
     )
 
     @property
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         if odd:
             raise SettingError(
                 f"FINOPS_DATA contains the folder {odd[0]!r}",
-                "a path without commas, * ? [ ] { } \\ and partition keys like billing_period=",
+                "a path without commas, * ? [ ] { } \\ or partition keys such as billing_period=",
                 "Choose another folder: DuckDB reads such a path as a pattern or as several paths",
             )
         return folder
@@ -104,6 +104,19 @@ class Settings(BaseSettings):
         return f"sqlite:///{quote(str(self.data_folder / 'registry.sqlite'))}"
 
 
+_EXPECTED = {
+    "data": "a folder",
+    "registry_url": "a SQLAlchemy URL",
+    "first_month": "a month as YYYY-MM, such as 2020-01",
+    "memory_limit": "a number with a unit, such as 1GB or 512MiB",
+    "threads": "a whole number, 0 or more",
+    "lock_wait_seconds": "a number of seconds, 0 or more",
+    "cost_explorer_requests": "a whole number, 0 or more",
+    "log_format": "text or json",
+}
+"""Setting -> its allowed values, for messages."""
+
+
 def load_settings() -> Settings:
     """Read the environment once.
 
@@ -114,9 +127,10 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "FINOPS_" + "_".join(str(part) for part in first["loc"]).upper()
+        field = "_".join(str(part) for part in first["loc"])
+        name = f"FINOPS_{field.upper()}"
         raise SettingError(
-            f"{name} is {first['input']!r}", first["msg"], f"Change or unset {name}"
+            f"{name} is {first['input']!r}", _EXPECTED[field], f"Change or unset {name}"
         ) from error
 
 

@@ -25,7 +25,7 @@ from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.support.finops_process import run_finops
 from tests.support.servers import moto, store
 from tests.support.shifted_clock import shift_clock
-from tests.support.tiers import is_quick
+from tests.support.tiers import is_for_torture, is_quick
 
 __all__ = ["moto", "store"]
 
@@ -41,8 +41,11 @@ FIGURES = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the quick tier."""
+    """Mark the tests of the quick tier, and those of line items that are for torture."""
     for item in items:
+        form = item.callspec.params.get("prepared") if hasattr(item, "callspec") else None
+        if form and is_for_torture(item.name, form):
+            item.add_marker("torture")
         if is_quick(item.path.stem):
             item.add_marker("quick")
 
@@ -154,6 +157,13 @@ def built(estate: Path, tmp_path_factory: pytest.TempPathFactory) -> TemporaryIn
     for tenant in ("acme", "globex"):
         assert not made.ingest(tenant).failed
     return made
+
+
+@pytest.fixture
+def ingested(built: TemporaryInstallation, empty: TemporaryInstallation) -> TemporaryInstallation:
+    """A copy of `built` that a test may damage; it reads the shared exports, which stay."""
+    shutil.copytree(built.data, empty.data)
+    return empty
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_claims_whose_days_do_not_meet_are_no_conflict(apply: Apply) -> None:
     earlier = f"{{id: {CLAIMED}, from: 2026-10-14}}"
     code, output = apply(acme(projects=f"[{{name: p2, accounts: [{earlier}]}}]"))
     assert code == 1
-    assert "acme/p1 (always to 2026-10-15) and by acme/p2 (2026-10-14 to open)" in output
+    assert "acme/p1 (until 2026-10-15) and by acme/p2 (from 2026-10-14)" in output
 
 
 def test_projects_of_different_sources_may_claim_the_same_account(apply: Apply) -> None:

@@ -92,7 +92,7 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
     "rows of another month": (
         "legacy",
         _other_month,
-        (MANIFEST, "none of 286 rows", f"is not in {MONTH}", "Check the export's month"),
+        (MANIFEST, "none of which can be read", f"is not in {MONTH}", "Check the export's month"),
     ),
     "gz cut short": (
         "legacy",
@@ -126,7 +126,7 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
             g.csv_manifest.rename(g.csv_manifest.with_name("one-Manifest.json")),
             g.csv_manifest.with_name("other-Manifest.json"),
         ),
-        ("has 2 manifests", "other-Manifest.json", "Keep the current one"),
+        ("has 2 manifests", "other-Manifest.json", "Keep only the current one"),
     ),
     "a file named twice": ("legacy", _keys(KEY, KEY), (MANIFEST, f"lists {KEY} 2 times", "again")),
     "a key outside the folder": (

@@ -31,13 +31,6 @@ def damaged(installation: TemporaryInstallation, change: str) -> Path:
     return path
 
 
-@pytest.fixture
-def ingested(fresh: TemporaryInstallation) -> TemporaryInstallation:
-    for tenant in ("acme", "globex"):
-        assert not fresh.ingest(tenant).failed
-    return fresh
-
-
 def warnings_of(installation: TemporaryInstallation) -> str:
     report = installation.ingest("acme")
     return next(step.reason for step in report.steps if step.stage == "warehouse")

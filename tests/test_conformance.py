@@ -64,10 +64,10 @@ def list_findings(lake: TemporaryInstallation, tenant: str, ok: bool) -> list[di
 
 
 def test_true_charges_break_nothing(two: TemporaryInstallation, tmp_path: Path) -> None:
-    assert "rules broken" not in import_rows(two, tmp_path, TRUE)
+    assert "breaks FOCUS rules" not in import_rows(two, tmp_path, TRUE)
     assert list_findings(two, "acme", ok=True) == list_findings(two, "globex", ok=True) == []
     output = two.finops("validate", "globex").stdout
-    assert output == f"{len(rules())} rules tested on 1 files of charges: none broken\n"
+    assert output == f"{len(rules())} rules tested on 1 file of charges: none broken\n"
 
 
 def test_a_broken_rule_is_reported_recorded_and_exits_1(
@@ -75,7 +75,7 @@ def test_a_broken_rule_is_reported_recorded_and_exits_1(
 ) -> None:
     """The run, the table, the status screen and the command report it; sums stay as billed."""
     wrong = TRUE | {"ListCost": "3", "ChargeFrequency": "Often"}
-    assert "rules broken" in import_rows(two, tmp_path, TRUE, wrong)
+    assert "breaks FOCUS rules" in import_rows(two, tmp_path, TRUE, wrong)
     findings = list_findings(two, "acme", ok=False)
     assert [finding["rule"] for finding in findings] == [
         "ChargeFrequency allowed",
@@ -104,7 +104,7 @@ def test_a_documented_gap_of_an_export_is_no_failure(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:
     gap = {k: v for k, v in TRUE.items() if k not in ("SkuId", "SkuPriceId", "ListUnitPrice")}
-    assert "rules broken" not in import_rows(two, tmp_path, gap)
+    assert "breaks FOCUS rules" not in import_rows(two, tmp_path, gap)
     findings = list_findings(two, "acme", ok=True)
     assert {finding["rule"] for finding in findings} == {
         "ListUnitPrice on usage",
@@ -118,7 +118,7 @@ def test_a_documented_gap_of_an_export_is_no_failure(
 def test_text_in_a_bill_neither_controls_a_terminal_nor_forges_a_line(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:
-    name = "N\x1b]0;taken\x07\nok      charges_equal_bill (1 months)"
+    name = "N\x1b]0;taken\x07\nok      charges_equal_bill (1 month)"
     wrong = TRUE | {"ServiceName": name, "ChargeFrequency": name}
     output = import_rows(two, tmp_path, wrong)
     output += two.finops("validate", "acme", ok=False).stdout

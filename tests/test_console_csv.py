@@ -152,15 +152,19 @@ TOTALS = {
                       "EC2-Instances is 3.5000000001 USD, but its rows add up to 1.25"),
 }  # fmt: skip
 MALFORMED = {
-    "thousands": ('"29","0.0000000001"', '"2,900","0.0000000001"', "has '2,900' in 2026-10-01"),
-    "no number": ('"1.25",""', '"NaN",""', "has 'NaN'"),
+    "thousands": (
+        '"29","0.0000000001"',
+        '"2,900","0.0000000001"',
+        "has the cost '2,900' in 2026-10-01",
+    ),
+    "no number": ('"1.25",""', '"NaN",""', "has the cost 'NaN'"),
     "monthly": ("2026-09-30", "2026-09-01", "has monthly costs"),
-    "hourly": ("2026-09-30", "2026-09-30T01:00:00", "has a row '2026-09-30T01:00:00'"),
+    "hourly": ("2026-09-30", "2026-09-30T01:00:00", "has a row for '2026-09-30T01:00:00'"),
     "a day twice": ("2026-09-30", "2026-10-01", "has 2026-10-01 twice"),
     "currencies": ("S3($)", "S3(USX)", "one currency"),
     "no total row": ('"Service total"', '"2026-09-29"', "no row 'Service total'"),
-    "no total column": ("Total costs", "Sum", "a column Total costs"),
-    "a column twice": ('"S3($)"', '"EC2-Instances($)"', "two columns 'EC2-Instances'"),
+    "no total column": ("Total costs", "Sum", "the last column to be Total costs"),
+    "a column twice": ('"S3($)"', '"EC2-Instances($)"', "two columns named 'EC2-Instances'"),
     "a cell too few": ('"1.25",', "", "row 3 has 4 cells"),
     "another form": ('"Service"', '"Region"', "begins with 'Region'"),
 }
@@ -181,7 +185,7 @@ def test_a_wrong_file_is_refused_and_changes_nothing(
         code, out = import_download(made, "console", raw)
         assert (code, "costs.csv" in out) == (1, True), raw
     code, out = import_download(made, "by-account", BY_ACCOUNT.replace("001122334455", "dev team"))
-    assert (code, "names an account 'dev team'" in out) == (1, True)
+    assert (code, "names the account 'dev team'" in out) == (1, True)
     assert rows(made, "console") == before
 
 

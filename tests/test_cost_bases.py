@@ -134,7 +134,8 @@ def section(charges: dict[str, tuple[str, Costs]]) -> str:
         f" {to_text(upfront)} counts in full in this month.",
         f"Effective: {to_text(effective)}. This is {to_text(billed - effective)} less than billed:"
         " the part of the upfront payment that belongs to later months. Fees have no effective"
-        " cost; that cost is on the usage that the commitments covered, and on their unused parts.",
+        " cost; their cost is assigned to the usage that the commitments covered, and to the"
+        " unused parts.",
         f"List: usage (category Usage) would have cost {to_text(listed)} at public prices. Compare"
         " usage only; the list cost of a fee would count the same usage twice.",
         f"Contracted: the same usage costs {to_text(contracted)} at agreed prices without"

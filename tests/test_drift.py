@@ -88,7 +88,7 @@ def test_added_and_removed_columns_are_reported(drifting: Drifting) -> None:
     drifting.ingest()
     assert drifting.drift("2026-08") is None
     assert drifting.drift("2026-09") == (
-        "since 2026-08 columns added: lineItem/Operation; columns removed: pricing/unit;"
+        "since 2026-08, columns added: lineItem/Operation; columns removed: pricing/unit;"
         " tag columns: 2 added, 1 removed"
     )
     assert drifting.ask("select Tags, BilledCost from costs order by billing_period") == [
@@ -98,7 +98,7 @@ def test_added_and_removed_columns_are_reported(drifting: Drifting) -> None:
     landed = 'select "pricing/unit", "lineItem/Operation" from landing_cur order by billing_period'
     assert drifting.ask(landed) == [("Hrs", None), (None, "Run")]
     output = drifting.made.finops("status", "acme").stdout
-    assert "cur 2026-09, columns: since 2026-08 columns added: lineItem/Operation" in output
+    assert "cur 2026-09, columns: since 2026-08, columns added: lineItem/Operation" in output
 
 
 def test_mixed_spellings_of_a_column_become_a_single_column(drifting: Drifting) -> None:
@@ -275,5 +275,5 @@ def test_a_delivery_without_amortization_columns_is_reported(drifting: Drifting)
     deliver(drifting.report, [row("1"), row("2", **covered)])
     drifting.ingest()
     assert drifting.drift("2026-09") == (
-        "costs are not amortized without: savings_plan_savings_plan_effective_cost"
+        "missing, so costs are not amortized: savings_plan_savings_plan_effective_cost"
     )

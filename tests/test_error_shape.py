@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from finops_pipeline import errors
-from finops_pipeline.errors import FinopsError, Transient, error_body
+from finops_pipeline.errors import FinopsError, SettingError, Transient, counted, error_body
+from finops_pipeline.settings import Settings, load_settings
 
 FIELDS = ["type", "kind", "found", "expected", "cure", "is_transient"]
 
@@ -56,3 +57,32 @@ def test_a_crash_has_the_shape_and_shows_no_value(kind: type[Exception]) -> None
     assert "finops version" in body["error"]["cure"]
     assert "traceback" in body["error"]["cure"]
     assert "12.34" not in json.dumps(body)
+
+
+@pytest.mark.parametrize(
+    ("number", "nouns", "text"),
+    [
+        (0, ("row",), "0 rows"),
+        (1, ("row",), "1 row"),
+        (2, ("line item",), "2 line items"),
+        (1, ("rule is broken", "rules are broken"), "1 rule is broken"),
+        (3, ("rule is broken", "rules are broken"), "3 rules are broken"),
+    ],
+)
+def test_a_count_agrees_with_its_noun(number: int, nouns: tuple[str, ...], text: str) -> None:
+    assert counted(number, *nouns) == text
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_a_wrong_setting_is_reported_in_plain_english(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name in ("data", "registry_url"):
+        return  # any text is accepted
+    variable = f"FINOPS_{name.upper()}"
+    monkeypatch.setenv(variable, "many")
+    with pytest.raises(SettingError) as refused:
+        load_settings()
+    assert refused.value.found == f"{variable} is 'many'"
+    assert refused.value.expected.startswith(("a ", "text or json"))
+    assert refused.value.cure == f"Change or unset {variable}"

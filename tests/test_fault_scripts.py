@@ -33,8 +33,8 @@ from tests.support.servers import Store
 __all__ = ["line"]
 
 SEED, TORTURE = 7, (11, 23)
-SOURCES = 8
-NIGHTS, TORTURE_NIGHTS = 1, 8
+SOURCES = 5
+NIGHTS, TORTURE_NIGHTS = 1, 13
 
 
 def any_deed(rng: random.Random) -> tuple[Deed, str]:

@@ -118,7 +118,7 @@ def test_tables_come_with_an_explanation(tenants: TemporaryInstallation) -> None
     ingest_delivery(tenants, B, "two")
     exit_code, output = finops("diff", "initech", "payer", MONTH)
     assert exit_code == 0
-    for text in ("(one)", "(two)", "AmazonS3", "Together: +1.500000000000000001 USD and +1 rows."):
+    for text in ("(one)", "(two)", "AmazonS3", "Together: +1.500000000000000001 USD and +1 row."):
         assert text in output
 
 
@@ -257,7 +257,7 @@ def test_a_superseded_delivery_is_not_ingested_again(
     assert "names delivery one" in step.reason
     assert "is two, which landed" in step.reason
     assert "ingest-file" in step.reason
-    assert "an older delivery was not taken" in status_reason(tenants)
+    assert "an older delivery was not used" in status_reason(tenants)
     assert listed("history", "initech/payer", MONTH)[-1]["execution_id"] == "two"
     before = census(tenants.data)
     exit_code, output = finops("ingest", "initech")
@@ -288,9 +288,9 @@ def test_fewer_rows_are_accepted_and_reported(tenants: TemporaryInstallation) ->
     ingest_delivery(tenants, B, "one")
     step = ingest_delivery(tenants, A, "two")
     assert (step.outcome, step.reason) == (
-        "landed", "fewer rows than the delivery before (3 → 2)",
+        "landed", "fewer rows than the previous delivery (3 → 2)",
     )  # fmt: skip
-    assert "fewer rows than the delivery before (3 → 2)" in status_reason(tenants)
+    assert "fewer rows than the previous delivery (3 → 2)" in status_reason(tenants)
     ingest_delivery(tenants, B, "three")
     assert status_reason(tenants) == ""
 

@@ -253,7 +253,7 @@ def test_charges_and_tables_are_published_together_or_not_at_all(
         "main()\n"
     )
     result = two_tenants.python(code)
-    assert result.returncode == 1 and "Nothing of this was published" in result.stderr
+    assert result.returncode == 1 and "None of this was published" in result.stderr
     assert published.read_bytes() == published_bytes
     both_sums = (
         "select (select sum(BilledCost) from costs) as c, sum(billed_cost) as m from monthly_costs"

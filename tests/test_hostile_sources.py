@@ -56,7 +56,7 @@ def two_tenants(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstal
 )  # fmt: skip
 def test_a_bucket_in_the_endpoint_is_refused(host: str) -> None:
     """There `s3://bills` would be the bucket bills.acme, or a key of the bucket acme."""
-    with pytest.raises(RegistryError, match="credentials or bucket"):
+    with pytest.raises(RegistryError, match="credentials or a bucket"):
         LegacyCurSource(name="spy", location="s3://bills/x", endpoint_url=f"http://{host}")
 
 
@@ -98,7 +98,7 @@ def test_two_spellings_of_an_endpoint_are_the_same_location(
         return LegacyCurSource(name="s1", location="s3://bills/x", endpoint_url=endpoint)
 
     registry.save(Tenant(name="acme", sources=(source(first_endpoint),)))
-    with pytest.raises(RegistryError, match="location of another tenant"):
+    with pytest.raises(RegistryError, match="a location that belongs to another tenant"):
         registry.save(Tenant(name="globex", sources=(source(second_endpoint),)))
 
 

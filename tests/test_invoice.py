@@ -81,7 +81,7 @@ def test_an_entered_invoice_can_be_replaced_and_removed(two: Two) -> None:
     assert [(row["amount"], row["invoice_id"]) for row in listed(two)] == [
         ("726.000000000000000000", None)
     ]
-    assert "nothing USD (it was 726 USD)" in invoice(two, "remove", "acme/payer", MONTH)
+    assert "no total in USD (it was 726 USD)" in invoice(two, "remove", "acme/payer", MONTH)
     assert two.compared("invoice")[0].state == "not checked"
     assert listed(two) == []
     history = listed(two, "acme", "--history")
@@ -157,12 +157,12 @@ def test_an_invoice_may_come_before_its_bill(two: Two) -> None:
 
 
 WRONG = {
-    "Amount '5,00' is not a decimal number": ("acme/payer", MONTH, "5,00"),
-    "Amount 'NaN' is not a decimal number": ("acme/payer", MONTH, "NaN"),
-    "Amount '1e3' is not a decimal number": ("acme/payer", MONTH, "1e3"),
-    "Amount '' is not a decimal number": ("acme/payer", MONTH, ""),
+    "amount '5,00' is not a decimal number": ("acme/payer", MONTH, "5,00"),
+    "amount 'NaN' is not a decimal number": ("acme/payer", MONTH, "NaN"),
+    "amount '1e3' is not a decimal number": ("acme/payer", MONTH, "1e3"),
+    "amount '' is not a decimal number": ("acme/payer", MONTH, ""),
     "Month '2026-9' is not": ("acme/payer", "2026-9", "5"),
-    "Currency 'usd' is not a currency code": ("acme/payer", MONTH, "5", "--currency", "usd"),
+    "currency 'usd' is not a currency code": ("acme/payer", MONTH, "5", "--currency", "usd"),
     "bills 2026-09 in USD, but the invoice is in EUR": (
         *("acme/payer", MONTH, "5"),
         *("--currency", "EUR"),
@@ -170,7 +170,7 @@ WRONG = {
     "source acme/nosuch is not known": ("acme/nosuch", MONTH, "5"),
     "nosuch": ("nosuch/payer", MONTH, "5"),
     "is Cost Explorer, which sends no invoices": ("acme/explorer", MONTH, "5"),
-    "Invoice id 'a b' is not valid": ("acme/payer", MONTH, "5", "--invoice-id", "a b"),
+    "invoice id 'a b' is not valid": ("acme/payer", MONTH, "5", "--invoice-id", "a b"),
 }
 
 
@@ -180,7 +180,7 @@ def test_invalid_invoices_are_refused(two: Two) -> None:
         assert message in output, arguments
         assert "Expected" in output or "finops" in output, arguments
     output = invoice(two, "remove", "acme/payer", MONTH, ok=False)
-    assert "no invoice of acme/payer 2026-09 is entered" in output
+    assert "no invoice total of acme/payer 2026-09 was entered" in output
     assert listed(two, "acme", "--history") == []
     assert two.status().state == "reconciled"
 

@@ -218,7 +218,7 @@ def test_two_tenants_cannot_read_the_same_or_nested_locations(
         "source", "add", "globex/spy", "--format", "legacy-cur", "--location", where
     )
     assert exit_code == 1
-    assert "which is a location of another tenant" in output
+    assert "a location that belongs to another tenant" in output
     declared = tmp_path / "spy.yaml"
     source = f"{{name: spy, format: legacy-cur, location: {where}}}"
     declared.write_text(f"tenants: [{{name: globex, sources: [{source}]}}]")

@@ -32,9 +32,6 @@ from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
 
 MONTH, BEFORE, TENANT = LAST_MONTH, "2026-09", "globex"
-KILLS = 10
-"""Per case; there are two."""
-
 Shares = dict[tuple[str, str], Decimal]
 """(source or project, month) -> billed cost."""
 
@@ -49,7 +46,7 @@ from finops_pipeline.application.progress import Months
 from finops_pipeline.application.ingest import ingest
 from finops_pipeline.settings import Settings
 
-base, work, month, tenant, first = sys.argv[1:]
+base, work, month, tenant, first, stride = sys.argv[1:]
 
 def die_at(last):
     calls, move, write = [0], files.move_into_place, ledger.Ledger.write
@@ -67,7 +64,7 @@ def die_at(last):
         write(self, *writes)
     files.move_into_place, ledger.Ledger.write = moving, writing
 
-for last in range(int(first), 1000, 2):
+for last in range(int(first), 1000, int(stride)):
     data = Path(work) / str(last)
     shutil.copytree(base, data)
     child = os.fork()
@@ -209,8 +206,9 @@ def start(made: TemporaryInstallation) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.torture)])
 def test_an_ingest_killed_at_any_moment_leaves_the_old_or_the_new_month(
-    case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]]
+    case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]], kills: int
 ) -> None:
     def installation(name: str) -> TemporaryInstallation:
         return TemporaryInstallation(Path(shutil.copytree(case.base.data, tmp_path / name)))
@@ -223,37 +221,39 @@ def test_an_ingest_killed_at_any_moment_leaves_the_old_or_the_new_month(
     assert check(case, whole, census)
 
     rng, killed = random.Random(SEED), 0
-    for number in range(KILLS):
+    for number in range(kills):
         made = installation(str(number))
         process = start(made)
         # One random moment in each stretch of the duration.
-        time.sleep((number + rng.random()) / KILLS * duration)
+        time.sleep((number + rng.random()) / kills * duration)
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
         check(case, made, census)
-        if number in (KILLS // 2, KILLS - 1):
+        if number in (kills // 2, kills - 1):
             check_next_run(case, made, census)
         shutil.rmtree(made.data)
-    assert killed > KILLS // 2, "the process lives long enough to be killed"
+    assert killed > kills // 2, "the process lives long enough to be killed"
 
 
+@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.torture)])
 def test_a_process_that_dies_at_any_step_of_publication_leaves_a_complete_month(
-    case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]]
+    case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]], stride: int
 ) -> None:
-    first = 2 if case.old["sources"] else 1  # each case takes every other step
+    first = min(2 if case.old["sources"] else 1, stride)  # the two cases take other steps
     work = tmp_path / "work"
     done = subprocess.run(
-        [sys.executable, "-c", DRIVER, str(case.base.data), str(work), MONTH, TENANT, str(first)],
-        capture_output=True, text=True, check=True, timeout=120,
+        [sys.executable, "-c", DRIVER, str(case.base.data), str(work), MONTH, TENANT, str(first),
+         str(stride)],
+        capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
     steps = dict(map(int, line.split()) for line in done.stdout.splitlines())
     assert steps.popitem()[1] == 0, "the last run is killed by no step"
     assert set(steps.values()) == {9}
     assert len(steps) > 4
     seen = set()
-    for step in steps:
+    for number, step in enumerate(steps):
         made = TemporaryInstallation(work / str(step))
         seen.add(check(case, made, census))
-        if step % 4 < 2:
+        if number % 2:
             check_next_run(case, made, census)
     assert seen == {False, True}

@@ -111,7 +111,7 @@ def test_shares_that_do_not_equal_the_instance_are_reported(bills: Bills) -> Non
         hour("Usage", "0.03", SPOT, lineItem_UsageType="USE1-SpotUsage:m5.large"),
         pod("b", "0.02", "0.0099", SPOT),
     ])  # fmt: skip
-    assert bills.failed_checks.startswith("split_costs_equal_parents: 1 rows")
+    assert bills.failed_checks.startswith("split_costs_equal_parents: 1 row")
     for text in (f"parent_resource_id={SPOT}", "difference=-0.000100000000000000",
                  "sub_account_id=111122223333", "billing_period=2026-09"):  # fmt: skip
         assert text in bills.failed_checks

@@ -62,7 +62,7 @@ def line_of(parts: list[str], position: int) -> int:
 def test_rows_with_unreadable_values_are_quarantined(globex: Globex, newline: str) -> None:
     damages = [(COST, value, f"{COST}: {value} is not a number") for value in NUMBERS]
     damages += [(START, value, f"{START}: {value} is not a time") for value in TIMES]
-    damages += [(name, " ", f"{name}: is empty") for name in (COST, TYPE, START, ACCOUNT)]
+    damages += [(name, " ", f"{name} is empty") for name in (COST, TYPE, START, ACCOUNT)]
     damages += [("lineItem/UsageAmount", "many", "lineItem/UsageAmount: many is not a number")]
     damages += [(PERIOD, "2026-09-01T00:00:00Z", f"is not in {MONTH}")]
     records = globex.records()
@@ -231,7 +231,7 @@ def test_an_unfamiliar_line_item_type_becomes_an_adjustment(globex: Globex) -> N
     globex.ingest()
     status = globex.check_exact("legacy", billed(records), lost=0)
     assert status["unknown_line_items"] == 1
-    assert "1 line items of an unknown type kept as Adjustment" in status["reason"]
+    assert "1 line item of an unknown type kept as Adjustment" in status["reason"]
     row = ask("select ChargeCategory as c, BilledCost as b from costs"
               " where x_LineItemType = 'QuantumFee'")  # fmt: skip
     assert [(r["c"], Decimal(r["b"])) for r in row] == [
@@ -250,7 +250,7 @@ def test_bad_rows_of_a_parquet_delivery_are_quarantined(globex: Globex) -> None:
             (11, "line_item_usage_account_id", "  ", "is empty"),
         ],
         2: [
-            (0, money, None, f"{money}: is empty"),
+            (0, money, None, f"{money} is empty"),
             (4, "bill_billing_period_start_date", datetime(2026, 9, 1), f"is not in {MONTH}"),  # noqa: DTZ001
         ],
     }

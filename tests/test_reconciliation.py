@@ -261,7 +261,7 @@ def test_each_bill_is_compared_separately(two: Two) -> None:
     for source in ("payer", "again", "other"):
         comparisons = two.billed(source)
         assert {c.state for c in comparisons} == {"agrees"}, source
-        assert "accounts of other bills left out" in str(comparisons[0].note)
+        assert "accounts of other bills are left out" in str(comparisons[0].note)
         assert two.status(source).state == "reconciled"
     two.explorer(costs())
     (unmatched,) = two.billed("other")

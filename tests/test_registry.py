@@ -85,7 +85,7 @@ def test_every_change_is_printed_with_its_old_and_new_value(declared: Apply) -> 
         "~ project acme/prod: environment prod -> live\n"
         "~ project acme/prod: sources payer -> labs, payer\n"
         f"~ project acme/prod: accounts {accounts.format('always')} ->"
-        f" {accounts.format('always to 2026-10-01')}, 999900001111 (2026-10-01 to open)\n",
+        f" {accounts.format('until 2026-10-01')}, 999900001111 (from 2026-10-01)\n",
     )
     assert declared(text) == (0, "nothing changed\n")
 

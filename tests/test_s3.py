@@ -19,6 +19,9 @@ import pytest
 import yaml
 
 from finops_pipeline import clock
+from finops_pipeline.application.ingest import ingest
+from finops_pipeline.application.plan import RunScope
+from finops_pipeline.application.progress import Months
 from finops_pipeline.lake import files
 from finops_pipeline.sources import data_exports
 from finops_pipeline.sources.s3_bucket import Bucket, Download
@@ -109,7 +112,9 @@ def test_an_unreachable_source_is_reported_with_its_cure(
         in_s3.installation.registry.save(
             before.model_copy(update={"sources": (*other_sources, changed)})
         )
-        return next(r for r in refusals(in_s3.ingest("acme")) if "acme/payer" in r)
+        tenant = in_s3.installation.registry.tenant("acme")
+        report = ingest(in_s3.installation, tenant, RunScope(months=Months("2026-10", "2026-10")))
+        return next(r for r in refusals(report) if "acme/payer" in r)
 
     bills.store.add_user(
         "wide", [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]}]
@@ -121,7 +126,7 @@ def test_an_unreachable_source_is_reported_with_its_cure(
     path.write_text(path.read_text() + more)
 
     reason = refuse_with(location="s3://bills-that-are-not/acme", profile="wide")
-    assert "NoSuchBucket" in reason and "Correct the source's location" in reason
+    assert "NoSuchBucket" in reason and "finops source add acme/" in reason
     reason = refuse_with(profile="typo")
     assert "SignatureDoesNotMatch" in reason and "Correct the access key" in reason
     reason = refuse_with(profile="nobody")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
 from finops_pipeline.errors import AccessRefused, DeliveryMoving, FileProblem, Unreachable
 from finops_pipeline.sources.credentials import Access
@@ -65,15 +66,29 @@ def test_an_object_uploaded_in_parts_is_downloaded_completely(
     assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(bytes_).digest()
 
 
-def test_every_file_of_a_large_folder_is_listed(moto: Store, bucket: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "count"), [(10, 33), pytest.param(1000, 1003, marks=pytest.mark.torture)]
+)
+def test_every_file_of_a_large_folder_is_listed(
+    moto: Store, bucket: str, monkeypatch: pytest.MonkeyPatch, page: int, count: int
+) -> None:
+    """The store lists a page at a time: 1000 objects, if it is not asked for fewer."""
+    call, pages = BaseClient._make_api_call, []
+
+    def paged(self: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
+        pages.append(operation)
+        return call(self, operation, {**parameters, "MaxKeys": page})
+
     client = moto.client()
-    for number in range(1003):
+    for number in range(count):
         client.put_object(Bucket=bucket, Key=f"cur/m/f-{number:04d}.csv", Body=b"")
     for number in range(3):
         client.put_object(Bucket=bucket, Key=f"cur/m/sub-{number}/x", Body=b"")
     location = at(moto, bucket)
-    assert location.files("m") == [f"f-{n:04d}.csv" for n in range(1003)]
+    monkeypatch.setattr(BaseClient, "_make_api_call", paged)
+    assert location.files("m") == [f"f-{n:04d}.csv" for n in range(count)]
     assert location.folders("m") == ["sub-0", "sub-1", "sub-2"]
+    assert len(pages) >= -(-(count + 3) // page) and {*pages} == {"ListObjectsV2"}
 
 
 def test_keys_of_any_text_lead_nowhere(moto: Store, bucket: str, tmp_path: Path) -> None:

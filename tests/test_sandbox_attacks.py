@@ -129,7 +129,14 @@ def test_views_read_the_tenants_files_and_not_those_below_the_current_folder(
     assert sources and PLANTED not in sources
 
 
-@pytest.mark.parametrize("name", ["temp", "system", "main", "memory", "select"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "temp",
+        "select",
+        *(pytest.param(n, marks=pytest.mark.torture) for n in ("system", "main", "memory")),
+    ],
+)
 def test_a_tenant_may_be_named_like_a_catalog_of_duckdb(
     empty: TemporaryInstallation, tmp_path: Path, name: str
 ) -> None:

@@ -163,7 +163,7 @@ def test_the_printed_permissions_are_enough_and_no_more(
     for source in ("payer", "labs"):
         output_of("source", "add", f"acme/{source}", "--profile", "")
     output = output_of("source", "check", "acme/payer")
-    assert "ok     read: s3://bills/acme/payer/" in output and "least rights" not in output
+    assert "ok     read: s3://bills/acme/payer/" in output and "least privilege" not in output
     output = failure_of("source", "check", "acme/labs")
     assert "FAILED access: acme/labs could not list s3://bills/acme/labs" in output
     assert "Grant the permissions that finops source policy acme/labs prints" in output

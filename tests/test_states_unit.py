@@ -213,7 +213,7 @@ def test_harmless_findings_leave_a_month_trusted() -> None:
     verdict = judge(ReconciliationState.RECONCILED, doubts=doubts)
     assert verdict.trust == Trust.TRUSTED
     assert "c found rows, but no sum is affected" in verdict.why
-    assert "charges break FOCUS rules (1)" in verdict.why
+    assert "charges break 1 FOCUS rule, but no sum is affected" in verdict.why
 
 
 def test_a_wrong_state_gives_its_first_reason() -> None:

@@ -25,7 +25,7 @@ class Gap:
     """A month whose charges are missing or incomplete.
 
     `why` is one of: never delivered, not ingested, no manifest, still arriving, refused, empty,
-    not built, by hand, unreachable, nothing yet; `detail` explains it; `cure` is what to do.
+    not built, not imported, unreachable, nothing yet; `detail` explains it; `cure` is what to do.
     """
 
     tenant: str
@@ -97,7 +97,8 @@ class _SourceGaps:
         name = f"{self._tenant.name}/{self._source.name}"
         if not self._source.location:
             cure = f"Ingest the month's files: finops ingest-file {name} FILE…"
-            return self._gap(month, "by hand", "the source has no location", cure)
+            detail = "the source has no location, so its files must be imported"
+            return self._gap(month, "not imported", detail, cure)
         if self._location_problem:
             return self._gap(month, *self._location_problem)
         if month in self._delivered_months:
@@ -122,7 +123,7 @@ class _SourceGaps:
             return self._gap(month, "still arriving", error.found, error.cure)
         except Exception as error:
             return self._gap(month, *self._unreachable(error))
-        detail = "a complete delivery is there, but has not been ingested yet"
+        detail = "a complete delivery is there, but it has not been ingested yet"
         return self._gap(month, "not ingested", detail, f"Run {self._ingest}")
 
     def _nothing(self) -> Gap:

@@ -31,6 +31,7 @@ from finops_pipeline.application.progress import (
 )
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.contracts.cost_explorer import Metric
+from finops_pipeline.errors import counted
 from finops_pipeline.focus.conformance import summarize_violations
 from finops_pipeline.focus.costs_partitions import build_costs_partitions
 from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS
@@ -128,7 +129,8 @@ def ingest_files(
     reporter = _Reporter(on_step)
     files, left_out = list_bills(imported.paths)
     if left_out:
-        reason = f"{len(left_out)} files that are not bills: {', '.join(left_out[:20])}"
+        reason = counted(len(left_out), "file that is not a bill", "files that are not bills")
+        reason += f": {', '.join(left_out[:20])}"
         reporter(Step(Stage.LANDING, imported.name, "", StepOutcome.LEFT_OUT, reason=reason))
     installation.check_files(imported.tenant, files)
     with installation.writing(imported.tenant) as session:
@@ -247,7 +249,7 @@ def refresh_warehouse(
         publication.commit()
     except Exception as error:
         step = failed_step(error, Stage.WAREHOUSE, name)
-        on_step(replace(step, reason=f"{step.reason} Nothing of this was published."))
+        on_step(replace(step, reason=f"{step.reason} None of this was published."))
         return None
     on_step(
         Step(

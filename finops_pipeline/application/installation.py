@@ -92,7 +92,7 @@ class Installation:
                 f"source {tenant.name}/{source.name}: {source.location} leads to a folder that"
                 " is not its own",
                 "a folder that only this tenant reads, outside the lake",
-                "Correct the location",
+                f"Correct it: finops source add {tenant.name}/{source.name} --location LOCATION",
             )
 
     def check_files(self, tenant: str, paths: list[Path]) -> None:

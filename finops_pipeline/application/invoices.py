@@ -52,8 +52,9 @@ def enter_invoice_total(
     replaced = {invoice.key: invoice for invoice in read_invoices(ledger)}.get(entry.key)
     if entered.amount is None and replaced is None:
         raise RegistryError(
-            f"no invoice of {tenant.name}/{entered.source} {entered.month} is entered with this id"
-            " and currency",
+            f"no invoice total of {tenant.name}/{entered.source} {entered.month} was entered with"
+            " this id and currency",
+            "an invoice total that was entered before",
             cure=f"List the entries: finops invoice list {tenant.name}",
         )
     steps: list[Step] = []

@@ -14,6 +14,7 @@ from finops_pipeline import clock
 from finops_pipeline.application.installation import TenantSession
 from finops_pipeline.application.progress import Months, OnStep, Stage, Step, StepOutcome, silent
 from finops_pipeline.application.refusals import failed_step
+from finops_pipeline.errors import counted
 from finops_pipeline.landing.landers import LANDERS
 from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
 from finops_pipeline.ledger import ledger
@@ -107,7 +108,9 @@ class SourceLanding:
 def landing_step(name: str, landed: Landed, seconds: float) -> Step:
     """Return the step that reports the landing of a delivery of a source."""
     record = landed.record
-    quarantined = f"{record.rows_quarantined} rows quarantined" if record.rows_quarantined else ""
+    quarantined = (
+        f"{counted(record.rows_quarantined, 'row')} quarantined" if record.rows_quarantined else ""
+    )
     return Step(
         Stage.LANDING,
         name,

@@ -59,9 +59,9 @@ def validate_charges(
     folder = installation.folder(declared.name)
     files, findings = find_published_violations(folder, installation.limits, period, name)
     if not files:
-        scope = " ".join(filter(None, [name and f"project {name}", period]))
+        scope = " in ".join(filter(None, [name and f"project {name}", period]))
         raise Unknown(
-            f"no charges of tenant {declared.name} are published{f' of {scope}' if scope else ''}",
+            f"no charges of tenant {declared.name} are published{f' for {scope}' if scope else ''}",
             "a project and month that have charges",
             f"See what is published: finops status {declared.name}",
         )

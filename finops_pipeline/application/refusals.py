@@ -14,6 +14,7 @@ from finops_pipeline import __version__
 from finops_pipeline.application.progress import Stage, Step, StepOutcome
 from finops_pipeline.errors import (
     CRASH_CURE,
+    FULL_DISK_CURE,
     DeliveryMoving,
     DiskFull,
     FinopsError,
@@ -61,17 +62,21 @@ def as_expected(error: BaseException) -> FinopsError | None:
     if isinstance(error, MemoryError | DuckDBOutOfMemory):
         return OutOfMemory(
             f"memory ran out ({_first_line(error)})",
-            "enough memory for the data to be built",
+            "enough memory to build the data",
             "Raise FINOPS_MEMORY_LIMIT or close other programs, then run again",
         )
     if isinstance(error, OSError | DuckDBError | LedgerError) and no_room(error):
         return DiskFull(
             f"the disk is full ({_first_line(error)})",
-            "enough space for the data to be built",
-            "Make room on the disk of FINOPS_DATA and run again; what was published stays",
+            "enough disk space to build the data",
+            FULL_DISK_CURE,
         )
     if isinstance(error, OSError | DuckDBInputOutputError) or type(error) in LEDGER_FAILURES:
-        return StorageFailure(f"{type(error).__name__}: {_first_line(error)}")
+        return StorageFailure(
+            f"a file or database could not be used: {type(error).__name__}: {_first_line(error)}",
+            "files that this user can read and write",
+            "Check the path and its permissions, then run again; what was published stays",
+        )
     return None
 
 

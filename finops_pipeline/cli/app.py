@@ -49,7 +49,7 @@ app.add_typer(
 app.add_typer(
     typer.Typer(
         cls=CommandGroup,
-        help="Totals of invoices, to compare charges with.",
+        help="Invoice totals to compare the charges with.",
         no_args_is_help=True,
     ),
     name="invoice",

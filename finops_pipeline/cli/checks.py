@@ -13,6 +13,7 @@ import typer
 
 from finops_pipeline.application.published_charges import check_charges
 from finops_pipeline.cli.show import Format, open_installation, refuse_parquet, write_rows
+from finops_pipeline.errors import counted
 from finops_pipeline.marts.results import CheckResult, CheckState, describe_row
 
 _NAMES = ("check_name", "billing_period", "state", "severity", "rows", "example", "says")
@@ -50,11 +51,13 @@ def _print_results(results: Sequence[CheckResult]) -> None:
     for name, of_check in by_check.items():
         failed = [result for result in of_check if result.state is CheckState.FAILED]
         if not failed:
-            typer.echo(f"ok      {name} ({len(of_check)} months)")
+            typer.echo(f"ok      {name} ({counted(len(of_check), 'month')})")
             continue
         typer.echo(f"FAILED  {name} ({failed[0].severity}): {failed[0].says}")
         for result in failed:
-            typer.echo(f"        {result.billing_period or 'all months'}: {result.rows} rows")
+            typer.echo(
+                f"        {result.billing_period or 'all months'}: {counted(result.rows, 'row')}"
+            )
             for example in result.examples:
                 typer.echo(f"          {describe_row(example)}")
     if not by_check:

@@ -84,7 +84,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "demo": CommandEntry(
             "demo_process:demo_command",
-            "Create bills of two organisations, run the pipeline in Dagster, and show the result.",
+            "Create bills for two organisations, run the pipeline in Dagster, and show the result.",
         ),
         "version": CommandEntry("version:version_command", "Print the version."),
     },
@@ -100,7 +100,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "list": CommandEntry("declarations:source_list", "List sources."),
         "policy": CommandEntry(
             "source_access:policy_command",
-            "Print the policies that the customer must grant, as JSON: trust and permissions.",
+            "Print the policies that the customer's role needs, as JSON: trust and permissions.",
         ),
         "check": CommandEntry(
             "source_access:check_command",
@@ -114,7 +114,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "release": CommandEntry(
             "declarations:project_release",
-            "Remove a project's claim of an account, as if it had never been made.",
+            "Remove a project's claim to an account, as if it had never been made.",
         ),
         "list": CommandEntry(
             "declarations:project_list", "List projects with the accounts they claim."

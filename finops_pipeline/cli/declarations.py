@@ -69,7 +69,7 @@ def source_add(
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(help="Profile of the AWS configuration; default: the default chain."),
+        typer.Option(help="AWS profile; default: the default credential chain."),
     ] = None,
     endpoint_url: Annotated[
         str | None, typer.Option(help="Endpoint of an S3-compatible store; default: AWS.")
@@ -103,10 +103,14 @@ def source_list(tenant: OptionalTenant = None) -> None:
 
 def project_add(
     project: Annotated[str, typer.Argument(metavar="TENANT/PROJECT")],
-    account: Annotated[list[str] | None, typer.Option(help="AWS account id; repeat.")] = None,
-    environment: Annotated[str, typer.Option(help="prod, staging, dev, …")] = "",
+    account: Annotated[
+        list[str] | None, typer.Option(help="AWS account id; may be repeated.")
+    ] = None,
+    environment: Annotated[str, typer.Option(help="Such as prod, staging or dev.")] = "",
     business_unit: Annotated[str, typer.Option(help="Business unit.")] = "",
-    source: Annotated[list[str] | None, typer.Option(help="Source it reads; repeat.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Source that it reads; may be repeated.")
+    ] = None,
     display_name: Annotated[str, typer.Option(help="Free text for people.")] = "",
 ) -> None:
     """Declare a project, or give it more accounts; options not given stay unchanged."""
@@ -130,7 +134,7 @@ def project_release(
     project: Annotated[str, typer.Argument(metavar="TENANT/PROJECT")],
     account: Annotated[str, typer.Argument(metavar="ACCOUNT")],
 ) -> None:
-    """Remove a project's claim of an account, as if it had never been made."""
+    """Remove a project's claim to an account, as if it had never been made."""
     tenant_name, name = split(project, "PROJECT")
     registry = open_installation().registry
     with registry.locked():
@@ -138,7 +142,11 @@ def project_release(
         declared = tenant.project(name)
         remaining = tuple(claim for claim in declared.accounts if claim.id != account)
         if remaining == declared.accounts:
-            raise Unknown(f"project {project} does not claim account {account}")
+            raise Unknown(
+                f"project {project} does not claim account {account}",
+                "an account that the project claims",
+                f"List its claims: finops project list {tenant_name}",
+            )
         changed = declared.model_copy(update={"accounts": remaining})
         unchanged = tuple(p for p in tenant.projects if p.name != name)
         registry.save(tenant.model_copy(update={"projects": (*unchanged, changed)}))
@@ -154,7 +162,7 @@ def project_list(tenant: OptionalTenant = None) -> None:
             p.environment,
             p.business_unit,
             ", ".join(t.sources_of(p)),
-            ", ".join(c.id if c.days == "always" else f"{c.id} ({c.days})" for c in p.accounts),
+            ", ".join(c.id if c.days == "always" else f"{c.id} ({c.in_words})" for c in p.accounts),
         )
         for t in _read_tenants(tenant)
         for p in t.all_projects

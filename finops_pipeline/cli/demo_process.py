@@ -19,7 +19,7 @@ def demo_command(
     seed: Annotated[int, typer.Option(help="Seed of the synthetic estate.")] = 7,
     months: Annotated[int, typer.Option(min=1, max=36, help="Number of billing periods.")] = 7,
 ) -> None:
-    """Create bills of two organisations, run the pipeline in Dagster, and show the result."""
+    """Create bills for two organisations, run the pipeline in Dagster, and show the result."""
     # A process of its own, because it needs DAGSTER_HOME and other settings before it starts.
     command = [sys.executable, "-m", "finops_pipeline.demo", str(seed), str(months)]
     home = Path("dagster_home").absolute()

@@ -30,6 +30,7 @@ from finops_pipeline.cli.show import (
     table,
     write_records,
 )
+from finops_pipeline.errors import counted
 from finops_pipeline.money import difference, plain
 from finops_pipeline.reconciliation.delivery_history import (
     BY_HAND,
@@ -88,16 +89,19 @@ def _print_history(source_month: SourceMonth, history: DeliveryHistory) -> None:
 def diff_command(
     where: SourceMonthArguments,
     before: Annotated[
-        str | None, typer.Option("--from", metavar="ID", help="Default: the one before.")
+        str | None,
+        typer.Option("--from", metavar="ID", help="Earlier delivery; default: the one before."),
     ] = None,
     after: Annotated[
-        str | None, typer.Option("--to", metavar="ID", help="Default: the published one.")
+        str | None,
+        typer.Option("--to", metavar="ID", help="Later delivery; default: the published one."),
     ] = None,
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Show what a restatement changed, by line item type, service and account.
 
-    `finops history` lists the IDs. The differences add up exactly to that of the two bills.
+    `finops history` lists the IDs. The differences add up exactly to the difference between the
+    two bills.
     """
     refuse_parquet(format)
     source_month, installation = _parse_source_month(where), open_installation()
@@ -123,7 +127,7 @@ def _print_comparison(source_month: SourceMonth, comparison: DeliveryComparison)
         sums = ", ".join(f"{plain(cost)} {currency}" for currency, cost in billed) or "nothing"
         typer.echo(
             f"{label} {short_id(record)} ({record.execution_id or BY_HAND}), landed"
-            f" {_minute(record.landed_at)}: {record.rows_kept} rows, bills {sums}"
+            f" {_minute(record.landed_at)}: {counted(record.rows_kept, 'row')}, bills {sums}"
         )
     if not comparison.changes:
         typer.echo("No line item type, service or account differs.")
@@ -134,7 +138,7 @@ def _print_comparison(source_month: SourceMonth, comparison: DeliveryComparison)
     table(names, rows, f"{source_month}: what differs")
     if len(comparison.changes) > TABLE_LINES:
         rest = len(comparison.changes) - TABLE_LINES
-        typer.echo(f"{rest} more lines differ; --format csv gives all.")
+        typer.echo(f"{counted(rest, 'more difference')}; --format csv lists all of them.")
     for line in _conclusions(comparison):
         typer.echo(line)
 
@@ -162,7 +166,8 @@ def _conclusions(comparison: DeliveryComparison) -> list[str]:
         changes = [c for c in comparison.changes if c.billing_currency == currency]
         total = difference(after.get(currency, Decimal(0)), before.get(currency, Decimal(0)))
         rows = sum(change.rows_after - change.rows_before for change in changes)
-        lines.append(f"Together: {_signed(total)} {currency} and {rows:+} rows.")
+        noun = "row" if abs(rows) == 1 else "rows"
+        lines.append(f"Together: {_signed(total)} {currency} and {rows:+} {noun}.")
     return [*lines, f"Note: {comparison.note}."] if comparison.note else lines
 
 

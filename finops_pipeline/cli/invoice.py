@@ -37,7 +37,7 @@ Month = Annotated[str, typer.Argument(metavar="YYYY-MM", help="Billing period.")
 Currency = Annotated[str, typer.Option(metavar="ISO", help="Currency of the invoice.")]
 InvoiceId = Annotated[
     str,
-    typer.Option(metavar="ID", help="Only charges of this invoice; default: the source's bill."),
+    typer.Option(metavar="ID", help="Only charges of this invoice; default: the whole bill."),
 ]
 
 _NAMES = ("source", "billing_period", "invoice_id", "billing_currency", "amount", "entered_at")

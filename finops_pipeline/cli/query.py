@@ -44,7 +44,8 @@ def query_command(
     tenant: Annotated[str, typer.Argument(metavar="TENANT")],
     sql: Annotated[str | None, typer.Argument(metavar="SQL")] = None,
     file: Annotated[
-        Path | None, typer.Option("-f", "--file", metavar="FILE", help="Read the SQL from here.")
+        Path | None,
+        typer.Option("-f", "--file", metavar="FILE", help="Read the SQL from this file."),
     ] = None,
     format: Annotated[Format, typer.Option(help="Format of the answer.")] = Format.TABLE,
     output: Annotated[
@@ -96,7 +97,7 @@ def _print_table(answer: Answer) -> None:
     rows = answer.rows()
     table(names, islice(rows, TABLE_ROWS))
     if next(rows, None) is not None:
-        complain(f"only the first {TABLE_ROWS} rows are shown; --format csv gives all")
+        complain(f"only the first {TABLE_ROWS} rows are shown; --format csv gives all of them")
 
 
 def _write_text(answer: Answer, destination: Destination) -> None:

@@ -21,7 +21,7 @@ from finops_pipeline.application.progress import Months, Report, Stage, Step, St
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.cli.show import complain, open_installation, split
 from finops_pipeline.contracts.cost_explorer import Metric
-from finops_pipeline.errors import RegistryError, one_line
+from finops_pipeline.errors import RegistryError, counted, one_line
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
 
@@ -105,7 +105,7 @@ def _print_step(step: Step) -> None:
 def _describe(step: Step) -> str:
     parts = [step.stage, step.subject, step.month, step.outcome]
     if step.outcome in ("landed", "built"):
-        parts.append(f"{step.rows} rows in {step.seconds:.2f} s")
+        parts.append(f"{counted(step.rows, 'row')} in {step.seconds:.2f} s")
     if step.reason:
         parts.append(f"({step.reason})")
     return one_line(" ".join(part for part in parts if part))

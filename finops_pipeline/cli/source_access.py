@@ -52,7 +52,7 @@ def policy_command(
     ] = "",
     part: Annotated[Part, typer.Option(help="Print only one of the two documents.")] = Part.BOTH,
 ) -> None:
-    """Print the policies that the customer must grant, as JSON: trust and permissions."""
+    """Print the policies that the customer's role needs, as JSON: trust and permissions."""
     check_role(platform_role)
     check_key(kms_key)
     _, tenant, declared = _open_source(source)
@@ -71,8 +71,8 @@ def _instructions(name: str, source: Source, platform_role: str, kms_key: str) -
     yield "1. Create an IAM role with `trust` as its trust policy. The external id in it was made"
     yield "   for this tenant; nobody chooses it, and it never changes."
     yield "2. Attach `permissions` to the role: it may read this one source, and nothing else."
-    yield f"3. Send us the role's ARN: finops source add {name} --role-arn ARN, then try it with"
-    yield f"   finops source check {name}."
+    yield f"3. Send us the role's ARN. We declare it with finops source add {name} --role-arn ARN"
+    yield f"   and test it with finops source check {name}."
     if not source.in_aws:
         yield f"Note: {name} reads nothing from AWS, so there is nothing to permit."
     if not platform_role:

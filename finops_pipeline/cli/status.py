@@ -28,7 +28,7 @@ from finops_pipeline.cli.show import (
     write_json,
     write_rows,
 )
-from finops_pipeline.errors import one_line
+from finops_pipeline.errors import counted, one_line
 from finops_pipeline.marts.evidence import Evidence, Finding
 from finops_pipeline.reconciliation.comparisons import (
     BASIS_NAMES,
@@ -140,7 +140,10 @@ def screen(month_status: MonthStatus) -> list[str]:
     body = wrapped if len(wrapped) <= lines_left else body
     if len(body) > lines_left:
         rest = len(body) - lines_left + 1
-        body = [*body[: lines_left - 1], f"… {rest} more lines: --format json shows all"]
+        body = [
+            *body[: lines_left - 1],
+            f"… {counted(rest, 'more line')}: --format json shows all of it",
+        ]
     return [_fit(line) for line in [*head[:4], "", *body, *facts, *tail]]
 
 
@@ -232,8 +235,10 @@ def _conformance_lines(evidence: Evidence) -> Iterator[str]:
         return
     broken = [rule for rule in evidence.conformance if not rule.is_export_gap]
     gap_count = len(evidence.conformance) - len(broken)
-    gaps = f", known gaps: {gap_count}" if gap_count else ""
-    rules = f"rules broken: {len(broken)}" if broken else "no rule is broken"
+    gaps = f", {counted(gap_count, 'known gap')} of the AWS export" if gap_count else ""
+    rules = (
+        counted(len(broken), "rule is broken", "rules are broken") if broken else "every rule holds"
+    )
     yield f"FOCUS conformance {rules}{gaps}"
     yield from _finding_lines(broken)
 
@@ -241,6 +246,6 @@ def _conformance_lines(evidence: Evidence) -> Iterator[str]:
 def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
     for finding in findings[:DETAIL_LINES]:
         example = f", for example {finding.example}" if finding.example else ""
-        yield f"    {finding.name}: {finding.rows} rows{example}"
+        yield f"    {finding.name}: {counted(finding.rows, 'row')}{example}"
     if len(findings) > DETAIL_LINES:
         yield f"    {len(findings) - DETAIL_LINES} more"

@@ -14,6 +14,7 @@ import typer
 from finops_pipeline.application.published_charges import Conformance, validate_charges
 from finops_pipeline.cli.show import Format, open_installation, refuse_parquet, write_rows
 from finops_pipeline.contracts.focus_rules import describe_rule, rules
+from finops_pipeline.errors import counted
 from finops_pipeline.focus.conformance import Violation
 from finops_pipeline.marts.results import describe_row
 
@@ -61,9 +62,11 @@ def _print_conformance(conformance: Conformance) -> None:
         _print_occurrences(of_rule)
     broken = sum(not is_gap for is_gap, _ in by_rule)
     gaps = len(by_rule) - broken
+    known_gaps = counted(gaps, "known gap")
     typer.echo(
-        f"{len(rules())} rules tested on {conformance.files} files of charges:"
-        f" {broken or 'none'} broken{f', {gaps} known gaps of the AWS export' if gaps else ''}"
+        f"{counted(len(rules()), 'rule')} tested on"
+        f" {counted(conformance.files, 'file of charges', 'files of charges')}:"
+        f" {broken or 'none'} broken" + (f", {known_gaps} of the AWS export" if gaps else "")
     )
 
 
@@ -71,4 +74,5 @@ def _print_occurrences(items: Sequence[Violation]) -> None:
     for item in items:
         finding = item.finding
         place = f"{item.billing_period} {item.project} {finding.source}".strip()
-        typer.echo(f"    {place}: {finding.rows} rows, for example {describe_row(finding.example)}")
+        rows = counted(finding.rows, "row")
+        typer.echo(f"    {place}: {rows}, for example {describe_row(finding.example)}")

@@ -32,7 +32,7 @@ CLASSES = (
     Rule(
         "costs of a credit",
         "EffectiveCost",
-        "a Credit costs what it bills, on every basis",
+        "every cost of a Credit equals what it bills",
         "ChargeCategory = 'Credit' and (EffectiveCost <> BilledCost"
         " or (ListUnitPrice is null and ListCost <> BilledCost)"
         " or (ContractedUnitPrice is null and ContractedCost <> BilledCost))",
@@ -40,7 +40,7 @@ CLASSES = (
     Rule(
         "quantity consumed by usage",
         "ConsumedQuantity",
-        "only Usage states what was consumed, and all of it does except unused commitments",
+        "only Usage states a consumed quantity, and all Usage does except unused commitments",
         f"(ConsumedQuantity is not null and (ChargeCategory <> 'Usage'"
         f" or CommitmentDiscountStatus = 'Unused')) or (ConsumedQuantity is null and {ORDINARY}"
         " and ChargeCategory = 'Usage' and CommitmentDiscountStatus is distinct from 'Unused'"
@@ -76,7 +76,7 @@ COMMITMENTS = (
     Rule(
         "commitment category of its type",
         "CommitmentDiscountCategory",
-        "a Savings Plan is committed by Spend, a Reserved Instance by Usage",
+        "a Savings Plan is a commitment to Spend, a Reserved Instance is one to Usage",
         "(CommitmentDiscountType = 'Savings Plan' and CommitmentDiscountCategory <> 'Spend') or"
         " (CommitmentDiscountType = 'Reserved Instance' and CommitmentDiscountCategory <> 'Usage')",
     ),
@@ -91,7 +91,7 @@ COMMITMENTS = (
     Rule(
         "purchase of a commitment costs nothing effectively",
         "EffectiveCost",
-        "the fee of a commitment has no effective cost: it is spread over what uses it",
+        "the fee for a commitment has no effective cost, because it is spread over what uses it",
         f"ChargeCategory = 'Purchase' and {_COMMITTED} and EffectiveCost <> 0"
         " and x_LineItemType is distinct from 'Refund'",
     ),
@@ -153,13 +153,13 @@ PERIODS = (
     Rule(
         "ends are exclusive",
         "ChargePeriodEnd",
-        "a period ends with the first moment after it, not at :59",
+        "the end of a period is the first moment after it, not its last second (:59)",
         "second(ChargePeriodEnd) = 59 or second(BillingPeriodEnd) = 59",
     ),
     Rule(
         "usage in its billing period",
         "ChargePeriodStart",
-        "usage that is no correction falls into its billing period",
+        "usage that is not a correction falls within its billing period",
         f"ChargeCategory = 'Usage' and {ORDINARY} and x_RowKind = 'line'"
         " and x_LineItemType is distinct from 'Refund'"
         " and (ChargePeriodStart >= BillingPeriodEnd or ChargePeriodEnd <= BillingPeriodStart)",
@@ -170,23 +170,23 @@ OURS = (
     Rule(
         "billed is unblended",
         "own",
-        "BilledCost is the line's unblended cost; what a Savings Plan covers bills nothing",
+        "BilledCost is the line's unblended cost; usage that a Savings Plan covers bills nothing",
         f"{_FROM_CUR} and x_LineItemType <> 'SavingsPlanCoveredUsage'"
         " and BilledCost is distinct from x_UnblendedCost",
     ),
     Rule(
         "plain lines cost what they bill",
         "own",
-        "the effective cost of tax, credits, discounts and usage without a commitment is what they"
-        " bill",
+        "the effective cost of tax, credits, discounts and usage without a commitment equals what"
+        " they bill",
         f"{_FROM_CUR} and EffectiveCost <> BilledCost and CommitmentDiscountId is null"
         " and ChargeCategory <> 'Purchase'",
     ),
     Rule(
         "consumed is priced",
         "own",
-        "usage of a report consumes the quantity that is priced; 1 is priced where none is stated,"
-        " and a negative quantity where the cost is negative",
+        "usage in a report consumes the quantity that is priced, except that 1 is priced where no"
+        " quantity is stated, and a negative quantity where the cost is negative",
         f"{_FROM_CUR} and ConsumedQuantity <> PricingQuantity"
         " and not (ConsumedQuantity = 0 and abs(PricingQuantity) = 1)"
         " and not (ConsumedQuantity = -PricingQuantity and ContractedCost < 0)",
@@ -194,7 +194,7 @@ OURS = (
     Rule(
         "covered usage has its commitment",
         "own",
-        "SavingsPlanCoveredUsage and DiscountedUsage are Usage of a commitment, but for split rows",
+        "SavingsPlanCoveredUsage and DiscountedUsage are Usage of a commitment, except split rows",
         "x_LineItemType in ('SavingsPlanCoveredUsage', 'DiscountedUsage')"
         " and x_ParentResourceId is null"
         " and (ChargeCategory <> 'Usage' or CommitmentDiscountId is null)",
@@ -227,7 +227,7 @@ OURS = (
     Rule(
         "account ids",
         "SubAccountId",
-        "an AWS account id is twelve digits",
+        "an AWS account id has twelve digits",
         "not regexp_full_match(SubAccountId, '[0-9]{12}')"
         " or not regexp_full_match(BillingAccountId, '[0-9]{12}')",
         True,

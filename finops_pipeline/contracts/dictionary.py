@@ -53,7 +53,7 @@ def _focus_versions(views: Sequence[FocusView]) -> Iterator[str]:
         rows.append((f"`{view.name}`", view.version, str(len(names)), added, view.meaning))
         before.update(names)
     yield markdown_table(
-        ("view", "FOCUS", "columns", "added to the version before", "meaning"), rows
+        ("view", "FOCUS", "columns", "added since the version before", "meaning"), rows
     )
     yield "\nNo charge fills these columns of FOCUS 1.3 yet; they are null:\n"
     yield markdown_table(

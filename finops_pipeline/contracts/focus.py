@@ -17,13 +17,19 @@ FOCUS_1_2 = (
         "BilledCost", MONEY, "Cash basis: AWS unblended cost (gross; net in x_ columns).", False
     ),
     Column("BillingAccountId", TEXT, "Account that pays the bill (management account).", False),
-    Column("BillingAccountName", TEXT, "Its name."),
+    Column("BillingAccountName", TEXT, "Name of the billing account."),
     Column("BillingAccountType", TEXT, "Kind of billing account."),
     Column("BillingCurrency", TEXT, "ISO 4217 currency of every cost of the row.", False),
     Column("BillingPeriodEnd", TIME, "First moment after the billing period (UTC).", False),
     Column("BillingPeriodStart", TIME, "First moment of the billing period (UTC).", False),
-    Column("CapacityReservationId", TEXT, "Capacity reservation the row belongs to."),
-    Column("CapacityReservationStatus", TEXT, "Used or unused.", True, ("Used", "Unused")),
+    Column("CapacityReservationId", TEXT, "Capacity reservation that the row belongs to."),
+    Column(
+        "CapacityReservationStatus",
+        TEXT,
+        "Whether the reserved capacity was used.",
+        True,
+        ("Used", "Unused"),
+    ),
     Column("ChargeCategory", TEXT, "What kind of charge this is.", False, CHARGE_CATEGORIES),
     Column(
         "ChargeClass", TEXT, "Correction of an earlier, invoiced period.", True, ("Correction",)
@@ -41,15 +47,19 @@ FOCUS_1_2 = (
     Column(
         "CommitmentDiscountCategory",
         TEXT,
-        "Committed by spend (Savings Plan) or by usage (Reserved Instance).",
+        "Commitment to spend (Savings Plan) or to usage (Reserved Instance).",
         True,
         ("Spend", "Usage"),
     ),
     Column("CommitmentDiscountId", TEXT, "ARN of the Savings Plan or Reserved Instance."),
-    Column("CommitmentDiscountName", TEXT, "Its display name."),
+    Column("CommitmentDiscountName", TEXT, "Display name of the commitment."),
     Column("CommitmentDiscountQuantity", MONEY, "Amount of commitment bought, used or unused."),
     Column(
-        "CommitmentDiscountStatus", TEXT, "Used or unused commitment.", True, ("Used", "Unused")
+        "CommitmentDiscountStatus",
+        TEXT,
+        "Whether the commitment was used.",
+        True,
+        ("Used", "Unused"),
     ),
     Column("CommitmentDiscountType", TEXT, "Savings Plan or Reserved Instance."),
     Column("CommitmentDiscountUnit", TEXT, "Unit of CommitmentDiscountQuantity."),
@@ -71,7 +81,7 @@ FOCUS_1_2 = (
         True,
         ("Standard", "Dynamic", "Committed", "Other"),
     ),
-    Column("PricingCurrency", TEXT, "Currency the price list is in."),
+    Column("PricingCurrency", TEXT, "Currency of the price list."),
     Column("PricingCurrencyContractedUnitPrice", MONEY, "ContractedUnitPrice in PricingCurrency."),
     Column("PricingCurrencyEffectiveCost", MONEY, "EffectiveCost in PricingCurrency."),
     Column("PricingCurrencyListUnitPrice", MONEY, "ListUnitPrice in PricingCurrency."),
@@ -82,7 +92,7 @@ FOCUS_1_2 = (
     Column("RegionId", TEXT, "AWS region code; null for global services."),
     Column("RegionName", TEXT, "Name of the AWS region."),
     Column("ResourceId", TEXT, "ARN or id of the resource."),
-    Column("ResourceName", TEXT, "Name the resource's owner gave it (tag Name)."),
+    Column("ResourceName", TEXT, "Name that the resource's owner gave it (tag Name)."),
     Column("ResourceType", TEXT, "Kind of resource."),
     Column("ServiceCategory", TEXT, "FOCUS category of the service.", False),
     Column("ServiceName", TEXT, "AWS service.", False),
@@ -92,18 +102,18 @@ FOCUS_1_2 = (
     Column("SkuPriceDetails", JSON, "Properties of the SKU, a JSON object as text."),
     Column("SkuPriceId", TEXT, "AWS rate code."),
     Column("SubAccountId", TEXT, "AWS account that used the service."),
-    Column("SubAccountName", TEXT, "Its name."),
+    Column("SubAccountName", TEXT, "Name of the sub account."),
     Column("SubAccountType", TEXT, "Kind of sub account."),
-    Column("Tags", JSON, "Tags, a JSON object as text; user keys without prefix."),
+    Column("Tags", JSON, "Tags, a JSON object as text; users' keys without their prefix."),
 )
 
 FOCUS_1_3 = (
     Column("ServiceProviderName", TEXT, "Who sells the service (FOCUS 1.3).", False),
-    Column("HostProviderName", TEXT, "Whose machines it runs on (FOCUS 1.3)."),
+    Column("HostProviderName", TEXT, "Whose infrastructure it runs on (FOCUS 1.3)."),
 )
 
 OWN = (
-    Column("x_Source", TEXT, "Source (export) the row came from.", False),
+    Column("x_Source", TEXT, "Source (export) that the row came from.", False),
     Column(
         "x_RowKind",
         TEXT,
@@ -150,7 +160,7 @@ OWN = (
 )
 
 PARTITION = (
-    Column("project", TEXT, "Project (folder) the charge belongs to.", False),
+    Column("project", TEXT, "Project (folder) that the charge belongs to.", False),
     Column("billing_period", TEXT, "Billing period YYYY-MM (folder).", False),
 )
 

@@ -71,7 +71,7 @@ def _pricing() -> list[Rule]:
             Rule(
                 f"{name} on usage",
                 name,
-                f"{name} is given on Usage and Purchase that correct nothing",
+                f"{name} is given on every Usage and Purchase that is not a correction",
                 f"ChargeCategory in ('Usage', 'Purchase') and {ORDINARY} and {name} is null",
                 name in _EXPORT_GAPS,
             )
@@ -82,7 +82,7 @@ def _pricing() -> list[Rule]:
             Rule(
                 f"{cost} is price times quantity",
                 cost,
-                f"{price} x PricingQuantity = {cost}, within 1e-9 of it",
+                f"{price} x PricingQuantity equals {cost}, within 1e-9 of it",
                 f"{ORDINARY} and {_apart(price, cost)}",
             )
         )
@@ -144,7 +144,7 @@ def _pairs() -> list[Rule]:
         Rule(
             f"{name} with {other}",
             other,
-            f"{name} and {other} are given together or both null",
+            f"{name} and {other} are both given or both null",
             f"({name} is null) <> ({other} is null)"
             + (" and ChargeCategory = 'Usage'" if name == "CapacityReservationId" else ""),
             other in gaps,
@@ -203,14 +203,14 @@ def value_rules() -> tuple[ValueRule, ...]:
         ValueRule(
             "Tags key-value",
             "KeyValueFormat",
-            "Tags is a JSON object of plain values, each key once",
+            "Tags is a JSON object of plain values, without repeated keys",
             "Tags",
             _key_values(f"{_NESTED} or {_KEYS_TWICE}"),
         ),
         ValueRule(
             "SkuPriceDetails key-value",
             "KeyValueFormat",
-            "SkuPriceDetails is a JSON object of plain values; keys PascalCase or x_",
+            "SkuPriceDetails is a JSON object of plain values, with keys in PascalCase or x_ keys",
             "SkuPriceDetails",
             _key_values(f"{_NESTED} or {_KEYS_TWICE} or {_FOREIGN_KEYS}"),
             True,
@@ -229,7 +229,7 @@ def value_rules() -> tuple[ValueRule, ...]:
         ValueRule(
             "ServiceSubcategory allowed",
             "ServiceSubcategory",
-            "ServiceSubcategory is one of its ServiceCategory's",
+            "ServiceSubcategory belongs to its ServiceCategory",
             "ServiceCategory || ': ' || ServiceSubcategory",
             f"value not in ({_listed(pairs)})",
         ),
@@ -265,5 +265,5 @@ with x_ and follow FOCUS's). It applies to a file, not to its rows."""
 def describe_rule(rule: str) -> str:
     """Describe a rule, given by its name, in a sentence."""
     if rule == CONTRACT_RULE:
-        return "a file of charges can be read and has the contract's columns and no others"
+        return "a file of charges can be read and has exactly the contract's columns"
     return rules()[rule].says if rule in rules() else "a rule that no longer exists"

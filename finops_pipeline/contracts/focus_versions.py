@@ -26,8 +26,8 @@ _SINCE_1_2 = (
 
 NOT_CARRIED = (
     Column("AllocatedMethodDetails", JSON, "How a shared cost was split; always null."),
-    Column("AllocatedMethodId", TEXT, "Method a shared cost was split by; always null."),
-    Column("AllocatedResourceId", TEXT, "Resource a shared cost was split to; always null."),
+    Column("AllocatedMethodId", TEXT, "Method by which a shared cost was split; always null."),
+    Column("AllocatedResourceId", TEXT, "Resource that got a share of the cost; always null."),
     Column("AllocatedResourceName", TEXT, "Name of that resource; always null."),
     Column("AllocatedTags", JSON, "Tags of that resource; always null."),
     Column("ContractApplied", JSON, "Contract commitments of the charge; always null."),

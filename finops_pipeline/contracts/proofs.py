@@ -9,7 +9,7 @@ from __future__ import annotations
 from finops_pipeline.contracts.column import COUNT, FLAG, JSON, MONEY, TEXT, Column, Table
 
 _PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
-_PROJECT = Column("project", TEXT, "Project whose rows these are, by account and day.", False)
+_PROJECT = Column("project", TEXT, "Project that the rows belong to, by account and day.", False)
 _SOURCE = Column("source", TEXT, "Source (export).", False)
 _CURRENCY = Column(
     "billing_currency", TEXT, "Currency of the costs; currencies are never mixed.", False
@@ -33,7 +33,7 @@ BILL_TOTALS = Table(
         _CURRENCY,
         Column("rows", COUNT, "Rows that landed.", False),
         Column("billed_cost", MONEY, "Their unblended cost (FOCUS: BilledCost).", False),
-        Column("effective_cost", MONEY, "Amortized as AWS defines it, from landed columns.", False),
+        Column("effective_cost", MONEY, "Their amortized cost as AWS defines it.", False),
     ),
 )  # fmt: skip
 
@@ -73,7 +73,7 @@ CHECK_RESULTS = Table(
             ("refuse", "warn"),
         ),
         Column("rows", COUNT, "Rows that the check found.", False),
-        Column("example", JSON, "One of them, a JSON object as text."),
+        Column("example", JSON, "One of these rows, a JSON object as text."),
         Column("says", TEXT, "Description of the rows that the check looks for.", False),
     ),
 )
@@ -81,7 +81,7 @@ CHECK_RESULTS = Table(
 CONFORMANCE = Table(
     name="conformance",
     kind="proof",
-    meaning="Which rules of FOCUS (and ours) charges break; no rows where all rules are kept.",
+    meaning="Which FOCUS rules (and rules of our own) charges break; empty where every rule holds.",
     grain=("billing_period", "project", "source", "rule"),
     columns=(
         _PERIOD,
@@ -91,7 +91,7 @@ CONFORMANCE = Table(
         Column("says", TEXT, "The rule as a sentence.", False),
         Column("is_known_gap", FLAG, "AWS documents that its FOCUS exports break it.", False),
         Column("rows", COUNT, "Charges that break it.", False),
-        Column("example", JSON, "One of them, a JSON object as text.", False),
+        Column("example", JSON, "One of these rows, a JSON object as text.", False),
     ),
 )
 
@@ -106,15 +106,15 @@ RECONCILIATION = Table(
     columns=(
         _SOURCE,
         _PERIOD,
-        Column("billing_currency", TEXT, "Currency; null for rows, which are of all currencies."),
+        Column("billing_currency", TEXT, "Currency; null where numbers of rows are compared."),
         Column("against", TEXT, "What the month is compared with.", False,
                ("files", "manifest", "cost explorer", "invoice")),
         Column("counterpart", TEXT, "The Cost Explorer source, or the invoice's id."),
-        Column("cost_basis", TEXT, "What is compared; null: nothing. An invoice is compared with"
-               " net_billed_cost where every charge states it and it fits better.",
+        Column("cost_basis", TEXT, "What is compared; null if nothing is. An invoice is compared"
+               " with net_billed_cost where every charge states it and it fits better.",
                True, ("rows", "billed_cost", "effective_cost", "net_billed_cost")),
-        Column("service_name", TEXT, "Service; null where all are taken together."),
-        Column("sub_account_id", TEXT, "AWS account; null where all are taken together."),
+        Column("service_name", TEXT, "Service; null where all are compared together."),
+        Column("sub_account_id", TEXT, "AWS account; null where all are compared together."),
         Column(
             "state",
             TEXT,
@@ -123,11 +123,11 @@ RECONCILIATION = Table(
             False,
             ("agrees", "differs", "explained", "not checked"),
         ),
-        Column("ours", MONEY, "Of the charges (or rows kept)."),
-        Column("theirs", MONEY, "Of the counterpart (or rows read)."),
-        Column("difference", MONEY, "ours - theirs."),
-        Column("tolerance", MONEY, "A difference up to this is rounding."),
-        Column("note", TEXT, "What was compared, or why not."),
+        Column("ours", MONEY, "Cost of the charges (or number of rows kept)."),
+        Column("theirs", MONEY, "Cost in the counterpart (or number of rows read)."),
+        Column("difference", MONEY, "ours minus theirs."),
+        Column("tolerance", MONEY, "Largest difference that counts as rounding."),
+        Column("note", TEXT, "What was compared, or why nothing was."),
     ),
 )  # fmt: skip
 """Services and accounts that agree have no rows of their own; the row of the total counts them."""

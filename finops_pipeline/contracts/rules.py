@@ -38,7 +38,7 @@ class SharedValue:
     @property
     def says(self) -> str:
         """The rule as a sentence."""
-        return f"a {self.key} has one {self.value}"
+        return f"a {self.key} has only one {self.value}"
 
 
 @dataclass(frozen=True)

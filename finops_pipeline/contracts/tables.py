@@ -17,7 +17,7 @@ from finops_pipeline.contracts.proofs import (
 )
 
 _PROJECT = (
-    Column("project", TEXT, "Project the charges belong to.", False),
+    Column("project", TEXT, "Project that the charges belong to.", False),
     Column("environment", TEXT, "Environment of the project (prod, staging, dev, …)."),
     Column("business_unit", TEXT, "Business unit of the project."),
 )
@@ -32,18 +32,20 @@ _MONEY = (
     Column("charges", COUNT, "Number of charges summed.", False),
     Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
     Column("effective_cost", MONEY, "Amortized basis: commitments spread over usage.", False),
-    Column("list_cost", MONEY, "At public list prices.", False),
-    Column("contracted_cost", MONEY, "At contracted prices, before commitments.", False),
+    Column("list_cost", MONEY, "Cost at public list prices.", False),
+    Column("contracted_cost", MONEY, "Cost at contracted prices, before commitments.", False),
 )
 _NET_BILLED = Column(
-    "net_billed_cost", MONEY, "Billed after private discounts; null unless every charge has it."
+    "net_billed_cost",
+    MONEY,
+    "Billed cost after private discounts; null unless every charge has it.",
 )
 _NET = (
     _NET_BILLED,
     Column(
         "net_effective_cost",
         MONEY,
-        "Effective after private discounts; null unless every charge has it.",
+        "Effective cost after private discounts; null unless every charge has it.",
     ),
 )
 _PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
@@ -88,7 +90,7 @@ MONTHLY_BILL = Table(
     ),
     columns=(
         _PERIOD,
-        Column("source", TEXT, "Source (export) the charges came from.", False),
+        Column("source", TEXT, "Source (export) that the charges came from.", False),
         Column("billing_account_id", TEXT, "Account that pays the bill.", False),
         Column("invoice_id", TEXT, "Invoice; null until AWS finalises it."),
         Column("invoice_issuer_name", TEXT, "Who issues the invoice.", False),
@@ -109,7 +111,7 @@ PROJECTS = Table(
         Column("display_name", TEXT, "Free text."),
         Column("environment", TEXT, "prod, staging, dev, …"),
         Column("business_unit", TEXT, "Business unit."),
-        Column("sources", TEXT, "Sources it reads, comma separated."),
+        Column("sources", TEXT, "Sources that it reads, separated by commas."),
     ),
 )
 
@@ -121,8 +123,8 @@ ACCOUNTS = Table(
     columns=(
         Column("sub_account_id", TEXT, "AWS account.", False),
         Column("project", TEXT, "Project that claims it.", False),
-        Column("from_day", DAY, "First claimed day; null: always."),
-        Column("to_day", DAY, "First day no longer claimed; null: open."),
+        Column("from_day", DAY, "First claimed day; null if the claim has no beginning."),
+        Column("to_day", DAY, "First day that is no longer claimed; null if the claim has no end."),
     ),
 )
 
@@ -142,18 +144,20 @@ DATA_STATUS = Table(
             False,
         ),
         Column("reason", TEXT, "Why it is not reconciled, or what to keep in mind."),
-        Column("delivery_id", TEXT, "Fingerprint of the delivery the numbers come from."),
-        Column("execution_id", TEXT, "AWS's own id of that delivery."),
+        Column("delivery_id", TEXT, "Fingerprint of the delivery that the numbers come from."),
+        Column("execution_id", TEXT, "AWS's own id for that delivery."),
         Column("landed_at", TEXT, "When it landed (UTC)."),
         Column("rows_read", COUNT, "Rows in the delivery's files (all currencies)."),
         Column("rows_kept", COUNT, "Rows that landed (all currencies)."),
         Column("rows_quarantined", COUNT, "Rows that could not be read (see quarantine)."),
         Column("values_rounded", COUNT, "Numbers rounded to 18 decimal places."),
-        Column("unknown_line_items", COUNT, "Line items of a type without a rule, kept as is."),
+        Column("unknown_line_items", COUNT, "Line items of a type without a rule, kept unchanged."),
         Column("source_cost", MONEY, "Unblended (FOCUS: billed) cost of the rows that landed."),
         Column("billed_cost", MONEY, "Billed cost of the charges of all projects."),
         Column("effective_cost", MONEY, "Effective cost of the charges of all projects."),
-        Column("drift", TEXT, "How the bill's columns changed since the month before, if so."),
+        Column(
+            "drift", TEXT, "How the bill's columns changed since the month before, if they did."
+        ),
     ),
 )
 
@@ -170,9 +174,9 @@ DELIVERY_HISTORY = Table(
         _PERIOD,
         Column("landed_at", TEXT, "When it landed (UTC); valid until the next delivery.", False),
         Column("delivery_id", TEXT, "Fingerprint of the delivery; repeats are numbered.", False),
-        Column("execution_id", TEXT, "AWS's own id of it; null when it was ingested by hand."),
-        Column("is_current", FLAG, "Whether it is the one that is published.", False),
-        Column("project", TEXT, "Project, by the claims at the time it was built.", False),
+        Column("execution_id", TEXT, "AWS's own id for it; null if its files were imported."),
+        Column("is_current", FLAG, "Whether this delivery is the published one.", False),
+        Column("project", TEXT, "Project, by the claims when the delivery was built.", False),
         Column("service_name", TEXT, "AWS service.", False),
         Column("billing_currency", TEXT, "Currency of the costs; never mixed.", False),
         Column("charges", COUNT, "Number of charges summed.", False),
@@ -210,11 +214,14 @@ COST_EXPLORER_DAILY = Table(
         Column("project", TEXT, "Project that claims the account on that day.", False),
         Column("source", TEXT, "Source (Cost Explorer's API or console) of the costs.", False),
         Column("sub_account_id", TEXT, "AWS account; null where the answer is by service only."),
-        Column("service_name", TEXT, "Service as Cost Explorer names it; null when by account."),
+        Column(
+            "service_name", TEXT,
+            "Service as Cost Explorer names it; null where the answer is by account only.",
+        ),
         Column("billing_currency", TEXT, "Currency of the costs; never mixed.", False),
         Column("billed_cost", MONEY, "UnblendedCost; null where it was not requested."),
         Column("effective_cost", MONEY, "AmortizedCost; null where it was not requested."),
-        Column("is_estimated", FLAG, "Whether AWS may still change it; null: not stated."),
+        Column("is_estimated", FLAG, "Whether AWS may still change it; null if AWS does not say."),
     ),
 )  # fmt: skip
 

@@ -160,7 +160,7 @@ def summarize_violations(record: PartitionRecord) -> str:
     if not broken:
         return ""
     more = f" and {len(broken) - 2} more" if len(broken) > 2 else ""
-    return f"rules broken: {', '.join(broken[:2])}{more} (finops validate shows which rows)"
+    return f"breaks FOCUS rules: {', '.join(broken[:2])}{more} (finops validate lists the rows)"
 
 
 def find_published_violations(

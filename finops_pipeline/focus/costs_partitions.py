@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from finops_pipeline import clock
-from finops_pipeline.errors import IntegrityCheckFailed
+from finops_pipeline.errors import IntegrityCheckFailed, counted
 from finops_pipeline.focus.conversion import conversion_fingerprint, prepare
 from finops_pipeline.focus.month_pass import MonthPass
 from finops_pipeline.lake.duck import Limits, scratch_connection
@@ -111,7 +111,7 @@ class _CostsOfMonth:
             if readers and readers <= names and assigned != delivery.rows_kept:
                 raise IntegrityCheckFailed(
                     f"{self._plan.tenant.name}/{delivery.source} {delivery.billing_period} landed"
-                    f" {delivery.rows_kept} rows, but its projects have {assigned}",
+                    f" {counted(delivery.rows_kept, 'row')}, but its projects have {assigned}",
                     "every row in exactly one project",
                     "Nothing was published; please report this with the month's line items",
                 )

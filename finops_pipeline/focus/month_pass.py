@@ -14,7 +14,7 @@ from typing import Any
 
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.focus import CHARGE
-from finops_pipeline.errors import IntegrityCheckFailed
+from finops_pipeline.errors import IntegrityCheckFailed, counted
 from finops_pipeline.focus.bill_conversions import CONVERSIONS
 from finops_pipeline.focus.conformance import find_violations
 from finops_pipeline.focus.landed_bill import LandedBill, read_landed_bill
@@ -114,7 +114,7 @@ class MonthPass:
         if len(files) > 1:
             raise IntegrityCheckFailed(
                 f"{self._tenant.name}/{project} {self._month} was written to {len(files)} files",
-                "one file for a project and month",
+                "one file for each project and month",
                 "Nothing was published; please report this",
             )
         return files[0] if files else None
@@ -156,8 +156,8 @@ class MonthPass:
         if path is None:
             raise IntegrityCheckFailed(
                 f"the landing of {self._tenant.name}/{delivery.source} {self._month} is missing",
-                f"a file of {delivery.rows_kept} rows",
-                "Ingest the delivery again; the month's published data stays",
+                f"{counted(delivery.rows_kept, 'row')}, as landed",
+                f"Ingest it again: finops ingest {self._tenant.name}; what was published stays",
             )
         return read_landed_bill(connection, path, delivery)
 
@@ -220,14 +220,15 @@ class MonthPass:
             if excess:
                 raise IntegrityCheckFailed(
                     f"{self._tenant.name}/{project} {self._month}: the net costs of {source}'s"
-                    f" charges are {excess:f} {currency} more than those of its lines",
-                    "the same, to the last decimal",
+                    f" charges differ by {excess:f} {currency} from those of its lines",
+                    "net costs that are equal to the last decimal",
                     "Nothing was published; please report this with the month's line items",
                 )
             if count != lines or charged != billed:
                 raise IntegrityCheckFailed(
-                    f"{self._tenant.name}/{project} {self._month}: {source} has {lines} lines and"
-                    f" bills {billed:f} {currency}, but {count} charges bill {charged:f}",
-                    "the same, to the last decimal",
+                    f"{self._tenant.name}/{project} {self._month}: {source} bills {billed:f}"
+                    f" {currency} on {counted(lines, 'line')}, but its charges bill {charged:f} on"
+                    f" {count}",
+                    "one charge for each line, and sums that are equal to the last decimal",
                     "Nothing was published; please report this with the month's line items",
                 )

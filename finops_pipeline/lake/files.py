@@ -21,7 +21,7 @@ from typing import IO
 
 from isal import igzip, isal_zlib
 
-from finops_pipeline.errors import DiskFull, FileProblem
+from finops_pipeline.errors import FULL_DISK_CURE, DiskFull, FileProblem, counted
 
 _BLOCK = 1 << 20
 _INFLATES_AT_LEAST, _INFLATES_AT_MOST = 64 << 20, 300
@@ -83,10 +83,10 @@ def require_room(folder: Path, needed: int, name: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DiskFull(
-            f"{name} needs about {needed} bytes, but the disk of {folder.parent.parent} has"
-            f" {free} free",
+            f"{name} needs about {counted(needed, 'byte')}, but the disk of"
+            f" {folder.parent.parent} has {free} free",
             "enough disk space to process the delivery",
-            "Free disk space, or set FINOPS_DATA to a larger disk, and run again",
+            FULL_DISK_CURE,
         )
 
 
@@ -126,8 +126,8 @@ def inflate(path: Path, target: Path, name: str) -> None:
                 out.write(block)
                 if out.tell() > limit:
                     raise FileProblem(
-                        f"{name} inflates to more than {_INFLATES_AT_MOST} times its size",
-                        "a bill, which inflates to 8 to 30 times",
+                        f"{name} decompresses to more than {_INFLATES_AT_MOST} times its size",
+                        "a bill, which decompresses to 8 to 30 times its size",
                         _AGAIN,
                     )
     except _DAMAGE as error:
@@ -167,9 +167,11 @@ def _opened(path: Path, name: str) -> IO[bytes]:
         archive = zipfile.ZipFile(path)
         members = [m for m in archive.namelist() if not m.endswith("/")]
         if len(members) != 1:
-            raise FileProblem(f"{name} contains {len(members)} files", "one CSV in the zip")
+            raise FileProblem(
+                f"{name} contains {counted(len(members), 'file')}", "one CSV in the zip"
+            )
         if archive.getinfo(members[0]).flag_bits & 1:
-            raise FileProblem(f"{name} is protected with a password", "a zip without a password")
+            raise FileProblem(f"{name} is protected by a password", "a zip without a password")
         return archive.open(members[0])
     return path.open("rb")
 

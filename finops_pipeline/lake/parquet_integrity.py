@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finops_pipeline.errors import FileProblem
+from finops_pipeline.errors import FileProblem, counted
 from finops_pipeline.lake.duck import Connection, text
 
 _BATCH_ROWS, _BUFFER_BYTES = 1 << 16, 1 << 20
@@ -98,4 +98,7 @@ def _read_column(file: pq.ParquetFile, column: str) -> None:
     except (pa.ArrowException, OSError) as error:
         raise _Damage(f"column {column}: {error}") from error
     if rows != file.metadata.num_rows:
-        raise _Damage(f"column {column} has {rows} values in {file.metadata.num_rows} rows")
+        raise _Damage(
+            f"column {column} has {counted(rows, 'value')} in"
+            f" {counted(file.metadata.num_rows, 'row')}"
+        )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from finops_pipeline import clock
 from finops_pipeline.contracts.cost_explorer import Answer, Metric
-from finops_pipeline.errors import FileProblem
+from finops_pipeline.errors import FileProblem, counted
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.lake.publish import has_file
@@ -99,7 +99,7 @@ class CostExplorerLander:
     def requests_report(self) -> str:
         """The number and price of this run's requests; empty when none were sent."""
         cost = PRICE_USD * self._requests
-        return f"{self._requests} requests, USD {cost}" if self._requests else ""
+        return f"{counted(self._requests, 'request')}, USD {cost}" if self._requests else ""
 
     def _list_due_days(self, month: str) -> list[date]:
         """List the days up to yesterday that have not landed or are not final."""

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from finops_pipeline import clock
 from finops_pipeline.contracts.cost_explorer import LANDED, Answer, DayCost, Metric
-from finops_pipeline.errors import EmptyDelivery, FileProblem
+from finops_pipeline.errors import EmptyDelivery, FileProblem, counted
 from finops_pipeline.lake.duck import PARQUET, Limits, ident, scratch_connection, text
 from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.lake.publish import Publication
@@ -75,8 +75,8 @@ def land_answer(
         _check_breakdown(merged, answer, source.name)
         if before and before.rows_kept and not merged:
             raise EmptyDelivery(
-                f"{answer.origin} reports no costs for {month}, which has {before.rows_kept}"
-                " published rows",
+                f"{answer.origin} reports no costs for {month}, which has"
+                f" {counted(before.rows_kept, 'published row')}",
                 "an answer with costs",
                 "The published month stays; run again later",
             )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from finops_pipeline import clock
 from finops_pipeline.contracts.bills import FORMS, BillForm
-from finops_pipeline.errors import DeliveryMoving, DeliveryRefused, EmptyDelivery
+from finops_pipeline.errors import DeliveryMoving, DeliveryRefused, EmptyDelivery, counted
 from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import (
     PARQUET,
@@ -102,7 +102,7 @@ def land(task: LandingTask, delivery: Delivery, share: Share = Share()) -> Lande
         if record.rows_read == 0 and before and before.rows_kept:
             raise EmptyDelivery(
                 f"{delivery.manifest} delivers no rows for {delivery.billing_period}, which has"
-                f" {before.rows_kept} published rows",
+                f" {counted(before.rows_kept, 'published row')}",
                 "a delivery with rows",
                 "Check the export; the published month stays until a delivery has rows",
             )
@@ -138,7 +138,9 @@ def _require_room(publication: Publication, delivery: Delivery) -> None:
     needed = sum(
         size * (INFLATION if name.endswith((".gz", ".zip")) else GROWTH) for name, size in sizes
     )
-    files.require_room(publication.work, needed, f"{delivery.manifest} of {len(sizes)} files")
+    files.require_room(
+        publication.work, needed, f"{delivery.manifest} of {counted(len(sizes), 'file')}"
+    )
 
 
 def _check_unchanged(delivery: Delivery) -> None:
@@ -244,10 +246,11 @@ class _Landing:
         """Collect the invalid rows and keep only the valid ones in the staged file."""
         totals = staged.totals
         if totals.problems == totals.rows:
-            reason = totals.first_problem or "records without the header's number of fields"
+            reason = totals.first_problem or "the header and a row differ in their number of fields"
+            row_count = counted(totals.rows + staged.rejects, "row")
             raise DeliveryRefused(
-                f"{self._delivery.manifest}: none of {totals.rows + staged.rejects} rows can be"
-                f" read (for example {reason})",
+                f"{self._delivery.manifest} has {row_count}, none of which can be read (for"
+                f" example, {reason})",
                 f"a bill of {self._delivery.billing_period}",
                 "Check the export's month and format; the previous delivery stays published",
             )
@@ -261,9 +264,10 @@ class _Landing:
             self._invalid_rows += read_invalid_rows(connection, file, invalid)
         if len(self._invalid_rows) != totals.problems + staged.rejects:
             raise DeliveryRefused(
-                f"{self._delivery.manifest}: {totals.problems + staged.rejects} rows cannot be"
-                f" read, but only {len(self._invalid_rows)} of them were located",
+                f"{self._delivery.manifest}: {counted(totals.problems + staged.rejects, 'row')}"
+                f" could not be read, but {len(self._invalid_rows)} could be located",
                 "every row either kept or quarantined",
+                "Please report this; the previous delivery stays published",
             )
         all_rows = self._publication.scratch("all_rows.parquet")
         self._staged.rename(all_rows)

@@ -35,7 +35,7 @@ def why_older(
         _find_moment("", before.files),
     )
     if moment and published and moment < published:
-        return _describe(before, f"{delivery.manifest} is of {moment}Z, before {published}Z")
+        return _describe(before, f"{delivery.manifest} is from {moment}Z, before {published}Z")
     for earlier in reversed(superseded):
         if not delivery.execution_id or earlier.execution_id != delivery.execution_id:
             continue
@@ -43,7 +43,7 @@ def why_older(
             return None  # the published delivery has the same bytes
         return _describe(
             before,
-            f"{delivery.manifest} names delivery {delivery.execution_id}, which landed"
+            f"{delivery.manifest} names delivery {delivery.execution_id}, which landed at"
             f" {earlier.landed_at[:16]} and was superseded",
         )
     return None
@@ -57,9 +57,9 @@ def _find_moment(manifest: str, files: Sequence[object]) -> str:
 
 
 def _describe(before: DeliveryRecord, evidence: str) -> str:
-    name = before.execution_id or "imported files"
+    name = f"is {before.execution_id}" if before.execution_id else "consists of imported files"
     return (
-        f"an older delivery was not taken: {evidence}; the published one is {name}, which landed"
+        f"an older delivery was not used: {evidence}; the published one {name}, which landed at"
         f" {before.landed_at[:16]}. Wait for AWS's next delivery, or import the older files with"
         " finops ingest-file"
     )

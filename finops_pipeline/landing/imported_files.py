@@ -44,7 +44,7 @@ def land_imported_files(task: LandingTask, paths: list[Path]) -> Iterator[Landed
     folder = Path(os.path.commonpath([path.parent for path in paths]))
     for path in paths:
         if not path.is_file():
-            raise FileProblem(f"{path} is not a file", "files of one folder")
+            raise FileProblem(f"{path} is not a file", "files and folders that exist")
     months_by_file, own_month = _read_months(task, folder, paths)
     months = sorted({month for file_months in months_by_file.values() for month in file_months})
     if not months:

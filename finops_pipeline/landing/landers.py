@@ -88,7 +88,7 @@ def _land_bills(task: LandingTask, paths: list[Path], metric: Metric | None) -> 
         raise FileProblem(
             f"--metric {metric.value} is given for source {task.source.name}, whose format is"
             f" {task.source.format.value}",
-            "--metric only for a source of the format cost-explorer",
+            "--metric only with a source of the format cost-explorer",
         )
     return land_imported_files(task, paths)
 

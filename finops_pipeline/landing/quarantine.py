@@ -104,7 +104,7 @@ def _refuse_swallowed(file: ReadableFile, line: int, raw: str) -> None:
     for inner in raw.splitlines()[1:]:
         if len(next(csv.reader([inner]), [])) == len(file.columns):
             raise FileProblem(
-                f"{file.name} line {line}: a quote is never closed, so it includes the next rows",
+                f"{file.name} line {line}: a quote is never closed, so the row includes later ones",
                 "a quote at both ends of a field",
                 "Correct the file or download it again; the previous delivery stays published",
             )

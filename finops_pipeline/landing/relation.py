@@ -16,7 +16,7 @@ from typing import TextIO
 from finops_pipeline.contracts.bills import BillForm
 from finops_pipeline.contracts.cur import SLASHED
 from finops_pipeline.contracts.headers import RESERVED
-from finops_pipeline.errors import FileProblem
+from finops_pipeline.errors import FileProblem, counted
 from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import (
     Connection,
@@ -193,7 +193,7 @@ def _open_file(
         types = dict.fromkeys(_make_unique(headers), "VARCHAR")
     else:
         raise FileProblem(
-            f"{name} is not of a supported file type", ".csv, .csv.gz, .csv.zip, .parquet"
+            f"{name} is not of a supported file type", ".csv, .csv.gz, .csv.zip or .parquet"
         )
     stripped = [header.strip() or f"column_{n}" for n, header in enumerate(headers, start=1)]
     headers = [renames.get(header.lower(), header) for header in stripped]
@@ -250,7 +250,7 @@ def run(connection: Connection, sql: str, name: str, readable: list[ReadableFile
         widest = max(readable, key=lambda file: len(file.columns))
         raise FileProblem(
             f"{name} needs more memory than the limit allows: {widest.name} has"
-            f" {len(widest.columns)} columns",
+            f" {counted(len(widest.columns), 'column')}",
             "at most a few thousand columns",
             "Raise FINOPS_MEMORY_LIMIT, or export fewer tags as columns",
         ) from error
@@ -296,7 +296,7 @@ def _read_header(name: str, path: Path) -> list[str]:
             header = next(csv.reader(_read_lines(stream)), [])
     except csv.Error as error:
         raise FileProblem(
-            f"{name} has an unreadable header ({error})", "UTF-8 CSV", _AGAIN
+            f"{name} has an unreadable header ({error})", "a CSV in UTF-8", _AGAIN
         ) from error
     if not header:
         raise FileProblem(f"{name} is empty", "a CSV with a header line", _AGAIN)
@@ -324,14 +324,15 @@ def _check_columns(name: str, columns: tuple[str, ...], form: BillForm) -> None:
         if column.lower() in repeated:
             raise FileProblem(
                 f"{name} has the column {repeated[column.lower()]} twice",
-                "each column from which costs are computed only once",
+                "only one such column, because costs are computed from it",
                 _AGAIN,
             )
     missing = [column for column in form.required if column not in by_name]
     if missing:
         spelling = SLASHED if any("/" in column for column in columns) else {}
         raise FileProblem(
-            f"{name} lacks the column {', '.join(spelling.get(c, c) for c in missing)}",
-            f"at least {', '.join(spelling.get(c, c) for c in form.required)}",
-            "Include these columns in the export; check the source's format",
+            f"{name} lacks the {'column' if len(missing) == 1 else 'columns'}"
+            f" {', '.join(spelling.get(c, c) for c in missing)}",
+            f"at least the columns {', '.join(spelling.get(c, c) for c in form.required)}",
+            "Include these columns in the export, or correct the source's format",
         )

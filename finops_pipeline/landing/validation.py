@@ -86,7 +86,7 @@ def _problem(relation: _Relation, month: str) -> str:
         problem = f"{text(column + ': ')} || {raw} || {text(f' is not a {noun}')}"
         cases.append(f"when {raw} is not null and {values[name]} is null then {problem}")
     for column in relation.required:
-        problem = text(f"{column}: is empty")
+        problem = text(f"{column} is empty")
         cases.append(f"when {filled(column, columns[column])} is null then {problem}")
     period_start = relation.form.period_start
     if period_start in values:

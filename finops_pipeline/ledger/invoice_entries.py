@@ -40,7 +40,7 @@ class Invoice:
 
 
 def read_invoice_entries(ledger: Ledger) -> list[Invoice]:
-    """Read all entries, also replaced ones, in the order they were entered."""
+    """Read all entries, including replaced ones, in the order they were entered."""
     return [
         Invoice(
             row["source"],

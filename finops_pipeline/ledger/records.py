@@ -173,7 +173,7 @@ def describe_fewer_rows(before: int, record: DeliveryRecord) -> str:
     """Describe that a delivery has fewer rows than the one before it; empty if it has not."""
     if record.rows_read >= before:
         return ""
-    return f"fewer rows than the delivery before ({before} → {record.rows_read})"
+    return f"fewer rows than the previous delivery ({before} → {record.rows_read})"
 
 
 def exact_text(value: object) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from finops_pipeline.contracts.proofs import CHECK_RESULTS, CONFORMANCE
 from finops_pipeline.contracts.tables import TABLES
-from finops_pipeline.errors import IntegrityCheckFailed, one_line
+from finops_pipeline.errors import IntegrityCheckFailed, counted, one_line
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident, text
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.warehouse import WAREHOUSE, reading
@@ -59,7 +59,7 @@ class CheckResult:
     def describe(self) -> str:
         """Describe the result in one line: the check, the number of rows, and the first of them."""
         first = f", for example {describe_row(self.examples[0])}" if self.examples else ""
-        return f"{self.check_name}: {self.rows} rows{first}"
+        return f"{self.check_name}: {counted(self.rows, 'row')}{first}"
 
 
 def describe_row(example: str) -> str:
@@ -108,10 +108,10 @@ def refuse_failed_checks(tenant: str, results: Sequence[CheckResult]) -> None:
         if first.severity is Severity.REFUSE:
             more = sorted({r.check_name for r in failed} - {first.check_name})
             raise IntegrityCheckFailed(
-                f"check {first.check_name} of tenant {tenant} found {first.rows} rows, for"
-                f" example {describe_row(first.examples[0])}"
-                + (f" (failed as well: {', '.join(more)})" if more else ""),
-                f"none: {first.says}",
+                f"check {first.check_name} of tenant {tenant} found {counted(first.rows, 'row')},"
+                f" for example {describe_row(first.examples[0])}"
+                + (f" (other failed checks: {', '.join(more)})" if more else ""),
+                f"no {first.says}",
                 "The tenant's file stays as it was; see docs/runbook.md, A check failed",
             )
 

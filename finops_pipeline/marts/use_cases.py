@@ -88,8 +88,12 @@ def bind_parameters(
     """
     for name in given:
         if name not in query.parameters:
-            parameters = ", ".join(query.parameters) or "only --from and --to"
-            raise QueryRefused(f"query {query.name} has no parameter {name!r}", parameters)
+            names = ", ".join(query.parameters)
+            raise QueryRefused(
+                f"query {query.name} has no parameter {name!r}",
+                f"one of its parameters: {names}" if names else "only --from and --to",
+                "List the queries and their parameters: finops queries",
+            )
     return {
         "from": first_day(first) if first else date.min,
         "to": end_day(last) if last else date.max,

@@ -28,7 +28,9 @@ _LISTED_FAILURES = 20
 def check_specs() -> list[dg.AssetCheckSpec]:
     """Return one spec for each check of marts/checks, and one for FOCUS's rules."""
     specs = [
-        dg.AssetCheckSpec(check.name, asset=WAREHOUSE_ASSET, description=f"None: {check.meaning}")
+        dg.AssetCheckSpec(
+            check.name, asset=WAREHOUSE_ASSET, description=f"There are no {check.meaning}"
+        )
         for check in checks()
     ]
     meaning = (

@@ -100,7 +100,7 @@ def _landing(parts: Partitions) -> dg.AssetsDefinition:
         retry_policy=_retry_policy(),
         group_name=_GROUP,
         kinds={"parquet", "aws"},
-        description="A source's delivery of a month as Parquet, in the source's own columns.",
+        description="A source's delivery for a month as Parquet, in the source's own columns.",
     )
     def landing(context: dg.AssetExecutionContext, finops: InstallationResource) -> None:
         _tenant_by_tenant(context, finops, land_part)
@@ -138,7 +138,7 @@ def land_part(
             path = paths.get(Place(LANDING, *key))
             metadata = _landing_metadata(records[key], path, seconds.get(key, 0.0))
             context.add_asset_metadata(metadata, partition_key=partition.key)
-    _raise_failures(request, steps, set(records), "no delivery of this month")
+    _raise_failures(request, steps, set(records), "the source has no delivery for this month")
 
 
 def _landing_metadata(record: DeliveryRecord, path: Path | None, seconds: float) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _costs(parts: Partitions) -> dg.AssetsDefinition:
         group_name=_GROUP,
         kinds={"parquet", "duckdb"},
         automation_condition=follow(),
-        description="A project's charges of a month as FOCUS 1.2 rows.",
+        description="A project's charges for a month as FOCUS 1.2 rows.",
     )
     def costs(context: dg.AssetExecutionContext, finops: InstallationResource) -> None:
         _tenant_by_tenant(context, finops, build_part)
@@ -192,7 +192,7 @@ def build_part(
             name = f"{request.tenant}/{partition.name}"
             metadata = _costs_metadata(record, seconds.get((name, partition.month), 0.0))
             context.add_asset_metadata(metadata, partition_key=partition.key)
-    missing = "nothing has landed; materialize landing first"
+    missing = "nothing has landed for this month; materialize landing first"
     _raise_failures(request, steps, set(records), missing)
 
 

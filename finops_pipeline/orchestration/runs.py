@@ -51,7 +51,7 @@ def materialize_tenant(
         if not result.success:
             raise Terminal(
                 f"Dagster run {result.run_id} of {stage} for {tenant.name} failed",
-                cure="See the reason in the Dagster UI or with finops status",
+                cure="See the reason in the Dagster UI, or run finops status",
             )
         runs.append(result.run_id)
     return runs

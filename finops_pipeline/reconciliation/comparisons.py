@@ -169,7 +169,7 @@ def store_comparisons(comparisons: Iterable[Comparison]) -> tuple[dict[str, Any]
 
 def not_built_reason(projects: Iterable[str]) -> str:
     """Name the projects whose charges are out of date with the delivery or the claims."""
-    return f"charges of {', '.join(projects)} have not been built from the current delivery yet"
+    return f"the charges of {', '.join(projects)} have not been built from the current delivery yet"
 
 
 def compare_with_files(amounts: BilledAmounts) -> list[Comparison]:

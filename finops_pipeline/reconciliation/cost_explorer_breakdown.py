@@ -24,7 +24,7 @@ from finops_pipeline.contracts.known_differences import (
     NO_SUCH_SERVICE,
     OTHER_SERVICE,
 )
-from finops_pipeline.errors import FinopsError
+from finops_pipeline.errors import FinopsError, counted
 from finops_pipeline.reconciliation.comparisons import Comparison, ComparisonState
 
 DETAILS_LISTED = 50
@@ -64,8 +64,12 @@ def compare_breakdown(base: Comparison, breakdown: Breakdown) -> list[Comparison
     accounts = _compare_accounts(base, breakdown)
     services = list(_compare_services(base, breakdown, accounts, total))
     counts = [
-        f"{sum(c.state == ComparisonState.AGREES for c in details)} of {len(details)} {label} agree"
-        for details, label in ((accounts, "accounts"), (services, "services of accounts"))
+        f"{sum(c.state == ComparisonState.AGREES for c in details)} of"
+        f" {counted(len(details), *nouns)} {'agrees' if len(details) == 1 else 'agree'}"
+        for details, nouns in (
+            (accounts, ("account",)),
+            (services, ("service of an account", "services of accounts")),
+        )
         if details
     ]
     notes = [breakdown.scope, *counts]

@@ -49,7 +49,7 @@ from finops_pipeline.reconciliation.cost_explorer_totals import (
     read_last_usage_days,
 )
 
-_RULES_VERSION = "3"
+_RULES_VERSION = "4"
 """Raise this when a rule or the text of a note changes; every month is then compared again."""
 
 _NEARLY_AS_GOOD = Fraction(3, 4)
@@ -244,7 +244,10 @@ class _MonthComparison:
             common = len(bill_accounts & cost_explorer_accounts)
             return "" if fits and common * 2 >= len(bill_accounts) > 0 else None
         if len({frozenset(accounts.get(name, ())) for name in self._bills}) > 1:
-            return "its data is not by account, and the tenant's bills cover different accounts"
+            return (
+                "its costs are not broken down by account, but the tenant's bills cover different"
+                " accounts"
+            )
         return ""
 
     def _not_checked(self, bill: str, cost_explorer: str | None, note: str) -> Iterator[Comparison]:
@@ -257,7 +260,9 @@ class _MonthComparison:
         bill, left_out = pair.bill.source, pair.accounts_of_other_bills
         charges = read_charges(connection, bill, pair.days)
         cost_explorer = read_cost_explorer(connection, pair.cost_explorer, pair.days, left_out)
-        scope = pair.days.description + ("; accounts of other bills left out" if left_out else "")
+        scope = pair.days.description + (
+            "; accounts of other bills are left out" if left_out else ""
+        )
         breakdown = Breakdown(
             charges,
             cost_explorer,

@@ -15,7 +15,7 @@ from typing import Any
 
 from finops_pipeline import clock
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY
-from finops_pipeline.errors import IntegrityCheckFailed
+from finops_pipeline.errors import IntegrityCheckFailed, counted
 from finops_pipeline.lake.duck import (
     PARQUET,
     Connection,
@@ -174,8 +174,9 @@ class _DaysOfMonth:
             raise IntegrityCheckFailed(
                 f"the landing of {self._plan.tenant.name}/{delivery.source} {self.month}"
                 " is missing",
-                f"a file of {delivery.rows_kept} rows",
-                "Ingest it again; the month's published data stays",
+                f"{counted(delivery.rows_kept, 'row')}, as landed",
+                f"Ingest it again: finops ingest {self._plan.tenant.name}; what was published"
+                " stays",
             )
         return str(path)
 
@@ -214,9 +215,9 @@ def _check(
             if split_up != landed or rows != delivery.rows_kept:
                 raise IntegrityCheckFailed(
                     f"{plan.tenant.name}/{delivery.source} {plan.month} landed"
-                    f" {delivery.rows_kept} rows of {landed:f} {currency},"
-                    f" but its projects have {rows} of {split_up:f}",
-                    "the same, to the last decimal",
+                    f" {counted(delivery.rows_kept, 'row')} that cost {landed:f} {currency}, but"
+                    f" its projects have {rows} that cost {split_up:f}",
+                    "every row in one project, and sums that are equal to the last decimal",
                     "Nothing was published; please report this",
                 )
 

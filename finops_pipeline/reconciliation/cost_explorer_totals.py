@@ -22,6 +22,7 @@ from finops_pipeline.contracts.known_differences import (
     TAX,
     service_key,
 )
+from finops_pipeline.errors import counted
 from finops_pipeline.lake.duck import Connection, text
 from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS
 from finops_pipeline.reconciliation.comparisons import ALL_DAYS, Basis
@@ -94,7 +95,10 @@ def find_common_days(month: str, bill: BillExtent, cost_explorer: CostExplorerEx
     may_change = any(flag or (flag is None and is_early) for flag in estimated.values())
     if len(days) == (end - first).days:
         return CommonDays(days, True, may_change, ALL_DAYS)
-    description = f"{len(days)} days from {days[0]} to {days[-1]}" if days else ""
+    description = ""
+    if days:
+        span = f" from {days[0]} to {days[-1]}" if len(days) > 1 else f", {days[0]}"
+        description = f"{counted(len(days), 'day')}{span}"
     if is_running:
         description += f" ({DIFFERENCE_REASONS[PARTIAL_DAY]})"
     return CommonDays(days, False, may_change, description)

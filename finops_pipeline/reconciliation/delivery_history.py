@@ -85,7 +85,7 @@ def list_deliveries(ledger: Ledger, tenant: str, source: str, month: str) -> lis
     if deliveries:
         return deliveries
     months = sorted(delivery.billing_period for delivery in ledger.deliveries(source))
-    extent = f"it has {months[0]} to {months[-1]}" if months else "nothing of it has landed"
+    extent = f"its months are {months[0]} to {months[-1]}" if months else "nothing of it has landed"
     raise Unknown(
         f"no delivery of {tenant}/{source} {month} has landed ({extent})",
         cure=f"See what is missing and why: finops gaps {tenant}",
@@ -141,7 +141,9 @@ def choose_delivery(records: Sequence[DeliveryRecord], name: str) -> DeliveryRec
         return matches[0]
     choices = ", ".join(f"{short_id(r)} ({r.execution_id or BY_HAND})" for r in records)
     raise Unknown(
-        f"{len(matches) if name else 'no'} deliveries are named {name!r}",
+        f"{len(matches)} deliveries are named {name!r}"
+        if name and matches
+        else f"no delivery is named {name!r}",
         "one of the month's deliveries",
         f"Choose from {choices}",
     )

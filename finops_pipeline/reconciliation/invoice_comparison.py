@@ -67,12 +67,12 @@ def read_invoice_entry(tenant: Tenant, entered: EnteredInvoice) -> Invoice:
     check_month(entered.month)
     if not re.fullmatch(r"[A-Z]{3}", entered.currency):
         raise RegistryError(
-            f"Currency {entered.currency!r} is not a currency code",
+            f"currency {entered.currency!r} is not a currency code",
             "three capital letters of ISO 4217, such as USD",
         )
     if entered.invoice_id != WHOLE_BILL and not _INVOICE_ID.fullmatch(entered.invoice_id):
         raise RegistryError(
-            f"Invoice id {entered.invoice_id!r} is not valid",
+            f"invoice id {entered.invoice_id!r} is not valid",
             "up to 100 ASCII characters without spaces, as on the invoice",
         )
     return Invoice(
@@ -91,7 +91,7 @@ def _parse_amount(text: str | None) -> Decimal | None:
     parsed = read_amount(text) if _AMOUNT.fullmatch(text) else None
     if parsed is None:
         raise RegistryError(
-            f"Amount {text!r} is not a decimal number",
+            f"amount {text!r} is not a decimal number",
             "a decimal number with a point and no thousands separators, such as 12345.67",
         )
     return parsed[0]
@@ -185,7 +185,7 @@ def _compare_with_invoice(base: Comparison, invoice: Invoice, sums: _Sums) -> Co
         if invoice.invoice_id == WHOLE_BILL
         else "the charges with this InvoiceId"
     )
-    return replace(comparison, note=f"{scope}; entered {invoice.entered_at[:10]}")
+    return replace(comparison, note=f"{scope}; entered on {invoice.entered_at[:10]}")
 
 
 def compare_unbilled_currencies(
@@ -212,7 +212,7 @@ def compare_unbilled_currencies(
 
 
 def describe_invoice(invoice: Invoice) -> str:
-    """Describe an entry: `726.00 USD of 1001`, or `nothing USD` when it is withdrawn."""
-    label = f" of {invoice.invoice_id}" if invoice.invoice_id else ""
-    amount = "nothing" if invoice.amount is None else plain(invoice.amount)
+    """Describe an entry: `726 USD for invoice 1001`, or `no total in USD` when it is withdrawn."""
+    label = f" for invoice {invoice.invoice_id}" if invoice.invoice_id else ""
+    amount = "no total in" if invoice.amount is None else plain(invoice.amount)
     return f"{amount} {invoice.billing_currency}{label}"

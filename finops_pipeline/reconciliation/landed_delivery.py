@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from finops_pipeline.errors import counted
 from finops_pipeline.ledger.ledger import DeliveryRecord, Refusal
 from finops_pipeline.ledger.records import RefusalKind
 from finops_pipeline.reconciliation.states import ReconciliationState, Status
@@ -60,9 +61,10 @@ class LandedDelivery:
         if self.fewer_rows_note:
             yield self.fewer_rows_note
         if self.delivery.values_rounded:
-            yield f"{self.delivery.values_rounded} values rounded to 18 decimals"
+            yield f"{counted(self.delivery.values_rounded, 'value')} rounded to 18 decimals"
         if unknown_line_items:
-            yield f"{unknown_line_items} line items of an unknown type kept as Adjustment"
+            line_items = counted(unknown_line_items, "line item")
+            yield f"{line_items} of an unknown type kept as Adjustment"
         if self.refusal and self.refusal.kind == RefusalKind.OLDER:
             yield self.refusal.reason
         elif self.refusal and self.refusal.kind == RefusalKind.CRASHED:

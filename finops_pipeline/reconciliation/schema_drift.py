@@ -50,7 +50,7 @@ def describe_drifts(deliveries: Iterable[DeliveryRecord]) -> dict[tuple[str, str
             undocumented[key] = _describe_undocumented(form, delivery)
         missing = _missing_columns(form, delivery)
         parts = [*_describe_changes(form, delivery, before)] if before else []
-        parts += [undocumented[key], _listed("costs are not amortized without", missing)]
+        parts += [undocumented[key], _listed("missing, so costs are not amortized", missing)]
         if drift := "; ".join(filter(None, parts)):
             drifts[delivery.source, delivery.billing_period] = drift
         before = delivery
@@ -86,7 +86,7 @@ def _describe_changes(
         _listed("tag columns", _count_tags(form, added=added, removed=removed)),
     ]
     parts = [part for part in parts if part]
-    return [f"since {before.billing_period} {parts[0]}", *parts[1:]] if parts else []
+    return [f"since {before.billing_period}, {parts[0]}", *parts[1:]] if parts else []
 
 
 def _by_canonical_name(form: BillForm, delivery: DeliveryRecord) -> _Columns:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from finops_pipeline.errors import counted
 from finops_pipeline.lake import layout
 from finops_pipeline.ledger.claims import is_reclaimed
 from finops_pipeline.ledger.ledger import (
@@ -285,10 +286,13 @@ def _describe_differences(
             gap = plain(comparison.difference or Decimal(0))
             yield f"the charges differ from the files by {gap} {comparison.billing_currency}"
         else:
-            yield f"{delivery.rows_quarantined} rows are in quarantine and not in the charges"
+            verb = "is" if delivery.rows_quarantined == 1 else "are"
+            rows = f"{counted(delivery.rows_quarantined, 'row')} {verb}"
+            yield f"{rows} in quarantine and not in the charges"
     yield from (comparison.describe_difference() for comparison in elsewhere[:_LISTED])
     if len(elsewhere) > _LISTED:
-        yield f"{len(elsewhere) - _LISTED} more differences are in the table reconciliation"
+        more = counted(len(elsewhere) - _LISTED, "more difference is", "more differences are")
+        yield f"{more} in the table reconciliation"
 
 
 def _projects_not_built(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from finops_pipeline import clock
+from finops_pipeline.errors import counted
 from finops_pipeline.reconciliation.comparisons import (
     ALL_DAYS,
     COUNTERPART_NAMES,
@@ -90,7 +91,8 @@ class Doubts:
         if self.harmless_checks:
             yield f"{' and '.join(self.harmless_checks)} found rows, but no sum is affected"
         if self.broken_rules:
-            yield f"charges break FOCUS rules ({len(self.broken_rules)}), but no sum is affected"
+            rules = counted(len(self.broken_rules), "FOCUS rule")
+            yield f"charges break {rules}, but no sum is affected"
 
     def todo(self, tenant: str, month: str) -> Iterator[str]:
         """Yield the actions that these doubts call for."""

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from finops_pipeline.errors import AccessRefused, FinopsError
+from finops_pipeline.errors import AccessRefused, FinopsError, counted
 from finops_pipeline.sources.aws import assume_role, caller_arn, sts_client
 from finops_pipeline.sources.credentials import Access, make_access, translate_errors
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
@@ -105,7 +105,7 @@ def _check_access(access: Access) -> Iterator[Finding]:
 
 
 def _credentials_source(access: Access) -> str:
-    return f"profile {access.profile}" if access.profile else "the default chain"
+    return f"profile {access.profile}" if access.profile else "the default credential chain"
 
 
 def _check_external_id_required(
@@ -132,15 +132,16 @@ def _check_external_id_required(
 def _check_export(source: Source, location: Location) -> Iterator[Finding]:
     months = billing_periods(source, location)
     span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
-    details = f"{location.full_path()}: {len(months)} billing periods, {span}"
+    details = f"{location.full_path()}: {counted(len(months), 'billing period')}, {span}"
     yield Finding("list", Verdict.OK, details)
     delivery = read_delivery(source, location, months[-1])
     size = sum(file.size_bytes for file in delivery.files)
-    details = f"{location.full_path(delivery.manifest)}: {len(delivery.files)} files, {size} bytes"
+    contents = f"{counted(len(delivery.files), 'file')}, {counted(size, 'byte')}"
+    details = f"{location.full_path(delivery.manifest)}: {contents}"
     yield Finding("manifest", Verdict.OK, details)
     if isinstance(location, S3Location):
         location.try_reading(delivery.files[0])
         yield Finding("read", Verdict.OK, location.full_path(delivery.files[0].name))
         if location.can_list_whole_bucket():
             details = "the credentials can list the entire bucket, which is more than they need"
-            yield Finding("least rights", Verdict.NOTE, details)
+            yield Finding("least privilege", Verdict.NOTE, details)

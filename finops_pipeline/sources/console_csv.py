@@ -20,7 +20,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from finops_pipeline.contracts.cost_explorer import Answer, DayCost, Metric
-from finops_pipeline.errors import FileProblem
+from finops_pipeline.errors import FileProblem, counted
 from finops_pipeline.money import difference, exact_sum, plain, read_amount
 
 _SUFFIX = re.compile(r"\s*\(\s*([^()]{1,4}?)\s*\)\s*$")
@@ -54,7 +54,7 @@ def read_console_csv(text: str, name: str, metric: Metric) -> Answer:
     rows = [row for row in csv.reader(io.StringIO(text, newline="")) if any(map(str.strip, row))]
     if len(rows) < 2:
         raise FileProblem(
-            f"{name} has {len(rows)} rows",
+            f"{name} has {counted(len(rows), 'row')}",
             "a header, totals and a row for each day",
             _DOWNLOAD_AGAIN,
         )
@@ -98,7 +98,9 @@ class _Sheet:
         header, kind = rows[0], rows[0][0].strip()
         width = len(header)
         if not _SUFFIX.sub("", header[-1]).strip().lower() == "total costs":
-            raise self._problem(f"ends with the column {header[-1]!r}", "a column Total costs")
+            raise self._problem(
+                f"ends with the column {header[-1]!r}", "the last column to be Total costs"
+            )
         totals_label = re.sub(r" name$", "", kind, flags=re.IGNORECASE) + " total"
         if rows[1][0].strip().lower() != totals_label.lower():
             raise self._problem(
@@ -107,13 +109,13 @@ class _Sheet:
         for number, row in enumerate(rows[1:], start=2):
             if len(row) != width:
                 raise self._problem(
-                    f"row {number} has {len(row)} cells", f"{width} as in the header"
+                    f"row {number} has {counted(len(row), 'cell')}", f"{width}, as in the header"
                 )
         currency = self._read_currency(header[1:])
         names = [self._read_label(labels[i], breakdown) for i in range(1, width - 1)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise self._problem(f"has two columns {twice[0]!r}", "each column once")
+            raise self._problem(f"has two columns named {twice[0]!r}", "each column once")
         grid = [[self._read_amount(cell, row[0]) for cell in row[1:]] for row in rows[1:]]
         self._days = [self._read_day(row[0]) for row in rows[2:]]
         self._check_totals(grid, names, currency)
@@ -128,12 +130,15 @@ class _Sheet:
         header = rows[0]
         day_at, cost_at = positions["date"], positions["cost"]
         if positions["service"] is None and positions["account"] is None:
-            raise self._problem(f"has the columns {', '.join(header)}", "Service or Linked account")
+            raise self._problem(
+                f"has the columns {', '.join(header)}", "a column Service or Linked account"
+            )
         days = set()
         for number, row in enumerate(rows[1:], start=2):
             if len(row) != len(header):
                 raise self._problem(
-                    f"row {number} has {len(row)} cells", f"{len(header)} as in the header"
+                    f"row {number} has {counted(len(row), 'cell')}",
+                    f"{len(header)}, as in the header",
                 )
             cells = {w: row[i].strip() if i is not None else "" for w, i in positions.items()}
             day = self._read_day(row[day_at or 0])
@@ -144,8 +149,9 @@ class _Sheet:
             currency = cells["currency"] or self._read_currency([header[cost_at or 0]])
             key = (day, account, cells["service"], currency)
             if key in self._costs:
+                label = " ".join(filter(None, key[1:3])) or "no service or account"
                 raise self._problem(
-                    f"row {number} repeats the cost of {key[1:3]} on {day}", "each cost once"
+                    f"row {number} repeats the cost of {label} on {day}", "each cost once"
                 )
             self._costs[key] = self._read_amount(row[cost_at or 0], f"row {number}")
         self._days = sorted(days)
@@ -159,8 +165,8 @@ class _Sheet:
         first_of_month = all(day.day == 1 for day in days)
         if first_of_month:
             raise self._problem(
-                f"has monthly costs: its rows, {days[0]} to {days[-1]}, are all for first days"
-                " of months",
+                f"has monthly costs: every row, {days[0]} to {days[-1]}, is for the first day of a"
+                " month",
                 "a row for each day",
             )
         rows = tuple(
@@ -182,7 +188,7 @@ class _Sheet:
             return _SUFFIX.sub("", cell).strip()
         account_ids = _ACCOUNT.findall(cell)
         if len(account_ids) != 1:
-            raise self._problem(f"names an account {cell.strip()!r}", "an account id of 12 digits")
+            raise self._problem(f"names the account {cell.strip()!r}", "an account id of 12 digits")
         return str(account_ids[0])
 
     def _read_currency(self, cells: Sequence[str]) -> str:
@@ -204,12 +210,16 @@ class _Sheet:
                 raise ValueError
             return date.fromisoformat(text)
         except ValueError as error:
-            raise self._problem(f"has a row {text[:40]!r}", "days such as 2026-10-01") from error
+            raise self._problem(
+                f"has a row for {text[:40]!r}", "days such as 2026-10-01"
+            ) from error
 
     def _read_amount(self, cell: str, row: str) -> Decimal:
         parsed = read_amount(cell.strip() or "0")
         if parsed is None:
-            raise self._problem(f"has {cell.strip()!r} in {row}", "a decimal number such as 1234.5")
+            raise self._problem(
+                f"has the cost {cell.strip()!r} in {row}", "a decimal number such as 1234.5"
+            )
         self._rounded += parsed[1]
         return parsed[0]
 

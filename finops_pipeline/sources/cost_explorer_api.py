@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_pipeline.contracts.cost_explorer import Answer, DayCost, Metric
-from finops_pipeline.errors import BudgetSpent, DeliveryRefused
+from finops_pipeline.errors import BudgetSpent, DeliveryRefused, counted
 from finops_pipeline.money import read_amount
 from finops_pipeline.sources.aws import Access, open_client, translate_errors
 from finops_pipeline.tenants.months import month_of, months_between, shift
@@ -58,7 +58,7 @@ class Budget:
         """
         if self.sent >= self.limit:
             raise BudgetSpent(
-                f"this run's {self.limit} requests to Cost Explorer are used up",
+                f"this run's limit of {counted(self.limit, 'request')} to Cost Explorer is used up",
                 cure="Run again to continue from here, or raise FINOPS_COST_EXPLORER_REQUESTS"
                 f" (a request costs USD {PRICE_USD})",
             )
@@ -95,7 +95,8 @@ class CostExplorer:
                 raise
             # Running again would pay for the same pages again and never reach the last one.
             raise BudgetSpent(
-                f"{label} has more pages than the {self._budget.limit} requests a run may send",
+                f"{label} has more pages than a run may request"
+                f" ({counted(self._budget.limit, 'request')})",
                 "a budget that covers all pages of a month",
                 "Raise FINOPS_COST_EXPLORER_REQUESTS",
             ) from error
@@ -114,9 +115,9 @@ class CostExplorer:
                 return
             if token in seen:
                 raise DeliveryRefused(
-                    f"{label} repeats itself: the token on page {len(seen) + 1} for the next page"
-                    " was already used",
-                    "a last page without a token",
+                    f"{label} never ends: page {len(seen) + 1} leads to a page that was already"
+                    " read",
+                    "a last page that leads to no other",
                     _RUN_LATER,
                 )
             seen.add(token)
@@ -155,7 +156,7 @@ def read_pages(pages: list[dict[str, Any]], first: date, end: date, label: str) 
                 key = row[:4]
                 if key in rows:
                     raise DeliveryRefused(
-                        f"{label} has {row.service}, account {row.account}, twice on {day}",
+                        f"{label} lists {row.service} of account {row.account} twice on {day}",
                         "each service and account once per day",
                         _RUN_LATER,
                     )
@@ -163,7 +164,7 @@ def read_pages(pages: list[dict[str, Any]], first: date, end: date, label: str) 
     missing = [d for d in _list_days(first, end) if d not in days]
     if missing:
         raise DeliveryRefused(
-            f"{label} lacks {len(missing)} days, the first of which is {missing[0]}",
+            f"{label} lacks {counted(len(missing), 'day')}, beginning with {missing[0]}",
             "every day that was requested",
             _RUN_LATER,
         )
@@ -181,15 +182,15 @@ def _read_day(entry: dict[str, Any], first: date, end: date, label: str) -> date
         day = date.fromisoformat(start)
     except ValueError as error:
         raise DeliveryRefused(
-            f"{label} has a day {start[:40]!r}", "YYYY-MM-DD", _RUN_LATER
+            f"{label} has {start[:40]!r} as a day", "a day as YYYY-MM-DD", _RUN_LATER
         ) from error
     if not first <= day < end:
         raise DeliveryRefused(
-            f"{label} has a day {day}", "only the days that were requested", _RUN_LATER
+            f"{label} contains {day}, which was not requested", "the requested days", _RUN_LATER
         )
     if period.get("End") != (day + timedelta(days=1)).isoformat():
         raise DeliveryRefused(
-            f"{label} has a period from {day} to {period.get('End')}",
+            f"{label} contains a period from {day} to {period.get('End')}",
             "periods of one day",
             _RUN_LATER,
         )
@@ -202,7 +203,7 @@ def _check_no_total(entry: dict[str, Any], day: date, label: str) -> None:
         parsed = read_amount(str(metric.get("Amount")))
         if name in _METRICS and (parsed is None or parsed[0]):
             raise DeliveryRefused(
-                f"{label} has for {day} a total {name} of {metric.get('Amount')} but no groups",
+                f"{label} gives a total {name} of {metric.get('Amount')} for {day}, but no groups",
                 "groups by service and account",
                 _RUN_LATER,
             )
@@ -212,7 +213,7 @@ def _read_group(group: dict[str, Any], day: date, label: str) -> tuple[DayCost, 
     keys = group.get("Keys") or []
     if len(keys) != len(_KEYS):
         raise DeliveryRefused(
-            f"{label} has a group {keys} on {day}", "service and account", _RUN_LATER
+            f"{label} has a group named {keys} on {day}", "a service and an account", _RUN_LATER
         )
     service, account = keys
     amounts, units, rounded = [], set(), 0
@@ -221,8 +222,8 @@ def _read_group(group: dict[str, Any], day: date, label: str) -> tuple[DayCost, 
         parsed = read_amount(str(metric.get("Amount")))
         if parsed is None or not metric.get("Unit"):
             raise DeliveryRefused(
-                f"{label} has for {service}, account {account}, on {day} the {name}"
-                f" {metric.get('Amount')!r} {metric.get('Unit')!r}",
+                f"{label} gives {metric.get('Amount')!r} {metric.get('Unit')!r} as the {name} of"
+                f" {service} in account {account} on {day}",
                 "a decimal number and a currency",
                 _RUN_LATER,
             )
@@ -231,7 +232,8 @@ def _read_group(group: dict[str, Any], day: date, label: str) -> tuple[DayCost, 
         units.add(str(metric["Unit"]))
     if len(units) > 1:
         raise DeliveryRefused(
-            f"{label} is in {' and '.join(sorted(units))} for {service} on {day}",
+            f"{label} mixes {' and '.join(sorted(units))} for {service} on {day}",
             "one currency",
+            _RUN_LATER,
         )
     return DayCost(day, account or None, service or None, units.pop(), *amounts), rounded

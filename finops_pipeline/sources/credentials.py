@@ -144,8 +144,8 @@ def _refusal(access: Access, action: str, error: ClientError) -> FinopsError:
     if error.operation_name == "AssumeRole" and code not in _BAD_KEYS | EXPIRED:
         return AccessRefused(
             failure,
-            "a role whose trust policy admits this installation with the tenant's external id",
-            f"Send the output of finops source policy {access.source} to the customer, and check"
+            "a role that this installation may assume with the tenant's external id",
+            f"Send the output of finops source policy {access.source} to the customer, then test"
             f" with finops source check {access.source}",
         )
     expected, cure = _cure(access, code, message)
@@ -158,20 +158,26 @@ def _cure(access: Access, code: str, message: str) -> tuple[str, str]:
     if code in DENIED and "kms" in message.lower():
         return (
             "permission to decrypt",
-            f"Add kms:Decrypt on the bucket's key, as in {policy} --kms-key",
+            f"Grant kms:Decrypt on the bucket's key, as {policy} --kms-key ARN prints it",
         )
     if code in DENIED:
         return "permission to read it", f"Grant the permissions that {policy} prints"
     if code in EXPIRED:
         return "valid credentials", "Sign in again or renew them, then run again"
     if code in _BAD_KEYS:
-        return "credentials that AWS knows", "Correct the access key of the environment or profile"
+        return (
+            "credentials that AWS recognises",
+            "Correct the access key of the environment or profile",
+        )
     if code == "NoSuchBucket":
-        return "a bucket that exists", "Correct the source's location (finops source add) or region"
+        return (
+            "a bucket that exists",
+            f"Correct it: finops source add {access.source} --location s3://BUCKET/PREFIX",
+        )
     if code in _ELSEWHERE:
         return (
             "the bucket's own region",
-            f"Set it with finops source add {access.source} --region …",
+            f"Set it with finops source add {access.source} --region REGION",
         )
     if code == "InvalidObjectState":
         return "a file that is not archived", "Restore it, and exclude exports from archiving"

@@ -86,7 +86,7 @@ def read_delivery(source: Source, location: Location, month: str) -> Delivery:
     files = tuple(_find_listed_file(location, key, where) for key in keys)
     if len({file.name for file in files}) < len(files):
         raise ManifestProblem(
-            f"{where} lists a file twice, under two different keys", "each file once"
+            f"{where} lists a file twice, under two different keys", "each file once", _AGAIN
         )
     _check_arrived(manifest_file, files, where)
     fingerprints = [hashlib.sha256(raw).hexdigest()]
@@ -127,7 +127,7 @@ def _find_manifest(source: Source, location: Location, month: str) -> str:
                 f"{month} has {len(manifests)} manifests:"
                 f" {', '.join(map(location.full_path, manifests))}",
                 "one manifest for each month",
-                "Keep the current one only, or declare a source for each report",
+                "Keep only the current one, or declare a source for each report",
             )
     raise ManifestProblem(
         f"{month} has no manifest in"
@@ -155,7 +155,9 @@ def _parse_manifest(raw: bytes, where: str) -> dict[str, Any]:
             f"{where} is not readable JSON ({error})", "a manifest as AWS writes it", _AGAIN
         ) from error
     if not isinstance(facts, dict):
-        raise ManifestProblem(f"{where} is a {type(facts).__name__}", "a JSON object", _AGAIN)
+        raise ManifestProblem(
+            f"{where} is JSON, but not an object", "a manifest as AWS writes it", _AGAIN
+        )
     return facts
 
 
@@ -197,7 +199,7 @@ def _read_keys(facts: dict[str, Any], where: str) -> list[str]:
     for key in keys:
         if not key.isprintable():
             raise ManifestProblem(
-                f"{where} lists the file {key[:200]!a}", "a name of printable characters"
+                f"{where} lists the file {key[:200]!a}", "a name of printable characters", _AGAIN
             )
         if keys.count(key) > 1:
             raise ManifestProblem(

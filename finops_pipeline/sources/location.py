@@ -85,7 +85,10 @@ class LocalFolder:
                 return None
             stat = path.stat()
         except OSError as error:
-            raise FileProblem(f"{name[:200]!r} cannot be read ({error.strerror})") from error
+            raise FileProblem(
+                f"{name[:200]!r} cannot be read ({error.strerror})",
+                "a file that this user can read",
+            ) from error
         # A copy may preserve size and modification time, but never the inode's change time.
         return ExportFile(name, stat.st_size, f"{stat.st_mtime_ns} {stat.st_ctime_ns}")
 

@@ -29,7 +29,8 @@ def open_location(tenant: Tenant, source: Source) -> Location:
         raise RegistryError(
             f"source {full_name} has no location",
             "a folder that contains the export",
-            f"Set one, or import files with finops ingest-file {full_name} FILE",
+            f"Set one: finops source add {full_name} --location FOLDER; or import files:"
+            f" finops ingest-file {full_name} FILE",
         )
     if is_s3(location):
         return S3Location(make_access(tenant, source), location)

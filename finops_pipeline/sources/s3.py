@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path, PurePosixPath
 
-from finops_pipeline.errors import AccessRefused, FileProblem, Unreachable
+from finops_pipeline.errors import AccessRefused, FileProblem, Unreachable, counted
 from finops_pipeline.sources.credentials import LATER, Access
 from finops_pipeline.sources.location import ExportFile
 from finops_pipeline.sources.s3_bucket import Bucket, Download, file_change_error
@@ -69,7 +69,7 @@ class S3Location:
             raise file_change_error(self.full_path(name))
         if file.size_bytes > _MANIFEST_BYTES:
             raise FileProblem(
-                f"{self.full_path(name)} has {file.size_bytes} bytes",
+                f"{self.full_path(name)} has {counted(file.size_bytes, 'byte')}",
                 "a manifest of a few thousand bytes",
             )
         buffer = io.BytesIO()

@@ -27,7 +27,14 @@ from botocore.exceptions import ClientError
 from urllib3.exceptions import HTTPError
 
 from finops_pipeline import clock
-from finops_pipeline.errors import DeliveryMoving, DiskFull, FileProblem, Unreachable
+from finops_pipeline.errors import (
+    FULL_DISK_CURE,
+    DeliveryMoving,
+    DiskFull,
+    FileProblem,
+    Unreachable,
+    counted,
+)
 from finops_pipeline.sources.aws import open_client
 from finops_pipeline.sources.credentials import EXPIRED, Access, error_code, translate_errors
 from finops_pipeline.sources.location import ExportFile
@@ -151,10 +158,10 @@ class Download:
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
                 raise DiskFull(
-                    f"{self._uri} ({self._size} bytes) does not fit on the disk of {target.parent}"
-                    f" ({self._reached} bytes did)",
+                    f"{self._uri} ({counted(self._size, 'byte')}) does not fit on the disk of"
+                    f" {target.parent}, which had room for {counted(self._reached, 'byte')}",
                     "enough disk space for the delivery",
-                    "Free space on the disk of FINOPS_DATA and run again",
+                    FULL_DISK_CURE,
                 ) from error
             raise
 
@@ -191,7 +198,7 @@ class Download:
                     f"{self._bucket.access.source} could not read {self._uri}: {reason}"
                     f" ({self._reached} of {self._size} bytes, {failures} attempts)",
                     "a complete download",
-                    "Check the network; run again later",
+                    "Check the network, then run again",
                 )
             clock.pause(min(0.2 * 2**failures, 5) * random.uniform(0.5, 1))
 
@@ -230,7 +237,8 @@ class Download:
             if clock.stopwatch() - since > WINDOW_SECONDS:
                 if self._reached - before < WINDOW_BYTES:
                     raise BrokenStream(
-                        f"{self._reached - before} bytes arrived in {WINDOW_SECONDS} seconds"
+                        f"only {counted(self._reached - before, 'byte')} arrived in"
+                        f" {WINDOW_SECONDS} seconds"
                     )
                 since, before = clock.stopwatch(), self._reached
 

@@ -57,9 +57,13 @@ def read_declaration(path: Path) -> list[Tenant]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RegistryError(f"{path} cannot be read ({error.strerror})", "a YAML file") from error
+        raise RegistryError(
+            f"{path} cannot be read ({error.strerror})", "a YAML file that this user can read"
+        ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise RegistryError(f"{path} is not YAML: {error}", "a file like tenants.yaml") from error
+        raise RegistryError(
+            f"{path} is not YAML: {error}", "a YAML file that begins with tenants:"
+        ) from error
     entries = _validate(_Declaration, raw or {}, str(path)).tenants
     tenants = [_read_tenant(entry, path) for entry in entries]
     _check_unique("tenant", [tenant.name for tenant in tenants], str(path))
@@ -93,7 +97,11 @@ def _check_no_external_id(entry: dict[str, Any], place: str) -> None:
 def _check_unique(kind: str, names: list[str], place: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise RegistryError(f"{place}: {kind} {name} is declared twice", "one entry")
+            raise RegistryError(
+                f"{place}: {kind} {name} is declared twice",
+                "each name once",
+                "Merge the two entries, or rename one of them",
+            )
 
 
 def _resolve_location(source: Source, path: Path) -> Source:
@@ -139,7 +147,10 @@ def _refusal(error: ValidationError, raw: object, place: str) -> RegistryError:
                 cure="Correct its name or leave it out",
             )
         case _:
-            expected = first["msg"].removeprefix("Input should be ")
+            # pydantic adds the name of our class: "… dictionary or instance of _Declaration".
+            expected = (
+                first["msg"].removeprefix("Input should be ").partition(" or instance of ")[0]
+            )
             return RegistryError(f"{field} is {first['input']!r}", expected)
 
 
@@ -270,7 +281,7 @@ def _comparable(part: BaseModel, field: str) -> object:
     """Return a field's value, independent of the order in which its parts were declared."""
     value = getattr(part, field)
     if field == "accounts":
-        return tuple(sorted(f"{claim.id} ({claim.days})" for claim in value))
+        return tuple(sorted(f"{claim.id} ({claim.in_words})" for claim in value))
     return tuple(sorted(value)) if isinstance(value, tuple) else value
 
 

@@ -74,8 +74,14 @@ class AccountClaim(_Model):
         return (self.from_day or date.min) < end and first < (self.to_day or date.max)
 
     @property
+    def in_words(self) -> str:
+        """The claimed days for messages: `always`, or `from 2026-10-01 until 2026-11-01`."""
+        ends = (("from", self.from_day), ("until", self.to_day))
+        return " ".join(f"{word} {day}" for word, day in ends if day) or "always"
+
+    @property
     def days(self) -> str:
-        """The claimed days as text, for messages."""
+        """The claimed days as text that never changes, because fingerprints contain it."""
         if not (self.from_day or self.to_day):
             return "always"
         return f"{self.from_day or 'always'} to {self.to_day or 'open'}"
@@ -163,8 +169,8 @@ class Tenant(_Model):
             if first.overlaps(second):
                 raise RegistryError(
                     f"project {self.name}/{project.name} claims account {first.id} twice"
-                    f" ({first.days}; {second.days})",
-                    "claims of one account whose days do not overlap",
+                    f" ({first.in_words}; {second.in_words})",
+                    "claims to one account on days that do not overlap",
                 )
 
     def source(self, name: str) -> Source:
@@ -176,7 +182,10 @@ class Tenant(_Model):
         for source in self.sources:
             if source.name == name:
                 return source
-        raise Unknown(f"source {self.name}/{name} is not known", cure="See finops source list")
+        raise Unknown(
+            f"source {self.name}/{name} is not known",
+            cure=f"List the sources: finops source list {self.name}",
+        )
 
     def project(self, name: str) -> Project:
         """Return the project of that name; `unassigned` always exists.
@@ -187,7 +196,10 @@ class Tenant(_Model):
         for project in self.all_projects:
             if project.name == name:
                 return project
-        raise Unknown(f"project {self.name}/{name} is not known", cure="See finops project list")
+        raise Unknown(
+            f"project {self.name}/{name} is not known",
+            cure=f"List the projects: finops project list {self.name}",
+        )
 
     @property
     def all_projects(self) -> tuple[Project, ...]:
@@ -218,7 +230,7 @@ class Tenant(_Model):
 def _check_unique(kind: str, tenant: str, names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise RegistryError(f"{kind} {tenant}/{name} is declared twice", "one declaration")
+            raise RegistryError(f"{kind} {tenant}/{name} is declared twice", "each name once")
 
 
 def _check_claims_apart(tenant: Tenant, first: Project, second: Project) -> None:
@@ -228,9 +240,9 @@ def _check_claims_apart(tenant: Tenant, first: Project, second: Project) -> None
     for claim, other in product(first.accounts, second.accounts):
         if claim.overlaps(other):
             raise RegistryError(
-                f"account {claim.id} is claimed by {tenant.name}/{first.name} ({claim.days})"
-                f" and by {tenant.name}/{second.name} ({other.days})",
-                "one project for an account on any day",
+                f"account {claim.id} is claimed by {tenant.name}/{first.name} ({claim.in_words})"
+                f" and by {tenant.name}/{second.name} ({other.in_words})",
+                "one project for an account on each day",
                 "Give the claims 'from' and 'to' dates that do not overlap, or release one:"
                 f" finops project release {tenant.name}/{first.name} {claim.id}",
             )

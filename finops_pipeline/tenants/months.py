@@ -23,7 +23,7 @@ def check_month(text: str) -> str:
         RegistryError: it is not one.
     """
     if not _MONTH.fullmatch(text):
-        raise RegistryError(f"Month {text!r} is not a billing period", "YYYY-MM such as 2026-10")
+        raise RegistryError(f"month {text!r} is not a billing period", "YYYY-MM, such as 2026-10")
     return text
 
 

@@ -58,7 +58,7 @@ def check_key(kms_key: str) -> str:
     """
     if kms_key and not _KEY.fullmatch(kms_key):
         raise RegistryError(
-            f"kms-key {kms_key[:200]!r} is not the ARN of a key",
+            f"--kms-key {kms_key[:200]!r} is not the ARN of a key",
             "arn:aws:kms:REGION:111122223333:key/ID (an alias cannot be used in a policy)",
         )
     return kms_key
@@ -96,7 +96,7 @@ def check_endpoint(endpoint_url: str) -> str:
     if not usable or not endpoint_url.isprintable() or " " in endpoint_url:
         raise RegistryError(
             f"endpoint_url {endpoint_url[:200]!r} cannot be used",
-            "https://host or https://host:port, without a path, credentials or bucket in it",
+            "https://host or https://host:port, without a path, credentials or a bucket",
             "Leave it out for AWS itself",
         )
     return endpoint_url.rstrip("/")
@@ -108,11 +108,13 @@ def check_field(field: str, text: str) -> str:
     Raises:
         RegistryError: it is not.
     """
-    pattern, example = (
-        (_REGION, "us-east-1") if field == "region" else (_PROFILE, "a profile's name")
+    pattern, expected = (
+        (_REGION, "the name of a region, such as us-east-1")
+        if field == "region"
+        else (_PROFILE, "the name of a profile in ~/.aws/config")
     )
     if text and not pattern.fullmatch(text):
-        raise RegistryError(f"{field} {text[:200]!r} cannot be used", f"a name such as {example}")
+        raise RegistryError(f"{field} {text[:200]!r} cannot be used", expected)
     return text
 
 
@@ -146,7 +148,7 @@ def bucket_and_prefix(location: str) -> tuple[str, str]:
     if dots or not prefix.isprintable() or len(prefix.encode()) > 900:
         raise RegistryError(
             f"location {location[:200]!r} has a prefix that cannot be used",
-            "a path of at most 900 bytes, without '.', '..' and control characters",
+            "a path of at most 900 bytes, without '.', '..' or control characters",
         )
     return bucket, prefix
 

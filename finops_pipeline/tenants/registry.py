@@ -318,14 +318,14 @@ def check_own(tenant: str, source: Source, everyone: Iterable[Tenant]) -> None:
             if any(a.overlaps(b) for a in source.places for b in other_source.places):
                 reads = source.location or "Cost Explorer with these credentials"
                 raise RegistryError(
-                    f"{label} reads {reads}, which is a location of another tenant, not its own",
+                    f"{label} reads {reads}, a location that belongs to another tenant",
                     "a place that only one tenant reads",
                     "Correct the location; one export never feeds two tenants",
                 )
             account = role_account(source.role_arn)
             if account and account == role_account(other_source.role_arn):
                 raise RegistryError(
-                    f"{label} uses a role of account {account}, which is another tenant's",
+                    f"{label} uses a role of account {account}, which belongs to another tenant",
                     "a role in an account of this tenant",
-                    "Correct role_arn; the roles of one account serve one tenant",
+                    "Correct role_arn; the roles of one account serve only one tenant",
                 )

@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import TemporaryInstallation
 
 REPOSITORY = Path(__file__).parents[2]
-MONTHS = ["2026-08", "2026-09", "2026-10"]
+MONTHS = ["2026-09", "2026-10"]
 
 
 @pytest.fixture

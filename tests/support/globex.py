@@ -22,7 +22,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from finops_pipeline.cli.app import app
-from finops_pipeline.errors import FinopsError
+from finops_pipeline.errors import FinopsError, counted
 from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
 
@@ -195,7 +195,8 @@ class Globex:
         assert status["rows_read"] == status["rows_kept"] + status["rows_quarantined"]
         assert status["rows_quarantined"] == lost == len(quarantine(source))
         if lost:
-            assert f"{lost} rows are in quarantine" in status["reason"]
+            assert f"{counted(lost, 'row')} " in status["reason"]
+            assert "in quarantine and not in the charges" in status["reason"]
         return status
 
     def served(self) -> dict[str, bytes]:

@@ -23,6 +23,7 @@ from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.money import exact_sum
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row, write_csv
+from tests.support.tiers import LINE_ITEM_FORMS
 
 Line = dict[str, str]
 Charge = dict[str, Any]
@@ -31,7 +32,6 @@ MONTH, ACCOUNT = "2026-09", "111122223333"
 COST, NET = "lineItem/UnblendedCost", "lineItem/NetUnblendedCost"
 PLAN = "arn:aws:savingsplans::111122223333:savingsplan/one"
 RESERVED = "arn:aws:ec2:us-east-1:111122223333:reserved-instances/two"
-FORMS = ("legacy-cur", "cur-2.0")
 IN_MAP = ("product/ProductName", "product/region")
 """Columns of legacy reports that are keys of the product map in CUR 2.0."""
 
@@ -122,7 +122,7 @@ class Bills:
             return [dict(zip(names, values, strict=True)) for values in query.fetchall()]
 
 
-@pytest.fixture(scope="session", params=FORMS)
+@pytest.fixture(scope="session", params=LINE_ITEM_FORMS)
 def prepared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path]:

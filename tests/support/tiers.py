@@ -1,6 +1,7 @@
 """Which tests belong to the quick tier, `make test-quick`: the inner loop of a change.
 
-Put here: the list. Keep out: the long tier, whose tests carry the mark `torture` themselves.
+Put here: the list, and in which of two forms a test of line items runs every day. Keep out: the
+rest of the long tier, whose tests carry the mark `torture` themselves.
 
 The quick tier takes a minute and a half on two cores. It has every test of a rule alone
 (`*_unit.py`), the rules of the source, and for each promise a few tests at a user's doorway:
@@ -8,6 +9,8 @@ tenants stay apart, numbers are exact, errors are clear.
 """
 
 from __future__ import annotations
+
+from zlib import crc32
 
 _FILES = """
 test_account_claims test_console_csv test_csv_property test_docs test_edge_cases test_error_shape
@@ -17,6 +20,18 @@ test_reconciliation_estate test_registry test_sandbox_attacks test_schema_versio
 test_second_opinions test_source_kinds test_startup test_states_unit test_truth
 """
 QUICK = frozenset(_FILES.split())
+
+
+LINE_ITEM_FORMS = ("legacy-cur", "cur-2.0")
+
+
+def is_for_torture(test: str, form: str) -> bool:
+    """Whether a test of line items runs in this form in `make torture` only.
+
+    Every test runs in one form every day and in `make torture` in the others; its name decides.
+    """
+    number = crc32(test.replace(form, "").encode()) % len(LINE_ITEM_FORMS)
+    return form != LINE_ITEM_FORMS[number]
 
 
 def is_quick(file_stem: str) -> bool:

@@ -1,4 +1,4 @@
--- bills_apart: accounts whose month is in two sources and costs exactly the same in both.
+-- bills_apart: accounts with a month that is in two sources and costs exactly the same in both.
 -- reads: bill_totals
 -- on failure: warn
 --

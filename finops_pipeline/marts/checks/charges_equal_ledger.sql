@@ -4,8 +4,8 @@
 --
 -- Compared by project, month, source, currency and kind of row: charges that were lost, doubled or
 -- changed since they were published. Cure: remove the file
--- costs/project=…/billing_period=…/charges.parquet and run `finops ingest`, which builds it anew
--- from what landed.
+-- costs/project=…/billing_period=…/charges.parquet and run `finops ingest`, which builds it
+-- again from what landed.
 
 with
 

@@ -1,5 +1,5 @@
 -- charges_equal_lines: landed rows that did not become exactly one charge each, or whose charges
---   bill another amount.
+--   bill a different amount.
 -- reads: costs, bill_totals
 -- on failure: refuse
 --

@@ -1,5 +1,5 @@
--- commitments_amortize: commitments whose used and unused costs do not add up to what they were
---   billed.
+-- commitments_amortize: commitments whose used and unused costs do not add up to what was
+--   billed for them.
 -- reads: costs
 -- on failure: warn
 --

@@ -1,5 +1,5 @@
--- list_and_contracted_costs: usage with a negative list or contracted cost, or one above its public
---   price.
+-- list_and_contracted_costs: usage whose list or contracted cost is negative, or whose contracted
+--   cost is above its list cost.
 -- reads: costs
 -- on failure: warn
 --

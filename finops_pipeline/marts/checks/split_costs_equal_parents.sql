@@ -1,5 +1,5 @@
--- split_costs_equal_parents: instances whose tasks and pods do not share out exactly what the
---   instance costs.
+-- split_costs_equal_parents: instances whose cost is not exactly the sum of the shares of their
+--   tasks and pods.
 -- reads: costs
 -- on failure: warn
 --

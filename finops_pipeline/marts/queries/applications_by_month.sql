@@ -1,4 +1,4 @@
--- applications_by_month: what each value of a tag costs by month; rows without the tag have a null.
+-- applications_by_month: what each value of a tag costs by month; null for charges without the tag.
 -- use case: Report application cost month over month (FOCUS 1.0)
 -- grain: billing_period, tag_value, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)

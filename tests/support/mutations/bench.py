@@ -57,7 +57,7 @@ class Bench:
     def __init__(self, place: Path, form: Form) -> None:
         self._form, self._place = form, place
         self._installation = Installation(
-            Settings(data=place / "data", memory_limit="256MB", threads=1)
+            Settings(data=place / "data", memory_limit="384MB", threads=1)
         )
         lines = ["tenants:"]
         for tenant, sources in (("acme", SOURCES), ("globex", SOURCES[:1])):

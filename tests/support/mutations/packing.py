@@ -111,7 +111,7 @@ def bomb(delivery: Delivery, rng: random.Random) -> Verdict:
     path = delivery.file(1)
     zeros = b"0" * (1 << 27)
     path.write_bytes(zipped({"bill.csv": zeros}) if path.suffix == ".zip" else packed(zeros))
-    return refused(path.name, "inflates")
+    return refused(path.name, "decompresses")
 
 
 def mutations(flips: int = FLIPS) -> list[Mutation]:

@@ -150,19 +150,23 @@ def mutations() -> list[Mutation]:
     for value in BAD_PERIODS:
         add(f"period {value!a}", "legacy", cell("period", value, 1))
         add(f"every period {value!a}", "focuscsv",
-            column("period", value, "none of 40 rows can be read", value[:10]))  # fmt: skip
+            column("period", value, "none of which can be read", value[:10]))  # fmt: skip
     for value in CURRENCIES:
         add(f"currency {value}", "legacy", cell("currency", value, 0))
         add(f"every currency {value}", "focuscsv", column("currency", value))
     for short in ("cost", "type", "start", "currency", "account"):
         add(f"empty {short}", "legacy", cell(short, "", 1))
         add(f"blank {short}", "legacy", cell(short, "  ", 1))
-        add(f"every {short} empty", "legacy", column(short, "", "none of 40", "is empty"))
+        add(
+            f"every {short} empty",
+            "legacy",
+            column(short, "", "40 rows, none of which", "is empty"),
+        )
     for short in ("amount", "list"):
         add(f"words in {short}", "legacy", cell(short, "many", 1))
         add(f"words in {short}, FOCUS", "focuscsv", cell(short, "many", 1))
         add(f"empty {short}", "focuscsv", cell(short, "", 0, ""))
-    add("words in every cost", "legacy", column("cost", "free", "none of 40", "free"))
+    add("words in every cost", "legacy", column("cost", "free", "40 rows, none of which", "free"))
     for form in ("legacy", "cur2", "focus", "focuscsv"):
         add(f"same id everywhere, {form}", form, same_ids)
         add(f"a row twice, {form}", form, same_rows)
