@@ -3,8 +3,7 @@
 Acme and globex share account ids, project names and services; each one's exports carry a planted
 marker. Covered: no marker in the other's folder (files searched as bytes and as values), hostile
 SQL through `finops query` and on the connection of the sandbox itself, locations, names and wording
-of errors, and a tenant's file and folder, which can be moved and copied without a trace of their
-old path.
+of errors, a tenant's folder that is moved, and its file that is copied or attached beside another.
 """
 
 from __future__ import annotations
@@ -21,10 +20,17 @@ import duckdb
 import pytest
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.layout import TenantFolder, place_path
+from finops_pipeline.ledger.stored_files import Place
 from finops_pipeline.serve.sandbox import open_sandbox
 from tests.conftest import LAST_MONTH, TemporaryInstallation
 from tests.support.globex import finops
+from tests.support.published_files import (
+    copy_installation,
+    partition_folder,
+    published_file,
+    published_files,
+)
 
 OTHER = {"acme": "globex", "globex": "acme"}
 Truth = dict[str, Any]
@@ -71,19 +77,20 @@ def test_no_file_of_a_tenant_contains_the_marker_of_another_tenant(
 ) -> None:
     own, other = (truth["tenants"][t]["marker"] for t in (tenant, OTHER[tenant]))
     folder = built.folder(tenant)
+    published = published_files(folder)
     own_rows = files = 0
-    for path in (path for path in folder.rglob("*") if path.is_file()):
+    for path in (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
         assert other.encode() not in path.read_bytes(), path
         if path.suffix == ".parquet":
             relation = f"read_parquet('{path}', hive_partitioning = false)"
             assert not rows_with(duckdb.connect(), relation, other), path
             own_rows += rows_with(duckdb.connect(), relation, own)
-            files += 1
-    assert files == 2 * 3 + 5 * 3  # landing: sources x months; costs: projects x months
+            files += path in published
+    # landing: sources x months; costs: projects x months
+    assert files == len(published) == 2 * 3 + 5 * 3
     assert own_rows > 1000, "the search detects markers that exist"
 
     with open_sandbox(TenantFolder(built.data, tenant), built.installation.limits) as sandbox:
-        sandbox.shadow_views()
         connection = sandbox.connection
         names = [row[0] for row in connection.execute("show tables").fetchall()]
         assert {"costs", "daily_costs", "monthly_bill", "landing_payer", "quarantine"} <= set(names)
@@ -100,6 +107,9 @@ HOSTILE = (
     "from read_parquet('../tenant=globex/costs/*/*/*.parquet')",
     "from read_parquet('costs/../../tenant=globex/costs/*/*/*.parquet')",
     "from read_parquet('{acme}/costs/../../tenant=globex/{charges}')",
+    "from read_parquet('{globex}/.store/{charges}')",
+    "from read_parquet('../tenant=globex/.store/costs/*/*/*.parquet')",
+    "from read_parquet('{acme}/.store/../../tenant=globex/.store/{charges}')",
     "from '{globex}/{charges}'",
     'from "{globex}/{charges}"',
     "from '../tenant=globex/{charges}'",
@@ -138,6 +148,9 @@ HOSTILE = (
 ONLY_GUARDED = (
     "copy costs to 'costs/x.csv'",
     "with x as (copy (select 1 as a) to 'costs/x.csv') from x",
+    "copy costs to '{acme}/.store/costs/x.csv'",
+    "with x as (copy (select 1 as a) to '{acme}/.store/costs/x.csv') from x",
+    "export database '{acme}/.store/costs/x'",
     "export database 'costs/x'",
     "select 1; select 2",
     "from duckdb_databases()",
@@ -150,8 +163,10 @@ ONLY_GUARDED = (
 
 
 def spelled(sql: str, made: TemporaryInstallation) -> str:
-    charges = f"costs/project=prod/billing_period={LAST_MONTH}/charges.parquet"
-    assert (made.folder("globex") / charges).is_file()
+    globex = made.folder("globex")
+    file = published_file(globex, "costs", "prod", LAST_MONTH)
+    charges = f"{partition_folder('costs', 'prod', LAST_MONTH)}/{file.name}"
+    assert (globex / charges).is_file()
     folders = {tenant: made.folder(tenant) for tenant in OTHER}
     return sql.format(charges=charges, **folders)
 
@@ -181,12 +196,11 @@ def test_the_connection_itself_refuses_hostile_sql(
 ) -> None:
     folder = TenantFolder(untouched.data, "acme")
     with open_sandbox(folder, untouched.installation.limits) as sandbox:
-        sandbox.shadow_views()
         connection = sandbox.connection
         for sql in HOSTILE:
             with pytest.raises(duckdb.Error):
                 connection.execute(spelled(sql, untouched)).fetchall()
-        own = f"select count(*) from read_parquet('{folder.root}/costs/*/*/charges.parquet')"
+        own = f"select count(*) from read_parquet('{folder.store}/costs/*/*/charges-*.parquet')"
         assert (
             connection.execute(own).fetchall()
             == connection.execute("select count(*) from costs").fetchall()
@@ -247,7 +261,7 @@ def test_a_name_that_could_lead_elsewhere_is_refused_everywhere(
     with pytest.raises(RegistryError, match="cannot be used"):
         TenantFolder(tmp_path, name)
     with pytest.raises(RegistryError, match="cannot be used"):
-        TenantFolder(tmp_path, "acme").partition("costs", name, LAST_MONTH)
+        place_path(Place("costs", name, LAST_MONTH))
     assert census(built.data) == before
 
 
@@ -288,25 +302,65 @@ def test_a_moved_data_folder_still_answers(
             assert Decimal(moved.rows(tenant, f"select {sql}")[0]["b"]) == billed(truth, tenant)
 
 
-def test_a_copied_file_still_answers_and_does_not_contain_its_old_path(
+def test_the_views_of_a_moved_file_say_what_to_do_until_a_command_rewrites_them(
     built: TemporaryInstallation, tmp_path: Path, truth: Truth
 ) -> None:
+    moved = TemporaryInstallation(tmp_path / "moved")
+    stayed = TemporaryInstallation(copy_installation(built.data, tmp_path / "stayed"))
+    stayed.data.rename(moved.data)
+    count = "select sum(BilledCost) from costs"
     for tenant in OTHER:
-        files = {path.name for path in built.folder(tenant).iterdir()}
-        assert f"{tenant}.duckdb" in files
+        file = moved.folder(tenant) / f"{tenant}.duckdb"
+        cure = f"run finops status {tenant}, and the view is rewritten"
+        with (
+            duckdb.connect(file, read_only=True) as connection,
+            pytest.raises(duckdb.IOException, match=f"moved or restored - {cure}"),
+        ):
+            connection.execute(count)
+        assert finops("status", tenant, data=moved.data)[0] == 0
+        with duckdb.connect(file, read_only=True) as connection:
+            assert connection.execute(count).fetchall() == [(billed(truth, tenant),)]
+
+
+def test_a_copied_file_answers_from_its_tables_and_reads_the_original_partitions(
+    built: TemporaryInstallation, tmp_path: Path, truth: Truth
+) -> None:
+    os.chdir(tmp_path)
+    for tenant in OTHER:
         assert not list(built.data.rglob("*.wal"))
         original = built.folder(tenant) / f"{tenant}.duckdb"
-        old_path = str(built.data).encode()
-        assert old_path not in original.read_bytes()
         copy = Path(shutil.copy(original, tmp_path / f"{tenant} copy.duckdb"))
-        os.chdir(tmp_path)
+        other_folder = str(built.folder(OTHER[tenant]))
+        assert other_folder.encode() not in copy.read_bytes()
         with duckdb.connect(copy, read_only=True) as connection:
             for name in ("monthly_costs", "daily_costs", "monthly_bill"):
                 billed_sum = connection.execute(f"select sum(billed_cost) from {name}").fetchall()
                 assert billed_sum == [(billed(truth, tenant),)]
+            charges = connection.execute("select sum(BilledCost) from costs").fetchall()
+            assert charges == [(billed(truth, tenant),)]
             tables = connection.execute(
                 "select table_name from duckdb_tables() union all select 'duckdb_views()'"
             ).fetchall()
-            assert len(tables) > 6
+            assert len(tables) > 8
+            paths = rows_with(connection, "duckdb_views()", str(built.folder(tenant)))
+            assert paths, "the views name the partition files by absolute paths"
             for (name,) in tables:
-                assert not rows_with(connection, name, str(built.data)), name
+                assert not rows_with(connection, name, other_folder), name
+
+
+def test_a_file_attached_beside_another_tenants_shows_its_own_charges_from_any_folder(
+    built: TemporaryInstallation, tmp_path: Path, truth: Truth
+) -> None:
+    files = {tenant: built.folder(tenant) / f"{tenant}.duckdb" for tenant in OTHER}
+    for place in (tmp_path, built.data, *map(built.folder, OTHER)):
+        os.chdir(place)
+        for first, second in OTHER.items():
+            with duckdb.connect(files[first], read_only=True) as connection:
+                connection.execute(f"attach '{files[second]}' as beside (read_only)")
+                for relation, tenant in (("costs", first), ("beside.costs", second)):
+                    query = f"select sum(BilledCost) from {relation}"
+                    assert connection.execute(query).fetchall() == [(billed(truth, tenant),)]
+                rows = "select count(*) from beside.landing_payer where billing_period = ?"
+                assert connection.execute(rows, [LAST_MONTH]).fetchall() == [
+                    (truth["tenants"][second]["sources"]["payer"][LAST_MONTH]["rows"],)
+                ]
