@@ -297,13 +297,20 @@ class Publication:
 
     def close(self) -> None:
         """Remove the staging folder, and files in the store that were put but not committed."""
-        if self._put:
-            named = {*self._files.values(), *(s.file for s in read_superseded_files(self.ledger))}
-            for file in self._put - named:
-                self._store.delete(self.folder.stored(file))
-        if self._generation is not None:
-            self.folder.staged_generation(self.number).unlink(missing_ok=True)
+        if self._put or self._generation is not None:
+            self._remove_uncommitted()
         files.clear_folder(self.work)
+
+    def _remove_uncommitted(self) -> None:
+        """Remove what no commit names: the ledger tells, as `commit` may have failed after it."""
+        named = {
+            *read_stored_files(self.ledger).values(),
+            *(superseded.file for superseded in read_superseded_files(self.ledger)),
+        }
+        for file in self._put - named:
+            self._store.delete(self.folder.stored(file))
+        if require_owner(self.folder, self.ledger).commits < self.number:
+            self.folder.staged_generation(self.number).unlink(missing_ok=True)
 
     def _marks(self) -> list[FileMark]:
         changed = [c.file for c in self._pending(_FileChange) if c.file is not None]

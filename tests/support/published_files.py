@@ -44,6 +44,11 @@ def published_files(folder: Path, table: str = "*") -> list[Path]:
     return sorted(_in_store(folder, path) for path in shown)
 
 
+def stored_files(folder: Path) -> set[Path]:
+    """List every partition file in a tenant's store, shown or not."""
+    return set((folder / ".store").glob("*/*=[a-z]*/*/*.parquet"))
+
+
 def published_file(folder: Path, table: str, key: str, month: str) -> Path:
     """Return the file of a partition, which the folders show once."""
     (path,) = (folder / partition_folder(table, key, month)).iterdir()
