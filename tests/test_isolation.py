@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from finops_pipeline.errors import RegistryError
+from finops_pipeline.errors import DamagedFile, RegistryError
 from finops_pipeline.lake.layout import TenantFolder, place_path
 from finops_pipeline.ledger.stored_files import Place
 from finops_pipeline.serve.sandbox import open_sandbox
@@ -260,7 +260,7 @@ def test_a_name_that_could_lead_elsewhere_is_refused_everywhere(
         assert "Traceback" not in output
     with pytest.raises(RegistryError, match="cannot be used"):
         TenantFolder(tmp_path, name)
-    with pytest.raises(RegistryError, match="cannot be used"):
+    with pytest.raises(DamagedFile, match="which cannot exist"):
         place_path(Place("costs", name, LAST_MONTH))
     assert census(built.data) == before
 

@@ -82,14 +82,15 @@ def age(ledger: Path) -> None:
 
 @pytest.fixture
 def aged(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    """initech and hooli, ingested once; initech's folder is older, its ledger of version 1."""
+    """initech and hooli in older folders, ingested once; initech's ledger has version 1."""
     for tenant in ("initech", "hooli"):
         (tmp_path / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
         lines = [row("1") | {"lineItem/ProductCode": "AmazonEC2"}, row("2", account="4" * 12)]
         deliver(tmp_path / tenant / "cur", lines, assembly="one")
         empty.apply(tmp_path / f"{tenant}.yaml")
         assert not empty.ingest(tenant).failed
-    make_older(empty.folder("initech"))
+    for tenant in ("initech", "hooli"):
+        make_older(empty.folder(tenant))
     age(empty.folder("initech") / LEDGER)
     make_older_registry(empty.data)
     return empty
@@ -147,7 +148,7 @@ def test_an_upgrade_finishes_what_the_older_version_had_committed(
     with closing(sqlite3.connect(folder / LEDGER)) as ledger:
         for final in committed:
             staged = f".staging/0123456789ab/publish/{final}"
-            (folder / staged).parent.mkdir(parents=True)
+            (folder / staged).parent.mkdir(parents=True, exist_ok=True)
             (folder / final).rename(folder / staged)
             ledger.execute("insert into moves (staged, final) values (?, ?)", (staged, final))
         ledger.commit()

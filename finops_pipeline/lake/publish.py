@@ -280,9 +280,12 @@ class Publication:
             self._changes[_LedgerChange, len(self._changes)] = _LedgerChange(write)
 
     def commit(self) -> None:
-        """Publish everything. Does nothing if nothing was staged or recorded."""
-        if not self._changes and self._generation is None:
-            return
+        """Publish everything, if anything was staged or recorded, and collect superseded files."""
+        if self._changes or self._generation is not None:
+            self._commit_changes()
+        collect_superseded(self.folder, self.ledger, self._retention)
+
+    def _commit_changes(self) -> None:
         self._store.sync()
         self.ledger.write(
             *(self._write_of(change) for change in self._changes.values()),
@@ -293,7 +296,6 @@ class Publication:
         self._files = read_stored_files(self.ledger)
         self._changes, self._put, self._generation = {}, set(), None
         finish_commit(self.folder, self.ledger)
-        collect_superseded(self.folder, self.ledger, self._retention)
 
     def close(self) -> None:
         """Remove the staging folder, and files in the store that were put but not committed."""

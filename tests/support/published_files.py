@@ -17,8 +17,8 @@ from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.file_marks import FileChecker
 from finops_pipeline.lake.layout import TABLES, key_of
 from finops_pipeline.lake.tenant_ledger import open_ledger
-from finops_pipeline.lake.warehouse import WAREHOUSE, building, reading
-from finops_pipeline.lake.writing import tenant_writer
+from finops_pipeline.lake.warehouse import WAREHOUSE, building
+from finops_pipeline.lake.writing import settle, tenant_writer
 from finops_pipeline.ledger.stored_files import Place, read_stored_files
 from finops_pipeline.settings import Settings
 
@@ -116,10 +116,7 @@ def copy_installation(data: Path, target: Path) -> Path:
     for tenant in installation.registry.tenants():
         folder = installation.folder(tenant.name)
         if folder.ledger.exists():
-            installation.status(tenant.name)
+            settle(folder)
             ledger = open_ledger(folder)
             FileChecker(folder, ledger).check(read_stored_files(ledger).values())
-        if folder.warehouse.exists():
-            with reading(folder):
-                pass
     return target
