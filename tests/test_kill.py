@@ -199,7 +199,8 @@ def test_an_ingest_killed_at_any_moment_leaves_the_old_or_the_new_month(
     case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]]
 ) -> None:
     def installation(name: str) -> TemporaryInstallation:
-        return TemporaryInstallation(copy_installation(case.base.data, tmp_path / name))
+        copy = shutil.copytree(case.base.data, tmp_path / name, symlinks=True)
+        return TemporaryInstallation(Path(copy))
 
     assert not check(case, case.base, census)
     whole = installation("whole")
