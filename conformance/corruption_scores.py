@@ -25,6 +25,7 @@ from finops_pipeline.settings import Settings
 from finops_pipeline.synthetic.estate import write_estate
 from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.support.corruptions import CORRUPTIONS, Corruption, corrupt, noticed_by
+from tests.support.published_files import published_file
 
 MONTH = MONTHS[0]
 EACH_KIND = 12
@@ -93,7 +94,7 @@ def _notices(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 
 def _file(installation: Installation, how: Corruption) -> Path:
-    return installation.folder(how.tenant).partition(COSTS, how.project, MONTH)
+    return published_file(installation.folder(how.tenant).root, COSTS, how.project, MONTH)
 
 
 def _ours(installation: Installation, how: Corruption) -> list[str]:

@@ -12,23 +12,24 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from finops_pipeline.ledger.stored_files import Place
 from finops_pipeline.marts.library import Mart, Severity, checks, head, marts
 from tests.conftest import TemporaryInstallation
+from tests.support.published_files import publish_instead, published_file
 
 MONTH = "2026-09"
+PROD = ("costs", "prod", MONTH)
 
 
-def damaged(installation: TemporaryInstallation, change: str) -> Path:
-    """Rewrite a month of acme's project prod with a column expression changed; returns the file."""
-    partition = installation.folder("acme") / f"costs/project=prod/billing_period={MONTH}"
-    path = partition / "charges.parquet"
+def publish_wrong(made: TemporaryInstallation, tmp_path: Path, change: str) -> None:
+    """Publish a month of acme's project prod with a column expression changed."""
+    path, wrong = published_file(made.folder("acme"), *PROD), tmp_path / "wrong.parquet"
     duckdb.sql(
         f"copy (select * replace ({change}) from read_parquet('{path}', hive_partitioning = false))"
-        f" to '{path}.new' (format parquet)"
+        f" to '{wrong}' (format parquet)"
     )
-    Path(f"{path}.new").replace(path)
-    (installation.folder("acme") / "acme.duckdb").unlink()
-    return path
+    publish_instead(made.installation, "acme", Place(*PROD), wrong)
+    (made.folder("acme") / "acme.duckdb").unlink()
 
 
 def warnings_of(installation: TemporaryInstallation) -> str:
@@ -41,9 +42,12 @@ def test_true_charges_give_no_warning(ingested: TemporaryInstallation) -> None:
     assert warnings_of(ingested) == ""
 
 
-def test_a_lost_unused_commitment_gives_a_warning(ingested: TemporaryInstallation) -> None:
-    damaged(
+def test_a_lost_unused_commitment_gives_a_warning(
+    ingested: TemporaryInstallation, tmp_path: Path
+) -> None:
+    publish_wrong(
         ingested,
+        tmp_path,
         "case when x_RowKind = 'unused' then 0 else EffectiveCost end::decimal(38,18)"
         " as EffectiveCost",
     )

@@ -129,14 +129,16 @@ def test_a_wrong_query_is_explained_without_a_path(built: TemporaryInstallation)
         assert str(built.data) not in error
 
 
-def test_open_prints_the_line_that_opens_the_file(built: TemporaryInstallation) -> None:
+def test_open_prints_the_line_that_opens_the_file(
+    built: TemporaryInstallation, tmp_path: Path
+) -> None:
     line = built.finops("open", "acme").stdout.splitlines()
     assert len(line) == 1
-    folder, name = re.fullmatch(r"cd (\S+) && duckdb -readonly (\S+)", line[0]).groups()  # type: ignore[union-attr]
+    (name,) = re.fullmatch(r"duckdb -readonly (\S+)", line[0]).groups()  # type: ignore[union-attr]
     answer = subprocess.run(
         [sys.executable, "-c", "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True)"
          "; print(c.sql('select count(*) from costs').fetchall()[0][0])", name],
-        cwd=folder, capture_output=True, text=True, check=True,
+        cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert int(answer.stdout) == int(built.rows("acme", "select count(*) as n from costs")[0]["n"])
 

@@ -19,6 +19,7 @@ from finops_pipeline.contracts.service_categories import SERVICE_SUBCATEGORIES
 from finops_pipeline.contracts.services import SERVICES
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row, write_csv
+from tests.support.published_files import published_files
 
 MONTH = "2026-09"
 HEADER = (
@@ -138,7 +139,7 @@ def test_text_in_a_bill_neither_controls_a_terminal_nor_forges_a_line(
 
 
 def test_a_damaged_or_missing_file_is_reported(two: TemporaryInstallation) -> None:
-    (file,) = two.folder("globex").rglob("charges.parquet")
+    (file,) = published_files(two.folder("globex"), "costs")
     file.write_bytes(file.read_bytes()[:-100])
     (finding,) = list_findings(two, "globex", ok=False)
     assert finding["rule"] == "columns of the contract"

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import TemporaryInstallation
 from tests.support.globex import ask, finops
+from tests.support.published_files import published_file
 
 BY_SERVICE = """\
 "Service","EC2-Instances($)","Support (Developer)($)","S3($)","Total costs($)"
@@ -124,11 +125,11 @@ def test_the_long_form(made: TemporaryInstallation) -> None:
 
 def test_a_metric_completes_the_other_and_replaces_itself(made: TemporaryInstallation) -> None:
     assert import_download(made, "by-account", BY_ACCOUNT)[0] == 0
-    landing = made.folder("acme") / "landing/source=by-account/billing_period=2026-10"
-    before = (landing / "delivery.parquet").read_bytes()
+    landing = (made.folder("acme"), "landing", "by-account", "2026-10")
+    before = published_file(*landing).read_bytes()
     code, out = import_download(made, "by-account", BY_ACCOUNT)
     assert (code, "landed" in out) == (0, False), "the same file again changes nothing"
-    assert (landing / "delivery.parquet").read_bytes() == before
+    assert published_file(*landing).read_bytes() == before
     amortized = BY_ACCOUNT.replace('"4","","4"', '"5","","5"').replace('"10.5"', '"11.5"')
     amortized = amortized.replace('"10.25"', '"11.25"')
     assert import_download(made, "by-account", amortized, "--metric", "amortized")[0] == 0

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import TemporaryInstallation
 from tests.support.corruptions import CORRUPTIONS, Corruption, corrupt, noticed_by
+from tests.support.published_files import published_file
 
 MONTH = "2026-09"
 
@@ -28,8 +29,7 @@ def lake(
 
 
 def charges(lake: TemporaryInstallation, corruption: Corruption) -> Path:
-    folder = f"costs/project={corruption.project}/billing_period={MONTH}"
-    return lake.folder(corruption.tenant) / folder / "charges.parquet"
+    return published_file(lake.folder(corruption.tenant), "costs", corruption.project, MONTH)
 
 
 @pytest.mark.parametrize("tenant", ["acme", "globex"])

@@ -25,6 +25,7 @@ import pytest
 from finops_pipeline.orchestration.runs import materialize_tenant
 from tests.conftest import TemporaryInstallation
 from tests.support.dagster_home import MONTHS, REPOSITORY, home
+from tests.support.published_files import is_published
 
 __all__ = ["home"]
 
@@ -147,6 +148,5 @@ def test_a_backfill_covers_a_project_over_its_months(
     assert backfill["status"] == "COMPLETED_SUCCESS", backfill
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"]
     for month in MONTHS:
-        path = fresh.folder("globex") / f"costs/project=prod/billing_period={month}"
-        assert (path / "charges.parquet").exists()
+        assert is_published(fresh.folder("globex"), "costs", "prod", month)
     assert not fresh.folder("acme").exists()

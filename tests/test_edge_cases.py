@@ -32,6 +32,7 @@ from tests.support.beside_globex import (
 )
 from tests.support.bills import deliver, row, write_csv
 from tests.support.globex import finops
+from tests.support.published_files import published_file
 
 __all__ = ["built_globex", "two"]
 
@@ -101,12 +102,12 @@ def test_a_month_long_closed_is_restated_alone(two: TemporaryInstallation) -> No
     old = "2024-02"
     deliver(two.data.parent / "acme/cur", [row("10", day="2024-02-29")], old)
     take(two, [row("3")])
-    landing = two.folder("acme") / f"landing/source=payer/billing_period={MONTH}/delivery.parquet"
-    before = landing.stat().st_mtime_ns
+    landing = (two.folder("acme"), "landing", "payer", MONTH)
+    before = published_file(*landing).stat().st_mtime_ns
     credit = row("-4", day="2024-02-29", **{"lineItem/LineItemType": "Credit"})
     take(two, [row("10", day="2024-02-29"), credit], old, "two")
     assert billed(two, "billing_period") == {old: 6, MONTH: 3}
-    assert landing.stat().st_mtime_ns == before
+    assert published_file(*landing).stat().st_mtime_ns == before
 
 
 # --- tags

@@ -26,6 +26,7 @@ from finops_pipeline.tenants.source import CostExplorerApiSource, LegacyCurSourc
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row, write_csv
 from tests.support.globex import ask, finops
+from tests.support.published_files import published_file
 
 AMAZON = "https://ce.us-east-1.amazonaws.com"
 
@@ -133,11 +134,10 @@ def test_no_file_of_another_tenant_can_be_imported(
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/cur-1.csv.gz").symlink_to(file)
     (tmp_path / "mine2").symlink_to(file.parent)
-    landed = (
-        two_tenants.folder("globex")
-        / "landing/source=payer/billing_period=2026-09/delivery.parquet"
-    )
-    for path in (file, tmp_path / "mine/cur-1.csv.gz", tmp_path / "mine2", landed):
+    landed = published_file(two_tenants.folder("globex"), "landing", "payer", "2026-09")
+    shown = two_tenants.folder("globex") / "landing/source=payer/billing_period=2026-09"
+    shown /= landed.name
+    for path in (file, tmp_path / "mine/cur-1.csv.gz", tmp_path / "mine2", landed, shown):
         exit_code, output = finops("ingest-file", "acme/hand", str(path))
         assert exit_code == 1 and "not tenant acme's own" in output, output
     assert ask("select * from delivery_history", "acme") == before

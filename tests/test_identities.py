@@ -22,6 +22,7 @@ from finops_pipeline.marts.library import checks
 from finops_pipeline.marts.results import CheckResult, check_published, describe_row
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
+from tests.support.published_files import changing_tables, copy_installation, published_file
 
 TENANTS = ("acme", "globex")
 MONTH = "2026-09"
@@ -48,8 +49,7 @@ def failures(lake: TemporaryInstallation, tenant: str) -> dict[str, str]:
 
 
 def charges(lake: TemporaryInstallation, tenant: str, project: str = "prod") -> Path:
-    folder = f"costs/project={project}/billing_period={MONTH}"
-    return lake.folder(tenant) / folder / "charges.parquet"
+    return published_file(lake.folder(tenant), "costs", project, MONTH)
 
 
 @contextmanager
@@ -147,14 +147,15 @@ def test_each_check_detects_its_fault_and_names_the_row(
 
 @pytest.mark.parametrize("mart", ["daily_costs", "monthly_costs", "monthly_bill"])
 def test_a_changed_mart_is_detected(lake: TemporaryInstallation, mart: str) -> None:
-    with damaged(lake.folder("acme") / "acme.duckdb") as file:
-        with duckdb.connect(str(file)) as connection:
-            connection.execute(
-                f"update {mart} set billed_cost = billed_cost + 0.01 where billing_period ="
-                f" '{MONTH}' and rowid = (select max(rowid) from {mart} where billing_period ="
-                f" '{MONTH}')"
-            )
+    last_row = f"(select max(rowid) from {mart} where billing_period = '{MONTH}')"
+    change = f"update {mart} set billed_cost = billed_cost {{}} 0.01 where rowid = {last_row}"
+    with changing_tables(lake.installation, "acme") as connection:
+        connection.execute(change.format("+"))
+    try:
         failed = failures(lake, "acme")
+    finally:
+        with changing_tables(lake.installation, "acme") as connection:
+            connection.execute(change.format("-"))
     name = f"{mart}_equals_charges" if mart == "monthly_bill" else f"{mart}_equal_charges"
     assert name in failed and "currencies_apart" in failed
 
@@ -185,7 +186,8 @@ def test_a_file_that_cannot_be_read_or_is_gone_is_a_failure(lake: TemporaryInsta
         assert "cannot_be_read" in failed["charges_equal_ledger"]
         assert str(lake.data) not in failed["charges_equal_ledger"]
         file.unlink()
-        assert "charges_found=0" in failures(lake, "acme")["charges_equal_ledger"]
+        gone = failures(lake, "acme")["charges_equal_ledger"]
+        assert "cannot_be_read" in gone and file.name in gone
 
 
 def test_bill_totals_are_the_truth(built: TemporaryInstallation, truth: dict[str, Any]) -> None:
@@ -260,13 +262,15 @@ def test_a_fault_of_the_bill_itself_is_reported_published_and_remembered(
     assert empty.rows("acme", sql) == [failed_row]
 
 
-def test_an_older_ledger_gets_its_totals_with_the_next_build(lake: TemporaryInstallation) -> None:
+def test_an_older_ledger_gets_its_totals_with_the_next_build(
+    lake: TemporaryInstallation, tmp_path: Path
+) -> None:
     """Without totals of what landed there is nothing to compare, and nothing is refused."""
     name = ledger_tables.BILL_TOTALS.name
     with duckdb.connect(str(lake.folder("acme") / "acme.duckdb"), read_only=True) as connection:
         (counted,) = connection.execute(f"select count(*) from {name}").fetchall()
     assert counted[0] > 100
-    with damaged(lake.folder("acme") / "acme.duckdb") as file:
-        with duckdb.connect(str(file)) as connection:
-            connection.execute(f"delete from {name}")
-        assert failures(lake, "acme") == {}
+    older = TemporaryInstallation(copy_installation(lake.data, tmp_path / "older"))
+    with changing_tables(older.installation, "acme") as connection:
+        connection.execute(f"delete from {name}")
+    assert failures(older, "acme") == {}

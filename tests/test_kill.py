@@ -1,8 +1,8 @@
 """An ingest killed at any moment leaves months absent, old or new, and the next run completes them.
 
 Real `finops ingest` processes are killed (SIGKILL) at seeded moments over their duration, and
-processes that die at every single move of a file and inside every transaction of the ledger. Two
-cases: a month's first delivery, and a restated month over a published one. Another month of
+processes that die at every single step of a publication and inside every transaction of the ledger.
+Two cases: a month's first delivery, and a restated month over a published one. Another month of
 the tenant, and acme, must stay as they are to the byte. Everything is read the way `finops query`
 reads it.
 """
@@ -30,6 +30,7 @@ from finops_pipeline.application.progress import Months
 from finops_pipeline.serve.sandbox import open_sandbox
 from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
+from tests.support.published_files import copy_installation
 
 MONTH, BEFORE, TENANT = LAST_MONTH, "2026-09", "globex"
 Shares = dict[tuple[str, str], Decimal]
@@ -38,39 +39,24 @@ Shares = dict[tuple[str, str], Decimal]
 DRIVER = """
 import os, shutil, sys
 from pathlib import Path
-from finops_pipeline.lake import files
-from finops_pipeline.ledger import ledger
+import pytest
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.plan import RunScope
 from finops_pipeline.application.progress import Months
 from finops_pipeline.application.ingest import ingest
 from finops_pipeline.settings import Settings
+from tests.support.commit_steps import end_at
 
 base, work, month, tenant, first, stride = sys.argv[1:]
 
-def die_at(last):
-    calls, move, write = [0], files.move_into_place, ledger.Ledger.write
-    def counted():
-        calls[0] += 1
-        return calls[0] == last
-    def moving(staged, final):
-        if counted():
-            os._exit(9)
-        move(staged, final)
-    def writing(self, *writes):
-        # Inside the transaction: half of it is written, nothing is committed.
-        if counted():
-            writes = (*writes[: len(writes) // 2], lambda db: os._exit(9))
-        write(self, *writes)
-    files.move_into_place, ledger.Ledger.write = moving, writing
-
 for last in range(int(first), 1000, int(stride)):
     data = Path(work) / str(last)
-    shutil.copytree(base, data)
+    shutil.copytree(base, data, symlinks=True)
     child = os.fork()
     if not child:
-        die_at(last)
-        installation = Installation(Settings(data=data))
+        end_at(pytest.MonkeyPatch(), last, lambda: os._exit(9))
+        # Superseded files are collected at once, so that a process dies while it collects, too.
+        installation = Installation(Settings(data=data, reader_grace_hours=0))
         known = installation.registry.tenant(tenant)
         done = ingest(installation, known, RunScope(months=Months(month, month)))
         os._exit(1 if done.failed else 0)
@@ -120,7 +106,7 @@ def case(
     sources = truth["tenants"][TENANT]["sources"]
     complete = totals({name: months[MONTH] for name, months in sources.items()})
     before = {name: Decimal(months[BEFORE]["billed_cost"]) for name, months in sources.items()}
-    shutil.copytree(built.data, base.data)
+    copy_installation(built.data, base.data)
     old, new = {"sources": {}, "projects": {}}, complete
     if request.param == "first":
         shutil.rmtree(base.folder(TENANT))
@@ -211,7 +197,8 @@ def test_an_ingest_killed_at_any_moment_leaves_the_old_or_the_new_month(
     case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]], kills: int
 ) -> None:
     def installation(name: str) -> TemporaryInstallation:
-        return TemporaryInstallation(Path(shutil.copytree(case.base.data, tmp_path / name)))
+        copy = shutil.copytree(case.base.data, tmp_path / name, symlinks=True)
+        return TemporaryInstallation(Path(copy))
 
     assert not check(case, case.base, census)
     whole = installation("whole")

@@ -1,6 +1,7 @@
-"""A ledger of an earlier version still works: it is read unchanged and upgraded by a write.
+"""A folder of an earlier version still works: the first command upgrades it and loses no record.
 
-The tables below are those of version 1. Keep out: the contents of a history (test_history.py).
+The tables below are those of a ledger of version 1. Put here: older ledgers, older layouts. Keep
+out: the contents of a history (test_history.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import io
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,8 +21,11 @@ import pytest
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 from tests.support.globex import ask, finops
+from tests.support.older_folder import make_older, make_older_registry
+from tests.support.published_files import partition_folder, shown_partitions
 
-MONTH = "2026-09"
+MONTH, LEDGER = "2026-09", "ledger.sqlite"
+SUM = "select sum(BilledCost) as b from costs"
 OLD = """
 CREATE TABLE deliveries (
     delivery_id VARCHAR(64) NOT NULL, source VARCHAR(40) NOT NULL,
@@ -77,32 +82,80 @@ def age(ledger: Path) -> None:
 
 @pytest.fixture
 def aged(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    """initech and hooli, ingested once; initech's ledger has version 1."""
+    """initech and hooli in older folders, ingested once; initech's ledger has version 1."""
     for tenant in ("initech", "hooli"):
         (tmp_path / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
         lines = [row("1") | {"lineItem/ProductCode": "AmazonEC2"}, row("2", account="4" * 12)]
         deliver(tmp_path / tenant / "cur", lines, assembly="one")
         empty.apply(tmp_path / f"{tenant}.yaml")
         assert not empty.ingest(tenant).failed
-    age(empty.folder("initech") / "ledger.sqlite")
+    for tenant in ("initech", "hooli"):
+        make_older(empty.folder(tenant))
+    age(empty.folder("initech") / LEDGER)
+    make_older_registry(empty.data)
     return empty
 
 
-def test_reading_an_old_ledger_does_not_change_it(aged: TemporaryInstallation) -> None:
-    ledger = aged.folder("initech") / "ledger.sqlite"
-    before = ledger.read_bytes()
+def records(ledger: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every record of a ledger, in the columns of version 1."""
+    with closing(sqlite3.connect(":memory:")) as old, closing(sqlite3.connect(ledger)) as db:
+        old.executescript(OLD)
+        columns = {
+            table: [f'"{name}"' for _, name, *_ in old.execute(f"pragma table_info({table})")]
+            for table in ("deliveries", "partitions", "refusals", "moves")
+        }
+        return {
+            table: sorted(db.execute(f"select {', '.join(names)} from {table}").fetchall())
+            for table, names in columns.items()
+        }
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status initech", f"status initech {MONTH}", f"history initech/payer {MONTH}",
+     f"diff initech/payer {MONTH}", "query initech costs", "check initech", "validate initech",
+     "open initech"],
+)  # fmt: skip
+def test_the_first_command_upgrades_an_older_folder_and_loses_no_record(
+    aged: TemporaryInstallation, command: str
+) -> None:
+    folder = aged.folder("initech")
+    before, hooli = records(folder / "ledger.sqlite"), records(aged.folder("hooli") / LEDGER)
+    assert len(before["deliveries"]) == 1 and len(before["partitions"]) == 2
+    exit_code, output = finops(*command.replace("costs", SUM).split(" ", 2))
+    assert exit_code == 0, output
+    assert records(folder / "ledger.sqlite") == before
+    assert set(shown_partitions(folder)) == {
+        partition_folder("landing", "payer", MONTH),
+        partition_folder("costs", "prod", MONTH),
+        partition_folder("costs", "unassigned", MONTH),
+    }
     states = {s.billing_period: (s.state, s.reason) for s in aged.installation.status("initech")}
     assert states == {"2026-08": ("refused", "it was torn"), MONTH: ("reconciled", None)}
-    for command in (
-        f"history initech/payer {MONTH}",
-        f"diff initech/payer {MONTH}",
-        "gaps initech",
-    ):
-        assert finops(*command.split())[0] == 0
-    assert ledger.read_bytes() == before
+    for sql in (SUM, "select sum(billed_cost) as b from monthly_costs"):
+        assert Decimal(ask(sql, "initech", aged.data)[0]["b"]) == 3
     assert aged.ingest("initech").steps[0].outcome == "unchanged"
-    billed = ask("select sum(billed_cost) as b from monthly_costs", "initech", aged.data)
-    assert Decimal(billed[0]["b"]) == 3
+    assert {s.state for s in aged.installation.status("hooli")} == {"reconciled"}
+    assert records(aged.folder("hooli") / LEDGER) == hooli
+
+
+def test_an_upgrade_finishes_what_the_older_version_had_committed(
+    aged: TemporaryInstallation,
+) -> None:
+    """Its commit listed moves of staged files; a process was killed before it made them."""
+    folder = aged.folder("initech")
+    committed = [f"costs/project=prod/billing_period={MONTH}/charges.parquet", "initech.duckdb"]
+    with closing(sqlite3.connect(folder / LEDGER)) as ledger:
+        for final in committed:
+            staged = f".staging/0123456789ab/publish/{final}"
+            (folder / staged).parent.mkdir(parents=True, exist_ok=True)
+            (folder / final).rename(folder / staged)
+            ledger.execute("insert into moves (staged, final) values (?, ?)", (staged, final))
+        ledger.commit()
+    for sql in (SUM, "select sum(billed_cost) as b from monthly_costs"):
+        assert Decimal(ask(sql, "initech", aged.data)[0]["b"]) == 3
+    assert records(folder / LEDGER)["moves"] == []
+    assert not list(folder.glob(".staging/*"))
 
 
 def test_an_old_ledger_is_upgraded_without_losing_its_records(
@@ -175,6 +228,7 @@ def test_values_of_an_old_landing_that_are_not_numbers_become_null(
     deliver(tmp_path / "initech/cur", [row("1", **{"lineItem/NormalizedUsageAmount": "2"})])
     empty.apply(tmp_path / "initech.yaml")
     assert not empty.ingest("initech").failed
+    make_older(empty.folder("initech"))
     (landing,) = empty.folder("initech").rglob("delivery.parquet")
     with duckdb.connect() as connection:
         connection.execute(

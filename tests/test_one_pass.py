@@ -1,6 +1,7 @@
 """One pass over a month: no row is lost, doubled or misplaced, and committed work is not lost.
 
-Put here: many sources, many projects, odd account ids, claims with gaps, interrupted moves.
+Put here: many sources, many projects, odd account ids, claims with gaps, interrupted
+publications.
 Keep out: the seeded estate (test_truth.py), killed processes (test_kill.py).
 """
 
@@ -15,16 +16,19 @@ from typing import Any
 import pytest
 
 from finops_pipeline.application.ingest import FilesByHand, ingest_files
-from finops_pipeline.errors import IntegrityCheckFailed
 from finops_pipeline.focus import month_pass as month
-from finops_pipeline.lake import files, publish
-from finops_pipeline.lake.layout import COSTS
-from finops_pipeline.ledger.ledger import PartitionRecord
+from finops_pipeline.lake import commit, files, publish
+from finops_pipeline.lake.layout import COSTS, TenantFolder
+from finops_pipeline.lake.writing import tenant_writer
+from finops_pipeline.ledger.ledger import Ledger, PartitionRecord
+from finops_pipeline.serve.sandbox import open_sandbox
 from finops_pipeline.tenants.model import Project, Tenant
 from finops_pipeline.tenants.source import FocusSource, LegacyCurSource
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row, write_csv
+from tests.support.commit_steps import end_at
 from tests.support.globex import ask
+from tests.support.published_files import published_files, stored_files
 
 MONTH = "2026-09"
 ACCOUNTS = [f"{number:012d}" for number in range(1, 21)]
@@ -166,20 +170,34 @@ def test_claims_with_a_gap_cover_every_day_once(two: TemporaryInstallation, tmp_
 def interrupt_import(
     installation: TemporaryInstallation, bill: Path, at: int, error: type[BaseException]
 ) -> bool:
-    """Import a bill, fail at the given move, and return whether that many moves happened."""
-    real, moves = files.move_into_place, [0]
+    """Import a bill, fail at the given step, and return whether there were that many steps."""
 
-    def broken(staged: Path, final: Path) -> None:
-        moves[0] += 1
-        if moves[0] == at:
-            raise error
-        real(staged, final)
+    def fail() -> None:
+        raise error
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "move_into_place", broken)
+        count = end_at(patch, at, fail)
         with suppress(KeyboardInterrupt, OSError, AssertionError):
             import_bill(installation, "acme", "payer", bill)
-    return moves[0] >= at
+        return count() >= at
+
+
+def seen(installation: TemporaryInstallation) -> Decimal:
+    """The cost of each of acme's two projects, which is the same in all tables."""
+    with open_sandbox(
+        installation.installation.folder("acme"), installation.installation.limits
+    ) as sandbox:
+        tables = ["costs", "monthly_costs", "daily_costs"]
+        for table, cost in zip(tables, ["BilledCost", *["billed_cost"] * 2], strict=True):
+            rows = sandbox.execute(
+                f"select project, sum({cost}) from {table} group by all order by all"
+            ).fetchall()
+            assert [project for project, _ in rows] == ["aa", "bb"], table
+            costs = {cost for _, cost in rows}
+            if table == "costs":
+                (charged,) = costs
+            assert costs == {charged}, table
+    return Decimal(charged)
 
 
 @pytest.mark.parametrize(
@@ -187,58 +205,80 @@ def interrupt_import(
     [
         (KeyboardInterrupt, 1),
         (OSError, 2),
-        pytest.param(KeyboardInterrupt, 2, marks=pytest.mark.torture),
-        pytest.param(OSError, 1, marks=pytest.mark.torture),
+        pytest.param(KeyboardInterrupt, 3, marks=pytest.mark.torture),
+        pytest.param(OSError, 4, marks=pytest.mark.torture),
     ],
 )
-def test_an_interruption_at_any_move_after_the_commit_loses_nothing(
-    two: TemporaryInstallation, tmp_path: Path, error: type[BaseException], first: int
+def test_an_interruption_at_any_step_of_a_publication_loses_nothing(
+    two: TemporaryInstallation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+    first: int,
 ) -> None:
-    """At every other move, beginning with the first or the second."""
+    """At some of the steps; superseded files are collected at once, so at those of that, too."""
+    monkeypatch.setenv("FINOPS_READER_GRACE_HOURS", "0")
     payer = [LegacyCurSource(name="payer")]
     halves = [
         project(name=name, accounts=[a]) for name, a in zip(["aa", "bb"], ACCOUNTS, strict=False)
     ]
     declare(two, "acme", sources=payer, projects=halves)
-    bill, at = tmp_path / "a.csv", first - 2
+    bill, folder = tmp_path / "a.csv", two.folder("acme")
     write_csv(bill, [row("1", a) for a in ACCOUNTS[:2]])
     import_bill(two, "acme", "payer", bill)
+    # Each case takes every fourth step; the four cases together take all.
+    at, old, outcomes = first, Decimal(1), set()
     while True:
-        at, cost = at + 2, Decimal(7 + at)
-        write_csv(bill, [row(str(cost), a) for a in ACCOUNTS[:2]])
-        hit = interrupt_import(two, bill, at, error)
+        new = Decimal(7 + at)
+        write_csv(bill, [row(str(new), a) for a in ACCOUNTS[:2]])
+        was_hit = interrupt_import(two, bill, at, error)
+        assert seen(two) in (old, new), at
         assert not two.ingest("acme").failed
-        assert sums(two, "acme") == {"aa": (1, cost), "bb": (1, cost)}, at
-        (marts,) = ask("select sum(billed_cost) as c from monthly_costs", "acme", two.data)
-        assert Decimal(marts["c"]) == 2 * cost, at
-        assert states(two, "acme") == {"reconciled"}
-        assert not list((two.folder("acme") / ".staging").iterdir())
-        if not hit:
+        outcomes.add(seen(two) == new)
+        assert seen(two) in (old, new), at
+        assert {s.state for s in two.installation.status("acme")} == {"reconciled"}
+        import_bill(two, "acme", "payer", bill)
+        assert seen(two) == new, at
+        assert not list((folder / ".staging").iterdir())
+        assert stored_files(folder) == set(published_files(folder)), at
+        at, old = at + 4, new
+        if not was_hit:
             break
-    assert at > 4, "the landing, two projects and the warehouse are moved"
+    assert at > 20, "files are put, the ledger is written, the folders change, files are collected"
+    assert outcomes == {True, False}
     assert sums(two, "globex") == {"p01": (20, Decimal(20000))}
 
 
 def test_staged_files_removed_by_an_operator_are_reported(
-    two: TemporaryInstallation, tmp_path: Path
+    two: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The commit names a file of the tenant that is gone: nothing older is shown in its place."""
     payer = [LegacyCurSource(name="payer")]
     declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     bill = tmp_path / "a.csv"
     write_csv(bill, [row("1", ACCOUNTS[0])])
     import_bill(two, "acme", "payer", bill)
     write_csv(bill, [row("7", ACCOUNTS[0])])
-    assert interrupt_import(two, bill, 1, KeyboardInterrupt)
-    folder = two.folder("acme")
-    files.clear_folder(folder / ".staging")
-    with pytest.raises(IntegrityCheckFailed, match=r"removed from .*landing/source=payer") as error:
-        two.ingest("acme")
-    for name in error.value.found.split(": ", 1)[1].split(", "):
-        (folder / name).unlink()
-    import_bill(two, "acme", "payer", bill)
+    folder = two.installation.folder("acme")
+    real = commit.finish_commit
+
+    def interrupted(finished: TenantFolder, ledger: Ledger) -> None:
+        if any(folder.staging.glob("generation-*.duckdb")):
+            raise KeyboardInterrupt
+        real(finished, ledger)
+
+    monkeypatch.setattr(publish, "finish_commit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        import_bill(two, "acme", "payer", bill)
+    monkeypatch.undo()
+    assert any(folder.staging.glob("generation-*.duckdb"))
+    files.clear_folder(folder.staging)
+    refused = two.finops("query", "acme", "select sum(BilledCost) from costs", ok=False)
+    assert "acme.duckdb is not the file that was published last" in refused.stderr
+    assert sums(two, "globex") == {"p01": (20, Decimal(20000))}
+    assert not two.ingest("acme").failed
     assert sums(two, "acme") == {"p01": (1, Decimal(7))}
     assert states(two, "acme") == {"reconciled"}
-    assert sums(two, "globex") == {"p01": (20, Decimal(20000))}
 
 
 LOST = "(select * from {0} where x_Project <> 'unassigned')"
@@ -260,7 +300,7 @@ def test_a_lost_or_doubled_row_without_cost_is_detected(
     monkeypatch.setattr(month, "owned_rows", lambda *arguments: leak.format(real(*arguments)))
     report = ingest_files(two.installation, FilesByHand("acme", "payer", [tmp_path / "a.csv"]))
     assert f"landed 2 rows, but its projects have {row_count}" in str(report.failed)
-    assert not list(two.folder("acme").glob("costs/**/*.parquet"))
+    assert not published_files(two.folder("acme"), "costs")
 
 
 def test_two_files_of_a_project_are_refused(
@@ -279,12 +319,12 @@ def test_two_files_of_a_project_are_refused(
     monkeypatch.setattr(month.MonthPass, "write", twice)
     report = ingest_files(two.installation, FilesByHand("acme", "payer", [tmp_path / "a.csv"]))
     assert "2 files" in str(report.failed), report
-    assert not list(two.folder("acme").glob("costs/**/*.parquet"))
+    assert not published_files(two.folder("acme"), "costs")
 
 
 def test_a_partly_built_month_is_removed_from_the_publication(tmp_path: Path) -> None:
     folder = TemporaryInstallation(tmp_path / "data").installation.folder("acme")
-    with publish.tenant_writer(folder, 0) as writer, writer.publication() as publication:
+    with tenant_writer(folder, 0) as writer, writer.publication() as publication:
         record = PartitionRecord(COSTS, "p01", MONTH, "mark", 0, 0, "")
         publication.build(record)
         with pytest.raises(OSError), publication.all_or_nothing():

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable
@@ -24,6 +23,7 @@ import pytest
 from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
 from tests.support.globex import ask, finops
+from tests.support.published_files import copy_installation, partition_folder, shown_partitions
 
 OLDEST, MIDDLE, OPEN = "2026-08", "2026-09", LAST_MONTH
 MARTS = ("daily_costs", "monthly_costs", "monthly_bill")
@@ -36,7 +36,7 @@ def made(
     built: TemporaryInstallation, own_estate: Path, empty: TemporaryInstallation
 ) -> TemporaryInstallation:
     """Both tenants ingested and up to date, with exports that a test may change."""
-    shutil.copytree(built.data, empty.data)
+    copy_installation(built.data, empty.data)
     empty.apply(own_estate / "tenants.yaml")
     for tenant in ("acme", "globex"):
         empty.ingest(tenant)
@@ -62,10 +62,6 @@ def expected(*truths: Truth, basis: str = "billed_cost") -> dict[str, Decimal]:
 
 def states(made: TemporaryInstallation, tenant: str) -> set[str]:
     return {status.state for status in made.installation.status(tenant)}
-
-
-def partitions(counted: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    return {name: facts for name, facts in counted.items() if name.endswith(".parquet")}
 
 
 # --- the same bytes
@@ -112,7 +108,7 @@ def test_a_restated_delivery_replaces_exactly_its_month(
     source: str,
 ) -> None:
     other = "globex" if tenant == "acme" else "acme"
-    before, other_before = census(made.folder(tenant)), census(made.folder(other))
+    before, other_before = shown_partitions(made.folder(tenant)), census(made.folder(other))
     other_months = {m: ask(select_other_months(m), tenant) for m in MARTS}
     sources = truth["tenants"][tenant]["sources"]
     rest = [months[MIDDLE] for name, months in sources.items() if name != source]
@@ -139,10 +135,11 @@ def test_a_restated_delivery_replaces_exactly_its_month(
 
     assert by_project(made, tenant, MIDDLE) == expected(*rest, new)
     assert states(made, tenant) == {"reconciled"}
-    after = census(made.folder(tenant))
-    changed = {n for n, facts in partitions(after).items() if facts != before.get(n)}
-    assert f"landing/source={source}/billing_period={MIDDLE}/delivery.parquet" in changed
-    assert all(f"billing_period={MIDDLE}/" in name for name in changed)
+    after = shown_partitions(made.folder(tenant))
+    changed = {n for n, shown in after.items() if shown != before.get(n)}
+    assert partition_folder("landing", source, MIDDLE) in changed
+    assert all(name.endswith(f"/billing_period={MIDDLE}") for name in changed)
+    assert before.keys() == after.keys()
     assert {m: ask(select_other_months(m), tenant) for m in MARTS} == other_months
     assert census(made.folder(other)) == other_before
 
@@ -203,7 +200,7 @@ def test_a_new_project_takes_its_account_out_of_unassigned(
 ) -> None:
     made = ingested
     before = {m: by_project(made, "acme", m) for m in (OLDEST, MIDDLE, OPEN)}
-    files, globex = census(made.folder("acme")), census(made.folder("globex"))
+    files, globex = shown_partitions(made.folder("acme")), census(made.folder("globex"))
     assert all(costs["unassigned"] for costs in before.values())
     arguments = ["project", "add", "acme/sandbox", "--account", "777788889999", "--source", "payer"]
     assert finops(*arguments) == (0, "+ project acme/sandbox\n")
@@ -212,8 +209,8 @@ def test_a_new_project_takes_its_account_out_of_unassigned(
         taken = {**costs, "sandbox": costs["unassigned"]}
         del taken["unassigned"]
         assert by_project(made, "acme", month) == taken
-    after = partitions(census(made.folder("acme")))
-    unchanged = {n for n, facts in after.items() if facts == files.get(n)}
+    after = shown_partitions(made.folder("acme"))
+    unchanged = {n for n, shown in after.items() if shown == files.get(n)}
     assert {n.split("/")[1] for n in after.keys() - unchanged} == {"project=sandbox"}
     assert not [n for n in after if "project=unassigned" in n]
     assert states(made, "acme") == {"reconciled"}
@@ -281,14 +278,12 @@ def test_all_projects_together_equal_the_bill_whatever_they_claim(
 # --- choosing a project or months
 
 
-def test_a_single_project_is_built_from_its_own_sources_only(
-    fresh: TemporaryInstallation, census: Census
-) -> None:
+def test_a_single_project_is_built_from_its_own_sources_only(fresh: TemporaryInstallation) -> None:
     exit_code, output = finops("ingest", "acme/prod", "--month", OPEN)
     assert exit_code == 0, output
-    assert set(partitions(census(fresh.folder("acme")))) == {
-        f"landing/source=payer/billing_period={OPEN}/delivery.parquet",
-        f"costs/project=prod/billing_period={OPEN}/charges.parquet",
+    assert set(shown_partitions(fresh.folder("acme"))) == {
+        partition_folder("landing", "payer", OPEN),
+        partition_folder("costs", "prod", OPEN),
     }
     (status,) = fresh.installation.status("acme")
     assert status.state == "incomplete"

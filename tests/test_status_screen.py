@@ -11,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from typer.testing import CliRunner
 
@@ -21,6 +20,12 @@ from finops_pipeline.contracts.cost_explorer import Metric
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 from tests.support.globex import finops
+from tests.support.published_files import (
+    changing_tables,
+    overwrite,
+    published_file,
+    published_files,
+)
 from tests.support.second_opinion import (
     DAYS,
     DEV,
@@ -69,9 +74,9 @@ def test_a_month_that_can_be_trusted(two: Two) -> None:
     assert "manifest not checked: AWS's manifests state no row counts" in text
     assert "invoice agrees: billed cost 726.000000726 and 726, 0.000000726 apart" in text
     assert "finops invoice" not in text and "cost-explorer.md" not in text, "nothing is missing"
-    for file in two.made.folder("acme").rglob("*.parquet"):
-        file.write_bytes(b"x" * file.stat().st_size)
-    assert " ".join(screen(two.made).split()) == text, "it reads no Parquet"
+    for file in published_files(two.made.folder("acme"), "landing"):
+        overwrite(file, b"x" * file.stat().st_size)
+    assert " ".join(screen(two.made).split()) == text, "it reads no bill"
     status = as_json(two.made)
     assert status["verdict"] == "trusted"
     assert status["checks"] > 10
@@ -165,10 +170,10 @@ def test_many_sources_still_fit(two: Two) -> None:
 def test_failed_checks_and_broken_rules_are_named(two: Two) -> None:
     """Written into the database directly: no bill that lands fails a check at present."""
     assert "FOCUS conformance" in screen(two.made)
-    with duckdb.connect(str(two.made.installation.folder("acme").warehouse)) as connection:
+    with changing_tables(two.made.installation, "acme") as connection:
         connection.execute("drop table if exists conformance")
     assert "FOCUS conformance not checked" in screen(two.made)
-    with duckdb.connect(str(two.made.installation.folder("acme").warehouse)) as connection:
+    with changing_tables(two.made.installation, "acme") as connection:
         connection.execute(
             "update check_results set state = 'failed', rows = 3, example = '{\"a\": 1.50}'"
             " where check_name in ('commitments_amortize', 'effective_equals_lines')"
@@ -210,10 +215,13 @@ def test_failed_checks_that_change_no_sum_are_reported(two: Two) -> None:
 
 
 def test_files_that_changed_since_are_named(two: Two) -> None:
-    (file,) = two.made.folder("acme").glob("costs/project=prod/*/charges.parquet")
+    file = published_file(two.made.folder("acme"), "costs", "prod", MONTH)
     original = file.read_bytes()
-    place = f"costs/project=prod/billing_period={MONTH}/charges.parquet"
-    for change in (lambda: file.write_bytes(original[:-1]), file.unlink):
+    place = f"costs/project=prod/billing_period={MONTH}/{file.name}"
+    shorter, as_long = original[:-1], b"x" * len(original)
+    for change in (
+        lambda: overwrite(file, shorter), lambda: overwrite(file, as_long), file.unlink,
+    ):  # fmt: skip
         change()
         text = screen(two.made)
         assert "cannot be trusted yet" in text and f"{place} has changed" in " ".join(text.split())
@@ -223,7 +231,7 @@ def test_files_that_changed_since_are_named(two: Two) -> None:
 
 
 def test_a_month_that_no_check_was_run_on(two: Two) -> None:
-    with duckdb.connect(str(two.made.installation.folder("acme").warehouse)) as connection:
+    with changing_tables(two.made.installation, "acme") as connection:
         connection.execute("delete from check_results where check_name = 'charges_equal_lines'")
     text = " ".join(screen(two.made).split())
     assert "cannot be trusted yet: not every check has been run on it" in text
@@ -271,10 +279,10 @@ def test_the_same_bill_through_two_sources_is_reported_as_counted_twice(two: Two
 
 
 def test_broken_rules_are_reported_and_leave_the_month_trusted(two: Two) -> None:
-    with duckdb.connect(str(two.made.installation.folder("acme").warehouse)) as connection:
+    with changing_tables(two.made.installation, "acme") as connection:
         connection.execute("delete from conformance")
     assert "FOCUS conformance every rule holds" in screen(two.made)
-    with duckdb.connect(str(two.made.installation.folder("acme").warehouse)) as connection:
+    with changing_tables(two.made.installation, "acme") as connection:
         connection.execute(
             "insert into conformance values"
             f" ('{MONTH}', 'prod', 'payer', 'R7', 'a rule', false, 2, '{{}}'),"

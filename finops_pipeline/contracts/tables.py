@@ -7,6 +7,7 @@ their SQL (marts/sql) and the columns of a charge (focus.py).
 from __future__ import annotations
 
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.proofs import (
     BILL_TOTALS,
@@ -269,6 +270,8 @@ TABLES = (
     API_REQUESTS,
     QUARANTINE,
     SLICES,
+    FILE_IDENTITY,
+    PARTITION_FILES,
 )
 """All tables of a tenant's file, except the `landing_<source>` views, whose columns are the
 source's own."""

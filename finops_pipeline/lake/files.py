@@ -47,25 +47,6 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def move_into_place(staged: Path, final: Path) -> None:
-    """Move a staged file to its final path, atomically.
-
-    Does nothing if the staged file is already gone (a repeated recovery).
-    """
-    if not staged.exists():
-        return
-    final.parent.mkdir(parents=True, exist_ok=True)
-    staged.replace(final)
-    sync(final.parent)
-
-
-def remove(path: Path) -> None:
-    """Remove a file, and its partition folder if that is then empty."""
-    path.unlink(missing_ok=True)
-    if path.parent.is_dir() and not any(path.parent.iterdir()):
-        path.parent.rmdir()
-
-
 def clear_folder(path: Path) -> None:
     """Remove a folder with its contents, if it exists."""
     shutil.rmtree(path, ignore_errors=True)

@@ -280,9 +280,12 @@ class Publication:
             self._changes[_LedgerChange, len(self._changes)] = _LedgerChange(write)
 
     def commit(self) -> None:
-        """Publish everything. Does nothing if nothing was staged or recorded."""
-        if not self._changes and self._generation is None:
-            return
+        """Publish everything, if anything was staged or recorded, and collect superseded files."""
+        if self._changes or self._generation is not None:
+            self._commit_changes()
+        collect_superseded(self.folder, self.ledger, self._retention)
+
+    def _commit_changes(self) -> None:
         self._store.sync()
         self.ledger.write(
             *(self._write_of(change) for change in self._changes.values()),
@@ -297,17 +300,23 @@ class Publication:
             # Otherwise the folders wait for the next generation or the end of the run: a tree of
             # links for each of many landings would take longer than the landings.
             finish_commit(self.folder, self.ledger)
-            collect_superseded(self.folder, self.ledger, self._retention)
 
     def close(self) -> None:
         """Remove the staging folder, and files in the store that were put but not committed."""
-        if self._put:
-            named = {*self._files.values(), *(s.file for s in read_superseded_files(self.ledger))}
-            for file in self._put - named:
-                self._store.delete(self.folder.stored(file))
-        if self._generation is not None:
-            self.folder.staged_generation(self.number).unlink(missing_ok=True)
+        if self._put or self._generation is not None:
+            self._remove_uncommitted()
         files.clear_folder(self.work)
+
+    def _remove_uncommitted(self) -> None:
+        """Remove what no commit names: the ledger tells, as `commit` may have failed after it."""
+        named = {
+            *read_stored_files(self.ledger).values(),
+            *(superseded.file for superseded in read_superseded_files(self.ledger)),
+        }
+        for file in self._put - named:
+            self._store.delete(self.folder.stored(file))
+        if require_owner(self.folder, self.ledger).commits < self.number:
+            self.folder.staged_generation(self.number).unlink(missing_ok=True)
 
     def _marks(self) -> list[FileMark]:
         changed = [c.file for c in self._pending(_FileChange) if c.file is not None]

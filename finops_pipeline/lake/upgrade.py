@@ -26,7 +26,7 @@ from finops_pipeline.lake.file_identity import (
     write_identity,
     write_partition_files,
 )
-from finops_pipeline.lake.layout import TABLES, TenantFolder, key_of
+from finops_pipeline.lake.layout import COSTS, TABLES, TenantFolder, key_of
 from finops_pipeline.lake.own_files import make_folder, protect_file, require_own
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.view_paths import Replacement, move_root, resolve_globs, rewrite_views
@@ -109,6 +109,8 @@ def _upgrade(folder: TenantFolder, ledger: Ledger) -> None:
         file = _link_into_store(folder, path)
         paths[folder.relative(path)] = str(folder.stored(file))
         new_files.append(file)
+    for lost in _recorded_charges(ledger) - paths.keys():
+        paths[lost] = str(folder.store / lost)  # no such file: a view without it is not written
     writes = [record_file(file.place, file) for file in new_files]
     if folder.warehouse.exists():
         generation = _rewrite(folder, new_files, 1, resolve_globs(paths))
@@ -122,6 +124,15 @@ def _old_files(folder: TenantFolder) -> list[Path]:
         pattern = f"{table}/{key_of(table)}=*/billing_period=*/{_OLD_NAME[table]}"
         found += [path for path in folder.root.glob(pattern)]
     return sorted(found)
+
+
+def _recorded_charges(ledger: Ledger) -> set[str]:
+    """Return the paths that the older version gave its files of charges."""
+    return {
+        f"{COSTS}/{key_of(COSTS)}={key}/billing_period={month}/{_OLD_NAME[COSTS]}"
+        for (key, month), record in ledger.partitions(COSTS).items()
+        if record.rows
+    }
 
 
 def _link_into_store(folder: TenantFolder, path: Path) -> StoredFile:

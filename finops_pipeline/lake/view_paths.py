@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
-from finops_pipeline.lake.duck import Connection, ident, text
+from finops_pipeline.lake.duck import Connection, DuckDBError, ident, text
 
 _QUOTED = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'""")
 """A quoted identifier or a string, as DuckDB spells them."""
@@ -36,7 +36,10 @@ def rewrite_views(connection: Connection, catalog: str, replace: Replacement) ->
     connection.execute(f"use {ident(catalog)}")
     for name, sql in views:
         body = re.sub(r"^CREATE (OR REPLACE )?VIEW .*? AS ", "", sql, count=1, flags=re.S)
-        connection.execute(f"create or replace view {ident(name)} as {_rewrite(body, replace)}")
+        try:
+            connection.execute(f"create or replace view {ident(name)} as {_rewrite(body, replace)}")
+        except DuckDBError:
+            connection.execute(f"drop view {ident(name)}")
     connection.execute("use memory")
 
 

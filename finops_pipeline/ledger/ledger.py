@@ -301,15 +301,6 @@ def record_partition(record: PartitionRecord) -> Write:
     return write
 
 
-def record_move(staged: str | None, final: str) -> Write:
-    """Record that a staged file moves to its final path or, with None, that a file is removed."""
-
-    def write(db: sa.Connection) -> None:
-        db.execute(sa.insert(MOVES), {"staged": staged, "final": final})
-
-    return write
-
-
 def clear_moves(db: sa.Connection) -> None:
     """Remove all moves, because they have been carried out."""
     db.execute(sa.delete(MOVES))

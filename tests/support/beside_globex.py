@@ -7,7 +7,6 @@ test expects of them.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +18,7 @@ import yaml
 from finops_pipeline.lake.warehouse import reading
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
+from tests.support.published_files import copy_installation
 
 MONTH, FOLDER = "2026-09", "20260901-20261001"
 ZEROS = "001122334455"
@@ -58,7 +58,7 @@ def two(
     census: Census,
 ) -> Iterator[TemporaryInstallation]:
     """globex, which must stay unchanged, and acme, whose payer is at `tmp_path/acme/cur`."""
-    shutil.copytree(built_globex.data, empty.data)
+    copy_installation(built_globex.data, empty.data)
     declare(empty, tmp_path, "acme")
     before = census(empty.folder("globex"))
     yield empty

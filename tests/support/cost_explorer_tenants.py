@@ -20,6 +20,7 @@ from finops_pipeline.tenants.months import end_day, first_day
 from tests.conftest import TemporaryInstallation
 from tests.support.cost_explorer_server import ACCOUNTS, SERVICES, ServerScript, cost, explorer
 from tests.support.globex import ask
+from tests.support.published_files import published_files
 
 TODAY = clock.now().date()
 MONTHS = available_months(TODAY)
@@ -95,4 +96,4 @@ def summed(made: TemporaryInstallation, tenant: str, where: str = "true") -> dic
 
 def files(made: TemporaryInstallation, tenant: str) -> dict[str, bytes]:
     folder = made.folder(tenant)
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.parquet")}
+    return {str(p.relative_to(folder)): p.read_bytes() for p in published_files(folder)}

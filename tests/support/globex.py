@@ -25,6 +25,7 @@ from finops_pipeline.cli.app import app
 from finops_pipeline.errors import FinopsError, counted
 from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
+from tests.support.published_files import published_files
 
 MONTH = LAST_MONTH
 COST, TYPE, START = "lineItem/UnblendedCost", "lineItem/LineItemType", "lineItem/UsageStartDate"
@@ -204,7 +205,7 @@ class Globex:
         folder = self.made.folder("globex")
         contents = {
             str(path.relative_to(folder)): path.read_bytes()
-            for path in folder.rglob("*.parquet")
+            for path in published_files(folder)
             if f"billing_period={MONTH}" in path.parts
         }
         for table in ("daily_costs", "monthly_costs", "monthly_bill"):

@@ -24,6 +24,7 @@ from finops_pipeline.reconciliation.comparisons import Comparison
 from finops_pipeline.reconciliation.states import Status
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
+from tests.support.published_files import copy_installation
 
 MONTH = "2026-09"
 DAYS = [f"{MONTH}-{day:02d}" for day in range(1, 31)]
@@ -179,7 +180,7 @@ def two(
     built_two: TemporaryInstallation, empty: TemporaryInstallation, tmp_path: Path
 ) -> Iterator[Two]:
     """A copy to change; at the end globex is as it was."""
-    shutil.copytree(built_two.data, empty.data)
+    copy_installation(built_two.data, empty.data)
     for tenant in ("acme", "globex"):
         shutil.copytree(built_two.data.parent / tenant, tmp_path / tenant)
         declare(empty, tmp_path, tenant)

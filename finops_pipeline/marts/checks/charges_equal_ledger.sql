@@ -3,9 +3,8 @@
 -- on failure: refuse
 --
 -- Compared by project, month, source, currency and kind of row: charges that were lost, doubled or
--- changed since they were published. Cure: remove the file
--- costs/project=…/billing_period=…/charges.parquet and run `finops ingest`, which builds it
--- again from what landed.
+-- changed since they were published. Cure: `finops rebuild TENANT --project PROJECT --month MONTH`,
+-- which builds the file anew from what landed.
 
 with
 
