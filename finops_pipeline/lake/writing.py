@@ -23,18 +23,17 @@ from finops_pipeline.lake.upgrade import is_prepared, prepare_folder
 
 
 @contextmanager
-def tenant_writer(
-    folder: TenantFolder, wait_seconds: float, retention: Retention | None = None
-) -> Iterator[Writer]:
-    """Lock the tenant for writing, finish what a killed process committed, and clean up.
+def locked(folder: TenantFolder, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock that admits one writing process to a tenant's folder.
 
     Raises:
         TenantBusy: another process kept the lock for `wait_seconds`.
-        ForeignFile: the folder or its ledger is another's, or a link.
+        ForeignFile: the folder or its lock is a link.
     """
     require_own(folder, folder.root)
     make_folder(folder, folder.root)
-    lock = FileLock(folder.lock, timeout=wait_seconds)
+    require_own(folder, folder.lock)
+    lock = FileLock(folder.lock, timeout=wait_seconds, mode=0o600)
     try:
         lock.acquire()
     except Timeout as error:
@@ -44,14 +43,37 @@ def tenant_writer(
             cure="Try again when it has finished",
         ) from error
     try:
-        ledger = prepare_folder(folder)
-        finish_commit(folder, ledger)
-        if folder.staging.exists() and any(folder.staging.iterdir()):
-            sweep_unrecorded(folder, ledger)
-            files.clear_folder(folder.staging)
-        yield Writer(folder, retention or Retention())
+        yield
     finally:
         lock.release()
+
+
+@contextmanager
+def tenant_writer(
+    folder: TenantFolder, wait_seconds: float, retention: Retention | None = None
+) -> Iterator[Writer]:
+    """Lock the tenant for writing, finish what a killed process committed, and clean up.
+
+    Raises:
+        TenantBusy: another process kept the lock for `wait_seconds`.
+        ForeignFile: the folder or its ledger is another's, or a link.
+    """
+    with locked(folder, wait_seconds):
+        yield begin_writing(folder, retention or Retention())
+
+
+def begin_writing(folder: TenantFolder, retention: Retention) -> Writer:
+    """Prepare a folder for its only writer, which holds the lock.
+
+    Raises:
+        ForeignFile, DamagedFile: see upgrade.py and commit.py.
+    """
+    ledger = prepare_folder(folder)
+    finish_commit(folder, ledger)
+    if folder.staging.exists() and any(folder.staging.iterdir()):
+        sweep_unrecorded(folder, ledger)
+        files.clear_folder(folder.staging)
+    return Writer(folder, retention)
 
 
 def settle(folder: TenantFolder) -> None:
