@@ -147,8 +147,8 @@ def swapped_landing(folders: Folders) -> None:
 def planted_current_file(folders: Folders) -> None:
     _execute(
         folders.acme,
-        "insert into stored_files select 'costs', '../../../tenant=globex/.store/costs/project=web',"
-        " '2026-09', sha256, size_bytes from stored_files limit 1",
+        "insert into stored_files select 'costs', '../../../tenant=globex/.store/costs', '2026-09',"
+        " sha256, size_bytes from stored_files limit 1",
     )
 
 
