@@ -59,6 +59,11 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "partition_lists:files_command",
             "List the current files of a table, for Spark, Polars or Athena.",
         ),
+        "verify": CommandEntry(
+            "verify:verify_command",
+            "Compare every file with its checksum and every table with its charges; run every"
+            " check.",
+        ),
         "status": CommandEntry(
             "status:status_command",
             "Show whether each month reconciles; for one month, whether to trust it and why.",

@@ -24,7 +24,11 @@ from finops_pipeline.lake.shown_folders import find_false_links
 from finops_pipeline.lake.warehouse_access import check_identity, wal_path
 from finops_pipeline.ledger.generations import read_generations
 from finops_pipeline.ledger.ledger import Ledger
-from finops_pipeline.ledger.stored_files import read_stored_files, read_superseded_files
+from finops_pipeline.ledger.stored_files import (
+    StoredFile,
+    read_stored_files,
+    read_superseded_files,
+)
 
 _OF_SQLITE = ("-journal", "-wal", "-shm")
 """How the names of files end that SQLite applies to the ledger beside them."""
@@ -145,11 +149,25 @@ def find_changed(folder: TenantFolder, ledger: Ledger) -> Iterator[Unusable]:
     Raises:
         SchemaTooNew: a newer version of finops_pipeline wrote the tenant's file.
     """
-    superseded = (item.file for item in read_superseded_files(ledger))
-    for file in (*read_stored_files(ledger).values(), *superseded):
+    yield from find_changed_files(folder, read_stored_files(ledger).values())
+    yield from find_changed_files(folder, (item.file for item in read_superseded_files(ledger)))
+    yield from find_changed_warehouse(folder, ledger)
+
+
+def find_changed_files(folder: TenantFolder, stored: Iterable[StoredFile]) -> Iterator[Unusable]:
+    """Yield the partition files that are there with another content."""
+    for file in stored:
         path = folder.stored(file)
         if path.is_file() and fingerprint(path) != file.sha256:
             yield Unusable(path, "is not the file that was published")
+
+
+def find_changed_warehouse(folder: TenantFolder, ledger: Ledger) -> Iterator[Unusable]:
+    """Yield the tenant's file, and the staged one, if it is not a generation of the ledger.
+
+    Raises:
+        SchemaTooNew: a newer version of finops_pipeline wrote it.
+    """
     generations = read_generations(ledger)
     for newest in generations[:1]:
         staged = folder.staged_generation(newest.generation)

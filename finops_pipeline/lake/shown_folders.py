@@ -49,6 +49,17 @@ def find_false_links(folder: TenantFolder) -> list[Path]:
     return [*found, newest] if is_false else found
 
 
+def find_wrong_folders(folder: TenantFolder, current: Iterable[StoredFile]) -> list[Path]:
+    """List what a pattern over the folders would read and should not, or would miss."""
+    root, expected = folder.root.resolve(), dict[Path, Path]()
+    for file in current:
+        name = place_path(file.place, folder.tenant) / file_name(file, folder.tenant)
+        expected[folder.root / name] = root / folder.relative(folder.stored(file))
+    shown = {path for table in TABLES for path in folder.root.glob(f"{table}/*/*/*")}
+    wrong = {path for path in shown if path.resolve() != expected.get(path)}
+    return sorted(wrong | (expected.keys() - shown))
+
+
 def show_files(folder: TenantFolder, publication: int, current: Iterable[StoredFile]) -> None:
     """Show exactly these files in the folders."""
     tree = folder.trees / str(int(publication))
