@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from finops_pipeline.application.gaps import Gap, list_gaps
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.refusals import as_expected
+from finops_pipeline.errors import FinopsError
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.writing import settle
 from finops_pipeline.ledger.ledger import DeliveryRecord
@@ -87,19 +89,34 @@ def compare_versions(
 
 @dataclass(frozen=True)
 class GapReport:
-    """The missing months of some tenants, and the names of those tenants."""
+    """The missing months of some tenants, the names of these, and the errors of others."""
 
     tenants: Sequence[str]
     gaps: Sequence[Gap]
+    failures: Sequence[tuple[str, FinopsError]] = ()
 
 
 def report_gaps(installation: Installation, tenant: str | None) -> GapReport:
     """List the missing months of one tenant, or of every tenant if none is named.
 
+    Of several tenants, the error of one stops no other.
+
     Raises:
         Unknown: there is no such tenant.
+        FinopsError: the ledger of the named tenant cannot be used.
     """
     registry = installation.registry
-    tenants = registry.tenants() if tenant is None else [registry.tenant(tenant)]
-    missing = [gap for declared in tenants for gap in list_gaps(installation, declared)]
-    return GapReport([declared.name for declared in tenants], missing)
+    if tenant is not None:
+        declared = registry.tenant(tenant)
+        return GapReport([declared.name], list_gaps(installation, declared))
+    names, gaps, failures = list[str](), list[Gap](), list[tuple[str, FinopsError]]()
+    for declared in registry.tenants():
+        try:
+            gaps += list_gaps(installation, declared)
+            names.append(declared.name)
+        except Exception as error:
+            expected = as_expected(error)
+            if expected is None:
+                raise
+            failures.append((declared.name, expected))
+    return GapReport(names, gaps, failures)

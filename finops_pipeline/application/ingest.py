@@ -24,6 +24,7 @@ from finops_pipeline.application.plan import (
 from finops_pipeline.application.progress import (
     OnStep,
     Report,
+    Reporter,
     Stage,
     Step,
     StepOutcome,
@@ -53,18 +54,6 @@ MONTHS_PER_PUBLICATION = 12
 """Changed months that are published at once; an interruption loses at most this much work."""
 
 
-class _Reporter:
-    """Collects the steps of a run and passes each on at once."""
-
-    def __init__(self, on_step: OnStep) -> None:
-        self.report = Report()
-        self._on_step = on_step
-
-    def __call__(self, step: Step) -> None:
-        self.report.steps.append(step)
-        self._on_step(step)
-
-
 def ingest(
     installation: Installation,
     tenant: Tenant,
@@ -83,7 +72,7 @@ def ingest(
     """
     scope = scope or RunScope()
     plan_run(tenant, scope)  # refuse an unknown project before waiting for the lock
-    reporter = _Reporter(on_step)
+    reporter = Reporter(on_step)
     with installation.writing(tenant.name) as session:
         run = plan_run(session.tenant, scope)
         landing = SourceLanding(session, reporter)
@@ -126,7 +115,7 @@ def ingest_files(
         Unknown: there is no such tenant or source.
     """
     installation.registry.tenant(imported.tenant).source(imported.source)  # refuse before any wait
-    reporter = _Reporter(on_step)
+    reporter = Reporter(on_step)
     files, left_out = list_bills(imported.paths)
     if left_out:
         reason = counted(len(left_out), "file that is not a bill", "files that are not bills")
@@ -149,6 +138,15 @@ def ingest_files(
     return reporter.report
 
 
+@dataclass(frozen=True)
+class MonthWork:
+    """A month to build for some projects; `is_forced`: even if nothing has changed since."""
+
+    month: str
+    projects: tuple[str, ...]
+    is_forced: bool = False
+
+
 def build_costs(
     session: TenantSession,
     projects: Iterable[str],
@@ -160,8 +158,9 @@ def build_costs(
     Charges and aggregated tables become visible in one publication, a year of changed months at
     a time, so that a reader never sees one without the other.
     """
-    builder = _CostsBuilder(session, list(projects), on_step)
-    waiting = deque(months)
+    builder = _CostsBuilder(session, on_step)
+    names = tuple(projects)
+    waiting = deque(MonthWork(month, names) for month in months)
     while True:
         with session.writer.publication() as publication:
             changed = 0
@@ -172,31 +171,43 @@ def build_costs(
             return builder.outcomes
 
 
+def build_anew(session: TenantSession, work: Iterable[MonthWork], on_step: OnStep = silent) -> None:
+    """Build months, and the tenant's file from nothing, and publish all of it together."""
+    builder = _CostsBuilder(session, on_step)
+    with session.writer.publication(is_fresh=True) as publication:
+        for month_work in work:
+            builder.build(publication, month_work)
+        refresh_warehouse(session, publication, on_step)
+
+
 class _CostsBuilder:
     """Builds months of charges and Cost Explorer days, and reports each step."""
 
-    def __init__(self, session: TenantSession, projects: list[str], on_step: OnStep) -> None:
+    def __init__(self, session: TenantSession, on_step: OnStep) -> None:
         self._session = session
         self._tenant = session.tenant
-        self._projects = projects
         self._on_step = on_step
         self.outcomes: list[PartitionOutcome] = []
 
-    def build(self, publication: Publication, month: str) -> bool:
+    def build(self, publication: Publication, work: MonthWork) -> bool:
         """Put a month's changed partitions on the publication; return whether there are any."""
+        month = work.month
         try:
             plan = plan_month(self._tenant, month, publication.ledger.deliveries(month=month))
+            plan = replace(plan, is_forced=work.is_forced)
         except Exception as error:
             self._on_step(failed_step(error, Stage.COSTS, self._tenant.name, month))
             return False
-        has_new_charges = self._build_charges(publication, plan)
+        has_new_charges = self._build_charges(publication, plan, work.projects)
         return self._build_days(publication, plan) or has_new_charges
 
-    def _build_charges(self, publication: Publication, plan: MonthPlan) -> bool:
+    def _build_charges(
+        self, publication: Publication, plan: MonthPlan, projects: tuple[str, ...]
+    ) -> bool:
         start = clock.stopwatch()
         limits = self._session.limits
         try:
-            outcomes = build_costs_partitions(publication, plan, self._projects, limits)
+            outcomes = build_costs_partitions(publication, plan, projects, limits)
         except Exception as error:
             self._on_step(failed_step(error, Stage.COSTS, self._tenant.name, plan.month))
             return False

@@ -17,6 +17,7 @@ from finops_pipeline.lake.collection import Retention
 from finops_pipeline.lake.duck import Limits
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Writer
+from finops_pipeline.lake.repair import Repair, repairing_writer
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.writing import settle, tenant_writer
 from finops_pipeline.reconciliation.states import Status
@@ -63,6 +64,25 @@ class Installation:
             settings.data_folder, tenant, self.registry.installation_id(), settings.group_readable
         )
 
+    @property
+    def _retention(self) -> Retention:
+        grace = timedelta(hours=self.settings.reader_grace_hours)
+        return Retention(grace, self.settings.superseded_limit_bytes)
+
+    @contextmanager
+    def repairing(self, name: str) -> Iterator[tuple[TenantSession, Repair]]:
+        """Become the only writer of a tenant whose folder may hold anything.
+
+        Raises:
+            TenantBusy: another process held the lock for too long.
+            SchemaTooNew: a newer version of finops_pipeline wrote the folder.
+            Unknown: there is no such tenant (any more).
+        """
+        self.registry.ensure_installation_id()
+        wait = self.settings.lock_wait_seconds
+        with repairing_writer(self.folder(name), wait, self._retention) as repair:
+            yield TenantSession(self, repair.writer, self.registry.tenant(name)), repair
+
     @contextmanager
     def writing(self, name: str) -> Iterator[TenantSession]:
         """Become the only writer of a tenant, then read its declaration.
@@ -72,11 +92,8 @@ class Installation:
             Unknown: there is no such tenant (any more).
         """
         self.registry.ensure_installation_id()
-        settings = self.settings
-        retention = Retention(
-            timedelta(hours=settings.reader_grace_hours), settings.superseded_limit_bytes
-        )
-        with tenant_writer(self.folder(name), settings.lock_wait_seconds, retention) as writer:
+        wait = self.settings.lock_wait_seconds
+        with tenant_writer(self.folder(name), wait, self._retention) as writer:
             yield TenantSession(self, writer, self.registry.tenant(name))
 
     def check_location(self, tenant: Tenant, source: Source) -> None:

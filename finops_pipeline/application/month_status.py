@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import RegistryError
+from finops_pipeline.application.refusals import as_expected
+from finops_pipeline.errors import FinopsError, RegistryError
 from finops_pipeline.lake.changed_files import changed_files
+from finops_pipeline.lake.collection import Space, measure_space
+from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.marts.evidence import Evidence, read_evidence
 from finops_pipeline.reconciliation.comparisons import Comparison
 from finops_pipeline.reconciliation.states import ReconciliationState, Status
@@ -34,21 +37,46 @@ class MonthStatus:
 
 @dataclass(frozen=True)
 class TenantStatus:
-    """The state of every source and month of one tenant."""
+    """The state of every source and month of one tenant, and the space that its files take.
+
+    `failure`: the error because of which nothing else is known.
+    """
 
     tenant: str
-    statuses: Sequence[Status]
+    statuses: Sequence[Status] = ()
+    space: Space | None = None
+    failure: FinopsError | None = None
 
 
 def read_tenant_statuses(installation: Installation, tenant: str | None) -> list[TenantStatus]:
     """Read the states of one tenant's months, or of every tenant's if none is named.
 
+    Of several tenants, the error of one stops no other.
+
     Raises:
         Unknown: there is no such tenant.
+        FinopsError: the ledger of the named tenant cannot be used.
     """
     registry = installation.registry
-    names = registry.names() if tenant is None else [registry.tenant(tenant).name]
-    return [TenantStatus(name, installation.status(name)) for name in names]
+    if tenant is not None:
+        return [_read_status(installation, registry.tenant(tenant).name)]
+    return [_read_status_or_failure(installation, name) for name in registry.names()]
+
+
+def _read_status(installation: Installation, name: str) -> TenantStatus:
+    statuses = installation.status(name)
+    space = measure_space(installation.folder(name), open_ledger(installation.folder(name)))
+    return TenantStatus(name, statuses, space)
+
+
+def _read_status_or_failure(installation: Installation, name: str) -> TenantStatus:
+    try:
+        return _read_status(installation, name)
+    except Exception as error:
+        expected = as_expected(error)
+        if expected is None:
+            raise
+        return TenantStatus(name, failure=expected)
 
 
 def read_month_status(installation: Installation, tenant: str, month: str) -> MonthStatus:

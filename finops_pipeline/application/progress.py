@@ -29,6 +29,7 @@ class Months:
 class Stage(StrEnum):
     """The stages of a run; `ingest` stands for all of them together."""
 
+    FOLDER = "folder"
     INGEST = "ingest"
     LANDING = "landing"
     COSTS = "costs"
@@ -49,6 +50,10 @@ class StepOutcome(StrEnum):
     """Files that are not bills were ignored."""
     REQUESTS_SENT = "requests sent"
     """Paid requests were sent to Cost Explorer."""
+    SET_ASIDE = "set aside"
+    """A file or link that cannot be used was moved away."""
+    RESTORED = "restored"
+    """A lost ledger was written again."""
     REFUSED = "refused"
     """An expected error occurred; what was published stays."""
     CRASHED = "crashed"
@@ -99,3 +104,16 @@ class Report:
     def failed(self) -> list[Step]:
         """Steps that were refused or crashed, with their reasons."""
         return [step for step in self.steps if step.has_failed]
+
+
+class Reporter:
+    """Collects the steps of a run and passes each on at once."""
+
+    def __init__(self, on_step: OnStep) -> None:
+        self.report = Report()
+        self._on_step = on_step
+
+    def __call__(self, step: Step) -> None:
+        """Add a step."""
+        self.report.steps.append(step)
+        self._on_step(step)

@@ -50,6 +50,20 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "run:ingest_file_command",
             "Ingest files without a manifest; together they are the complete bill of their months.",
         ),
+        "rebuild": CommandEntry(
+            "run:rebuild_command",
+            "Build charges and tables anew, from deliveries where landings are lost; repair the"
+            " folder.",
+        ),
+        "files": CommandEntry(
+            "partition_lists:files_command",
+            "List the current files of a table, for Spark, Polars or Athena.",
+        ),
+        "verify": CommandEntry(
+            "verify:verify_command",
+            "Compare every file with its checksum and every table with its charges; run every"
+            " check.",
+        ),
         "status": CommandEntry(
             "status:status_command",
             "Show whether each month reconciles; for one month, whether to trust it and why.",

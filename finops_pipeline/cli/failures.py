@@ -6,13 +6,14 @@ of an error as data (errors.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 
 from finops_pipeline.application.refusals import as_expected, is_interruption, reason_of
-from finops_pipeline.cli.show import complain, json_text
-from finops_pipeline.errors import SettingError, error_body
+from finops_pipeline.cli.show import Format, complain, json_text
+from finops_pipeline.errors import FinopsError, SettingError, error_body
 from finops_pipeline.log import configure_logging
 from finops_pipeline.settings import load_settings
 
@@ -42,6 +43,17 @@ def report_failure(error: BaseException, as_json: bool) -> int:
     else:
         complain(text)
     return FAILED
+
+
+def report_failures(failures: Sequence[tuple[str, FinopsError]], format: Format) -> None:
+    """Report what failed for some of several tenants on stderr, and end with exit code 1."""
+    for tenant, error in failures:
+        if format is Format.JSON:
+            typer.echo(json_text({"tenant": tenant, **error_body(error)}), err=True)
+        else:
+            complain(f"{tenant}: {error}")
+    if failures:
+        raise typer.Exit(FAILED)
 
 
 def is_ctrl_c(error: BaseException) -> bool:

@@ -21,6 +21,7 @@ from finops_pipeline.application.deliveries import (
 )
 from finops_pipeline.application.gaps import Gap
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.cli.failures import report_failures
 from finops_pipeline.cli.show import (
     Format,
     complain,
@@ -194,14 +195,15 @@ def gaps_command(
     report = report_gaps(open_installation(), tenant)
     if format is not Format.TABLE:
         write_records(format, Gap, report.gaps)
-    elif not report.gaps:
-        names = ", ".join(report.tenants) or "no tenant is declared"
-        typer.echo(f"No month is missing ({names}).")
-    else:
+    elif report.gaps:
         rows = [(f"{g.tenant}/{g.source}", g.billing_period or "(all)", g.why) for g in report.gaps]
         table(("source", "month", "why"), rows)
         for line in _reasons(report.gaps):
             typer.echo(line)
+    elif report.tenants or not report.failures:
+        names = ", ".join(report.tenants) or "no tenant is declared"
+        typer.echo(f"No month is missing ({names}).")
+    report_failures(report.failures, format)
     if fail and report.gaps:
         raise typer.Exit(1)
 

@@ -1,12 +1,13 @@
-"""Commands that ingest data.
+"""Commands that ingest data or build it anew.
 
-Put here: `ingest`, `ingest-file`, and how their progress is printed. Keep out: the order of stages
-(application/ingest.py), the state of months (status.py).
+Put here: `ingest`, `ingest-file`, `rebuild`, and how their progress is printed. Keep out: the order
+of stages (application/ingest.py, rebuild.py), the state of months (status.py).
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from finops_pipeline.application.ingest import FilesByHand, ingest, ingest_files
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.plan import RunScope
-from finops_pipeline.application.progress import Months, Report, Stage, Step, StepOutcome
+from finops_pipeline.application.progress import (
+    Months,
+    OnStep,
+    Report,
+    Stage,
+    Step,
+    StepOutcome,
+)
+from finops_pipeline.application.rebuild import rebuild
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.cli.show import complain, open_installation, split
 from finops_pipeline.contracts.cost_explorer import Metric
@@ -25,21 +34,25 @@ from finops_pipeline.errors import RegistryError, counted, one_line
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
 
+MonthOption = Annotated[
+    str | None, typer.Option(metavar="YYYY-MM", help="Only this billing period.")
+]
+FirstOption = Annotated[
+    str | None, typer.Option("--from", metavar="YYYY-MM", help="From this billing period.")
+]
+LastOption = Annotated[
+    str | None, typer.Option("--to", metavar="YYYY-MM", help="Up to this billing period.")
+]
+
 
 def ingest_command(
     target: Annotated[
         str | None,
         typer.Argument(metavar="TENANT[/PROJECT]", help="Default: every tenant."),
     ] = None,
-    month: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM", help="Only this billing period.")
-    ] = None,
-    first: Annotated[
-        str | None, typer.Option("--from", metavar="YYYY-MM", help="From this billing period.")
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="YYYY-MM", help="Up to this billing period.")
-    ] = None,
+    month: MonthOption = None,
+    first: FirstOption = None,
+    last: LastOption = None,
 ) -> None:
     """Ingest what AWS has delivered, and bring charges and tables up to date."""
     months = _parse_months(month, first, last)
@@ -80,9 +93,13 @@ def _parse_months(month: str | None, first: str | None, last: str | None) -> Mon
 
 
 def _ingest_with_progress(installation: Installation, tenant: Tenant, scope: RunScope) -> Report:
-    """Ingest with a progress bar on a terminal, otherwise with one line per change."""
+    return _with_progress(tenant, lambda on_step: ingest(installation, tenant, scope, on_step))
+
+
+def _with_progress(tenant: Tenant, run: Callable[[OnStep], Report]) -> Report:
+    """Run with a progress bar on a terminal, otherwise with one line per change."""
     if not sys.stderr.isatty():
-        return ingest(installation, tenant, scope, _print_step)
+        return run(_print_step)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(tenant.name, total=None)
@@ -94,7 +111,7 @@ def _ingest_with_progress(installation: Installation, tenant: Tenant, scope: Run
             if step.outcome not in ("unchanged", "empty"):
                 progress.console.print(_describe(step), highlight=False, markup=False)
 
-        return ingest(installation, tenant, scope, on_step)
+        return run(on_step)
 
 
 def _print_step(step: Step) -> None:
@@ -143,3 +160,19 @@ def ingest_file_command(
     installation = open_installation()
     imported = FilesByHand(tenant_name, name, files, metric)
     _print_summary([ingest_files(installation, imported, _print_step)])
+
+
+def rebuild_command(
+    tenant: Annotated[str, typer.Argument(metavar="TENANT")],
+    project: Annotated[str | None, typer.Option(help="Only this project.")] = None,
+    month: MonthOption = None,
+    first: FirstOption = None,
+    last: LastOption = None,
+) -> None:
+    """Build charges and tables anew, from deliveries where landings are lost; repair the folder."""
+    scope = RunScope(project, _parse_months(month, first, last))
+    installation = open_installation()
+    declared = installation.registry.tenant(tenant)
+    _print_summary(
+        [_with_progress(declared, lambda on_step: rebuild(installation, declared, scope, on_step))]
+    )

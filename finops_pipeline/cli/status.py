@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from finops_pipeline.application.month_status import (
     read_month_status,
     read_tenant_statuses,
 )
+from finops_pipeline.cli.failures import report_failures
 from finops_pipeline.cli.show import (
     Format,
     cell,
@@ -29,6 +31,7 @@ from finops_pipeline.cli.show import (
     write_rows,
 )
 from finops_pipeline.errors import counted, one_line
+from finops_pipeline.lake.collection import Space
 from finops_pipeline.marts.evidence import Evidence, Finding
 from finops_pipeline.reconciliation.comparisons import (
     BASIS_NAMES,
@@ -59,11 +62,13 @@ def status_command(
     tenants = read_tenant_statuses(installation, tenant)
     if format is Format.TABLE:
         for of_tenant in tenants:
-            _print_tenant(of_tenant)
-        return
-    rows = [{"tenant": t.tenant, **asdict(status)} for t in tenants for status in t.statuses]
-    names = list(rows[0]) if rows else ["tenant"]
-    write_rows(format, names, [[row[name] for name in names] for row in rows])
+            if of_tenant.failure is None:
+                _print_tenant(of_tenant)
+    else:
+        rows = [{"tenant": t.tenant, **asdict(status)} for t in tenants for status in t.statuses]
+        names = list(rows[0]) if rows else ["tenant"]
+        write_rows(format, names, [[row[name] for name in names] for row in rows])
+    report_failures([(t.tenant, t.failure) for t in tenants if t.failure], format)
 
 
 def _print_tenant(tenant: TenantStatus) -> None:
@@ -77,6 +82,18 @@ def _print_tenant(tenant: TenantStatus) -> None:
             typer.echo(f"{name}: {one_line(status.reason)}")
         if status.drift:
             typer.echo(one_line(f"{name}, columns: {status.drift}"))
+    if tenant.space is not None and tenant.space.current_bytes:
+        typer.echo(_space_line(tenant.space))
+
+
+def _space_line(space: Space) -> str:
+    kept = f"{space.superseded_files} superseded files kept for open connections"
+    aside = f", {_size(space.set_aside_bytes)} set aside" if space.set_aside_bytes else ""
+    return f"space: {_size(space.current_bytes)}, {_size(space.superseded_bytes)} in {kept}{aside}"
+
+
+def _size(count: int) -> str:
+    return f"{Decimal(count) / 1_000_000:.1f} MB"
 
 
 def _status_row(status: Status) -> Sequence[Any]:

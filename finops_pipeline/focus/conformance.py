@@ -201,7 +201,7 @@ def _validate_file(
     connection: Connection, folder: TenantFolder, place: Place, file: StoredFile | None
 ) -> list[Violation]:
     project, month = place.key, place.billing_period
-    path = folder.stored(file) if file else folder.store / place_path(place)
+    path = folder.stored(file) if file else folder.store / place_path(place, folder.tenant)
     relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
     try:
         problem = _contract_differences(columns_of(connection, relation))

@@ -60,6 +60,7 @@ class _CostsOfMonth:
         self, publication: Publication, plan: MonthPlan, projects: Collection[str], limits: Limits
     ) -> None:
         self.month = plan.month
+        self.is_forced = plan.is_forced
         self._publication = publication
         self._plan = plan
         self._projects = projects

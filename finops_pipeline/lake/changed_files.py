@@ -8,8 +8,21 @@ from __future__ import annotations
 
 from finops_pipeline.lake.file_marks import FileChecker
 from finops_pipeline.lake.layout import COSTS, TenantFolder, file_name, place_path
+from finops_pipeline.lake.publish import Writer
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.ledger.stored_files import Place, read_stored_files
+
+
+def has_file(writer: Writer, place: Place) -> bool:
+    """Return whether the published file of a partition is on disk."""
+    file = read_stored_files(writer.ledger).get(place)
+    return file is not None and writer.folder.stored(file).exists()
+
+
+def lost_files(writer: Writer) -> list[Place]:
+    """List the partitions of all tables whose published file is not on disk."""
+    stored = read_stored_files(writer.ledger).values()
+    return sorted(f.place for f in stored if not writer.folder.stored(f).is_file())
 
 
 def changed_files(folder: TenantFolder, month: str) -> list[str]:
@@ -24,6 +37,6 @@ def changed_files(folder: TenantFolder, month: str) -> list[str]:
     for (project, period), record in ledger.partitions(COSTS, month).items():
         file = stored.get(Place(COSTS, project, period))
         if record.rows and (file is None or not checker.is_published(file)):
-            place = Place(COSTS, project, period)
-            changed.append(str(place_path(place) / (file_name(file) if file else "")))
+            path = place_path(Place(COSTS, project, period), folder.tenant)
+            changed.append(str(path / (file_name(file, folder.tenant) if file else "")))
     return sorted(changed)

@@ -38,18 +38,25 @@ class Retention:
 
 @dataclass(frozen=True)
 class Space:
-    """The bytes of a tenant's current files, and of superseded ones that are kept for readers."""
+    """The bytes of a tenant's files.
+
+    `current_bytes`: of the partitions and the tenant's DuckDB file; `superseded_bytes`: of files
+    that are kept for open connections; `set_aside_bytes`: of what a rebuild moved away.
+    """
 
     current_bytes: int
     superseded_bytes: int
     superseded_files: int
+    set_aside_bytes: int
 
 
-def measure_space(ledger: Ledger) -> Space:
-    """Add up the sizes of a tenant's partition files."""
+def measure_space(folder: TenantFolder, ledger: Ledger) -> Space:
+    """Add up the sizes of a tenant's files."""
     current = sum(file.size_bytes for file in read_stored_files(ledger).values())
+    current += folder.warehouse.stat().st_size if folder.warehouse.is_file() else 0
     superseded = read_superseded_files(ledger)
-    return Space(current, sum(s.file.size_bytes for s in superseded), len(superseded))
+    aside = sum(path.lstat().st_size for path in folder.set_aside.rglob("*") if path.is_file())
+    return Space(current, sum(s.file.size_bytes for s in superseded), len(superseded), aside)
 
 
 def collect_superseded(folder: TenantFolder, ledger: Ledger, retention: Retention) -> int:

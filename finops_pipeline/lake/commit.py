@@ -11,6 +11,7 @@ from finops_pipeline.errors import DamagedFile
 from finops_pipeline.lake import files
 from finops_pipeline.lake.file_marks import mark_of
 from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.ledger_copy import keep_copy
 from finops_pipeline.lake.own_files import require_own
 from finops_pipeline.lake.shown_folders import show_files, shown_publication
 from finops_pipeline.lake.tenant_ledger import require_owner
@@ -30,6 +31,7 @@ def finish_commit(folder: TenantFolder, ledger: Ledger) -> None:
     for generation in newest:
         _publish_generation(folder, ledger, generation)
     if shown_publication(folder) != owner.commits:
+        keep_copy(folder, ledger)
         show_files(folder, owner.commits, read_stored_files(ledger).values())
 
 

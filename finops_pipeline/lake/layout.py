@@ -11,6 +11,7 @@ Put here: the layout of a tenant's folder. Keep out: reading and writing files.
       cost_explorer_daily/project=prod/billing_period=2026-10/daily-5b…e9.parquet
       .store/            the files themselves, named by their content and never changed
       .folders/          one tree of links per publication; the newest is shown as costs, landing, …
+      .ledger-copy.sqlite, .set-aside/   the ledger as of the last commit; what finops rebuild moved
       .lock  .staging/   the writer's lock; files that are not published yet
 """
 
@@ -37,6 +38,7 @@ _STEM = {
 }
 _KEY = {LANDING: "source", COSTS: "project", QUARANTINE: "source", COST_EXPLORER_DAYS: "project"}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_FILE_NAME = re.compile(r"[a-z]+-[0-9a-f]{24}\.parquet")
 _NAMED_DIGITS = 24
 """Digits of a file's SHA-256 in its name: 96 bits, enough that no two files of a partition meet."""
 
@@ -71,6 +73,16 @@ class TenantFolder:
         return self.root / "ledger.sqlite"
 
     @property
+    def ledger_copy(self) -> Path:
+        """The copy of the ledger as of the last commit."""
+        return self.root / ".ledger-copy.sqlite"
+
+    @property
+    def set_aside(self) -> Path:
+        """The folder of what was in this one and could not be used."""
+        return self.root / ".set-aside"
+
+    @property
     def lock(self) -> Path:
         """The file whose lock admits one writing process."""
         return self.root / ".lock"
@@ -96,14 +108,14 @@ class TenantFolder:
 
     def stored(self, file: StoredFile) -> Path:
         """Return the path of a partition's file."""
-        return self.store / place_path(file.place) / file_name(file)
+        return self.store / place_path(file.place, self.tenant) / file_name(file, self.tenant)
 
     def relative(self, path: Path) -> str:
         """Return a path of this tenant as POSIX text relative to its folder."""
         return path.relative_to(self.root).as_posix()
 
 
-def place_path(place: Place) -> Path:
+def place_path(place: Place, tenant: str) -> Path:
     """Return the folder of a partition relative to the store or to a tree of links.
 
     Raises:
@@ -113,29 +125,45 @@ def place_path(place: Place) -> Path:
     try:
         key, month = check_name(kind, place.key), check_month(place.billing_period)
     except RegistryError as error:
-        raise _impossible(place) from error
+        raise _impossible(place, tenant) from error
     if not kind:
-        raise _impossible(place)
+        raise _impossible(place, tenant)
     return Path(place.table_name, f"{kind}={key}", f"billing_period={month}")
 
 
-def file_name(file: StoredFile) -> str:
+def file_name(file: StoredFile, tenant: str) -> str:
     """Return the name of a partition's file: what it holds, and its content.
 
     Raises:
         DamagedFile: the checksum, perhaps read from a ledger, is not a SHA-256.
     """
     if not _SHA256.fullmatch(file.sha256):
-        raise _impossible(file.place)
+        raise _impossible(file.place, tenant)
     return f"{_STEM[file.place.table_name]}-{file.sha256[:_NAMED_DIGITS]}.parquet"
 
 
-def _impossible(place: Place) -> DamagedFile:
+def parse_stored(path: Path, tenant: str) -> Place | None:
+    """Return the partition of a path relative to the store; None if its name is not of the form.
+
+    The name's digits are not compared with the content.
+    """
+    if len(path.parts) != 4 or not _FILE_NAME.fullmatch(path.name):
+        return None
+    table, key, month = path.parts[:3]
+    place = Place(table, key.partition("=")[2], month.partition("=")[2])
+    try:
+        is_same = place_path(place, tenant) == path.parent
+    except DamagedFile:
+        return None
+    return place if is_same and path.name.startswith(f"{_STEM[table]}-") else None
+
+
+def _impossible(place: Place, tenant: str) -> DamagedFile:
     return DamagedFile(
-        f"a ledger names the partition {place.table_name}/{place.key}/{place.billing_period},"
-        " which cannot exist",
+        f"the ledger of tenant {tenant} names the partition"
+        f" {place.table_name}/{place.key}/{place.billing_period}, which cannot exist",
         "a table, a name, a billing period and a checksum as finops writes them",
-        "The ledger was changed by another program; rebuild it with finops rebuild TENANT",
+        f"The ledger was changed by another program. Rebuild it: finops rebuild {tenant}",
     )
 
 

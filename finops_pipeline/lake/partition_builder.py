@@ -37,6 +37,8 @@ class MonthOfPartitions(Protocol):
 
     table: str
     month: str
+    is_forced: bool
+    """Whether to build partitions although they were built from the same inputs before."""
 
     def list_fingerprints(self) -> dict[str, str]:
         """Return the current fingerprint of each partition's inputs, by the partition's key."""
@@ -74,7 +76,11 @@ class PartitionBuilder:
             for (key, _), record in self._publication.partitions(month.table, month.month).items()
         }
         fingerprints = month.list_fingerprints()
-        stale = [key for key in fingerprints if not self._is_current(stored, key, fingerprints)]
+        stale = [
+            key
+            for key in fingerprints
+            if month.is_forced or not self._is_current(stored, key, fingerprints)
+        ]
         due = month.choose_due(stale)
         outcomes = [
             PartitionOutcome("unchanged", stored[key]) for key in fingerprints if key not in stale

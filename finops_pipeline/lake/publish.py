@@ -26,6 +26,7 @@ from finops_pipeline.lake import files
 from finops_pipeline.lake.collection import Retention, collect_superseded
 from finops_pipeline.lake.commit import finish_commit
 from finops_pipeline.lake.file_marks import FileChecker, mark_of
+from finops_pipeline.lake.landing_records import LandingRecord, write_landing_record
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.own_files import make_folder, protect_file
 from finops_pipeline.lake.store import PartitionStore
@@ -57,12 +58,6 @@ from finops_pipeline.ledger.stored_files import (
 )
 
 
-def has_file(writer: Writer, place: Place) -> bool:
-    """Return whether the published file of a partition is on disk."""
-    file = read_stored_files(writer.ledger).get(place)
-    return file is not None and writer.folder.stored(file).exists()
-
-
 class Writer:
     """The only process that may change a tenant's folder, as long as it holds the lock."""
 
@@ -72,9 +67,13 @@ class Writer:
         self.retention = retention
 
     @contextmanager
-    def publication(self) -> Iterator[Publication]:
-        """Begin a publication with its own staging folder, which is removed at the end."""
-        publication = Publication(self)
+    def publication(self, is_fresh: bool = False) -> Iterator[Publication]:
+        """Begin a publication with its own staging folder, which is removed at the end.
+
+        Args:
+            is_fresh: the tenant's file is built from nothing, not from the present one.
+        """
+        publication = Publication(self, is_fresh)
         try:
             yield publication
         finally:
@@ -127,7 +126,8 @@ _Typed = TypeVar("_Typed", bound=_Change)
 class Publication:
     """Files and records that become visible together by `commit`."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, is_fresh: bool) -> None:
+        self.is_fresh = is_fresh
         self.folder = writer.folder
         self.ledger = writer.ledger
         self._retention = writer.retention
@@ -155,11 +155,17 @@ class Publication:
         """Return a path in the staging folder for work that is not published."""
         return self.work / name
 
-    def put(self, place: Place, staged: Path) -> None:
+    def put(self, place: Place, staged: Path) -> StoredFile:
         """Make `commit` publish a finished file, which moves to the store now, as a partition's."""
         file = self._store.put(place, staged)
         self._put.add(file)
         self._changes[place] = _FileChange(place, file)
+        return file
+
+    def record_landing(self, landed: LandingRecord) -> None:
+        """Write a delivery's record beside its landing file, which was put."""
+        landed = replace(landed, publication=self.number)
+        write_landing_record(self.folder, self._store, landed)
 
     def drop(self, place: Place) -> None:
         """Make `commit` publish a partition without a file."""

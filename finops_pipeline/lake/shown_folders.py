@@ -17,7 +17,7 @@ from pathlib import Path
 
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TABLES, TenantFolder, file_name, place_path
-from finops_pipeline.lake.own_files import make_folder
+from finops_pipeline.lake.own_files import make_folder, require_own
 from finops_pipeline.ledger.stored_files import Place, StoredFile
 
 _NEWEST = ".newest"
@@ -33,21 +33,51 @@ def shown_publication(folder: TenantFolder) -> int | None:
     return int(name) if name.isdecimal() and link.exists() else None
 
 
+def is_shown(folder: TenantFolder) -> bool:
+    """Return whether the folders have shown a publication; then the ledger has an owner."""
+    return (folder.root / _NEWEST).is_symlink()
+
+
+def find_false_links(folder: TenantFolder) -> list[Path]:
+    """List links in the place of the folders that lead elsewhere than to a tree of links."""
+    expected = {folder.root / table: Path(_NEWEST, table) for table in TABLES}
+    found = [path for path, to in expected.items() if path.is_symlink() and path.readlink() != to]
+    newest = folder.root / _NEWEST
+    trees = Path(folder.trees.name)
+    is_false = newest.is_symlink() and (
+        newest.readlink().parent != trees or not newest.readlink().name.isdecimal()
+    )
+    return [*found, newest] if is_false else found
+
+
+def find_wrong_folders(folder: TenantFolder, current: Iterable[StoredFile]) -> list[Path]:
+    """List what a pattern over the folders would read and should not, or would miss."""
+    root, expected = folder.root.resolve(), dict[Path, Path]()
+    for file in current:
+        name = place_path(file.place, folder.tenant) / file_name(file, folder.tenant)
+        expected[folder.root / name] = root / folder.relative(folder.stored(file))
+    shown = {path for table in TABLES for path in folder.root.glob(f"{table}/*/*/*")}
+    wrong = {path for path in shown if path.resolve() != expected.get(path)}
+    return sorted(wrong | (expected.keys() - shown))
+
+
 def show_files(folder: TenantFolder, publication: int, current: Iterable[StoredFile]) -> None:
     """Show exactly these files in the folders."""
     tree = folder.trees / str(int(publication))
+    require_own(folder, tree)
     files.clear_folder(tree)
     for table in TABLES:
         make_folder(folder, tree / table)
-    up = os.path.relpath(folder.store, tree / place_path(_ANY_PLACE))
+    up = os.path.relpath(folder.store, tree / place_path(_ANY_PLACE, folder.tenant))
     made = set[Path]()
     for file in sorted(current):
-        place = place_path(file.place)
+        place = place_path(file.place, folder.tenant)
         for part in (place.parent, place):
             if part not in made:
                 made.add(part)
                 (tree / part).mkdir()
-        (tree / place / file_name(file)).symlink_to(f"{up}/{place}/{file_name(file)}")
+        name = file_name(file, folder.tenant)
+        (tree / place / name).symlink_to(f"{up}/{place}/{name}")
     _set_aside(folder, folder.root / _NEWEST)
     _replace_link(folder.root / _NEWEST, f"{folder.trees.name}/{tree.name}")
     for table in TABLES:

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from finops_pipeline.errors import ForeignFile
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.own_files import make_folder, protect_file, require_own
 from finops_pipeline.ledger.stored_files import Place, StoredFile
+
+_RECORD = ".json"
+"""How the name of a record ends that lies beside a file."""
 
 
 class PartitionStore:
@@ -35,6 +39,26 @@ class PartitionStore:
         self._unsynced.add(final.parent)
         return file
 
+    def put_record(self, file: StoredFile, content: str) -> None:
+        """Write a record of a file that was put beside it; it is deleted with the file."""
+        path = self._folder.stored(file).with_suffix(_RECORD)
+        new = path.with_suffix(".new")
+        require_own(self._folder, new)
+        new.write_text(content, encoding="utf-8")
+        protect_file(self._folder, new)
+        files.sync(new)
+        new.replace(path)
+        self._unsynced.add(path.parent)
+
+    def read_record(self, path: Path) -> str:
+        """Return the record beside a file; empty if it has none that can be read."""
+        record = path.with_suffix(_RECORD)
+        try:
+            require_own(self._folder, record)
+            return record.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError, ForeignFile):
+            return ""
+
     def sync(self) -> None:
         """Force the names of the files that were put to disk."""
         folders = {parent for path in self._unsynced for parent in (path, *path.parents)}
@@ -51,6 +75,7 @@ class PartitionStore:
     def delete(self, path: Path) -> None:
         """Delete a file of the store, and its partition's folders if they are then empty."""
         require_own(self._folder, path)
+        path.with_suffix(_RECORD).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         for parent in path.parents:
             if parent == self._folder.store or not parent.is_dir() or any(parent.iterdir()):

@@ -26,10 +26,14 @@ from finops_pipeline.lake.file_identity import (
     write_identity,
     write_partition_files,
 )
-from finops_pipeline.lake.layout import COSTS, TABLES, TenantFolder, key_of
+from finops_pipeline.lake.landing_records import LandingRecord, write_landing_record
+from finops_pipeline.lake.layout import COSTS, LANDING, QUARANTINE, TABLES, TenantFolder, key_of
+from finops_pipeline.lake.ledger_faults import find_ledger_fault
 from finops_pipeline.lake.own_files import make_folder, protect_file, require_own
+from finops_pipeline.lake.store import PartitionStore
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.view_paths import Replacement, move_root, resolve_globs, rewrite_views
+from finops_pipeline.ledger.cost_explorer_days import read_days
 from finops_pipeline.ledger.generations import Generation, read_generations, record_generation
 from finops_pipeline.ledger.ledger import Ledger, Write, clear_moves
 from finops_pipeline.ledger.ownership import Owner, store_owner
@@ -40,6 +44,7 @@ from finops_pipeline.ledger.stored_files import (
     record_file,
     release_superseded,
 )
+from finops_pipeline.tenants.months import month_of
 
 _OLD_NAME = {
     "landing": "delivery.parquet",
@@ -69,6 +74,8 @@ def prepare_folder(folder: TenantFolder) -> Ledger:
         require_own(folder, path)
     ledger = open_ledger(folder)
     owner = ledger.owner()
+    if owner is None and folder.ledger.exists():
+        _refuse_ownerless(folder)
     if owner is None and not folder.ledger.exists():
         _refuse_lost_ledger(folder)
         ledger.write(_own(folder, 0))
@@ -86,6 +93,20 @@ def _own(folder: TenantFolder, commits: int) -> Write:
     identity = folder.identity
     owner = Owner(identity.tenant, identity.installation_id, str(folder.root), commits)
     return lambda db: store_owner(db, owner)
+
+
+def _refuse_ownerless(folder: TenantFolder) -> None:
+    """Refuse a ledger without an owner, unless an older version wrote it with its deliveries.
+
+    Raises:
+        DamagedFile: it is empty, or belongs to no folder of the present layout.
+    """
+    if fault := find_ledger_fault(folder, folder.ledger):
+        raise DamagedFile(
+            f"{folder.ledger} {fault}",
+            f"the ledger of tenant {folder.tenant}, which has published files",
+            f"Rebuild it: finops rebuild {folder.tenant}",
+        )
 
 
 def _refuse_lost_ledger(folder: TenantFolder) -> None:
@@ -111,11 +132,28 @@ def _upgrade(folder: TenantFolder, ledger: Ledger) -> None:
         new_files.append(file)
     for lost in _recorded_charges(ledger) - paths.keys():
         paths[lost] = str(folder.store / lost)  # no such file: a view without it is not written
+    _write_landing_records(folder, ledger, new_files)
     writes = [record_file(file.place, file) for file in new_files]
     if folder.warehouse.exists():
         generation = _rewrite(folder, new_files, 1, resolve_globs(paths))
         writes.append(record_generation(generation))
     ledger.write(*writes, clear_moves, _own(folder, 1))
+
+
+def _write_landing_records(
+    folder: TenantFolder, ledger: Ledger, new_files: list[StoredFile]
+) -> None:
+    """Write beside each landing file the record of its delivery, see landing_records.py."""
+    store, by_place = PartitionStore(folder), {file.place: file for file in new_files}
+    for delivery in ledger.deliveries():
+        month = (delivery.source, delivery.billing_period)
+        landing = by_place.get(Place(LANDING, *month))
+        if landing is not None:
+            answered = read_days(ledger, delivery.source)
+            days = {day: flag for day, flag in answered.items() if month_of(day) == month[1]}
+            quarantine = by_place.get(Place(QUARANTINE, *month))
+            record = LandingRecord(delivery, landing, quarantine, publication=1, days=days)
+            write_landing_record(folder, store, record)
 
 
 def _old_files(folder: TenantFolder) -> list[Path]:

@@ -73,7 +73,7 @@ def attach_own(connection: Connection, folder: TenantFolder, catalog: str) -> Fi
             if "Could not set lock" in str(error):
                 raise _opened_for_writing(folder) from error
             raise _damaged(folder, "cannot be opened as a DuckDB file") from error
-        identity = _identity(connection, folder, catalog)
+        identity = check_identity(connection, folder, catalog)
         _refuse_wal(folder)
         is_same = folder.warehouse.exists() and mark_of(folder.warehouse) == before
         if is_same and _is_published(folder, identity):
@@ -85,7 +85,14 @@ def attach_own(connection: Connection, folder: TenantFolder, catalog: str) -> Fi
     raise _damaged(folder, "is not the file that was published last")
 
 
-def _identity(connection: Connection, folder: TenantFolder, catalog: str) -> FileIdentity:
+def check_identity(connection: Connection, folder: TenantFolder, catalog: str) -> FileIdentity:
+    """Check that an attached file says that it is the tenant's own, and of a known version.
+
+    Raises:
+        ForeignFile: it is another tenant's or installation's.
+        DamagedFile: it does not say whose it is.
+        SchemaTooNew: a newer version of finops_pipeline wrote it.
+    """
     try:
         identity = read_identity(connection, catalog)
     except DuckDBError as error:

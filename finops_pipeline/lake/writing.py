@@ -23,6 +23,32 @@ from finops_pipeline.lake.upgrade import is_prepared, prepare_folder
 
 
 @contextmanager
+def locked(folder: TenantFolder, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock that admits one writing process to a tenant's folder.
+
+    Raises:
+        TenantBusy: another process kept the lock for `wait_seconds`.
+        ForeignFile: the folder or its lock is a link.
+    """
+    require_own(folder, folder.root)
+    make_folder(folder, folder.root)
+    require_own(folder, folder.lock)
+    lock = FileLock(folder.lock, timeout=wait_seconds, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise TenantBusy(
+            f"tenant {folder.tenant} is being written by another process"
+            f" (waited {wait_seconds:g} s)",
+            cure="Try again when it has finished",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def tenant_writer(
     folder: TenantFolder, wait_seconds: float, retention: Retention | None = None
 ) -> Iterator[Writer]:
@@ -35,29 +61,26 @@ def tenant_writer(
         TenantBusy: another process kept the lock for `wait_seconds`.
         ForeignFile: the folder or its ledger is another's, or a link.
     """
-    require_own(folder, folder.root)
-    make_folder(folder, folder.root)
-    lock = FileLock(folder.lock, timeout=wait_seconds)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise TenantBusy(
-            f"tenant {folder.tenant} is being written by another process"
-            f" (waited {wait_seconds:g} s)",
-            cure="Try again when it has finished",
-        ) from error
-    try:
-        ledger = prepare_folder(folder)
-        finish_commit(folder, ledger)
-        if folder.staging.exists() and any(folder.staging.iterdir()):
-            sweep_unrecorded(folder, ledger)
-            files.clear_folder(folder.staging)
-        if retention is not None:
-            collect_superseded(folder, ledger, retention)
-        yield Writer(folder, retention or Retention())
-        finish_commit(folder, ledger)
-    finally:
-        lock.release()
+    with locked(folder, wait_seconds):
+        writer = begin_writing(folder, retention)
+        yield writer
+        finish_commit(folder, writer.ledger)
+
+
+def begin_writing(folder: TenantFolder, retention: Retention | None = None) -> Writer:
+    """Prepare a folder for its only writer, which holds the lock.
+
+    Raises:
+        ForeignFile, DamagedFile: see upgrade.py and commit.py.
+    """
+    ledger = prepare_folder(folder)
+    finish_commit(folder, ledger)
+    if folder.staging.exists() and any(folder.staging.iterdir()):
+        sweep_unrecorded(folder, ledger)
+        files.clear_folder(folder.staging)
+    if retention is not None:
+        collect_superseded(folder, ledger, retention)
+    return Writer(folder, retention or Retention())
 
 
 def settle(folder: TenantFolder) -> None:

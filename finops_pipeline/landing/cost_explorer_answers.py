@@ -17,8 +17,8 @@ from finops_pipeline import clock
 from finops_pipeline.contracts.cost_explorer import Answer, Metric
 from finops_pipeline.errors import FileProblem, counted
 from finops_pipeline.lake import files
+from finops_pipeline.lake.changed_files import has_file
 from finops_pipeline.lake.layout import LANDING
-from finops_pipeline.lake.publish import has_file
 from finops_pipeline.landing.cost_explorer_month import land_answer
 from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
 from finops_pipeline.ledger import cost_explorer_days

@@ -22,6 +22,7 @@ from finops_pipeline import clock
 from finops_pipeline.contracts.cost_explorer import LANDED, Answer, DayCost, Metric
 from finops_pipeline.errors import EmptyDelivery, FileProblem, counted
 from finops_pipeline.lake.duck import PARQUET, Limits, ident, scratch_connection, text
+from finops_pipeline.lake.landing_records import LandingRecord
 from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
@@ -90,7 +91,8 @@ def land_answer(
         if merged:
             staged = publication.scratch("landing.parquet")
             _write(publication, merged, staged, task.limits)
-            publication.put(place, staged)
+            file_in_store = publication.put(place, staged)
+            publication.record_landing(LandingRecord(record, file_in_store, days=days))
         else:
             publication.drop(place)
         publication.record(

@@ -16,6 +16,7 @@ from finops_pipeline import clock
 from finops_pipeline.contracts.bills import FORMS, BillForm
 from finops_pipeline.errors import DeliveryMoving, DeliveryRefused, EmptyDelivery, counted
 from finops_pipeline.lake import files
+from finops_pipeline.lake.changed_files import has_file
 from finops_pipeline.lake.duck import (
     PARQUET,
     Connection,
@@ -24,8 +25,9 @@ from finops_pipeline.lake.duck import (
     scratch_connection,
     text,
 )
+from finops_pipeline.lake.landing_records import LandingRecord
 from finops_pipeline.lake.layout import LANDING, QUARANTINE
-from finops_pipeline.lake.publish import Publication, Writer, has_file
+from finops_pipeline.lake.publish import Publication, Writer
 from finops_pipeline.landing.column_names import renames_of
 from finops_pipeline.landing.delivery_order import why_older
 from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
@@ -122,8 +124,11 @@ def _record_redelivery(before: DeliveryRecord, delivery: Delivery) -> ledger.Wri
 
 
 def _has_partition(writer: Writer, record: DeliveryRecord) -> bool:
-    place = Place(LANDING, record.source, record.billing_period)
-    return record.rows_kept == 0 or has_file(writer, place)
+    month = (record.source, record.billing_period)
+    is_landed = record.rows_kept == 0 or has_file(writer, Place(LANDING, *month))
+    return is_landed and (
+        record.rows_quarantined == 0 or has_file(writer, Place(QUARANTINE, *month))
+    )
 
 
 def _fingerprint(source: Source, delivery: Delivery, hashes: list[str]) -> str:
@@ -281,14 +286,17 @@ class _Landing:
         """Publish the landing together with its quarantine and record."""
         landing = Place(LANDING, record.source, record.billing_period)
         quarantine = Place(QUARANTINE, record.source, record.billing_period)
-        if record.rows_kept:
-            self._publication.put(landing, self._staged)
-        else:
-            self._publication.drop(landing)
+        invalid = None
         if self._invalid_rows:
-            self._publication.put(quarantine, self._publication.scratch("invalid.parquet"))
+            staged = self._publication.scratch("invalid.parquet")
+            invalid = self._publication.put(quarantine, staged)
         else:
             self._publication.drop(quarantine)
+        if record.rows_kept:
+            file = self._publication.put(landing, self._staged)
+            self._publication.record_landing(LandingRecord(record, file, invalid))
+        else:
+            self._publication.drop(landing)
         self._publication.record(ledger.record_delivery(record))
         self._publication.commit()
 

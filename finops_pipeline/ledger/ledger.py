@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from finops_pipeline.database.engine import begin_write, open_engine
+from finops_pipeline.ledger.condition import naming_damage
 from finops_pipeline.ledger.ownership import Identity, Owner, check_owner, load_owner
 from finops_pipeline.ledger.records import (
     DeliveryRecord,
@@ -29,6 +32,7 @@ from finops_pipeline.ledger.records import (
     ProjectTotal,
     Refusal,
     TotalRecord,
+    delivery_row,
     describe_fewer_rows,
     exact_text,
     parse_delivery,
@@ -73,8 +77,9 @@ Write = Callable[[sa.Connection], None]
 class Ledger:
     """The ledger of one tenant. A ledger that does not exist yet reads as empty.
 
-    Every method raises SchemaTooNew when a newer version of finops_pipeline wrote the ledger, and
-    ForeignFile when it belongs to another tenant or installation.
+    Every method raises SchemaTooNew when a newer version of finops_pipeline wrote the ledger,
+    ForeignFile when it belongs to another tenant or installation, and DamagedFile when SQLite
+    cannot read it.
 
     Args:
         path: the file; the first write creates it.
@@ -92,7 +97,7 @@ class Ledger:
         Raises:
             SchemaTooNew: the ledger was written by a newer version of finops_pipeline.
         """
-        with begin_write(self._engine) as db:
+        with self._naming_damage(), begin_write(self._engine) as db:
             self._check(db)
             SCHEMA.prepare(db)
             for write in writes:
@@ -104,7 +109,7 @@ class Ledger:
         """Read rows with the columns that this ledger has; an older ledger has fewer."""
         if not self._path.exists():
             return []
-        with self._engine.connect() as db:
+        with self._naming_damage(), self._engine.connect() as db:
             self._check(db)
             present = present_columns(db, table)
             if not present:
@@ -118,8 +123,18 @@ class Ledger:
         """Read whose the ledger is; None if it is new or from before owners were stored."""
         if not self._path.exists():
             return None
-        with self._engine.connect() as db:
+        with self._naming_damage(), self._engine.connect() as db:
             return self._check(db)
+
+    def _naming_damage(self) -> AbstractContextManager[None]:
+        return naming_damage(self._path, self._identity.tenant if self._identity else "TENANT")
+
+    def copy_to(self, target: Path) -> None:
+        """Write the ledger as it is, between two transactions, to a new file."""
+        with closing(sqlite3.connect(target)) as copy, self._engine.connect() as db:
+            source = db.connection.driver_connection
+            assert isinstance(source, sqlite3.Connection)
+            source.backup(copy)
 
     def _check(self, db: sa.Connection) -> Owner | None:
         """Check the version and the owner of the ledger, and return the owner."""
@@ -209,13 +224,7 @@ def record_delivery(record: DeliveryRecord) -> Write:
         db.execute(sa.delete(DELIVERIES).where(same_id & DELIVERIES.c.current))
         db.execute(sa.update(DELIVERIES).where(same_month).values(current=False))
         _rename_earlier(db, record.delivery_id)
-        row = {item.name: getattr(record, item.name) for item in fields(record)}
-        row["quick_mark"] = row.pop("listing_fingerprint")
-        row["files"] = json.dumps([asdict(file) for file in record.files])
-        row["totals"] = json.dumps([asdict(total) for total in record.totals], default=exact_text)
-        row["columns"] = json.dumps(record.columns)
-        row["billed"] = json.dumps(record.billed_by_currency(), default=exact_text)
-        db.execute(sa.insert(DELIVERIES), row)
+        db.execute(sa.insert(DELIVERIES), delivery_row(record))
         db.execute(sa.delete(REFUSALS).where(_same_refusal(record.source, record.billing_period)))
 
     return write

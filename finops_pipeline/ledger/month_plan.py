@@ -49,13 +49,15 @@ class MonthPlan:
     """Everything that the stages need to know about one month of a tenant.
 
     `deliveries` are all that landed for the month, including Cost Explorer's; `projects` are all of
-    the tenant's, by name, including `unassigned`.
+    the tenant's, by name, including `unassigned`. `is_forced`: partitions are built even if they
+    were built from the same inputs before.
     """
 
     tenant: Tenant
     month: str
     deliveries: tuple[DeliveryRecord, ...]
     projects: dict[str, ProjectPlan]
+    is_forced: bool = False
 
     def readers(self, source: str) -> list[ProjectPlan]:
         """Return the projects whose charges come from a source, by name."""

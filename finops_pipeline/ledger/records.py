@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -230,6 +230,17 @@ def parse_delivery(row: dict[str, Any]) -> DeliveryRecord:
         "billed": json.loads(row.pop("billed", "{}")),
     }
     return DeliveryRecord(**row, **fields)
+
+
+def delivery_row(record: DeliveryRecord) -> dict[str, Any]:
+    """Return a delivery as a row of `deliveries`, from which `parse_delivery` makes it again."""
+    row: dict[str, Any] = {item.name: getattr(record, item.name) for item in fields(record)}
+    row["quick_mark"] = row.pop("listing_fingerprint")
+    row["files"] = json.dumps([asdict(file) for file in record.files])
+    row["totals"] = json.dumps([asdict(total) for total in record.totals], default=exact_text)
+    row["columns"] = json.dumps(record.columns)
+    row["billed"] = json.dumps(record.billed_by_currency(), default=exact_text)
+    return row
 
 
 def _parse_total(entry: dict[str, Any]) -> TotalRecord:

@@ -103,7 +103,7 @@ def refresh(
         IntegrityCheckFailed: a check that refuses found rows.
     """
     target = _target_slices(publication, tenant, status)
-    present = _present_slices(publication.folder)
+    present = {} if publication.is_fresh else _present_slices(publication.folder)
     due = sorted(k for k in target.keys() | present.keys() if target.get(k) != present.get(k))
     if not due:
         size = publication.folder.warehouse.stat().st_size

@@ -201,7 +201,7 @@ def check_published(
         limits.apply(connection)
         try:
             if month is not None:
-                _restrict_to_month(connection, check_month(month))
+                restrict_to_month(connection, check_month(month))
             months = [row[0] for row in connection.execute(_MONTHS).fetchall()]
         except DuckDBError as error:
             return [_unreadable(check, folder, error) for check in checks()]
@@ -214,12 +214,13 @@ def check_published(
     return results
 
 
-def _restrict_to_month(connection: Connection, month: str) -> None:
-    """Restrict every table with a billing period to one month."""
+def restrict_to_month(connection: Connection, month: str) -> None:
+    """Restrict every table with a billing period to one month, in place of an earlier one."""
     for table in TABLES:
         if any(column.name == "billing_period" for column in table.columns):
+            name = ident(table.name)
             connection.execute(
-                f"create temp view {ident(table.name)} as select * from w.main.{ident(table.name)}"
+                f"create or replace temp view {name} as select * from w.main.{name}"
                 f" where billing_period = {text(month)}"
             )
 

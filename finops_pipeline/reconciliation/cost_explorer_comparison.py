@@ -78,7 +78,7 @@ def compare_charges(publication: Publication, limits: Limits) -> list[str]:
         inputs = [_input_fingerprints(records, month) for records in (costs, cost_explorer)]
         fingerprint = fingerprint_of([_RULES_VERSION, ids, *inputs])
         before = {source: r.fingerprint for (source, m), r in stored.items() if m == month}
-        if set(before.values()) == {fingerprint}:
+        if set(before.values()) == {fingerprint} and not publication.is_fresh:
             continue
         comparisons = _MonthComparison(publication, month, ids).compare(limits)
         for source in sorted({*comparisons, *before}):

@@ -99,6 +99,7 @@ class _DaysOfMonth:
 
     def __init__(self, publication: Publication, plan: MonthPlan, limits: Limits) -> None:
         self.month = plan.month
+        self.is_forced = plan.is_forced
         self._publication = publication
         self._plan = plan
         self._limits = limits

@@ -1,0 +1,74 @@
+"""Every mart computed again from the published charges, and compared with the stored table.
+
+Put here: the comparison, month by month. Keep out: building marts (build.py), checks (results.py).
+
+Reads: costs, marts   Writes: nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from finops_pipeline.contracts.tables import MARTS
+from finops_pipeline.lake.duck import Connection, Limits, ident
+from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.warehouse import reading
+from finops_pipeline.marts.library import Mart, marts
+from finops_pipeline.marts.results import restrict_to_month
+
+
+@dataclass(frozen=True)
+class MartComparison:
+    """A mart in one month: its rows, and how many differ from those computed again.
+
+    `extra`: stored rows that the charges do not give; `missing`: rows that they give and that are
+    not stored.
+    """
+
+    mart: str
+    billing_period: str
+    rows: int
+    extra: int
+    missing: int
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the stored table has exactly the rows that the charges give."""
+        return not self.extra and not self.missing
+
+
+def recompute_marts(folder: TenantFolder, limits: Limits) -> Iterator[MartComparison]:
+    """Compute every mart again, a month at a time, and yield its comparison.
+
+    A mart that reads another one reads the stored one, which is compared itself.
+
+    Raises:
+        Unknown: nothing has been built for this tenant yet.
+        ForeignFile, DamagedFile: the tenant's file is not the one that was published.
+        DuckDBError: charges cannot be read.
+    """
+    with reading(folder) as connection:
+        limits.apply(connection)
+        for month in _months(connection):
+            restrict_to_month(connection, month)
+            for mart in marts():
+                yield _compare(connection, mart, month)
+
+
+def _months(connection: Connection) -> list[str]:
+    tables = ("partitions", "costs", *MARTS)
+    every = " union ".join(f"select billing_period from w.main.{ident(t)}" for t in tables)
+    return [row[0] for row in connection.execute(f"{every} order by 1").fetchall()]
+
+
+def _compare(connection: Connection, mart: Mart, month: str) -> MartComparison:
+    names = ", ".join(column.name for column in MARTS[mart.name].columns)
+    connection.execute(f"create or replace temp table x_again as select {names} from ({mart.sql})")
+    stored, again = f"select {names} from {mart.name}", f"select {names} from x_again"
+    counts = connection.execute(
+        f"select (select count(*) from {mart.name}),"
+        f" (select count(*) from ({stored} except all {again})),"
+        f" (select count(*) from ({again} except all {stored}))"
+    ).fetchall()
+    return MartComparison(mart.name, month, *counts[0])
