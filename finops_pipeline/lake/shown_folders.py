@@ -40,7 +40,7 @@ def show_files(folder: TenantFolder, publication: int, current: Iterable[StoredF
         make_folder(folder, tree / table)
     for file in sorted(current):
         place = tree / place_path(file.place)
-        place.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, place)
         link = place / file_name(file)
         link.symlink_to(os.path.relpath(folder.stored(file), place))
     _set_aside(folder, folder.root / _NEWEST)
