@@ -215,7 +215,7 @@ def test_backups_during_ingests_are_consistent(
     """Marts and charges of each backup agree, though files are collected at once."""
     monkeypatch.setenv("FINOPS_READER_GRACE_HOURS", "0")
     root = str(Path(__file__).parents[1])
-    words = [sys.executable, "-c", INGEST, root, str(two.data), str(tmp_path), "12"]
+    words = [sys.executable, "-c", INGEST, root, str(two.data), str(tmp_path), "5"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as ingests:
         assert ingests.stdout and ingests.stdout.readline() == "ready\n"
         backups, started = [], time.monotonic()
@@ -226,14 +226,14 @@ def test_backups_during_ingests_are_consistent(
         seconds = time.monotonic() - started
     assert ingests.returncode == 0
     publications = {_manifest(copy, "initech")["publication"] for copy in backups}
-    assert len(publications) > 3
+    assert len(publications) > 2
     for copy in backups:
         new = _elsewhere(tmp_path, f"restored-{copy.name}")
         new.finops("restore", str(copy), "initech")
         marts, charges = _answers(new, "initech")
         assert marts == charges != []
     request.config.stash.setdefault(FIGURES, []).append(
-        f"backup: {len(backups)} backups of {len(publications)} publications while 12 ingests ran"
+        f"backup: {len(backups)} backups of {len(publications)} publications while 5 ingests ran"
         f" ({seconds:.1f} s), all consistent"
     )
 
