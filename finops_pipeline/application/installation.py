@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from finops_pipeline.database.private_files import Permissions
 from finops_pipeline.errors import FileProblem, RegistryError
 from finops_pipeline.lake.collection import Retention
 from finops_pipeline.lake.duck import Limits
@@ -55,7 +56,9 @@ class Installation:
     @property
     def registry(self) -> Registry:
         """The registry; created on first use."""
-        return Registry(self.settings.registry)
+        settings = self.settings
+        permissions = Permissions(settings.group_readable)
+        return Registry(settings.registry, settings.data_folder, permissions)
 
     def folder(self, tenant: str) -> TenantFolder:
         """Return the folder for a tenant name, which need not be registered."""

@@ -96,6 +96,18 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "validate:validate_command",
             "Check every published charge on disk against every FOCUS rule.",
         ),
+        "backup": CommandEntry(
+            "backups:backup_command",
+            "Copy a tenant, or with --all everything, to a folder; an ingest may run meanwhile.",
+        ),
+        "restore": CommandEntry(
+            "backups:restore_command",
+            "Restore a tenant, or all that a backup holds, after checking every file of it.",
+        ),
+        "restore-registry": CommandEntry(
+            "backups:restore_registry_command",
+            "Restore a lost or damaged registry from its last good copy, or from a file.",
+        ),
         "demo": CommandEntry(
             "demo_process:demo_command",
             "Create bills for two organisations, run the pipeline in Dagster, and show the result.",
@@ -105,6 +117,10 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     "tenant": {
         "add": CommandEntry("declarations:tenant_add", "Declare a tenant."),
         "list": CommandEntry("declarations:tenant_list", "List tenants."),
+        "export": CommandEntry(
+            "declarations:tenant_export",
+            "Print all tenants with their external ids, as YAML for finops restore-registry.",
+        ),
     },
     "source": {
         "add": CommandEntry(

@@ -13,6 +13,7 @@ import typer
 from finops_pipeline.cli.show import open_installation, split, table
 from finops_pipeline.errors import Unknown
 from finops_pipeline.tenants.declare import apply, read_declaration
+from finops_pipeline.tenants.exported import export_text
 from finops_pipeline.tenants.model import REACH, Project, SourceFormat, Tenant
 from finops_pipeline.tenants.source import parse_source
 
@@ -53,6 +54,12 @@ def tenant_list() -> None:
     """List tenants."""
     rows = [(t.name, t.display_name, len(t.sources), len(t.projects)) for t in _read_tenants(None)]
     table(("tenant", "display_name", "sources", "projects"), rows)
+
+
+def tenant_export() -> None:
+    """Print all tenants with their external ids, as YAML for finops restore-registry."""
+    registry = open_installation().registry
+    typer.echo(export_text(registry.installation_id(), registry.tenants()), nl=False)
 
 
 def source_add(

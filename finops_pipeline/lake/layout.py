@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from finops_pipeline.database.private_files import Permissions
 from finops_pipeline.errors import DamagedFile, RegistryError
 from finops_pipeline.ledger.ownership import Identity
 from finops_pipeline.ledger.stored_files import Place, StoredFile
@@ -60,7 +61,7 @@ class TenantFolder:
         self.lake = data / "lake"
         self.root = self.lake / f"tenant={self.tenant}"
         self.identity = Identity(self.tenant, installation_id)
-        self.group_readable = group_readable
+        self.permissions = Permissions(group_readable)
 
     @property
     def warehouse(self) -> Path:
@@ -101,6 +102,11 @@ class TenantFolder:
     def trees(self) -> Path:
         """The folder of the trees of links, one per publication."""
         return self.root / ".folders"
+
+    @property
+    def restoring(self) -> Path:
+        """The folder in which a backup becomes the tenant's folder (folder_swap.py)."""
+        return self.lake / ".restoring" / self.tenant
 
     def staged_generation(self, generation: int) -> Path:
         """Return where a generation of the tenant's file waits for its commit."""

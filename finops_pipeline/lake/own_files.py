@@ -7,7 +7,6 @@ the owner can read. Keep out: checking contents (file_marks.py).
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from finops_pipeline.errors import ForeignFile
@@ -40,21 +39,9 @@ def require_own(folder: TenantFolder, path: Path) -> None:
 
 def make_folder(folder: TenantFolder, path: Path) -> None:
     """Create a folder of a tenant with its parents, readable as the settings say."""
-    missing = []
-    while not path.exists():
-        missing.append(path)
-        path = path.parent
-    for new in reversed(missing):
-        new.mkdir(exist_ok=True)
-        # chmod and not the mode of mkdir, which the process's umask would narrow.
-        new.chmod(folder_mode(folder))
+    folder.permissions.make_folder(path)
 
 
 def protect_file(folder: TenantFolder, path: Path) -> None:
     """Give a file the permissions of the tenant's files."""
-    path.chmod(0o640 if folder.group_readable else 0o600)
-
-
-def folder_mode(folder: TenantFolder) -> int:
-    """Return the permissions of the tenant's folders; new files take over the folder's group."""
-    return 0o750 | stat.S_ISGID if folder.group_readable else 0o700
+    path.chmod(folder.permissions.file)

@@ -75,7 +75,7 @@ def show_files(folder: TenantFolder, publication: int, current: Iterable[StoredF
         for part in (place.parent, place):
             if part not in made:
                 made.add(part)
-                (tree / part).mkdir()
+                make_folder(folder, tree / part)
         name = file_name(file, folder.tenant)
         (tree / place / name).symlink_to(f"{up}/{place}/{name}")
     _set_aside(folder, folder.root / _NEWEST)

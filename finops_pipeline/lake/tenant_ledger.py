@@ -6,10 +6,13 @@ Put here: the one way to it, which checks that it is the tenant's own. Keep out:
 
 from __future__ import annotations
 
-from finops_pipeline.errors import DamagedFile
+from contextlib import suppress
+from pathlib import Path
+
+from finops_pipeline.errors import DamagedFile, ForeignFile, SchemaTooNew
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.own_files import require_own
-from finops_pipeline.ledger.ledger import Ledger
+from finops_pipeline.ledger.ledger import Ledger, LedgerError
 from finops_pipeline.ledger.ownership import Owner
 
 
@@ -37,3 +40,14 @@ def require_owner(folder: TenantFolder, ledger: Ledger) -> Owner:
             f"Rebuild it: finops rebuild {folder.tenant}",
         )
     return owner
+
+
+def read_installation_ids(data: Path) -> set[str]:
+    """Read the ids of the installations that wrote the tenants' ledgers; skip unreadable ones."""
+    ids = set()
+    for path in sorted(data.glob("lake/tenant=*/ledger.sqlite")):
+        with suppress(LedgerError, SchemaTooNew, ForeignFile):
+            require_own(TenantFolder(data, path.parent.name.removeprefix("tenant=")), path)
+            owner = Ledger(path).owner()
+            ids.add(owner.installation_id if owner else "")
+    return ids - {""}

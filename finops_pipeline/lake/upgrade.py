@@ -29,6 +29,7 @@ from finops_pipeline.lake.file_identity import (
 from finops_pipeline.lake.landing_records import LandingRecord, write_landing_record
 from finops_pipeline.lake.layout import COSTS, LANDING, QUARANTINE, TABLES, TenantFolder, key_of
 from finops_pipeline.lake.ledger_faults import find_ledger_fault
+from finops_pipeline.lake.moved_notice import write_notice
 from finops_pipeline.lake.own_files import make_folder, protect_file, require_own
 from finops_pipeline.lake.store import PartitionStore
 from finops_pipeline.lake.tenant_ledger import open_ledger
@@ -40,9 +41,7 @@ from finops_pipeline.ledger.ownership import Owner, store_owner
 from finops_pipeline.ledger.stored_files import (
     Place,
     StoredFile,
-    read_stored_files,
     record_file,
-    release_superseded,
 )
 from finops_pipeline.tenants.months import month_of
 
@@ -77,7 +76,7 @@ def prepare_folder(folder: TenantFolder) -> Ledger:
     if owner is None and folder.ledger.exists():
         _refuse_ownerless(folder)
     if owner is None and not folder.ledger.exists():
-        _refuse_lost_ledger(folder)
+        refuse_lost_ledger(folder)
         ledger.write(_own(folder, 0))
         protect_file(folder, folder.ledger)
     elif owner is None:
@@ -109,7 +108,12 @@ def _refuse_ownerless(folder: TenantFolder) -> None:
         )
 
 
-def _refuse_lost_ledger(folder: TenantFolder) -> None:
+def refuse_lost_ledger(folder: TenantFolder) -> None:
+    """Check that a folder without a ledger has published nothing.
+
+    Raises:
+        DamagedFile: it has, so the ledger is lost.
+    """
     if folder.warehouse.exists() or folder.store.exists():
         raise DamagedFile(
             f"{folder.ledger} is missing",
@@ -123,7 +127,7 @@ def _upgrade(folder: TenantFolder, ledger: Ledger) -> None:
     _finish_old_moves(folder, ledger)
     make_folder(folder, folder.staging)
     for path in (folder.root, folder.lake):
-        path.chmod(0o700 if not folder.group_readable else 0o2750)
+        path.chmod(folder.permissions.folder)
     protect_file(folder, folder.ledger)
     paths, new_files = {}, []
     for path in _old_files(folder):
@@ -190,14 +194,23 @@ def _link_into_store(folder: TenantFolder, path: Path) -> StoredFile:
 
 
 def _rewrite(
-    folder: TenantFolder, current: list[StoredFile], generation: int, paths: Replacement
+    folder: TenantFolder, current: list[StoredFile] | None, generation: int, paths: Replacement
 ) -> Generation:
-    """Stage the tenant's file with new paths in its views, as a generation of its own."""
+    """Stage the tenant's file with new paths in its views, as a generation of its own.
+
+    Args:
+        folder: the tenant's folder.
+        current: the files that the views read then; None: the same as before.
+        generation: the number of the new generation.
+        paths: the new paths.
+    """
     make_folder(folder, folder.staging)
     target = folder.staging / _UPGRADED
     shutil.copyfile(folder.warehouse, target)
     identity = folder.identity
     with scratch_connection(folder.staging / "spill", Limits()) as connection:
+        for table in TABLES:
+            write_notice(connection, folder, table)
         connection.execute(f"attach {text(str(target))} as upgraded")
         rewrite_views(connection, "upgraded", paths)
         row = FileIdentity(
@@ -208,7 +221,8 @@ def _rewrite(
             str(folder.root),
         )
         write_identity(connection, "upgraded", row)
-        write_partition_files(connection, "upgraded", folder, current)
+        if current is not None:
+            write_partition_files(connection, "upgraded", folder, current)
         connection.execute("checkpoint upgraded")
         connection.execute("detach upgraded")
     protect_file(folder, target)
@@ -224,9 +238,9 @@ def _relocate(folder: TenantFolder, ledger: Ledger, owner: Owner) -> None:
     """Rewrite the views of a folder that was moved or restored to another place."""
     number, writes = owner.commits + 1, list[Write]()
     if folder.warehouse.exists() and read_generations(ledger):
-        current = list(read_stored_files(ledger).values())
-        generation = _rewrite(folder, current, number, move_root(owner.root, str(folder.root)))
-        writes += [record_generation(generation), release_superseded(generation.published_at)]
+        # The views keep naming files that are superseded but not released: nothing is released.
+        generation = _rewrite(folder, None, number, move_root(owner.root, str(folder.root)))
+        writes.append(record_generation(generation))
     moved = replace(owner, root=str(folder.root), commits=number)
     ledger.write(*writes, lambda db: store_owner(db, moved))
 

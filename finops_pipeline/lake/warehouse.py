@@ -17,7 +17,6 @@ from pathlib import Path
 
 from finops_pipeline.contracts.column import Column
 from finops_pipeline.lake.duck import (
-    PARQUET,
     Connection,
     Limits,
     ident,
@@ -33,8 +32,8 @@ from finops_pipeline.lake.file_identity import (
     write_identity,
     write_partition_files,
 )
-from finops_pipeline.lake.layout import TenantFolder, key_of
-from finops_pipeline.lake.own_files import make_folder, protect_file
+from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.moved_notice import write_notice
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse_access import attach_own
 
@@ -125,29 +124,7 @@ def published_paths(
     ]
     if not paths:
         return []
-    return [_write_notice(connection, folder, table), *paths]
-
-
-def notice_path(folder: TenantFolder, table: str) -> Path:
-    """Return the path of the empty file that every view of a table names first."""
-    sentence = (
-        "The files of this view are not here, because the folder was moved or restored"
-        f" - run finops status {folder.tenant}, and the view is rewritten.parquet"
-    )
-    return folder.store / table / f"{key_of(table)}=-" / "billing_period=-" / sentence
-
-
-def _write_notice(connection: Connection, folder: TenantFolder, table: str) -> Path:
-    path = notice_path(folder, table)
-    if not path.exists():
-        make_folder(folder, path.parent)
-        new = path.with_suffix(".new")
-        connection.execute(
-            f"copy (select null::int as notice where false) to {text(str(new))} ({PARQUET})"
-        )
-        protect_file(folder, new)
-        new.replace(path)
-    return path
+    return [write_notice(connection, folder, table), *paths]
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def require_warehouse(folder: TenantFolder) -> None:
     if folder.warehouse.exists():
         return
     if folder.ledger.exists() and read_generations(open_ledger(folder)):
-        raise _damaged(folder, "is missing")
+        raise damaged_warehouse(folder, "is missing")
     raise Unknown(
         f"tenant {folder.tenant} has no warehouse yet",
         cure=f"Build it with finops ingest {folder.tenant}",
@@ -72,7 +72,7 @@ def attach_own(connection: Connection, folder: TenantFolder, catalog: str) -> Fi
         except DuckDBError as error:
             if "Could not set lock" in str(error):
                 raise _opened_for_writing(folder) from error
-            raise _damaged(folder, "cannot be opened as a DuckDB file") from error
+            raise damaged_warehouse(folder, "cannot be opened as a DuckDB file") from error
         identity = check_identity(connection, folder, catalog)
         _refuse_wal(folder)
         is_same = folder.warehouse.exists() and mark_of(folder.warehouse) == before
@@ -82,7 +82,7 @@ def attach_own(connection: Connection, folder: TenantFolder, catalog: str) -> Fi
             connection.execute("set global enable_external_access = false")
             return identity
         connection.execute(f"detach {ident(catalog)}")
-    raise _damaged(folder, "is not the file that was published last")
+    raise damaged_warehouse(folder, "is not the file that was published last")
 
 
 def check_identity(connection: Connection, folder: TenantFolder, catalog: str) -> FileIdentity:
@@ -96,9 +96,9 @@ def check_identity(connection: Connection, folder: TenantFolder, catalog: str) -
     try:
         identity = read_identity(connection, catalog)
     except DuckDBError as error:
-        raise _damaged(folder, "cannot be read as a DuckDB file") from error
+        raise damaged_warehouse(folder, "cannot be read as a DuckDB file") from error
     if identity is None:
-        raise _damaged(folder, "does not say whose it is")
+        raise damaged_warehouse(folder, "does not say whose it is")
     if identity.schema_version > SCHEMA_VERSION:
         raise SchemaTooNew(
             f"{folder.warehouse} has version {identity.schema_version}",
@@ -159,7 +159,8 @@ def _opened_for_writing(folder: TenantFolder) -> DamagedFile:
     )
 
 
-def _damaged(folder: TenantFolder, state: str) -> DamagedFile:
+def damaged_warehouse(folder: TenantFolder, state: str) -> DamagedFile:
+    """Return the error for a tenant's file that is not the one that was published."""
     return DamagedFile(
         f"{folder.warehouse} {state}",
         f"the file that finops published last for tenant {folder.tenant}",

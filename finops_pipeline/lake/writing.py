@@ -15,6 +15,7 @@ from finops_pipeline.errors import TenantBusy
 from finops_pipeline.lake import files
 from finops_pipeline.lake.collection import Retention, collect_superseded, sweep_unrecorded
 from finops_pipeline.lake.commit import finish_commit, is_unfinished
+from finops_pipeline.lake.folder_swap import clear_swap, settle_swap
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.own_files import make_folder, require_own
 from finops_pipeline.lake.publish import Writer
@@ -30,10 +31,22 @@ def locked(folder: TenantFolder, wait_seconds: float) -> Iterator[None]:
         TenantBusy: another process kept the lock for `wait_seconds`.
         ForeignFile: the folder or its lock is a link.
     """
+    settle_swap(folder)
     require_own(folder, folder.root)
     make_folder(folder, folder.root)
     require_own(folder, folder.lock)
-    lock = FileLock(folder.lock, timeout=wait_seconds, mode=0o600)
+    with writer_lock(folder, wait_seconds):
+        yield
+
+
+@contextmanager
+def writer_lock(folder: TenantFolder, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock of a tenant's folder, which has to exist.
+
+    Raises:
+        TenantBusy: another process kept the lock for `wait_seconds`.
+    """
+    lock = FileLock(folder.lock, timeout=wait_seconds, mode=folder.permissions.file)
     try:
         lock.acquire()
     except Timeout as error:
@@ -75,6 +88,7 @@ def begin_writing(folder: TenantFolder, retention: Retention | None = None) -> W
     """
     ledger = prepare_folder(folder)
     finish_commit(folder, ledger)
+    clear_swap(folder)
     if folder.staging.exists() and any(folder.staging.iterdir()):
         sweep_unrecorded(folder, ledger)
         files.clear_folder(folder.staging)
@@ -85,6 +99,7 @@ def begin_writing(folder: TenantFolder, retention: Retention | None = None) -> W
 
 def settle(folder: TenantFolder) -> None:
     """Finish, before reading, what a killed writer committed, unless a writer is running."""
+    settle_swap(folder)
     if not folder.ledger.exists():
         return
     ledger = open_ledger(folder)

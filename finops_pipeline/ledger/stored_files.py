@@ -68,6 +68,17 @@ def read_superseded_files(ledger: Ledger) -> list[SupersededFile]:
     return [SupersededFile(_file(row), row["released_at"] or "") for row in rows]
 
 
+def read_needed_files(ledger: Ledger) -> list[StoredFile]:
+    """Read the files that the newest publication needs.
+
+    They are the current ones and, while the tenant's file is older than the newest publication,
+    the superseded ones that its views still name.
+    """
+    superseded = read_superseded_files(ledger)
+    needed = {s.file for s in superseded if not s.released_at}
+    return sorted(needed.union(read_stored_files(ledger).values()))
+
+
 def _file(row: Mapping[Any, Any]) -> StoredFile:
     place = Place(*(str(row[name]) for name in ("table_name", "key", "billing_period")))
     return StoredFile(place, str(row["sha256"]), int(str(row["size_bytes"])))
@@ -146,6 +157,11 @@ def forget_marks(paths: Iterable[str]) -> Write:
             db.execute(sa.delete(FILE_MARKS).where(FILE_MARKS.c.path == path))
 
     return write
+
+
+def forget_all_marks(db: sa.Connection) -> None:
+    """Remove all marks: they describe files of a folder elsewhere."""
+    db.execute(sa.delete(FILE_MARKS))
 
 
 def _same_place(table: sa.Table, place: Place) -> sa.ColumnElement[bool]:

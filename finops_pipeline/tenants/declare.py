@@ -54,8 +54,20 @@ def read_declaration(path: Path) -> list[Tenant]:
         RegistryError: the file cannot be read, is not YAML, or a declaration in it breaks a rule;
             the message names the place.
     """
+    entries = _validate(_Declaration, read_yaml(path) or {}, str(path)).tenants
+    tenants = [parse_entry(entry, path) for entry in entries]
+    _check_unique("tenant", [tenant.name for tenant in tenants], str(path))
+    return tenants
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file as plain data.
+
+    Raises:
+        RegistryError: it cannot be read, or is not YAML.
+    """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RegistryError(
             f"{path} cannot be read ({error.strerror})", "a YAML file that this user can read"
@@ -64,13 +76,18 @@ def read_declaration(path: Path) -> list[Tenant]:
         raise RegistryError(
             f"{path} is not YAML: {error}", "a YAML file that begins with tenants:"
         ) from error
-    entries = _validate(_Declaration, raw or {}, str(path)).tenants
-    tenants = [_read_tenant(entry, path) for entry in entries]
-    _check_unique("tenant", [tenant.name for tenant in tenants], str(path))
-    return tenants
 
 
-def _read_tenant(entry: dict[str, Any], path: Path) -> Tenant:
+def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
+    """Read one tenant of a declaration.
+
+    Args:
+        entry: the tenant as plain data.
+        path: the file, for messages and relative locations.
+
+    Raises:
+        RegistryError: it breaks a rule; the message names the place.
+    """
     place = f"{path}, tenant {entry.get('name', '(no name)')}"
     _check_no_external_id(entry, place)
     declared = _validate(_DeclaredTenant, entry, place)

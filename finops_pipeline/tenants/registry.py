@@ -1,152 +1,118 @@
 """The registry of tenants: a SQL database, by default a SQLite file.
 
-Put here: its tables, reading and writing complete tenants in one transaction, and the rules between
-tenants. Keep out: the declared form (declare.py), rules within one tenant (model.py), upgrading
-from one schema version to the next (migrations).
+Put here: reading and writing complete tenants in one transaction, and the rules between tenants.
+Keep out: its tables (registry_tables.py), its file (registry_file.py), the declared form
+(declare.py), rules within one tenant (model.py), upgrading from one schema version to the next
+(migrations).
 
-To change a table, add a version: a file in migrations/versions and its id in `SCHEMA`. A registry
-of an older version is read as it is; the next `save` upgrades it.
+A registry of an older version is read as it is; the next `save` upgrades it.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from filelock import FileLock, Timeout
 
 from finops_pipeline.database.engine import begin_write, open_engine
-from finops_pipeline.database.versions import Schema
+from finops_pipeline.database.private_files import Permissions
 from finops_pipeline.errors import RegistryError, Unknown
-from finops_pipeline.tenants.model import (
-    REACH,
-    AccountClaim,
-    Project,
-    Source,
-    Tenant,
-    check_name,
-    parse_source,
-)
+from finops_pipeline.tenants.model import Source, Tenant, check_name
 from finops_pipeline.tenants.places import role_account
+from finops_pipeline.tenants.registry_file import RegistryFile
+from finops_pipeline.tenants.registry_tables import (
+    INSTALLATION,
+    SCHEMA,
+    TENANTS,
+    delete_tenant,
+    insert_tenant,
+    load_tenant,
+)
 
-_WAIT_SECONDS = 30
-_meta = sa.MetaData()
-_tenants = sa.Table(
-    "tenants",
-    _meta,
-    sa.Column("tenant", sa.String(40), primary_key=True),
-    sa.Column("display_name", sa.Text, nullable=False),
-    sa.Column("external_id", sa.Text, nullable=False, server_default=""),
-)
-_sources = sa.Table(
-    "sources",
-    _meta,
-    sa.Column("tenant", sa.ForeignKey("tenants.tenant"), primary_key=True),
-    sa.Column("source", sa.String(40), primary_key=True),
-    sa.Column("format", sa.String(20), nullable=False),
-    sa.Column("location", sa.Text, nullable=False),
-    sa.Column("role_arn", sa.Text, nullable=False, server_default=""),
-    sa.Column("profile", sa.Text, nullable=False, server_default=""),
-    sa.Column("endpoint_url", sa.Text, nullable=False, server_default=""),
-    sa.Column("region", sa.Text, nullable=False, server_default=""),
-)
-_projects = sa.Table(
-    "projects",
-    _meta,
-    sa.Column("tenant", sa.ForeignKey("tenants.tenant"), primary_key=True),
-    sa.Column("project", sa.String(40), primary_key=True),
-    sa.Column("display_name", sa.Text, nullable=False),
-    sa.Column("environment", sa.Text, nullable=False),
-    sa.Column("business_unit", sa.Text, nullable=False),
-)
-_project_sources = sa.Table(
-    "project_sources",
-    _meta,
-    sa.Column("tenant", sa.String(40), primary_key=True),
-    sa.Column("project", sa.String(40), primary_key=True),
-    sa.Column("source", sa.String(40), primary_key=True),
-)
-_project_accounts = sa.Table(
-    "project_accounts",
-    _meta,
-    sa.Column("tenant", sa.String(40), nullable=False, index=True),
-    sa.Column("project", sa.String(40), nullable=False),
-    sa.Column("account_id", sa.String(12), nullable=False),
-    sa.Column("from_day", sa.Date),
-    sa.Column("to_day", sa.Date),
-)
-_installation = sa.Table(
-    "installation",
-    _meta,
-    sa.Column("installation_id", sa.String(36), primary_key=True),
-)
-SCHEMA = Schema(
-    name="registry",
-    tables=_meta,
-    migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002"),
-    refusal=RegistryError,
-)
-_OF_TENANT = (_project_accounts, _project_sources, _projects, _sources, _tenants)
+__all__ = [
+    "SCHEMA",
+    "Registry",
+    "check_own",
+    "fill_registry",
+    "read_registry",
+    "store_restored",
+    "store_tenants",
+]
+
+Write = Callable[[sa.Connection], None]
 
 
 class Registry:
     """The stored tenants with their sources and projects.
 
-    Every method raises RegistryError when a newer version of finops_pipeline wrote the registry.
+    Every method raises RegistryError when a newer version of finops_pipeline wrote the registry,
+    or when its file is lost or damaged.
 
     Args:
         url: SQLAlchemy URL. A registry that does not exist yet has no tenants when it is read; the
             first `save` creates it.
+        data: the data folder: if it has tenants, there has to be a registry.
+        permissions: of its file.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, data: Path | None = None, permissions: Permissions | None = None
+    ) -> None:
         self._url = sa.make_url(url)
         self._engine = open_engine(self._url)
-
-    @property
-    def _file(self) -> Path | None:
-        """The file of a SQLite registry."""
         is_file = self._url.get_backend_name() == "sqlite" and self._url.database
-        return Path(str(self._url.database)) if is_file else None
+        self.file = (
+            RegistryFile(Path(str(self._url.database)), data, permissions or Permissions())
+            if is_file
+            else None
+        )
+        """The file of a SQLite registry; None for a database server."""
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection | None]:
-        if self._file is not None and not self._file.exists():
+        if self.file is not None and not self.file.exists():
             yield None
             return
-        with self._engine.connect() as db:
+        with self.file.explained() if self.file else nullcontext(), self._engine.connect() as db:
             SCHEMA.check_version(db)
-            yield db if sa.inspect(db).has_table("tenants") else None
+            has_tables = sa.inspect(db).has_table(TENANTS.name)
+            if self.file is not None and not has_tables:
+                raise self.file.problem("has no table of tenants")
+            yield db if has_tables else None
 
     def installation_id(self) -> str:
         """Read the id of this installation; empty if the registry has none yet."""
         with self._reading() as db:
-            if db is None or not sa.inspect(db).has_table(_installation.name):
+            if db is None or not sa.inspect(db).has_table(INSTALLATION.name):
                 return ""
-            return str(db.scalar(sa.select(_installation.c.installation_id)) or "")
+            return str(db.scalar(sa.select(INSTALLATION.c.installation_id)) or "")
 
     def ensure_installation_id(self) -> None:
-        """Give the installation its id, which never changes, if the registry has none yet."""
-        if self.installation_id():
-            return
-        self.save()
+        """Give the installation its id, which never changes, if the registry has none yet.
+
+        A registry that an older version wrote gets its first copy with it.
+        """
+        if not self.installation_id():
+            self.save()
+        elif self.file is not None:
+            with self.locked():
+                self.file.ensure_copy()
 
     def names(self) -> list[str]:
         """Read the names of all tenants, sorted."""
         with self._reading() as db:
-            return [] if db is None else sorted(db.scalars(sa.select(_tenants.c.tenant)))
+            return [] if db is None else sorted(db.scalars(sa.select(TENANTS.c.tenant)))
 
     def tenants(self) -> list[Tenant]:
         """Read all tenants, by name."""
         with self._reading() as db:
             if db is None:
                 return []
-            return [_load(db, name) for name in sorted(db.scalars(sa.select(_tenants.c.tenant)))]
+            names = sorted(db.scalars(sa.select(TENANTS.c.tenant)))
+            return [load_tenant(db, name) for name in names]
 
     def tenant(self, name: str) -> Tenant:
         """Read one tenant.
@@ -156,9 +122,9 @@ class Registry:
         """
         check_name("tenant", name)
         with self._reading() as db:
-            same = sa.select(_tenants.c.tenant).where(_tenants.c.tenant == name)
+            same = sa.select(TENANTS.c.tenant).where(TENANTS.c.tenant == name)
             if db is not None and db.scalar(same) is not None:
-                return _load(db, name)
+                return load_tenant(db, name)
         raise Unknown(
             f"tenant {name} is not known",
             cure="Declare it with finops apply FILE or finops tenant add NAME",
@@ -175,22 +141,8 @@ class Registry:
         Raises:
             RegistryError: another process held the lock for half a minute.
         """
-        if self._file is None:
+        with self.file.locked() if self.file else nullcontext():
             yield
-            return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._file.with_name(f".{self._file.name}.lock"), timeout=_WAIT_SECONDS)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise RegistryError(
-                f"the registry is being changed by another process (waited {_WAIT_SECONDS} s)",
-                cure="Try again when it has finished",
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     def save(self, *tenants: Tenant) -> None:
         """Write these tenants in one transaction: all of them or none.
@@ -201,106 +153,110 @@ class Registry:
             RegistryError: a location or the account of a role already belongs to another tenant,
                 or an external id is not the one that the registry made. Nothing is changed.
         """
-        if self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-        with begin_write(self._engine) as db:
-            SCHEMA.prepare(db)
-            if db.scalar(sa.select(_installation.c.installation_id)) is None:
-                db.execute(sa.insert(_installation), {"installation_id": str(uuid.uuid4())})
-            for tenant in tenants:
-                external_id = _external_id(db, tenant)
-                _delete(db, tenant.name)
-                _insert(db, tenant.model_copy(update={"external_id": external_id}))
-            everyone = [_load(db, name) for name in db.scalars(sa.select(_tenants.c.tenant))]
-            for tenant in tenants:
-                for source in tenant.sources:
-                    check_own(tenant.name, source, everyone)
+
+        def write(db: sa.Connection) -> None:
+            store_tenants(db, [_with_stored_id(db, tenant) for tenant in tenants])
+
+        with self.locked():
+            self._write(write)
+
+    def restore(self, tenants: Iterable[Tenant], installation_id: str) -> None:
+        """Write tenants that the registry does not have, with the external ids of a backup.
+
+        A registry without an id takes over that of the backup.
+
+        Raises:
+            RegistryError: the tenants break a rule. Nothing is changed.
+        """
+
+        with self.locked():
+            self._write(store_restored(tenants, installation_id))
+
+    def _write(self, write: Write) -> None:
+        if self.file is None:
+            _perform(self._engine, write)
+            return
+        if self.file.exists():
+            self.file.protect()
+            with self.file.explained():
+                _perform(self._engine, write)
+        else:
+            fill_registry(self.file, write)
+        self.file.keep_copy()
 
 
-def _load(db: sa.Connection, name: str) -> Tenant:
-    def rows(table: sa.Table) -> list[Any]:
-        columns = _present_columns(db, table)
-        query = sa.select(*columns).where(table.c.tenant == name).order_by(*columns)
-        return list(db.execute(query))
+def store_restored(tenants: Iterable[Tenant], installation_id: str) -> Write:
+    """Store the tenants that a registry lacks with their external ids, and its id if it has none.
 
-    head = rows(_tenants)[0]
-    reads, claims = rows(_project_sources), rows(_project_accounts)
-    return Tenant(
-        name=name,
-        display_name=head.display_name,
-        external_id=getattr(head, "external_id", ""),
-        sources=tuple(_source(row) for row in rows(_sources)),
-        projects=tuple(
-            Project(
-                name=row.project,
-                display_name=row.display_name,
-                environment=row.environment,
-                business_unit=row.business_unit,
-                sources=tuple(r.source for r in reads if r.project == row.project),
-                accounts=tuple(
-                    AccountClaim.model_validate(
-                        {"id": c.account_id, "from": c.from_day, "to": c.to_day}
-                    )
-                    for c in claims
-                    if c.project == row.project
-                ),
+    The write raises RegistryError if the tenants break a rule.
+    """
+
+    def write(db: sa.Connection) -> None:
+        if installation_id and db.scalar(sa.select(INSTALLATION.c.installation_id)) is None:
+            db.execute(sa.insert(INSTALLATION), {"installation_id": installation_id})
+        stored = set(db.scalars(sa.select(TENANTS.c.tenant)))
+        store_tenants(db, [tenant for tenant in tenants if tenant.name not in stored])
+
+    return write
+
+
+def fill_registry(file: RegistryFile, write: Write) -> None:
+    """Write a new registry beside its place, and put it there when it is complete."""
+    file.begin()
+    _perform(open_engine(sa.URL.create("sqlite", database=str(file.new))), write)
+    file.put_in_place()
+
+
+def read_registry(path: Path) -> tuple[str, list[Tenant]]:
+    """Read the installation's id and all tenants from a registry at another path.
+
+    Raises:
+        RegistryError: it is damaged, or a newer version of finops_pipeline wrote it.
+    """
+    registry = Registry(sa.URL.create("sqlite", database=str(path)).render_as_string())
+    return registry.installation_id(), registry.tenants()
+
+
+def _perform(engine: sa.Engine, write: Write) -> None:
+    with begin_write(engine) as db:
+        SCHEMA.prepare(db)
+        write(db)
+        if db.scalar(sa.select(INSTALLATION.c.installation_id)) is None:
+            db.execute(sa.insert(INSTALLATION), {"installation_id": str(uuid.uuid4())})
+
+
+def store_tenants(db: sa.Connection, tenants: list[Tenant]) -> None:
+    """Store complete tenants in place of earlier states; one without an external id gets one.
+
+    Raises:
+        RegistryError: a location, the account of a role or an external id belongs to another
+            tenant.
+    """
+    for tenant in tenants:
+        delete_tenant(db, tenant.name)
+        external_id = tenant.external_id or str(uuid.uuid4())
+        insert_tenant(db, tenant.model_copy(update={"external_id": external_id}))
+    everyone = [load_tenant(db, name) for name in db.scalars(sa.select(TENANTS.c.tenant))]
+    external_ids = [tenant.external_id for tenant in everyone if tenant.external_id]
+    for tenant in tenants:
+        if tenant.external_id and external_ids.count(tenant.external_id) > 1:
+            raise RegistryError(
+                f"tenant {tenant.name} has the external id of another tenant",
+                "an id that no other tenant has",
             )
-            for row in rows(_projects)
-        ),
-    )
+        for source in tenant.sources:
+            check_own(tenant.name, source, everyone)
 
 
-def _source(row: Any) -> Source:
-    reach = {field: getattr(row, field, "") for field in REACH}
-    fields = {"name": row.source, "format": row.format, "location": row.location, **reach}
-    return parse_source(fields)
-
-
-def _present_columns(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
-    """Return the columns of a table in the database; an older registry lacks some."""
-    names = {column["name"] for column in sa.inspect(db).get_columns(table.name)}
-    return [column for column in table.c if column.name in names]
-
-
-def _external_id(db: sa.Connection, tenant: Tenant) -> str:
-    """Return the external id of a tenant's roles: stored or new, never a declared one."""
-    stored = db.scalar(sa.select(_tenants.c.external_id).where(_tenants.c.tenant == tenant.name))
+def _with_stored_id(db: sa.Connection, tenant: Tenant) -> Tenant:
+    """Return a tenant with its stored external id, never a declared one."""
+    stored = db.scalar(sa.select(TENANTS.c.external_id).where(TENANTS.c.tenant == tenant.name))
     if tenant.external_id not in {"", stored}:
         raise RegistryError(
             f"tenant {tenant.name} is declared with an external id",
             "no external id: the registry generates it, and it never changes",
         )
-    return str(stored or uuid.uuid4())
-
-
-def _delete(db: sa.Connection, name: str) -> None:
-    for table in _OF_TENANT:
-        db.execute(sa.delete(table).where(table.c.tenant == name))
-
-
-def _insert(db: sa.Connection, tenant: Tenant) -> None:
-    key = {"tenant": tenant.name}
-    labels = {"display_name": tenant.display_name, "external_id": tenant.external_id}
-    db.execute(sa.insert(_tenants), {**key, **labels})
-    for source in tenant.sources:
-        row = {"source": source.name, "format": source.format.value, "location": source.location}
-        reach = {field: getattr(source, field) for field in REACH}
-        db.execute(sa.insert(_sources), {**key, **row, **reach})
-    for project in tenant.projects:
-        project_key = {**key, "project": project.name}
-        labels = {
-            "display_name": project.display_name,
-            "environment": project.environment,
-            "business_unit": project.business_unit,
-        }
-        db.execute(sa.insert(_projects), {**project_key, **labels})
-        for source_name in project.sources:
-            db.execute(sa.insert(_project_sources), {**project_key, "source": source_name})
-        for claim in project.accounts:
-            days = {"from_day": claim.from_day, "to_day": claim.to_day}
-            db.execute(
-                sa.insert(_project_accounts), {**project_key, "account_id": claim.id, **days}
-            )
+    return tenant.model_copy(update={"external_id": str(stored or "")})
 
 
 def check_own(tenant: str, source: Source, everyone: Iterable[Tenant]) -> None:
