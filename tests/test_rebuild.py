@@ -24,7 +24,6 @@ from tests.support.planted_damage import (
     overwritten_charges,
     removed_charges,
     removed_landing,
-    swapped_landing,
 )
 
 TABLES = ("monthly_costs", "daily_costs", "costs", "landing_payer", "data_status", "projects")
@@ -121,13 +120,8 @@ def test_a_month_without_landing_and_delivery_is_named_and_stays(
 ) -> None:
     fresh.ingest("acme")
     before, folders = _answers(fresh, "landing_payer"), _folders(fresh)
-    swapped_landing(folders)
-    for path in own_estate.rglob(f"*{LAST_MONTH.replace('-', '')}*"):
-        if "acme" in str(path):
-            shutil.rmtree(path, ignore_errors=True)
-    for path in own_estate.rglob(f"BILLING_PERIOD={LAST_MONTH}"):
-        if "acme" in str(path):
-            shutil.rmtree(path, ignore_errors=True)
+    folders.landing.write_bytes(b"another bill")
+    shutil.rmtree(own_estate / "acme" / "payer")
     done = fresh.finops("rebuild", "acme", ok=False)
     assert f"What landed of acme/payer {LAST_MONTH} is lost" in done.stderr
     assert "finops ingest-file acme/payer FILE" in done.stderr
@@ -142,11 +136,9 @@ def test_a_ledger_without_copy_comes_back_without_deliveries(
     fresh.ingest("acme")
     before, folders = _answers(fresh), _folders(fresh)
     missing_ledger_and_copy(folders)
-    for path in own_estate.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-            path.mkdir()
-    done = fresh.finops("rebuild", "acme")
+    shutil.rmtree(own_estate / "acme")
+    done = fresh.finops("rebuild", "acme", ok=False)
+    assert "landing acme/payer refused" in done.stderr, "the source has no deliveries any more"
     assert "the ledger was written again from the files of the store" in done.stderr
     assert _answers(fresh) == before
 
@@ -188,6 +180,20 @@ def test_a_rebuild_builds_what_is_current(ready: TemporaryInstallation) -> None:
     damaged_file(_folders(ready))
     ready.finops("rebuild", "acme", "--month", "2026-08")
     assert "unchanged" in ready.finops("ingest", "acme").stdout
+
+
+def test_nothing_is_written_behind_links(ready: TemporaryInstallation) -> None:
+    """Links where finops writes: in the place of the next tree of links, of what is set aside."""
+    folders, before = _folders(ready), _answers(ready)
+    other = _contents(folders.globex)
+    newest = int((folders.acme / ".newest").readlink().name)
+    for number in range(newest + 1, newest + 4):
+        (folders.acme / ".folders" / str(number)).symlink_to(folders.globex / ".folders")
+    (folders.acme / ".set-aside").symlink_to(folders.globex)
+    damaged_file(folders)
+    ready.finops("rebuild", "acme")
+    assert _contents(folders.globex) == other
+    assert _answers(ready) == before
 
 
 def test_the_copy_of_the_ledger_is_private(ready: TemporaryInstallation) -> None:

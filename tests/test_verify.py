@@ -7,6 +7,7 @@ out: whether the cures work (test_rebuild.py).
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -90,7 +91,7 @@ def test_damage_is_named_with_its_cure(
     done = ready.finops("verify", "acme", ok=False)
     assert found in done.stdout
     assert "finops rebuild acme" in done.stdout
-    assert "1 findings" in done.stdout or "findings" in done.stdout
+    assert " findings" in done.stdout
     assert "nothing is wrong" in ready.finops("verify", "globex").stdout
 
 
@@ -142,14 +143,13 @@ def test_a_damaged_tenant_hides_no_other(
     assert json.loads(done.stderr)["error"]["cure"].endswith("finops rebuild acme")
     done = ready.finops("ingest", ok=False)
     assert "finops rebuild acme" in done.stderr
-    assert "warehouse globex" not in done.stderr.replace("unchanged", "")
+    assert "warehouse globex built" in done.stderr
 
 
 def test_status_shows_the_space_of_a_tenant(ready: TemporaryInstallation) -> None:
     ready.finops("rebuild", "acme")
     shown = ready.finops("status", "acme").stdout
-    assert "MB in 22 superseded files kept for open connections" in shown or "superseded" in shown
-    assert "space: " in shown
+    assert re.search(r"space: [0-9.]+ MB, [0-9.]+ MB in [0-9]+ superseded files kept", shown)
 
 
 def test_files_lists_what_is_current(ready: TemporaryInstallation) -> None:

@@ -143,7 +143,9 @@ def _plan_works(
     """Plan the months of the scope, and of the others those that are out of date or lost files."""
     everyone = tuple(project.name for project in session.tenant.all_projects)
     lost = {place.billing_period for place in lost_files(session.writer)}
+    forced = set(landed)
+    covered = forced if run.projects == everyone else set()
     return [
-        *(MonthWork(month, run.projects, is_forced=True) for month in sorted(landed)),
-        *(MonthWork(month, everyone) for month in sorted(others | lost)),
+        *(MonthWork(month, run.projects, is_forced=True) for month in sorted(forced)),
+        *(MonthWork(month, everyone) for month in sorted((others | lost) - covered)),
     ]

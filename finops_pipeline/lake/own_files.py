@@ -24,10 +24,13 @@ def require_own(folder: TenantFolder, path: Path) -> None:
     base = Path(os.path.realpath(folder.lake.parent))
     expected = base / path.relative_to(folder.lake.parent)
     if Path(os.path.realpath(path)) != expected:
+        cure = f"Set the link aside and rebuild the tenant: finops rebuild {folder.tenant}"
+        if folder.lake.is_symlink():
+            cure = f"Put the folder itself in the place of the link {folder.lake}"
         raise ForeignFile(
             f"{path} is a link or lies behind one",
             f"a file in the folder of tenant {folder.tenant}",
-            f"Set the link aside and rebuild the tenant: finops rebuild {folder.tenant}",
+            cure,
         )
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise ForeignFile(

@@ -74,7 +74,7 @@ def prepare_folder(folder: TenantFolder) -> Ledger:
     ledger = open_ledger(folder)
     owner = ledger.owner()
     if owner is None and folder.ledger.exists():
-        _refuse_ownerless(folder)
+        refuse_ownerless(folder)
     if owner is None and not folder.ledger.exists():
         refuse_lost_ledger(folder)
         ledger.write(_own(folder, 0))
@@ -94,7 +94,7 @@ def _own(folder: TenantFolder, commits: int) -> Write:
     return lambda db: store_owner(db, owner)
 
 
-def _refuse_ownerless(folder: TenantFolder) -> None:
+def refuse_ownerless(folder: TenantFolder) -> None:
     """Refuse a ledger without an owner, unless an older version wrote it with its deliveries.
 
     Raises:

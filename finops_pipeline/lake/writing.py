@@ -20,7 +20,7 @@ from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.own_files import make_folder, require_own
 from finops_pipeline.lake.publish import Writer
 from finops_pipeline.lake.tenant_ledger import open_ledger
-from finops_pipeline.lake.upgrade import is_prepared, prepare_folder
+from finops_pipeline.lake.upgrade import is_prepared, prepare_folder, refuse_ownerless
 
 
 @contextmanager
@@ -98,13 +98,19 @@ def begin_writing(folder: TenantFolder, retention: Retention | None = None) -> W
 
 
 def settle(folder: TenantFolder) -> None:
-    """Finish, before reading, what a killed writer committed, unless a writer is running."""
+    """Finish, before reading, what a killed writer committed, unless a writer is running.
+
+    Raises:
+        ForeignFile, DamagedFile: the ledger cannot be used; see upgrade.py and commit.py.
+    """
     settle_swap(folder)
     if not folder.ledger.exists():
         return
     ledger = open_ledger(folder)
     if is_prepared(folder, ledger) and not is_unfinished(folder, ledger):
         return
+    if ledger.owner() is None:
+        refuse_ownerless(folder)  # otherwise it would read as empty while a writer is running
     try:
         with tenant_writer(folder, wait_seconds=0):
             pass

@@ -135,6 +135,16 @@ def linked_store(folders: Folders) -> None:
     (folders.acme / ".store").symlink_to(folders.globex / ".store")
 
 
+def linked_lock(folders: Folders) -> None:
+    (folders.acme / ".lock").unlink()
+    (folders.acme / ".lock").symlink_to(folders.globex / "ledger.sqlite")
+
+
+def linked_folder(folders: Folders) -> None:
+    shutil.rmtree(folders.acme)
+    folders.acme.symlink_to(folders.globex.name)
+
+
 def removed_landing(folders: Folders) -> None:
     folders.landing.unlink()
 
@@ -182,6 +192,8 @@ DAMAGE: dict[Callable[[Folders], None], tuple[str, ...]] = {
         ("query", "acme", "select count(*) from landing_payer"),
     ),
     planted_current_file: ("files", "acme", "costs"),
+    linked_folder: ("query", "acme", "select count(*) from costs"),
+    linked_lock: ("ingest", "acme"),
     planted_superseded_file: ("ingest", "acme"),
 }
 """Each kind of damage, and a command that notices it."""
