@@ -15,7 +15,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +23,15 @@ import sqlalchemy as sa
 
 from finops_pipeline import clock
 from finops_pipeline.lake import files
+from finops_pipeline.lake.changes import (
+    BillTotalsChange,
+    Change,
+    DeliveryTotalsChange,
+    FileChange,
+    LedgerChange,
+    RecordChange,
+    write_of,
+)
 from finops_pipeline.lake.collection import Retention, collect_superseded
 from finops_pipeline.lake.commit import finish_commit
 from finops_pipeline.lake.file_marks import FileChecker, mark_of
@@ -35,15 +44,12 @@ from finops_pipeline.ledger.bill_totals import (
     BillTotal,
     ProjectMonth,
     read_bill_totals,
-    record_bill_totals,
 )
 from finops_pipeline.ledger.generations import Generation, record_generation
 from finops_pipeline.ledger.ledger import (
     PartitionRecord,
     ProjectTotal,
     Write,
-    record_partition,
-    record_project_totals,
 )
 from finops_pipeline.ledger.ownership import store_owner
 from finops_pipeline.ledger.stored_files import (
@@ -52,7 +58,6 @@ from finops_pipeline.ledger.stored_files import (
     StoredFile,
     read_stored_files,
     read_superseded_files,
-    record_file,
     record_marks,
     release_superseded,
 )
@@ -80,47 +85,7 @@ class Writer:
             publication.close()
 
 
-@dataclass(frozen=True)
-class _FileChange:
-    """The new file of a partition; None if it has none any more."""
-
-    place: Place
-    file: StoredFile | None
-
-
-@dataclass(frozen=True)
-class _RecordChange:
-    """The record of a partition."""
-
-    record: PartitionRecord
-
-
-@dataclass(frozen=True)
-class _DeliveryTotalsChange:
-    """The totals of a delivery in a project."""
-
-    delivery_id: str
-    project: str
-    totals: tuple[ProjectTotal, ...]
-
-
-@dataclass(frozen=True)
-class _BillTotalsChange:
-    """The totals of a project's landed rows of a month."""
-
-    slice: ProjectMonth
-    totals: tuple[BillTotal, ...]
-
-
-@dataclass(frozen=True)
-class _LedgerChange:
-    """Any other write to the ledger."""
-
-    write: Write
-
-
-_Change = _FileChange | _RecordChange | _DeliveryTotalsChange | _BillTotalsChange | _LedgerChange
-_Typed = TypeVar("_Typed", bound=_Change)
+_Typed = TypeVar("_Typed", bound=Change)
 
 
 class Publication:
@@ -133,7 +98,7 @@ class Publication:
         self._retention = writer.retention
         self._store = PartitionStore(writer.folder)
         # By what each change replaces: a later change of the same object replaces the earlier one.
-        self._changes: dict[Hashable, _Change] = {}
+        self._changes: dict[Hashable, Change] = {}
         self._put: set[StoredFile] = set()
         self._generation: Generation | None = None
         self._owner = require_owner(writer.folder, writer.ledger)
@@ -159,7 +124,7 @@ class Publication:
         """Make `commit` publish a finished file, which moves to the store now, as a partition's."""
         file = self._store.put(place, staged)
         self._put.add(file)
-        self._changes[place] = _FileChange(place, file)
+        self._changes[place] = FileChange(place, file)
         return file
 
     def record_landing(self, landed: LandingRecord) -> None:
@@ -169,7 +134,7 @@ class Publication:
 
     def drop(self, place: Place) -> None:
         """Make `commit` publish a partition without a file."""
-        self._changes[place] = _FileChange(place, None)
+        self._changes[place] = FileChange(place, None)
 
     def put_warehouse(self, staged: Path) -> None:
         """Make `commit` publish a finished DuckDB file as the tenant's file."""
@@ -190,7 +155,7 @@ class Publication:
     def current_files(self, table: str | None = None) -> list[StoredFile]:
         """List the files (of one table) that are current after the commit, in order."""
         current = dict(self._files)
-        for change in self._pending(_FileChange):
+        for change in self._pending(FileChange):
             if change.file is None:
                 current.pop(change.place, None)
             else:
@@ -201,7 +166,7 @@ class Publication:
         """Return the file that is a partition's after the commit; None if it has none."""
         place = Place(table, key, month)
         change = self._changes.get(place)
-        file = change.file if isinstance(change, _FileChange) else self._files.get(place)
+        file = change.file if isinstance(change, FileChange) else self._files.get(place)
         return None if file is None else self.folder.stored(file)
 
     def checked(self, table: str, key: str, month: str) -> Path | None:
@@ -220,8 +185,8 @@ class Publication:
 
     def build(self, record: PartitionRecord) -> None:
         """Make `commit` write a partition's record to the ledger."""
-        key = (_RecordChange, record.table_name, record.key, record.billing_period)
-        self._changes[key] = _RecordChange(record)
+        key = (RecordChange, record.table_name, record.key, record.billing_period)
+        self._changes[key] = RecordChange(record)
 
     def partitions(
         self, table: str, month: str | None = None
@@ -229,7 +194,7 @@ class Publication:
         """Return a table's partitions (of one month) after the commit, by (key, billing period)."""
         pending = {
             (change.record.key, change.record.billing_period): change.record
-            for change in self._pending(_RecordChange)
+            for change in self._pending(RecordChange)
             if change.record.table_name == table and month in (None, change.record.billing_period)
         }
         return self.ledger.partitions(table, month) | pending
@@ -248,12 +213,12 @@ class Publication:
         self, delivery_id: str, project: str, totals: tuple[ProjectTotal, ...]
     ) -> None:
         """Make `commit` replace the totals of a delivery in a project."""
-        key = (_DeliveryTotalsChange, delivery_id, project)
-        self._changes[key] = _DeliveryTotalsChange(delivery_id, project, totals)
+        key = (DeliveryTotalsChange, delivery_id, project)
+        self._changes[key] = DeliveryTotalsChange(delivery_id, project, totals)
 
     def delivery_totals(self) -> list[ProjectTotal]:
         """Return the totals of all deliveries per project after the commit."""
-        pending = self._pending(_DeliveryTotalsChange)
+        pending = self._pending(DeliveryTotalsChange)
         replaced = {(change.delivery_id, change.project) for change in pending}
         stored = [
             total
@@ -264,12 +229,12 @@ class Publication:
 
     def set_bill_totals(self, project: str, month: str, totals: tuple[BillTotal, ...]) -> None:
         """Make `commit` replace the totals of a project's landed rows."""
-        key = (_BillTotalsChange, project, month)
-        self._changes[key] = _BillTotalsChange((project, month), totals)
+        key = (BillTotalsChange, project, month)
+        self._changes[key] = BillTotalsChange((project, month), totals)
 
     def bill_totals(self, slices: list[ProjectMonth]) -> list[BillTotal]:
         """Return the totals of the landed rows of these slices after the commit."""
-        pending = {c.slice: c.totals for c in self._pending(_BillTotalsChange)}
+        pending = {c.slice: c.totals for c in self._pending(BillTotalsChange)}
         covered = set(slices)
         unchanged = covered - pending.keys()
         stored = [
@@ -283,7 +248,7 @@ class Publication:
     def record(self, *writes: Write) -> None:
         """Make `commit` write these to the ledger."""
         for write in writes:
-            self._changes[_LedgerChange, len(self._changes)] = _LedgerChange(write)
+            self._changes[LedgerChange, len(self._changes)] = LedgerChange(write)
 
     def commit(self) -> None:
         """Publish everything, if anything was staged or recorded, and collect superseded files."""
@@ -294,7 +259,7 @@ class Publication:
     def _commit_changes(self) -> None:
         self._store.sync()
         self.ledger.write(
-            *(self._write_of(change) for change in self._changes.values()),
+            *(write_of(change) for change in self._changes.values()),
             record_marks(self._marks()),
             self._record_commit,
         )
@@ -325,7 +290,7 @@ class Publication:
             self.folder.staged_generation(self.number).unlink(missing_ok=True)
 
     def _marks(self) -> list[FileMark]:
-        changed = [c.file for c in self._pending(_FileChange) if c.file is not None]
+        changed = [c.file for c in self._pending(FileChange) if c.file is not None]
         paths = [(file.sha256, self.folder.stored(file)) for file in changed]
         return [
             FileMark(self.folder.relative(path), sha256, mark_of(path)) for sha256, path in paths
@@ -340,16 +305,3 @@ class Publication:
 
     def _pending(self, kind: type[_Typed]) -> list[_Typed]:
         return [change for change in self._changes.values() if isinstance(change, kind)]
-
-    def _write_of(self, change: _Change) -> Write:
-        match change:
-            case _FileChange(place, file):
-                return record_file(place, file)
-            case _RecordChange(record):
-                return record_partition(record)
-            case _DeliveryTotalsChange(delivery_id, project, totals):
-                return record_project_totals(delivery_id, project, totals)
-            case _BillTotalsChange(key, bill_totals):
-                return record_bill_totals(key, bill_totals)
-            case _LedgerChange(write):
-                return write

@@ -11,17 +11,15 @@ the content of its file, so no name ever shows another content.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TABLES, TenantFolder, file_name, place_path
 from finops_pipeline.lake.own_files import make_folder, require_own
-from finops_pipeline.ledger.stored_files import Place, StoredFile
+from finops_pipeline.ledger.stored_files import StoredFile
 
 _NEWEST = ".newest"
-_ANY_PLACE = Place(TABLES[0], "any", "2000-01")
 _KEPT_TREES = 2
 """The newest and the one before, which a program may be listing."""
 
@@ -68,7 +66,7 @@ def show_files(folder: TenantFolder, publication: int, current: Iterable[StoredF
     files.clear_folder(tree)
     for table in TABLES:
         make_folder(folder, tree / table)
-    up = os.path.relpath(folder.store, tree / place_path(_ANY_PLACE, folder.tenant))
+    up = f"../../../../../{folder.store.name}"
     made = set[Path]()
     for file in sorted(current):
         place = place_path(file.place, folder.tenant)
