@@ -158,6 +158,21 @@ def test_an_upgrade_finishes_what_the_older_version_had_committed(
     assert not list(folder.glob(".staging/*"))
 
 
+def test_an_upgrade_never_leaves_out_the_charges_of_a_lost_file(
+    aged: TemporaryInstallation,
+) -> None:
+    """The older version answered without them."""
+    folder = aged.folder("initech")
+    (folder / f"costs/project=prod/billing_period={MONTH}/charges.parquet").unlink()
+    for _ in range(2):
+        exit_code, output = finops("query", "initech", SUM)
+        assert exit_code == 1, output
+        assert "has no costs, because a file of it was lost" in " ".join(output.split())
+    assert finops("query", "hooli", SUM)[0] == 0
+    assert not aged.ingest("initech").failed
+    assert Decimal(ask(SUM, "initech", aged.data)[0]["b"]) == 3
+
+
 def test_an_old_ledger_is_upgraded_without_losing_its_records(
     aged: TemporaryInstallation, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from finops_pipeline.errors import QueryRefused
+from finops_pipeline.errors import DamagedFile, QueryRefused
 from finops_pipeline.lake.duck import (
     Connection,
     DuckDBError,
@@ -60,9 +60,9 @@ class Sandbox:
             "select view_name from duckdb_views() where database_name = ? and not internal",
             [self._catalog],
         ).fetchall()
-        # A view of which a file was lost may be missing; asking for it has to say so.
-        names = {name.lower() for (name,) in rows} | set(view_names())
-        self._tables_of_view = {name: _tables_of(name) for name in names}
+        present = {name.lower() for (name,) in rows}
+        self._left_out = set(view_names()) - present
+        self._tables_of_view = {name: _tables_of(name) for name in present | self._left_out}
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> Connection:
         """Run one SELECT and return the connection, from which its rows can be fetched.
@@ -92,6 +92,12 @@ class Sandbox:
         if tables:
             files = read_partition_files(self.connection, self._catalog, sorted(tables))
             FileChecker(self._folder, open_ledger(self._folder)).check(files)
+        for name in sorted(named & self._left_out):
+            raise DamagedFile(
+                f"tenant {self._folder.tenant} has no {name}, because a file of it was lost",
+                "every file of charges that was published",
+                f"Build it again: finops rebuild {self._folder.tenant}",
+            )
         return statement.sql
 
 
