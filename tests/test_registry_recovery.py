@@ -147,6 +147,9 @@ def test_without_a_copy_a_file_restores_it(
 def test_a_journal_of_the_damaged_registry_is_not_applied(two: TemporaryInstallation) -> None:
     """SQLite applies a hot journal that lies beside whatever file has the name."""
     before, registry = _everything(two), two.data / "registry.sqlite"
+    with closing(sqlite3.connect(registry)) as db:  # what the journal will bring back
+        db.execute("update tenants set display_name = 'wrong'")
+        db.commit()
     words = "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
     words += "db.execute('pragma cache_size = 1'); db.execute('begin');"
     words += "db.executemany('insert into tenants values (?, ?, ?)',"

@@ -182,20 +182,46 @@ def test_a_damaged_backup_changes_nothing(
 
 KILL = """
 import os, sys
-steps = int(sys.argv[1])
+steps, events = int(sys.argv[1]), sys.argv[2].split(",")
 def count(event, arguments):
     global steps
-    if event in ("os.rename", "os.chmod", "os.mkdir", "sqlite3.connect", "open") and any(
-        isinstance(a, str) and ("restoring" in a or "tenant=initech" in a) for a in arguments
-    ):
+    paths = [os.fspath(a) for a in arguments if isinstance(a, (str, os.PathLike))]
+    if event in events and any("restoring" in p or "tenant=initech" in p for p in paths):
+        if events == ["os.rename"] and not any(p.endswith("initech/old") or
+            p.endswith("new/lake/tenant=initech") for p in paths):
+            return
         steps -= 1
         if steps == 0:
             os._exit(9)
 from finops_pipeline.cli.app import main
 sys.addaudithook(count)
-sys.argv = ["finops", *sys.argv[2:]]
+sys.argv = ["finops", *sys.argv[3:]]
 main()
 """
+EVERYTHING, SWAP = "os.rename,os.chmod,os.mkdir,sqlite3.connect,open", "os.rename"
+"""Operations at which a process is killed: all on the tenant's files, or the two renames."""
+
+
+def _run_killed(two: TemporaryInstallation, step: int, events: str, *arguments: str) -> int:
+    words = [sys.executable, "-c", KILL, str(step), events, *arguments]
+    environment = {**os.environ, "FINOPS_DATA": str(two.data)}
+    return subprocess.run(words, env=environment, check=False).returncode
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_restore_killed_at_a_rename_leaves_the_old(
+    step: int, two: TemporaryInstallation, tmp_path: Path
+) -> None:
+    copy = str(tmp_path / "copy")
+    two.finops("backup", "initech", copy)
+    deliver_months(tmp_path, "initech", "5")
+    assert not two.ingest("initech").failed
+    before = answers(two, "initech")
+    assert _run_killed(two, step, SWAP, "restore", copy, "initech", "--replace") == 9
+    assert two.folder("initech").exists() is (step == 1)
+    assert answers(two, "initech") == before
+    assert not two.ingest("initech").failed
+    assert not (two.data / "lake/.restoring/initech").exists()
 
 
 def test_a_killed_restore_leaves_the_old_or_the_new(
@@ -212,21 +238,19 @@ def test_a_killed_restore_leaves_the_old_or_the_new(
     hooli = contents(two.folder("hooli"))
     copies = {json.dumps(old): copy, json.dumps(new): new_copy}
     kills, swapped = 0, 0
-    for step in range(1, 400, 17):
+    for step in range(1, 900, 23):
         now = json.dumps(answers(two, "initech"))
         other = next(path for text, path in copies.items() if text != now)
-        words = [sys.executable, "-c", KILL, str(step), "restore", str(other), "initech"]
-        environment = {**os.environ, "FINOPS_DATA": str(two.data)}
-        done = subprocess.run([*words, "--replace"], env=environment, check=False)
+        code = _run_killed(two, step, EVERYTHING, "restore", str(other), "initech", "--replace")
         after = json.dumps(answers(two, "initech"))
         assert after in copies, "half of each"
         assert contents(two.folder("hooli")) == hooli
-        kills += done.returncode == 9
+        kills += code == 9
         swapped += after != now
-        if done.returncode == 0:
+        if code == 0:
             assert after != now
             break
-    assert done.returncode == 0
+    assert code == 0
     assert not two.ingest("initech").failed
     assert not (two.data / "lake/.restoring/initech").exists()
     request.config.stash.setdefault(FIGURES, []).append(
@@ -236,9 +260,7 @@ def test_a_killed_restore_leaves_the_old_or_the_new(
 
 def test_a_killed_backup_leaves_the_earlier_one(two: TemporaryInstallation, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    words = [sys.executable, "-c", KILL, "25", "backup", "initech", str(copy)]
-    environment = {**os.environ, "FINOPS_DATA": str(two.data)}
-    assert subprocess.run(words, env=environment, check=False).returncode == 9
+    assert _run_killed(two, 60, EVERYTHING, "backup", "initech", str(copy)) == 9
     new = elsewhere(tmp_path)
     refused = new.finops("restore", str(copy), ok=False)
     assert "was not finished" in refused.stderr
@@ -247,6 +269,6 @@ def test_a_killed_backup_leaves_the_earlier_one(two: TemporaryInstallation, tmp_
     before = answers(two, "initech")
     deliver_months(tmp_path, "initech", "5")
     assert not two.ingest("initech").failed
-    assert subprocess.run(words, env=environment, check=False).returncode == 9
+    assert _run_killed(two, 60, EVERYTHING, "backup", "initech", str(copy)) == 9
     new.finops("restore", str(copy))
     assert answers(new, "initech") == before
