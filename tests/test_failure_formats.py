@@ -28,6 +28,8 @@ ARGUMENTS = {
     "gaps": ["initech"],
     "check": ["initech"],
     "validate": ["initech"],
+    "files": ["initech", "costs"],
+    "verify": ["initech"],
     "invoice list": ["initech"],
     "queries run": ["initech", "service_charges"],
 }
