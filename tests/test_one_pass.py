@@ -231,7 +231,7 @@ def test_staged_files_removed_by_an_operator_are_reported(
     assert interrupt_import(two, bill, 1, KeyboardInterrupt)
     folder = two.folder("acme")
     files.clear_folder(folder / ".staging")
-    with pytest.raises(IntegrityCheckFailed, match=r"removed from .*landing/source=payer") as error:
+    with pytest.raises(IntegrityCheckFailed, match=r"removed .*landing/source=payer") as error:
         two.ingest("acme")
     for name in error.value.found.split(": ", 1)[1].split(", "):
         (folder / name).unlink()
