@@ -153,7 +153,7 @@ def test_validation_needs_a_tenant_with_published_charges(two: TemporaryInstalla
     assert "is not known" in two.finops("validate", "umbrella", ok=False).stderr
     assert "no warehouse yet" in two.finops("validate", "acme", ok=False).stderr
     stderr = two.finops("validate", "globex", "--month", "2020-01", ok=False).stderr
-    assert "no charges of tenant globex are published of 2020-01" in stderr
+    assert "no charges of tenant globex are published for 2020-01" in stderr
 
 
 def test_every_rule_has_a_name_a_statement_and_a_section() -> None:

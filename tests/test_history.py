@@ -126,12 +126,12 @@ def test_tables_come_with_an_explanation(tenants: TemporaryInstallation) -> None
     ("command", "exit_code", "message"),
     [
         (f"history initech/payer {MONTH}", 1, "no delivery of initech/payer 2026-09 has landed"),
-        ("history hooli/payer 2026-01", 1, "it has 2026-09 to 2026-09"),
+        ("history hooli/payer 2026-01", 1, "its months are 2026-09 to 2026-09"),
         (f"history hooli/nope {MONTH}", 1, "source hooli/nope is not known"),
         (f"history nobody/payer {MONTH}", 1, "tenant nobody is not known"),
         ("history hooli/payer 2026-13", 1, "is not a billing period"),
         ("history hooli", 2, "give TENANT/SOURCE MONTH"),
-        (f"diff hooli/payer {MONTH} --to x9", 1, "deliveries are named 'x9'"),
+        (f"diff hooli/payer {MONTH} --to x9", 1, "no delivery is named 'x9'"),
     ],
 )
 def test_an_unknown_tenant_source_or_month_is_reported(

@@ -161,7 +161,7 @@ WRONG = {
     "amount 'NaN' is not a decimal number": ("acme/payer", MONTH, "NaN"),
     "amount '1e3' is not a decimal number": ("acme/payer", MONTH, "1e3"),
     "amount '' is not a decimal number": ("acme/payer", MONTH, ""),
-    "Month '2026-9' is not": ("acme/payer", "2026-9", "5"),
+    "month '2026-9' is not": ("acme/payer", "2026-9", "5"),
     "currency 'usd' is not a currency code": ("acme/payer", MONTH, "5", "--currency", "usd"),
     "bills 2026-09 in USD, but the invoice is in EUR": (
         *("acme/payer", MONTH, "5"),
