@@ -23,6 +23,7 @@ from finops_pipeline.settings import Settings
 from finops_pipeline.synthetic.estate import write_estate
 from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.support.finops_process import run_finops
+from tests.support.published_files import copy_installation
 from tests.support.servers import moto, store
 from tests.support.shifted_clock import shift_clock
 from tests.support.tiers import is_for_torture, is_quick
@@ -162,7 +163,7 @@ def built(estate: Path, tmp_path_factory: pytest.TempPathFactory) -> TemporaryIn
 @pytest.fixture
 def ingested(built: TemporaryInstallation, empty: TemporaryInstallation) -> TemporaryInstallation:
     """A copy of `built` that a test may damage; it reads the shared exports, which stay."""
-    shutil.copytree(built.data, empty.data)
+    copy_installation(built.data, empty.data)
     return empty
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -22,6 +21,7 @@ from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
 from tests.support.bills import deliver, row, write_csv
 from tests.support.globex import ask, finops
+from tests.support.published_files import copy_installation
 
 MONTH = "2026-09"
 SERVICE = "lineItem/ProductCode"
@@ -153,7 +153,7 @@ def test_differences_of_a_restatement_add_up_exactly(
     tenant: str,
     source: str,
 ) -> None:
-    shutil.copytree(built.data, empty.data)
+    copy_installation(built.data, empty.data)
     empty.apply(own_estate / "tenants.yaml")
     old = truth["tenants"][tenant]["sources"][source][MONTH]
     new = write_delivery(
