@@ -37,7 +37,7 @@ def refresh(made: TemporaryInstallation, **settings: Any) -> Space:
     installation = Installation(Settings(data=made.data, **settings))
     assert not ingest(installation, installation.registry.tenant("acme")).failed
     folder = installation.folder("acme")
-    space = measure_space(open_ledger(folder))
+    space = measure_space(folder, open_ledger(folder))
     stored = sum(path.stat().st_size for path in folder.store.glob("*/*=[a-z]*/*/*.parquet"))
     assert stored == space.current_bytes + space.superseded_bytes
     return space

@@ -44,7 +44,7 @@ def check_nothing_is_left(made: TemporaryInstallation) -> None:
     installation = Installation(Settings(data=made.data, reader_grace_hours=0))
     assert not any((made.folder("acme") / ".staging").iterdir())
     folder = installation.folder("acme")
-    space = measure_space(open_ledger(folder))
+    space = measure_space(folder, open_ledger(folder))
     assert space.superseded_files == 0
     stored = folder.store.glob("*/*=[a-z]*/*/*.parquet")
     assert sum(path.stat().st_size for path in stored) == space.current_bytes
