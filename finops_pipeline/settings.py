@@ -112,6 +112,9 @@ _EXPECTED = {
     "threads": "a whole number, 0 or more",
     "lock_wait_seconds": "a number of seconds, 0 or more",
     "cost_explorer_requests": "a whole number, 0 or more",
+    "reader_grace_hours": "a number of hours, 0 or more",
+    "superseded_limit_bytes": "a whole number of bytes, 0 or more",
+    "group_readable": "true or false",
     "log_format": "text or json",
 }
 """Setting -> its allowed values, for messages."""

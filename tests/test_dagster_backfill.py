@@ -125,7 +125,7 @@ def test_a_backfill_covers_a_project_over_its_months(
         tenant = installation.registry.tenant("globex")
         materialize_tenant(instance, installation, tenant, MONTHS)
     until(60, lambda: ask(served, "{ version }"), home / "served.log")
-    shutil.rmtree(fresh.folder("globex") / "costs/project=prod")
+    shutil.rmtree(fresh.folder("globex") / ".store/costs/project=prod")
     params = {
         "assetSelection": [{"path": ["costs"]}],
         "partitionNames": [f"{month}|globex/prod" for month in MONTHS],

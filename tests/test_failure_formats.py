@@ -29,6 +29,7 @@ ARGUMENTS = {
     "check": ["initech"],
     "validate": ["initech"],
     "files": ["initech", "costs"],
+    "backup": ["initech", "/nonexistent/backups"],
     "verify": ["initech"],
     "invoice list": ["initech"],
     "queries run": ["initech", "service_charges"],
@@ -44,7 +45,12 @@ def commands_with_json() -> Iterator[str]:
 
 
 def test_every_command_with_json_is_tested() -> None:
-    assert set(commands_with_json()) == set(ARGUMENTS)
+    assert set(commands_with_json()) == {*ARGUMENTS, "restore"}
+
+
+def test_a_refused_restore_has_the_shape(built: TemporaryInstallation) -> None:
+    done = built.finops("restore", "/nonexistent/backups", "--format", "json", ok=False)
+    assert "/nonexistent/backups" in error_of(done.stderr)["found"]
 
 
 def error_of(stderr: str) -> dict[str, Any]:

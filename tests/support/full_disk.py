@@ -21,6 +21,7 @@ from finops_pipeline.landing import delivery_landing
 from tests.conftest import TemporaryInstallation
 from tests.support.before_the_fault import Estate
 from tests.support.faulty_proxy import Fault
+from tests.support.published_files import copy_installation
 from tests.support.servers import Store
 
 ROOM = 256 << 20
@@ -63,7 +64,7 @@ def ingest_with_room(
 ) -> dict[str, Any]:
     """Ingest with little room, read what is then visible, and run again with enough room."""
     shutil.rmtree(estate.made.data, ignore_errors=True)
-    shutil.copytree(base, estate.made.data)
+    copy_installation(base, estate.made.data)
     grow = shrink(estate, folder, free)
     try:
         ran = estate.ingest()
