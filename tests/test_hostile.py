@@ -8,6 +8,7 @@ that must be published together.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -226,12 +227,13 @@ def test_a_missing_landing_loses_no_published_charges(
     write_csv(bill, [row("10", account="999988887777")])
     two_tenants.finops("source", "add", "acme/hand", "--format", "legacy-cur")
     two_tenants.finops("ingest-file", "acme/hand", str(bill))
-    shutil.rmtree(two_tenants.folder("acme") / "landing/source=hand")
+    shutil.rmtree(two_tenants.folder("acme") / ".store/landing/source=hand")
     two_tenants.finops("project", "add", "acme/new", "--account", "999988887777")
-    assert (
-        "landing of acme/hand 2026-09 is missing"
-        in two_tenants.finops("ingest", "acme", ok=False).stderr
+    refused = two_tenants.finops("ingest", "acme", ok=False).stderr
+    assert re.search(
+        r"landing/source=hand/billing_period=2026-09/delivery-\w+.parquet is missing", refused
     )
+    assert "finops rebuild acme --month 2026-09" in refused
     assert billed(two_tenants, "acme") == "10."
 
 

@@ -259,7 +259,7 @@ def test_a_name_that_could_lead_elsewhere_is_refused_everywhere(
     with pytest.raises(RegistryError, match="cannot be used"):
         TenantFolder(tmp_path, name)
     with pytest.raises(DamagedFile, match="which cannot exist"):
-        place_path(Place("costs", name, LAST_MONTH))
+        place_path(Place("costs", name, LAST_MONTH), "acme")
     assert census(built.data) == before
 
 
