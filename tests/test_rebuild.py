@@ -25,6 +25,7 @@ from tests.support.planted_damage import (
     removed_charges,
     removed_landing,
 )
+from tests.support.tiers import some_every_day
 
 TABLES = ("monthly_costs", "daily_costs", "costs", "landing_payer", "data_status", "projects")
 ANSWERS = {
@@ -81,7 +82,7 @@ def _cure(message: str) -> list[str]:
     return str(cures[0]).split()
 
 
-@pytest.mark.parametrize("plant", DAMAGE, ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("plant", some_every_day(DAMAGE), ids=lambda plant: plant.__name__)
 def test_the_cure_that_is_named_works(
     ready: TemporaryInstallation, plant: Callable[[Folders], None]
 ) -> None:

@@ -20,6 +20,7 @@ import yaml
 
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
+from tests.support.tiers import some_every_day
 
 DECLARED = """
 tenants:
@@ -113,7 +114,7 @@ def test_a_damaged_registry_is_refused_and_the_cure_restores_it(
 
 
 @pytest.mark.parametrize("source", ["export", "declaration"])
-@damaged
+@pytest.mark.parametrize("damage", some_every_day(DAMAGES), ids=lambda damage: damage.__name__[1:])
 def test_without_a_copy_a_file_restores_it(
     damage: Damage, source: str, two: TemporaryInstallation, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -25,6 +25,7 @@ from tests.support.backups import (
     elsewhere,
     publish_two,
 )
+from tests.support.tiers import some_every_day
 
 
 @pytest.fixture
@@ -161,7 +162,9 @@ def backed_up(
     return made, folder / "copy"
 
 
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__.removeprefix("_plant_"))
+@pytest.mark.parametrize(
+    "plant", some_every_day(PLANTS), ids=lambda plant: plant.__name__.removeprefix("_plant_")
+)
 def test_a_damaged_backup_changes_nothing(
     plant: Any, backed_up: tuple[TemporaryInstallation, Path], tmp_path: Path
 ) -> None:

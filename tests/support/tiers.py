@@ -10,7 +10,11 @@ tenants stay apart, numbers are exact, errors are clear.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
 from zlib import crc32
+
+import pytest
 
 _FILES = """
 test_account_claims test_console_csv test_csv_property test_docs test_edge_cases test_error_shape
@@ -33,6 +37,14 @@ def is_for_torture(test: str, form: str) -> bool:
     """
     number = crc32(test.replace(form, "").encode()) % len(LINE_ITEM_FORMS)
     return form != LINE_ITEM_FORMS[number]
+
+
+def some_every_day(values: Iterable[Any], every: int = 3) -> list[Any]:
+    """Return parameters of which one in `every` runs every day and all in `make torture`."""
+    return [
+        value if number % every == 0 else pytest.param(value, marks=pytest.mark.torture)
+        for number, value in enumerate(values)
+    ]
 
 
 def is_quick(file_stem: str) -> bool:
