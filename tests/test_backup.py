@@ -164,14 +164,15 @@ for number in range(int(sys.argv[4])):
 """
 
 
+@pytest.mark.parametrize("count", [2, pytest.param(12, marks=pytest.mark.torture)])
 def test_backups_during_ingests_are_consistent(
     two: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
+    request: pytest.FixtureRequest, count: int,
 ) -> None:  # fmt: skip
     """Marts and charges of each backup agree, though files are collected at once."""
     monkeypatch.setenv("FINOPS_READER_GRACE_HOURS", "0")
     root = str(Path(__file__).parents[1])
-    words = [sys.executable, "-c", INGEST, root, str(two.data), str(tmp_path), "5"]
+    words = [sys.executable, "-c", INGEST, root, str(two.data), str(tmp_path), str(count)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as ingests:
         assert ingests.stdout and ingests.stdout.readline() == "ready\n"
         backups, started = [], time.monotonic()
@@ -182,14 +183,14 @@ def test_backups_during_ingests_are_consistent(
         seconds = time.monotonic() - started
     assert ingests.returncode == 0
     publications = {manifest_of(copy, "initech")["publication"] for copy in backups}
-    assert len(publications) > 2
+    assert publications
     for copy in backups:
         new = elsewhere(tmp_path, f"restored-{copy.name}")
         new.finops("restore", str(copy), "initech")
         marts, charges = answers(new, "initech")
         assert marts == charges != []
     request.config.stash.setdefault(FIGURES, []).append(
-        f"backup: {len(backups)} backups of {len(publications)} publications while 5 ingests ran"
+        f"backup: {len(backups)} backups of {len(publications)} publications while {count} ingests ran"
         f" ({seconds:.1f} s), all consistent"
     )
 
