@@ -190,8 +190,8 @@ def test_backups_during_ingests_are_consistent(
         marts, charges = answers(new, "initech")
         assert marts == charges != []
     request.config.stash.setdefault(FIGURES, []).append(
-        f"backup: {len(backups)} backups of {len(publications)} publications while {count} ingests ran"
-        f" ({seconds:.1f} s), all consistent"
+        f"backup: {len(backups)} backups of {len(publications)} publications while {count}"
+        f" ingests ran ({seconds:.1f} s), all consistent"
     )
 
 
