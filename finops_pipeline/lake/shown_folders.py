@@ -24,11 +24,11 @@ _KEPT_TREES = 2
 """The newest and the one before, which a program may be listing."""
 
 
-def shown_publication(folder: TenantFolder) -> int | None:
-    """Return the number of the publication that the folders show; None if they show none."""
+def shown_publication(folder: TenantFolder) -> int:
+    """Return the number of the publication that the folders show; 0 if they show none."""
     link = folder.root / _NEWEST
     name = link.readlink().name if link.is_symlink() else ""
-    return int(name) if name.isdecimal() and link.exists() else None
+    return int(name) if name.isdecimal() and link.exists() else 0
 
 
 def is_shown(folder: TenantFolder) -> bool:
