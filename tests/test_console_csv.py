@@ -94,7 +94,7 @@ def test_by_service(made: TemporaryInstallation) -> None:
         )
     ]
     assert finops("status", "globex", data=made.data)[0] == 0
-    assert not (made.folder("globex") / "landing").exists()
+    assert not any((made.folder("globex") / "landing").rglob("*.parquet"))
 
 
 def test_by_account_goes_to_projects(made: TemporaryInstallation) -> None:

@@ -214,7 +214,7 @@ def test_a_manifest_that_changes_during_the_download_publishes_nothing(
     during_download(monkeypatch, lambda: month.put(month.manifest, later))
     report = empty.ingest("acme")
     assert "cur-hourly-Manifest.json changed while it was read" in refusals(report)[0]
-    assert not (empty.folder("acme") / "landing").exists()
+    assert not any((empty.folder("acme") / "landing").rglob("*.parquet"))
     assert not empty.ingest("acme").failed
     assert (empty.folder("acme") / "landing").exists()
 
@@ -225,7 +225,7 @@ def test_a_file_that_changes_during_the_download_publishes_nothing(
     text = gzip.decompress(month.files[-1].read_bytes())
     during_download(monkeypatch, lambda: month.put(month.files[-1], gzip.compress(text, 1)))
     assert "changed while it was read" in refusals(empty.ingest("acme"))[0]
-    assert not (empty.folder("acme") / "landing").exists()
+    assert not any((empty.folder("acme") / "landing").rglob("*.parquet"))
 
 
 def test_files_newer_than_the_manifest_are_a_delivery_still_arriving(
@@ -269,7 +269,7 @@ def test_names_of_a_manifest_lead_nowhere(month: Month, empty: TemporaryInstalla
         month.put(month.manifest, json.dumps({**month.facts, "reportKeys": [key]}).encode())
         reason = refusals(empty.ingest("acme"))[0]
         assert "points outside the report" in reason or "printable characters" in reason, reason
-        assert not (empty.folder("acme") / "landing").exists()
+        assert not any((empty.folder("acme") / "landing").rglob("*.parquet"))
 
 
 def test_keys_that_are_no_names_are_passed_over(month: Month, empty: TemporaryInstallation) -> None:
