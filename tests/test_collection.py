@@ -94,6 +94,22 @@ def test_what_is_delivered_again_is_needed_again(
     assert Decimal(row["b"]) == 4
 
 
+def test_a_failure_after_the_commit_is_not_reported_as_nothing_published(
+    made: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    deliver_number(made, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr("finops_pipeline.lake.publish.collect_superseded", fail)
+        failed = made.ingest("acme").failed
+    reasons = [step.reason for step in failed if step.stage == "warehouse"]
+    assert len(reasons) == 1 and "All of this was published" in reasons[0]
+    (row,) = made.rows("acme", "select sum(BilledCost) as b from costs")
+    assert Decimal(row["b"]) == 8
+
+
 def test_a_clock_that_is_set_back_neither_keeps_files_forever_nor_removes_them_early(
     made: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

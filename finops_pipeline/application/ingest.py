@@ -251,7 +251,7 @@ def refresh_warehouse(
     """Bring the tenant's file up to date and publish it with all that is on the publication.
 
     Returns:
-        the refresh; None when it failed, in which case nothing of the publication is visible.
+        the refresh; None when it failed. Then the step says whether the commit came before that.
     """
     start = clock.stopwatch()
     name = session.tenant.name
@@ -260,7 +260,12 @@ def refresh_warehouse(
         publication.commit()
     except Exception as error:
         step = failed_step(error, Stage.WAREHOUSE, name)
-        on_step(replace(step, reason=f"{step.reason} None of this was published."))
+        outcome = (
+            "All of this was published; the next command finishes what is left to do."
+            if publication.is_committed
+            else "None of this was published."
+        )
+        on_step(replace(step, reason=f"{step.reason} {outcome}"))
         return None
     on_step(
         Step(

@@ -101,6 +101,7 @@ class Publication:
         self._changes: dict[Hashable, Change] = {}
         self._put: set[StoredFile] = set()
         self._generation: Generation | None = None
+        self.is_committed = False
         self._owner = require_owner(writer.folder, writer.ledger)
         self._files = read_stored_files(writer.ledger)
         self.work = writer.folder.staging / uuid.uuid4().hex[:12]
@@ -263,6 +264,7 @@ class Publication:
             record_marks(self._marks()),
             self._record_commit,
         )
+        self.is_committed = True
         self._owner = require_owner(self.folder, self.ledger)
         self._files = read_stored_files(self.ledger)
         is_generation = self._generation is not None
