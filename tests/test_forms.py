@@ -121,7 +121,15 @@ def exactly(
     status = {(s.source, s.billing_period): s for s in made.installation.status(tenant)}[
         source, month
     ]
-    assert status.state == "reconciled", status.reason
+    # Several forms of one bill count twice (test_repeated_bills.py), and nothing else differs.
+    differing = {
+        comparison.against
+        for comparison in made.installation.reconciled(tenant).comparisons
+        if (comparison.source, comparison.billing_period) == (source, month)
+        and comparison.state == "differs"
+    }
+    assert differing <= {"other bill"}
+    assert status.state == ("differs" if differing else "reconciled"), status.reason
     assert status.rows_read == status.rows_kept == true["rows"]
     assert status.source_cost == status.billed_cost == Decimal(true["billed_cost"])
     assert status.effective_cost == Decimal(true["effective_cost"])

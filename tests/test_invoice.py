@@ -188,7 +188,7 @@ def test_invalid_invoices_are_refused(two: Two) -> None:
 def test_invoices_of_different_currencies_are_compared_separately(two: Two) -> None:
     more = [{"name": "yen", "format": "legacy-cur", "location": "acme/yen"}]
     declare(two.made, two.folder, "acme", *more)
-    both = lines(costs()) + lines(
+    both = lines({key: cost * 2 for key, cost in costs().items()}) + lines(
         {(DAYS[0], PROD, S3): Decimal("99.6")}, **{"lineItem/CurrencyCode": "JPY"}
     )
     deliver(two.folder / "acme/yen", both, MONTH)

@@ -80,6 +80,8 @@ class _SourceGaps:
         return [gap for month in span if (gap := self._gap_of(month)) is not None]
 
     def _gap_of(self, month: str) -> Gap | None:
+        if not self._source.covers(month):
+            return None
         row = self._status.get(month)
         if row is None:
             return self._missing(month)

@@ -86,7 +86,8 @@ def read_month_status(installation: Installation, tenant: str, month: str) -> Mo
         RegistryError: nothing of the month has landed, or it is not of the form YYYY-MM.
         Unknown: there is no such tenant.
     """
-    name, month = installation.registry.tenant(tenant).name, check_month(month)
+    declared, month = installation.registry.tenant(tenant), check_month(month)
+    name = declared.name
     reconciled = installation.reconciled(name)
     statuses = [status for status in reconciled.statuses if status.billing_period == month]
     comparisons = [item for item in reconciled.comparisons if item.billing_period == month]
@@ -107,7 +108,11 @@ def read_month_status(installation: Installation, tenant: str, month: str) -> Mo
         changed_files=tuple(changed_files(installation.folder(name), month)),
         refused_sources=tuple(source for source, period in reconciled.refused if period == month),
         crashed_sources=tuple(source for source, period in reconciled.crashed if period == month),
-        absent_sources=tuple(_absent_sources(reconciled.statuses, month)),
+        absent_sources=tuple(
+            source
+            for source in _absent_sources(reconciled.statuses, month)
+            if not declared.leaves_out(source, month)
+        ),
     )
     conclusion = reach_verdict(MonthOutcome(name, month, statuses, comparisons), doubts)
     return MonthStatus(name, month, statuses, comparisons, proofs, conclusion)

@@ -15,7 +15,7 @@ from finops_pipeline.errors import Unknown
 from finops_pipeline.tenants.declare import apply, read_declaration
 from finops_pipeline.tenants.exported import export_text
 from finops_pipeline.tenants.model import REACH, Project, SourceFormat, Tenant
-from finops_pipeline.tenants.source import parse_source
+from finops_pipeline.tenants.source import EXTENT, parse_source
 
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="Name of a tenant.")]
 OptionalTenant = Annotated[str | None, typer.Argument(metavar="TENANT", help="Only this tenant.")]
@@ -82,6 +82,12 @@ def source_add(
         str | None, typer.Option(help="Endpoint of an S3-compatible store; default: AWS.")
     ] = None,
     region: Annotated[str | None, typer.Option(help="The bucket's region.")] = None,
+    from_month: Annotated[
+        str | None, typer.Option("--from", help="First month that counts, YYYY-MM; '': all.")
+    ] = None,
+    to_month: Annotated[
+        str | None, typer.Option("--to", help="First month that no longer counts; '': none.")
+    ] = None,
 ) -> None:
     """Declare a tenant's billing export, or change it; options not given stay unchanged."""
     tenant, name = split(source, "SOURCE")
@@ -90,8 +96,9 @@ def source_add(
     if format is None and name not in formats:
         raise typer.BadParameter("a new source needs a format", param_hint="--format")
     fields: dict[str, object] = {"name": name, "format": format or formats[name]}
-    reach = (role_arn, profile, endpoint_url, region)
-    fields |= {field: value for field, value in zip(REACH, reach, strict=True) if value is not None}
+    options = (role_arn, profile, endpoint_url, region, from_month, to_month)
+    named = zip((*REACH, *EXTENT), options, strict=True)
+    fields |= {field: value for field, value in named if value is not None}
     if location is not None:
         is_folder = location and "://" not in location
         fields["location"] = str(Path(location).expanduser().resolve()) if is_folder else location

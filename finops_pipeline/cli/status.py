@@ -221,6 +221,8 @@ def _comparison_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
 
 
 def _outcome(comparison: Comparison) -> str:
+    if comparison.against == CounterpartKind.OTHER_BILL:
+        return f"{comparison.state}: {comparison.note}"
     counterpart = f"{comparison.counterpart}, " if comparison.counterpart else ""
     basis = BASIS_NAMES.get(comparison.cost_basis or "", "")
     if comparison.state == ComparisonState.NOT_CHECKED and comparison.ours is None:

@@ -108,8 +108,9 @@ RECONCILIATION = Table(
         _PERIOD,
         Column("billing_currency", TEXT, "Currency; null where numbers of rows are compared."),
         Column("against", TEXT, "What the month is compared with.", False,
-               ("files", "manifest", "cost explorer", "invoice")),
-        Column("counterpart", TEXT, "The Cost Explorer source, or the invoice's id."),
+               ("files", "manifest", "cost explorer", "invoice", "other bill")),
+        Column("counterpart", TEXT, "The Cost Explorer source, the invoice's id, or the source of"
+               " the other bill. A bill that repeats no other bill has no row for it."),
         Column("cost_basis", TEXT, "What is compared; null if nothing is. An invoice is compared"
                " with net_billed_cost where every charge states it and it fits better.",
                True, ("rows", "billed_cost", "effective_cost", "net_billed_cost")),
@@ -124,7 +125,8 @@ RECONCILIATION = Table(
             ("agrees", "differs", "explained", "not checked"),
         ),
         Column("ours", MONEY, "Cost of the charges (or number of rows kept)."),
-        Column("theirs", MONEY, "Cost in the counterpart (or number of rows read)."),
+        Column("theirs", MONEY, "Cost in the counterpart (or number of rows read); 0 for another"
+               " bill, which must not have any of the charges that `ours` sums."),
         Column("difference", MONEY, "ours minus theirs."),
         Column("tolerance", MONEY, "Largest difference that counts as rounding."),
         Column("note", TEXT, "What was compared, or why nothing was."),

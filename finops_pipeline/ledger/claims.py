@@ -51,5 +51,5 @@ def is_reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:
     if project is None:
         return False
     month = record.billing_period
-    claims = {s: claims_of(tenant, project, s, month) for s in tenant.sources_of(project)}
+    claims = {s: claims_of(tenant, project, s, month) for s in tenant.sources_of(project, month)}
     return record.inputs.get(CLAIMS) != claims_fingerprint(project, claims)

@@ -82,7 +82,7 @@ def plan_month(tenant: Tenant, month: str, deliveries: Iterable[DeliveryRecord])
 def _plan_project(
     tenant: Tenant, project: Project, month: str, deliveries: tuple[DeliveryRecord, ...]
 ) -> ProjectPlan:
-    sources = tenant.sources_of(project)
+    sources = tenant.sources_of(project, month)
     first, end = first_day(month), end_day(month)
     claims = {source: claims_of(tenant, project, source, month) for source in sources}
     return ProjectPlan(

@@ -84,6 +84,11 @@ def checks() -> tuple[Check, ...]:
     )
 
 
+def find_check(name: str) -> Check:
+    """Return the check of that name."""
+    return next(check for check in checks() if check.name == name)
+
+
 def _read_check(name: str, sql: str) -> Check:
     lines = head(sql)
     return Check(name, sql, lines[name], Severity(lines["on failure"]))

@@ -1,4 +1,4 @@
-"""Comparisons of a source's month: with its files, its manifest, Cost Explorer and invoices.
+"""Comparisons of a source's month: with its files, manifest, Cost Explorer, invoices, other bills.
 
 Put here: one row of `reconciliation`, and the comparisons that need only the ledger. Keep out:
 comparisons that read charges (cost_explorer_comparison.py), states (statuses.py).
@@ -32,6 +32,7 @@ class CounterpartKind(StrEnum):
     MANIFEST = "manifest"
     COST_EXPLORER = "cost explorer"
     INVOICE = "invoice"
+    OTHER_BILL = "other bill"
 
 
 class Basis(StrEnum):
@@ -56,6 +57,7 @@ COUNTERPART_NAMES: dict[str, str] = {
     CounterpartKind.MANIFEST: "the manifest",
     CounterpartKind.COST_EXPLORER: "Cost Explorer",
     CounterpartKind.INVOICE: "the invoice",
+    CounterpartKind.OTHER_BILL: "other bill",
 }
 """The names of counterparts in sentences."""
 
@@ -111,6 +113,8 @@ class Comparison:
 
     def describe_difference(self) -> str:
         """Describe what differs in one line with the exact amounts."""
+        if self.against == CounterpartKind.OTHER_BILL:
+            return self.note or ""
         basis = BASIS_NAMES.get(self.cost_basis or "", "")
         counterpart = COUNTERPART_NAMES[self.against]
         label = f" ({self.counterpart})" if self.counterpart else ""
@@ -209,13 +213,14 @@ def compare_with_manifest(delivery: DeliveryRecord) -> Comparison:
 
 
 def list_differences(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    """List the differing ones, entire months before details, largest difference first."""
+    """List the differing ones: bills counted twice, entire months, details; the largest first."""
     differing = [
         comparison for comparison in comparisons if comparison.state == ComparisonState.DIFFERS
     ]
     return sorted(
         differing,
         key=lambda comparison: (
+            comparison.against != CounterpartKind.OTHER_BILL,
             not comparison.is_whole,
             -abs(comparison.difference or Decimal(0)),
         ),

@@ -1,8 +1,8 @@
 """Comparison of a month's charges with Cost Explorer, and sums of charges by invoice.
 
 Put here: which months are due, and which bill is compared with which Cost Explorer. Keep out:
-reading the sums (cost_explorer_totals.py), comparing them (cost_explorer_breakdown.py), assigning
-days to projects (cost_explorer_daily.py).
+comparing bills with each other (repeated_bills.py), reading sums (cost_explorer_totals.py),
+comparing them (cost_explorer_breakdown.py), assigning days to projects (cost_explorer_daily.py).
 
 Reads: costs, cost_explorer_daily, ledger   Writes: ledger
 """
@@ -21,7 +21,7 @@ import polars as pl
 from finops_pipeline import clock
 from finops_pipeline.contracts.known_differences import is_main_name, service_key
 from finops_pipeline.lake import layout
-from finops_pipeline.lake.duck import Connection, Limits, scratch_connection, texts
+from finops_pipeline.lake.duck import Connection, Limits, scratch_connection, text, texts
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.ledger.cost_explorer_days import read_days
 from finops_pipeline.ledger.invoice_entries import read_invoices
@@ -48,6 +48,12 @@ from finops_pipeline.reconciliation.cost_explorer_totals import (
     read_digits,
     read_last_usage_days,
 )
+from finops_pipeline.reconciliation.repeated_bills import (
+    SharedAccount,
+    compare_bills,
+    find_shared_accounts,
+    months_of_several_bills,
+)
 
 _RULES_VERSION = "4"
 """Raise this when a rule or the text of a note changes; every month is then compared again."""
@@ -56,10 +62,14 @@ _NEARLY_AS_GOOD = Fraction(3, 4)
 """A Cost Explorer source is compared if its overlap with a bill is this share of the best one's."""
 
 
-def compare_charges(publication: Publication, limits: Limits) -> list[str]:
+def compare_charges(publication: Publication, limits: Limits, rule: str) -> list[str]:
     """Put comparisons of charges on a publication, for months in which either side has changed.
 
-    Only months with Cost Explorer's days, or with an invoice that has an id, are considered.
+    Only months with several bills, with Cost Explorer's days, or with an invoice that has an id,
+    are considered.
+
+    Args:
+        rule: the SQL that finds bills that repeat each other (the check bills_apart).
 
     Returns:
         the months that were compared.
@@ -73,14 +83,15 @@ def compare_charges(publication: Publication, limits: Limits) -> list[str]:
             invoice_ids[invoice.billing_period].add(invoice.invoice_id)
     compared = []
     partition_months = {month for _, month in (*cost_explorer, *stored)}
+    partition_months |= months_of_several_bills(costs)
     for month in sorted(partition_months | invoice_ids.keys()):
         ids = sorted(invoice_ids[month])
         inputs = [_input_fingerprints(records, month) for records in (costs, cost_explorer)]
-        fingerprint = fingerprint_of([_RULES_VERSION, ids, *inputs])
+        fingerprint = fingerprint_of([_RULES_VERSION, rule, ids, *inputs])
         before = {source: r.fingerprint for (source, m), r in stored.items() if m == month}
         if set(before.values()) == {fingerprint} and not publication.is_fresh:
             continue
-        comparisons = _MonthComparison(publication, month, ids).compare(limits)
+        comparisons = _MonthComparison(publication, month, ids).compare(limits, rule)
         for source in sorted({*comparisons, *before}):
             rows = comparisons.get(source, [])
             publication.build(_record((source, month), fingerprint, rows))
@@ -134,25 +145,44 @@ class _MonthComparison:
         landed = [d for d in publication.ledger.deliveries(month=month) if d.rows_kept]
         self._cost_explorers = list_cost_explorer_deliveries(landed, month)
         names = {delivery.source for delivery in self._cost_explorers}
-        self._bills = {d.source: d for d in landed if d.source not in names}
+        costs = publication.partitions(layout.COSTS, month).values()
+        built = {source for record in costs for source in record.inputs}
+        self._bills = {d.source: d for d in landed if d.source in built - names}
 
-    def compare(self, limits: Limits) -> dict[str, list[Comparison]]:
+    def compare(self, limits: Limits, rule: str) -> dict[str, list[Comparison]]:
         """Compare the month's charges; return the comparisons by source of bills."""
         comparisons: dict[str, list[Comparison]] = {source: [] for source in self._bills}
         costs = self._partition_files(layout.COSTS)
         cost_explorer = self._partition_files(layout.COST_EXPLORER_DAYS)
-        if not comparisons or not costs:
+        shared = self._find_shared_accounts()
+        if not comparisons or not costs or not (cost_explorer or shared or self._invoice_ids):
             return comparisons
         with scratch_connection(self._publication.spill, limits) as connection:
-            _create_view(connection, layout.COSTS, costs)
+            self._create_view(connection, layout.COSTS, costs)
+            rows: list[Comparison] = []
+            if shared:
+                rows += compare_bills(connection, self._month, shared, rule)
             if self._invoice_ids:
-                for comparison in self._sum_by_invoice(connection):
-                    comparisons[comparison.source].append(comparison)
+                rows += self._sum_by_invoice(connection)
             if cost_explorer:
-                _create_view(connection, layout.COST_EXPLORER_DAYS, cost_explorer)
-                for comparison in self._compare_with_cost_explorer(connection):
-                    comparisons[comparison.source].append(comparison)
+                self._create_view(connection, layout.COST_EXPLORER_DAYS, cost_explorer)
+                rows += self._compare_with_cost_explorer(connection)
+        for comparison in rows:
+            comparisons[comparison.source].append(comparison)
         return comparisons
+
+    def _find_shared_accounts(self) -> list[SharedAccount]:
+        if len(self._bills) < 2:
+            return []
+        slices = list(self._publication.partitions(layout.COSTS, self._month))
+        totals = self._publication.bill_totals(slices)
+        return find_shared_accounts(total for total in totals if total.source in self._bills)
+
+    def _create_view(self, connection: Connection, table: str, files: list[str]) -> None:
+        connection.execute(
+            f"create temp view {table} as select *, {text(self._month)} as billing_period from"
+            f" read_parquet({texts(files)}, hive_partitioning = false, union_by_name = true)"
+        )
 
     def _partition_files(self, table: str) -> list[str]:
         records = self._publication.partitions(table, self._month)
@@ -307,13 +337,6 @@ def _compare_currency(
 def _overlap(accounts: set[str], other_accounts: set[str]) -> Fraction:
     """Return the share of accounts that are in both, of those that are in either."""
     return Fraction(len(accounts & other_accounts), len(accounts | other_accounts) or 1)
-
-
-def _create_view(connection: Connection, table: str, files: list[str]) -> None:
-    connection.execute(
-        f"create temp view {table} as from"
-        f" read_parquet({texts(files)}, hive_partitioning = false, union_by_name = true)"
-    )
 
 
 def _service_names(names: list[str]) -> dict[str, str]:

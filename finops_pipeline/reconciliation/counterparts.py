@@ -1,4 +1,4 @@
-"""Comparisons of a delivery with its files, Cost Explorer and invoices, from the ledger alone.
+"""Comparisons of a delivery with all its counterparts, from the ledger alone.
 
 Put here: gathering the comparisons of a source's month, including stored ones. Keep out: comparing
 with charges (cost_explorer_comparison.py), the resulting state (statuses.py).
@@ -66,6 +66,7 @@ class Counterparts:
             self._without_expired_explanation(c)
             for c in (read_comparisons(record) if record else [])
         ]
+        comparisons += [c for c in stored if c.against == CounterpartKind.OTHER_BILL]
         for currency in amounts.files:
             comparisons += self._compare_currency(amounts, currency, stored)
         comparisons += compare_unbilled_currencies(delivery, amounts.files, self._invoices)

@@ -41,10 +41,14 @@ from finops_pipeline.reconciliation.cost_explorer_daily import (
 )
 from finops_pipeline.reconciliation.counterparts import Counterparts, may_change
 from finops_pipeline.reconciliation.landed_delivery import LandedDelivery, describe_refusal
+from finops_pipeline.reconciliation.repeated_bills import cure_repeated
 from finops_pipeline.reconciliation.schema_drift import describe_drifts
 from finops_pipeline.reconciliation.states import ReconciliationState, Status
 from finops_pipeline.tenants.model import SourceFormat, Tenant
 from finops_pipeline.tenants.months import closed_from
+
+_LISTED = 3
+"""Differences that a reason lists; the table `reconciliation` holds all of them."""
 
 Records = dict[tuple[str, str], PartitionRecord]
 """Partitions of a table by (key, month)."""
@@ -82,13 +86,17 @@ def reconcile(tenant: Tenant, ledger: Ledger, pending: Pending | None = None) ->
     if pending is None:
         tables = (layout.COSTS, layout.COST_EXPLORER_DAYS, STORED_COMPARISONS)
         pending = Pending(*(ledger.partitions(table) for table in tables))
-    refusals = ledger.refusals()
+    refusals = {
+        key: refusal for key, refusal in ledger.refusals().items() if not tenant.leaves_out(*key)
+    }
     rows_before = {
         (d.source, d.billing_period): d.rows_read
         for d in ledger.delivery_summaries()
         if not d.current
     }
-    deliveries = ledger.deliveries()
+    deliveries = [
+        d for d in ledger.deliveries() if not tenant.leaves_out(d.source, d.billing_period)
+    ]
     drifts = describe_drifts(deliveries)
     tenant_status = _TenantStatus(tenant, ledger, pending, deliveries)
     statuses: list[Status] = []
@@ -193,10 +201,33 @@ class _TenantStatus:
         other_currencies = amounts.files.keys() - {currency}
         relevant = [c for c in comparisons if c.billing_currency not in other_currencies]
         if differing := list_differences(relevant):
-            reasons = list(_describe_differences(amounts.delivery, differing))
+            reasons = list(self._describe_differences(amounts.delivery, differing))
             return ReconciliationState.DIFFERS, reasons
         reasons = list(self._open_reasons(amounts.delivery.billing_period, relevant))
         return ReconciliationState.OPEN if reasons else ReconciliationState.RECONCILED, reasons
+
+    def _describe_differences(
+        self, delivery: DeliveryRecord, differing: Sequence[Comparison]
+    ) -> Iterable[str]:
+        """Describe each difference with its exact amounts, those with the files first."""
+        elsewhere = [c for c in differing if c.against != CounterpartKind.FILES]
+        for comparison in differing:
+            if comparison.against != CounterpartKind.FILES:
+                continue
+            if comparison.cost_basis == Basis.BILLED:
+                gap = plain(comparison.difference or Decimal(0))
+                yield f"the charges differ from the files by {gap} {comparison.billing_currency}"
+            else:
+                yield _describe_quarantine(delivery.rows_quarantined)
+        for comparison in elsewhere[:_LISTED]:
+            description = comparison.describe_difference()
+            if comparison.against == CounterpartKind.OTHER_BILL:
+                cure = cure_repeated(self._tenant.name, delivery.source, delivery.billing_period)
+                description += f": end one of the two, for example with {cure}"
+            yield description
+        if len(elsewhere) > _LISTED:
+            more = counted(len(elsewhere) - _LISTED, "more difference is", "more differences are")
+            yield f"{more} in the table reconciliation"
 
     def _open_reasons(self, month: str, comparisons: list[Comparison]) -> Iterator[str]:
         """Yield why a month that agrees may still change."""
@@ -270,29 +301,9 @@ def _net_amounts(totals_by_currency: dict[str, list[dict[str, Any]]]) -> dict[st
     return amounts
 
 
-_LISTED = 3
-"""Differences that a reason lists; the table `reconciliation` holds all of them."""
-
-
-def _describe_differences(
-    delivery: DeliveryRecord, differing: Sequence[Comparison]
-) -> Iterable[str]:
-    """Describe each difference with its exact amounts, those with the files first."""
-    elsewhere = [c for c in differing if c.against != CounterpartKind.FILES]
-    for comparison in differing:
-        if comparison.against != CounterpartKind.FILES:
-            continue
-        if comparison.cost_basis == Basis.BILLED:
-            gap = plain(comparison.difference or Decimal(0))
-            yield f"the charges differ from the files by {gap} {comparison.billing_currency}"
-        else:
-            verb = "is" if delivery.rows_quarantined == 1 else "are"
-            rows = f"{counted(delivery.rows_quarantined, 'row')} {verb}"
-            yield f"{rows} in quarantine and not in the charges"
-    yield from (comparison.describe_difference() for comparison in elsewhere[:_LISTED])
-    if len(elsewhere) > _LISTED:
-        more = counted(len(elsewhere) - _LISTED, "more difference is", "more differences are")
-        yield f"{more} in the table reconciliation"
+def _describe_quarantine(row_count: int) -> str:
+    verb = "is" if row_count == 1 else "are"
+    return f"{counted(row_count, 'row')} {verb} in quarantine and not in the charges"
 
 
 def _projects_not_built(

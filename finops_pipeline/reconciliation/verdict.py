@@ -19,6 +19,7 @@ from finops_pipeline.reconciliation.comparisons import (
     ComparisonState,
     CounterpartKind,
 )
+from finops_pipeline.reconciliation.repeated_bills import cure_repeated
 from finops_pipeline.reconciliation.states import ReconciliationState, Status
 from finops_pipeline.tenants.months import closed_from
 
@@ -202,6 +203,11 @@ def _todo(outcome: MonthOutcome) -> Iterator[str]:
     has_closed = clock.now().date() >= closing_day
     if states & {ReconciliationState.INCOMPLETE, ReconciliationState.REFUSED} or not states:
         yield f"Follow the advice in the reasons, then run finops ingest {tenant}"
+    repeated = [c for c in outcome.comparisons if c.against == CounterpartKind.OTHER_BILL]
+    if repeated:
+        source, other = repeated[0].source, repeated[0].counterpart
+        cure = cure_repeated(tenant, source, month)
+        yield f"Count one of {source} and {other}: {cure}"
     if ReconciliationState.DIFFERS in states:
         yield "Find the cause: docs/runbook.md, A month differs"
     if ReconciliationState.OPEN in states and not has_closed:

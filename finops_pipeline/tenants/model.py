@@ -208,13 +208,21 @@ class Tenant(_Model):
         own.setdefault(UNASSIGNED, Project(name=UNASSIGNED, environment=UNASSIGNED))
         return tuple(own[name] for name in sorted(own))
 
-    def sources_of(self, project: Project) -> tuple[str, ...]:
-        """List the names of the bills that a project's charges come from.
+    def sources_of(self, project: Project, month: str | None = None) -> tuple[str, ...]:
+        """List the names of the bills that a project's charges (of a month) come from.
 
         Cost Explorer is not a bill: it yields no charges, whether or not a project names it.
         """
-        bills = {source.name for source in self.sources if source.is_bill}
+        bills = {
+            source.name
+            for source in self.sources
+            if source.is_bill and (month is None or source.covers(month))
+        }
         return tuple(name for name in self.named_by(project) if name in bills)
+
+    def leaves_out(self, source: str, month: str) -> bool:
+        """Return whether a source is declared and this month is not one of those that count."""
+        return any(s.name == source and not s.covers(month) for s in self.sources)
 
     def named_by(self, project: Project) -> tuple[str, ...]:
         """List the names of a project's sources, including Cost Explorer; all if it names none."""

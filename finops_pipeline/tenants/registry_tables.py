@@ -23,6 +23,7 @@ from finops_pipeline.tenants.model import (
     Tenant,
     parse_source,
 )
+from finops_pipeline.tenants.source import EXTENT
 
 META = sa.MetaData()
 TENANTS = sa.Table(
@@ -43,6 +44,8 @@ SOURCES = sa.Table(
     sa.Column("profile", sa.Text, nullable=False, server_default=""),
     sa.Column("endpoint_url", sa.Text, nullable=False, server_default=""),
     sa.Column("region", sa.Text, nullable=False, server_default=""),
+    sa.Column("from_month", sa.String(7), nullable=False, server_default=""),
+    sa.Column("to_month", sa.String(7), nullable=False, server_default=""),
 )
 PROJECTS = sa.Table(
     "projects",
@@ -78,7 +81,7 @@ SCHEMA = Schema(
     name="registry",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002"),
+    versions=("0001", "0002", "0003"),
     refusal=RegistryError,
 )
 _OF_TENANT = (PROJECT_ACCOUNTS, PROJECT_SOURCES, PROJECTS, SOURCES, TENANTS)
@@ -120,7 +123,7 @@ def load_tenant(db: sa.Connection, name: str) -> Tenant:
 
 
 def _source(row: Any) -> Source:
-    reach = {field: getattr(row, field, "") for field in REACH}
+    reach = {field: getattr(row, field, "") for field in (*REACH, *EXTENT)}
     fields = {"name": row.source, "format": row.format, "location": row.location, **reach}
     return parse_source(fields)
 
@@ -144,7 +147,7 @@ def insert_tenant(db: sa.Connection, tenant: Tenant) -> None:
     db.execute(sa.insert(TENANTS), {**key, **labels})
     for source in tenant.sources:
         row = {"source": source.name, "format": source.format.value, "location": source.location}
-        reach = {field: getattr(source, field) for field in REACH}
+        reach = {field: getattr(source, field) for field in (*REACH, *EXTENT)}
         db.execute(sa.insert(SOURCES), {**key, **row, **reach})
     for project in tenant.projects:
         project_key = {**key, "project": project.name}

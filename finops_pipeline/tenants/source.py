@@ -25,6 +25,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Discriminator,
+    Field,
     PlainValidator,
     SerializeAsAny,
     Tag,
@@ -33,6 +34,7 @@ from pydantic import (
 )
 
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.tenants.months import check_month
 from finops_pipeline.tenants.names import check_name
 from finops_pipeline.tenants.places import (
     Place,
@@ -80,6 +82,14 @@ REACH = ("role_arn", "profile", "endpoint_url", "region")
 """Fields of a source that describe how AWS is reached."""
 
 
+EXTENT = ("from_month", "to_month")
+"""Fields of a source that limit the months that count."""
+
+
+def _check_month(month: str) -> str:
+    return month and check_month(month)
+
+
 class Source(BaseModel):
     """Something that delivers a tenant's costs; the base of all source kinds.
 
@@ -90,6 +100,9 @@ class Source(BaseModel):
     How AWS is reached: with `role_arn`, the installation's own credentials (the named `profile`
     or the default chain) assume that role, giving the tenant's external id. `endpoint_url` is
     the endpoint of an S3-compatible store; `region` is the region of the bucket.
+
+    `from` and `to` are the first month (YYYY-MM) that counts, and the first that no longer does;
+    empty: all months. They end an export whose successor repeats the same bill.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -102,12 +115,19 @@ class Source(BaseModel):
     profile: str = ""
     endpoint_url: Annotated[str, AfterValidator(check_endpoint)] = ""
     region: str = ""
+    from_month: Annotated[str, AfterValidator(_check_month)] = Field(default="", alias="from")
+    to_month: Annotated[str, AfterValidator(_check_month)] = Field(default="", alias="to")
 
     @model_validator(mode="after")
     def _check_fields(self) -> Source:
         check_name("source", self.name)
         check_field("profile", self.profile)
         check_field("region", self.region)
+        if self.from_month and self.to_month and self.from_month > self.to_month:
+            raise RegistryError(
+                f"source {self.name} counts from {self.from_month} to {self.to_month}",
+                "'from' not after 'to' ('to' is the first month that no longer counts)",
+            )
         reach = [name for name in REACH if getattr(self, name)]
         if reach and not self.in_aws:
             raise RegistryError(
@@ -121,6 +141,10 @@ class Source(BaseModel):
     def is_bill(self) -> bool:
         """Whether it delivers bills, whose rows become charges."""
         return self.format.is_bill
+
+    def covers(self, month: str) -> bool:
+        """Return whether a billing period of this source counts."""
+        return self.from_month <= month and not (self.to_month and month >= self.to_month)
 
     @property
     def service_endpoint(self) -> str:
