@@ -4,8 +4,9 @@ Put here: the comparisons of docs/performance.md. Keep out: making bills (bills.
 (measure.py). Run by `make bench`; `--rows 1000000 10000000` chooses the sizes.
 
 Compared, each as a whole process: `gzip -dc` of the same bytes; DuckDB copying the same files
-to Parquet and nothing else; focus_converters, when it is installed; and `finops ingest` from
-nothing to the month visible in the tenant's file, start of the program included.
+to Parquet and nothing else; and `finops ingest` from nothing to the month visible in the tenant's
+file, start of the program included. `--beside PYTHON` names the interpreter of another checkout's
+virtual environment; a month delivered again is then also measured with that version.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from importlib import util
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -22,7 +23,6 @@ from bills import ACCOUNTS, write_cur_2, write_legacy
 from measure import Cost, best, head, machine, row, run, say
 
 MONTH = "2026-09"
-FINOPS = [sys.executable, "-m", "finops_pipeline.cli"]
 COPY = """
 import duckdb, sys
 c = duckdb.connect(config={"memory_limit": "1GB", "preserve_insertion_order": "false"})
@@ -31,8 +31,21 @@ c.execute(f"copy (select * from {sys.argv[1]}) to '{sys.argv[2]}'"
 """
 
 
-def declare(data: Path, name: str, form: str, location: Path) -> dict[str, str]:
-    """Declare a tenant of three projects in a new installation; returns its environment."""
+@dataclass(frozen=True)
+class Installation:
+    """A new installation with the tenant `bench`, and the interpreter that runs its `finops`."""
+
+    data: Path
+    python: str = sys.executable
+
+    def finops(self, *arguments: str) -> Cost:
+        """Run a command to its end."""
+        command = [self.python, "-m", "finops_pipeline.cli", *arguments]
+        return run(command, {"FINOPS_DATA": str(self.data)})
+
+
+def declare(data: Path, form: str, location: Path, python: str = sys.executable) -> Installation:
+    """Declare a tenant of three projects in a new installation."""
     data.mkdir(parents=True)
     projects = "\n".join(
         f"      - name: {project}\n        accounts: ["
@@ -41,12 +54,12 @@ def declare(data: Path, name: str, form: str, location: Path) -> dict[str, str]:
         for number, project in enumerate(("prod", "staging", "dev"))
     )
     (data / "tenants.yaml").write_text(
-        f"tenants:\n  - name: {name}\n    sources:\n      - name: payer\n        format: {form}\n"
+        f"tenants:\n  - name: bench\n    sources:\n      - name: payer\n        format: {form}\n"
         f"        location: {location}\n    projects:\n{projects}\n"
     )
-    environment = {"FINOPS_DATA": str(data)}
-    run([*FINOPS, "apply", str(data / "tenants.yaml")], environment)
-    return environment
+    installation = Installation(data, python)
+    installation.finops("apply", str(data / "tenants.yaml"))
+    return installation
 
 
 def measure_ingest(work: Path, form: str, location: Path, times: int) -> Cost:
@@ -54,8 +67,7 @@ def measure_ingest(work: Path, form: str, location: Path, times: int) -> Cost:
     costs = []
     for _ in range(times):
         shutil.rmtree(work / "data", ignore_errors=True)
-        environment = declare(work / "data", "bench", form, location)
-        costs.append(run([*FINOPS, "ingest", "bench"], environment))
+        costs.append(declare(work / "data", form, location).finops("ingest", "bench"))
     return min(costs, key=lambda cost: cost.wall)
 
 
@@ -74,10 +86,6 @@ def compare_legacy(work: Path, rows: int, times: int) -> Cost:
         best([sys.executable, "-c", COPY, scan, str(work / "o.parquet")], times),
         base,
     )
-    if util.find_spec("focus_converter"):
-        say("| focus_converters is installed: see benchmarks/peers.py |")
-    else:
-        say(f"| {'focus_converters: not installed':<52} | {'':>8} | {'':>8} | {'':>8} | {'':>9} |")
     ingest_cost = measure_ingest(work, "legacy-cur", report, times)
     row("finops ingest: csv.gz to visible", ingest_cost, base)
     return ingest_cost
@@ -97,26 +105,29 @@ def compare_cur_2(work: Path, rows: int, times: int) -> Cost:
     return ingest_cost
 
 
-def compare_redelivery(work: Path, rows: int) -> None:
-    """Measure a month of 36 delivered again, beside that month alone in an empty tenant."""
+def compare_redelivery(work: Path, rows: int, beside: str) -> None:
+    """Measure a month delivered again: alone, as one of 36, and so with another version."""
     head(f"A month of {rows:,} rows delivered again: alone, and as one of 36")
-    for name in ("alone", "of-36"):
-        shutil.rmtree(work / name, ignore_errors=True)
-    months = [f"{2023 + (9 + n) // 12}-{(9 + n) % 12 + 1:02d}" for n in range(36)]
-    for month in months:
-        write_legacy(work / "of-36" / "report", rows, month, files=1)
-    write_legacy(work / "alone" / "report", rows, months[-1], files=1)
-    costs = []
-    for name in ("alone", "of-36"):
-        data, report = work / name / "data", work / name / "report"
-        environment = declare(data, "bench", "legacy-cur", report)
-        run([*FINOPS, "ingest", "bench"], environment)
-        # Delivered again: another assembly, one row more.
-        shutil.rmtree(next(report.glob(f"{months[-1].replace('-', '')}01-*")))
-        write_legacy(report, rows + 1, months[-1], files=1)
-        costs.append(run([*FINOPS, "ingest", "bench"], environment))
-    row("finops ingest, the only month", costs[0], costs[0])
-    row("finops ingest, one month of 36", costs[1], costs[0])
+    alone = measure_redelivery(work / "alone", rows, 1)
+    row("finops ingest, the only month", alone, alone)
+    row("finops ingest, one month of 36", measure_redelivery(work / "36", rows, 36), alone)
+    if beside:
+        other = measure_redelivery(work / "36", rows, 36, beside)
+        row("finops ingest of the other version, one month of 36", other, alone)
+
+
+def measure_redelivery(folder: Path, rows: int, months: int, python: str = sys.executable) -> Cost:
+    """Measure the ingest of a last month with another assembly and one row more."""
+    shutil.rmtree(folder, ignore_errors=True)
+    report = folder / "report"
+    names = [f"{2023 + (9 + n) // 12}-{(9 + n) % 12 + 1:02d}" for n in range(36)][-months:]
+    for month in names:
+        write_legacy(report, rows, month, files=1)
+    installation = declare(folder / "data", "legacy-cur", report, python)
+    installation.finops("ingest", "bench")
+    shutil.rmtree(next(report.glob(f"{names[-1].replace('-', '')}01-*")))
+    write_legacy(report, rows + 1, names[-1], files=1)
+    return installation.finops("ingest", "bench")
 
 
 def main() -> None:
@@ -128,6 +139,7 @@ def main() -> None:
     parser.add_argument(
         "--again", type=int, default=100_000, help="rows of a month delivered again"
     )
+    parser.add_argument("--beside", default="", help="Python of another version's environment")
     options = parser.parse_args()
     work = options.folder.absolute()
     work.mkdir(parents=True, exist_ok=True)
@@ -137,7 +149,7 @@ def main() -> None:
         peaks["csv.gz"].append(compare_legacy(work, rows, options.times).rss)
         peaks["Parquet"].append(compare_cur_2(work, rows, options.times).rss)
     if options.again:
-        compare_redelivery(work, options.again)
+        compare_redelivery(work, options.again, options.beside)
     if len(options.rows) > 1:
         ratios = ", ".join(f"{form} {max(p) / p[0]:.2f} x" for form, p in peaks.items())
         say(f"\nPeak memory, largest against smallest size: {ratios}")
