@@ -124,7 +124,7 @@ def test_a_month_without_landing_and_delivery_is_named_and_stays(
     folders.landing.write_bytes(b"another bill")
     shutil.rmtree(own_estate / "acme" / "payer")
     done = fresh.finops("rebuild", "acme", ok=False)
-    assert f"What landed of acme/payer {LAST_MONTH} is lost" in done.stderr
+    assert f"The landing of acme/payer {LAST_MONTH} is lost" in done.stderr
     assert "finops ingest-file acme/payer FILE" in done.stderr
     assert _answers(fresh, "landing_payer") == before
     fresh.finops("query", "acme", f"select {ANSWERS['landing_payer']}", ok=False)
@@ -140,7 +140,7 @@ def test_a_ledger_without_copy_comes_back_without_deliveries(
     shutil.rmtree(own_estate / "acme")
     done = fresh.finops("rebuild", "acme", ok=False)
     assert "landing acme/payer refused" in done.stderr, "the source has no deliveries any more"
-    assert "the ledger was written again from the files of the store" in done.stderr
+    assert "the ledger was rebuilt from the files in the store" in done.stderr
     assert _answers(fresh) == before
 
 

@@ -40,8 +40,8 @@ SourceMonths = dict[str, set[str]]
 _RESTORED = {
     LedgerOrigin.COPY: "the ledger was restored from its copy",
     LedgerOrigin.FILES: (
-        "the ledger was written again from the files of the store; invoice totals that were"
-        " entered, the history of deliveries and paid requests are not in them"
+        "the ledger was rebuilt from the files in the store; they do not contain the invoice"
+        " totals that were entered, the history of deliveries and the paid requests"
     ),
 }
 
@@ -90,7 +90,7 @@ def rebuild(
 def _report_repair(session: TenantSession, repair: Repair, reporter: Reporter) -> None:
     name, folder = session.tenant.name, session.writer.folder
     for unusable in repair.set_aside:
-        reason = f"{unusable.path} {unusable.reason}; it is in {folder.set_aside}"
+        reason = f"{unusable.path} {unusable.reason}; it was moved to {folder.set_aside}"
         reporter(Step(Stage.FOLDER, name, "", StepOutcome.SET_ASIDE, reason=reason))
     if note := _RESTORED.get(repair.ledger_origin):
         reporter(Step(Stage.FOLDER, name, "", StepOutcome.RESTORED, reason=note))
@@ -128,9 +128,9 @@ def _report_lost(session: TenantSession, lost: SourceMonths, reporter: Reporter)
             delivery = ledger.delivery(source, month)
             origin = f" ({delivery.manifest})" if delivery and delivery.manifest else ""
             reason = (
-                f"What landed of {tenant}/{source} {month} is lost, and its delivery{origin} cannot"
+                f"The landing of {tenant}/{source} {month} is lost, and its delivery{origin} cannot"
                 " be landed again; what is published of the month stays. Put the delivery back and"
-                f" run finops rebuild {tenant} --month {month}, or give its files:"
+                f" run finops rebuild {tenant} --month {month}, or load its files:"
                 f" finops ingest-file {tenant}/{source} FILE."
             )
             name = f"{tenant}/{source}"

@@ -74,7 +74,10 @@ def restore_backup(
 
 def _refuse_nothing(root: Path, tenant: str | None) -> None:
     if tenant is not None:
-        raise Unknown(f"{root} has no backup of tenant {tenant}", cure="Look at what it holds")
+        raise Unknown(
+            f"{root} has no backup of tenant {tenant}",
+            cure="Restore a tenant that has a folder tenant=NAME there",
+        )
     raise DamagedFile(
         f"{root} holds no backup of a tenant",
         f"the folder that was given to finops backup, with tenant=NAME/{MANIFEST} in it",
@@ -92,7 +95,7 @@ def _restore_registry(installation: Installation, folder: Path) -> None:
         raise damaged_backup(folder / MANIFEST, "is not the manifest of a registry")
     (entry,) = manifest.files
     if entry.path != content_name(REGISTRY_FOLDER, entry.sha256, ".sqlite"):
-        raise damaged_backup(folder / MANIFEST, "names another file")
+        raise damaged_backup(folder / MANIFEST, "does not list a copy of the registry")
     with file.locked():
         if installation.registry.names():
             return

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import FinopsError
+from finops_pipeline.errors import FinopsError, counted
 from finops_pipeline.lake.duck import DuckDBError, Limits
 from finops_pipeline.lake.file_marks import damaged_partition
 from finops_pipeline.lake.files import fingerprint
@@ -180,8 +180,8 @@ class _Verifier:
                 if not compared.is_equal:
                     self._add(
                         f"{name} {month}",
-                        f"{compared.extra} rows are not what the charges give, and"
-                        f" {compared.missing} rows are missing",
+                        f"has {counted(compared.extra, 'row')} that the charges do not give, and"
+                        f" lacks {counted(compared.missing, 'row')} that they give",
                         f"Build it again: finops rebuild {self._folder.tenant} --month {month}",
                     )
         except (FinopsError, DuckDBError) as error:
@@ -206,5 +206,6 @@ class _Verifier:
                 continue
             month = check.billing_period
             option = f" --month {month}" if month else ""
-            cure = f"List the rows: finops check {tenant}{option}; finops rebuild {tenant}{option}"
+            scope = f"{tenant}{option}"
+            cure = f"List the rows: finops check {scope}. Then rebuild: finops rebuild {scope}"
             self._add(f"{check.check_name} {month}".rstrip(), check.describe(), cure)

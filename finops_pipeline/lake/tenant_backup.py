@@ -110,7 +110,7 @@ def back_up(
             continue
         return _finish(target, snapshot, backed_up, declaration)
     raise TenantBusy(
-        f"tenant {folder.tenant} was published again each time before it was copied",
+        f"tenant {folder.tenant} was published again each time before a copy was complete",
         cure="Back it up when fewer ingests run, or raise FINOPS_READER_GRACE_HOURS",
     )
 
@@ -129,8 +129,8 @@ def _take_snapshot(folder: TenantFolder, target: BackupFolder) -> _Snapshot:
     owner = ledger.owner()
     if owner is None:
         raise TenantBusy(
-            f"tenant {folder.tenant} is still in the layout of an older version",
-            cure="Back it up when the other process that writes it has finished",
+            f"the folder of tenant {folder.tenant} still has the layout of an older version",
+            cure="Back it up when the process that is upgrading it has finished",
         )
     newest = read_generations(ledger)[:1]
     partitions = tuple(read_needed_files(ledger))

@@ -94,7 +94,7 @@ def _fill(folder: TenantFolder, backup: Backup) -> None:
     read_back(backup.path, entry, new.ledger, folder.permissions)
     needed = {entry.path: new.ledger, **_needed_files(new, backup)}
     if listed.keys() != needed.keys():
-        raise damaged_backup(backup.path / MANIFEST, "lists other files than the ledger needs")
+        raise damaged_backup(backup.path / MANIFEST, "lists files that the ledger does not need")
     for name, path in needed.items():
         if path == new.ledger:
             continue
@@ -124,7 +124,7 @@ def _needed_files(new: TenantFolder, backup: Backup) -> dict[str, Path]:
         backup.manifest.installation_id,
         backup.manifest.publication,
     ):
-        raise damaged_backup(backup.path / MANIFEST, "and the ledger are of different backups")
+        raise damaged_backup(backup.path / MANIFEST, "and the ledger belong to different backups")
     paths = {}
     for generation in read_generations(ledger)[:1]:
         paths[warehouse_entry(new.tenant, generation)] = new.warehouse

@@ -112,7 +112,7 @@ def check_identity(connection: Connection, folder: TenantFolder, catalog: str) -
         raise ForeignFile(
             f"{folder.warehouse} belongs to another {owner}",
             f"the file of tenant {folder.tenant}",
-            f"Set it aside and build the tenant's own: finops rebuild {folder.tenant}",
+            f"Rebuild the tenant, which sets it aside: finops rebuild {folder.tenant}",
         )
     return identity
 
@@ -146,8 +146,8 @@ def _refuse_wal(folder: TenantFolder) -> None:
     if wal_path(folder).exists() or wal_path(folder).is_symlink():
         raise ForeignFile(
             f"{wal_path(folder)} lies beside the tenant's file",
-            "no such file: finops never writes one, and DuckDB would change its answers by it",
-            f"Set it aside and build the file again: finops rebuild {folder.tenant}",
+            "no such file: finops never writes one, and DuckDB would apply it to its answers",
+            f"Rebuild the tenant, which sets it aside: finops rebuild {folder.tenant}",
         )
 
 

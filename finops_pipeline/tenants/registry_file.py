@@ -104,7 +104,7 @@ class RegistryFile:
     def _unreadable(self, reason: str) -> RegistryError:
         return RegistryError(
             f"the registry {self.path} cannot be opened ({reason})",
-            "a file, in a folder, that the user who runs finops may read and write",
+            "a file and a folder that the user who runs finops may read and write",
             f"Correct the permissions: chmod u+rw {self.path}",
         )
 
@@ -174,5 +174,5 @@ class RegistryFile:
             raise StorageFailure(
                 f"the registry {self.path} cannot be copied to {target} ({error})",
                 "a copy of it after each change",
-                "Correct this and run the command again; the registry itself is saved",
+                "Correct the cause and run the command again; the registry itself is saved",
             ) from error
