@@ -1,4 +1,4 @@
-"""Restoring tenants, and into an empty installation the registry, from a backup.
+"""Restoring tenants from a backup, and the registry if the installation has no tenants.
 
 Put here: which parts are restored, whose they become, and their declarations. Keep out: files of
 one tenant (lake/tenant_restore.py), a damaged registry (registry_recovery.py).
@@ -46,11 +46,11 @@ class RestoreReport:
 def restore_backup(
     installation: Installation, source: Path, tenant: str | None, is_replacing: bool
 ) -> RestoreReport:
-    """Restore one tenant of a backup, or all that it has. One that fails stops no other.
+    """Restore one tenant of a backup, or everything. A failure does not stop other tenants.
 
     Raises:
         DamagedFile: the source is no backup, or its registry is needed and damaged.
-        Unknown: it has no such tenant.
+        Unknown: the backup has no such tenant.
         StorageFailure: a tenant has data, and it is not to be replaced.
     """
     root = source.expanduser().resolve()

@@ -43,7 +43,8 @@ def _print_result(result: Verification) -> None:
     typer.echo(
         f"{result.tenant}: {counted(result.files, 'file')} with"
         f" {counted(result.size_bytes, 'byte')}, {counted(result.rows, 'row')}"
-        f" of {counted(result.tables, 'table')} in {counted(result.months, 'month')}, {counted(result.checks, 'check result')}"
+        f" of {counted(result.tables, 'table')} in {counted(result.months, 'month')},"
+        f" {counted(result.checks, 'check result')}"
         f"{warnings if result.warnings else ''}:"
         f" {findings if result.findings else 'nothing is wrong'}"
     )

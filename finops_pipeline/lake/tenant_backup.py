@@ -32,9 +32,9 @@ from finops_pipeline.ledger.ownership import Owner
 from finops_pipeline.ledger.stored_files import StoredFile, read_needed_files
 
 _PATIENCE, _PAUSE_SECONDS = 200, 0.05
-"""Copies of the ledger that a backup takes at most, and the pause before a further one."""
+"""The most copies of the ledger that a backup takes, and the pause before a further one."""
 _UNCHANGED = 5
-"""Copies of the ledger with one publication after which a file that is missing is lost."""
+"""Copies of the ledger with the same publication after which a missing file counts as lost."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _take_snapshot(folder: TenantFolder, target: BackupFolder) -> _Snapshot:
 def _copy(
     folder: TenantFolder, target: BackupFolder, snapshot: _Snapshot
 ) -> Iterator[BackedUpFile]:
-    """Copy the files of a publication, that of the fastest change first."""
+    """Copy the files of a publication; the tenant's file, which is replaced soonest, is first."""
     if snapshot.ledger is not None:
         yield snapshot.ledger
     if snapshot.generation is not None:

@@ -77,7 +77,7 @@ def attach_own(connection: Connection, folder: TenantFolder, catalog: str) -> Fi
         _refuse_wal(folder)
         is_same = folder.warehouse.exists() and mark_of(folder.warehouse) == before
         if is_same and _is_published(folder, identity):
-            # The order matters: without external access, DuckDB takes no further folders.
+            # The order matters: without external access, DuckDB accepts no further folders.
             connection.execute(f"set global allowed_directories = {texts([f'{folder.store}/'])}")
             connection.execute("set global enable_external_access = false")
             return identity
@@ -118,10 +118,10 @@ def check_identity(connection: Connection, folder: TenantFolder, catalog: str) -
 
 
 def _is_published(folder: TenantFolder, identity: FileIdentity) -> bool:
-    """Return whether the file is the newest generation, or the one before while that is published.
+    """Return whether the file is the newest generation, or the one before until that is in place.
 
     Raises:
-        DamagedFile: no generation of this number was published, or it had another content.
+        ForeignFile: it is a link.
     """
     ledger = open_ledger(folder)
     generations = read_generations(ledger)

@@ -1,4 +1,4 @@
-"""Whose a ledger is.
+"""The owner of a ledger: the tenant and the installation that it belongs to.
 
 Put here: reading, checking and recording the owner. Keep out: files on disk (lake).
 """
