@@ -244,7 +244,7 @@ API_REQUESTS = Table(
 SLICES = Table(
     name="warehouse_slices",
     kind="status",
-    meaning="What the marts of a project's month were built from, so that a refresh can compare.",
+    meaning="State of a project's month that the marts were built from; a refresh compares it.",
     grain=("project", "billing_period"),
     columns=(
         Column("project", TEXT, "Project; empty for the file as a whole.", False),

@@ -43,7 +43,7 @@ def _publish_generation(folder: TenantFolder, ledger: Ledger, generation: Genera
     if files.fingerprint(staged) != generation.sha256:
         raise DamagedFile(
             f"{staged} is not the file that was staged for publication",
-            f"{generation.size_bytes} bytes as written",
+            f"the {generation.size_bytes} bytes that finops wrote",
             f"Build it again: finops rebuild {folder.tenant}",
         )
     # Older versions of DuckDB would replay a left-over WAL into the new file.

@@ -4,8 +4,8 @@ Put here: what a restored ledger contains. Keep out: the copy itself (ledger_cop
 landings (landing_records.py), landing again what neither has (application/rebuild.py).
 
 The copy may be outdated or missing. So landings that it lacks are registered from the records
-beside their files. All other files of the store become superseded: readers of an
-earlier generation may still need them, and they are collected after the usual time.
+beside their files. All other files of the store become superseded: readers of an earlier generation
+may still need them, and they are collected after the usual time.
 """
 
 from __future__ import annotations

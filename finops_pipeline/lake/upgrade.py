@@ -135,9 +135,8 @@ def _upgrade(folder: TenantFolder, ledger: Ledger) -> None:
         paths[folder.relative(path)] = str(folder.stored(file))
         new_files.append(file)
     for lost in _recorded_charges(ledger) - paths.keys():
-        paths[lost] = str(
-            folder.store / lost
-        )  # does not exist, so a view that needs it is left out
+        # This path does not exist, so a view that needs the file is left out.
+        paths[lost] = str(folder.store / lost)
     _write_landing_records(folder, ledger, new_files)
     writes = [record_file(file.place, file) for file in new_files]
     if folder.warehouse.exists():
