@@ -50,21 +50,21 @@ class Settings(BaseSettings):
     lock_wait_seconds: float = Field(
         default=600.0,
         ge=0,
-        description="Seconds that an ingest waits for another one of the same tenant to finish.",
+        description="Seconds that a command waits for another one that writes the same tenant.",
     )
     reader_grace_hours: float = Field(
         default=24.0,
         ge=0,
-        description="How long files stay that only connections on an older generation may need.",
+        description="Hours that replaced files are kept for connections that may still read them.",
     )
     superseded_limit_bytes: int = Field(
         default=10_000_000_000,
         ge=0,
-        description="Bytes of such files per tenant at most; beyond it the oldest go first.",
+        description="Bytes of replaced files kept per tenant; beyond that the oldest are deleted.",
     )
     group_readable: bool = Field(
         default=False,
-        description="Let the group of a tenant's folder read it; otherwise only the owner can.",
+        description="Let the group of a folder read what finops creates in it, not only the owner.",
     )
     cost_explorer_requests: int = Field(
         default=50,

@@ -1,7 +1,7 @@
-"""Superseded files: how long they stay, how much of them, and what is never removed.
+"""Superseded files: how long and how many of them stay, and what is never removed.
 
-Put here: the grace, the limit of space, a clock that is set back. Keep out: deaths while files are
-collected (test_snapshot_kills.py).
+Put here: the grace period, the limit of space, a clock that is set back. Keep out: deaths while
+files are collected (test_snapshot_kills.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GRACE_HOURS = 24
 
 
 def publish(made: TemporaryInstallation, number: int, **settings: Any) -> Space:
-    """Publish acme anew with these settings; return the space of its files."""
+    """Publish acme again with these settings; return the space of its files."""
     deliver_number(made, number)
     return refresh(made, **settings)
 

@@ -32,7 +32,7 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def _use(made: TemporaryInstallation, exports: Path) -> None:
-    """Declare, ingest, ask and export two tenants as a user would, in new processes."""
+    """Declare, ingest, query and export two tenants as a user would, in new processes."""
     for tenant in ("initech", "hooli"):
         bad = row("not an amount")
         deliver(exports / tenant / "cur", [row("1.5"), bad])

@@ -1,4 +1,4 @@
-"""`finops rebuild`: the cure that errors name works when typed as it stands, for every damage.
+"""`finops rebuild`: the cure that an error names works as printed, for every kind of damage.
 
 Put here: damaged folders, lost landings and deliveries, and what a rebuild leaves. Keep out: how
 publications are interrupted, damage that `finops ingest` cures by itself.
@@ -50,7 +50,7 @@ def _contents(folder: Path) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def pristine(built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the ingested estate that has noticed its new place, with a copy of its own."""
+    """A copy of the ingested estate that has settled in its new place, to copy for each test."""
     folder = tmp_path_factory.mktemp("rebuild")
     shutil.copytree(built.data, folder / "data", symlinks=True)
     made = TemporaryInstallation(folder / "data")
@@ -124,7 +124,7 @@ def test_a_month_without_landing_and_delivery_is_named_and_stays(
     folders.landing.write_bytes(b"another bill")
     shutil.rmtree(own_estate / "acme" / "payer")
     done = fresh.finops("rebuild", "acme", ok=False)
-    assert f"What landed of acme/payer {LAST_MONTH} is lost" in done.stderr
+    assert f"The landing of acme/payer {LAST_MONTH} is lost" in done.stderr
     assert "finops ingest-file acme/payer FILE" in done.stderr
     assert _answers(fresh, "landing_payer") == before
     fresh.finops("query", "acme", f"select {ANSWERS['landing_payer']}", ok=False)
@@ -140,7 +140,7 @@ def test_a_ledger_without_copy_comes_back_without_deliveries(
     shutil.rmtree(own_estate / "acme")
     done = fresh.finops("rebuild", "acme", ok=False)
     assert "landing acme/payer refused" in done.stderr, "the source has no deliveries any more"
-    assert "the ledger was written again from the files of the store" in done.stderr
+    assert "the ledger was rebuilt from the files in the store" in done.stderr
     assert _answers(fresh) == before
 
 
@@ -184,7 +184,7 @@ def test_a_rebuild_builds_what_is_current(ready: TemporaryInstallation) -> None:
 
 
 def test_nothing_is_written_behind_links(ready: TemporaryInstallation) -> None:
-    """Links where finops writes: in the place of the next tree of links, of what is set aside."""
+    """Links where finops writes: at the next tree of links, and at the folder `.set-aside`."""
     folders, before = _folders(ready), _answers(ready)
     other = _contents(folders.globex)
     newest = int((folders.acme / ".newest").readlink().name)

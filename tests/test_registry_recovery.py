@@ -1,4 +1,4 @@
-"""A lost or damaged registry: refused by every command, and restored by the cure as it is typed.
+"""A lost or damaged registry: refused by every command, and restored by the cure as printed.
 
 Two tenants with external ids. Keep out: registries as part of a backup (test_backup.py).
 """
@@ -146,7 +146,7 @@ def test_without_a_copy_a_file_restores_it(
 
 
 def test_a_journal_of_the_damaged_registry_is_not_applied(two: TemporaryInstallation) -> None:
-    """SQLite applies a hot journal that lies beside whatever file has the name."""
+    """SQLite applies a hot journal to whatever file has the name that belongs to it."""
     before, registry = _everything(two), two.data / "registry.sqlite"
     with closing(sqlite3.connect(registry)) as db:  # what the journal will bring back
         db.execute("update tenants set display_name = 'wrong'")

@@ -1,4 +1,4 @@
-"""One bill through two exports: noticed charge by charge, shown alike everywhere, and curable.
+"""One bill through two exports: noticed charge by charge, shown the same everywhere, and curable.
 
 Put here: pairs of exports of one bill or of two, and each place that shows the result. Keep out:
 reading each form of an export (test_forms.py).
@@ -50,7 +50,7 @@ EXPORTS = {
     "cur2-no-resources": "cur2-subset",
     "focus": "focus-1-2", "focus-again": "focus-1-2", "focus-old": "focus-1-0",
 }  # fmt: skip
-"""Sources of the same bill, and the form of each: every kind twice, and other columns and files."""
+"""Sources of the same bill, and their forms: each kind twice, with other columns and files."""
 PAIRS = list(combinations(EXPORTS, 2))
 
 
@@ -120,7 +120,7 @@ def second_bill(two: Two, bill: Iterable[dict[str, str]]) -> None:
 
 
 def places_that_warn(two: Two) -> set[str]:
-    """Name the places that call the month of acme doubtful; each is asked at its doorway."""
+    """Name the places that do not trust acme's month; each is asked as a user would ask it."""
     warning = set()
     text = screen(two.made)
     if "cannot be trusted yet" in text:

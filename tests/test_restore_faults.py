@@ -130,7 +130,7 @@ def _plant_further_file(backup: Path) -> str:
     files = json.loads((backup / "manifest.json").read_text())["files"]
     entry = {"path": "../../outside", "sha256": "0" * 64, "size_bytes": 3}
     _rewrite_manifest(backup, files=[*files, entry])
-    return "lists other files than the ledger needs"
+    return "lists files that the ledger does not need"
 
 
 def _plant_foreign_ledger(backup: Path) -> str:

@@ -1,8 +1,8 @@
 """A publication that dies at any of its steps: the old generation or the new one, complete.
 
 Put here: deaths at each file operation and ledger write of landing, commit and collection, with a
-grace of zero so that every commit collects. Keep out: readers meanwhile (test_snapshot_readers.py),
-kills of whole commands (test_kill.py).
+grace period of zero, so that every commit collects. Keep out: readers meanwhile
+(test_snapshot_readers.py), kills of whole commands (test_kill.py).
 """
 
 from __future__ import annotations

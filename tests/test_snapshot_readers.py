@@ -82,7 +82,7 @@ def look_through_sandbox(made: TemporaryInstallation) -> Look:
 
 @contextmanager
 def open_connection(made: TemporaryInstallation) -> Iterator[Look]:
-    """A connection as a BI tool keeps it: opened once, asked again and again."""
+    """A connection as a BI tool keeps it: opened once, queried again and again."""
     path = made.folder("acme") / "acme.duckdb"
     with duckdb.connect(str(path), read_only=True) as connection:
         first = connection.execute(SUMS.format("")).fetchall()
@@ -146,7 +146,7 @@ def read_with_pyarrow(folder: Path) -> Callable[[], pl.DataFrame]:
 
 
 def publish_under_readers(place: Path, publications: int) -> str:
-    """Publish that often while everything reads; return the figures."""
+    """Publish this many times while everything reads; return the figures."""
     made = begin(place)
     readers = Readers()
     with open_connection(made) as held:

@@ -1,7 +1,7 @@
 """Backing up an installation: tenants, each on its own, and the registry.
 
-Put here: which parts a backup has, and what stops which. Keep out: copying one tenant's files
-(lake/tenant_backup.py), restoring (restore.py).
+Put here: which parts a backup has, and which failure stops which part. Keep out: copying one
+tenant's files (lake/tenant_backup.py), restoring (restore.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class PartFailure:
 
 @dataclass(frozen=True)
 class BackupReport:
-    """What a backup holds now, and what could not be copied; of that an earlier backup stays."""
+    """What was backed up, and what could not be copied: an earlier backup of that stays."""
 
     backups: Sequence[TenantBackup]
     failures: Sequence[PartFailure]
@@ -43,7 +43,7 @@ class BackupReport:
 def back_up_installation(
     installation: Installation, tenant: str | None, destination: Path
 ) -> BackupReport:
-    """Back up one tenant, or every tenant and the registry. One that fails stops no other.
+    """Back up one tenant, or every tenant and the registry. A failure does not stop the others.
 
     Raises:
         StorageFailure: the destination lies in the data folder.

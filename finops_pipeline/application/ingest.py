@@ -173,7 +173,7 @@ def build_costs(
 
 
 def build_anew(session: TenantSession, work: Iterable[MonthWork], on_step: OnStep = silent) -> None:
-    """Build months, and the tenant's file from nothing, and publish all of it together."""
+    """Build months, and the tenant's file from scratch, and publish all of it together."""
     builder = _CostsBuilder(session, on_step)
     with session.writer.publication(is_fresh=True) as publication:
         for month_work in work:
@@ -191,7 +191,7 @@ class _CostsBuilder:
         self.outcomes: list[PartitionOutcome] = []
 
     def build(self, publication: Publication, work: MonthWork) -> bool:
-        """Put a month's changed partitions on the publication; return whether there are any."""
+        """Add a month's changed partitions to the publication; return whether there are any."""
         month = work.month
         try:
             plan = plan_month(self._tenant, month, publication.ledger.deliveries(month=month))
@@ -249,10 +249,10 @@ def _costs_step(tenant: Tenant, partition: PartitionOutcome, seconds: float) -> 
 def refresh_warehouse(
     session: TenantSession, publication: Publication, on_step: OnStep = silent
 ) -> Refreshed | None:
-    """Bring the tenant's file up to date and publish it with all that is on the publication.
+    """Bring the tenant's file up to date, and publish it with the rest of the publication.
 
     Returns:
-        the refresh; None when it failed. Then the step says whether the commit came before that.
+        the refresh; None when it failed. The step says whether that was after the commit.
     """
     start = clock.stopwatch()
     name = session.tenant.name

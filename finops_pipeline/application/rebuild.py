@@ -1,4 +1,4 @@
-"""Building a tenant anew: what cannot be used is moved away, all that follows from it is rebuilt.
+"""Rebuilding a tenant: what cannot be used is moved away, what depends on it is built again.
 
 Put here: the order of a rebuild, which landings are landed again, which months are built. Keep out:
 moving and restoring files (lake/repair.py), building (ingest.py), how steps are printed (cli).
@@ -40,8 +40,8 @@ SourceMonths = dict[str, set[str]]
 _RESTORED = {
     LedgerOrigin.COPY: "the ledger was restored from its copy",
     LedgerOrigin.FILES: (
-        "the ledger was written again from the files of the store; invoice totals that were"
-        " entered, the history of deliveries and paid requests are not in them"
+        "the ledger was rebuilt from the files in the store; they do not contain the invoice"
+        " totals that were entered, the history of deliveries and the paid requests"
     ),
 }
 
@@ -52,7 +52,7 @@ def rebuild(
     scope: RunScope | None = None,
     on_step: OnStep = silent,
 ) -> Report:
-    """Build a tenant (or only `scope` of it) anew from its landings, and these where they are lost.
+    """Rebuild a tenant (or only `scope` of it) from its landings; land lost ones again first.
 
     Damage outside the scope is repaired as well: the tenant's file cannot be built without it.
 
@@ -90,7 +90,7 @@ def rebuild(
 def _report_repair(session: TenantSession, repair: Repair, reporter: Reporter) -> None:
     name, folder = session.tenant.name, session.writer.folder
     for unusable in repair.set_aside:
-        reason = f"{unusable.path} {unusable.reason}; it is in {folder.set_aside}"
+        reason = f"{unusable.path} {unusable.reason}; it was moved to {folder.set_aside}"
         reporter(Step(Stage.FOLDER, name, "", StepOutcome.SET_ASIDE, reason=reason))
     if note := _RESTORED.get(repair.ledger_origin):
         reporter(Step(Stage.FOLDER, name, "", StepOutcome.RESTORED, reason=note))
@@ -112,7 +112,7 @@ def _months_of(by_source: SourceMonths) -> set[str]:
 def _land_again(
     session: TenantSession, due: SourceMonths | dict[str, None], reporter: Reporter
 ) -> None:
-    """Land months from the deliveries of their sources; None means all that are delivered."""
+    """Land months from the deliveries of their sources; None means all delivered months."""
     landing = SourceLanding(session, reporter)
     for source in session.tenant.sources:
         if source.location and source.name in due:
@@ -128,9 +128,9 @@ def _report_lost(session: TenantSession, lost: SourceMonths, reporter: Reporter)
             delivery = ledger.delivery(source, month)
             origin = f" ({delivery.manifest})" if delivery and delivery.manifest else ""
             reason = (
-                f"What landed of {tenant}/{source} {month} is lost, and its delivery{origin} cannot"
+                f"The landing of {tenant}/{source} {month} is lost, and its delivery{origin} cannot"
                 " be landed again; what is published of the month stays. Put the delivery back and"
-                f" run finops rebuild {tenant} --month {month}, or give its files:"
+                f" run finops rebuild {tenant} --month {month}, or load its files:"
                 f" finops ingest-file {tenant}/{source} FILE."
             )
             name = f"{tenant}/{source}"
@@ -140,7 +140,7 @@ def _report_lost(session: TenantSession, lost: SourceMonths, reporter: Reporter)
 def _plan_works(
     session: TenantSession, run: RunPlan, landed: Iterable[str], others: set[str]
 ) -> list[MonthWork]:
-    """Plan the months of the scope, and of the others those that are out of date or lost files."""
+    """Plan the months of the scope, and other months that are out of date or have lost files."""
     everyone = tuple(project.name for project in session.tenant.all_projects)
     lost = {place.billing_period for place in lost_files(session.writer)}
     forced = set(landed)

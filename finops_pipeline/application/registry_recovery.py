@@ -16,7 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import RegistryError
+from finops_pipeline.errors import RegistryError, counted
 from finops_pipeline.lake.tenant_ledger import read_installation_ids
 from finops_pipeline.tenants.exported import Export, read_export
 from finops_pipeline.tenants.model import Tenant
@@ -63,7 +63,7 @@ def _require_damage(installation: Installation, file: RegistryFile) -> None:
         return
     if file.exists():
         raise RegistryError(
-            f"the registry {file.path} can be read and has {len(tenants)} tenants",
+            f"the registry {file.path} can be read and has {counted(len(tenants), 'tenant')}",
             "a lost or damaged registry",
             "Change it with finops apply FILE",
         )
@@ -86,8 +86,8 @@ def _id_of_ledgers(installation: Installation) -> str:
     if len(ids) > 1:
         raise RegistryError(
             f"the ledgers of {installation.settings.data_folder} name {len(ids)} installations",
-            "one installation's, so that its id can be restored",
-            "Set aside the folders of other installations, or give a file of finops tenant export",
+            "ledgers of one installation, so that its id can be restored",
+            "Move other installations' folders away, or give the output of finops tenant export",
         )
     return "".join(ids)
 

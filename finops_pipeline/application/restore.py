@@ -1,4 +1,4 @@
-"""Restoring tenants, and into an empty installation the registry, from a backup.
+"""Restoring tenants from a backup, and the registry if the installation has no tenants.
 
 Put here: which parts are restored, whose they become, and their declarations. Keep out: files of
 one tenant (lake/tenant_restore.py), a damaged registry (registry_recovery.py).
@@ -46,11 +46,11 @@ class RestoreReport:
 def restore_backup(
     installation: Installation, source: Path, tenant: str | None, is_replacing: bool
 ) -> RestoreReport:
-    """Restore one tenant of a backup, or all that it has. One that fails stops no other.
+    """Restore one tenant of a backup, or everything. A failure does not stop other tenants.
 
     Raises:
         DamagedFile: the source is no backup, or its registry is needed and damaged.
-        Unknown: it has no such tenant.
+        Unknown: the backup has no such tenant.
         StorageFailure: a tenant has data, and it is not to be replaced.
     """
     root = source.expanduser().resolve()
@@ -74,7 +74,10 @@ def restore_backup(
 
 def _refuse_nothing(root: Path, tenant: str | None) -> None:
     if tenant is not None:
-        raise Unknown(f"{root} has no backup of tenant {tenant}", cure="Look at what it holds")
+        raise Unknown(
+            f"{root} has no backup of tenant {tenant}",
+            cure="Restore a tenant that has a folder tenant=NAME there",
+        )
     raise DamagedFile(
         f"{root} holds no backup of a tenant",
         f"the folder that was given to finops backup, with tenant=NAME/{MANIFEST} in it",
@@ -92,7 +95,7 @@ def _restore_registry(installation: Installation, folder: Path) -> None:
         raise damaged_backup(folder / MANIFEST, "is not the manifest of a registry")
     (entry,) = manifest.files
     if entry.path != content_name(REGISTRY_FOLDER, entry.sha256, ".sqlite"):
-        raise damaged_backup(folder / MANIFEST, "names another file")
+        raise damaged_backup(folder / MANIFEST, "does not list a copy of the registry")
     with file.locked():
         if installation.registry.names():
             return

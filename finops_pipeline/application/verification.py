@@ -1,4 +1,4 @@
-"""Every file of a tenant against its checksum, every table against its charges, every check.
+"""Verification of a tenant: files against checksums, tables against charges, and all checks.
 
 Put here: what is looked at, in which order, and the cure of each finding. Keep out: recognising
 damage (lake/set_aside.py), computing marts again (marts/recomputation.py), printing (cli).
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import FinopsError
+from finops_pipeline.errors import FinopsError, counted
 from finops_pipeline.lake.duck import DuckDBError, Limits
 from finops_pipeline.lake.file_marks import damaged_partition
 from finops_pipeline.lake.files import fingerprint
@@ -70,9 +70,10 @@ class Verification:
 
 
 def verify(installation: Installation, tenant: str, on_progress: OnProgress) -> Verification:
-    """Verify everything that is published of a tenant; nothing is changed.
+    """Verify everything that is published for a tenant, and change none of it.
 
-    An error is a finding as well: the rest is still looked at, as far as it does not need it.
+    An error is a finding as well: whatever does not depend on it is still verified. An interrupted
+    publication is finished first.
 
     Raises:
         Unknown: there is no such tenant.
@@ -87,7 +88,7 @@ def verify(installation: Installation, tenant: str, on_progress: OnProgress) -> 
 
 
 class _Verifier:
-    """The steps of one verification; each returns whether the next may rely on what it saw."""
+    """The steps of one verification; the first two return whether the next ones can run."""
 
     def __init__(self, folder: TenantFolder, limits: Limits, on_progress: OnProgress) -> None:
         self._folder = folder
@@ -110,7 +111,7 @@ class _Verifier:
             self._add(unusable.path, unusable.reason)
 
     def verify_folder(self) -> bool:
-        """Look at the ledger and for links; return whether the ledger can be used."""
+        """Examine the ledger and look for links; return whether the ledger can be used."""
         folder = self._folder
         self._on_progress("folder and ledger")
         self._add_unusable(find_links(folder))
@@ -180,8 +181,8 @@ class _Verifier:
                 if not compared.is_equal:
                     self._add(
                         f"{name} {month}",
-                        f"{compared.extra} rows are not what the charges give, and"
-                        f" {compared.missing} rows are missing",
+                        f"has {counted(compared.extra, 'row')} that the charges do not give, and"
+                        f" lacks {counted(compared.missing, 'row')} that they give",
                         f"Build it again: finops rebuild {self._folder.tenant} --month {month}",
                     )
         except (FinopsError, DuckDBError) as error:
@@ -206,5 +207,6 @@ class _Verifier:
                 continue
             month = check.billing_period
             option = f" --month {month}" if month else ""
-            cure = f"List the rows: finops check {tenant}{option}; finops rebuild {tenant}{option}"
+            scope = f"{tenant}{option}"
+            cure = f"List the rows: finops check {scope}. Then rebuild: finops rebuild {scope}"
             self._add(f"{check.check_name} {month}".rstrip(), check.describe(), cure)

@@ -66,7 +66,7 @@ def queries(context: typer.Context) -> None:
 
 
 def main() -> None:
-    """Run the command line. An error ends as one line on stderr and a non-zero exit code.
+    """Run the command line. An error becomes one line on stderr and a non-zero exit code.
 
     Exit codes: 0 success; 1 an error, or something was refused or failed a check; 2 wrong usage;
     130 interrupted. docs/runbook.md says what the line looks like for `--format json`.

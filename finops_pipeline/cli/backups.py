@@ -26,14 +26,16 @@ from finops_pipeline.lake.tenant_backup import TenantBackup
 
 
 def backup_command(
-    target: Annotated[str, typer.Argument(metavar="TENANT|DEST", help="A tenant; not with --all.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TENANT|DEST", help="A tenant; with --all, the folder.")
+    ],
     destination: Annotated[
         Path | None, typer.Argument(metavar="DEST", help="A folder outside the data folder.")
     ] = None,
     all: Annotated[bool, typer.Option("--all", help="Every tenant and the registry.")] = False,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
-    """Copy a tenant, or with --all everything, to a folder; an ingest may run meanwhile."""
+    """Copy a tenant, or everything with --all, to a folder, even while an ingest runs."""
     refuse_parquet(format)
     if all and destination is not None:
         raise typer.BadParameter("give either a tenant or --all")
@@ -54,16 +56,16 @@ def backup_command(
 
 
 def restore_command(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="A folder of finops backup.")],
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder that finops backup wrote.")],
     tenant: Annotated[
-        str | None, typer.Argument(metavar="TENANT", help="Default: all that SRC holds.")
+        str | None, typer.Argument(metavar="TENANT", help="Default: everything in SRC.")
     ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace the tenant's present data.")
     ] = False,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
-    """Restore a tenant, or all that a backup holds, after checking every file of it."""
+    """Restore a tenant, or everything in a backup, after checking every file."""
     refuse_parquet(format)
     report = restore_backup(open_installation(), source, tenant, replace)
     if format is Format.TABLE:

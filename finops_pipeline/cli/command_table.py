@@ -52,12 +52,11 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "rebuild": CommandEntry(
             "run:rebuild_command",
-            "Build charges and tables anew, from deliveries where landings are lost; repair the"
-            " folder.",
+            "Rebuild charges and tables, land lost months again, and repair the tenant's folder.",
         ),
         "files": CommandEntry(
             "partition_lists:files_command",
-            "List the current files of a table, for Spark, Polars or Athena.",
+            "List the current files of a table, for programs such as Spark or Polars.",
         ),
         "verify": CommandEntry(
             "verify:verify_command",
@@ -98,11 +97,11 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "backup": CommandEntry(
             "backups:backup_command",
-            "Copy a tenant, or with --all everything, to a folder; an ingest may run meanwhile.",
+            "Copy a tenant, or everything with --all, to a folder, even while an ingest runs.",
         ),
         "restore": CommandEntry(
             "backups:restore_command",
-            "Restore a tenant, or all that a backup holds, after checking every file of it.",
+            "Restore a tenant, or everything in a backup, after checking every file.",
         ),
         "restore-registry": CommandEntry(
             "backups:restore_registry_command",

@@ -83,10 +83,10 @@ def source_add(
     ] = None,
     region: Annotated[str | None, typer.Option(help="The bucket's region.")] = None,
     from_month: Annotated[
-        str | None, typer.Option("--from", help="First month that counts, YYYY-MM; '': all.")
+        str | None, typer.Option("--from", help="First month that counts, YYYY-MM; '': no limit.")
     ] = None,
     to_month: Annotated[
-        str | None, typer.Option("--to", help="First month that no longer counts; '': none.")
+        str | None, typer.Option("--to", help="First month that no longer counts; '': no limit.")
     ] = None,
 ) -> None:
     """Declare a tenant's billing export, or change it; options not given stay unchanged."""

@@ -28,7 +28,7 @@ def files_command(
     ],
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
-    """List the current files of a table, for Spark, Polars or Athena."""
+    """List the current files of a table, for programs such as Spark or Polars."""
     refuse_parquet(format)
     listed = list_table_files(open_installation(), tenant, table_name)
     if format is Format.TABLE:

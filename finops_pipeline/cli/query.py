@@ -127,8 +127,8 @@ def open_command(tenant: Annotated[str, typer.Argument(metavar="TENANT")]) -> No
     typer.echo(
         "\nOpen it from anywhere, always read-only. Its views (costs, landing_…) read the Parquet\n"
         "files of the tenant's folder; a copy of the file on another machine has only the tables.\n"
-        "An open connection keeps the numbers of the moment when it was opened: open it again to\n"
-        "see newer ones.\n"
+        "An open connection keeps showing the numbers from when it was opened: open the file\n"
+        "again to see newer ones.\n"
         f'In Python: duckdb.connect("{folder.warehouse}", read_only=True)\n'
         "It needs DuckDB 1.4 or later.",
         err=True,

@@ -1,4 +1,4 @@
-"""Commands over the library of queries.
+"""Commands that list, show and run the ready-made queries.
 
 Put here: `queries`, `queries show`, `queries run`. Keep out: the queries (marts/queries),
 restricting them to one tenant (serve/sandbox.py).

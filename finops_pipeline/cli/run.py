@@ -1,4 +1,4 @@
-"""Commands that ingest data or build it anew.
+"""Commands that ingest data or rebuild it.
 
 Put here: `ingest`, `ingest-file`, `rebuild`, and how their progress is printed. Keep out: the order
 of stages (application/ingest.py, rebuild.py), the state of months (status.py).
@@ -169,7 +169,7 @@ def rebuild_command(
     first: FirstOption = None,
     last: LastOption = None,
 ) -> None:
-    """Build charges and tables anew, from deliveries where landings are lost; repair the folder."""
+    """Rebuild charges and tables, land lost months again, and repair the tenant's folder."""
     scope = RunScope(project, _parse_months(month, first, last))
     installation = open_installation()
     declared = installation.registry.tenant(tenant)

@@ -76,7 +76,7 @@ def _instructions(name: str, source: Source, platform_role: str, kms_key: str) -
     if not source.in_aws:
         yield f"Note: {name} reads nothing from AWS, so there is nothing to permit."
     if not platform_role:
-        yield f"Note: put the role that finops runs as in place of {PLATFORM_ROLE},"
+        yield f"Note: replace {PLATFORM_ROLE} with the role that finops runs as,"
         yield "   or give it with --platform-role ARN (aws sts get-caller-identity shows it)."
     if source.location.startswith("s3://") and not kms_key:
         yield "Note: if the bucket is encrypted with a KMS key, add --kms-key ARN."

@@ -87,7 +87,8 @@ def _print_tenant(tenant: TenantStatus) -> None:
 
 
 def _space_line(space: Space) -> str:
-    kept = f"{space.superseded_files} superseded files kept for open connections"
+    superseded = counted(space.superseded_files, "superseded file")
+    kept = f"{superseded} kept for open connections"
     aside = f", {_size(space.set_aside_bytes)} set aside" if space.set_aside_bytes else ""
     return f"space: {_size(space.current_bytes)}, {_size(space.superseded_bytes)} in {kept}{aside}"
 

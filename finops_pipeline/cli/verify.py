@@ -1,4 +1,4 @@
-"""The command that verifies everything that is published of a tenant.
+"""The command that verifies everything that is published for a tenant.
 
 Put here: `verify`, its progress and summary. Keep out: what is verified
 (application/verification.py).
@@ -14,7 +14,7 @@ import typer
 
 from finops_pipeline.application.verification import Verification, verify
 from finops_pipeline.cli.show import Format, complain, open_installation, write_json
-from finops_pipeline.errors import one_line
+from finops_pipeline.errors import counted, one_line
 
 
 def verify_command(
@@ -38,10 +38,13 @@ def _print_result(result: Verification) -> None:
     for finding in result.findings:
         typer.echo(one_line(f"WRONG  {finding.subject}: {finding.found}"))
         typer.echo(one_line(f"       {finding.cure.rstrip('.')}"))
-    warnings = f", {result.warnings} warnings (finops check {result.tenant})"
+    warnings = f", {counted(result.warnings, 'warning')} (finops check {result.tenant})"
+    findings = counted(len(result.findings), "finding")
     typer.echo(
-        f"{result.tenant}: {result.files} files of {result.size_bytes} bytes, {result.rows} rows of"
-        f" {result.tables} tables in {result.months} months, {result.checks} results of checks"
+        f"{result.tenant}: {counted(result.files, 'file')} with"
+        f" {counted(result.size_bytes, 'byte')}, {counted(result.rows, 'row')}"
+        f" of {counted(result.tables, 'table')} in {counted(result.months, 'month')},"
+        f" {counted(result.checks, 'check result')}"
         f"{warnings if result.warnings else ''}:"
-        f" {f'{len(result.findings)} findings' if result.findings else 'nothing is wrong'}"
+        f" {findings if result.findings else 'nothing is wrong'}"
     )

@@ -11,7 +11,7 @@ from finops_pipeline.contracts.column import COUNT, TEXT, Column, Table
 FILE_IDENTITY = Table(
     name="file_identity",
     kind="status",
-    meaning="Whose file this is, and which generation of it.",
+    meaning="Which tenant and installation the file belongs to, and its generation.",
     grain=("tenant",),
     columns=(
         Column("tenant", TEXT, "Tenant whose file this is.", False),

@@ -170,7 +170,7 @@ CHARGE = FOCUS_1_2 + FOCUS_1_3 + OWN
 COSTS = Table(
     name="costs",
     kind="view",
-    meaning="Every charge, one FOCUS row each, over the Parquet folders of this tenant.",
+    meaning="Every charge, one FOCUS row each, in the Parquet files of this tenant.",
     grain=("one charge",),
     columns=CHARGE + PARTITION,
 )

@@ -244,7 +244,7 @@ API_REQUESTS = Table(
 SLICES = Table(
     name="warehouse_slices",
     kind="status",
-    meaning="Which state of a project's month the marts were built from (for the refresh).",
+    meaning="State of a project's month that the marts were built from; a refresh compares it.",
     grain=("project", "billing_period"),
     columns=(
         Column("project", TEXT, "Project; empty for the file as a whole.", False),

@@ -1,4 +1,4 @@
-"""Run the Alembic migrations of a database, in order, within the transaction of the caller.
+"""Alembic migrations of a database, run in order within the transaction of the caller.
 
 Put here: everything that needs Alembic. Keep out: checking versions (versions.py).
 

@@ -1,6 +1,6 @@
 """Copies of SQLite databases, as of one moment and while another process may write them.
 
-Put here: copying, and recognising a file of SQLite. Keep out: what the databases hold.
+Put here: copying, and recognising a SQLite file. Keep out: what the databases hold.
 """
 
 from __future__ import annotations

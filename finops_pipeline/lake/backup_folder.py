@@ -38,7 +38,7 @@ class BackupFolder:
     Args:
         root: the folder of the whole backup, all links resolved.
         name: the name of this folder in it.
-        permissions: of what is created.
+        permissions: the permissions of what is created.
     """
 
     def __init__(self, root: Path, name: str, permissions: Permissions) -> None:
@@ -49,16 +49,16 @@ class BackupFolder:
         self.copied_bytes = 0
 
     def scratch(self) -> Path:
-        """Return a path for a file that becomes part of the backup by `add`."""
+        """Return a path for a database that `add_scratch` then adds to the backup."""
         self._make(self.path)
         return self.path / f"scratch{_NEW}"
 
     def add(self, file: BackedUpFile, source: Path) -> bool:
-        """Copy a file, unless it is there with the right content; False if the source differs.
+        """Copy a file unless it is already there; return False if the source has other content.
 
         Raises:
-            FileNotFoundError: it does not exist.
-            ForeignFile: it, or a folder of the backup, is a link.
+            FileNotFoundError: the source does not exist.
+            ForeignFile: the source, or a folder of the backup, is a link.
         """
         target = self.path / file.path
         self._make(target.parent)
@@ -87,7 +87,7 @@ class BackupFolder:
         return file
 
     def finish(self, manifest: Manifest) -> None:
-        """Force the files to disk, make them the backup, and remove what only an older one had."""
+        """Force the files to disk, write the manifest, and remove files that it does not list."""
         self._make(self.path)
         for folder in {f for changed in self._changed_folders for f in (changed, *changed.parents)}:
             if folder.is_relative_to(self.path):
@@ -134,9 +134,9 @@ def read_back(folder: Path, file: BackedUpFile, target: Path, permissions: Permi
 
     Args:
         folder: the folder of the manifest.
-        file: a file of the manifest whose path is one that finops computes.
+        file: a file of the manifest whose path finops has computed itself.
         target: a path in an existing folder.
-        permissions: of the copy.
+        permissions: the permissions of the copy.
 
     Raises:
         DamagedFile: the file is missing or was changed.
@@ -156,7 +156,7 @@ def read_back(folder: Path, file: BackedUpFile, target: Path, permissions: Permi
 
 
 def open_regular(path: Path) -> IO[bytes]:
-    """Open a file for reading that has to be a regular file and not a link.
+    """Open a file for reading; it has to be a regular file and not a link.
 
     Raises:
         ForeignFile: it is something else.
@@ -203,7 +203,7 @@ def require_outside(path: Path, data: Path) -> Path:
 
 
 def list_tenants(root: Path, only: str | None) -> Iterable[str]:
-    """List the tenants that a backup has folders of, or only one of them."""
+    """List the tenants that have a folder in a backup, or only this one of them."""
     names = sorted(path.name.removeprefix("tenant=") for path in root.glob("tenant=*"))
     return names if only is None else [name for name in names if name == only]
 

@@ -1,6 +1,6 @@
-"""The manifest of a backup: what it holds, written last, so that without it there is no backup.
+"""The manifest of a backup: what it holds. It is written last, and makes the folder a backup.
 
-Put here: its form, writing it, and reading one that nobody has to trust. Keep out: the files that
+Put here: its form, writing it, and reading one without trusting it. Keep out: the files that
 it lists (backup_folder.py).
 
 Nothing in a manifest is used as a path. Its paths are compared with those that are computed.

@@ -21,7 +21,7 @@ from finops_pipeline.ledger.stored_files import Place, StoredFile, record_file
 
 @dataclass(frozen=True)
 class FileChange:
-    """The new file of a partition; None if it has none any more."""
+    """The new file of a partition; None if it no longer has one."""
 
     place: Place
     file: StoredFile | None

@@ -1,11 +1,11 @@
-"""Collecting superseded files when no reader can need them any more.
+"""Collection (deletion) of superseded files, after a grace period for open connections.
 
 Put here: what is kept for readers, how long and how much of it. Keep out: superseding files
 (publish.py, ledger/stored_files.py).
 
-A file is needed by the current publication and by the tenant's file as it is. Superseded files stay
-for a grace period, because a connection may still be open on the generation that names them; beyond
-a limit of space the oldest go first.
+A file that the current publication or the tenant's present DuckDB file needs is never collected.
+Other superseded files stay for a grace period, because a connection may still read the generation
+that names them. If together they exceed a limit, the oldest are deleted earlier.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def measure_space(folder: TenantFolder, ledger: Ledger) -> Space:
 
 
 def collect_superseded(folder: TenantFolder, ledger: Ledger, retention: Retention) -> int:
-    """Delete released files whose grace is over or that exceed the limit; return their number.
+    """Delete released files that are past the grace period or the limit; return their number.
 
     The caller must hold the tenant's lock. Files are deleted before their records: if the process
     is killed in between, the next collection finds no file and removes the record.
@@ -68,7 +68,7 @@ def collect_superseded(folder: TenantFolder, ledger: Ledger, retention: Retentio
     now = clock.now()
     released = [s for s in read_superseded_files(ledger) if s.released_at]
     if any(datetime.fromisoformat(s.released_at) > now for s in released):
-        # The clock was set back since; otherwise these files would stay for the difference.
+        # The clock has been set back since then; otherwise these files would stay longer.
         ledger.write(limit_releases(now.isoformat()))
     due = _choose_due(released, retention, now)
     _delete(folder, ledger, due)

@@ -1,8 +1,8 @@
-"""What follows from a committed publication: the tenant's file in its place, the folders' links.
+"""The steps after a commit: the tenant's file is put in place, the folders show the new links.
 
 Put here: both steps, which can be repeated at any time. Keep out: the commit itself (publish.py).
 
-Nothing here is read from the ledger but numbers and checksums; every path is computed.
+Only numbers, checksums and names of partitions are read from the ledger; paths are computed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _publish_generation(folder: TenantFolder, ledger: Ledger, generation: Genera
     if files.fingerprint(staged) != generation.sha256:
         raise DamagedFile(
             f"{staged} is not the file that was staged for publication",
-            f"{generation.size_bytes} bytes as written",
+            f"the {generation.size_bytes} bytes that finops wrote",
             f"Build it again: finops rebuild {folder.tenant}",
         )
     # Older versions of DuckDB would replay a left-over WAL into the new file.

@@ -1,6 +1,7 @@
 """What a tenant's DuckDB file says about itself: whose it is, its generation, its partition files.
 
-Put here: both tables of it. Keep out: comparing them with the ledger (warehouse_access.py).
+Put here: writing and reading the two tables with this. Keep out: comparing them with the ledger
+(warehouse_access.py).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def write_partition_files(
 
 
 def write_identity(connection: Connection, catalog: str, identity: FileIdentity) -> None:
-    """Write whose the attached file is, and which generation."""
+    """Write into an attached file which tenant it belongs to, and its generation."""
     _create(connection, catalog, FILE_IDENTITY)
     connection.execute(
         f"insert into {ident(catalog)}.{FILE_IDENTITY.name} values (?, ?, ?, ?, ?)",

@@ -1,9 +1,9 @@
-"""Whether files are what the ledger says: by a mark of the file system, otherwise by their content.
+"""Comparison of files with the ledger: by a mark from the file system, otherwise by content.
 
 Put here: marks and checking files by them. Keep out: which files an answer needs (serve, marts).
 
 Hashing every file for every answer would take seconds. A mark holds the file's inode, size and
-times. Replacing or writing a file changes them, and no program can set the time of the last change.
+times. Replacing or writing a file changes them, and no program can set the change time (ctime).
 Where the mark differs, for example after a restore, the content decides, and the new mark is kept.
 """
 
@@ -60,7 +60,7 @@ class FileChecker:
         return True
 
     def is_intact(self, path: Path, sha256: str, new: list[FileMark]) -> bool:
-        """Return whether a file has this content; add its mark to `new` where it had to be read."""
+        """Return whether a file has this content; add its mark to `new` if it had to be read."""
         name, mark = self._folder.relative(path), mark_of(path)
         if self._marks.get(name) == FileMark(name, sha256, mark):
             return True
@@ -71,7 +71,7 @@ class FileChecker:
         return True
 
     def keep(self, new: list[FileMark]) -> None:
-        """Keep marks for later checks; a folder that cannot be written is hashed every time."""
+        """Store marks for later checks; if the ledger cannot be written, files are hashed again."""
         self._marks |= {mark.path: mark for mark in new}
         if new:
             with suppress(LedgerError, SchemaTooNew):

@@ -1,6 +1,6 @@
-"""Putting a complete new folder in the place of a tenant's folder, which stays until that stands.
+"""Replacement of a tenant's folder with a complete new one; the old one stays until that works.
 
-Put here: both renames, and what a killed process left of them. Keep out: filling the new folder
+Put here: both renames, and cleaning up after a killed process. Keep out: filling the new folder
 (tenant_restore.py).
 
     lake/.restoring/acme.lock      held while one is restored
@@ -45,7 +45,7 @@ def restoring(folder: TenantFolder, wait_seconds: float = 0) -> Iterator[None]:
     """Become the only process that restores the tenant.
 
     Raises:
-        TenantBusy: another process does.
+        TenantBusy: another process is restoring it.
     """
     require_own(folder, folder.restoring)
     folder.permissions.make_folder(folder.restoring.parent)
@@ -100,7 +100,7 @@ def settle_swap(folder: TenantFolder) -> None:
 
 
 def clear_swap(folder: TenantFolder) -> None:
-    """Remove what a killed process left. The tenant's folder has to be in its place and usable."""
+    """Remove what a killed process left. The tenant's folder has to be in place and usable."""
     if not folder.restoring.exists():
         return
     try:

@@ -1,4 +1,4 @@
-"""The record of a delivery beside its landing file, from which a lost ledger is written again.
+"""The record of a delivery beside its landing file, from which a lost ledger is rebuilt.
 
 Put here: writing and reading these records. Keep out: choosing among them (ledger_restore.py), the
 files (store.py).
@@ -19,15 +19,15 @@ from finops_pipeline.ledger.records import DeliveryRecord, delivery_row, parse_d
 from finops_pipeline.ledger.stored_files import Place, StoredFile
 
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What reading a record raises that was changed or cut off."""
+"""The exceptions that reading a changed or truncated record raises."""
 
 
 @dataclass(frozen=True)
 class LandingRecord:
-    """A landed delivery as the ledger has it.
+    """A landed delivery as the ledger records it.
 
     `publication` counts the tenant's publications, so that a later landing has a higher one. `days`
-    are those of the month that Cost Explorer has answered, and whether they are estimated.
+    are the days of the month that Cost Explorer has returned, and whether each is estimated.
     """
 
     delivery: DeliveryRecord
@@ -40,7 +40,7 @@ class LandingRecord:
 def write_landing_record(
     folder: TenantFolder, store: PartitionStore, landed: LandingRecord
 ) -> None:
-    """Write a record beside its landing file, which is in the store."""
+    """Write a record beside its landing file, which is already in the store."""
     quarantine = landed.quarantine
     content = {
         "tenant": folder.identity.tenant,

@@ -41,7 +41,7 @@ _KEY = {LANDING: "source", COSTS: "project", QUARANTINE: "source", COST_EXPLORER
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_NAME = re.compile(r"[a-z]+-[0-9a-f]{24}\.parquet")
 _NAMED_DIGITS = 24
-"""Digits of a file's SHA-256 in its name: 96 bits, enough that no two files of a partition meet."""
+"""Digits of a file's SHA-256 in its name: 96 bits, so no two files of a partition share a name."""
 
 
 class TenantFolder:
@@ -50,7 +50,7 @@ class TenantFolder:
     Args:
         data: the data folder of the installation (absolute).
         tenant: a tenant's name.
-        installation_id: the id that the tenant's files carry; empty: it is not checked.
+        installation_id: the id that the tenant's files must carry; empty: it is not checked.
         group_readable: whether the group of the folder may read it.
     """
 
@@ -80,12 +80,12 @@ class TenantFolder:
 
     @property
     def set_aside(self) -> Path:
-        """The folder of what was in this one and could not be used."""
+        """The folder for what was moved away because it could not be used."""
         return self.root / ".set-aside"
 
     @property
     def lock(self) -> Path:
-        """The file whose lock admits one writing process."""
+        """The file that the only writing process keeps locked."""
         return self.root / ".lock"
 
     @property
@@ -125,7 +125,7 @@ def place_path(place: Place, tenant: str) -> Path:
     """Return the folder of a partition relative to the store or to a tree of links.
 
     Raises:
-        DamagedFile: the place, perhaps read from a ledger, is none of this layout.
+        DamagedFile: the place, perhaps read from a ledger, does not exist in this layout.
     """
     kind = _KEY.get(place.table_name, "")
     try:
@@ -138,7 +138,7 @@ def place_path(place: Place, tenant: str) -> Path:
 
 
 def file_name(file: StoredFile, tenant: str) -> str:
-    """Return the name of a partition's file: what it holds, and its content.
+    """Return the name of a partition's file, made from its table and its checksum.
 
     Raises:
         DamagedFile: the checksum, perhaps read from a ledger, is not a SHA-256.
@@ -149,7 +149,7 @@ def file_name(file: StoredFile, tenant: str) -> str:
 
 
 def parse_stored(path: Path, tenant: str) -> Place | None:
-    """Return the partition of a path relative to the store; None if its name is not of the form.
+    """Return the partition of a path relative to the store; None if it is not such a path.
 
     The name's digits are not compared with the content.
     """

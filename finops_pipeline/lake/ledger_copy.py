@@ -1,7 +1,7 @@
-"""The last good copy of a tenant's ledger, from which a lost or damaged one comes back.
+"""The last good copy of a tenant's ledger, from which a lost or damaged one is restored.
 
-Put here: writing the copy after each commit, and accepting it. Keep out: what a copy that is a
-commit too old lacks (ledger_restore.py).
+Put here: writing the copy after a commit, and accepting it. Keep out: what an outdated copy lacks
+(ledger_restore.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def keep_copy(folder: TenantFolder, ledger: Ledger) -> None:
 def restore_copy(folder: TenantFolder) -> bool:
     """Put the copy in the place of a missing ledger; return whether it was accepted.
 
-    It has to be whole, the tenant's own, and of a version that this code knows.
+    It has to be complete, the tenant's own, and of a version that this code knows.
     """
     if not folder.ledger_copy.is_file():
         return False

@@ -1,11 +1,11 @@
-"""Writing a lost ledger again: from its copy, and from what lies in the store.
+"""Restoration of a lost ledger, from its copy and from the files in the store.
 
 Put here: what a restored ledger contains. Keep out: the copy itself (ledger_copy.py), records of
 landings (landing_records.py), landing again what neither has (application/rebuild.py).
 
-The copy may be a commit too old, and there may be none. So landings that it lacks are registered
-from the records beside their files. All other files of the store become superseded: readers of an
-earlier generation may still need them, and they are collected after the usual time.
+The copy may be outdated or missing. So landings that it lacks are registered from the records
+beside their files. All other files of the store become superseded: readers of an earlier generation
+may still need them, and they are collected after the usual time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from finops_pipeline.ledger.stored_files import (
 
 
 class LedgerOrigin(StrEnum):
-    """Where a ledger comes from: it was there, from its copy, or from the files of the store."""
+    """Where a ledger comes from: it was there, its copy was used, or the files in the store."""
 
     INTACT = "intact"
     COPY = "copy"
@@ -45,8 +45,8 @@ def restore_ledger(folder: TenantFolder) -> LedgerOrigin:
     ledger = Ledger(folder.ledger, folder.identity)
     owner = ledger.owner()
     if owner is None and origin is LedgerOrigin.COPY:
-        return origin  # of an older layout, which is brought into the present one next
-    # Numbers of publications go on from the highest, so that none stands for two contents.
+        return origin  # the copy has an older layout, which is upgraded next
+    # Publication numbers continue from the highest, so that none stands for two contents.
     commits = max(owner.commits if owner else 0, shown_publication(folder) or 0) + 1
     identity, root = folder.identity, str(folder.root)
     new = Owner(identity.tenant, identity.installation_id, owner.root if owner else root, commits)
@@ -77,7 +77,7 @@ def _register(landed: LandingRecord) -> list[Write]:
 def _supersede_unrecorded(folder: TenantFolder, ledger: Ledger) -> list[Write]:
     """Record files of the store that the ledger does not name as superseded ones.
 
-    A file that is changed to is superseded when its partition changes back.
+    Each file becomes current and is superseded when its partition changes back.
     """
     current = read_stored_files(ledger)
     known = {*current.values(), *(item.file for item in read_superseded_files(ledger))}

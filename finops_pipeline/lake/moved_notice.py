@@ -1,8 +1,8 @@
-"""Empty files whose names explain what is wrong where DuckDB cannot find them.
+"""Empty files whose names explain what to do if DuckDB cannot find them.
 
 Put here: their path and writing them. Keep out: the views that name them (warehouse.py).
 
-Every view over partition files names such a file first. A backup does not hold them.
+Every view over partition files names such a file first. A backup does not contain them.
 """
 
 from __future__ import annotations

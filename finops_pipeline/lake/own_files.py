@@ -24,9 +24,9 @@ def require_own(folder: TenantFolder, path: Path) -> None:
     base = Path(os.path.realpath(folder.lake.parent))
     expected = base / path.relative_to(folder.lake.parent)
     if Path(os.path.realpath(path)) != expected:
-        cure = f"Set the link aside and rebuild the tenant: finops rebuild {folder.tenant}"
+        cure = f"Rebuild the tenant, which sets the link aside: finops rebuild {folder.tenant}"
         if folder.lake.is_symlink():
-            cure = f"Put the folder itself in the place of the link {folder.lake}"
+            cure = f"Replace the link {folder.lake} with the folder that it points to"
         raise ForeignFile(
             f"{path} is a link or lies behind one",
             f"a file in the folder of tenant {folder.tenant}",
@@ -36,7 +36,7 @@ def require_own(folder: TenantFolder, path: Path) -> None:
         raise ForeignFile(
             f"{path} is not a regular file",
             f"a file of tenant {folder.tenant}",
-            f"Set it aside and rebuild the tenant: finops rebuild {folder.tenant}",
+            f"Rebuild the tenant, which sets it aside: finops rebuild {folder.tenant}",
         )
 
 

@@ -38,7 +38,7 @@ class MonthOfPartitions(Protocol):
     table: str
     month: str
     is_forced: bool
-    """Whether to build partitions although they were built from the same inputs before."""
+    """Whether to build partitions even if they were built from the same inputs before."""
 
     def list_fingerprints(self) -> dict[str, str]:
         """Return the current fingerprint of each partition's inputs, by the partition's key."""

@@ -76,7 +76,7 @@ class Writer:
         """Begin a publication with its own staging folder, which is removed at the end.
 
         Args:
-            is_fresh: the tenant's file is built from nothing, not from the present one.
+            is_fresh: the tenant's file is built from scratch, not from a copy of the present one.
         """
         publication = Publication(self, is_fresh)
         try:
@@ -97,7 +97,7 @@ class Publication:
         self.ledger = writer.ledger
         self._retention = writer.retention
         self._store = PartitionStore(writer.folder)
-        # By what each change replaces: a later change of the same object replaces the earlier one.
+        # Keyed by what a change applies to: a later change of the same thing replaces it.
         self._changes: dict[Hashable, Change] = {}
         self._put: set[StoredFile] = set()
         self._generation: Generation | None = None
@@ -122,14 +122,14 @@ class Publication:
         return self.work / name
 
     def put(self, place: Place, staged: Path) -> StoredFile:
-        """Make `commit` publish a finished file, which moves to the store now, as a partition's."""
+        """Move a finished file to the store now, and make `commit` publish it for a partition."""
         file = self._store.put(place, staged)
         self._put.add(file)
         self._changes[place] = FileChange(place, file)
         return file
 
     def record_landing(self, landed: LandingRecord) -> None:
-        """Write a delivery's record beside its landing file, which was put."""
+        """Write a delivery's record beside its landing file, which has been put before."""
         landed = replace(landed, publication=self.number)
         write_landing_record(self.folder, self._store, landed)
 
@@ -164,7 +164,7 @@ class Publication:
         return sorted(f for f in current.values() if table in (None, f.place.table_name))
 
     def current(self, table: str, key: str, month: str) -> Path | None:
-        """Return the file that is a partition's after the commit; None if it has none."""
+        """Return the file that a partition has after the commit; None if it has none."""
         place = Place(table, key, month)
         change = self._changes.get(place)
         file = change.file if isinstance(change, FileChange) else self._files.get(place)
@@ -281,7 +281,7 @@ class Publication:
         files.clear_folder(self.work)
 
     def _remove_uncommitted(self) -> None:
-        """Remove what no commit names: the ledger tells, as `commit` may have failed after it."""
+        """Remove what no commit names, according to the ledger: `commit` may have failed late."""
         named = {
             *read_stored_files(self.ledger).values(),
             *(superseded.file for superseded in read_superseded_files(self.ledger)),

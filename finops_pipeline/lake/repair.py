@@ -1,7 +1,7 @@
 """Becoming the only process that writes a tenant's folder, whatever state the folder is in.
 
 Put here: moving away what cannot be used, and restoring the ledger, under the writer's lock. Keep
-out: recognising it (set_aside.py), building anew (application/rebuild.py).
+out: recognising it (set_aside.py), rebuilding (application/rebuild.py).
 """
 
 from __future__ import annotations

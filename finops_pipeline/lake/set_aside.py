@@ -1,9 +1,9 @@
-"""What lies in a tenant's folder and cannot be used: recognised, and moved away.
+"""What is in a tenant's folder but cannot be used: finding it, and moving it away.
 
 Put here: links, other tenants' files, damaged and changed ones, and the folder that they go to.
 Keep out: faults of a ledger (ledger_faults.py), what takes their place (repair.py).
 
-Nothing is deleted. A link is moved itself, never what it leads to.
+Nothing is deleted. A link itself is moved, never what it points to.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from finops_pipeline.ledger.stored_files import (
 )
 
 _OF_SQLITE = ("-journal", "-wal", "-shm")
-"""How the names of files end that SQLite applies to the ledger beside them."""
+"""Name endings of files that SQLite would apply to the ledger beside them."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Unusable:
 
 
 def move_aside(folder: TenantFolder, found: Iterable[Unusable]) -> list[Unusable]:
-    """Move these into the folder for it, under the present time; return those that were there."""
+    """Move these to `.set-aside`, below the present time; return those that existed."""
     moved, now = list[Unusable](), clock.now().strftime("%Y-%m-%dT%H-%M-%SZ")
     for unusable in found:
         if not os.path.lexists(unusable.path):
@@ -67,9 +67,9 @@ def _own_folder(folder: TenantFolder, path: Path) -> None:
 
 
 def release_root(folder: TenantFolder) -> list[Unusable]:
-    """Replace a link in the place of the tenant's whole folder by a folder, which keeps the link.
+    """Replace a link in the place of the tenant's folder with a folder that holds the link.
 
-    It cannot be done under the lock, which lies in the folder.
+    This cannot be done under the lock, which lies in the folder.
     """
     if not folder.root.is_symlink():
         return []
@@ -109,7 +109,7 @@ def _is_other(path: Path, is_as_expected: bool) -> bool:
 
 
 def _links_inside(top: Path, is_deep: bool) -> Iterator[Unusable]:
-    """Yield links and special files in a folder; the trees of links have only their first level."""
+    """Yield links and special files in a folder; if not `is_deep`, only on its first level."""
     for path in sorted(Path(entry.path) for entry in os.scandir(top)):
         if path.is_symlink():
             yield Unusable(path, "is a link")

@@ -5,8 +5,8 @@ themselves (store.py).
 
 `costs` is a link to the newest tree, which has one link to a file in the store for each partition.
 All folders change at once, by replacing one link. A program that lists a folder while it changes
-opens files of one publication, or is told that a file does not exist and lists again: a name holds
-the content of its file, so no name ever shows another content.
+opens files of one publication, or finds that a file does not exist and has to list again: a name is
+made from the content of its file, so no name ever stands for another content.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def is_shown(folder: TenantFolder) -> bool:
 
 
 def find_false_links(folder: TenantFolder) -> list[Path]:
-    """List links in the place of the folders that lead elsewhere than to a tree of links."""
+    """List links in the place of the folders that do not lead to a tree of links."""
     expected = {folder.root / table: Path(_NEWEST, table) for table in TABLES}
     found = [path for path, to in expected.items() if path.is_symlink() and path.readlink() != to]
     newest = folder.root / _NEWEST
@@ -96,7 +96,7 @@ def _replace_link(link: Path, target: str) -> None:
 
 
 def _set_aside(folder: TenantFolder, shown: Path) -> None:
-    """Move away a folder in the place of a link: an older version's, or one that a copy made."""
+    """Move away a folder in the place of a link: of an older version, or made by a copy."""
     if shown.is_dir() and not shown.is_symlink():
         make_folder(folder, folder.staging)
         aside = folder.staging / f"older-{shown.name}"

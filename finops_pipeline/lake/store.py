@@ -17,7 +17,7 @@ from finops_pipeline.lake.own_files import make_folder, protect_file, require_ow
 from finops_pipeline.ledger.stored_files import Place, StoredFile
 
 _RECORD = ".json"
-"""How the name of a record ends that lies beside a file."""
+"""The ending of the name of a record, which lies beside its file."""
 
 
 class PartitionStore:

@@ -32,9 +32,9 @@ from finops_pipeline.ledger.ownership import Owner
 from finops_pipeline.ledger.stored_files import StoredFile, read_needed_files
 
 _PATIENCE, _PAUSE_SECONDS = 200, 0.05
-"""Copies of the ledger that a backup takes at most, and the pause before a further one."""
+"""The most copies of the ledger that a backup takes, and the pause before a further one."""
 _UNCHANGED = 5
-"""Copies of the ledger with one publication after which a file that is missing is lost."""
+"""Copies of the ledger with the same publication after which a missing file counts as lost."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def back_up(
             continue
         return _finish(target, snapshot, backed_up, declaration)
     raise TenantBusy(
-        f"tenant {folder.tenant} was published again each time before it was copied",
+        f"tenant {folder.tenant} was published again each time before a copy was complete",
         cure="Back it up when fewer ingests run, or raise FINOPS_READER_GRACE_HOURS",
     )
 
@@ -129,8 +129,8 @@ def _take_snapshot(folder: TenantFolder, target: BackupFolder) -> _Snapshot:
     owner = ledger.owner()
     if owner is None:
         raise TenantBusy(
-            f"tenant {folder.tenant} is still in the layout of an older version",
-            cure="Back it up when the other process that writes it has finished",
+            f"the folder of tenant {folder.tenant} still has the layout of an older version",
+            cure="Back it up when the process that is upgrading it has finished",
         )
     newest = read_generations(ledger)[:1]
     partitions = tuple(read_needed_files(ledger))
@@ -142,7 +142,7 @@ def _take_snapshot(folder: TenantFolder, target: BackupFolder) -> _Snapshot:
 def _copy(
     folder: TenantFolder, target: BackupFolder, snapshot: _Snapshot
 ) -> Iterator[BackedUpFile]:
-    """Copy the files of a publication, that of the fastest change first."""
+    """Copy the files of a publication; the tenant's file, which is replaced soonest, is first."""
     if snapshot.ledger is not None:
         yield snapshot.ledger
     if snapshot.generation is not None:

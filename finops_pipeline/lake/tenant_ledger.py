@@ -1,6 +1,6 @@
 """Opening the ledger of a tenant's folder.
 
-Put here: the one way to it, which checks that it is the tenant's own. Keep out: its contents
+Put here: the only way to open it, which checks that it is the tenant's own. Keep out: its contents
 (ledger).
 """
 

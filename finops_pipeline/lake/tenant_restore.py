@@ -1,4 +1,4 @@
-"""Restoring a tenant from a backup: everything is checked first, then one folder takes its place.
+"""Restoring a tenant from a backup: everything is checked before the new folder is put in place.
 
 Put here: checking a backup of a tenant, filling a new folder from it, putting it in place. Keep
 out: the form of a backup (backup_folder.py), the registry (application/restore.py).
@@ -45,7 +45,7 @@ class Backup:
 
 
 def is_taken(folder: TenantFolder) -> bool:
-    """Return whether the tenant has a folder that holds more than what a writer leaves at once."""
+    """Return whether the tenant has a folder that holds more than a lock and a staging folder."""
     if not folder.root.exists() and not folder.root.is_symlink():
         return False
     ignored = {folder.lock.name, folder.staging.name}
@@ -56,8 +56,8 @@ def require_free(folder: TenantFolder, is_replacing: bool) -> None:
     """Check that a restore may put the tenant's folder in place.
 
     Raises:
-        StorageFailure: there is one, and it is not to be replaced.
-        ForeignFile: it is a link.
+        StorageFailure: the tenant has data, and it is not to be replaced.
+        ForeignFile: its folder is a link.
     """
     require_own(folder, folder.root)
     if not is_replacing and is_taken(folder):
@@ -73,11 +73,11 @@ def filled_folder(folder: TenantFolder, backup: Backup) -> Iterator[None]:
     """Fill a new folder from a backup and check every file; `replace_folder` puts it in place.
 
     Raises:
-        DamagedFile: a file is missing or was changed, or the manifest lists other files than the
-            ledger needs.
+        DamagedFile: a file is missing or was changed, or the manifest does not list exactly
+            the files that the ledger needs.
         ForeignFile: a file is a link, or another tenant's.
         SchemaTooNew: a newer version of finops_pipeline wrote the ledger.
-        TenantBusy: another process restores the tenant.
+        TenantBusy: another process is restoring the tenant.
     """
     with restoring(folder):
         settle_swap(folder)
@@ -94,7 +94,7 @@ def _fill(folder: TenantFolder, backup: Backup) -> None:
     read_back(backup.path, entry, new.ledger, folder.permissions)
     needed = {entry.path: new.ledger, **_needed_files(new, backup)}
     if listed.keys() != needed.keys():
-        raise damaged_backup(backup.path / MANIFEST, "lists other files than the ledger needs")
+        raise damaged_backup(backup.path / MANIFEST, "lists files that the ledger does not need")
     for name, path in needed.items():
         if path == new.ledger:
             continue
@@ -124,7 +124,7 @@ def _needed_files(new: TenantFolder, backup: Backup) -> dict[str, Path]:
         backup.manifest.installation_id,
         backup.manifest.publication,
     ):
-        raise damaged_backup(backup.path / MANIFEST, "and the ledger are of different backups")
+        raise damaged_backup(backup.path / MANIFEST, "and the ledger belong to different backups")
     paths = {}
     for generation in read_generations(ledger)[:1]:
         paths[warehouse_entry(new.tenant, generation)] = new.warehouse
@@ -155,8 +155,8 @@ def _take_over(folder: TenantFolder, new: TenantFolder) -> None:
     own_id = folder.identity.installation_id
     root = owner.root
     if own_id != owner.installation_id and root == str(folder.root):
-        # The views already name this folder, but the tenant's file has to be written anew with
-        # the id of this installation. A folder with another root is (upgrade.py).
+        # The views already name this folder, but the tenant's file has to be rewritten with the
+        # id of this installation. upgrade.py does that when the root is another.
         root = ""
     released = [s.file for s in read_superseded_files(ledger) if s.released_at]
     taken_over = replace(owner, installation_id=own_id, root=root)
@@ -172,7 +172,7 @@ def replace_folder(folder: TenantFolder, wait_seconds: float) -> None:
     """Put the filled folder in place and open it; if it cannot be used, put the old one back.
 
     Raises:
-        TenantBusy: another process writes the tenant.
+        TenantBusy: another process is writing the tenant.
         DamagedFile: the new folder cannot be used.
     """
     with _locked(folder, wait_seconds):
@@ -192,7 +192,7 @@ def replace_folder(folder: TenantFolder, wait_seconds: float) -> None:
 
 @contextmanager
 def _locked(folder: TenantFolder, wait_seconds: float) -> Iterator[None]:
-    """Hold the writer's lock of the present folder, which stays with it when it is set aside."""
+    """Hold the writer's lock of the present folder, with which the lock is set aside."""
     folder.permissions.make_folder(folder.root)
     require_own(folder, folder.lock)
     with writer_lock(folder, wait_seconds):

@@ -55,7 +55,7 @@ _UPGRADED = "upgraded.duckdb"
 
 
 def is_prepared(folder: TenantFolder, ledger: Ledger) -> bool:
-    """Return whether the folder has the present layout and stands where it stood."""
+    """Return whether the folder has the present layout and has not been moved."""
     owner = ledger.owner()
     if owner is None or owner.root != str(folder.root):
         return False
@@ -135,7 +135,8 @@ def _upgrade(folder: TenantFolder, ledger: Ledger) -> None:
         paths[folder.relative(path)] = str(folder.stored(file))
         new_files.append(file)
     for lost in _recorded_charges(ledger) - paths.keys():
-        paths[lost] = str(folder.store / lost)  # no such file: a view without it is not written
+        # This path does not exist, so a view that needs the file is left out.
+        paths[lost] = str(folder.store / lost)
     _write_landing_records(folder, ledger, new_files)
     writes = [record_file(file.place, file) for file in new_files]
     if folder.warehouse.exists():
@@ -200,7 +201,7 @@ def _rewrite(
 
     Args:
         folder: the tenant's folder.
-        current: the files that the views read then; None: the same as before.
+        current: the files that the views will read; None: the same as before.
         generation: the number of the new generation.
         paths: the new paths.
     """

@@ -1,10 +1,10 @@
 """New paths in the views of a tenant's file: after a move of the folder, or an upgrade.
 
-Put here: rewriting quoted paths in stored definitions. Keep out: views written anew
+Put here: rewriting quoted paths in stored definitions. Keep out: writing new views
 (marts/views.py).
 
-A path is taken for one only if it stands in quotes as finops wrote it. Everything else, such as a
-column of a bill whose name looks like a path, stays as it is.
+Only a quoted string that finops wrote as a path is replaced. Everything else, such as a column of a
+bill whose name looks like a path, stays as it is.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _rewrite(sql: str, replace: Replacement) -> str:
 
 
 def move_root(old: str, new: str) -> Replacement:
-    """Return a replacement of paths below one folder by the same below another."""
+    """Return a replacement of paths below one folder with the same paths below another."""
 
     def replace(value: str) -> list[str] | None:
         return [new + value.removeprefix(old)] if value.startswith(f"{old}/.store/") else None
@@ -65,7 +65,7 @@ def move_root(old: str, new: str) -> Replacement:
 
 
 def resolve_globs(paths_by_old_name: dict[str, str]) -> Replacement:
-    """Return a replacement of a relative pattern of an older version by the files that it matches.
+    """Return a replacement of an older version's relative patterns with the files that they match.
 
     Args:
         paths_by_old_name: absolute path in the store, by the path that the older version gave the

@@ -48,7 +48,7 @@ WAREHOUSE = "warehouse"
 def building(publication: Publication, limits: Limits, fresh: bool) -> Iterator[Connection]:
     """Open a connection with the next generation of the tenant's file attached as `warehouse`.
 
-    If the block ends without an error, the file is complete and put on the publication.
+    If the block ends without an error, the file is complete and becomes part of the publication.
 
     Args:
         publication: the publication that will carry the file.
@@ -83,7 +83,7 @@ def _identity_of(publication: Publication) -> FileIdentity:
 
 
 def files_relation(paths: Sequence[Path], columns: Sequence[Column]) -> str:
-    """Return SQL over exactly these files, some of which may be older and lack newest columns.
+    """Return SQL over exactly these files, some of which may be older and lack new columns.
 
     Args:
         paths: files of one table.
@@ -98,8 +98,8 @@ def files_relation(paths: Sequence[Path], columns: Sequence[Column]) -> str:
 def read_files(paths: Sequence[Path]) -> str:
     """Return a call of read_parquet over partition files with their keys as columns.
 
-    Keys are text, as 2026-10 is no date. An absolute path also has a key `tenant`, so that callers
-    name their columns one by one.
+    Keys are text, because 2026-10 is not a date. An absolute path also adds a column `tenant`, so
+    callers have to name the columns that they need.
     """
     key = "project" if any("/project=" in str(path) for path in paths) else "source"
     return (
@@ -113,8 +113,8 @@ def published_paths(
 ) -> list[Path]:
     """List the files of a table (of one key) after the publication, for a view over them.
 
-    The first path is that of an empty file whose name explains what is wrong where DuckDB cannot
-    find it: the folder is no longer where the view says.
+    The first path is that of an empty file. If the folder is no longer where the view says, DuckDB
+    cannot find this file and prints its name, which explains what to do.
     """
     folder = publication.folder
     paths = [

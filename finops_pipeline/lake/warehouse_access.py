@@ -77,7 +77,7 @@ def attach_own(connection: Connection, folder: TenantFolder, catalog: str) -> Fi
         _refuse_wal(folder)
         is_same = folder.warehouse.exists() and mark_of(folder.warehouse) == before
         if is_same and _is_published(folder, identity):
-            # The order matters: without external access, DuckDB takes no further folders.
+            # The order matters: without external access, DuckDB accepts no further folders.
             connection.execute(f"set global allowed_directories = {texts([f'{folder.store}/'])}")
             connection.execute("set global enable_external_access = false")
             return identity
@@ -112,16 +112,16 @@ def check_identity(connection: Connection, folder: TenantFolder, catalog: str) -
         raise ForeignFile(
             f"{folder.warehouse} belongs to another {owner}",
             f"the file of tenant {folder.tenant}",
-            f"Set it aside and build the tenant's own: finops rebuild {folder.tenant}",
+            f"Rebuild the tenant, which sets it aside: finops rebuild {folder.tenant}",
         )
     return identity
 
 
 def _is_published(folder: TenantFolder, identity: FileIdentity) -> bool:
-    """Return whether the file is the newest generation, or the one before while that is published.
+    """Return whether the file is the newest generation, or the one before until that is in place.
 
     Raises:
-        DamagedFile: no generation of this number was published, or it had another content.
+        ForeignFile: it is a link.
     """
     ledger = open_ledger(folder)
     generations = read_generations(ledger)
@@ -146,8 +146,8 @@ def _refuse_wal(folder: TenantFolder) -> None:
     if wal_path(folder).exists() or wal_path(folder).is_symlink():
         raise ForeignFile(
             f"{wal_path(folder)} lies beside the tenant's file",
-            "no such file: finops never writes one, and DuckDB would change its answers by it",
-            f"Set it aside and build the file again: finops rebuild {folder.tenant}",
+            "no such file: finops never writes one, and DuckDB would apply it to its answers",
+            f"Rebuild the tenant, which sets it aside: finops rebuild {folder.tenant}",
         )
 
 

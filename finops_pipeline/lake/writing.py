@@ -1,6 +1,6 @@
 """Becoming the only process that writes a tenant's folder.
 
-Put here: the lock, and what is done with it first: upgrading, finishing a commit, cleaning up. Keep
+Put here: the lock, and what its holder does first: upgrading, finishing a commit, cleaning up. Keep
 out: publishing (publish.py).
 """
 
@@ -25,7 +25,7 @@ from finops_pipeline.lake.upgrade import is_prepared, prepare_folder, refuse_own
 
 @contextmanager
 def locked(folder: TenantFolder, wait_seconds: float) -> Iterator[None]:
-    """Hold the lock that admits one writing process to a tenant's folder.
+    """Hold the lock that only one writing process of a tenant's folder can have.
 
     Raises:
         TenantBusy: another process kept the lock for `wait_seconds`.

@@ -1,4 +1,4 @@
-"""Whose a ledger is.
+"""The owner of a ledger: the tenant and the installation that it belongs to.
 
 Put here: reading, checking and recording the owner. Keep out: files on disk (lake).
 """
@@ -52,14 +52,14 @@ def check_owner(owner: Owner, identity: Identity, place: str) -> None:
         raise ForeignFile(
             f"the ledger {place} belongs to another tenant",
             f"the ledger of tenant {identity.tenant}",
-            f"Set it aside and rebuild the tenant: finops rebuild {identity.tenant}",
+            f"Rebuild the tenant, which sets it aside: finops rebuild {identity.tenant}",
         )
     ids = {owner.installation_id, identity.installation_id} - {""}
     if len(ids) > 1:
         raise ForeignFile(
             f"the ledger {place} belongs to another installation",
             "a ledger that this installation wrote",
-            f"Set it aside and rebuild the tenant: finops rebuild {identity.tenant}",
+            f"Rebuild the tenant, which sets it aside: finops rebuild {identity.tenant}",
         )
 
 

@@ -85,7 +85,7 @@ def _file(row: Mapping[Any, Any]) -> StoredFile:
 
 
 def record_file(place: Place, file: StoredFile | None) -> Write:
-    """Make a file the current one of its partition (None: it has none); supersede another one."""
+    """Make a file the current one of its partition (None: it has none); supersede the last one."""
 
     def write(db: sa.Connection) -> None:
         same = _same_place(STORED_FILES, place)
@@ -114,7 +114,7 @@ def release_superseded(at: str) -> Write:
 
 
 def limit_releases(at: str) -> Write:
-    """Set releases that are later than this time to it, because the clock was set back."""
+    """Replace later times of release with this one, because the clock was set back."""
 
     def write(db: sa.Connection) -> None:
         table = SUPERSEDED_FILES
@@ -160,7 +160,7 @@ def forget_marks(paths: Iterable[str]) -> Write:
 
 
 def forget_all_marks(db: sa.Connection) -> None:
-    """Remove all marks: they describe files of a folder elsewhere."""
+    """Remove all marks, because they describe the files of another folder."""
     db.execute(sa.delete(FILE_MARKS))
 
 

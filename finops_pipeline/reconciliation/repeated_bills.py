@@ -1,8 +1,8 @@
 """Comparison of a month's bills with each other: the same bill may arrive through two exports.
 
 Put here: whether two bills of a month charge the same account, and the comparisons of those that
-repeat each other. Keep out: the rule by which they do (marts/checks/bills_apart.sql, which the
-caller passes on), comparisons with other counterparts (cost_explorer_comparison.py).
+repeat each other. Keep out: the rule that decides whether they do (marts/checks/bills_apart.sql,
+which the caller passes), comparisons with other counterparts (cost_explorer_comparison.py).
 
 Reads: the view `costs` of one month, on the caller's connection; ledger
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from finops_pipeline.errors import counted
 from finops_pipeline.lake.duck import Connection, fetch_dicts
 from finops_pipeline.ledger.bill_totals import BillTotal
 from finops_pipeline.ledger.ledger import PartitionRecord
@@ -27,11 +28,11 @@ from finops_pipeline.reconciliation.comparisons import (
 )
 
 _UNITS = {
-    "charge": "charges",
-    "day": "daily sums of resources",
-    "month": "monthly sums of resources",
+    "charge": ("charge", "charges"),
+    "day": ("daily sum of a resource", "daily sums of resources"),
+    "month": ("monthly sum of a resource", "monthly sums of resources"),
 }
-"""What was compared, by the column `compared_by`."""
+"""What was compared, in the singular and plural, by the column `compared_by`."""
 
 
 def months_of_several_bills(costs: dict[tuple[str, str], PartitionRecord]) -> set[str]:
@@ -44,7 +45,7 @@ def months_of_several_bills(costs: dict[tuple[str, str], PartitionRecord]) -> se
 
 @dataclass(frozen=True)
 class SharedAccount:
-    """An account, in one currency, that a source charges and another one does too."""
+    """An account and currency that a source charges, as another source does, too."""
 
     source: str
     sub_account_id: str | None
@@ -67,7 +68,7 @@ def find_shared_accounts(totals: Iterable[BillTotal]) -> list[SharedAccount]:
 def compare_bills(
     connection: Connection, month: str, shared: list[SharedAccount], rule: str
 ) -> Iterator[Comparison]:
-    """Compare bills that share accounts; yield two comparisons for each pair that is one bill.
+    """Compare bills that share accounts; yield two comparisons for each pair that is the same bill.
 
     Args:
         rule: the SQL of the check bills_apart.
@@ -103,10 +104,11 @@ def _repeated(comparison: Comparison, rows: list[dict[str, Any]]) -> Comparison:
     """Add to a comparison what its bill and the counterpart both charge."""
     amount = exact_sum(row["billed_cost"] for row in rows)
     count = sum(row["equal_charges"] for row in rows)
-    unit = _UNITS[rows[0]["compared_by"]]
+    units = counted(count, *_UNITS[rows[0]["compared_by"]])
+    are, count_twice = ("is", "counts twice") if count == 1 else ("are", "count twice")
     note = (
-        f"{count} {unit} ({plain(amount)} {comparison.billing_currency}) are also in the bill of"
-        f" {comparison.counterpart} and count twice"
+        f"{units} ({plain(amount)} {comparison.billing_currency}) {are} also in the bill of"
+        f" {comparison.counterpart} and {count_twice}"
     )
     return replace(
         comparison,

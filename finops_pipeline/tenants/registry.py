@@ -54,8 +54,8 @@ class Registry:
     Args:
         url: SQLAlchemy URL. A registry that does not exist yet has no tenants when it is read; the
             first `save` creates it.
-        data: the data folder: if it has tenants, there has to be a registry.
-        permissions: of its file.
+        data: the data folder; if it has tenants' folders, there has to be a registry.
+        permissions: the permissions of its file.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Registry:
     def ensure_installation_id(self) -> None:
         """Give the installation its id, which never changes, if the registry has none yet.
 
-        A registry that an older version wrote gets its first copy with it.
+        A registry that an older version wrote also gets its first copy.
         """
         if not self.installation_id():
             self.save()

@@ -1,4 +1,4 @@
-"""The file of a SQLite registry: never mistaken for an empty one, and copied at each change.
+"""The file of a SQLite registry: if lost, not mistaken for a new one; copied at each change.
 
 Put here: checking the file, creating and replacing it, its lock, its last good copy. Keep out: what
 is in it (registry.py).
@@ -32,7 +32,7 @@ class RegistryFile:
     Args:
         path: the file.
         data: the data folder, whose tenants show that there was a registry.
-        permissions: of what is created.
+        permissions: the permissions of what is created.
     """
 
     def __init__(self, path: Path, data: Path | None, permissions: Permissions) -> None:
@@ -57,7 +57,7 @@ class RegistryFile:
         """Return whether there is a registry; False only where there never was one.
 
         Raises:
-            RegistryError: it is lost, empty or no SQLite database.
+            RegistryError: it is lost, empty or not a SQLite database.
         """
         if not self.path.exists():
             if self.copy.exists() or self._has_tenants():
@@ -104,7 +104,7 @@ class RegistryFile:
     def _unreadable(self, reason: str) -> RegistryError:
         return RegistryError(
             f"the registry {self.path} cannot be opened ({reason})",
-            "a file, in a folder, that the user who runs finops may read and write",
+            "a file and a folder that the user who runs finops may read and write",
             f"Correct the permissions: chmod u+rw {self.path}",
         )
 
@@ -136,7 +136,7 @@ class RegistryFile:
             self._permissions.make_file(journal)
 
     def put_in_place(self) -> None:
-        """Put the new registry in place, and set aside a damaged one with SQLite's files of it.
+        """Put the new registry in place, and set aside a damaged one with SQLite's files beside it.
 
         A journal of the damaged file would otherwise be applied to the new one.
         """
@@ -174,5 +174,5 @@ class RegistryFile:
             raise StorageFailure(
                 f"the registry {self.path} cannot be copied to {target} ({error})",
                 "a copy of it after each change",
-                "Correct this and run the command again; the registry itself is saved",
+                "Correct the cause and run the command again; the registry itself is saved",
             ) from error

@@ -102,7 +102,7 @@ class Source(BaseModel):
     the endpoint of an S3-compatible store; `region` is the region of the bucket.
 
     `from` and `to` are the first month (YYYY-MM) that counts, and the first that no longer does;
-    empty: all months. They end an export whose successor repeats the same bill.
+    empty: no limit. Use them to end an export whose successor repeats the same bill.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

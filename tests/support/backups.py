@@ -36,7 +36,7 @@ def publish_two(made: TemporaryInstallation, exports: Path) -> TemporaryInstalla
 
 
 def deliver_months(exports: Path, tenant: str, cost: str, months: tuple[str, ...] = MONTHS) -> None:
-    """Write a new version of these months, of which each charge has this cost."""
+    """Write a new version of these months, in which each charge has this cost."""
     for month in months:
         lines = [row(cost, day=f"{month}-05"), row(cost, "444455556666", day=f"{month}-06")]
         deliver(exports / tenant / "cur", lines, month, assembly=f"{tenant}-{cost}")

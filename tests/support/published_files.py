@@ -25,7 +25,7 @@ from finops_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class ShownFile:
-    """What the folders show of a partition: the name holds the content."""
+    """What the folders show of a partition; the name is made from the content."""
 
     name: str
     size: int
@@ -108,8 +108,8 @@ def changing_tables(installation: Installation, tenant: str) -> Iterator[Connect
 def copy_installation(data: Path, target: Path) -> Path:
     """Copy a data folder with its links, and let every tenant settle in the new place.
 
-    The first command after a copy writes the tenants' views anew and marks the copied files as
-    checked. A test that counts changed files wants that behind it.
+    The first command after a copy rewrites the tenants' views and marks the copied files as
+    checked. A test that counts changed files needs this to have happened before.
     """
     shutil.copytree(data, target, symlinks=True)
     installation = Installation(Settings(data=target))

@@ -1,18 +1,19 @@
--- bills_apart: accounts that two bills charge with the same charges, which therefore count twice.
+-- bills_apart: accounts whose charges are in two bills and therefore count twice.
 -- reads: bill_totals, costs
 -- on failure: warn
 --
--- Two exports of one bill (a legacy CUR and a CUR 2.0, a CUR and a FOCUS export, or the same one
+-- Two exports of one bill (a legacy CUR and a CUR 2.0, a CUR and a FOCUS export, or the same export
 -- twice) repeat each other's charges, except for a few that only the later export has. So charges
--- are compared one by one: those of the same account, currency, start, resource and billed cost are
--- equal. If at least half of the charges of the smaller bill have an equal one in the other, both
--- are the same bill. An account that moves to another payer within the month has no equal charges.
+-- are compared one by one: those with the same account, currency, start, resource and billed cost
+-- are equal. If in any account at least half of the charges of the bill with fewer charges have an
+-- equal one in the other, both are the same bill. An account that moves to another payer within the
+-- month has no equal charges.
 --
--- Not compared: resources, if one bill has them on less than half as large a share of its charges;
--- line item ids, which AWS gives anew in each report; ends of charges, which exports state
--- differently; more than 8 decimals, because CSV has 10 and Parquet has more. Taxes do not decide,
--- because small ones are easily equal. If one bill is by hour and the other by day or month, sums
--- by resource are compared as well.
+-- Not compared: resources, if the share of charges that have one is less than half as large in one
+-- bill as in the other; line item ids, which are new in each report; ends of charges, which exports
+-- state differently; decimals after the 8th, because CSV has 10 and Parquet has more. Taxes do not
+-- decide, because small taxes are often equal by chance. If one bill is hourly and the other daily
+-- or monthly, sums by resource are compared as well.
 
 with
 

@@ -4,7 +4,7 @@
 --
 -- Compared by project, month, source, currency and kind of row: charges that were lost, doubled or
 -- changed since they were published. Cure: `finops rebuild TENANT --project PROJECT --month MONTH`,
--- which builds the file anew from what landed.
+-- which builds the file again from what landed.
 
 with
 
