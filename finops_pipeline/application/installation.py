@@ -25,8 +25,9 @@ from finops_pipeline.reconciliation.states import Status
 from finops_pipeline.reconciliation.statuses import Reconciled, reconcile
 from finops_pipeline.settings import Settings
 from finops_pipeline.tenants.model import Source, Tenant
+from finops_pipeline.tenants.place_owners import PlaceOwners
 from finops_pipeline.tenants.places import place_of
-from finops_pipeline.tenants.registry import Registry, check_own
+from finops_pipeline.tenants.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Installation:
         Raises:
             RegistryError: it is (for example through a link made since it was declared).
         """
-        check_own(tenant.name, source, self.registry.tenants())
+        PlaceOwners(self.registry.tenants()).check_own(tenant.name, source)
         lake = place_of(str(self.settings.data_folder / "lake"))
         if source.location and place_of(source.location).overlaps(lake):
             raise RegistryError(

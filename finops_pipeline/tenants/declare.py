@@ -1,7 +1,8 @@
 """tenants.yaml: the declared form of the registry, read and merged.
 
-Put here: reading the file with errors that name the place, merging it into the stored registry, and
-describing each change. Keep out: storing (registry.py), rules for tenants and projects (model.py).
+Put here: validating the file with errors that name the place, merging it into the stored registry,
+and describing each change. Keep out: reading YAML (yaml_file.py), storing (registry.py), rules for
+tenants and projects (model.py).
 
 Merging never deletes by omission: a tenant, source, project, field or account claim that the
 file does not mention stays. A claim is ended with a `to` date or `finops project release`.
@@ -9,20 +10,25 @@ file does not mention stays. A claim is ended with a `to` date or `finops projec
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.model import Project, Source, Tenant
 from finops_pipeline.tenants.registry import Registry
 from finops_pipeline.tenants.source import DeclaredSource, SourceKind
+from finops_pipeline.tenants.yaml_file import read_yaml
 
 _Part = TypeVar("_Part", Source, Project)
 _KINDS = frozenset(SourceKind)
 """Names of source kinds, which pydantic adds to the path of a source's field."""
+
+_SHOWN = 200
+"""Characters of a wrong value that a message repeats."""
 
 T = TypeVar("T")
 
@@ -60,24 +66,6 @@ def read_declaration(path: Path) -> list[Tenant]:
     return tenants
 
 
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file as plain data.
-
-    Raises:
-        RegistryError: it cannot be read, or is not YAML.
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RegistryError(
-            f"{path} cannot be read ({error.strerror})", "a YAML file that this user can read"
-        ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise RegistryError(
-            f"{path} is not YAML: {error}", "a YAML file that begins with tenants:"
-        ) from error
-
-
 def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
     """Read one tenant of a declaration.
 
@@ -112,8 +100,9 @@ def _check_no_external_id(entry: dict[str, Any], place: str) -> None:
 
 
 def _check_unique(kind: str, names: list[str], place: str) -> None:
+    counts = Counter(names)
     for name in names:
-        if names.count(name) > 1:
+        if counts[name] > 1:
             raise RegistryError(
                 f"{place}: {kind} {name} is declared twice",
                 "each name once",
@@ -144,11 +133,18 @@ def _validate(kind: type[T], raw: object, place: str) -> T:
         RegistryError: it breaks a rule; the message names the file, the entry and the field.
     """
     try:
-        return TypeAdapter(kind).validate_python(raw)
+        adapter: TypeAdapter[T] = _adapter(cast("Any", kind))
+        return adapter.validate_python(raw)
     except ValidationError as error:
         raise _refusal(error, raw, place) from error
     except RegistryError as error:
         raise RegistryError(f"{place}: {error.found}", error.expected, error.cure) from error
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Make the validator of a class, which takes longer than validating an entry with it."""
+    return TypeAdapter(kind)
 
 
 def _refusal(error: ValidationError, raw: object, place: str) -> RegistryError:
@@ -160,15 +156,23 @@ def _refusal(error: ValidationError, raw: object, place: str) -> RegistryError:
             return RegistryError(f"{field} is missing", "a value for it")
         case "extra_forbidden":
             return RegistryError(
-                f"{field} is {first['input']!r}, but there is no such field",
-                cure="Correct its name or leave it out",
+                f"{field}: there is no such field", cure="Correct its name or leave it out"
             )
         case _:
             # pydantic adds the name of our class: "… dictionary or instance of _Declaration".
             expected = (
                 first["msg"].removeprefix("Input should be ").partition(" or instance of ")[0]
             )
-            return RegistryError(f"{field} is {first['input']!r}", expected)
+            return RegistryError(f"{field} is {_show(first)}", expected)
+
+
+def _show(error: Any) -> str:
+    """Show the value that breaks a rule, shortened; the file as a whole may be somebody else's."""
+    value = error["input"]
+    if not error["loc"]:
+        return "a list" if isinstance(value, list) else "plain text"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
 
 
 def _describe_field(raw: object, path: tuple[int | str, ...]) -> str:
@@ -180,10 +184,10 @@ def _describe_field(raw: object, path: tuple[int | str, ...]) -> str:
             entry = raw[parts][index]
             name = f" {entry['name']!r}" if isinstance(entry, dict) and "name" in entry else ""
             label = f"{parts.removesuffix('s')}{name or f' {index + 1}'}"
-            names = [str(field) for field in fields if field not in _KINDS]
+            names = [str(field)[:_SHOWN] for field in fields if field not in _KINDS]
             return ": ".join(filter(None, (label, ".".join(names))))
         case _:
-            return ".".join(str(part) for part in path if part not in _KINDS)
+            return ".".join(str(part)[:_SHOWN] for part in path if part not in _KINDS)
 
 
 def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
@@ -197,19 +201,20 @@ def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
         RegistryError: the merged registry breaks a rule; nothing is changed.
     """
     with registry.locked():
-        stored = set(registry.names())
+        stored = {tenant.name: tenant for tenant in registry.tenants()}
         changes: list[str] = []
-        merged: list[Tenant] = []
+        changed: list[Tenant] = []
         for new in declared:
-            old = registry.tenant(new.name) if new.name in stored else None
-            if old is None:
-                changes.append(f"+ tenant {new.name}")
-                old = Tenant(name=new.name, display_name=new.display_name)
-            tenant, lines = merge(old, new)
+            old = stored.get(new.name)
+            lines = [] if old else [f"+ tenant {new.name}"]
+            old = old or Tenant(name=new.name, display_name=new.display_name)
+            tenant, differences = merge(old, new)
+            lines += differences
             changes += lines
-            merged.append(tenant)
-        if changes:
-            registry.save(*merged)
+            if lines:
+                changed.append(tenant)
+        if changed:
+            registry.save(*changed)
         return changes
 
 

@@ -18,8 +18,9 @@ from typing import Any
 import yaml
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.tenants.declare import parse_entry, read_yaml
+from finops_pipeline.tenants.declare import parse_entry
 from finops_pipeline.tenants.model import Project, Source, Tenant
+from finops_pipeline.tenants.yaml_file import read_yaml
 
 _FORM = "a file that finops tenant export wrote, or a tenants.yaml"
 

@@ -7,6 +7,7 @@ Put here: checking and comparing locations, role ARNs and endpoints. Keep out: a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -177,6 +178,11 @@ class Place:
         length = min(len(self.segments), len(other.segments))
         same = self.segments[:length] == other.segments[:length]
         return self.store == other.store and same
+
+    def containers(self) -> Iterator[Place]:
+        """Yield every place that contains this one, from the entire store to the place itself."""
+        for length in range(len(self.segments) + 1):
+            yield Place(self.store, self.segments[:length])
 
 
 def place_of(location: str, endpoint_url: str = "") -> Place:

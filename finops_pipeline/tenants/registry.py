@@ -11,6 +11,7 @@ A registry of an older version is read as it is; the next `save` upgrades it.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -20,22 +21,20 @@ import sqlalchemy as sa
 from finops_pipeline.database.engine import begin_write, open_engine
 from finops_pipeline.database.private_files import Permissions
 from finops_pipeline.errors import RegistryError, Unknown
-from finops_pipeline.tenants.model import Source, Tenant, check_name
-from finops_pipeline.tenants.places import role_account
+from finops_pipeline.tenants.model import Tenant, check_name
+from finops_pipeline.tenants.place_owners import PlaceOwners
 from finops_pipeline.tenants.registry_file import RegistryFile
 from finops_pipeline.tenants.registry_tables import (
     INSTALLATION,
     SCHEMA,
     TENANTS,
-    delete_tenant,
-    insert_tenant,
-    load_tenant,
+    load_tenants,
+    replace_tenants,
 )
 
 __all__ = [
     "SCHEMA",
     "Registry",
-    "check_own",
     "fill_registry",
     "read_registry",
     "store_restored",
@@ -111,8 +110,7 @@ class Registry:
         with self._reading() as db:
             if db is None:
                 return []
-            names = sorted(db.scalars(sa.select(TENANTS.c.tenant)))
-            return [load_tenant(db, name) for name in names]
+            return load_tenants(db)
 
     def tenant(self, name: str) -> Tenant:
         """Read one tenant.
@@ -122,9 +120,8 @@ class Registry:
         """
         check_name("tenant", name)
         with self._reading() as db:
-            same = sa.select(TENANTS.c.tenant).where(TENANTS.c.tenant == name)
-            if db is not None and db.scalar(same) is not None:
-                return load_tenant(db, name)
+            for tenant in load_tenants(db, name) if db is not None else ():
+                return tenant
         raise Unknown(
             f"tenant {name} is not known",
             cure="Declare it with finops apply FILE or finops tenant add NAME",
@@ -155,7 +152,9 @@ class Registry:
         """
 
         def write(db: sa.Connection) -> None:
-            store_tenants(db, [_with_stored_id(db, tenant) for tenant in tenants])
+            query = sa.select(TENANTS.c.tenant, TENANTS.c.external_id)
+            stored_ids = {row.tenant: row.external_id for row in db.execute(query)}
+            store_tenants(db, [_with_stored_id(tenant, stored_ids) for tenant in tenants])
 
         with self.locked():
             self._write(write)
@@ -232,56 +231,29 @@ def store_tenants(db: sa.Connection, tenants: list[Tenant]) -> None:
         RegistryError: a location, the account of a role or an external id belongs to another
             tenant.
     """
+    ids = {tenant.name: tenant.external_id or str(uuid.uuid4()) for tenant in tenants}
+    replace_tenants(
+        db, [tenant.model_copy(update={"external_id": ids[tenant.name]}) for tenant in tenants]
+    )
+    everyone = load_tenants(db)
+    owners = PlaceOwners(everyone)
+    external_ids = Counter(tenant.external_id for tenant in everyone)
     for tenant in tenants:
-        delete_tenant(db, tenant.name)
-        external_id = tenant.external_id or str(uuid.uuid4())
-        insert_tenant(db, tenant.model_copy(update={"external_id": external_id}))
-    everyone = [load_tenant(db, name) for name in db.scalars(sa.select(TENANTS.c.tenant))]
-    external_ids = [tenant.external_id for tenant in everyone if tenant.external_id]
-    for tenant in tenants:
-        if tenant.external_id and external_ids.count(tenant.external_id) > 1:
+        if external_ids[ids[tenant.name]] > 1:
             raise RegistryError(
                 f"tenant {tenant.name} has the external id of another tenant",
                 "an id that no other tenant has",
             )
         for source in tenant.sources:
-            check_own(tenant.name, source, everyone)
+            owners.check_own(tenant.name, source)
 
 
-def _with_stored_id(db: sa.Connection, tenant: Tenant) -> Tenant:
+def _with_stored_id(tenant: Tenant, stored_ids: dict[str, str]) -> Tenant:
     """Return a tenant with its stored external id, never a declared one."""
-    stored = db.scalar(sa.select(TENANTS.c.external_id).where(TENANTS.c.tenant == tenant.name))
+    stored = stored_ids.get(tenant.name)
     if tenant.external_id not in {"", stored}:
         raise RegistryError(
             f"tenant {tenant.name} is declared with an external id",
             "no external id: the registry generates it, and it never changes",
         )
     return tenant.model_copy(update={"external_id": str(stored or "")})
-
-
-def check_own(tenant: str, source: Source, everyone: Iterable[Tenant]) -> None:
-    """Check that no other tenant reads a source's location or uses the account of its role.
-
-    A folder of bills belongs to one tenant: otherwise `unassigned` would show the accounts of
-    another one.
-
-    Raises:
-        RegistryError: another tenant does; the message does not name it.
-    """
-    label = f"source {tenant}/{source.name}"
-    for other in everyone:
-        for other_source in other.sources if other.name != tenant else ():
-            if any(a.overlaps(b) for a in source.places for b in other_source.places):
-                reads = source.location or "Cost Explorer with these credentials"
-                raise RegistryError(
-                    f"{label} reads {reads}, a location that belongs to another tenant",
-                    "a place that only one tenant reads",
-                    "Correct the location; one export never feeds two tenants",
-                )
-            account = role_account(source.role_arn)
-            if account and account == role_account(other_source.role_arn):
-                raise RegistryError(
-                    f"{label} uses a role of account {account}, which belongs to another tenant",
-                    "a role in an account of this tenant",
-                    "Correct role_arn; the roles of one account serve only one tenant",
-                )

@@ -1,6 +1,6 @@
 """The tables of the registry, and tenants as rows of them.
 
-Put here: tables, reading and writing the rows of one tenant. Keep out: transactions, rules between
+Put here: tables, reading and writing the rows of tenants. Keep out: transactions, rules between
 tenants (registry.py), upgrading from one schema version to the next (migrations).
 
 To change a table, add a version: a file in migrations/versions and its id in `SCHEMA`.
@@ -8,6 +8,8 @@ To change a table, add a version: a file in migrations/versions and its id in `S
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,38 +89,51 @@ SCHEMA = Schema(
 _OF_TENANT = (PROJECT_ACCOUNTS, PROJECT_SOURCES, PROJECTS, SOURCES, TENANTS)
 
 
-def load_tenant(db: sa.Connection, name: str) -> Tenant:
-    """Read a tenant that the registry has."""
+def load_tenants(db: sa.Connection, name: str | None = None) -> list[Tenant]:
+    """Read all tenants, or one, by name; none that the registry does not have."""
 
-    def rows(table: sa.Table) -> list[Any]:
+    def rows(table: sa.Table) -> defaultdict[str, list[Any]]:
         columns = _present_columns(db, table)
-        query = sa.select(*columns).where(table.c.tenant == name).order_by(*columns)
-        return list(db.execute(query))
+        query = sa.select(*columns).order_by(*columns)
+        if name is not None:
+            query = query.where(table.c.tenant == name)
+        by_tenant = defaultdict(list)
+        for row in db.execute(query):
+            by_tenant[row.tenant].append(row)
+        return by_tenant
 
-    head = rows(TENANTS)[0]
+    heads, sources, projects = rows(TENANTS), rows(SOURCES), rows(PROJECTS)
     reads, claims = rows(PROJECT_SOURCES), rows(PROJECT_ACCOUNTS)
-    return Tenant(
-        name=name,
-        display_name=head.display_name,
-        external_id=getattr(head, "external_id", ""),
-        sources=tuple(_source(row) for row in rows(SOURCES)),
-        projects=tuple(
-            Project(
-                name=row.project,
-                display_name=row.display_name,
-                environment=row.environment,
-                business_unit=row.business_unit,
-                sources=tuple(r.source for r in reads if r.project == row.project),
-                accounts=tuple(
-                    AccountClaim.model_validate(
-                        {"id": c.account_id, "from": c.from_day, "to": c.to_day}
-                    )
-                    for c in claims
-                    if c.project == row.project
-                ),
-            )
-            for row in rows(PROJECTS)
-        ),
+    return [
+        Tenant(
+            name=tenant,
+            display_name=heads[tenant][0].display_name,
+            external_id=getattr(heads[tenant][0], "external_id", ""),
+            sources=tuple(_source(row) for row in sources[tenant]),
+            projects=_projects(projects[tenant], reads[tenant], claims[tenant]),
+        )
+        for tenant in sorted(heads)
+    ]
+
+
+def _projects(rows: list[Any], reads: list[Any], claims: list[Any]) -> tuple[Project, ...]:
+    """Make a tenant's projects of its rows: projects, the sources they read, their claims."""
+    sources_of, claims_of = defaultdict(list), defaultdict(list)
+    for row in reads:
+        sources_of[row.project].append(row.source)
+    for row in claims:
+        claim = {"id": row.account_id, "from": row.from_day, "to": row.to_day}
+        claims_of[row.project].append(AccountClaim.model_validate(claim))
+    return tuple(
+        Project(
+            name=row.project,
+            display_name=row.display_name,
+            environment=row.environment,
+            business_unit=row.business_unit,
+            sources=tuple(sources_of[row.project]),
+            accounts=tuple(claims_of[row.project]),
+        )
+        for row in rows
     )
 
 
@@ -134,31 +149,33 @@ def _present_columns(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]
     return [column for column in table.c if column.name in names]
 
 
-def delete_tenant(db: sa.Connection, name: str) -> None:
-    """Delete the rows of a tenant."""
+def replace_tenants(db: sa.Connection, tenants: list[Tenant]) -> None:
+    """Write tenants in place of the rows that the registry has of them."""
+    names = [{"name": tenant.name} for tenant in tenants]
     for table in _OF_TENANT:
-        db.execute(sa.delete(table).where(table.c.tenant == name))
+        if names:
+            db.execute(sa.delete(table).where(table.c.tenant == sa.bindparam("name")), names)
+    rows: dict[sa.Table, list[dict[str, Any]]] = {table: [] for table in reversed(_OF_TENANT)}
+    for tenant in tenants:
+        for table, row in _rows_of(tenant):
+            rows[table].append({"tenant": tenant.name, **row})
+    for table, of_table in rows.items():
+        if of_table:
+            db.execute(sa.insert(table), of_table)
 
 
-def insert_tenant(db: sa.Connection, tenant: Tenant) -> None:
-    """Write a tenant that the registry does not have."""
-    key = {"tenant": tenant.name}
-    labels = {"display_name": tenant.display_name, "external_id": tenant.external_id}
-    db.execute(sa.insert(TENANTS), {**key, **labels})
+def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
+    """Yield the rows of a tenant, each with its table."""
+    yield TENANTS, {"display_name": tenant.display_name, "external_id": tenant.external_id}
     for source in tenant.sources:
         row = {"source": source.name, "format": source.format.value, "location": source.location}
-        reach = {field: getattr(source, field) for field in (*REACH, *EXTENT)}
-        db.execute(sa.insert(SOURCES), {**key, **row, **reach})
+        yield SOURCES, row | {field: getattr(source, field) for field in (*REACH, *EXTENT)}
     for project in tenant.projects:
-        project_key = {**key, "project": project.name}
-        labels = {
-            "display_name": project.display_name,
-            "environment": project.environment,
-            "business_unit": project.business_unit,
-        }
-        db.execute(sa.insert(PROJECTS), {**project_key, **labels})
+        key = {"project": project.name}
+        labels = ("display_name", "environment", "business_unit")
+        yield PROJECTS, key | {label: getattr(project, label) for label in labels}
         for source_name in project.sources:
-            db.execute(sa.insert(PROJECT_SOURCES), {**project_key, "source": source_name})
+            yield PROJECT_SOURCES, {**key, "source": source_name}
         for claim in project.accounts:
             days = {"from_day": claim.from_day, "to_day": claim.to_day}
-            db.execute(sa.insert(PROJECT_ACCOUNTS), {**project_key, "account_id": claim.id, **days})
+            yield PROJECT_ACCOUNTS, {**key, "account_id": claim.id, **days}
