@@ -18,6 +18,7 @@ import pytest
 
 from tests.conftest import TemporaryInstallation
 from tests.support.globex import COST, MONTH, PERIOD, Globex, ask, finops
+from tests.support.tiers import some_every_day
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", some_every_day(REFUSED))
 def test_a_refused_delivery_leaves_the_month_as_it_was(globex: Globex, name: str) -> None:
     source, damage, reason_parts = REFUSED[name]
     before, status = globex.served(), globex.status(source)

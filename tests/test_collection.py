@@ -126,7 +126,7 @@ def test_space_stays_within_the_limit(
     made: TemporaryInstallation, request: pytest.FixtureRequest
 ) -> None:
     limit = 3 * partition_bytes(made)
-    spaces = [publish(made, number, superseded_limit_bytes=limit) for number in range(2, 12)]
+    spaces = [publish(made, number, superseded_limit_bytes=limit) for number in range(2, 7)]
     assert max(space.superseded_bytes for space in spaces) <= limit
     assert spaces[-1].superseded_bytes > limit / 2
     request.config.stash.setdefault(FIGURES, []).append(describe(len(spaces), spaces[-1]))

@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import TemporaryInstallation
 from tests.support.corruptions import CORRUPTIONS, Corruption, corrupt, noticed_by
 from tests.support.published_files import published_file
+from tests.support.tiers import some_every_day
 
 MONTH = "2026-09"
 
@@ -41,7 +42,9 @@ def test_the_set_is_large_and_its_names_are_unique() -> None:
     assert len({corruption.name for corruption in CORRUPTIONS}) == len(CORRUPTIONS) >= 60
 
 
-@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=lambda corruption: corruption.name)
+@pytest.mark.parametrize(
+    "corruption", some_every_day(CORRUPTIONS, 4), ids=lambda corruption: corruption.name
+)
 def test_each_corruption_is_noticed_by_name(
     lake: TemporaryInstallation, corruption: Corruption
 ) -> None:

@@ -23,6 +23,7 @@ from tests.support.bills import deliver, row
 from tests.support.globex import ask, finops
 from tests.support.older_folder import make_older, make_older_registry
 from tests.support.published_files import partition_folder, shown_partitions
+from tests.support.tiers import some_every_day
 
 MONTH, LEDGER = "2026-09", "ledger.sqlite"
 SUM = "select sum(BilledCost) as b from costs"
@@ -110,12 +111,12 @@ def records(ledger: Path) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["status initech", f"status initech {MONTH}", f"history initech/payer {MONTH}",
-     f"diff initech/payer {MONTH}", "query initech costs", "check initech", "validate initech",
-     "open initech"],
-)  # fmt: skip
+COMMANDS = ["status initech", f"status initech {MONTH}", f"history initech/payer {MONTH}",
+            "query initech costs", f"diff initech/payer {MONTH}", "check initech",
+            "validate initech", "open initech"]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", some_every_day(COMMANDS))
 def test_the_first_command_upgrades_an_older_folder_and_loses_no_record(
     aged: TemporaryInstallation, command: str
 ) -> None:

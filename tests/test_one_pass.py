@@ -204,7 +204,7 @@ def seen(installation: TemporaryInstallation) -> Decimal:
     ("error", "first"),
     [
         (KeyboardInterrupt, 1),
-        (OSError, 2),
+        pytest.param(OSError, 2, marks=pytest.mark.torture),
         pytest.param(KeyboardInterrupt, 3, marks=pytest.mark.torture),
         pytest.param(OSError, 4, marks=pytest.mark.torture),
     ],

@@ -227,8 +227,9 @@ def test_a_restore_killed_at_a_rename_leaves_the_old(
     assert not (two.data / "lake/.restoring/initech").exists()
 
 
+@pytest.mark.parametrize("stride", [67, pytest.param(5, marks=pytest.mark.torture)])
 def test_a_killed_restore_leaves_the_old_or_the_new(
-    two: TemporaryInstallation, tmp_path: Path, request: pytest.FixtureRequest
+    two: TemporaryInstallation, tmp_path: Path, request: pytest.FixtureRequest, stride: int
 ) -> None:
     copy = tmp_path / "copy"
     two.finops("backup", "initech", str(copy))
@@ -241,7 +242,7 @@ def test_a_killed_restore_leaves_the_old_or_the_new(
     hooli = contents(two.folder("hooli"))
     copies = {json.dumps(old): copy, json.dumps(new): new_copy}
     kills, swapped = 0, 0
-    for step in range(1, 900, 23):
+    for step in range(1, 900, stride):
         now = json.dumps(answers(two, "initech"))
         other = next(path for text, path in copies.items() if text != now)
         code = _run_killed(two, step, EVERYTHING, "restore", str(other), "initech", "--replace")

@@ -21,7 +21,7 @@ from finops_pipeline.serve.sandbox import open_sandbox
 from tests.conftest import FIGURES, TemporaryInstallation
 from tests.support.snapshot_tenants import ACCOUNTS, GLOBEX_COST, MONTHS, begin, deliver_number
 
-PUBLICATIONS, TORTURE = 5, 200
+PUBLICATIONS, TORTURE = 2, 200
 SUMS = (
     "select (select list(distinct BilledCost) from {0}costs),"
     " (select list(distinct billed_cost) from {0}monthly_costs),"
