@@ -163,22 +163,27 @@ def find_changed_files(folder: TenantFolder, stored: Iterable[StoredFile]) -> It
 
 
 def find_changed_warehouse(folder: TenantFolder, ledger: Ledger) -> Iterator[Unusable]:
-    """Yield the tenant's file, and the staged one, if it is not a generation of the ledger.
+    """Yield the tenant's file, and the staged one, if it is not the newest generation.
+
+    While the newest is staged, the tenant's file may be an older one.
 
     Raises:
         SchemaTooNew: a newer version of finops_pipeline wrote it.
     """
     generations = read_generations(ledger)
+    checksums = {generation.sha256 for generation in generations[:1]}
     for newest in generations[:1]:
         staged = folder.staged_generation(newest.generation)
         if staged.is_file() and fingerprint(staged) != newest.sha256:
             yield Unusable(staged, "is not the file that was staged for publication")
-    if folder.warehouse.is_file() and ledger.owner() is not None:
-        checksums = {generation.sha256 for generation in generations}
-        if fingerprint(folder.warehouse) not in checksums and (
-            fault := _warehouse_fault(folder, is_recorded=bool(checksums))
-        ):
-            yield Unusable(folder.warehouse, fault)
+        elif staged.is_file():
+            checksums |= {generation.sha256 for generation in generations}
+    if not folder.warehouse.is_file() or ledger.owner() is None:
+        return
+    if fingerprint(folder.warehouse) not in checksums and (
+        fault := _warehouse_fault(folder, is_recorded=bool(checksums))
+    ):
+        yield Unusable(folder.warehouse, fault)
 
 
 def _warehouse_fault(folder: TenantFolder, is_recorded: bool) -> str:
