@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.conftest import TemporaryInstallation
@@ -100,3 +102,71 @@ def test_a_publication_that_was_interrupted_is_finished_in_a_moved_folder(
     shown = moved.folder("acme").glob("costs/*/*/*.parquet")
     views = moved.rows("acme", "select count(distinct project || billing_period) as b from costs")
     assert len(list(shown)) == int(views[0]["b"]) == 4
+
+
+def set_aside(made: TemporaryInstallation, name: str) -> list[Path]:
+    """List what was moved away under this name."""
+    return sorted((made.folder("acme") / ".set-aside").rglob(name))
+
+
+def shown_charges(made: TemporaryInstallation, tenant: str = "acme") -> Decimal:
+    """Sum the charges as a program does that reads the folders by a pattern."""
+    pattern = made.folder(tenant) / "costs/project=*/billing_period=*/*.parquet"
+    with duckdb.connect() as connection:
+        query = connection.execute(f"select sum(BilledCost) from read_parquet('{pattern}')")
+        return Decimal(query.fetchall()[0][0])
+
+
+def test_a_wal_beside_an_interrupted_publication_is_set_aside(made: TemporaryInstallation) -> None:
+    """It may be what a user has written into the file and not saved yet."""
+    interrupt_after_commit(made)
+    (made.folder("acme") / "acme.duckdb.wal").write_bytes(b"a user's changes")
+    assert billed(made) == 8
+    (moved,) = set_aside(made, "acme.duckdb.wal")
+    assert moved.read_bytes() == b"a user's changes"
+
+
+def replaced_folder(acme: Path) -> Path:
+    """A user puts a folder of their own in the place of a link."""
+    (acme / "costs").unlink()
+    (acme / "costs/own").mkdir(parents=True)
+    return acme / "costs/own/notes.txt"
+
+
+def replaced_link(acme: Path) -> Path:
+    """A user writes an answer over the link."""
+    (acme / "costs").unlink()
+    return acme / "costs"
+
+
+def followed_links(acme: Path) -> Path:
+    """A copy has followed the links, and a user has added a file."""
+    copy = shutil.copytree(acme / "costs", acme / "copied")
+    (acme / "costs").unlink()
+    copy.rename(acme / "costs")
+    return acme / "costs/project=prod/notes.txt"
+
+
+@pytest.mark.parametrize("replace", [replaced_folder, replaced_link, followed_links])
+def test_what_a_user_put_in_the_place_of_a_link_is_kept(
+    made: TemporaryInstallation, replace: Callable[[Path], Path]
+) -> None:
+    own = replace(made.folder("acme"))
+    own.write_text("a user's own")
+    deliver_number(made, 2)
+    for _ in range(2):
+        assert not made.ingest("acme").failed
+    assert shown_charges(made) == billed(made, CHARGES) == 8
+    (kept,) = set_aside(made, own.name)
+    assert kept.read_text() == "a user's own"
+    assert not set_aside(made, "*.parquet"), "copies of the store's files take space for ever"
+
+
+def test_a_link_to_another_tenants_folder_is_removed_by_the_next_command(
+    made: TemporaryInstallation,
+) -> None:
+    acme, globex = made.folder("acme"), made.folder("globex")
+    (acme / "costs").unlink()
+    (acme / "costs").symlink_to(globex / "costs")
+    assert billed(made) == shown_charges(made) == 4
+    assert shown_charges(made, "globex") == 2 * Decimal(GLOBEX_COST)

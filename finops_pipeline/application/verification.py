@@ -15,8 +15,8 @@ from finops_pipeline.lake.duck import DuckDBError, Limits
 from finops_pipeline.lake.file_marks import damaged_partition
 from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.layout import COSTS, TenantFolder
+from finops_pipeline.lake.moving_aside import Unusable
 from finops_pipeline.lake.set_aside import (
-    Unusable,
     find_changed_files,
     find_changed_warehouse,
     find_links,

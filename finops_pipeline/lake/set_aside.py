@@ -1,16 +1,13 @@
-"""What lies in a tenant's folder and cannot be used: recognised, and moved away.
+"""What lies in a tenant's folder and cannot be used, recognised.
 
-Put here: links, other tenants' files, damaged and changed ones, and the folder that they go to.
-Keep out: faults of a ledger (ledger_faults.py), what takes their place (repair.py).
-
-Nothing is deleted. A link is moved itself, never what it leads to.
+Put here: links, other tenants' files, damaged and changed ones. Keep out: moving them
+(moving_aside.py), faults of a ledger (ledger_faults.py), what takes their place (repair.py).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline import clock
@@ -19,6 +16,7 @@ from finops_pipeline.lake.duck import DuckDBError, open_in_memory, text
 from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.layout import TABLES, TenantFolder
 from finops_pipeline.lake.ledger_faults import find_ledger_fault
+from finops_pipeline.lake.moving_aside import Unusable
 from finops_pipeline.lake.own_files import make_folder
 from finops_pipeline.lake.shown_folders import find_false_links
 from finops_pipeline.lake.warehouse_access import check_identity, wal_path
@@ -32,38 +30,6 @@ from finops_pipeline.ledger.stored_files import (
 
 _OF_SQLITE = ("-journal", "-wal", "-shm")
 """How the names of files end that SQLite applies to the ledger beside them."""
-
-
-@dataclass(frozen=True)
-class Unusable:
-    """A file, folder or link of a tenant's folder that cannot be used, and why."""
-
-    path: Path
-    reason: str
-
-
-def move_aside(folder: TenantFolder, found: Iterable[Unusable]) -> list[Unusable]:
-    """Move these into the folder for it, under the present time; return those that were there."""
-    moved, now = list[Unusable](), clock.now().strftime("%Y-%m-%dT%H-%M-%SZ")
-    for unusable in found:
-        if not os.path.lexists(unusable.path):
-            continue
-        target = folder.set_aside / now / unusable.path.relative_to(folder.root)
-        while os.path.lexists(target):
-            target = target.with_name(f"{target.name}.more")
-        _own_folder(folder, target.parent)
-        unusable.path.rename(target)
-        moved.append(unusable)
-    return moved
-
-
-def _own_folder(folder: TenantFolder, path: Path) -> None:
-    """Create a folder in `.set-aside`, which must not lead elsewhere."""
-    aside = folder.set_aside
-    if aside.is_symlink() or (aside.exists() and not aside.is_dir()):
-        name = f"{aside.name}.{clock.now().strftime('%Y-%m-%dT%H-%M-%SZ')}"
-        aside.rename(aside.with_name(name))
-    make_folder(folder, path)
 
 
 def release_root(folder: TenantFolder) -> list[Unusable]:
