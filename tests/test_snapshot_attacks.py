@@ -7,6 +7,7 @@ damage that `finops rebuild` cures (test_rebuild.py), kills at random points
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -17,7 +18,8 @@ import duckdb
 import pytest
 
 from tests.conftest import TemporaryInstallation
-from tests.support.snapshot_tenants import GLOBEX_COST, begin, deliver_number
+from tests.support.bills import deliver, row
+from tests.support.snapshot_tenants import ACCOUNTS, GLOBEX_COST, MONTHS, begin, deliver_number
 
 MARTS = "select coalesce(sum(billed_cost), 0) as b from monthly_costs"
 CHARGES = "select sum(BilledCost) as b from costs"
@@ -41,8 +43,8 @@ def made(pristine: Path) -> TemporaryInstallation:
 
 
 def billed(made: TemporaryInstallation, sql: str = MARTS, tenant: str = "acme") -> Decimal:
-    (row,) = made.rows(tenant, sql)
-    return Decimal(row["b"])
+    (answer,) = made.rows(tenant, sql)
+    return Decimal(answer["b"])
 
 
 def run_cure(made: TemporaryInstallation, message: str) -> None:
@@ -170,3 +172,49 @@ def test_a_link_to_another_tenants_folder_is_removed_by_the_next_command(
     (acme / "costs").symlink_to(globex / "costs")
     assert billed(made) == shown_charges(made) == 4
     assert shown_charges(made, "globex") == 2 * Decimal(GLOBEX_COST)
+
+
+def lose(path: Path) -> None:
+    path.unlink()
+
+
+def damage(path: Path) -> None:
+    os.truncate(path, 100)
+
+
+@pytest.mark.parametrize(
+    ("break_file", "tables", "view"),
+    [
+        (lose, ("landing",), "landing_payer"),
+        pytest.param(damage, ("landing",), "landing_payer", marks=pytest.mark.torture),
+        (lose, ("landing", "costs"), "costs"),
+    ],
+    ids=["lost landing", "damaged landing", "lost landing and charges"],
+)
+def test_a_lost_month_does_not_stop_the_others(
+    made: TemporaryInstallation,
+    break_file: Callable[[Path], None],
+    tables: tuple[str, ...],
+    view: str,
+) -> None:
+    """Its delivery is gone as well, so no command can bring it back."""
+    lost, current = MONTHS
+    bills = made.data.parent / "acme/cur"
+    for table in tables:
+        for path in (made.folder("acme") / ".store" / table).glob(f"*/*={lost}/*.parquet"):
+            break_file(path)
+    shutil.rmtree(next(bills.glob(f"{lost.replace('-', '')}*")))
+    deliver(bills, [row("50", account, f"{current}-05") for account in ACCOUNTS.values()])
+    refused = made.finops("ingest", "acme", ok=False)
+    assert f"{view} is left out: " in refused.stderr
+    by_month = "select billing_period as m, sum(billed_cost) as b from monthly_costs group by 1"
+    billed_by_month = {r["m"]: Decimal(r["b"]) for r in made.rows("acme", by_month)}
+    assert billed_by_month == {lost: 2, current: 100}
+    answer = made.finops("query", "acme", f"select count(*) from {view}", ok=False)
+    assert f"--month {lost}" in answer.stderr
+    assert "is left out: " in made.finops("ingest", "acme", ok=False).stderr
+    deliver(bills, [row("1", account, f"{lost}-05") for account in ACCOUNTS.values()], lost)
+    run_cure(made, answer.stderr)
+    assert billed(made, CHARGES) == billed(made) == 102
+    made.finops("query", "acme", f"select count(*) from {view}")
+    made.finops("ingest", "acme")

@@ -22,6 +22,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from finops_pipeline import clock
+from finops_pipeline.errors import DamagedFile, ForeignFile
 from finops_pipeline.lake import files
 from finops_pipeline.lake.changes import (
     BillTotalsChange,
@@ -183,6 +184,12 @@ class Publication:
         if path is not None and file is not None and place not in self._changes:
             FileChecker(self.folder, self.ledger).check([file])
         return path
+
+    def find_damage(self, table: str, key: str = "") -> list[DamagedFile | ForeignFile]:
+        """Return the errors of a table's files (of one key) that stay and cannot be used."""
+        staying = [f for f in self.current_files(table) if f.place not in self._changes]
+        checker = FileChecker(self.folder, self.ledger)
+        return checker.find_damage(f for f in staying if key in ("", f.place.key))
 
     def build(self, record: PartitionRecord) -> None:
         """Make `commit` write a partition's record to the ledger."""
