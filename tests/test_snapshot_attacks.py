@@ -7,6 +7,7 @@ damage that `finops rebuild` cures (test_rebuild.py), kills at random points
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -172,6 +173,38 @@ def test_a_link_to_another_tenants_folder_is_removed_by_the_next_command(
     (acme / "costs").symlink_to(globex / "costs")
     assert billed(made) == shown_charges(made) == 4
     assert shown_charges(made, "globex") == 2 * Decimal(GLOBEX_COST)
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_name_that_a_publication_needs_may_be_taken(
+    made: TemporaryInstallation, is_link: bool
+) -> None:
+    acme, globex = made.folder("acme"), made.folder("globex")
+    if is_link:
+        (acme / ".ledger-copy.new").symlink_to(globex / "ledger.sqlite")
+    else:
+        for name in (".ledger-copy.new", ".newest.new", "costs.new"):
+            (acme / name).mkdir()
+    before = (globex / "ledger.sqlite").read_bytes()
+    deliver_number(made, 2)
+    ingested = made.finops("ingest", "acme", ok=not is_link)
+    if is_link:
+        run_cure(made, ingested.stderr)
+    assert billed(made) == billed(made, CHARGES) == shown_charges(made) == 8
+    assert (globex / "ledger.sqlite").read_bytes() == before
+
+
+def test_a_damaged_record_of_a_landing_is_not_used(made: TemporaryInstallation) -> None:
+    """Without a ledger, it would name a partition, and the cure could not be carried out."""
+    acme = made.folder("acme")
+    for path in (acme / ".store/landing").rglob("*.json"):
+        record = json.loads(path.read_text())
+        record["quarantine"] = ["../../../../tenant=globex/.store", 5]
+        path.write_text(json.dumps(record))
+    (acme / "ledger.sqlite").unlink()
+    (acme / ".ledger-copy.sqlite").unlink()
+    run_cure(made, made.finops("query", "acme", MARTS, ok=False).stderr)
+    assert billed(made) == billed(made, CHARGES) == 4
 
 
 def lose(path: Path) -> None:

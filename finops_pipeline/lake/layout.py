@@ -79,6 +79,11 @@ class TenantFolder:
         return self.root / ".ledger-copy.sqlite"
 
     @property
+    def new_ledger_copy(self) -> Path:
+        """The copy of the ledger while it is written."""
+        return self.root / ".ledger-copy.new"
+
+    @property
     def set_aside(self) -> Path:
         """The folder of what was in this one and could not be used."""
         return self.root / ".set-aside"

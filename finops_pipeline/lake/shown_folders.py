@@ -88,20 +88,21 @@ def show_files(folder: TenantFolder, publication: int, current: Iterable[StoredF
     false_links = find_false_links(folder)
     for name in (_NEWEST, *TABLES):
         _clear_place(folder, folder.root / name, false_links)
-    _replace_link(folder.root / _NEWEST, f"{folder.trees.name}/{tree.name}")
+    _replace_link(folder, _NEWEST, f"{folder.trees.name}/{tree.name}")
     for table in TABLES:
         if not (folder.root / table).is_symlink():
-            _replace_link(folder.root / table, f"{_NEWEST}/{table}")
+            _replace_link(folder, table, f"{_NEWEST}/{table}")
     _remove_old_trees(folder, int(publication))
 
 
-def _replace_link(link: Path, target: str) -> None:
-    """Point a link to a target, in one step."""
-    new = link.with_name(f"{link.name}.new")
+def _replace_link(folder: TenantFolder, name: str, target: str) -> None:
+    """Point a link of the tenant's folder to a target, in one step."""
+    make_folder(folder, folder.staging)
+    new = folder.staging / f"{name}.new"
     new.unlink(missing_ok=True)
     new.symlink_to(target)
-    new.replace(link)
-    files.sync(link.parent)
+    new.replace(folder.root / name)
+    files.sync(folder.root)
 
 
 def _clear_place(folder: TenantFolder, shown: Path, false_links: list[Path]) -> None:
