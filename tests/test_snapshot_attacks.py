@@ -18,6 +18,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from finops_pipeline.errors import QueryRefused
+from finops_pipeline.serve.queries import Query, open_answer
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 from tests.support.snapshot_tenants import ACCOUNTS, GLOBEX_COST, MONTHS, begin, deliver_number
@@ -251,3 +253,17 @@ def test_a_lost_month_does_not_stop_the_others(
     assert billed(made, CHARGES) == billed(made) == 102
     made.finops("query", "acme", f"select count(*) from {view}")
     made.finops("ingest", "acme")
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_no_fault_of_the_query(
+    made: TemporaryInstallation,
+) -> None:
+    with open_answer(made.installation, "acme", Query(CHARGES)) as answer:
+        assert answer.execute() == ["b"]
+    stored = next((made.folder("acme") / ".store/costs").glob("*/*/*.parquet"))
+    with (
+        pytest.raises(QueryRefused, match="Run the query again"),
+        open_answer(made.installation, "acme", Query(CHARGES)) as answer,
+    ):
+        stored.unlink()
+        answer.execute()
