@@ -260,7 +260,7 @@ def test_a_file_that_vanishes_while_it_is_read_is_no_fault_of_the_query(
 ) -> None:
     with open_answer(made.installation, "acme", Query(CHARGES)) as answer:
         assert answer.execute() == ["b"]
-    stored = next((made.folder("acme") / ".store/costs").glob("*/*/*.parquet"))
+    stored = next((made.folder("acme") / ".store/costs").glob("project=prod/*/*.parquet"))
     with (
         pytest.raises(QueryRefused, match="Run the query again"),
         open_answer(made.installation, "acme", Query(CHARGES)) as answer,
