@@ -290,3 +290,13 @@ def test_a_backup_is_private(two: TemporaryInstallation, tmp_path: Path) -> None
         for path in [*(outside / "copy").rglob("*"), outside / "copy", *outside.glob("tenant*")]
     }
     assert modes == {(True, 0o700), (False, 0o600)}
+
+
+def test_a_folder_of_an_undeclared_tenant_is_named(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
+    (two.data / "lake/tenant=umbrella").mkdir()
+    done = two.finops("backup", "--all", str(tmp_path / "copy"))
+    assert "tenant umbrella has a folder but is not declared" in done.stderr
+    assert not (tmp_path / "copy/tenant=umbrella").exists()
+    assert "umbrella" not in two.finops("backup", "initech", str(tmp_path / "copy")).stderr

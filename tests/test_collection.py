@@ -106,6 +106,9 @@ def test_a_failure_after_the_commit_is_not_reported_as_nothing_published(
         failed = made.ingest("acme").failed
     reasons = [step.reason for step in failed if step.stage == "warehouse"]
     assert len(reasons) == 1 and "All of this was published" in reasons[0]
+    landings = [step.reason for step in failed if step.stage == "landing"]
+    assert len(landings) == 2 and all("The delivery has landed" in text for text in landings)
+    assert not open_ledger(made.installation.folder("acme")).refusals()
     (row,) = made.rows("acme", "select sum(BilledCost) as b from costs")
     assert Decimal(row["b"]) == 8
 

@@ -19,7 +19,7 @@ from finops_pipeline.contracts.service_categories import SERVICE_SUBCATEGORIES
 from finops_pipeline.contracts.services import SERVICES
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row, write_csv
-from tests.support.published_files import published_files
+from tests.support.published_files import overwrite, published_files
 
 MONTH = "2026-09"
 HEADER = (
@@ -138,15 +138,20 @@ def test_text_in_a_bill_neither_controls_a_terminal_nor_forges_a_line(
     assert len(forged) == 1, "only the line that finops check prints itself"
 
 
-def test_a_damaged_or_missing_file_is_reported(two: TemporaryInstallation) -> None:
+def test_a_damaged_foreign_or_missing_file_is_reported_and_not_read(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
+    import_rows(two, tmp_path, TRUE | {"BilledCost": "777"})
     (file,) = published_files(two.folder("globex"), "costs")
-    file.write_bytes(file.read_bytes()[:-100])
-    (finding,) = list_findings(two, "globex", ok=False)
-    assert finding["rule"] == "columns of the contract"
-    assert str(two.data) not in finding["example"]
+    (foreign,) = published_files(two.folder("acme"), "costs")
+    for content in (file.read_bytes()[:-100], foreign.read_bytes()):
+        overwrite(file, content)
+        for command in ("validate", "check"):
+            refused = two.finops(command, "globex", ok=False)
+            assert "is not the file that was published" in refused.stderr
+            assert "777" not in refused.stdout + refused.stderr
     file.unlink()
-    (finding,) = list_findings(two, "globex", ok=False)
-    assert finding["rule"] == "columns of the contract"
+    assert "is missing" in two.finops("validate", "globex", ok=False).stderr
 
 
 def test_validation_needs_a_tenant_with_published_charges(two: TemporaryInstallation) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import TemporaryInstallation
 from tests.support.globex import ask, finops
-from tests.support.published_files import published_file
+from tests.support.published_files import overwrite, published_file
 
 BY_SERVICE = """\
 "Service","EC2-Instances($)","Support (Developer)($)","S3($)","Total costs($)"
@@ -135,14 +135,47 @@ def test_a_metric_completes_the_other_and_replaces_itself(made: TemporaryInstall
     assert import_download(made, "by-account", amortized, "--metric", "amortized")[0] == 0
     first = rows(made, "by-account")[0]
     assert first[5:7] == (Decimal(4), Decimal(5))
-    single_day = '"Linked account","111122223333","Total costs"\n"Linked account name","x($)",'
-    single_day += '"Total costs($)"\n"Linked account total","7","7"\n"2026-10-02","7","7"\n'
-    assert import_download(made, "by-account", single_day)[0] == 0
+    assert import_download(made, "by-account", SINGLE_DAY)[0] == 0
     assert [row[1:2] + row[5:7] for row in rows(made, "by-account")] == [
         ("2026-10-01", Decimal(4), Decimal(5)),
         ("2026-10-02", Decimal(7), Decimal("6.5")),
         ("2026-10-02", None, Decimal("-0.25")),
     ]
+
+
+SINGLE_DAY = """\
+"Linked account","111122223333","Total costs"
+"Linked account name","x($)","Total costs($)"
+"Linked account total","7","7"
+"2026-10-02","7","7"
+"""
+
+
+def test_another_tenants_days_are_not_merged(made: TemporaryInstallation) -> None:
+    """A landing that is not the published one is not read, and the cure that is named works."""
+    assert import_download(made, "by-account", BY_ACCOUNT)[0] == 0
+    foreign = made.data.parent / "foreign.csv"
+    foreign.write_text(SINGLE_DAY.replace("7", "777").replace("10-02", "10-03"))
+    assert finops("ingest-file", "globex/by-account", str(foreign), data=made.data)[0] == 0
+    landing = ("landing", "by-account", "2026-10")
+    own = published_file(made.folder("acme"), *landing)
+    overwrite(own, published_file(made.folder("globex"), *landing).read_bytes())
+    code, out = import_download(made, "by-account", SINGLE_DAY)
+    assert code == 1 and "is not the file that was published" in out
+    assert [row[5] for row in rows(made, "by-account")] == [4, Decimal("6.5"), Decimal("-0.25")]
+    code, out = finops("rebuild", "acme", "--month", "2026-10", data=made.data)
+    assert code == 1 and "give its files: finops ingest-file acme/by-account FILE" in out
+    assert import_download(made, "by-account", BY_ACCOUNT)[0] == 0
+    assert [row[5] for row in rows(made, "by-account")] == [4, Decimal("6.5"), Decimal("-0.25")]
+
+
+def test_days_that_are_lost_with_their_file_are_counted(made: TemporaryInstallation) -> None:
+    assert import_download(made, "by-account", BY_ACCOUNT)[0] == 0
+    published_file(made.folder("acme"), "landing", "by-account", "2026-10").unlink()
+    code, out = import_download(made, "by-account", SINGLE_DAY)
+    assert code == 0, out
+    assert "is lost; import again: 1 other day and the amortized costs" in out
+    assert [row[1] for row in rows(made, "by-account")] == ["2026-10-02"]
 
 
 TOTALS = {

@@ -71,6 +71,8 @@ def test_any_command_upgrades_a_folder_and_its_answers_stay(tmp_path: Path) -> N
     deliver_number(made, 9)
     assert not made.ingest("acme").failed
     assert [row[2] for row in ask_new(made, "acme")[0]] == [9, 9, 9, 9]
+    left = [path for path in made.folder("acme").rglob("charges.parquet")]
+    assert not left, "a second name would keep the space of a superseded file"
 
 
 def die_at_steps(place: Path, first: int, every: int) -> str:

@@ -163,19 +163,24 @@ def test_a_changed_mart_is_detected(lake: TemporaryInstallation, mart: str) -> N
 def test_the_command_names_the_place_of_a_failure(lake: TemporaryInstallation) -> None:
     passing = lake.finops("check", "acme", "--month", MONTH).stdout
     assert passing.count("ok  ") == len(checks()) and "FAILED" not in passing
-    with damaged(charges(lake, "acme")) as file:
-        rewrite(file, PLAIN, SAME, "not hit")
+    first_row = f"(select min(rowid) from monthly_bill where billing_period = '{MONTH}')"
+    change = f"update monthly_bill set billed_cost = billed_cost {{}} 1 where rowid = {first_row}"
+    with changing_tables(lake.installation, "acme") as connection:
+        connection.execute(change.format("+"))
+    try:
         output = lake.finops("check", "acme", ok=False).stdout
         as_json = lake.finops("check", "acme", "--format", "json", ok=False).stdout
         assert "FAILED" not in lake.finops("check", "acme", "--month", "2026-08").stdout
         assert failures(lake, "globex") == {}
-    assert "FAILED  charges_equal_ledger (refuse): " in output
-    assert (
-        f"project=prod, billing_period={MONTH}, source=" in output and "billed_written=" in output
-    )
+    finally:
+        with changing_tables(lake.installation, "acme") as connection:
+            connection.execute(change.format("-"))
+    name = "monthly_bill_equals_charges"
+    assert f"FAILED  {name} (refuse): " in output
+    assert f"billing_period={MONTH}, billing_currency=" in output and "billed_by_mart=" in output
     rows = {(r["check_name"], r["billing_period"]): r for r in json.loads(as_json)}
-    assert rows["charges_equal_ledger", MONTH]["state"] == "failed"
-    assert rows["charges_equal_ledger", "2026-08"]["state"] == "passed"
+    assert rows[name, MONTH]["state"] == "failed"
+    assert rows[name, "2026-08"]["state"] == "passed"
     assert "nobody" in lake.finops("check", "nobody", ok=False).stderr
 
 

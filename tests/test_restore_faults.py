@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from finops_pipeline.application.restore import restore_backup
+from finops_pipeline.errors import DiskFull
 from tests.conftest import FIGURES, TemporaryInstallation
 from tests.support.backups import (
     answers,
@@ -276,3 +278,20 @@ def test_a_killed_backup_leaves_the_earlier_one(two: TemporaryInstallation, tmp_
     assert _run_killed(two, 60, EVERYTHING, "backup", "initech", str(copy)) == 9
     new.finops("restore", str(copy))
     assert answers(new, "initech") == before
+
+
+def test_a_restore_without_room_is_refused_before_it_fills_the_disk(
+    two: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.finops("backup", "--all", str(tmp_path / "copy"))
+    before = contents(two.data)
+    usage = shutil.disk_usage(two.data)._replace(free=1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: usage)
+        with pytest.raises(DiskFull, match="has 1000 free"):
+            restore_backup(two.installation, tmp_path / "copy", "initech", is_replacing=True)
+    next((tmp_path / "copy/tenant=initech/store").rglob("*.parquet")).unlink()
+    two.finops("restore", str(tmp_path / "copy"), "initech", "--replace", ok=False)
+    assert not (two.data / "lake/.restoring/initech").exists(), "it would take room for ever"
+    assert contents(two.data).items() >= before.items()
+    assert answers(two, "initech")

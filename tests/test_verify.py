@@ -18,6 +18,7 @@ import pytest
 
 from finops_pipeline.lake.duck import open_in_memory
 from finops_pipeline.lake.files import fingerprint
+from finops_pipeline.ledger.stored_files import Place
 from tests.conftest import LAST_MONTH, TemporaryInstallation
 from tests.support.planted_damage import (
     Folders,
@@ -32,6 +33,7 @@ from tests.support.planted_damage import (
     truncated_ledger,
     wal_beside,
 )
+from tests.support.published_files import publish_instead, published_file
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,19 @@ def test_a_table_that_its_charges_do_not_give_is_named(ready: TemporaryInstallat
     db.close()
     done = ready.finops("verify", "acme", ok=False)
     assert "has 1 row that the charges do not give, and lacks 1 row that they give" in done.stdout
+    ready.finops("rebuild", "acme")
+    assert "nothing is wrong" in ready.finops("verify", "acme").stdout
+
+
+def test_a_file_that_reads_other_charges_than_the_current_ones_is_named(
+    ready: TemporaryInstallation,
+) -> None:
+    """The folders would show another publication than the views."""
+    folders = _folders(ready)
+    path = published_file(folders.acme, "costs", "staging", LAST_MONTH)
+    publish_instead(ready.installation, "acme", Place("costs", "prod", LAST_MONTH), path)
+    done = ready.finops("verify", "acme", ok=False)
+    assert "acme.duckdb: reads other charges than those that are current" in done.stdout
     ready.finops("rebuild", "acme")
     assert "nothing is wrong" in ready.finops("verify", "acme").stdout
 

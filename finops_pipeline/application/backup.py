@@ -7,7 +7,7 @@ tenant's files (lake/tenant_backup.py), restoring (restore.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,6 +19,7 @@ from finops_pipeline.database.private_files import Permissions
 from finops_pipeline.errors import DiskFull, TenantBusy
 from finops_pipeline.lake.backup_folder import BackupFolder, require_outside
 from finops_pipeline.lake.backup_manifest import REGISTRY_FOLDER, Manifest, require_own_backup
+from finops_pipeline.lake.layout import list_undeclared
 from finops_pipeline.lake.tenant_backup import TenantBackup, back_up
 from finops_pipeline.tenants.exported import export_tenant
 from finops_pipeline.tenants.registry_file import RegistryFile
@@ -34,10 +35,14 @@ class PartFailure:
 
 @dataclass(frozen=True)
 class BackupReport:
-    """What was backed up, and what could not be copied: an earlier backup of that stays."""
+    """What was backed up, and what could not be copied: an earlier backup of that stays.
+
+    `undeclared`: tenants that have a folder but are not declared, so that they are not backed up.
+    """
 
     backups: Sequence[TenantBackup]
     failures: Sequence[PartFailure]
+    undeclared: Sequence[str] = ()
 
 
 def back_up_installation(
@@ -65,9 +70,12 @@ def back_up_installation(
             f"another backup writes to {root}", cure="Try again when it has finished"
         ) from error
     try:
-        return _back_up_parts(installation, names, root, has_registry=tenant is None)
+        report = _back_up_parts(installation, names, root, has_registry=tenant is None)
     finally:
         lock.release()
+    if tenant is not None:
+        return report
+    return replace(report, undeclared=list_undeclared(settings.data_folder, names))
 
 
 def _back_up_parts(

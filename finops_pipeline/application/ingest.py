@@ -279,6 +279,8 @@ def refresh_warehouse(
             reason="; ".join(refreshed.warnings),
         )
     )
+    for reason in refreshed.left_out:
+        on_step(Step(Stage.WAREHOUSE, name, "", StepOutcome.REFUSED, reason=reason))
     return refreshed
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from finops_pipeline import clock
 from finops_pipeline.application.installation import TenantSession
 from finops_pipeline.application.progress import Months, OnStep, Stage, Step, StepOutcome, silent
 from finops_pipeline.application.refusals import failed_step
-from finops_pipeline.errors import counted
+from finops_pipeline.errors import FinopsError, counted
 from finops_pipeline.landing.landers import LANDERS
 from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
 from finops_pipeline.ledger import ledger
@@ -70,18 +71,33 @@ class SourceLanding:
         return f"{self._session.tenant.name}/{source.name}"
 
     def _land_month(self, source: Source, month: str, take: Callable[[], Landed]) -> list[Landed]:
-        """Land one month; after an error, record and report it and return nothing."""
+        """Land one month; after an error, record and report it and return nothing.
+
+        An error after the commit is reported, but it is no refusal: the delivery has landed.
+        """
         start = clock.stopwatch()
+        before = self._landed_at(source, month)
         try:
             landed = take()
             self._record_outcome(landed)
         except Exception as error:
             step = failed_step(error, Stage.LANDING, self._name(source), month)
-            self._record_failure(source, step)
+            if self._landed_at(source, month) == before:
+                self._record_failure(source, step)
+            else:
+                outcome = "The delivery has landed; the next command finishes what is left to do."
+                step = replace(step, reason=f"{step.reason} {outcome}")
             self._on_step(step)
             return []
         self._on_step(landing_step(self._name(source), landed, clock.stopwatch() - start))
         return [landed]
+
+    def _landed_at(self, source: Source, month: str) -> tuple[str, str] | None:
+        """Return which delivery of a month has landed, and when; None if that cannot be read."""
+        with suppress(LedgerError, FinopsError):
+            delivery = self._writer.ledger.delivery(source.name, month)
+            return (delivery.delivery_id, delivery.landed_at) if delivery else ("", "")
+        return None
 
     def _record_failure(self, source: Source, step: Step) -> None:
         with suppress(LedgerError):  # if the disk is full, report that and not this write

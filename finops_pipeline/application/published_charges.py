@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import Unknown
 from finops_pipeline.focus.conformance import Violation, find_published_violations
+from finops_pipeline.lake.file_marks import FileChecker
+from finops_pipeline.lake.layout import COSTS, TenantFolder
+from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.ledger.stored_files import read_stored_files
 from finops_pipeline.marts.results import CheckResult, check_published
 from finops_pipeline.tenants.months import check_month
 
@@ -34,9 +38,27 @@ def check_charges(installation: Installation, tenant: str, month: str | None) ->
 
     Raises:
         Unknown: there is no such tenant, or nothing has been built for it.
+        DamagedFile, ForeignFile: a file of charges is not the one that was published.
     """
     folder = installation.folder(installation.registry.tenant(tenant).name)
-    return check_published(folder, installation.limits, check_month(month) if month else None)
+    period = check_month(month) if month else None
+    _check_files(folder, period)
+    return check_published(folder, installation.limits, period)
+
+
+def _check_files(folder: TenantFolder, month: str | None, project: str | None = None) -> None:
+    """Check the files of charges (of one month or project) before rows of them are shown.
+
+    Another tenant's file in the place of one would otherwise be shown as examples and sums.
+    """
+    ledger = open_ledger(folder)
+    FileChecker(folder, ledger).check(
+        file
+        for file in sorted(read_stored_files(ledger).values())
+        if file.place.table_name == COSTS
+        and month in (None, file.place.billing_period)
+        and project in (None, file.place.key)
+    )
 
 
 def validate_charges(
@@ -52,11 +74,13 @@ def validate_charges(
 
     Raises:
         Unknown: there is no such tenant or project, or no such charges are published.
+        DamagedFile, ForeignFile: a file of charges is not the one that was published.
     """
     declared = installation.registry.tenant(tenant)
     name = declared.project(project).name if project else None
     period = check_month(month) if month else None
     folder = installation.folder(declared.name)
+    _check_files(folder, period, name)
     files, findings = find_published_violations(folder, installation.limits, period, name)
     if not files:
         scope = " in ".join(filter(None, [name and f"project {name}", period]))

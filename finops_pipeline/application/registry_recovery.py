@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import RegistryError, counted
+from finops_pipeline.lake.layout import list_undeclared
 from finops_pipeline.lake.tenant_ledger import read_installation_ids
 from finops_pipeline.tenants.exported import Export, read_export
 from finops_pipeline.tenants.model import Tenant
@@ -96,11 +97,9 @@ def _describe(
     installation: Installation, source: Path, tenants: Sequence[Tenant]
 ) -> RestoredRegistry:
     names = [tenant.name for tenant in tenants]
-    lake = installation.settings.data_folder / "lake"
-    folders = [path.name.removeprefix("tenant=") for path in lake.glob("tenant=*")]
     return RestoredRegistry(
         source=source,
         tenants=sorted(names),
         new_external_ids=sorted(tenant.name for tenant in tenants if not tenant.external_id),
-        undeclared=sorted(set(folders) - set(names)),
+        undeclared=list_undeclared(installation.settings.data_folder, names),
     )

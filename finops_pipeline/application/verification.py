@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import FinopsError, counted
 from finops_pipeline.lake.duck import DuckDBError, Limits
+from finops_pipeline.lake.file_identity import read_partition_files
 from finops_pipeline.lake.file_marks import damaged_partition
 from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.layout import COSTS, TenantFolder
+from finops_pipeline.lake.moving_aside import Unusable
 from finops_pipeline.lake.set_aside import (
-    Unusable,
     find_changed_files,
     find_changed_warehouse,
     find_links,
@@ -24,7 +25,9 @@ from finops_pipeline.lake.set_aside import (
 )
 from finops_pipeline.lake.shown_folders import find_wrong_folders
 from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.lake.writing import settle
+from finops_pipeline.ledger.generations import read_generations
 from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.ledger.stored_files import (
     StoredFile,
@@ -162,10 +165,26 @@ class _Verifier:
         self._on_progress("the tenant's file")
         before = len(self.result.findings)
         self._add_unusable(find_changed_warehouse(self._folder, ledger))
+        if len(self.result.findings) == before:
+            self._verify_charges_of_views(ledger)
         if self._folder.warehouse.exists():
             self.result.files += 1
             self.result.size_bytes += self._folder.warehouse.stat().st_size
         return len(self.result.findings) == before
+
+    def _verify_charges_of_views(self, ledger: Ledger) -> None:
+        """Compare the charges that the tenant's file reads with the current ones."""
+        if not read_generations(ledger):
+            return
+        current = [f for f in read_stored_files(ledger).values() if f.place.table_name == COSTS]
+        try:
+            with reading(self._folder) as connection:
+                read = read_partition_files(connection, "w", [COSTS])
+        except (FinopsError, DuckDBError) as error:
+            self._add_error(self._folder.warehouse, error)
+            return
+        if sorted(read) != sorted(current):
+            self._add(self._folder.warehouse, "reads other charges than those that are current")
 
     def verify_tables(self) -> None:
         """Compute every mart again from the charges, and compare the rows both ways."""

@@ -52,6 +52,11 @@ def backup_command(
         table(names, rows)
     else:
         write_records(format, TenantBackup, report.backups)
+    for name in report.undeclared:
+        complain(
+            f"tenant {name} has a folder but is not declared, so it is not in the backup:"
+            " declare it with finops apply"
+        )
     _report_failures(report.failures)
 
 

@@ -12,6 +12,7 @@ from finops_pipeline.lake import files
 from finops_pipeline.lake.file_marks import mark_of
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.ledger_copy import keep_copy
+from finops_pipeline.lake.moving_aside import Unusable, move_aside
 from finops_pipeline.lake.own_files import require_own
 from finops_pipeline.lake.shown_folders import show_files, shown_publication
 from finops_pipeline.lake.tenant_ledger import require_owner
@@ -46,8 +47,9 @@ def _publish_generation(folder: TenantFolder, ledger: Ledger, generation: Genera
             f"the {generation.size_bytes} bytes that finops wrote",
             f"Build it again: finops rebuild {folder.tenant}",
         )
-    # Older versions of DuckDB would replay a left-over WAL into the new file.
-    folder.warehouse.with_name(folder.warehouse.name + ".wal").unlink(missing_ok=True)
+    # Older versions of DuckDB would replay another program's WAL into the new file.
+    wal = folder.warehouse.with_name(folder.warehouse.name + ".wal")
+    move_aside(folder, [Unusable(wal, "is a WAL, which finops never writes")])
     staged.replace(folder.warehouse)
     files.sync(folder.root)
     name = folder.relative(folder.warehouse)

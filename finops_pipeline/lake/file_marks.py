@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from finops_pipeline.errors import DamagedFile, SchemaTooNew
+from finops_pipeline.errors import DamagedFile, ForeignFile, SchemaTooNew
 from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.layout import COSTS, TenantFolder, key_of
 from finops_pipeline.lake.own_files import require_own
@@ -52,12 +52,26 @@ class FileChecker:
         self.keep(new)
 
     def is_published(self, file: StoredFile) -> bool:
-        """Return whether a partition's file is there with the content that was published."""
+        """Return whether a partition's file is there with the content that was published.
+
+        Raises:
+            ForeignFile: it is a link.
+        """
         path, new = self._folder.stored(file), list[FileMark]()
         if not path.exists() or not self.is_intact(path, file.sha256, new):
             return False
         self.keep(new)
         return True
+
+    def find_damage(self, files: Iterable[StoredFile]) -> list[DamagedFile | ForeignFile]:
+        """Return the errors of all partition files that cannot be used, see `check`."""
+        found = list[DamagedFile | ForeignFile]()
+        for file in files:
+            try:
+                self.check([file])
+            except (DamagedFile, ForeignFile) as error:
+                found.append(error)
+        return found
 
     def is_intact(self, path: Path, sha256: str, new: list[FileMark]) -> bool:
         """Return whether a file has this content; add its mark to `new` if it had to be read."""

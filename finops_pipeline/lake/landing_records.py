@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from finops_pipeline.errors import DamagedFile
 from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.layout import LANDING, QUARANTINE, TenantFolder, parse_stored
 from finops_pipeline.lake.store import PartitionStore
+from finops_pipeline.ledger.ledger import fingerprint_of
 from finops_pipeline.ledger.records import DeliveryRecord, delivery_row, parse_delivery
 from finops_pipeline.ledger.stored_files import Place, StoredFile
 
-_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_DAMAGE = (DamagedFile, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """The exceptions that reading a changed or truncated record raises."""
 
 
@@ -51,7 +53,8 @@ def write_landing_record(
         "days": {day.isoformat(): flag for day, flag in (landed.days or {}).items()},
         "delivery": delivery_row(landed.delivery),
     }
-    store.put_record(landed.landing, json.dumps(content))
+    record = {**content, "checksum": fingerprint_of(content)}
+    store.put_record(landed.landing, json.dumps(record))
 
 
 def read_landing_records(folder: TenantFolder) -> list[LandingRecord]:
@@ -72,12 +75,14 @@ def _read(folder: TenantFolder, store: PartitionStore, path: Path) -> LandingRec
         return None
     try:
         content = json.loads(text)
+        if content.pop("checksum") != fingerprint_of(content):
+            return None
         own = folder.identity
         ids = {own.installation_id, content["installation_id"]} - {""}
         landed = LandingRecord(
             delivery=parse_delivery({**content["delivery"]}),
             landing=StoredFile(place, *content["landing"]),
-            quarantine=_quarantine(place, content["quarantine"]),
+            quarantine=_quarantine(folder, place, content["quarantine"]),
             publication=int(content["publication"]),
             days={date.fromisoformat(day): flag for day, flag in content["days"].items()},
         )
@@ -90,7 +95,11 @@ def _read(folder: TenantFolder, store: PartitionStore, path: Path) -> LandingRec
     return landed if is_own and is_intact and fingerprint(path) == landing.sha256 else None
 
 
-def _quarantine(place: Place, content: tuple[str, int] | None) -> StoredFile | None:
+def _quarantine(
+    folder: TenantFolder, place: Place, content: tuple[str, int] | None
+) -> StoredFile | None:
     if content is None:
         return None
-    return StoredFile(Place(QUARANTINE, place.key, place.billing_period), *content)
+    file = StoredFile(Place(QUARANTINE, place.key, place.billing_period), *content)
+    folder.stored(file)  # raises DamagedFile if there cannot be such a file
+    return file

@@ -18,6 +18,7 @@ Put here: the layout of a tenant's folder. Keep out: reading and writing files.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from finops_pipeline.database.private_files import Permissions
@@ -79,6 +80,11 @@ class TenantFolder:
         return self.root / ".ledger-copy.sqlite"
 
     @property
+    def new_ledger_copy(self) -> Path:
+        """The copy of the ledger while it is written."""
+        return self.root / ".ledger-copy.new"
+
+    @property
     def set_aside(self) -> Path:
         """The folder for what was moved away because it could not be used."""
         return self.root / ".set-aside"
@@ -119,6 +125,12 @@ class TenantFolder:
     def relative(self, path: Path) -> str:
         """Return a path of this tenant as POSIX text relative to its folder."""
         return path.relative_to(self.root).as_posix()
+
+
+def list_undeclared(data: Path, declared: Iterable[str]) -> list[str]:
+    """List the tenants that have a folder and are not among the declared ones."""
+    folders = {path.name.removeprefix("tenant=") for path in (data / "lake").glob("tenant=*")}
+    return sorted(folders - set(declared))
 
 
 def place_path(place: Place, tenant: str) -> Path:

@@ -22,7 +22,7 @@ def keep_copy(folder: TenantFolder, ledger: Ledger) -> None:
 
     It is not forced to disk: a copy that a power failure damages is not accepted.
     """
-    new = folder.ledger_copy.with_suffix(".new")
+    new = folder.new_ledger_copy
     with suppress(OSError, sqlite3.Error, LedgerError):
         require_own(folder, new)
         new.unlink(missing_ok=True)

@@ -16,12 +16,14 @@ import uuid
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
 
 from finops_pipeline import clock
+from finops_pipeline.errors import DamagedFile, ForeignFile
 from finops_pipeline.lake import files
 from finops_pipeline.lake.changes import (
     BillTotalsChange,
@@ -181,8 +183,18 @@ class Publication:
         path = self.current(table, key, month)
         file = self._files.get(place)
         if path is not None and file is not None and place not in self._changes:
-            FileChecker(self.folder, self.ledger).check([file])
+            self._checker.check([file])
         return path
+
+    def find_damage(self, table: str, key: str = "") -> list[DamagedFile | ForeignFile]:
+        """Return the errors of a table's files (of one key) that stay and cannot be used."""
+        staying = [f for f in self.current_files(table) if f.place not in self._changes]
+        return self._checker.find_damage(f for f in staying if key in ("", f.place.key))
+
+    @cached_property
+    def _checker(self) -> FileChecker:
+        """The checker, which has read the marks once: there may be thousands."""
+        return FileChecker(self.folder, self.ledger)
 
     def build(self, record: PartitionRecord) -> None:
         """Make `commit` write a partition's record to the ledger."""

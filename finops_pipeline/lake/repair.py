@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from finops_pipeline.lake.collection import Retention
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.ledger_restore import LedgerOrigin, restore_ledger
+from finops_pipeline.lake.moving_aside import Unusable, move_aside
 from finops_pipeline.lake.publish import Writer
 from finops_pipeline.lake.set_aside import (
-    Unusable,
     find_changed,
     find_links,
     find_older_folders,
     find_unusable_ledger,
-    move_aside,
     release_root,
 )
 from finops_pipeline.lake.tenant_ledger import open_ledger

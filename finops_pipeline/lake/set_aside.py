@@ -1,16 +1,13 @@
-"""What is in a tenant's folder but cannot be used: finding it, and moving it away.
+"""What is in a tenant's folder but cannot be used: finding it.
 
-Put here: links, other tenants' files, damaged and changed ones, and the folder that they go to.
-Keep out: faults of a ledger (ledger_faults.py), what takes their place (repair.py).
-
-Nothing is deleted. A link itself is moved, never what it points to.
+Put here: links, other tenants' files, damaged and changed ones. Keep out: moving them away
+(moving_aside.py), faults of a ledger (ledger_faults.py), what takes their place (repair.py).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline import clock
@@ -19,6 +16,7 @@ from finops_pipeline.lake.duck import DuckDBError, open_in_memory, text
 from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.layout import TABLES, TenantFolder
 from finops_pipeline.lake.ledger_faults import find_ledger_fault
+from finops_pipeline.lake.moving_aside import Unusable
 from finops_pipeline.lake.own_files import make_folder
 from finops_pipeline.lake.shown_folders import find_false_links
 from finops_pipeline.lake.warehouse_access import check_identity, wal_path
@@ -32,38 +30,6 @@ from finops_pipeline.ledger.stored_files import (
 
 _OF_SQLITE = ("-journal", "-wal", "-shm")
 """Name endings of files that SQLite would apply to the ledger beside them."""
-
-
-@dataclass(frozen=True)
-class Unusable:
-    """A file, folder or link of a tenant's folder that cannot be used, and why."""
-
-    path: Path
-    reason: str
-
-
-def move_aside(folder: TenantFolder, found: Iterable[Unusable]) -> list[Unusable]:
-    """Move these to `.set-aside`, below the present time; return those that existed."""
-    moved, now = list[Unusable](), clock.now().strftime("%Y-%m-%dT%H-%M-%SZ")
-    for unusable in found:
-        if not os.path.lexists(unusable.path):
-            continue
-        target = folder.set_aside / now / unusable.path.relative_to(folder.root)
-        while os.path.lexists(target):
-            target = target.with_name(f"{target.name}.more")
-        _own_folder(folder, target.parent)
-        unusable.path.rename(target)
-        moved.append(unusable)
-    return moved
-
-
-def _own_folder(folder: TenantFolder, path: Path) -> None:
-    """Create a folder in `.set-aside`, which must not lead elsewhere."""
-    aside = folder.set_aside
-    if aside.is_symlink() or (aside.exists() and not aside.is_dir()):
-        name = f"{aside.name}.{clock.now().strftime('%Y-%m-%dT%H-%M-%SZ')}"
-        aside.rename(aside.with_name(name))
-    make_folder(folder, path)
 
 
 def release_root(folder: TenantFolder) -> list[Unusable]:
@@ -84,7 +50,8 @@ def release_root(folder: TenantFolder) -> list[Unusable]:
 def find_links(folder: TenantFolder) -> list[Unusable]:
     """List links, devices and files of other programs in places that only finops writes."""
     folders = (folder.staging, folder.store, folder.trees)
-    single = (folder.ledger, folder.ledger_copy, folder.warehouse, folder.lock)
+    ledgers = (folder.ledger, folder.ledger_copy, folder.new_ledger_copy)
+    single = (*ledgers, folder.warehouse, folder.lock)
     beside = [Path(f"{folder.ledger}{suffix}") for suffix in _OF_SQLITE]
     found = [Unusable(path, "is a link") for path in folders if path.is_symlink()]
     found += [
@@ -163,22 +130,27 @@ def find_changed_files(folder: TenantFolder, stored: Iterable[StoredFile]) -> It
 
 
 def find_changed_warehouse(folder: TenantFolder, ledger: Ledger) -> Iterator[Unusable]:
-    """Yield the tenant's file, and the staged one, if it is not a generation of the ledger.
+    """Yield the tenant's file, and the staged one, if it is not the newest generation.
+
+    While the newest is staged, the tenant's file may be an older one.
 
     Raises:
         SchemaTooNew: a newer version of finops_pipeline wrote it.
     """
     generations = read_generations(ledger)
+    checksums = {generation.sha256 for generation in generations[:1]}
     for newest in generations[:1]:
         staged = folder.staged_generation(newest.generation)
         if staged.is_file() and fingerprint(staged) != newest.sha256:
             yield Unusable(staged, "is not the file that was staged for publication")
-    if folder.warehouse.is_file() and ledger.owner() is not None:
-        checksums = {generation.sha256 for generation in generations}
-        if fingerprint(folder.warehouse) not in checksums and (
-            fault := _warehouse_fault(folder, is_recorded=bool(checksums))
-        ):
-            yield Unusable(folder.warehouse, fault)
+        elif staged.is_file():
+            checksums |= {generation.sha256 for generation in generations}
+    if not folder.warehouse.is_file() or ledger.owner() is None:
+        return
+    if fingerprint(folder.warehouse) not in checksums and (
+        fault := _warehouse_fault(folder, is_recorded=bool(checksums))
+    ):
+        yield Unusable(folder.warehouse, fault)
 
 
 def _warehouse_fault(folder: TenantFolder, is_recorded: bool) -> str:

@@ -11,12 +11,16 @@ made from the content of its file, so no name ever stands for another content.
 
 from __future__ import annotations
 
+import filecmp
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from finops_pipeline.lake import files
 from finops_pipeline.lake.layout import TABLES, TenantFolder, file_name, place_path
+from finops_pipeline.lake.moving_aside import Unusable, move_aside
 from finops_pipeline.lake.own_files import make_folder, require_own
+from finops_pipeline.lake.store import PartitionStore
 from finops_pipeline.ledger.stored_files import StoredFile
 
 _NEWEST = ".newest"
@@ -25,7 +29,12 @@ _KEPT_TREES = 2
 
 
 def shown_publication(folder: TenantFolder) -> int:
-    """Return the number of the publication that the folders show; 0 if they show none."""
+    """Return the number of the publication that the folders show; 0 if they show none.
+
+    They show none either if one of the links leads elsewhere, so that they are made again.
+    """
+    if find_false_links(folder):
+        return 0
     link = folder.root / _NEWEST
     name = link.readlink().name if link.is_symlink() else ""
     return int(name) if name.isdecimal() and link.exists() else 0
@@ -76,32 +85,55 @@ def show_files(folder: TenantFolder, publication: int, current: Iterable[StoredF
                 make_folder(folder, tree / part)
         name = file_name(file, folder.tenant)
         (tree / place / name).symlink_to(f"{up}/{place}/{name}")
-    _set_aside(folder, folder.root / _NEWEST)
-    _replace_link(folder.root / _NEWEST, f"{folder.trees.name}/{tree.name}")
+    false_links = find_false_links(folder)
+    for name in (_NEWEST, *TABLES):
+        _clear_place(folder, folder.root / name, false_links)
+    _replace_link(folder, _NEWEST, f"{folder.trees.name}/{tree.name}")
     for table in TABLES:
-        shown = folder.root / table
-        if not shown.is_symlink() or shown.readlink() != Path(_NEWEST, table):
-            _set_aside(folder, shown)
-            _replace_link(shown, f"{_NEWEST}/{table}")
+        if not (folder.root / table).is_symlink():
+            _replace_link(folder, table, f"{_NEWEST}/{table}")
     _remove_old_trees(folder, int(publication))
 
 
-def _replace_link(link: Path, target: str) -> None:
-    """Point a link to a target, in one step."""
-    new = link.with_name(f"{link.name}.new")
+def _replace_link(folder: TenantFolder, name: str, target: str) -> None:
+    """Point a link of the tenant's folder to a target, in one step."""
+    make_folder(folder, folder.staging)
+    new = folder.staging / f"{name}.new"
     new.unlink(missing_ok=True)
     new.symlink_to(target)
-    new.replace(link)
-    files.sync(link.parent)
+    new.replace(folder.root / name)
+    files.sync(folder.root)
 
 
-def _set_aside(folder: TenantFolder, shown: Path) -> None:
-    """Move away a folder in the place of a link: of an older version, or made by a copy."""
-    if shown.is_dir() and not shown.is_symlink():
-        make_folder(folder, folder.staging)
-        aside = folder.staging / f"older-{shown.name}"
-        files.clear_folder(aside)
-        shown.rename(aside)
+def _clear_place(folder: TenantFolder, shown: Path, false_links: list[Path]) -> None:
+    """Move away what is in the place of a link: a folder of a user or of a copy, or a false link.
+
+    Files of the store that an older version or a copy has put there too are removed, as they would
+    keep their space when they are superseded.
+    """
+    if shown in false_links:
+        move_aside(folder, [Unusable(shown, "leads elsewhere")])
+    elif os.path.lexists(shown) and not shown.is_symlink():
+        if shown.is_dir():
+            _remove_copies(folder, shown)
+        move_aside(folder, [Unusable(shown, "is in the place of a link")])
+
+
+def _remove_copies(folder: TenantFolder, shown: Path) -> None:
+    stored = {path.stat().st_ino: path for path in PartitionStore(folder).list_paths()}
+    for parent, _, names in os.walk(shown, topdown=False):
+        for path in (Path(parent, name) for name in names):
+            relative = path.relative_to(folder.root)
+            in_store = folder.store.joinpath(*(p for p in relative.parts if p != _NEWEST))
+            original = stored.get(path.lstat().st_ino, in_store)
+            if not path.is_symlink() and original.is_file() and _is_equal(path, original):
+                path.unlink()
+        if not any(Path(parent).iterdir()):
+            Path(parent).rmdir()
+
+
+def _is_equal(path: Path, other: Path) -> bool:
+    return path.samefile(other) or filecmp.cmp(path, other, shallow=False)
 
 
 def _remove_old_trees(folder: TenantFolder, newest: int) -> None:

@@ -9,12 +9,13 @@ looked up in the manifest; a manifest that lists anything else is refused.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from finops_pipeline.errors import ForeignFile, StorageFailure
+from finops_pipeline.errors import DiskFull, ForeignFile, StorageFailure, counted
 from finops_pipeline.lake import files
 from finops_pipeline.lake.backup_folder import content_name, damaged_backup, read_back
 from finops_pipeline.lake.backup_manifest import MANIFEST, BackedUpFile, Manifest
@@ -78,15 +79,32 @@ def filled_folder(folder: TenantFolder, backup: Backup) -> Iterator[None]:
         ForeignFile: a file is a link, or another tenant's.
         SchemaTooNew: a newer version of finops_pipeline wrote the ledger.
         TenantBusy: another process is restoring the tenant.
+        DiskFull: the disk has no room for the files beside the present ones.
     """
     with restoring(folder):
         settle_swap(folder)
-        _fill(folder, backup)
+        files.clear_folder(folder.restoring)
+        try:
+            _fill(folder, backup)
+        except BaseException:
+            files.clear_folder(folder.restoring)
+            raise
         yield
 
 
+def _require_room(folder: TenantFolder, manifest: Manifest) -> None:
+    free = shutil.disk_usage(folder.restoring.parent).free
+    if free < manifest.size_bytes:
+        raise DiskFull(
+            f"the backup of tenant {folder.tenant} has {counted(manifest.size_bytes, 'byte')}, but"
+            f" the disk of {folder.lake} has {free} free",
+            "room for the backup beside the present data, which stays until it is restored",
+            "Free space on this disk and restore again; nothing was changed",
+        )
+
+
 def _fill(folder: TenantFolder, backup: Backup) -> None:
-    files.clear_folder(folder.restoring)
+    _require_room(folder, backup.manifest)
     new = new_folder(folder)
     folder.permissions.make_folder(new.root)
     listed = {file.path: file for file in backup.manifest.files}

@@ -19,6 +19,7 @@ from pathlib import Path
 from finops_pipeline import clock
 from finops_pipeline.errors import DamagedFile, ForeignFile
 from finops_pipeline.lake import files
+from finops_pipeline.lake.commit import finish_commit
 from finops_pipeline.lake.duck import Limits, scratch_connection, text
 from finops_pipeline.lake.file_identity import (
     SCHEMA_VERSION,
@@ -236,14 +237,32 @@ def _rewrite(
 
 
 def _relocate(folder: TenantFolder, ledger: Ledger, owner: Owner) -> None:
-    """Rewrite the views of a folder that was moved or restored to another place."""
+    """Rewrite the views of a folder that was moved or restored to another place.
+
+    Raises:
+        DamagedFile: the tenant's file is not the one that was published last.
+    """
+    # A publication that was interrupted comes first: its file is the one whose views are rewritten.
+    finish_commit(folder, ledger)
     number, writes = owner.commits + 1, list[Write]()
-    if folder.warehouse.exists() and read_generations(ledger):
+    newest = read_generations(ledger)[:1]
+    if newest and folder.warehouse.exists():
+        _require_published(folder, newest[0])
         # The views keep naming files that are superseded but not released: nothing is released.
         generation = _rewrite(folder, None, number, move_root(owner.root, str(folder.root)))
         writes.append(record_generation(generation))
     moved = replace(owner, root=str(folder.root), commits=number)
     ledger.write(*writes, lambda db: store_owner(db, moved))
+
+
+def _require_published(folder: TenantFolder, newest: Generation) -> None:
+    """Check the content of the tenant's file, which becomes a generation with a new checksum."""
+    if files.fingerprint(folder.warehouse) != newest.sha256:
+        raise DamagedFile(
+            f"{folder.warehouse} is not the file that was published last",
+            f"the file that finops published last for tenant {folder.tenant}",
+            f"Build it again: finops rebuild {folder.tenant}",
+        )
 
 
 def _finish_old_moves(folder: TenantFolder, ledger: Ledger) -> None:

@@ -67,12 +67,13 @@ def land_answer(
     Raises:
         EmptyDelivery: a month that has published costs would have none.
         FileProblem: the days have landed with another breakdown, so costs would count twice.
+        DamagedFile: what has landed of the month was changed.
     """
     writer, source = task.writer, task.source
     before = writer.ledger.delivery(source.name, month)
     with writer.publication() as publication:
         landed = _read_landed(publication, task, month)
-        merged = _merge(landed, answer, clock.now().isoformat())
+        merged = _merge(landed or {}, answer, clock.now().isoformat())
         _check_breakdown(merged, answer, source.name)
         if before and before.rows_kept and not merged:
             raise EmptyDelivery(
@@ -81,8 +82,10 @@ def land_answer(
                 "an answer with costs",
                 "The published month stays; run again later",
             )
-        all_days = cost_explorer_days.read_days(writer.ledger, source.name) | answer.days
-        days = {day: flag for day, flag in all_days.items() if month_of(day) == month}
+        answered = cost_explorer_days.read_days(writer.ledger, source.name)
+        before_days = {day: flag for day, flag in answered.items() if month_of(day) == month}
+        lost = before_days.keys() - answer.days.keys() if landed is None else set()
+        days = {day: flag for day, flag in before_days.items() if day not in lost} | answer.days
         delivery_id = _fingerprint(source, month, merged, days)
         if before and before.delivery_id == delivery_id and (landed or not merged):
             return Landed(LandingOutcome.UNCHANGED, before)
@@ -96,16 +99,39 @@ def land_answer(
         else:
             publication.drop(place)
         publication.record(
-            ledger.record_delivery(record), cost_explorer_days.record_days(source.name, answer.days)
+            ledger.record_delivery(record),
+            cost_explorer_days.record_days(source.name, answer.days),
+            cost_explorer_days.forget_days(source.name, lost),
         )
         publication.commit()
-    return Landed(LandingOutcome.LANDED if merged else LandingOutcome.EMPTY, record)
+    note = _describe_lost(month, lost, answer) if landed is None else ""
+    return Landed(LandingOutcome.LANDED if merged else LandingOutcome.EMPTY, record, note)
 
 
-def _read_landed(publication: Publication, task: LandingTask, month: str) -> dict[_Key, _Amounts]:
+def _describe_lost(month: str, lost: Iterable[date], answer: Answer) -> str:
+    """Say what was lost with the landed file and is not in the answer either."""
+    count = len(set(lost))
+    parts = [counted(count, "other day")] if count else []
+    parts += [f"the {metric.value} costs" for metric in Metric if metric not in answer.metrics]
+    if not parts:
+        return ""
+    return f"what had landed of {month} is lost; import again: {' and '.join(parts)}"
+
+
+def _read_landed(
+    publication: Publication, task: LandingTask, month: str
+) -> dict[_Key, _Amounts] | None:
+    """Read the rows that have landed of a month; None if their file is lost.
+
+    Raises:
+        DamagedFile, ForeignFile: the file is not the one that was published.
+    """
     path = publication.current(LANDING, task.source.name, month)
-    if path is None or not path.exists():
+    if path is None:
         return {}
+    if not path.exists():
+        return None
+    publication.checked(LANDING, task.source.name, month)
     names = ", ".join(ident(column.name) for column in LANDED)
     with scratch_connection(publication.spill, task.limits) as connection:
         rows = connection.execute(

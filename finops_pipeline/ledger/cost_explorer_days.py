@@ -6,7 +6,7 @@ Put here: reading and writing these two tables of ledger.sqlite. Keep out: sendi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -69,5 +69,16 @@ def record_days(source: str, days: Mapping[date, bool | None]) -> Write:
         for day, estimated in days.items():
             db.execute(sa.delete(table).where((table.c.source == source) & (table.c.day == day)))
             db.execute(sa.insert(table), {"source": source, "day": day, "is_estimated": estimated})
+
+    return write
+
+
+def forget_days(source: str, days: Iterable[date]) -> Write:
+    """Remove the records of days whose costs are lost, so that they are missing days again."""
+
+    def write(db: sa.Connection) -> None:
+        table = COST_EXPLORER_DAYS
+        for day in days:
+            db.execute(sa.delete(table).where((table.c.source == source) & (table.c.day == day)))
 
     return write

@@ -55,7 +55,7 @@ from finops_pipeline.marts.status_tables import (
     fill_partition_tables,
     fill_table,
 )
-from finops_pipeline.marts.views import create_views, view_names
+from finops_pipeline.marts.views import create_views, find_damage, view_names
 from finops_pipeline.tenants.model import Tenant
 
 Slice = tuple[str, str]
@@ -80,6 +80,7 @@ class StatusRows:
 class Refreshed:
     """The result of a refresh: `built` or `unchanged`, the rebuilt slices, warnings of checks.
 
+    `left_out`: a sentence for each damaged file, whose view is left out.
     `totals`: rows of billing_period, billing_currency, rows (of monthly_costs), billed_cost,
     effective_cost, list_cost, contracted_cost (Decimal), by month.
     """
@@ -89,6 +90,7 @@ class Refreshed:
     warnings: tuple[str, ...] = ()
     totals: tuple[dict[str, Any], ...] = ()
     size_bytes: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 def refresh(
@@ -101,25 +103,31 @@ def refresh(
 
     Raises:
         IntegrityCheckFailed: a check that refuses found rows.
+        DamagedFile, ForeignFile: a file of a month that has to be built is not what was published.
     """
+    damage = find_damage(publication, tenant)
+    left_out = tuple(f"{name} is left out: {e}" for name, found in damage.items() for e in found)
     target = _target_slices(publication, tenant, status)
+    if left_out:
+        target[_WHOLE_FILE] = fingerprint_of([target[_WHOLE_FILE], *damage])
     present = {} if publication.is_fresh else _present_slices(publication.folder)
     due = sorted(k for k in target.keys() | present.keys() if target.get(k) != present.get(k))
     if not due:
         size = publication.folder.warehouse.stat().st_size
         with reading(publication.folder) as connection:
-            return Refreshed("unchanged", totals=_totals(connection, ""), size_bytes=size)
+            totals = _totals(connection, "")
+        return Refreshed("unchanged", totals=totals, size_bytes=size, left_out=left_out)
     changed = [key for key in due if key != _WHOLE_FILE]
     with building(publication, limits, fresh=not present) as connection:
         work = _Build(connection, publication, tenant, target)
         work.fill_status_tables(status)
         work.rebuild_marts(changed)
         warnings = work.run_checks(changed)
-        work.create_views()
+        create_views(connection, publication, tenant, damage)
         work.record_slices()
         totals = _totals(connection, f"{WAREHOUSE}.")
     size = publication.warehouse_bytes
-    return Refreshed("built", tuple(changed), tuple(warnings), totals, size)
+    return Refreshed("built", tuple(changed), tuple(warnings), totals, size, left_out)
 
 
 def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows) -> Slices:
@@ -178,7 +186,7 @@ class _Build:
         self._publication = publication
         self._tenant = tenant
         self._target = target
-        self._files = {key: self._file(*key) for key in sorted(target) if key != _WHOLE_FILE}
+        self._files: dict[Slice, Path] = {}
 
     def _file(self, project: str, month: str) -> Path:
         path = self._publication.checked(COSTS_TABLE, project, month)
@@ -218,7 +226,8 @@ class _Build:
             self._connection.executemany("insert into x_changed values (?, ?)", changed)
         self._replace_bill_totals(changed)
         months = {month for _, month in changed}
-        of_months = [key for key in self._files if key[1] in months]
+        of_months = [k for k in sorted(self._target) if k != _WHOLE_FILE and k[1] in months]
+        self._files = {key: self._file(*key) for key in of_months}
         for mart in marts():
             self._show_charges(of_months if mart.by_month else self._files.keys() & set(changed))
             for name in mart.reads & MARTS.keys():
@@ -286,10 +295,6 @@ class _Build:
         refuse_failed_checks(self._tenant.name, results)
         store_results(self._connection, results)
         return [result.describe() for result in results if result.state is CheckState.FAILED]
-
-    def create_views(self) -> None:
-        """Create the file's views over exactly the partition files of this generation."""
-        create_views(self._connection, self._publication, self._tenant)
 
     def record_slices(self) -> None:
         """Store the fingerprint of each slice in the file."""

@@ -6,10 +6,13 @@ Keep out: tables (build.py), paths (lake/layout.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import NOT_CARRIED, focus_views
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, QUARANTINE
+from finops_pipeline.errors import DamagedFile, ForeignFile
 from finops_pipeline.lake import layout
 from finops_pipeline.lake.duck import Connection, ident
 from finops_pipeline.lake.publish import Publication
@@ -29,28 +32,59 @@ def landing_view(source: str) -> str:
     return f"landing_{source.replace('-', '_')}"
 
 
-def create_views(connection: Connection, publication: Publication, tenant: Tenant) -> None:
+_TABLES = (
+    (COSTS, layout.COSTS),
+    (COST_EXPLORER_DAILY, layout.COST_EXPLORER_DAYS),
+    (QUARANTINE, layout.QUARANTINE),
+)
+"""Views over all files of a table, and the table."""
+
+Damage = Mapping[str, Sequence[DamagedFile | ForeignFile]]
+"""Views that cannot be created, and the errors of their files."""
+
+
+def find_damage(publication: Publication, tenant: Tenant) -> Damage:
+    """Return the views of which a file is lost or was changed, and the errors of these files."""
+    found = {table.name: publication.find_damage(folder) for table, folder in _TABLES}
+    for source in tenant.sources:
+        errors = publication.find_damage(layout.LANDING, source.name)
+        found[landing_view(source.name)] = errors
+    return {name: errors for name, errors in found.items() if errors}
+
+
+def create_views(
+    connection: Connection, publication: Publication, tenant: Tenant, damage: Damage
+) -> None:
     """Create all views in the file that is being built, over exactly the files of its generation.
 
     A view without files has the contract's columns and no rows; a source that has never landed has
-    no landing view.
+    no landing view. A view of which a file is damaged is left out, so that it is an error and not
+    a smaller sum, and stops no other view.
     """
-    for table, folder in (
-        (COSTS, layout.COSTS),
-        (COST_EXPLORER_DAILY, layout.COST_EXPLORER_DAYS),
-        (QUARANTINE, layout.QUARANTINE),
-    ):
+    for table, folder in _TABLES:
+        if table.name in damage:
+            _drop(connection, table.name)
+            continue
         paths = published_paths(connection, publication, folder)
         body = files_relation(paths, table.columns) if paths else _empty(table)
         _create(connection, table.name, body)
-    _create_focus_versions(connection)
+    if COSTS.name in damage:
+        for view in focus_views():
+            _drop(connection, view.name)
+    else:
+        _create_focus_versions(connection)
     for source in tenant.sources:
         name = landing_view(source.name)
-        body = landing_relation(connection, publication, source.name)
+        is_damaged = name in damage
+        body = "" if is_damaged else landing_relation(connection, publication, source.name)
         if body:
             _create(connection, name, body)
         else:
-            connection.execute(f"drop view if exists {WAREHOUSE}.{name}")
+            _drop(connection, name)
+
+
+def _drop(connection: Connection, name: str) -> None:
+    connection.execute(f"drop view if exists {WAREHOUSE}.{ident(name)}")
 
 
 def _create_focus_versions(connection: Connection) -> None:

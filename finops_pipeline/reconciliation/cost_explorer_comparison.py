@@ -150,7 +150,11 @@ class _MonthComparison:
         self._bills = {d.source: d for d in landed if d.source in built - names}
 
     def compare(self, limits: Limits, rule: str) -> dict[str, list[Comparison]]:
-        """Compare the month's charges; return the comparisons by source of bills."""
+        """Compare the month's charges; return the comparisons by source of bills.
+
+        Raises:
+            DamagedFile, ForeignFile: a file of either side is not the one that was published.
+        """
         comparisons: dict[str, list[Comparison]] = {source: [] for source in self._bills}
         costs = self._partition_files(layout.COSTS)
         cost_explorer = self._partition_files(layout.COST_EXPLORER_DAYS)
@@ -187,7 +191,7 @@ class _MonthComparison:
     def _partition_files(self, table: str) -> list[str]:
         records = self._publication.partitions(table, self._month)
         paths = (
-            self._publication.current(table, key, self._month)
+            self._publication.checked(table, key, self._month)
             for (key, _), record in sorted(records.items())
             if record.rows
         )

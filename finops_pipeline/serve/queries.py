@@ -14,7 +14,7 @@ from typing import Any
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.progress import Months
 from finops_pipeline.errors import QueryRefused
-from finops_pipeline.lake.duck import DuckDBError
+from finops_pipeline.lake.duck import DuckDBError, DuckDBInputOutputError
 from finops_pipeline.serve.caveats import Caveat
 from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 
@@ -93,6 +93,10 @@ def open_answer(installation: Installation, tenant: str, query: Query) -> Iterat
     with open_sandbox(folder, installation.limits) as sandbox:
         try:
             yield Answer(sandbox, query)
+        except DuckDBInputOutputError as error:
+            reason = str(error).replace(str(folder.root), "").splitlines()[0]
+            cure = "Run the query again: a file was collected or removed while it was read"
+            raise QueryRefused(reason, cure=cure) from error
         except DuckDBError as error:
             reason = str(error).replace(str(folder.root), "").splitlines()[0]
             raise QueryRefused(reason, cure="List the tables and views: SHOW TABLES") from error

@@ -44,7 +44,7 @@ from finops_pipeline.lake.layout import (
 )
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.warehouse_access import attach_own
-from finops_pipeline.marts.views import view_names
+from finops_pipeline.marts.views import landing_view, view_names
 
 _CURE = "Give one SELECT over the tenant's tables and views; SHOW TABLES and DESCRIBE work too"
 
@@ -62,7 +62,7 @@ class Sandbox:
         ).fetchall()
         present = {name.lower() for (name,) in rows}
         self._left_out = set(view_names()) - present
-        self._tables_of_view = {name: _tables_of(name) for name in present | self._left_out}
+        self._known_views = present | self._left_out
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> Connection:
         """Run one SELECT and return the connection, from which its rows can be fetched.
@@ -88,14 +88,18 @@ class Sandbox:
         """
         statement = guard(self.connection, sql)
         named = {reference.name for reference in statement.relations}
-        tables = {t for name in named for t in self._tables_of_view.get(name, ())}
-        if tables:
-            files = read_partition_files(self.connection, self._catalog, sorted(tables))
+        views = {n for n in named if n in self._known_views or n.startswith("landing_")}
+        left_out = named & self._left_out
+        if views:
+            tables = sorted({table for name in views for table in _tables_of(name)})
+            files = read_partition_files(self.connection, self._catalog, tables)
             FileChecker(self._folder, open_ledger(self._folder)).check(files)
-        for name in sorted(named & self._left_out):
+            landed = {landing_view(f.place.key) for f in files if f.place.table_name == LANDING}
+            left_out |= named & landed - self._known_views
+        for name in sorted(left_out):
             raise DamagedFile(
                 f"tenant {self._folder.tenant} has no {name}, because a file of it was lost",
-                "every file of charges that was published",
+                "every file of it that was published",
                 f"Build it again: finops rebuild {self._folder.tenant}",
             )
         return statement.sql
