@@ -111,6 +111,8 @@ def landing_step(name: str, landed: Landed, seconds: float) -> Step:
     quarantined = (
         f"{counted(record.rows_quarantined, 'row')} quarantined" if record.rows_quarantined else ""
     )
+    unreadable = sum(record.values_unreadable.values())
+    emptied = f"{counted(unreadable, 'unreadable value')} left empty" if unreadable else ""
     return Step(
         Stage.LANDING,
         name,
@@ -118,5 +120,5 @@ def landing_step(name: str, landed: Landed, seconds: float) -> Step:
         StepOutcome(landed.outcome),
         rows=record.rows_kept,
         seconds=seconds,
-        reason="; ".join(filter(None, [quarantined, landed.note])),
+        reason="; ".join(filter(None, [quarantined, emptied, landed.note])),
     )

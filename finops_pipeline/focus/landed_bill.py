@@ -23,7 +23,8 @@ class LandedBill:
     `columns`: its columns and their DuckDB types; `empty`: columns without any value (known from
     the Parquet footer), which need not be evaluated row by row; `accounts`: the distinct unaltered
     values of its account column, None for null; `keys`: the keys of each map column; `in_units`:
-    ARNs of reservations that are counted in normalized units.
+    ARNs of reservations that are counted in normalized units; `unreadable`: columns with values
+    that cannot be read.
     """
 
     source: str
@@ -34,6 +35,7 @@ class LandedBill:
     accounts: tuple[str | None, ...]
     keys: dict[str, tuple[str, ...]]
     in_units: tuple[str, ...]
+    unreadable: frozenset[str]
 
     @property
     def form(self) -> BillForm:
@@ -66,7 +68,10 @@ def read_landed_bill(connection: Connection, path: Path, delivery: DeliveryRecor
     units: tuple[str, ...] = ()
     if form.has_reservation_units:
         units = find_normalized_units(connection, relation, columns, empty)
-    return LandedBill(delivery.source, format, relation, columns, empty, accounts, keys, units)
+    unreadable = frozenset(delivery.values_unreadable)
+    return LandedBill(
+        delivery.source, format, relation, columns, empty, accounts, keys, units, unreadable
+    )
 
 
 def _keys_of(connection: Connection, relation: str, column: str) -> tuple[str, ...]:

@@ -31,12 +31,14 @@ class LandedColumns:
     """The columns of a landing.
 
     `types`: their DuckDB types; `empty`: columns known to have no value, which are treated as
-    absent because that is cheaper; `keys`: the keys of map columns, where they are known.
+    absent because that is cheaper; `keys`: the keys of map columns, where they are known;
+    `unreadable`: columns with values that cannot be read, which become null.
     """
 
     types: dict[str, str]
     empty: Container[str]
     keys: Keys
+    unreadable: Container[str]
 
     @property
     def by_lower_name(self) -> dict[str, str]:
@@ -118,7 +120,8 @@ def _cur_value(landed: LandedColumns, columns: Mapping[str, str], name: str) -> 
     kind = cur.COLUMNS[name]
     if name in columns:
         column = columns[name]
-        return typed(column, landed.types[column], kind, lenient=name in cur.LATER)
+        lenient = name in cur.LATER or column in landed.unreadable
+        return typed(column, landed.types[column], kind, lenient)
     product = landed.by_lower_name.get("product")
     value = None
     if name.startswith("product_") and product is not None:
@@ -137,7 +140,8 @@ def focus_rows(landed: LandedColumns, relation: str, source: str) -> str:
         elif landed.types[column].startswith("MAP"):
             parts.append(f"to_json({ident(column)})::varchar as {name}")
         else:
-            parts.append(f"{typed(column, landed.types[column], kind)} as {name}")
+            lenient = column in landed.unreadable
+            parts.append(f"{typed(column, landed.types[column], kind, lenient)} as {name}")
     parts += [f"{_undocumented(FOCUS, landed)} as x_UnknownColumns"]
     parts += [f"{text(source)} as x_Source", "x_SourceFile", "x_Project"]
     return f"select {', '.join(parts)} from {relation}"
@@ -156,7 +160,7 @@ def typed(column: str, kind: str, promised: str, lenient: bool = False) -> str:
     A float is converted from its shortest text, so 0.1 stays 0.1, not 0.1000000000000000055.
 
     Args:
-        lenient: an amount that is not a number becomes null (contracts/cur.py, LATER).
+        lenient: an amount that is not a number becomes null; a time always does.
     """
     if promised == TIME and kind.startswith("TIMESTAMP"):
         utc = " at time zone 'UTC'" if "TIME ZONE" in kind else ""
@@ -164,8 +168,11 @@ def typed(column: str, kind: str, promised: str, lenient: bool = False) -> str:
     raw = f"nullif(trim({ident(column)}), '')" if kind == "VARCHAR" else f"{ident(column)}::varchar"
     if promised == TIME:
         return utc_time(raw)
-    cast = "try_cast" if lenient else "cast"
-    return f"{cast}({raw} as {promised})" if promised == MONEY else raw
+    if promised == MONEY and lenient:
+        # as landing reads it: DuckDB takes 1_000 for a number
+        is_number = f"not contains({raw}, '_')" if kind == "VARCHAR" else "true"
+        return f"case when {is_number} then try_cast({raw} as {promised}) end"
+    return f"cast({raw} as {promised})" if promised == MONEY else raw
 
 
 def usage_day(form_column: str, columns: dict[str, str]) -> str:

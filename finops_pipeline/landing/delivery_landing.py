@@ -216,6 +216,7 @@ class _Landing:
             rows_kept=totals.rows - totals.problems,
             rows_quarantined=len(self._invalid_rows),
             values_rounded=totals.values_rounded,
+            values_unreadable=totals.values_unreadable,
             files=tuple(
                 FileRecord(file.name, file.size_bytes, sha256, totals.rows_by_file.get(name, 0))
                 for file, name, sha256 in zip(self._delivery.files, names, hashes, strict=True)

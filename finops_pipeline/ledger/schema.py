@@ -39,6 +39,7 @@ DELIVERIES = sa.Table(
     sa.Column("totals", sa.Text, nullable=False),
     sa.Column("columns", sa.Text, nullable=False, server_default="{}"),
     sa.Column("billed", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("values_unreadable", sa.Text, nullable=False, server_default="{}"),
 )
 DELIVERY_TOTALS = sa.Table(
     "delivery_totals",
@@ -172,7 +173,7 @@ SCHEMA = Schema(
     name="ledger",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002"),
+    versions=("0001", "0002", "0003"),
     refusal=SchemaTooNew,
 )
 
