@@ -8,8 +8,8 @@
 -- Second of three steps: cur_classified, priced, cur_charges.
 -- Costs by line item type: FOCUS 1.2 CommitmentDiscount and DiscountHandling; AWS "Understanding
 -- your Savings Plans / reservation line items", "Split line item details". Usage that a commitment
--- covers bills nothing, because its commitment was billed. Commitment fees and their refunds have
--- no effective cost: it is spread over what uses them and the unused part. Split rows (tasks and
+-- covers bills nothing, because its commitment was billed. Commitment fees and refunds of one-time
+-- fees have no effective cost: it is spread over what uses them and the unused part. Split rows (tasks and
 -- pods) repeat what their instance costs, so split costs stay out of the four costs.
 -- Net amounts stay out of them too, and nothing replaces a net amount that is not stated.
 
