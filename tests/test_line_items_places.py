@@ -6,7 +6,18 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.line_item_bills import Bills, Line, bills, line, only, prepared, single, total
+from tests.support.line_item_bills import (
+    Bills,
+    Line,
+    bills,
+    line,
+    only,
+    plan,
+    prepared,
+    reserved,
+    single,
+    total,
+)
 
 __all__ = ["bills", "prepared"]
 
@@ -70,7 +81,8 @@ def test_tiers_and_the_free_tier(bills: Bills) -> None:
 
 def test_currencies_are_not_added(bills: Bills) -> None:
     """A tenant has two currencies: no mart, check or status has a sum of both."""
-    euro = {"lineItem_CurrencyCode": "EUR", "pricing_currency": "USD"}
+    euro = {"lineItem_CurrencyCode": "EUR", "pricing_currency": "USD",
+            "pricing_publicOnDemandRate": "5", "pricing_publicOnDemandCost": "5"}  # fmt: skip
     charges = bills.charges([usage("A", "1"), usage("A", "2", **euro), usage("A", "4", **euro)])
     assert bills.failed_checks == ""
     for table in ("monthly_costs", "daily_costs", "monthly_bill", "data_status"):
@@ -81,6 +93,32 @@ def test_currencies_are_not_added(bills: Bills) -> None:
     other = only(charges, BillingCurrency="EUR")
     assert {c["PricingCurrency"] for c in other} == {"USD"}
     assert {c["PricingCurrencyContractedUnitPrice"] for c in other} == {None}
+    assert {c["PricingCurrencyListUnitPrice"] for c in other} == {5}
+
+
+def test_a_public_amount_in_another_currency_is_no_list_cost(bills: Bills) -> None:
+    """Bills in rupees with public prices in dollars: list and contracted cost stay in rupees."""
+    rupee = {"lineItem_CurrencyCode": "INR", "pricing_currency": "USD", "pricing_unit": "Hrs",
+             "pricing_publicOnDemandCost": "96", "pricing_publicOnDemandRate": "96"}  # fmt: skip
+    on_demand = usage("BoxUsage", "8000", **rupee, lineItem_UnblendedRate="8000")
+    covered = reserved("DiscountedUsage", "0", reservation_EffectiveCost="4000", **rupee,
+                       lineItem_UsageAmount="1")  # fmt: skip
+    plan_usage = plan("SavingsPlanCoveredUsage", "70", savingsPlan_SavingsPlanEffectiveCost="50",
+                      lineItem_UsageAmount="1", **rupee)  # fmt: skip
+    negation = plan("SavingsPlanNegation", "-70", lineItem_CurrencyCode="INR")
+    # the same currency, or none stated: the public amount is the list cost
+    own = usage("BoxUsage", "7", **rupee | {"pricing_currency": "INR"})
+    unstated = usage("BoxUsage", "6", **rupee | {"pricing_currency": ""})
+    charges = bills.charges([on_demand, covered, plan_usage, negation, own, unstated])
+    assert bills.failed_checks == ""
+    amounts = {(c["EffectiveCost"], c["ListCost"], c["ContractedCost"], c["ListUnitPrice"])
+               for c in charges}  # fmt: skip
+    assert amounts == {(8000, 8000, 8000, 8000), (4000, 4000, 4000, 4000), (50, 70, 70, 70),
+                       (7, 96, 7, 96), (6, 96, 6, 96)}  # fmt: skip
+    foreign = only(charges, PricingCurrency="USD")
+    assert {c["PricingCurrencyListUnitPrice"] for c in foreign} == {96}
+    # as AWS states it
+    assert {c["x_PublicOnDemandCost"] for c in charges} == {96}
 
 
 @pytest.mark.parametrize(

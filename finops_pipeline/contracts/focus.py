@@ -139,7 +139,7 @@ OWN = (
         MONEY,
         "On commitment fees: the share of an upfront payment that falls in the row's period.",
     ),
-    Column("x_PublicOnDemandCost", MONEY, "On-demand cost as AWS states it."),
+    Column("x_PublicOnDemandCost", MONEY, "On-demand cost as AWS states it, in PricingCurrency."),
     Column("x_CostCategories", JSON, "AWS cost categories, a JSON object as text."),
     Column("x_Discounts", JSON, "Discounts that the net columns contain, a JSON object as text."),
     Column("x_SourceFile", TEXT, "File of the delivery that the row comes from."),

@@ -60,7 +60,10 @@ named as (
         end as contracted_price,
         case
             when is_unused then 0
-            when pricing_public_on_demand_rate = line_item_unblended_rate and list = contracted
+            when list = contracted and (
+                pricing_public_on_demand_rate = line_item_unblended_rate
+                or not is_priced_in_billing_currency
+            )
             then contracted_price
             else unit_price(pricing_public_on_demand_rate, quantity, list)
         end as list_price
@@ -148,7 +151,11 @@ final as (
         case when is_priced_in_billing_currency then contracted_price end
             as PricingCurrencyContractedUnitPrice,
         case when is_priced_in_billing_currency then effective end as PricingCurrencyEffectiveCost,
-        case when is_priced_in_billing_currency then list_price end as PricingCurrencyListUnitPrice,
+        case
+            when is_priced_in_billing_currency then list_price
+            when quantity is not null and pricing_public_on_demand_rate >= 0
+            then pricing_public_on_demand_rate
+        end as PricingCurrencyListUnitPrice,
         quantity as PricingQuantity,
         case when quantity is not null then unit end as PricingUnit,
         'AWS' as ProviderName,

@@ -18,6 +18,12 @@ with
 costed as (
     select
         *,
+        -- all costs are in the billing currency (FOCUS 1.2 ListCost, ContractedCost); AWS states
+        -- public amounts in pricing_currency
+        case
+            when coalesce(pricing_currency = line_item_currency_code, true)
+            then pricing_public_on_demand_cost
+        end as public_cost,
         case when is_unused or is_plan_usage then 0 else unblended end as billed,
         case
             when is_unused then unused_cost
@@ -54,9 +60,9 @@ costed as (
             when is_unused then 0
             when is_split then billed
             when is_reserved_usage
-            then coalesce(pricing_public_on_demand_cost, reservation_effective_cost, unblended)
+            then coalesce(public_cost, reservation_effective_cost, unblended)
             when category = 'Usage' and not is_refund
-            then coalesce(pricing_public_on_demand_cost, unblended)
+            then coalesce(public_cost, unblended)
             else unblended
         end as list,
         case when is_unused or is_split or is_reserved_usage then list else unblended end
