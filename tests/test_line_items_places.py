@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 
 from tests.support.line_item_bills import (
+    PLAN,
+    RESERVED,
     Bills,
     Line,
     bills,
@@ -119,6 +121,29 @@ def test_a_public_amount_in_another_currency_is_no_list_cost(bills: Bills) -> No
     assert {c["PricingCurrencyListUnitPrice"] for c in foreign} == {96}
     # as AWS states it
     assert {c["x_PublicOnDemandCost"] for c in charges} == {96}
+
+
+def test_covered_usage_has_the_type_of_its_own_resource(bills: Bills) -> None:
+    """A commitment is the resource of its fees and unused parts only."""
+    database = "arn:aws:rds:us-east-1:111122223333:db:d1"
+    instance = {"lineItem_ResourceId": "i-1", "product_productFamily": "Compute Instance"}
+    charges = bills.charges([
+        usage("BoxUsage", "0.1", **instance),
+        plan("SavingsPlanCoveredUsage", "0.3", savingsPlan_SavingsPlanEffectiveCost="0.07",
+             lineItem_UsageAmount="1", **instance),
+        plan("SavingsPlanNegation", "-0.3"),
+        plan("SavingsPlanRecurringFee", "1", savingsPlan_TotalCommitmentToDate="1",
+             savingsPlan_UsedCommitment="0.07"),
+        reserved("DiscountedUsage", "0", reservation_EffectiveCost="0.2",
+                 lineItem_ResourceId=database, lineItem_UsageAmount="1"),
+        reserved("RIFee", "1.2", reservation_UnusedRecurringFee="1", lineItem_UsageAmount="1"),
+    ])  # fmt: skip
+    assert bills.failed_checks == ""
+    types = {(c["ResourceId"], c["ResourceType"]) for c in charges}
+    assert types == {
+        ("i-1", "Compute Instance"), (database, "db"),
+        (PLAN, "Savings Plan"), (RESERVED, "Reserved Instance"),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

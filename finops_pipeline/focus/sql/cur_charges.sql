@@ -176,8 +176,9 @@ final as (
             as ResourceName,
         case
             when resource is null then null
+            -- covered usage keeps the type of its own resource (FOCUS 1.2 ResourceType)
             else coalesce(
-                commitment_type,
+                case when resource = commitment_id then commitment_type end,
                 nullif(
                     regexp_extract(resource, '^arn:[^:]*:([^:]*):[^:]*:[^:]*:([a-z-]+)[/:]', 2), ''
                 ),
