@@ -157,6 +157,11 @@ OWN = (
     Column("x_SplitUnusedCost", MONEY, "On split rows: the share of the cost that nothing used."),
     Column("x_NetSplitCost", MONEY, "x_SplitCost after private discounts, where given."),
     Column("x_NetSplitUnusedCost", MONEY, "x_SplitUnusedCost after private discounts."),
+    Column(
+        "x_CapacityReservationStatus",
+        TEXT,
+        "AWS's status of the capacity reservation: Used, Unused, Reserved or Cancelling.",
+    ),
 )
 
 PARTITION = (

@@ -50,8 +50,29 @@ named as (
             else coalesce(focus_unit(pricing_unit), 'Units')
         end as unit,
         coalesce(line_item_usage_type, line_type) as meter,
+        -- AWS "Monitoring your On-Demand capacity reservations": these usage types are rows of the
+        -- reservation itself, with its ARN as resource. Those of what was reserved cost nothing: the
+        -- instances that ran in it, and the unused part, are rows of their own
         contains(line_item_usage_type, 'UnusedBox')
         or contains(line_item_usage_type, 'UnusedDed') as is_unused_capacity,
+        contains(line_item_usage_type, 'Reservation:')
+        or contains(line_item_usage_type, 'DedicatedRes:') as is_reserved_capacity,
+        case
+            when category = 'Usage' then coalesce(
+                capacity_reservation_capacity_reservation_arn,
+                case when is_unused_capacity or is_reserved_capacity then line_item_resource_id end
+            )
+        end as capacity_id,
+        -- AWS "Capacity reservation columns": Reserved, Cancelling, Used or Unused
+        case
+            when capacity_id is null then null
+            when capacity_reservation_capacity_reservation_status is not null
+            then upper(left(capacity_reservation_capacity_reservation_status, 1))
+                || lower(substr(capacity_reservation_capacity_reservation_status, 2))
+            when is_unused_capacity then 'Unused'
+            when is_reserved_capacity then 'Reserved'
+            else 'Used'
+        end as capacity_status,
         coalesce(pricing_currency, line_item_currency_code) as price_currency,
         price_currency = line_item_currency_code as is_priced_in_billing_currency,
         case
@@ -81,22 +102,10 @@ final as (
         line_item_currency_code as BillingCurrency,
         bill_end as BillingPeriodEnd,
         bill_billing_period_start_date as BillingPeriodStart,
-        case
-            when category = 'Usage' then coalesce(
-                capacity_reservation_capacity_reservation_arn,
-                case
-                    when is_unused_capacity or contains(line_item_usage_type, 'Reservation:')
-                    then line_item_resource_id
-                end
-            )
-        end as CapacityReservationId,
-        case
-            when CapacityReservationId is null then null
-            when contains(lower(capacity_reservation_capacity_reservation_status), 'unused')
-            or is_unused_capacity
-            then 'Unused'
-            else 'Used'
-        end as CapacityReservationStatus,
+        capacity_id as CapacityReservationId,
+        -- FOCUS 1.2 has no value for what was reserved or is being cancelled
+        case when capacity_status in ('Used', 'Unused') then capacity_status end
+            as CapacityReservationStatus,
         category as ChargeCategory,
         case when is_correction then 'Correction' end as ChargeClass,
         case
@@ -246,6 +255,7 @@ final as (
         case when is_split then split_line_item_unused_cost end as x_SplitUnusedCost,
         case when is_split then split_line_item_net_split_cost end as x_NetSplitCost,
         case when is_split then split_line_item_net_unused_cost end as x_NetSplitUnusedCost,
+        capacity_status as x_CapacityReservationStatus,
         x_project as x_Project
     from named
     left join by_name on by_name.service_name = named.service

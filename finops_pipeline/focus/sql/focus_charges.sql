@@ -83,7 +83,8 @@ final as (
         null as x_SplitCost,
         null as x_SplitUnusedCost,
         null as x_NetSplitCost,
-        null as x_NetSplitUnusedCost
+        null as x_NetSplitUnusedCost,
+        null as x_CapacityReservationStatus
     from focus_row
 )
 
