@@ -165,6 +165,26 @@ def test_a_public_amount_in_another_currency_is_no_list_cost(bills: Bills) -> No
     assert {c["x_PublicOnDemandCost"] for c in charges} == {96}
 
 
+def test_data_transfer_is_in_the_region_that_it_comes_from(bills: Bills) -> None:
+    """Only where nothing else states the region; transfer from outside AWS comes from none."""
+    ways = {"product_fromRegionCode": "us-east-1", "product_toRegionCode": "eu-west-1"}
+    out = "USE1-EUW1-AWS-Out-Bytes"
+    charges = bills.charges([
+        usage(out, "1", **ways),
+        usage(out, "2", **ways, product_region="ap-south-1"),
+        usage(out, "3", **ways, lineItem_AvailabilityZone="sa-east-1b"),
+        usage("EUW1-DataTransfer-In-Bytes", "4", product_toRegionCode="eu-west-1"),
+    ])  # fmt: skip
+    assert bills.failed_checks == ""
+    regions = {int(c["BilledCost"]): (c["RegionId"], c["RegionName"]) for c in charges}
+    assert regions == {
+        1: ("us-east-1", "US East (N. Virginia)"),
+        2: ("ap-south-1", "Asia Pacific (Mumbai)"),
+        3: ("sa-east-1", "South America (Sao Paulo)"),
+        4: (None, None),
+    }
+
+
 def test_covered_usage_has_the_type_of_its_own_resource(bills: Bills) -> None:
     """A commitment is the resource of its fees and unused parts only."""
     database = "arn:aws:rds:us-east-1:111122223333:db:d1"

@@ -90,6 +90,7 @@ COLUMNS: dict[str, str] = {
     "product_location": TEXT,
     "product_region": TEXT,
     "product_region_code": TEXT,
+    "product_from_region_code": TEXT,
     "product_servicecode": TEXT,
     "product_sku": TEXT,
     "product_vcpu": TEXT,

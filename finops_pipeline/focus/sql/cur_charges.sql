@@ -25,7 +25,10 @@ named as (
                 product_region,
                 nullif(
                     regexp_extract(line_item_availability_zone, '^[a-z]{2}(-[a-z]+)+-[0-9]+'), ''
-                )
+                ),
+                -- data transfer states where it comes from (AWS "Product columns": fromRegionCode);
+                -- its rows often have no regionCode
+                product_from_region_code
             ),
             'global'
         ) as region,
