@@ -67,7 +67,8 @@ class DeliveryRecord:
     change. `columns`: name -> DuckDB type as landed; empty in deliveries that landed before it was
     stored. `billed`: the sums of `totals` per currency as the ledger stores them, so that a list of
     deliveries need not add them up. `values_unreadable`: column -> how many of its values are null
-    because they could not be read.
+    because they could not be read. `account_ids_restored`: rows whose account id had lost its
+    leading zeros.
     """
 
     delivery_id: str
@@ -89,6 +90,7 @@ class DeliveryRecord:
     columns: dict[str, str] = field(default_factory=dict)
     billed: dict[str, str] = field(default_factory=dict)
     values_unreadable: dict[str, int] = field(default_factory=dict)
+    account_ids_restored: int = 0
 
     def billed_by_currency(self) -> dict[str, Decimal]:
         """Return the exact billed cost per currency."""

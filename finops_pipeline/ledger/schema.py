@@ -40,6 +40,7 @@ DELIVERIES = sa.Table(
     sa.Column("columns", sa.Text, nullable=False, server_default="{}"),
     sa.Column("billed", sa.Text, nullable=False, server_default="{}"),
     sa.Column("values_unreadable", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("account_ids_restored", sa.Integer, nullable=False, server_default="0"),
 )
 DELIVERY_TOTALS = sa.Table(
     "delivery_totals",

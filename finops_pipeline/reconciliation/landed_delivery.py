@@ -65,6 +65,7 @@ class LandedDelivery:
             "rows_quarantined": self.delivery.rows_quarantined,
             "values_rounded": self.delivery.values_rounded,
             "values_unreadable": sum(self.delivery.values_unreadable.values()),
+            "account_ids_restored": self.delivery.account_ids_restored,
         }
 
     def notes(self, unknown_line_items: int = 0) -> Iterator[str]:
@@ -75,6 +76,9 @@ class LandedDelivery:
             yield f"{counted(self.delivery.values_rounded, 'value')} rounded to 18 decimals"
         if self.delivery.values_unreadable:
             yield _describe_unreadable(self.delivery.values_unreadable)
+        if self.delivery.account_ids_restored:
+            rows = counted(self.delivery.account_ids_restored, "row")
+            yield f"account ids of {rows} had lost leading zeros, which were restored"
         if unknown_line_items:
             line_items = counted(unknown_line_items, "line item")
             yield f"{line_items} of an unknown type kept as Adjustment"

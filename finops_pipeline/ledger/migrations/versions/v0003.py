@@ -1,6 +1,6 @@
-"""Version 0003: which values of a delivery could not be read and became null.
+"""Version 0003: which values of a delivery became null, and how many account ids were restored.
 
-Put here: the column that this version adds. Keep out: the current tables (ledger/schema.py).
+Put here: the columns that this version adds. Keep out: the current tables (ledger/schema.py).
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ sa.Table(
     TABLES,
     sa.Column("delivery_id", sa.String(64), primary_key=True),
     sa.Column("values_unreadable", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("account_ids_restored", sa.Integer, nullable=False, server_default="0"),
 )
 
 
 def upgrade(op: Operations) -> None:
-    """Add the column; no delivery before it has such values."""
+    """Add the columns; no delivery before them has such values."""
     create_missing(op, TABLES)
