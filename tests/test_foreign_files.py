@@ -6,8 +6,15 @@ be read (test_unreadable_values.py), damaged deliveries (test_bad_input.py).
 
 from __future__ import annotations
 
-from tests.support.bills import row
+import gzip
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
 from tests.support.foreign_bills import ForeignBills, foreign
+from tests.support.globex import ask
 
 __all__ = ["foreign"]
 
@@ -47,3 +54,46 @@ def test_a_focus_export_regains_them_too_and_says_so(foreign: ForeignBills) -> N
     path = foreign.write_records("bill.csv", [list(focus_row), list(focus_row.values())])
     assert "account ids of 1 row restored to 12 digits" in foreign.ingest_file("focus", path)
     assert foreign.ask("select SubAccountId as a from costs") == [{"a": "000000000042"}]
+
+
+@pytest.mark.parametrize(("change", "found"), [(-1, "6"), (+1, "8")])
+def test_records_of_another_length_than_the_header(
+    foreign: ForeignBills, change: int, found: str
+) -> None:
+    header = [*row("1"), "resourceTags/user:Team"]
+    record = [*row("1000").values(), "pay"]
+    records = [record[:change] if change < 0 else [*record, "more"]] * 3
+    path = foreign.write_records("bill.csv", [header, *records])
+    said = foreign.ingest_file("legacy-cur", path, ok=False)
+    assert f"bill.csv has 7 fields in its header, but {found} in each record" in said
+    assert "as many fields in each record as in the header" in said
+    assert "download or export the file again" in said
+    assert ask("select sum(BilledCost)::int as b from costs") == [{"b": 3}]
+
+
+def test_a_delivery_of_such_records_says_so_too(
+    empty: TemporaryInstallation, tmp_path: Path
+) -> None:
+    """The month that was published stays, and its status has the reason."""
+    declared = "tenants:\n"
+    for tenant in ("acme", "globex"):
+        declared += (
+            f"- name: {tenant}\n"
+            f"  sources: [{{name: payer, format: legacy-cur, location: {tenant}/cur}}]\n"
+            "  projects: [{name: prod, accounts: ['111122223333']}]\n"
+        )
+        deliver(tmp_path / tenant / "cur", [row("3")])
+    (tmp_path / "tenants.yaml").write_text(declared)
+    empty.apply(tmp_path / "tenants.yaml")
+    for tenant in ("acme", "globex"):
+        assert not empty.ingest(tenant).failed
+    manifest = deliver(tmp_path / "acme/cur", [row("4"), row("5")], assembly="two")
+    file = manifest.with_name("cur-1.csv.gz")
+    header, *records = gzip.decompress(file.read_bytes()).decode().splitlines()
+    short = [record.rpartition(",")[0] for record in records]
+    file.write_bytes(gzip.compress("\n".join([header, *short]).encode()))
+    assert empty.ingest("acme").failed
+    for tenant in ("acme", "globex"):
+        assert empty.rows(tenant, "select BilledCost::int as b from costs") == [{"b": "3"}]
+    (status,) = empty.rows("acme", "select reason from data_status")
+    assert "cur-1.csv.gz has 6 fields in its header, but 5 in each record" in status["reason"]

@@ -39,6 +39,7 @@ from finops_pipeline.landing.quarantine import (
     rejected_records,
     write_rows,
 )
+from finops_pipeline.landing.record_lengths import refuse_other_lengths
 from finops_pipeline.landing.relation import (
     SOURCE_FILE,
     DeliveryFiles,
@@ -261,6 +262,7 @@ class _Landing:
         """Collect the invalid rows and keep only the valid ones in the staged file."""
         totals = staged.totals
         if totals.problems == totals.rows:
+            refuse_other_lengths(readable)
             reason = totals.first_problem or "the header and a row differ in their number of fields"
             row_count = counted(totals.rows + staged.rejects, "row")
             raise DeliveryRefused(
