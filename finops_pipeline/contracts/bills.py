@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.column import MONEY, TEXT, TIME
 from finops_pipeline.contracts.documented import is_documented, is_tag
-from finops_pipeline.contracts.focus import FOCUS_1_2
+from finops_pipeline.contracts.focus import FOCUS_1_2, FOCUS_1_3
 from finops_pipeline.contracts.headers import RESERVED
 from finops_pipeline.tenants.model import SourceFormat
 
@@ -82,8 +82,9 @@ class BillForm:
         ]
 
 
-_FOCUS_NAMES = {column.name.lower(): column.name for column in FOCUS_1_2}
-_FOCUS_TYPES = {column.name: column.type for column in FOCUS_1_2} | {
+_FOCUS_COLUMNS = FOCUS_1_2 + FOCUS_1_3
+_FOCUS_NAMES = {column.name.lower(): column.name for column in _FOCUS_COLUMNS}
+_FOCUS_TYPES = {column.name: column.type for column in _FOCUS_COLUMNS} | {
     "x_CostCategories": TEXT,
     "x_Discounts": TEXT,
     "x_Operation": TEXT,

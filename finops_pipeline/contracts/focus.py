@@ -162,6 +162,11 @@ OWN = (
         TEXT,
         "AWS's status of the capacity reservation: Used, Unused, Reserved or Cancelling.",
     ),
+    Column(
+        "x_FilledCosts",
+        TEXT,
+        "Costs that a FOCUS export left null, filled from another: ContractedCost, ListCost.",
+    ),
 )
 
 PARTITION = (

@@ -259,6 +259,7 @@ final as (
         case when is_split then split_line_item_net_split_cost end as x_NetSplitCost,
         case when is_split then split_line_item_net_unused_cost end as x_NetSplitUnusedCost,
         capacity_status as x_CapacityReservationStatus,
+        null as x_FilledCosts,
         x_project as x_Project
     from named
     left join by_name on by_name.service_name = named.service
