@@ -151,6 +151,7 @@ and did not count the values there that are not numbers. They are null too."""
 
 EXTRA: dict[str, str] = {
     "tags": JSON,
+    "other_tags": JSON,
     "cost_categories": JSON,
     "discounts": JSON,
     "unknown_columns": JSON,

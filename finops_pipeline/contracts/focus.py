@@ -163,6 +163,11 @@ OWN = (
         "AWS's status of the capacity reservation: Used, Unused, Reserved or Cancelling.",
     ),
     Column(
+        "x_OtherTags",
+        JSON,
+        "Tags of accounts, users and IAM principals, with AWS's prefix: a JSON object as text.",
+    ),
+    Column(
         "x_FilledCosts",
         TEXT,
         "Costs that a FOCUS export left null, filled from another: ContractedCost, ListCost.",

@@ -184,8 +184,11 @@ final as (
             when region is not null then coalesce(regions.region_name, region)
         end as RegionName,
         resource as ResourceId,
-        case when resource is not null then json_extract_string(tags, '$."Name"') end
-            as ResourceName,
+        -- AWS's tag Name; resource_tags of CUR 2.0 has it in lower case
+        case
+            when resource is not null
+            then list_any_value(json_extract_string(tags, ['$."Name"', '$."name"']))
+        end as ResourceName,
         case
             when resource is null then null
             -- covered usage keeps the type of its own resource (FOCUS 1.2 ResourceType)
@@ -259,6 +262,7 @@ final as (
         case when is_split then split_line_item_net_split_cost end as x_NetSplitCost,
         case when is_split then split_line_item_net_unused_cost end as x_NetSplitUnusedCost,
         capacity_status as x_CapacityReservationStatus,
+        other_tags as x_OtherTags,
         null as x_FilledCosts,
         x_project as x_Project
     from named

@@ -96,7 +96,8 @@ final as (
         null as x_SplitUnusedCost,
         null as x_NetSplitCost,
         null as x_NetSplitUnusedCost,
-        null as x_CapacityReservationStatus
+        null as x_CapacityReservationStatus,
+        null as x_OtherTags
     from focus_row
 )
 
