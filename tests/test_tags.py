@@ -119,3 +119,59 @@ def test_more_keys_than_are_read_one_by_one(foreign: ForeignBills) -> None:
     ((of_resource, of_others, costs, name),) = shown(foreign, [bill("1", tags=tags)], "parquet")
     assert of_resource == OF_RESOURCE | {f"T{n}": str(n) for n in range(70)}
     assert (of_others, costs, name) == (OF_OTHERS, {"Area": "shop"}, "web-1")
+
+
+LEGACY = {"resourceTags/user:CostCenter": "cc1", "resourceTags/user:Name": "web-1",
+          "resourceTags/aws:createdBy": "root"}  # fmt: skip
+SNAKE = {"user_cost_center": "cc1", "user_name": "web-1", "aws_created_by": "root"}
+SPELLED = {"CostCenter": "cc1", "Name": "web-1", "aws:createdBy": "root"}
+CHANGED = {"CostCenter": "cost_center", "Name": "name", "aws:createdBy": "aws:created_by"}
+
+
+def import_legacy(foreign: ForeignBills, **tags: str) -> None:
+    line = row("8", day="2026-08-05") | {"lineItem/ResourceId": "i-1"} | LEGACY | tags
+    foreign.ingest_file("legacy-cur", foreign.write_records("old.csv", [[*line], [*line.values()]]))
+
+
+def tags_by_month(foreign: ForeignBills) -> dict[str, tuple[Any, Any, str]]:
+    rows = foreign.ask("select billing_period, Tags, x_TagKeys, ResourceName from costs")
+    return {
+        r["billing_period"]: (
+            json.loads(r["Tags"]),
+            json.loads(r["x_TagKeys"] or "null"),
+            r["ResourceName"],
+        )
+        for r in rows
+    }
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "flat"])
+def test_a_tag_is_one_key_over_the_change_of_export_opencost_4036(
+    foreign: ForeignBills, form: str
+) -> None:
+    """Report: opencost/opencost#4036. The bill's own spelling is kept in x_TagKeys."""
+    import_legacy(foreign)
+    if form == "flat":
+        flat = {f"resource_tags_{key}": value for key, value in SNAKE.items()}
+        shown(foreign, [bill("30", **flat)], "csv")
+    else:
+        shown(foreign, [bill("30", resource_tags=SNAKE)], form)
+    assert tags_by_month(foreign) == {
+        "2026-08": (SPELLED, None, "web-1"),
+        "2026-09": (SPELLED, CHANGED, "web-1"),
+    }
+    query = ("queries", "run", "acme", "applications_by_month", "--from", "2026-08",
+             "--to", "2026-09", "--set", "tag=CostCenter", "--format", "json")  # fmt: skip
+    costs = [(r["tag_value"], float(r["billed_cost"])) for r in json.loads(finops(*query)[1])]
+    assert costs == [("cc1", 8), ("cc1", 30)]
+
+
+def test_a_legacy_report_that_comes_later_spells_the_tags_too(foreign: ForeignBills) -> None:
+    """Until then, and for keys that could stand for two tags, the bill's own key stays."""
+    shown(foreign, [bill("30", resource_tags=SNAKE | {"user_team": "pay"})], "parquet")
+    own = {"cost_center": "cc1", "name": "web-1", "aws:created_by": "root", "team": "pay"}
+    assert tags_by_month(foreign) == {"2026-09": (own, None, "web-1")}
+    import_legacy(foreign, **{"resourceTags/user:Team": "a", "resourceTags/user:team": "b"})
+    code, output = finops("ingest", "acme")
+    assert code == 0, output
+    assert tags_by_month(foreign)["2026-09"] == (SPELLED | {"team": "pay"}, CHANGED, "web-1")

@@ -151,6 +151,7 @@ and did not count the values there that are not numbers. They are null too."""
 
 EXTRA: dict[str, str] = {
     "tags": JSON,
+    "tag_keys": JSON,
     "other_tags": JSON,
     "cost_categories": JSON,
     "discounts": JSON,

@@ -163,6 +163,11 @@ OWN = (
         "AWS's status of the capacity reservation: Used, Unused, Reserved or Cancelling.",
     ),
     Column(
+        "x_TagKeys",
+        JSON,
+        "Keys of Tags that the bill has in snake case, and how: a JSON object as text.",
+    ),
+    Column(
         "x_OtherTags",
         JSON,
         "Tags of accounts, users and IAM principals, with AWS's prefix: a JSON object as text.",

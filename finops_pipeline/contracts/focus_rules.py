@@ -224,7 +224,13 @@ def value_rules() -> tuple[ValueRule, ...]:
         ),
         *(
             ValueRule(f"{name} JSON", "own", f"{name} is a JSON object", name, _JSON_OBJECT)
-            for name in ("x_CostCategories", "x_Discounts", "x_OtherTags", "x_UnknownColumns")
+            for name in (
+                "x_CostCategories",
+                "x_Discounts",
+                "x_OtherTags",
+                "x_TagKeys",
+                "x_UnknownColumns",
+            )
         ),
         ValueRule(
             "ServiceCategory allowed",

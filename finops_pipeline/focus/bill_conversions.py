@@ -36,7 +36,7 @@ def _select_focus_rows(bill: LandedBill, rows: str, month: str) -> str:
 
 
 def _columns(bill: LandedBill) -> LandedColumns:
-    return LandedColumns(bill.columns, bill.empty, bill.keys, bill.unreadable)
+    return LandedColumns(bill.columns, bill.empty, bill.keys, bill.unreadable, bill.tag_spellings)
 
 
 _CUR = BillConversion(LINE_ITEM_STATEMENTS, _select_line_items)

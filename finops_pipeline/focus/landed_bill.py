@@ -6,6 +6,7 @@ project owns which row (owned_rows.py), how rows are converted (sql/).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class LandedBill:
     the Parquet footer), which need not be evaluated row by row; `accounts`: the distinct unaltered
     values of its account column, None for null; `keys`: the keys of each map column; `in_units`:
     ARNs of reservations that are counted in normalized units; `unreadable`: columns with values
-    that cannot be read.
+    that cannot be read; `tag_spellings`: see MonthPlan.
     """
 
     source: str
@@ -36,6 +37,7 @@ class LandedBill:
     keys: dict[str, tuple[str, ...]]
     in_units: tuple[str, ...]
     unreadable: frozenset[str]
+    tag_spellings: Mapping[str, str]
 
     @property
     def form(self) -> BillForm:
@@ -43,7 +45,9 @@ class LandedBill:
         return FORMS[self.format]
 
 
-def read_landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) -> LandedBill:
+def read_landed_bill(
+    connection: Connection, path: Path, delivery: DeliveryRecord, tag_spellings: Mapping[str, str]
+) -> LandedBill:
     """Read the properties of a landed delivery that its conversion needs.
 
     Args:
@@ -70,7 +74,16 @@ def read_landed_bill(connection: Connection, path: Path, delivery: DeliveryRecor
         units = find_normalized_units(connection, relation, columns, empty)
     unreadable = frozenset(delivery.values_unreadable)
     return LandedBill(
-        delivery.source, format, relation, columns, empty, accounts, keys, units, unreadable
+        source=delivery.source,
+        format=format,
+        relation=relation,
+        columns=columns,
+        empty=empty,
+        accounts=accounts,
+        keys=keys,
+        in_units=units,
+        unreadable=unreadable,
+        tag_spellings=tag_spellings,
     )
 
 

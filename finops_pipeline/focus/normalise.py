@@ -25,13 +25,15 @@ class LandedColumns:
 
     `types`: their DuckDB types; `empty`: columns known to have no value, which are treated as
     absent because that is cheaper; `keys`: the keys of map columns, where they are known;
-    `unreadable`: columns with values that cannot be read, which become null.
+    `unreadable`: columns with values that cannot be read, which become null; `tag_spellings`: see
+    ledger/month_plan.py.
     """
 
     types: dict[str, str]
     empty: Container[str]
     keys: Keys
     unreadable: Container[str]
+    tag_spellings: Mapping[str, str]
 
     @property
     def by_lower_name(self) -> dict[str, str]:
@@ -76,6 +78,7 @@ def line_items(landed: LandedColumns, relation: str, origin: Origin) -> str:
     reservation = columns.get("reservation_reservation_a_r_n")
     parts += [
         f"{tag_columns.tags(landed)} as tags",
+        f"{tag_columns.tag_keys(landed)} as tag_keys",
         f"{tag_columns.other_tags(landed)} as other_tags",
         f"{tag_columns.cost_categories(landed)} as cost_categories",
         f"{tag_columns.discounts(landed)} as discounts",

@@ -10,8 +10,9 @@ IAM principals; a prefix tells them apart. `resource_tags` and Parquet columns h
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,6 +52,10 @@ class Landing(Protocol):
     @property
     def keys(self) -> Keys:
         """Keys of the map columns, where they are known."""
+
+    @property
+    def tag_spellings(self) -> Mapping[str, str]:
+        """Keys in snake case -> as legacy reports spell them."""
 
     @property
     def by_lower_name(self) -> dict[str, str]:
@@ -104,7 +109,6 @@ _OF_COSTS = _Entries(
     lambda key: key.removeprefix(_COST),
     f"substr(k, {len(_COST) + 1})",
 )
-_TAGS = _Entries(lambda key: True, "", tag_name, _NAME)
 _PLAIN = _Entries(lambda key: True, "", lambda key: key, "k")
 
 
@@ -118,11 +122,39 @@ def tags(landed: Landing) -> str:
     if column and _may_have(landed, column, _OF_RESOURCES):
         return _of_map(landed, column, _OF_RESOURCES)
     if "resource_tags" in names:
-        return _of_map(landed, names["resource_tags"], _TAGS)
-    flat = _flat(landed, _tag_of_header)
+        return _of_map(landed, names["resource_tags"], _in_snake_case(landed.tag_spellings))
+    flat = _flat(landed, lambda header: _tag_of_header(header, landed.tag_spellings))
     if flat == _NONE and column:
         return _of_map(landed, column, _OF_RESOURCES)
     return flat
+
+
+def has_snake_tags(columns: Iterable[str]) -> bool:
+    """Check whether a bill's tags are in snake case, so that their spelling is that of others."""
+    return any(
+        column.lower() == "resource_tags" or _SNAKE_TAGS.fullmatch(column) for column in columns
+    )
+
+
+def tag_keys(landed: Landing) -> str:
+    """Write SQL of the keys of `tags` that the bill has in snake case, and how, as JSON text.
+
+    Of JSON cells, whose keys are not known, these are all keys that legacy reports have.
+    """
+    names = landed.by_lower_name
+    column = names.get("tags")
+    if column and _may_have(landed, column, _OF_RESOURCES):
+        return _NONE
+    headers = [header_of(name, names) for name in landed.types]
+    snake: Iterable[str] = filter(None, (_group(_SNAKE_TAGS, header) for header in headers))
+    if "resource_tags" in names:
+        snake = landed.keys.get(names["resource_tags"], landed.tag_spellings)
+    keys = {
+        landed.tag_spellings[key]: tag_name(key)
+        for key in sorted(snake)
+        if landed.tag_spellings.get(key, tag_name(key)) != tag_name(key)
+    }
+    return f"{text(json.dumps(keys, ensure_ascii=False))}::varchar" if keys else _NONE
 
 
 def other_tags(landed: Landing) -> str:
@@ -168,12 +200,21 @@ def _groups(header: str) -> list[str | None]:
     return [_group(pattern, header) for pattern in _FLAT_COSTS]
 
 
-def _tag_of_header(header: str) -> str | None:
+def _tag_of_header(header: str, spellings: Mapping[str, str]) -> str | None:
     key = _group(_FLAT_TAGS, header)
     if key is not None:
         return key
     snake = _group(_SNAKE_TAGS, header)
-    return None if snake is None else tag_name(snake)
+    return None if snake is None else spellings.get(snake, tag_name(snake))
+
+
+def _in_snake_case(spellings: Mapping[str, str]) -> _Entries:
+    """Describe all entries of `resource_tags`, under the keys of legacy reports where known."""
+    name = _NAME
+    if spellings:
+        pairs = ", ".join(f"{text(snake)}: {text(key)}" for snake, key in spellings.items())
+        name = f"coalesce(map {{{pairs}}}[k], {_NAME})"
+    return _Entries(lambda key: True, "", lambda key: spellings.get(key, tag_name(key)), name)
 
 
 def _other_of_header(header: str) -> str | None:

@@ -262,6 +262,7 @@ final as (
         case when is_split then split_line_item_net_split_cost end as x_NetSplitCost,
         case when is_split then split_line_item_net_unused_cost end as x_NetSplitUnusedCost,
         capacity_status as x_CapacityReservationStatus,
+        tag_keys as x_TagKeys,
         other_tags as x_OtherTags,
         null as x_FilledCosts,
         x_project as x_Project

@@ -97,6 +97,7 @@ final as (
         null as x_NetSplitCost,
         null as x_NetSplitUnusedCost,
         null as x_CapacityReservationStatus,
+        null as x_TagKeys,
         null as x_OtherTags
     from focus_row
 )
