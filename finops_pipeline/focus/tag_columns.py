@@ -66,13 +66,24 @@ class Landing(Protocol):
 class _Entries:
     """Which entries of a map are meant, and under which names, in Python and in SQL.
 
-    `has` and `name` take a key; `condition` and `expression` are SQL of a key `k`.
+    Those whose key has one of the prefixes, or with `is_rest` those whose key has none of them.
+    `name` takes a key; `expression` is SQL of a key `k`.
     """
 
-    has: Callable[[str], bool]
-    condition: str
+    prefixes: tuple[str, ...]
+    is_rest: bool
     name: Callable[[str], str]
     expression: str
+
+    def has(self, key: str) -> bool:
+        """Check whether the entry of a key is meant."""
+        return key.startswith(self.prefixes) is not self.is_rest
+
+    @property
+    def condition(self) -> str:
+        """SQL of whether an entry `e` is meant; empty if all are."""
+        tests = " or ".join(f"starts_with(e.key, {text(prefix)})" for prefix in self.prefixes)
+        return f"({tests}) = {str(not self.is_rest).lower()}" if tests else ""
 
 
 def tag_name(key: str) -> str:
@@ -89,27 +100,19 @@ def tag_name(key: str) -> str:
 
 _NAME = (
     f"case when starts_with(k, '{_RESOURCE}')"
-    f" then regexp_replace(substr(k, {len(_RESOURCE) + 1}), '^user:', '')"
+    f" then regexp_replace(k, '^{_RESOURCE}(user:)?', '')"
     " when regexp_matches(k, '^user[_:]') then substr(k, 6)"
     " when starts_with(k, 'aws_') then 'aws:' || substr(k, 5) else k end"
 )
-
-
-def _starts(prefixes: Sequence[str]) -> str:
-    return "(" + " or ".join(f"starts_with(k, {text(prefix)})" for prefix in prefixes) + ")"
-
-
-_OF_RESOURCES = _Entries(
-    lambda key: not key.startswith(_FOREIGN), f"not {_starts(_FOREIGN)}", tag_name, _NAME
-)
-_OF_OTHERS = _Entries(lambda key: key.startswith(_OTHERS), _starts(_OTHERS), lambda key: key, "k")
+_OF_RESOURCES = _Entries(_FOREIGN, True, tag_name, _NAME)
+_OF_OTHERS = _Entries(_OTHERS, False, lambda key: key, "k")
 _OF_COSTS = _Entries(
-    lambda key: key.startswith(_COST),
-    _starts([_COST]),
+    (_COST,),
+    False,
     lambda key: key.removeprefix(_COST),
-    f"substr(k, {len(_COST) + 1})",
+    f"regexp_replace(k, '^{_COST}', '')",
 )
-_PLAIN = _Entries(lambda key: True, "", lambda key: key, "k")
+_PLAIN = _Entries((), True, lambda key: key, "k")
 
 
 def tags(landed: Landing) -> str:
@@ -214,7 +217,7 @@ def _in_snake_case(spellings: Mapping[str, str]) -> _Entries:
     if spellings:
         pairs = ", ".join(f"{text(snake)}: {text(key)}" for snake, key in spellings.items())
         name = f"coalesce(map {{{pairs}}}[k], {_NAME})"
-    return _Entries(lambda key: True, "", lambda key: spellings.get(key, tag_name(key)), name)
+    return _Entries((), True, lambda key: spellings.get(key, tag_name(key)), name)
 
 
 def _other_of_header(header: str) -> str | None:
@@ -275,7 +278,7 @@ def _of_map(landed: Landing, column: str, entries: _Entries) -> str:
         cell = valid_json(value) if kind == "VARCHAR" else f"to_json({value})"
         value = f"try_cast({cell}::json as map(varchar, varchar))"
     if entries.condition:
-        kept = f"list_filter(map_entries({value}), lambda e: {_of_entry(entries.condition)})"
+        kept = f"list_filter(map_entries({value}), lambda e: {entries.condition})"
         value = f"case when {value} is not null then map_from_entries({kept}) end"
     if entries.expression == "k":
         return f"to_json({value})::varchar"
@@ -284,10 +287,6 @@ def _of_map(landed: Landing, column: str, entries: _Entries) -> str:
         f"to_json(case when len(list_distinct({plain})) = len(map_keys({value}))"
         f" then map_from_entries(list_zip({plain}, map_values({value}))) else {value} end)::varchar"
     )
-
-
-def _of_entry(condition: str) -> str:
-    return condition.replace("(k,", "(e.key,")
 
 
 def valid_json(value: str) -> str:

@@ -39,7 +39,6 @@ def restore_account_ids(
             f"copy (select * replace ({values}) from {_relation(spare)})"
             f" to {text(str(staged))} ({PARQUET})"
         )
-        spare.unlink()
     return int(rows)
 
 

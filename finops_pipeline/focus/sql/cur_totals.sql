@@ -56,9 +56,9 @@ final as (
                         reservation_reservation_a_r_n > '' or savings_plan_savings_plan_a_r_n > ''
                         or line_item_product_code like '%SavingsPlans'
                     ) and (
-                        line_item_line_item_description ilike '%one-time fee%'
-                        or line_item_line_item_description ilike '%upfront fee%'
-                        or line_item_line_item_description ilike '%sign up charge%'
+                        contains(lower(line_item_line_item_description), 'one-time fee')
+                        or contains(lower(line_item_line_item_description), 'upfront fee')
+                        or contains(lower(line_item_line_item_description), 'sign up charge')
                     )
                     then 0
                     else line_item_unblended_cost
