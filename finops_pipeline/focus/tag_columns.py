@@ -125,8 +125,9 @@ def tags(landed: Landing) -> str:
     if column and _may_have(landed, column, _OF_RESOURCES):
         return _of_map(landed, column, _OF_RESOURCES)
     if "resource_tags" in names:
-        return _of_map(landed, names["resource_tags"], _in_snake_case(landed.tag_spellings))
-    flat = _flat(landed, lambda header: _tag_of_header(header, landed.tag_spellings))
+        return _of_map(landed, names["resource_tags"], _in_snake_case(_spellings(landed)))
+    spellings = _spellings(landed)
+    flat = _flat(landed, lambda header: _tag_of_header(header, spellings))
     if flat == _NONE and column:
         return _of_map(landed, column, _OF_RESOURCES)
     return flat
@@ -152,10 +153,11 @@ def tag_keys(landed: Landing) -> str:
     snake: Iterable[str] = filter(None, (_group(_SNAKE_TAGS, header) for header in headers))
     if "resource_tags" in names:
         snake = landed.keys.get(names["resource_tags"], landed.tag_spellings)
+    spellings = _spellings(landed)
     keys = {
-        landed.tag_spellings[key]: tag_name(key)
+        spellings[key]: tag_name(key)
         for key in sorted(snake)
-        if landed.tag_spellings.get(key, tag_name(key)) != tag_name(key)
+        if spellings.get(key, tag_name(key)) != tag_name(key)
     }
     return f"{text(json.dumps(keys, ensure_ascii=False))}::varchar" if keys else _NONE
 
@@ -209,6 +211,15 @@ def _tag_of_header(header: str, spellings: Mapping[str, str]) -> str | None:
         return key
     snake = _group(_SNAKE_TAGS, header)
     return None if snake is None else spellings.get(snake, tag_name(snake))
+
+
+def _spellings(landed: Landing) -> dict[str, str]:
+    """Select the spellings that the bill itself does not use for another tag."""
+    names = landed.by_lower_name
+    headers = (header_of(name, names) for name in landed.types)
+    own = {_tag_of_header(header, {}) for header in headers}
+    own.update(map(tag_name, landed.keys.get(names.get("resource_tags", ""), ())))
+    return {snake: key for snake, key in landed.tag_spellings.items() if key not in own}
 
 
 def _in_snake_case(spellings: Mapping[str, str]) -> _Entries:
