@@ -187,7 +187,9 @@ final as (
         -- AWS's tag Name; resource_tags of CUR 2.0 has it in lower case
         case
             when resource is not null
-            then list_any_value(json_extract_string(tags, ['$."Name"', '$."name"']))
+            then coalesce(
+                json_extract_string(tags, '$."Name"'), json_extract_string(tags, '$."name"')
+            )
         end as ResourceName,
         case
             when resource is null then null
