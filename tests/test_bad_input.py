@@ -71,7 +71,11 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
     "one file of two missing": (
         "payer",
         lambda g: g.parquet(2).unlink(),
-        ("cur2-daily-00002.snappy.parquet is not there", "copy the file"),
+        (
+            f"payer/exports/cur2-daily/data/BILLING_PERIOD={MONTH}/cur2-daily-00002.snappy.parquet"
+            " is not there",
+            "copy the file",
+        ),
     ),
     "no cost column": (
         "legacy",

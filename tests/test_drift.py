@@ -254,18 +254,18 @@ def test_columns_unknown_to_focus_are_preserved(drifting: Drifting) -> None:
     (path,) = (drifting.home / "acme" / "focus" / "data").rglob("*.parquet")
     table = pq.read_table(path)
     values = pa.array([None if n % 2 else f"new {n}" for n in range(len(table))])
-    table = table.append_column("ServiceProviderName", values)
+    table = table.append_column("AllocatedMethodId", values)
     pq.write_table(table.append_column("x_Empty", pa.nulls(len(table), pa.string())), path)
     drifting.ingest()
     assert drifting.drift(MONTH, "focus") == (
-        "not in AWS's dictionary, kept in x_UnknownColumns: ServiceProviderName, x_Empty"
+        "not in AWS's dictionary, kept in x_UnknownColumns: AllocatedMethodId, x_Empty"
     )
     sql = """
         select count(*), count(x_UnknownColumns), min(x_UnknownColumns), sum(BilledCost) from costs
         where x_Source = 'focus'
     """
     rows = written.truth["rows"]
-    first = '{"ServiceProviderName":"new 0"}'
+    first = '{"AllocatedMethodId":"new 0"}'
     billed = Decimal(written.truth["billed_cost"])
     assert drifting.ask(sql) == [(rows, (rows + 1) // 2, first, billed)]
 

@@ -62,6 +62,8 @@ def test_account_ids_regain_the_zeros_that_a_number_loses(two: TemporaryInstalla
     assert not two.ingest("acme").failed
     assert billed(two, "SubAccountId") == billed(two, "BillingAccountId") == {ZEROS: 4, "11.5": 1}
     assert billed(two) == {"prod": 4, "unassigned": 1}
+    restored = rows(two, "select account_ids_restored, reason from data_status")
+    assert restored == [(3, "account ids of 3 rows had lost leading zeros, which were restored")]
 
 
 def test_days_outside_the_month_belong_to_their_bill(

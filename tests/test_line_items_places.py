@@ -6,7 +6,20 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.line_item_bills import Bills, Line, bills, line, only, prepared, single, total
+from tests.support.line_item_bills import (
+    PLAN,
+    RESERVED,
+    Bills,
+    Line,
+    bills,
+    line,
+    only,
+    plan,
+    prepared,
+    reserved,
+    single,
+    total,
+)
 
 __all__ = ["bills", "prepared"]
 
@@ -44,6 +57,48 @@ def test_capacity_that_was_reserved(bills: Bills) -> None:
     assert {c["CommitmentDiscountId"] for c in charges} == {None}
 
 
+@pytest.mark.parametrize("usage_type", ["Reservation", "DedicatedRes", "UnusedBox", "UnusedDed"])
+def test_rows_of_a_capacity_reservation_itself(bills: Bills, usage_type: str) -> None:
+    """What was reserved is neither used nor unused; the unused part is a row of its own."""
+    is_unused = usage_type.startswith("Unused")
+    charges = bills.charges([
+        usage(f"EUW1-{usage_type}:m5.large", "0.5" if is_unused else "0", "24",
+              lineItem_ResourceId=CAPACITY),
+        usage("EUW1-BoxUsage:m5.large", "0.7", "14", lineItem_ResourceId="i-1"),
+    ])  # fmt: skip
+    assert bills.failed_checks == ""
+    of_capacity = single(charges, CapacityReservationId=CAPACITY)
+    assert (
+        of_capacity["CapacityReservationStatus"],
+        of_capacity["x_CapacityReservationStatus"],
+    ) == (("Unused", "Unused") if is_unused else (None, "Reserved"))
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "own_word"),
+    [
+        ("Used", "Used", "Used"),
+        ("UNUSED", "Unused", "Unused"),
+        ("Reserved", None, "Reserved"),
+        ("cancelling", None, "Cancelling"),
+        ("", "Used", "Used"),
+        ("Parked", None, "Parked"),
+    ],
+)
+def test_each_state_of_aws_dictionary(
+    bills: Bills, word: str, status: str | None, own_word: str
+) -> None:
+    """A word that AWS's dictionary does not have is unknown, not Used, and breaks FOCUS's rule."""
+    arn, column = (f"capacityReservation/CapacityReservation{w}" for w in ("ARN", "Status"))
+    box = usage("BoxUsage:m5.large", "2", "20") | {arn: CAPACITY, column: word}
+    (charge,) = bills.ingested([box])
+    assert charge["CapacityReservationId"] == CAPACITY
+    assert charge["CapacityReservationStatus"] == status
+    assert charge["x_CapacityReservationStatus"] == own_word
+    broken = bills.rows("select rule from conformance where not is_known_gap")
+    assert bool(broken) == (word == "Parked")
+
+
 def test_tiers_and_the_free_tier(bills: Bills) -> None:
     """Each tier is a price of the same SKU; the free tier has the price 0."""
     sku = {"product_sku": "SKU1", "pricing_unit": "GB"}
@@ -70,7 +125,8 @@ def test_tiers_and_the_free_tier(bills: Bills) -> None:
 
 def test_currencies_are_not_added(bills: Bills) -> None:
     """A tenant has two currencies: no mart, check or status has a sum of both."""
-    euro = {"lineItem_CurrencyCode": "EUR", "pricing_currency": "USD"}
+    euro = {"lineItem_CurrencyCode": "EUR", "pricing_currency": "USD",
+            "pricing_publicOnDemandRate": "5", "pricing_publicOnDemandCost": "5"}  # fmt: skip
     charges = bills.charges([usage("A", "1"), usage("A", "2", **euro), usage("A", "4", **euro)])
     assert bills.failed_checks == ""
     for table in ("monthly_costs", "daily_costs", "monthly_bill", "data_status"):
@@ -81,6 +137,75 @@ def test_currencies_are_not_added(bills: Bills) -> None:
     other = only(charges, BillingCurrency="EUR")
     assert {c["PricingCurrency"] for c in other} == {"USD"}
     assert {c["PricingCurrencyContractedUnitPrice"] for c in other} == {None}
+    assert {c["PricingCurrencyListUnitPrice"] for c in other} == {5}
+
+
+def test_a_public_amount_in_another_currency_is_no_list_cost(bills: Bills) -> None:
+    """Bills in rupees with public prices in dollars: list and contracted cost stay in rupees."""
+    rupee = {"lineItem_CurrencyCode": "INR", "pricing_currency": "USD", "pricing_unit": "Hrs",
+             "pricing_publicOnDemandCost": "96", "pricing_publicOnDemandRate": "96"}  # fmt: skip
+    on_demand = usage("BoxUsage", "8000", **rupee, lineItem_UnblendedRate="8000")
+    covered = reserved("DiscountedUsage", "0", reservation_EffectiveCost="4000", **rupee,
+                       lineItem_UsageAmount="1")  # fmt: skip
+    plan_usage = plan("SavingsPlanCoveredUsage", "70", savingsPlan_SavingsPlanEffectiveCost="50",
+                      lineItem_UsageAmount="1", **rupee)  # fmt: skip
+    negation = plan("SavingsPlanNegation", "-70", lineItem_CurrencyCode="INR")
+    # the same currency, or none stated: the public amount is the list cost
+    own = usage("BoxUsage", "7", **rupee | {"pricing_currency": "INR"})
+    unstated = usage("BoxUsage", "6", **rupee | {"pricing_currency": ""})
+    charges = bills.charges([on_demand, covered, plan_usage, negation, own, unstated])
+    assert bills.failed_checks == ""
+    amounts = {(c["EffectiveCost"], c["ListCost"], c["ContractedCost"], c["ListUnitPrice"])
+               for c in charges}  # fmt: skip
+    assert amounts == {(8000, 8000, 8000, 8000), (4000, 4000, 4000, 4000), (50, 70, 70, 70),
+                       (7, 96, 7, 96), (6, 96, 6, 96)}  # fmt: skip
+    foreign = only(charges, PricingCurrency="USD")
+    assert {c["PricingCurrencyListUnitPrice"] for c in foreign} == {96}
+    # as AWS states it
+    assert {c["x_PublicOnDemandCost"] for c in charges} == {96}
+
+
+def test_data_transfer_is_in_the_region_that_it_comes_from(bills: Bills) -> None:
+    """Only where nothing else states the region; transfer from outside AWS comes from none."""
+    ways = {"product_fromRegionCode": "us-east-1", "product_toRegionCode": "eu-west-1"}
+    out = "USE1-EUW1-AWS-Out-Bytes"
+    charges = bills.charges([
+        usage(out, "1", **ways),
+        usage(out, "2", **ways, product_region="ap-south-1"),
+        usage(out, "3", **ways, lineItem_AvailabilityZone="sa-east-1b"),
+        usage("EUW1-DataTransfer-In-Bytes", "4", product_toRegionCode="eu-west-1"),
+    ])  # fmt: skip
+    assert bills.failed_checks == ""
+    regions = {int(c["BilledCost"]): (c["RegionId"], c["RegionName"]) for c in charges}
+    assert regions == {
+        1: ("us-east-1", "US East (N. Virginia)"),
+        2: ("ap-south-1", "Asia Pacific (Mumbai)"),
+        3: ("sa-east-1", "South America (Sao Paulo)"),
+        4: (None, None),
+    }
+
+
+def test_covered_usage_has_the_type_of_its_own_resource(bills: Bills) -> None:
+    """A commitment is the resource of its fees and unused parts only."""
+    database = "arn:aws:rds:us-east-1:111122223333:db:d1"
+    instance = {"lineItem_ResourceId": "i-1", "product_productFamily": "Compute Instance"}
+    charges = bills.charges([
+        usage("BoxUsage", "0.1", **instance),
+        plan("SavingsPlanCoveredUsage", "0.3", savingsPlan_SavingsPlanEffectiveCost="0.07",
+             lineItem_UsageAmount="1", **instance),
+        plan("SavingsPlanNegation", "-0.3"),
+        plan("SavingsPlanRecurringFee", "1", savingsPlan_TotalCommitmentToDate="1",
+             savingsPlan_UsedCommitment="0.07"),
+        reserved("DiscountedUsage", "0", reservation_EffectiveCost="0.2",
+                 lineItem_ResourceId=database, lineItem_UsageAmount="1"),
+        reserved("RIFee", "1.2", reservation_UnusedRecurringFee="1", lineItem_UsageAmount="1"),
+    ])  # fmt: skip
+    assert bills.failed_checks == ""
+    types = {(c["ResourceId"], c["ResourceType"]) for c in charges}
+    assert types == {
+        ("i-1", "Compute Instance"), (database, "db"),
+        (PLAN, "Savings Plan"), (RESERVED, "Reserved Instance"),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -158,10 +158,13 @@ def test_the_refund_of_a_fee_is_not_usage(bills: Bills) -> None:
     """A payment for later usage has no effective cost, and neither has its refund."""
     charges = bills.charges([
         reserved("Fee", "600", reservation_TotalReservedUnits="8760", lineItem_UsageAmount="1"),
-        reserved("Refund", "-600", "2026-09-07", lineItem_UsageAmount="8760"),
-        reserved("Refund", "-80", "2026-09-08", bill_BillType="Refund"),
+        reserved("Refund", "-600", "2026-09-07", lineItem_UsageAmount="8760",
+                 lineItem_LineItemDescription="Refund: Sign up charge for subscription: 1"),
+        reserved("Refund", "-80", "2026-09-08", bill_BillType="Refund",
+                 lineItem_LineItemDescription="refund for upfront fee"),
         # refunds of plans do not always name the plan
-        line("Refund", "-50", "2026-09-09", lineItem_ProductCode="ComputeSavingsPlans"),
+        line("Refund", "-50", "2026-09-09", lineItem_ProductCode="ComputeSavingsPlans",
+             lineItem_LineItemDescription="Refund for one-time fee for Savings Plan ID: one"),
         line("Refund", "-3", "2026-09-10", lineItem_ProductCode="AmazonEC2"),
     ])  # fmt: skip
     assert bills.failed_checks == ""

@@ -6,7 +6,17 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.line_item_bills import Bills, Line, bills, only, plan, prepared, total
+from tests.support.line_item_bills import (
+    PLAN,
+    Bills,
+    Line,
+    bills,
+    line,
+    only,
+    plan,
+    prepared,
+    total,
+)
 
 __all__ = ["bills", "prepared"]
 
@@ -83,3 +93,31 @@ def test_more_used_than_committed_is_no_saving(bills: Bills) -> None:
     (unused,) = only(charges, CommitmentDiscountStatus="Unused")
     assert unused["EffectiveCost"] == Decimal("-1e-10")
     assert total(charges, "EffectiveCost") == 3
+
+
+def test_a_refund_that_pays_back_discounts_counts_cid_1497(bills: Bills) -> None:
+    """A plan of 300 with 40 refunded costs 260; only a refund of its one-time fee does not count.
+
+    Report: aws-solutions-library-samples/cloud-intelligence-dashboards-framework#1497.
+    """
+    fee = {"savingsPlan_TotalCommitmentToDate": "300", "savingsPlan_UsedCommitment": "200"}
+    refund = {"lineItem_ProductCode": "ComputeSavingsPlans", "bill_BillType": "Refund"}
+    discount = "Refund of an Enterprise Discount Program discount"
+    charges = bills.charges([
+        plan("SavingsPlanRecurringFee", "300", **fee),
+        plan("SavingsPlanCoveredUsage", "250", lineItem_UsageAmount="1",
+             savingsPlan_SavingsPlanEffectiveCost="200"),
+        plan("SavingsPlanNegation", "-250"),
+        line("Refund", "-25", lineItem_LineItemDescription=discount, **refund),
+        plan("Refund", "-15", lineItem_LineItemDescription=discount, **refund),
+        line("Refund", "-7", **refund | {"lineItem_LineItemDescription":
+             "Refund for one-time fee for Savings Plan ID: one"}),
+    ])  # fmt: skip
+    assert bills.failed_checks == ""
+    assert total(charges, "EffectiveCost") == 260
+    assert total(charges, "BilledCost") == 300 - 40 - 7
+    paid_back = only(charges, ChargeCategory="Adjustment")
+    assert sorted(c["EffectiveCost"] for c in paid_back) == [-25, -15]
+    assert {c["CommitmentDiscountId"] for c in paid_back} == {None, PLAN}
+    (returned,) = only(charges, BilledCost=Decimal(-7))
+    assert (returned["ChargeCategory"], returned["EffectiveCost"]) == ("Purchase", 0)

@@ -63,7 +63,8 @@ def test_rows_with_unreadable_values_are_quarantined(globex: Globex, newline: st
     damages = [(COST, value, f"{COST}: {value} is not a number") for value in NUMBERS]
     damages += [(START, value, f"{START}: {value} is not a time") for value in TIMES]
     damages += [(name, " ", f"{name} is empty") for name in (COST, TYPE, START, ACCOUNT)]
-    damages += [("lineItem/UsageAmount", "many", "lineItem/UsageAmount: many is not a number")]
+    used = "savingsPlan/UsedCommitment"
+    damages += [(used, "many", f"{used}: many is not a number")]
     damages += [(PERIOD, "2026-09-01T00:00:00Z", f"is not in {MONTH}")]
     records = globex.records()
     # Bad rows stand among rows with line ends inside fields, and have such fields themselves.

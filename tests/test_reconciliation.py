@@ -202,7 +202,11 @@ def test_only_days_that_both_have_are_compared(two: Two) -> None:
 
 
 def test_a_running_month_is_open(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The latest day of a running bill is incomplete, and Cost Explorer lags behind the bill."""
+    """The latest day of a running bill is incomplete, and Cost Explorer lags behind the bill.
+
+    The 1st of the next month is too early to call a bill final: report
+    reply-fr/sustainable-personal-accounts#84.
+    """
     set_clock(monkeypatch, DAYS[20])
     two.bill({key: cost for key, cost in costs().items() if key[0] <= DAYS[20]}, "two")
     explorer_costs = {key: cost for key, cost in costs().items() if key[0] < DAYS[22]}

@@ -82,7 +82,11 @@ def look_through_sandbox(made: TemporaryInstallation) -> Look:
 
 @contextmanager
 def open_connection(made: TemporaryInstallation) -> Iterator[Look]:
-    """A connection as a BI tool keeps it: opened once, queried again and again."""
+    """A connection as a BI tool keeps it: opened once, queried again and again.
+
+    Report of a file that was replaced below such a connection:
+    motherduckdb/grafana-duckdb-datasource#38.
+    """
     path = made.folder("acme") / "acme.duckdb"
     with duckdb.connect(str(path), read_only=True) as connection:
         first = connection.execute(SUMS.format("")).fetchall()

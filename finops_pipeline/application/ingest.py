@@ -32,6 +32,7 @@ from finops_pipeline.application.progress import (
 )
 from finops_pipeline.application.refusals import failed_step
 from finops_pipeline.contracts.cost_explorer import Metric
+from finops_pipeline.contracts.tag_spellings import tag_spellings
 from finops_pipeline.errors import counted
 from finops_pipeline.focus.conformance import summarize_violations
 from finops_pipeline.focus.costs_partitions import build_costs_partitions
@@ -189,18 +190,26 @@ class _CostsBuilder:
         self._tenant = session.tenant
         self._on_step = on_step
         self.outcomes: list[PartitionOutcome] = []
+        self._tag_spellings: dict[str, str] | None = None
 
     def build(self, publication: Publication, work: MonthWork) -> bool:
         """Add a month's changed partitions to the publication; return whether there are any."""
         month = work.month
         try:
             plan = plan_month(self._tenant, month, publication.ledger.deliveries(month=month))
-            plan = replace(plan, is_forced=work.is_forced)
+            spellings = self._read_tag_spellings(publication)
+            plan = replace(plan, is_forced=work.is_forced, tag_spellings=spellings)
         except Exception as error:
             self._on_step(failed_step(error, Stage.COSTS, self._tenant.name, month))
             return False
         has_new_charges = self._build_charges(publication, plan, work.projects)
         return self._build_days(publication, plan) or has_new_charges
+
+    def _read_tag_spellings(self, publication: Publication) -> dict[str, str]:
+        """Read them once, however many months are built: deliveries have landed before."""
+        if self._tag_spellings is None:
+            self._tag_spellings = tag_spellings(publication.ledger.legacy_columns())
+        return self._tag_spellings
 
     def _build_charges(
         self, publication: Publication, plan: MonthPlan, projects: tuple[str, ...]

@@ -127,6 +127,10 @@ def landing_step(name: str, landed: Landed, seconds: float) -> Step:
     quarantined = (
         f"{counted(record.rows_quarantined, 'row')} quarantined" if record.rows_quarantined else ""
     )
+    unreadable = sum(record.values_unreadable.values())
+    emptied = f"{counted(unreadable, 'unreadable value')} left empty" if unreadable else ""
+    restored = record.account_ids_restored
+    zeros = f"account ids of {counted(restored, 'row')} restored to 12 digits" if restored else ""
     return Step(
         Stage.LANDING,
         name,
@@ -134,5 +138,5 @@ def landing_step(name: str, landed: Landed, seconds: float) -> Step:
         StepOutcome(landed.outcome),
         rows=record.rows_kept,
         seconds=seconds,
-        reason="; ".join(filter(None, [quarantined, landed.note])),
+        reason="; ".join(filter(None, [quarantined, emptied, zeros, landed.note])),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.column import MONEY, TEXT, TIME
 from finops_pipeline.contracts.documented import is_documented, is_tag
-from finops_pipeline.contracts.focus import FOCUS_1_2
+from finops_pipeline.contracts.focus import FOCUS_1_2, FOCUS_1_3
 from finops_pipeline.contracts.headers import RESERVED
 from finops_pipeline.tenants.model import SourceFormat
 
@@ -21,14 +21,17 @@ class BillForm:
     """How to read one form of bill. Column names are canonical (see `canonical`).
 
     `account` is the account that a row is charged to; `account_ids` are all columns of ids with
-    twelve digits. `null_texts` are texts that stand for null in a CSV. `is_documented` is true for
-    columns of AWS's dictionary, `is_tag` for those that customers name; both take a canonical name.
-    `has_reservation_units` is true where reservations may be counted in normalized units.
+    twelve digits. A row is quarantined if one of its `cost_columns` cannot be read; any other value
+    that cannot be read becomes null. `null_texts` are texts that stand for null in a CSV.
+    `is_documented` is true for columns of AWS's dictionary, `is_tag` for those that customers name;
+    both take a canonical name. `has_reservation_units` is true where reservations may be counted in
+    normalized units.
     """
 
     canonical: Callable[[str], str]
     types: dict[str, str]
     required: tuple[str, ...]
+    cost_columns: frozenset[str]
     account: str
     account_ids: tuple[str, ...]
     line_type: str
@@ -79,8 +82,9 @@ class BillForm:
         ]
 
 
-_FOCUS_NAMES = {column.name.lower(): column.name for column in FOCUS_1_2}
-_FOCUS_TYPES = {column.name: column.type for column in FOCUS_1_2} | {
+_FOCUS_COLUMNS = FOCUS_1_2 + FOCUS_1_3
+_FOCUS_NAMES = {column.name.lower(): column.name for column in _FOCUS_COLUMNS}
+_FOCUS_TYPES = {column.name: column.type for column in _FOCUS_COLUMNS} | {
     "x_CostCategories": TEXT,
     "x_Discounts": TEXT,
     "x_Operation": TEXT,
@@ -99,6 +103,7 @@ CUR = BillForm(
     canonical=cur.canonical,
     types=cur.COLUMNS,
     required=cur.REQUIRED,
+    cost_columns=cur.COST_COLUMNS,
     account=cur.ACCOUNT,
     account_ids=(cur.ACCOUNT, "bill_payer_account_id"),
     line_type=cur.LINE_TYPE,
@@ -112,17 +117,20 @@ CUR = BillForm(
     has_reservation_units=True,
 )
 
+_FOCUS_REQUIRED = (
+    "BilledCost",
+    "EffectiveCost",
+    "BillingCurrency",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargePeriodStart",
+)
+
 FOCUS = BillForm(
     canonical=focus_name,
     types=_FOCUS_TYPES,
-    required=(
-        "BilledCost",
-        "EffectiveCost",
-        "BillingCurrency",
-        "BillingPeriodStart",
-        "ChargeCategory",
-        "ChargePeriodStart",
-    ),
+    required=_FOCUS_REQUIRED,
+    cost_columns=frozenset(_FOCUS_REQUIRED),
     account="SubAccountId",
     account_ids=("SubAccountId", "BillingAccountId"),
     line_type="ChargeCategory",

@@ -20,6 +20,23 @@ REQUIRED = (
 )
 """Columns without which a bill's costs cannot be right; every row must fill them."""
 
+COST_COLUMNS = frozenset(
+    {
+        *REQUIRED,
+        "bill_billing_period_start_date",
+        "reservation_effective_cost",
+        "reservation_unused_amortized_upfront_fee_for_billing_period",
+        "reservation_unused_recurring_fee",
+        "savings_plan_savings_plan_effective_cost",
+        "savings_plan_total_commitment_to_date",
+        "savings_plan_used_commitment",
+    }
+)
+"""Columns that billed and effective cost, and the month of a row, are read from: where one cannot
+be read, the row is no charge. Any other value that cannot be read becomes null and is counted
+(sources: AWS "Understanding your Savings Plans line items" and "Understanding your reservation
+line items", which name the columns of amortized cost)."""
+
 SLASHED = {
     "line_item_line_item_type": "lineItem/LineItemType",
     "line_item_usage_account_id": "lineItem/UsageAccountId",
@@ -73,6 +90,7 @@ COLUMNS: dict[str, str] = {
     "product_location": TEXT,
     "product_region": TEXT,
     "product_region_code": TEXT,
+    "product_from_region_code": TEXT,
     "product_servicecode": TEXT,
     "product_sku": TEXT,
     "product_vcpu": TEXT,
@@ -128,11 +146,13 @@ LATER = {
     "split_line_item_net_split_cost",
     "split_line_item_net_unused_cost",
 }
-"""Amounts that became typed when they were first used: earlier landings were not checked for them.
-There a value that is not a number is null, and no cost depends on it."""
+"""Amounts that became typed when they were first used: earlier landings were not checked for them,
+and did not count the values there that are not numbers. They are null too."""
 
 EXTRA: dict[str, str] = {
     "tags": JSON,
+    "tag_keys": JSON,
+    "other_tags": JSON,
     "cost_categories": JSON,
     "discounts": JSON,
     "unknown_columns": JSON,

@@ -55,7 +55,10 @@ def _focus_versions(views: Sequence[FocusView]) -> Iterator[str]:
     yield markdown_table(
         ("view", "FOCUS", "columns", "added since the version before", "meaning"), rows
     )
-    yield "\nNo charge fills these columns of FOCUS 1.3 yet; they are null:\n"
+    yield (
+        "\nThe view of 1.3 reads these columns from `x_UnknownColumns`. Charges of a FOCUS 1.3"
+        " export have\nthem as stated; for all others they are null:\n"
+    )
     yield markdown_table(
         ("name", "type", "meaning"),
         [(f"`{column.name}`", column.type, column.meaning) for column in NOT_CARRIED],

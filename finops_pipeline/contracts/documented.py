@@ -54,7 +54,8 @@ DOCUMENTED: Set[str] = {
 MAPS = ("product", "resource_tags", "cost_category", "discount", "tags")
 """Map columns of CUR 2.0. Legacy reports have a column for each key: `product_…`."""
 
-TAGGED = ("resource_tags", "resource_tag", "tags", "cost_category")
+TAGGED = ("resource_tags", "resource_tag", "tags", "cost_category", "account_tag",
+          "user_attribute", "iam_principal")  # fmt: skip
 """Groups of columns that customers name, which differ between deliveries."""
 
 

@@ -139,7 +139,7 @@ OWN = (
         MONEY,
         "On commitment fees: the share of an upfront payment that falls in the row's period.",
     ),
-    Column("x_PublicOnDemandCost", MONEY, "On-demand cost as AWS states it."),
+    Column("x_PublicOnDemandCost", MONEY, "On-demand cost as AWS states it, in PricingCurrency."),
     Column("x_CostCategories", JSON, "AWS cost categories, a JSON object as text."),
     Column("x_Discounts", JSON, "Discounts that the net columns contain, a JSON object as text."),
     Column("x_SourceFile", TEXT, "File of the delivery that the row comes from."),
@@ -157,6 +157,26 @@ OWN = (
     Column("x_SplitUnusedCost", MONEY, "On split rows: the share of the cost that nothing used."),
     Column("x_NetSplitCost", MONEY, "x_SplitCost after private discounts, where given."),
     Column("x_NetSplitUnusedCost", MONEY, "x_SplitUnusedCost after private discounts."),
+    Column(
+        "x_CapacityReservationStatus",
+        TEXT,
+        "AWS's status of the capacity reservation: Used, Unused, Reserved or Cancelling.",
+    ),
+    Column(
+        "x_TagKeys",
+        JSON,
+        "Keys of Tags that the bill has in snake case, and how: a JSON object as text.",
+    ),
+    Column(
+        "x_OtherTags",
+        JSON,
+        "Tags of accounts, users and IAM principals, with AWS's prefix: a JSON object as text.",
+    ),
+    Column(
+        "x_FilledCosts",
+        TEXT,
+        "Costs that a FOCUS export left null, filled from another: ContractedCost, ListCost.",
+    ),
 )
 
 PARTITION = (

@@ -128,6 +128,13 @@ def _apart(price: str, cost: str) -> str:
     )
 
 
+# FOCUS 1.2 requires a status of Usage only, and has no value for AWS's Reserved and Cancelling.
+_CAPACITY = (
+    " and ChargeCategory = 'Usage'"
+    " and coalesce(x_CapacityReservationStatus not in ('Reserved', 'Cancelling'), true)"
+)
+
+
 def _pairs() -> list[Rule]:
     """Make the rules about columns that have values together or not at all."""
     pairs = (
@@ -146,7 +153,7 @@ def _pairs() -> list[Rule]:
             other,
             f"{name} and {other} are both given or both null",
             f"({name} is null) <> ({other} is null)"
-            + (" and ChargeCategory = 'Usage'" if name == "CapacityReservationId" else ""),
+            + (_CAPACITY if name == "CapacityReservationId" else ""),
             other in gaps,
         )
         for name, other in pairs
@@ -217,7 +224,13 @@ def value_rules() -> tuple[ValueRule, ...]:
         ),
         *(
             ValueRule(f"{name} JSON", "own", f"{name} is a JSON object", name, _JSON_OBJECT)
-            for name in ("x_CostCategories", "x_Discounts", "x_UnknownColumns")
+            for name in (
+                "x_CostCategories",
+                "x_Discounts",
+                "x_OtherTags",
+                "x_TagKeys",
+                "x_UnknownColumns",
+            )
         ),
         ValueRule(
             "ServiceCategory allowed",

@@ -25,14 +25,15 @@ _SINCE_1_2 = (
 )  # fmt: skip
 
 NOT_CARRIED = (
-    Column("AllocatedMethodDetails", JSON, "How a shared cost was split; always null."),
-    Column("AllocatedMethodId", TEXT, "Method by which a shared cost was split; always null."),
-    Column("AllocatedResourceId", TEXT, "Resource that got a share of the cost; always null."),
-    Column("AllocatedResourceName", TEXT, "Name of that resource; always null."),
-    Column("AllocatedTags", JSON, "Tags of that resource; always null."),
-    Column("ContractApplied", JSON, "Contract commitments of the charge; always null."),
+    Column("AllocatedMethodDetails", JSON, "How a shared cost was split."),
+    Column("AllocatedMethodId", TEXT, "Method by which a shared cost was split."),
+    Column("AllocatedResourceId", TEXT, "Resource that got a share of the cost."),
+    Column("AllocatedResourceName", TEXT, "Name of that resource."),
+    Column("AllocatedTags", JSON, "Tags of that resource."),
+    Column("ContractApplied", JSON, "Contract commitments of the charge."),
 )
-"""Columns of FOCUS 1.3 that no charge fills yet; in the view they are typed nulls."""
+"""Columns of FOCUS 1.3 that `costs` does not have: the view reads them from x_UnknownColumns, where
+the charges of a FOCUS 1.3 export have them as stated."""
 
 
 @dataclass(frozen=True)

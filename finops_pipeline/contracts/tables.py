@@ -152,6 +152,10 @@ DATA_STATUS = Table(
         Column("rows_kept", COUNT, "Rows that landed (all currencies)."),
         Column("rows_quarantined", COUNT, "Rows that could not be read (see quarantine)."),
         Column("values_rounded", COUNT, "Numbers rounded to 18 decimal places."),
+        Column(
+            "values_unreadable", COUNT, "Values that no cost needs, null as they cannot be read."
+        ),
+        Column("account_ids_restored", COUNT, "Rows whose account id had lost its leading zeros."),
         Column("unknown_line_items", COUNT, "Line items of a type without a rule, kept unchanged."),
         Column("source_cost", MONEY, "Unblended (FOCUS: billed) cost of the rows that landed."),
         Column("billed_cost", MONEY, "Billed cost of the charges of all projects."),

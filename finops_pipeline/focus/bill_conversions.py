@@ -28,12 +28,15 @@ class BillConversion:
 
 
 def _select_line_items(bill: LandedBill, rows: str, month: str) -> str:
-    columns = LandedColumns(bill.columns, bill.empty, bill.keys)
-    return line_items(columns, rows, Origin(bill.source, month, bill.in_units))
+    return line_items(_columns(bill), rows, Origin(bill.source, month, bill.in_units))
 
 
 def _select_focus_rows(bill: LandedBill, rows: str, month: str) -> str:
-    return focus_rows(LandedColumns(bill.columns, bill.empty, bill.keys), rows, bill.source)
+    return focus_rows(_columns(bill), rows, bill.source)
+
+
+def _columns(bill: LandedBill) -> LandedColumns:
+    return LandedColumns(bill.columns, bill.empty, bill.keys, bill.unreadable, bill.tag_spellings)
 
 
 _CUR = BillConversion(LINE_ITEM_STATEMENTS, _select_line_items)

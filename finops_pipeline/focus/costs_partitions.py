@@ -9,12 +9,13 @@ Reads: landing, ledger   Writes: costs, ledger
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from finops_pipeline import clock
 from finops_pipeline.errors import IntegrityCheckFailed, counted
 from finops_pipeline.focus.conversion import conversion_fingerprint, prepare
 from finops_pipeline.focus.month_pass import MonthPass
+from finops_pipeline.focus.tag_columns import has_snake_tags
 from finops_pipeline.lake.duck import Limits, scratch_connection
 from finops_pipeline.lake.layout import COSTS
 from finops_pipeline.lake.partition_builder import (
@@ -71,7 +72,7 @@ class _CostsOfMonth:
         """Return fingerprints of the requested partitions and of those built under other claims."""
         stored = {key: r for (key, _), r in self._publication.partitions(COSTS, self.month).items()}
         return {
-            name: costs_fingerprint(project)
+            name: costs_fingerprint(project, self._plan.tag_spellings)
             for name, project in self._plan.projects.items()
             if self._is_covered(project, stored.get(name))
         }
@@ -147,12 +148,16 @@ class _CostsOfMonth:
             self._publication.set_delivery_totals(delivery.delivery_id, name, totals)
 
 
-def costs_fingerprint(project: ProjectPlan) -> str:
-    """Fingerprint what a partition depends on: the conversion, its deliveries and its claims."""
-    return fingerprint_of(
-        {
-            "conversion": conversion_fingerprint(),
-            "deliveries": sorted(delivery.delivery_id for delivery in project.deliveries),
-            "claims": project.claims_fingerprint,
-        }
-    )
+def costs_fingerprint(project: ProjectPlan, tag_spellings: Mapping[str, str]) -> str:
+    """Fingerprint what a partition depends on: the conversion, its deliveries and its claims.
+
+    And how legacy reports spell its tags, if one of its bills has tags in snake case.
+    """
+    facts: dict[str, object] = {
+        "conversion": conversion_fingerprint(),
+        "deliveries": sorted(delivery.delivery_id for delivery in project.deliveries),
+        "claims": project.claims_fingerprint,
+    }
+    if any(has_snake_tags(delivery.columns) for delivery in project.deliveries):
+        facts["tag_spellings"] = dict(tag_spellings)
+    return fingerprint_of(facts)

@@ -6,6 +6,7 @@ project owns which row (owned_rows.py), how rows are converted (sql/).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,8 @@ class LandedBill:
     `columns`: its columns and their DuckDB types; `empty`: columns without any value (known from
     the Parquet footer), which need not be evaluated row by row; `accounts`: the distinct unaltered
     values of its account column, None for null; `keys`: the keys of each map column; `in_units`:
-    ARNs of reservations that are counted in normalized units.
+    ARNs of reservations that are counted in normalized units; `unreadable`: columns with values
+    that cannot be read; `tag_spellings`: see MonthPlan.
     """
 
     source: str
@@ -34,6 +36,8 @@ class LandedBill:
     accounts: tuple[str | None, ...]
     keys: dict[str, tuple[str, ...]]
     in_units: tuple[str, ...]
+    unreadable: frozenset[str]
+    tag_spellings: Mapping[str, str]
 
     @property
     def form(self) -> BillForm:
@@ -41,7 +45,9 @@ class LandedBill:
         return FORMS[self.format]
 
 
-def read_landed_bill(connection: Connection, path: Path, delivery: DeliveryRecord) -> LandedBill:
+def read_landed_bill(
+    connection: Connection, path: Path, delivery: DeliveryRecord, tag_spellings: Mapping[str, str]
+) -> LandedBill:
     """Read the properties of a landed delivery that its conversion needs.
 
     Args:
@@ -66,7 +72,19 @@ def read_landed_bill(connection: Connection, path: Path, delivery: DeliveryRecor
     units: tuple[str, ...] = ()
     if form.has_reservation_units:
         units = find_normalized_units(connection, relation, columns, empty)
-    return LandedBill(delivery.source, format, relation, columns, empty, accounts, keys, units)
+    unreadable = frozenset(delivery.values_unreadable)
+    return LandedBill(
+        source=delivery.source,
+        format=format,
+        relation=relation,
+        columns=columns,
+        empty=empty,
+        accounts=accounts,
+        keys=keys,
+        in_units=units,
+        unreadable=unreadable,
+        tag_spellings=tag_spellings,
+    )
 
 
 def _keys_of(connection: Connection, relation: str, column: str) -> tuple[str, ...]:

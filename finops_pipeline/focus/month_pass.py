@@ -159,7 +159,7 @@ class MonthPass:
                 f"{counted(delivery.rows_kept, 'row')}, as landed",
                 f"Ingest it again: finops ingest {self._tenant.name}; what was published stays",
             )
-        return read_landed_bill(connection, path, delivery)
+        return read_landed_bill(connection, path, delivery, self._plan.tag_spellings)
 
     def _sum_charges(self, connection: Connection) -> None:
         """Sum the charges that were written, per project and, for the history, per service."""

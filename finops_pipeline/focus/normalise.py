@@ -1,13 +1,12 @@
 """A source's columns under canonical names and types, as the conversions read them.
 
 Put here: one expression per canonical column, whichever columns a month has, typed nulls for
-absent columns, maps and tag columns as JSON text. Keep out: what a row means (sql/), which rows
-are read (owned_rows.py).
+absent columns. Keep out: tags (tag_columns.py), what a row means (sql/), which rows are read
+(owned_rows.py).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,15 +14,9 @@ from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.bills import CUR, FOCUS, BillForm
 from finops_pipeline.contracts.column import MONEY, TIME
 from finops_pipeline.contracts.headers import header_of
+from finops_pipeline.focus import tag_columns
+from finops_pipeline.focus.tag_columns import Keys, json_object, valid_json
 from finops_pipeline.lake.duck import ident, text, utc_time
-
-_NEVER = re.compile(r"(?!)")
-
-Keys = Mapping[str, Sequence[str]]
-"""Map column -> the keys of its maps, where they are known."""
-
-_MOST_KEYS = 60
-"""Number of keys beyond which converting an entire map is cheaper than extracting each key."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +24,16 @@ class LandedColumns:
     """The columns of a landing.
 
     `types`: their DuckDB types; `empty`: columns known to have no value, which are treated as
-    absent because that is cheaper; `keys`: the keys of map columns, where they are known.
+    absent because that is cheaper; `keys`: the keys of map columns, where they are known;
+    `unreadable`: columns with values that cannot be read, which become null; `tag_spellings`: see
+    ledger/month_plan.py.
     """
 
     types: dict[str, str]
     empty: Container[str]
     keys: Keys
+    unreadable: Container[str]
+    tag_spellings: Mapping[str, str]
 
     @property
     def by_lower_name(self) -> dict[str, str]:
@@ -62,25 +59,6 @@ class Origin:
     in_normalized_units: Sequence[str]
 
 
-@dataclass(frozen=True)
-class _JsonColumn:
-    """Keys and values of a row: one map column, or flat columns whose headers match a pattern."""
-
-    map_name: str
-    legacy: re.Pattern[str]
-    snake: re.Pattern[str]
-
-
-_TAGS_LEGACY = re.compile(r"resourceTags/(?:user:)?(.+)", re.IGNORECASE)
-_TAGS_SNAKE = re.compile(r"resource_tags?_(?:user_)?(.+)", re.IGNORECASE)
-_COST_CATEGORIES = _JsonColumn(
-    "cost_category",
-    re.compile(r"costCategory/(.+)", re.IGNORECASE),
-    re.compile(r"cost_category_(.+)", re.IGNORECASE),
-)
-_DISCOUNTS = _JsonColumn("discount", _NEVER, re.compile(r"discount_(.+)", re.IGNORECASE))
-
-
 def line_items(landed: LandedColumns, relation: str, origin: Origin) -> str:
     """Write SQL for the `line_items` of a CUR landing: every column of contracts/cur.py, typed.
 
@@ -97,13 +75,13 @@ def line_items(landed: LandedColumns, relation: str, origin: Origin) -> str:
         " coalesce(line_item_usage_end_date, line_item_usage_start_date + interval 1 hour)"
         " as line_item_usage_end_date"
     )
-    names = landed.by_lower_name
-    tags = "tags" if "tags" in names and "resource_tags" not in names else "resource_tags"
     reservation = columns.get("reservation_reservation_a_r_n")
     parts += [
-        f"{_json(landed, _JsonColumn(tags, _TAGS_LEGACY, _TAGS_SNAKE))} as tags",
-        f"{_json(landed, _COST_CATEGORIES)} as cost_categories",
-        f"{_json(landed, _DISCOUNTS)} as discounts",
+        f"{tag_columns.tags(landed)} as tags",
+        f"{tag_columns.tag_keys(landed)} as tag_keys",
+        f"{tag_columns.other_tags(landed)} as other_tags",
+        f"{tag_columns.cost_categories(landed)} as cost_categories",
+        f"{tag_columns.discounts(landed)} as discounts",
         f"{_undocumented(CUR, landed)} as unknown_columns",
         f"{text(origin.source)} as x_source",
         "x_SourceFile as x_source_file",
@@ -118,7 +96,8 @@ def _cur_value(landed: LandedColumns, columns: Mapping[str, str], name: str) -> 
     kind = cur.COLUMNS[name]
     if name in columns:
         column = columns[name]
-        return typed(column, landed.types[column], kind, lenient=name in cur.LATER)
+        lenient = name in cur.LATER or column in landed.unreadable
+        return typed(column, landed.types[column], kind, lenient)
     product = landed.by_lower_name.get("product")
     value = None
     if name.startswith("product_") and product is not None:
@@ -137,7 +116,8 @@ def focus_rows(landed: LandedColumns, relation: str, source: str) -> str:
         elif landed.types[column].startswith("MAP"):
             parts.append(f"to_json({ident(column)})::varchar as {name}")
         else:
-            parts.append(f"{typed(column, landed.types[column], kind)} as {name}")
+            lenient = column in landed.unreadable
+            parts.append(f"{typed(column, landed.types[column], kind, lenient)} as {name}")
     parts += [f"{_undocumented(FOCUS, landed)} as x_UnknownColumns"]
     parts += [f"{text(source)} as x_Source", "x_SourceFile", "x_Project"]
     return f"select {', '.join(parts)} from {relation}"
@@ -156,7 +136,7 @@ def typed(column: str, kind: str, promised: str, lenient: bool = False) -> str:
     A float is converted from its shortest text, so 0.1 stays 0.1, not 0.1000000000000000055.
 
     Args:
-        lenient: an amount that is not a number becomes null (contracts/cur.py, LATER).
+        lenient: an amount that is not a number becomes null; a time always does.
     """
     if promised == TIME and kind.startswith("TIMESTAMP"):
         utc = " at time zone 'UTC'" if "TIME ZONE" in kind else ""
@@ -164,8 +144,11 @@ def typed(column: str, kind: str, promised: str, lenient: bool = False) -> str:
     raw = f"nullif(trim({ident(column)}), '')" if kind == "VARCHAR" else f"{ident(column)}::varchar"
     if promised == TIME:
         return utc_time(raw)
-    cast = "try_cast" if lenient else "cast"
-    return f"{cast}({raw} as {promised})" if promised == MONEY else raw
+    if promised == MONEY and lenient:
+        # as landing reads it: DuckDB takes 1_000 for a number
+        is_number = f"not contains({raw}, '_')" if kind == "VARCHAR" else "true"
+        return f"case when {is_number} then try_cast({raw} as {promised}) end"
+    return f"cast({raw} as {promised})" if promised == MONEY else raw
 
 
 def usage_day(form_column: str, columns: dict[str, str]) -> str:
@@ -183,33 +166,8 @@ def _map_value(landed: LandedColumns, column: str, key: str) -> str | None:
         if key not in landed.keys.get(column, (key,)):
             return None
         return f"nullif(trim({ident(column)}[{text(key)}]::varchar), '')"
-    cell = f"to_json({ident(column)})" if kind.startswith("STRUCT") else _valid_json(ident(column))
+    cell = f"to_json({ident(column)})" if kind.startswith("STRUCT") else valid_json(ident(column))
     return f"nullif(trim(json_extract_string({cell}, {text('$.' + key)})), '')"
-
-
-def _valid_json(value: str) -> str:
-    """Write SQL of a JSON cell, null where it is invalid, so that a bad tag stops no bill."""
-    return f"case when json_valid({value}) then {value} end"
-
-
-def _json(landed: LandedColumns, json_column: _JsonColumn) -> str:
-    """Write SQL of a row's tags (or categories, discounts) as JSON text.
-
-    Null when the source has no such column; `{}` when it has one and the row has no value.
-    """
-    names = landed.by_lower_name
-    if json_column.map_name in names:
-        return _json_of_map(landed, names[json_column.map_name])
-    pairs = {}
-    for column in landed.types:
-        header = header_of(column, names)
-        match = json_column.legacy.fullmatch(header) or json_column.snake.fullmatch(header)
-        if match:
-            key = match.group(1)
-            if json_column.snake is _TAGS_SNAKE:
-                key = re.sub(r"^aws_", "aws:", key)
-            pairs[key if key not in pairs else column] = column
-    return _json_object(pairs) if pairs else "null::varchar"
 
 
 def _undocumented(form: BillForm, landed: LandedColumns) -> str:
@@ -221,48 +179,5 @@ def _undocumented(form: BillForm, landed: LandedColumns) -> str:
     for column in columns:
         header = header_of(column, landed.by_lower_name)
         pairs[header if header not in pairs else column] = column
-    return f"nullif({_json_object(pairs, landed.types)}, '{{}}')"
-
-
-def _json_object(pairs: dict[str, str], kinds: Mapping[str, str] | None = None) -> str:
-    """Write SQL of a JSON object of key -> column as text, without keys whose value is empty.
-
-    Args:
-        kinds: DuckDB types of the columns; nested ones become JSON inside the JSON.
-    """
-    # A null value means "remove the key" to a JSON merge patch (RFC 7396).
-    nested = {name for name, kind in (kinds or {}).items() if "(" in kind and "DEC" not in kind}
-    fields = ", ".join(
-        f"{text(key)}, to_json({ident(column)})"
-        if column in nested
-        else f"{text(key)}, nullif({ident(column)}::varchar, '')"
-        for key, column in pairs.items()
-    )
-    return f"json_merge_patch('{{}}', json_object({fields}))::varchar"
-
-
-def _json_of_map(landed: LandedColumns, column: str) -> str:
-    """Write SQL of a map as JSON text, its keys without `user_` and with `aws:` for `aws_`.
-
-    CUR 2.0 writes those prefixes. If two keys would become equal, the map's own keys stay.
-    """
-    value, kind = ident(column), landed.types[column]
-    keys = landed.keys.get(column)
-    if kind.startswith("MAP") and keys is not None and len(keys) <= _MOST_KEYS:
-        names = [re.sub("^aws_", "aws:", re.sub("^user[_:]", "", key)) for key in keys]
-        if len(set(names)) == len(keys):
-            pairs = zip(names, keys, strict=True)
-            fields = ", ".join(f"{text(name)}, {value}[{text(key)}]" for name, key in pairs)
-            json_text = f"json_merge_patch('{{}}', json_object({fields}))::varchar"
-            return f"case when {value} is not null then {json_text} end"
-    if not kind.startswith("MAP"):
-        cell = _valid_json(value) if kind == "VARCHAR" else f"to_json({value})"
-        value = f"try_cast({cell}::json as map(varchar, varchar))"
-    plain = (
-        f"list_transform(map_keys({value}), lambda k: regexp_replace(regexp_replace(k,"
-        " '^user[_:]', ''), '^aws_', 'aws:'))"
-    )
-    return (
-        f"to_json(case when len(list_distinct({plain})) = len(map_keys({value}))"
-        f" then map_from_entries(list_zip({plain}, map_values({value}))) else {value} end)::varchar"
-    )
+    nested = {c for c, kind in landed.types.items() if "(" in kind and "DEC" not in kind}
+    return f"nullif({json_object(pairs, nested)}, '{{}}')"

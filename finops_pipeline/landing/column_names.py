@@ -93,8 +93,9 @@ def renames_of(connection: Connection, query: str) -> dict[str, str]:
     """Map the columns of a Data Export, by alias in lower case, to their names in AWS's table.
 
     A value of a map (`product.region`, `resource_tags['user_team']`) gets the name that AWS uses
-    where the value is a column: `product_region`, `resource_tags_user_team`. Computed columns and
-    queries that cannot be parsed are not mapped.
+    where the value is a column: `product_region`, `resource_tags_user_team`; one of `tags` keeps
+    its key, whose prefix says what it is (`resourceTags/Team`). Computed columns and queries that
+    cannot be parsed are not mapped.
 
     Args:
         query: the query statement in the export's manifest; it is only parsed, never run.
@@ -113,7 +114,9 @@ def renames_of(connection: Connection, query: str) -> dict[str, str]:
         if len(path) > 1 and path[0] not in _MAPS:
             path = path[1:]  # a column qualified with its table
         if path:
-            renames[str(item.get("alias") or path[-1]).lower()] = "_".join(path)
+            is_prefixed = path[0] == "tags" and "/" in path[-1]
+            name = path[-1] if is_prefixed else "_".join(path)
+            renames[str(item.get("alias") or path[-1]).lower()] = name
     return renames
 
 

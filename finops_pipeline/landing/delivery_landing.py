@@ -28,6 +28,7 @@ from finops_pipeline.lake.duck import (
 from finops_pipeline.lake.landing_records import LandingRecord
 from finops_pipeline.lake.layout import LANDING, QUARANTINE
 from finops_pipeline.lake.publish import Publication, Writer
+from finops_pipeline.landing.account_ids import restore_account_ids
 from finops_pipeline.landing.column_names import renames_of
 from finops_pipeline.landing.delivery_order import why_older
 from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
@@ -38,6 +39,7 @@ from finops_pipeline.landing.quarantine import (
     rejected_records,
     write_rows,
 )
+from finops_pipeline.landing.record_lengths import refuse_other_lengths
 from finops_pipeline.landing.relation import (
     SOURCE_FILE,
     DeliveryFiles,
@@ -163,11 +165,14 @@ def _check_unchanged(delivery: Delivery) -> None:
 
 @dataclass(frozen=True)
 class _Staged:
-    """The rows copied from the files: their checks, their totals, and rejected records."""
+    """The rows copied from the files: their checks, their totals, rejected records, and rows whose
+    account id got its zeros back.
+    """
 
     checks: RowChecks
     totals: Tally
     rejects: int
+    account_ids_restored: int
 
 
 class _Landing:
@@ -216,6 +221,8 @@ class _Landing:
             rows_kept=totals.rows - totals.problems,
             rows_quarantined=len(self._invalid_rows),
             values_rounded=totals.values_rounded,
+            values_unreadable=totals.values_unreadable,
+            account_ids_restored=staged.account_ids_restored,
             files=tuple(
                 FileRecord(file.name, file.size_bytes, sha256, totals.rows_by_file.get(name, 0))
                 for file, name, sha256 in zip(self._delivery.files, names, hashes, strict=True)
@@ -236,6 +243,10 @@ class _Landing:
         )
         staged = f"read_parquet({text(str(self._staged))}, hive_partitioning = false)"
         columns = columns_of(connection, staged)
+        by_name = self._form.find(columns)
+        accounts = [by_name[name] for name in self._form.account_ids if name in by_name]
+        spare = self._publication.scratch("as_delivered.parquet")
+        restored = restore_account_ids(connection, self._staged, accounts, spare)
         self._columns = {name: kind for name, kind in columns.items() if name != SOURCE_FILE}
         empty = empty_columns(connection, self._staged)
         checks = row_checks(self._form, columns, self._delivery.billing_period, empty)
@@ -243,7 +254,7 @@ class _Landing:
         rejects = 0
         if self._share.with_rejects:
             rejects = sum(len(rejected_records(connection, file)) for file in readable)
-        return _Staged(checks, totals, rejects)
+        return _Staged(checks, totals, rejects, restored)
 
     def _quarantine(
         self, connection: Connection, readable: list[ReadableFile], staged: _Staged
@@ -251,6 +262,7 @@ class _Landing:
         """Collect the invalid rows and keep only the valid ones in the staged file."""
         totals = staged.totals
         if totals.problems == totals.rows:
+            refuse_other_lengths(readable)
             reason = totals.first_problem or "the header and a row differ in their number of fields"
             row_count = counted(totals.rows + staged.rejects, "row")
             raise DeliveryRefused(

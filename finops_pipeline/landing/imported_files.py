@@ -16,6 +16,7 @@ from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake.duck import Connection, columns_of, scratch_connection, text
 from finops_pipeline.landing.delivery_landing import Share, land
 from finops_pipeline.landing.landing_task import Landed, LandingTask
+from finops_pipeline.landing.record_lengths import refuse_other_lengths
 from finops_pipeline.landing.relation import (
     SOURCE_FILE,
     DeliveryFiles,
@@ -149,7 +150,10 @@ def _read_months(
     ):
         named = [(_relative_name(path, folder), path) for path in paths]
         readable = open_files(connection, DeliveryFiles(named, form, publication.work))
-        return _read_periods(connection, readable, form)
+        months_by_file, own_month = _read_periods(connection, readable, form)
+        if not any(months_by_file.values()):
+            refuse_other_lengths(readable)
+        return months_by_file, own_month
 
 
 def _read_periods(

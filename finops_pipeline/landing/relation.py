@@ -95,9 +95,8 @@ class ReadableFile:
 
     def _value(self, own: str, unique: str, kind: str) -> str:
         """Write SQL of a Parquet column as it lands."""
-        if unique in self.accounts and kind.split("(")[0] in _NUMBERS:
-            return _account_value(own)
-        return _text_value(own, kind) if unique in self.as_text else ident(own)
+        is_text = unique in self.as_text or unique in self.accounts
+        return _text_value(own, kind) if is_text else ident(own)
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,6 @@ def _rename_columns(file: ReadableFile, names: tuple[str, ...]) -> ReadableFile:
 
 
 _NESTED = ("MAP", "STRUCT", "UNION")
-_NUMBERS = ("INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE", "DECIMAL")
 _NUMBERED = re.compile(r"_\d+$")
 
 
@@ -163,15 +161,6 @@ def _text_value(column: str, kind: str) -> str:
     """Write SQL of a Parquet column as text, or as JSON if it is nested."""
     nested = kind.startswith(_NESTED) or "[" in kind
     return f"to_json({ident(column)})::varchar" if nested else f"{ident(column)}::varchar"
-
-
-def _account_value(column: str) -> str:
-    """Write SQL of an account id stored as a number, with the leading zeros that it has lost."""
-    whole = f"try_cast({ident(column)} as bigint)"
-    return (
-        f"case when {whole} = {ident(column)} and {whole} between 0 and 999999999999"
-        f" then printf('%012d', {whole}) else {ident(column)}::varchar end"
-    )
 
 
 def _is_text(name: str) -> bool:

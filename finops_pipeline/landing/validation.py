@@ -34,6 +34,9 @@ class RowChecks:
     all_valid: str
     """BOOLEAN aggregate: whether no row has a problem. Far cheaper than `problem`: each column is
     read separately, and DuckDB evaluates each value of a dictionary once."""
+    unreadable: dict[str, str]
+    """column -> BIGINT aggregate: how many of its values cannot be read, though no cost needs them;
+    they become null."""
 
 
 def row_checks(
@@ -57,6 +60,11 @@ def row_checks(
         rounded=" + ".join(f"({flag})::bigint" for flag in rounded) or "0::bigint",
         values=values,
         all_valid=_all_valid(relation, month),
+        unreadable={
+            column: f"count({filled(column, columns[column])}) - count({values[name]})"
+            for name, (column, _) in typed.items()
+            if name not in form.cost_columns
+        },
     )
 
 
@@ -75,12 +83,19 @@ class _Relation:
         by_name = self.form.find(self.columns)
         return [by_name[name] for name in self.form.required]
 
+    @property
+    def for_costs(self) -> list[tuple[str, str, str]]:
+        """Canonical name, column and declared type of what billed and effective cost need."""
+        return [
+            (name, *column) for name, column in self.typed.items() if name in self.form.cost_columns
+        ]
+
 
 def _problem(relation: _Relation, month: str) -> str:
     """Write SQL of what is wrong with a row, or null."""
     columns, values = relation.columns, relation.values
     cases = []
-    for name, (column, kind) in relation.typed.items():
+    for name, column, kind in relation.for_costs:
         noun = "number" if kind == MONEY else "time"
         raw = filled(column, columns[column])
         problem = f"{text(column + ': ')} || {raw} || {text(f' is not a {noun}')}"
@@ -104,7 +119,7 @@ def _all_valid(relation: _Relation, month: str) -> str:
     columns, values = relation.columns, relation.values
     conditions = [
         f"count({filled(column, columns[column])}) = count({values[name]})"
-        for name, (column, _) in relation.typed.items()
+        for name, column, _ in relation.for_costs
     ]
     conditions += [
         f"count({filled(column, columns[column])}) = count(*)" for column in relation.required
@@ -154,12 +169,16 @@ def _has_more_decimals(column: str, kind: str) -> str:
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts and totals of a landed relation; `totals` and `rows_by_file` exclude problem rows."""
+    """Counts and totals of a landed relation; all but `rows` and `problems` exclude problem rows.
+
+    `values_unreadable`: column -> how many of its values became null.
+    """
 
     rows: int
     problems: int
     first_problem: str | None
     values_rounded: int
+    values_unreadable: dict[str, int]
     totals: tuple[TotalRecord, ...]
     rows_by_file: dict[str, int]
 
@@ -183,8 +202,12 @@ def tally(connection: Connection, relation: str, checks: RowChecks, form: BillFo
     names = (form.currency, form.account, form.line_type, form.service)
     key_columns = [SOURCE_FILE, *map(filled_text, names)]
     keys = ", ".join(f"{sql} as x_{position}" for position, sql in enumerate(key_columns))
-    valid = connection.execute(f"select {checks.all_valid} from {relation}").fetchone()
-    problem = "null::varchar" if valid and valid[0] else checks.problem
+    counts = ", ".join([checks.all_valid, *checks.unreadable.values()])
+    all_valid, *unreadable = connection.execute(f"select {counts} from {relation}").fetchall()[0]
+    problem = "null::varchar" if all_valid else checks.problem
+    if not all_valid and any(unreadable):
+        kept = f"{relation} where ({checks.problem}) is null"
+        _, *unreadable = connection.execute(f"select {counts} from {kept}").fetchall()[0]
     query = (
         "select x_0, x_1, x_2, x_3, x_4, count(*), count(x_problem), min(x_problem),"
         " coalesce(sum(x_rounded) filter (x_problem is null), 0)::bigint,"
@@ -202,10 +225,11 @@ def tally(connection: Connection, relation: str, checks: RowChecks, form: BillFo
             f" ({str(error).splitlines()[0]})",
             "amounts of a plausible size",
         ) from error
-    return _summarize(groups)
+    counted = zip(checks.unreadable, unreadable, strict=True)
+    return _summarize(groups, {column: count for column, count in counted if count})
 
 
-def _summarize(groups: list[tuple[Any, ...]]) -> Tally:
+def _summarize(groups: list[tuple[Any, ...]], unreadable: dict[str, int]) -> Tally:
     """Add up groups of (file, currency, account, type, service) to totals of the delivery."""
     by_file: dict[str, int] = {}
     sums: dict[tuple[str, str, str, str], tuple[int, Decimal]] = {}
@@ -220,6 +244,7 @@ def _summarize(groups: list[tuple[Any, ...]]) -> Tally:
         problems=sum(group[6] for group in groups),
         first_problem=min((group[7] for group in groups if group[7]), default=None),
         values_rounded=sum(group[8] for group in groups),
+        values_unreadable=unreadable,
         totals=tuple(
             TotalRecord(currency, account, kind, rows, billed, service)
             for (currency, account, kind, service), (rows, billed) in sorted(sums.items())

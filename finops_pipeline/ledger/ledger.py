@@ -47,6 +47,7 @@ from finops_pipeline.ledger.schema import (
     SCHEMA,
     present_columns,
 )
+from finops_pipeline.tenants.model import SourceFormat
 
 __all__ = [
     "LEDGER_FAILURES",
@@ -166,6 +167,12 @@ class Ledger:
         same = (DELIVERIES.c.source == source) & (DELIVERIES.c.billing_period == month)
         deliveries = [parse_delivery(row) for row in self._rows(DELIVERIES, same)]
         return sorted(deliveries, key=lambda d: (d.current, d.landed_at))
+
+    def legacy_columns(self) -> list[tuple[str, ...]]:
+        """Read the columns of each legacy report that has landed, superseded ones included."""
+        is_legacy = DELIVERIES.c.format == SourceFormat.LEGACY_CUR.value
+        rows = self._rows(DELIVERIES, is_legacy, only=["columns"])
+        return [tuple(json.loads(row["columns"])) for row in rows]
 
     def delivery_summaries(self) -> list[DeliverySummary]:
         """Read all deliveries, without totals, superseded ones first, in the order of landing."""

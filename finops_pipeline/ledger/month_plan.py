@@ -7,8 +7,8 @@ that landed. Keep out: the months of a run (application/plan.py), the rows thems
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from finops_pipeline.ledger.claims import CLAIMS, claims_fingerprint, claims_of
 from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord
@@ -50,7 +50,8 @@ class MonthPlan:
 
     `deliveries` are all that landed for the month, including Cost Explorer's; `projects` are all of
     the tenant's, by name, including `unassigned`. `is_forced`: partitions are built even if they
-    were built from the same inputs before.
+    were built from the same inputs before. `tag_spellings`: how the tenant's legacy reports spell
+    the tags that other reports have in snake case (contracts/tag_spellings.py).
     """
 
     tenant: Tenant
@@ -58,6 +59,7 @@ class MonthPlan:
     deliveries: tuple[DeliveryRecord, ...]
     projects: dict[str, ProjectPlan]
     is_forced: bool = False
+    tag_spellings: Mapping[str, str] = field(default_factory=dict)
 
     def readers(self, source: str) -> list[ProjectPlan]:
         """Return the projects whose charges come from a source, by name."""

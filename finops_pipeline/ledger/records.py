@@ -66,7 +66,9 @@ class DeliveryRecord:
     `listing_fingerprint` changes whenever the manifest or the names, sizes or times of the files
     change. `columns`: name -> DuckDB type as landed; empty in deliveries that landed before it was
     stored. `billed`: the sums of `totals` per currency as the ledger stores them, so that a list of
-    deliveries need not add them up.
+    deliveries need not add them up. `values_unreadable`: column -> how many of its values are null
+    because they could not be read. `account_ids_restored`: rows whose account id had lost its
+    leading zeros.
     """
 
     delivery_id: str
@@ -87,6 +89,8 @@ class DeliveryRecord:
     current: bool = True
     columns: dict[str, str] = field(default_factory=dict)
     billed: dict[str, str] = field(default_factory=dict)
+    values_unreadable: dict[str, int] = field(default_factory=dict)
+    account_ids_restored: int = 0
 
     def billed_by_currency(self) -> dict[str, Decimal]:
         """Return the exact billed cost per currency."""
@@ -228,6 +232,7 @@ def parse_delivery(row: dict[str, Any]) -> DeliveryRecord:
         "totals": LazyRecords(row.pop("totals"), _parse_total),
         "columns": json.loads(row.pop("columns", "{}")),
         "billed": json.loads(row.pop("billed", "{}")),
+        "values_unreadable": json.loads(row.pop("values_unreadable", "{}")),
     }
     return DeliveryRecord(**row, **fields)
 
@@ -239,6 +244,7 @@ def delivery_row(record: DeliveryRecord) -> dict[str, Any]:
     row["files"] = json.dumps([asdict(file) for file in record.files])
     row["totals"] = json.dumps([asdict(total) for total in record.totals], default=exact_text)
     row["columns"] = json.dumps(record.columns)
+    row["values_unreadable"] = json.dumps(record.values_unreadable)
     row["billed"] = json.dumps(record.billed_by_currency(), default=exact_text)
     return row
 

@@ -39,6 +39,8 @@ DELIVERIES = sa.Table(
     sa.Column("totals", sa.Text, nullable=False),
     sa.Column("columns", sa.Text, nullable=False, server_default="{}"),
     sa.Column("billed", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("values_unreadable", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("account_ids_restored", sa.Integer, nullable=False, server_default="0"),
 )
 DELIVERY_TOTALS = sa.Table(
     "delivery_totals",
@@ -172,7 +174,7 @@ SCHEMA = Schema(
     name="ledger",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002"),
+    versions=("0001", "0002", "0003"),
     refusal=SchemaTooNew,
 )
 

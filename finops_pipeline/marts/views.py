@@ -14,7 +14,7 @@ from finops_pipeline.contracts.focus_versions import NOT_CARRIED, focus_views
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, QUARANTINE
 from finops_pipeline.errors import DamagedFile, ForeignFile
 from finops_pipeline.lake import layout
-from finops_pipeline.lake.duck import Connection, ident
+from finops_pipeline.lake.duck import Connection, ident, text
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, files_relation, published_paths
 from finops_pipeline.marts.landing_views import landing_relation
@@ -93,11 +93,14 @@ def _create_focus_versions(connection: Connection) -> None:
     The file is made current for it: a view names other views of its own file without the name under
     which the file is attached, which is another one for every reader.
     """
-    empty = {column.name: f"null::{column.type}" for column in NOT_CARRIED}
+    stated = {
+        column.name: f"json_extract_string(x_UnknownColumns, {text('$.' + column.name)})"
+        for column in NOT_CARRIED
+    }
     connection.execute(f"use {WAREHOUSE}")
     for view in focus_views():
         columns = ", ".join(
-            f"{empty[c.name]} as {ident(c.name)}" if c.name in empty else ident(c.name)
+            f"{stated[c.name]} as {ident(c.name)}" if c.name in stated else ident(c.name)
             for c in view.columns
         )
         connection.execute(

@@ -6,7 +6,7 @@ Put here: the fields and notes of a status that need no sums. Keep out: the stat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,16 @@ def describe_refusal(refusal: Refusal) -> str:
     """Return the reason for a month that never landed; a crash is called one."""
     prefix = "landing crashed: " if refusal.kind == RefusalKind.CRASHED else ""
     return f"{prefix}{refusal.reason}"
+
+
+def _describe_unreadable(values: Mapping[str, int]) -> str:
+    """Describe which values became null, by column; the columns with the most values first."""
+    columns = sorted(values, key=lambda column: (-values[column], column))
+    more = f" and {counted(len(columns) - 3, 'other column')}" if len(columns) > 3 else ""
+    return (
+        f"{counted(sum(values.values()), 'value')} that cannot be read (in"
+        f" {', '.join(columns[:3])}{more}) left empty"
+    )
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,8 @@ class LandedDelivery:
             "rows_kept": self.delivery.rows_kept,
             "rows_quarantined": self.delivery.rows_quarantined,
             "values_rounded": self.delivery.values_rounded,
+            "values_unreadable": sum(self.delivery.values_unreadable.values()),
+            "account_ids_restored": self.delivery.account_ids_restored,
         }
 
     def notes(self, unknown_line_items: int = 0) -> Iterator[str]:
@@ -62,6 +74,11 @@ class LandedDelivery:
             yield self.fewer_rows_note
         if self.delivery.values_rounded:
             yield f"{counted(self.delivery.values_rounded, 'value')} rounded to 18 decimals"
+        if self.delivery.values_unreadable:
+            yield _describe_unreadable(self.delivery.values_unreadable)
+        if self.delivery.account_ids_restored:
+            rows = counted(self.delivery.account_ids_restored, "row")
+            yield f"account ids of {rows} had lost leading zeros, which were restored"
         if unknown_line_items:
             line_items = counted(unknown_line_items, "line item")
             yield f"{line_items} of an unknown type kept as Adjustment"

@@ -40,6 +40,8 @@ class Status:
     rows_kept: int | None = None
     rows_quarantined: int | None = None
     values_rounded: int | None = None
+    values_unreadable: int | None = None
+    account_ids_restored: int | None = None
     unknown_line_items: int | None = None
     source_cost: Decimal | None = None
     billed_cost: Decimal | None = None

@@ -226,11 +226,24 @@ def _find_listed_file(location: Location, key: str, where: str) -> ExportFile:
         file = location.find_file("/".join(parts[start:]))
         if file is not None:
             return file
+    expected = max(
+        ("/".join(parts[start:]) for start in reversed(range(last + 1))),
+        key=lambda name: _count_folders(location, name),
+    )
     raise FileProblem(
-        f"{where} lists {key}, but {location.full_path('/'.join(parts[last:]))} is not there",
+        f"{where} lists {key}, but {location.full_path(expected)} is not there",
         "every file that the manifest lists",
         "Wait for the delivery to finish or copy the file too",
     )
+
+
+def _count_folders(location: Location, name: str) -> int:
+    """Count the leading folders of a name that exist below the location."""
+    folders = PurePosixPath(name).parts[:-1]
+    for count, folder in enumerate(folders):
+        if folder not in location.folders("/".join(folders[:count])):
+            return count
+    return len(folders)
 
 
 def _check_arrived(manifest: ExportFile | None, files: tuple[ExportFile, ...], where: str) -> None:

@@ -31,6 +31,7 @@ MONTH = "2026-09"
 UNKNOWN = "SomethingNew"
 DISCOUNTS = ("EdpDiscount", "PrivateRateDiscount", "BundledDiscount", "RiVolumeDiscount",
              "SppDiscount", "Discount")  # fmt: skip
+DESCRIPTION = "lineItem/LineItemDescription"
 ZERO = Decimal(0)
 
 
@@ -99,6 +100,7 @@ def _single(draw: st.DrawFn) -> Bill:
     if kind == "Refund":
         made["bill/BillType"] = draw(st.sampled_from(("Refund", "Anniversary", "")))
         made["lineItem/TaxType"] = draw(st.sampled_from(("", "", "VAT")))
+        made[DESCRIPTION] = draw(st.sampled_from(("", "Refund for one-time fee", "Discount")))
     if kind in ("Refund", "Fee"):
         made[RESERVED] = draw(
             st.sampled_from(("", "arn:aws:ec2:eu-west-1:1:reserved-instances/up"))
@@ -231,7 +233,7 @@ def costs(line: Line) -> Costs:
         effective = _amount(line, "reservation/EffectiveCost") or ZERO
         priced = effective if on_demand is None else on_demand
         return cost, effective, priced, priced
-    is_refund = kind == "Refund" and not line.get("lineItem/TaxType")
+    is_refund = "one-time fee" in line.get(DESCRIPTION, "") and not line.get("lineItem/TaxType")
     if kind in FEES or (line.get(RESERVED) and (kind == "Fee" or is_refund)):
         return cost, unused_cost(line), cost, cost
     return cost, cost, listed if kind == "Usage" else cost, cost

@@ -25,7 +25,10 @@ named as (
                 product_region,
                 nullif(
                     regexp_extract(line_item_availability_zone, '^[a-z]{2}(-[a-z]+)+-[0-9]+'), ''
-                )
+                ),
+                -- data transfer states where it comes from (AWS "Product columns": fromRegionCode);
+                -- its rows often have no regionCode
+                product_from_region_code
             ),
             'global'
         ) as region,
@@ -50,8 +53,29 @@ named as (
             else coalesce(focus_unit(pricing_unit), 'Units')
         end as unit,
         coalesce(line_item_usage_type, line_type) as meter,
+        -- AWS "Monitoring your On-Demand capacity reservations": these usage types are rows of the
+        -- reservation itself, with its ARN as resource. Those of what was reserved cost nothing: the
+        -- instances that ran in it, and the unused part, are rows of their own
         contains(line_item_usage_type, 'UnusedBox')
         or contains(line_item_usage_type, 'UnusedDed') as is_unused_capacity,
+        contains(line_item_usage_type, 'Reservation:')
+        or contains(line_item_usage_type, 'DedicatedRes:') as is_reserved_capacity,
+        case
+            when category = 'Usage' then coalesce(
+                capacity_reservation_capacity_reservation_arn,
+                case when is_unused_capacity or is_reserved_capacity then line_item_resource_id end
+            )
+        end as capacity_id,
+        -- AWS "Capacity reservation columns": Reserved, Cancelling, Used or Unused
+        case
+            when capacity_id is null then null
+            when capacity_reservation_capacity_reservation_status is not null
+            then upper(left(capacity_reservation_capacity_reservation_status, 1))
+                || lower(substr(capacity_reservation_capacity_reservation_status, 2))
+            when is_unused_capacity then 'Unused'
+            when is_reserved_capacity then 'Reserved'
+            else 'Used'
+        end as capacity_status,
         coalesce(pricing_currency, line_item_currency_code) as price_currency,
         price_currency = line_item_currency_code as is_priced_in_billing_currency,
         case
@@ -60,7 +84,10 @@ named as (
         end as contracted_price,
         case
             when is_unused then 0
-            when pricing_public_on_demand_rate = line_item_unblended_rate and list = contracted
+            when list = contracted and (
+                pricing_public_on_demand_rate = line_item_unblended_rate
+                or not is_priced_in_billing_currency
+            )
             then contracted_price
             else unit_price(pricing_public_on_demand_rate, quantity, list)
         end as list_price
@@ -78,22 +105,10 @@ final as (
         line_item_currency_code as BillingCurrency,
         bill_end as BillingPeriodEnd,
         bill_billing_period_start_date as BillingPeriodStart,
-        case
-            when category = 'Usage' then coalesce(
-                capacity_reservation_capacity_reservation_arn,
-                case
-                    when is_unused_capacity or contains(line_item_usage_type, 'Reservation:')
-                    then line_item_resource_id
-                end
-            )
-        end as CapacityReservationId,
-        case
-            when CapacityReservationId is null then null
-            when contains(lower(capacity_reservation_capacity_reservation_status), 'unused')
-            or is_unused_capacity
-            then 'Unused'
-            else 'Used'
-        end as CapacityReservationStatus,
+        capacity_id as CapacityReservationId,
+        -- FOCUS 1.2 has no value for what was reserved or is being cancelled
+        case when capacity_status in ('Used', 'Unused') then capacity_status end
+            as CapacityReservationStatus,
         category as ChargeCategory,
         case when is_correction then 'Correction' end as ChargeClass,
         case
@@ -148,7 +163,11 @@ final as (
         case when is_priced_in_billing_currency then contracted_price end
             as PricingCurrencyContractedUnitPrice,
         case when is_priced_in_billing_currency then effective end as PricingCurrencyEffectiveCost,
-        case when is_priced_in_billing_currency then list_price end as PricingCurrencyListUnitPrice,
+        case
+            when is_priced_in_billing_currency then list_price
+            when quantity is not null and pricing_public_on_demand_rate >= 0
+            then pricing_public_on_demand_rate
+        end as PricingCurrencyListUnitPrice,
         quantity as PricingQuantity,
         case when quantity is not null then unit end as PricingUnit,
         'AWS' as ProviderName,
@@ -165,12 +184,18 @@ final as (
             when region is not null then coalesce(regions.region_name, region)
         end as RegionName,
         resource as ResourceId,
-        case when resource is not null then json_extract_string(tags, '$."Name"') end
-            as ResourceName,
+        -- AWS's tag Name; resource_tags of CUR 2.0 has it in lower case
+        case
+            when resource is not null
+            then coalesce(
+                json_extract_string(tags, '$."Name"'), json_extract_string(tags, '$."name"')
+            )
+        end as ResourceName,
         case
             when resource is null then null
+            -- covered usage keeps the type of its own resource (FOCUS 1.2 ResourceType)
             else coalesce(
-                commitment_type,
+                case when resource = commitment_id then commitment_type end,
                 nullif(
                     regexp_extract(resource, '^arn:[^:]*:([^:]*):[^:]*:[^:]*:([a-z-]+)[/:]', 2), ''
                 ),
@@ -238,6 +263,10 @@ final as (
         case when is_split then split_line_item_unused_cost end as x_SplitUnusedCost,
         case when is_split then split_line_item_net_split_cost end as x_NetSplitCost,
         case when is_split then split_line_item_net_unused_cost end as x_NetSplitUnusedCost,
+        capacity_status as x_CapacityReservationStatus,
+        tag_keys as x_TagKeys,
+        other_tags as x_OtherTags,
+        null as x_FilledCosts,
         x_project as x_Project
     from named
     left join by_name on by_name.service_name = named.service

@@ -26,7 +26,13 @@ line_item as (
         -- AWS does not always state the ARN of a Savings Plan that was returned
         is_refund and line_item_tax_type is null and (
             arn is not null or coalesce(ends_with(line_item_product_code, 'SavingsPlans'), false)
-        ) as is_fee_refund,
+        ) as is_commitment_refund,
+        -- the refund of a one-time fee, as AWS describes it: "Refund for one-time fee for Savings
+        -- Plan ID: …"; a reservation's upfront fee is its "Sign up charge". Any other refund of a
+        -- commitment pays back discounts or recurring fees
+        is_commitment_refund and coalesce(regexp_matches(
+            line_item_line_item_description, '(?i)one-time fee|upfront fee|sign up charge'
+        ), false) as is_fee_refund,
         line_item_usage_start_date as period_start,
         exclusive_end(line_item_usage_end_date) as stated_end,
         exclusive_end(bill_billing_period_end_date) as bill_end
@@ -60,6 +66,7 @@ categorized as (
             when line_type = 'Tax' then 'Tax'
             when line_type = 'Credit' then 'Credit'
             when is_refund and line_item_tax_type is not null then 'Tax'
+            when is_commitment_refund then 'Adjustment'
             when is_refund then 'Usage'
             else 'Adjustment'
         end as category,

@@ -8,8 +8,8 @@
 -- Second of three steps: cur_classified, priced, cur_charges.
 -- Costs by line item type: FOCUS 1.2 CommitmentDiscount and DiscountHandling; AWS "Understanding
 -- your Savings Plans / reservation line items", "Split line item details". Usage that a commitment
--- covers bills nothing, because its commitment was billed. Commitment fees and their refunds have
--- no effective cost: it is spread over what uses them and the unused part. Split rows (tasks and
+-- covers bills nothing, because its commitment was billed. Commitment fees and refunds of one-time
+-- fees have no effective cost: it is spread over what uses them and the unused part. Split rows (tasks and
 -- pods) repeat what their instance costs, so split costs stay out of the four costs.
 -- Net amounts stay out of them too, and nothing replaces a net amount that is not stated.
 
@@ -18,6 +18,12 @@ with
 costed as (
     select
         *,
+        -- all costs are in the billing currency (FOCUS 1.2 ListCost, ContractedCost); AWS states
+        -- public amounts in pricing_currency
+        case
+            when coalesce(pricing_currency = line_item_currency_code, true)
+            then pricing_public_on_demand_cost
+        end as public_cost,
         case when is_unused or is_plan_usage then 0 else unblended end as billed,
         case
             when is_unused then unused_cost
@@ -54,9 +60,9 @@ costed as (
             when is_unused then 0
             when is_split then billed
             when is_reserved_usage
-            then coalesce(pricing_public_on_demand_cost, reservation_effective_cost, unblended)
+            then coalesce(public_cost, reservation_effective_cost, unblended)
             when category = 'Usage' and not is_refund
-            then coalesce(pricing_public_on_demand_cost, unblended)
+            then coalesce(public_cost, unblended)
             else unblended
         end as list,
         case when is_unused or is_split or is_reserved_usage then list else unblended end

@@ -8,7 +8,7 @@
 -- line_items holds a source's columns under CUR 2.0 names, typed; x_project is the project that
 -- owns the row. Amortized cost by AWS "Understanding your Savings Plans / reservation line items":
 -- covered usage counts at its effective cost, a fee at the cost of its unused part, and a negation,
--- upfront fee or refund of a fee at 0; a row that splits an instance's cost (a task or pod) counts
+-- upfront fee or refund of a one-time fee at 0; a row that splits an instance's cost (a task or pod) counts
 -- at its own billed cost. Written independently of cur_priced, so that each reveals errors in the other.
 
 with
@@ -52,8 +52,14 @@ final as (
                 when 'Refund'
                 then case
                     when line_item_tax_type > '' then line_item_unblended_cost
-                    when reservation_reservation_a_r_n > '' or savings_plan_savings_plan_a_r_n > ''
-                    or line_item_product_code like '%SavingsPlans'
+                    when (
+                        reservation_reservation_a_r_n > '' or savings_plan_savings_plan_a_r_n > ''
+                        or line_item_product_code like '%SavingsPlans'
+                    ) and (
+                        contains(lower(line_item_line_item_description), 'one-time fee')
+                        or contains(lower(line_item_line_item_description), 'upfront fee')
+                        or contains(lower(line_item_line_item_description), 'sign up charge')
+                    )
                     then 0
                     else line_item_unblended_cost
                 end

@@ -1,4 +1,4 @@
--- focus_charges: rows of a FOCUS export (1.0 or 1.2, AWS or other) as FOCUS 1.2 charges.
+-- focus_charges: rows of a FOCUS export (1.0, 1.2 or 1.3, AWS or other) as FOCUS 1.2 charges.
 -- grain: one charge: a row of the export
 -- money: BilledCost, EffectiveCost, ListCost, ContractedCost, as the export states them
 -- reads: focus_rows, services
@@ -6,7 +6,9 @@
 --
 -- focus_rows holds the export's columns under their FOCUS ids, typed, absent ones null; x_Project
 -- is the project that owns the row. Fills what AWS leaves null although FOCUS requires it (AWS
--- "FOCUS 1.2 conformance gaps"), but never invents a cost.
+-- "FOCUS 1.2 conformance gaps"), but never invents a cost: a cost that is null, which FOCUS does not
+-- allow, is filled from the next basis, and x_FilledCosts names it. FOCUS 1.3 replaces ProviderName by
+-- ServiceProviderName and HostProviderName; what an export states of them stays.
 
 with
 
@@ -36,9 +38,16 @@ final as (
                 else ChargePeriodStart + interval 1 hour
             end as ChargePeriodEnd,
             coalesce(ChargeFrequency, 'Usage-Based') as ChargeFrequency,
-            coalesce(ProviderName, 'AWS') as ProviderName,
-            coalesce(PublisherName, ProviderName, 'AWS') as PublisherName,
-            coalesce(InvoiceIssuerName, ProviderName, 'AWS') as InvoiceIssuerName,
+            coalesce(ProviderName, ServiceProviderName, 'AWS') as ProviderName,
+            coalesce(PublisherName, ProviderName, ServiceProviderName, 'AWS') as PublisherName,
+            coalesce(InvoiceIssuerName, ProviderName, ServiceProviderName, 'AWS')
+                as InvoiceIssuerName,
+            coalesce(ServiceProviderName, ProviderName, 'AWS') as ServiceProviderName,
+            -- an export of 1.3 may leave the host null
+            case
+                when ServiceProviderName is not null then HostProviderName
+                else coalesce(HostProviderName, ProviderName, 'AWS')
+            end as HostProviderName,
             coalesce(PricingCurrency, BillingCurrency) as PricingCurrency,
             coalesce(
                 PricingCurrencyEffectiveCost,
@@ -64,8 +73,11 @@ final as (
             case when SubAccountId is not null then coalesce(SubAccountName, SubAccountId) end
                 as SubAccountName
         ),
-        coalesce(ProviderName, 'AWS') as ServiceProviderName,
-        coalesce(ProviderName, 'AWS') as HostProviderName,
+        nullif(concat_ws(
+            ', ',
+            case when ContractedCost is null then 'ContractedCost' end,
+            case when ListCost is null then 'ListCost' end
+        ), '') as x_FilledCosts,
         'line' as x_RowKind,
         x_UsageType as x_UsageType,
         null as x_LineItemType,
@@ -83,7 +95,10 @@ final as (
         null as x_SplitCost,
         null as x_SplitUnusedCost,
         null as x_NetSplitCost,
-        null as x_NetSplitUnusedCost
+        null as x_NetSplitUnusedCost,
+        null as x_CapacityReservationStatus,
+        null as x_TagKeys,
+        null as x_OtherTags
     from focus_row
 )
 

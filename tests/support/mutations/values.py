@@ -106,7 +106,7 @@ def many_bad(delivery: Delivery, rng: random.Random) -> Ingested:
     damage = (
         ("cost", "x"),
         ("start", "x"),
-        ("list", "x"),
+        ("start", ""),
         ("type", ""),
         ("currency", ""),
         (
@@ -163,8 +163,8 @@ def mutations() -> list[Mutation]:
             column(short, "", "40 rows, none of which", "is empty"),
         )
     for short in ("amount", "list"):
-        add(f"words in {short}", "legacy", cell(short, "many", 1))
-        add(f"words in {short}, FOCUS", "focuscsv", cell(short, "many", 1))
+        add(f"words in {short}", "legacy", cell(short, "many", 0, ""))
+        add(f"words in {short}, FOCUS", "focuscsv", cell(short, "many", 0, ""))
         add(f"empty {short}", "focuscsv", cell(short, "", 0, ""))
     add("words in every cost", "legacy", column("cost", "free", "40 rows, none of which", "free"))
     for form in ("legacy", "cur2", "focus", "focuscsv"):

@@ -1,0 +1,99 @@
+"""Files that other programs have touched: account ids read as numbers, records of another length.
+
+Put here: what is mended and said, and what is refused. Keep out: values of kept rows that cannot
+be read (test_unreadable_values.py), damaged deliveries (test_bad_input.py).
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TemporaryInstallation
+from tests.support.bills import deliver, row
+from tests.support.foreign_bills import ForeignBills, foreign
+from tests.support.globex import ask
+
+__all__ = ["foreign"]
+
+
+def test_account_ids_of_a_spreadsheet_regain_their_zeros(foreign: ForeignBills) -> None:
+    payer = "bill/PayerAccountId"
+    ids = ("42", "1122334455.0", "000000000042", "111122223333.00", "4.2E+10", "unknown")
+    lines = [
+        row(str(2**number), account=id) | {payer: "7" if id == "unknown" else "111122223333"}
+        for number, id in enumerate(ids)
+    ]
+    foreign.charges("legacy-cur", lines)
+    by_account = foreign.ask(
+        "select SubAccountId as a, BillingAccountId as p, sum(BilledCost)::int as b from costs"
+        " group by all order by b"
+    )
+    assert [tuple(line.values()) for line in by_account] == [
+        ("001122334455", "111122223333", 2),
+        ("000000000042", "111122223333", 5),
+        ("111122223333", "111122223333", 8),
+        ("4.2E+10", "111122223333", 16),
+        ("unknown", "000000000007", 32),
+    ]
+    assert foreign.ask("select project, sum(BilledCost)::int as b from costs where project = 'prod'"
+                       " group by all") == [{"project": "prod", "b": 8}]  # fmt: skip
+    status = foreign.status()
+    assert status["account_ids_restored"] == 4
+    assert "account ids of 4 rows had lost leading zeros" in status["reason"]
+
+
+def test_a_focus_export_regains_them_too_and_says_so(foreign: ForeignBills) -> None:
+    focus_row = {
+        "BilledCost": "5", "EffectiveCost": "5", "BillingCurrency": "USD",
+        "BillingPeriodStart": "2026-09-01T00:00:00Z", "ChargeCategory": "Usage",
+        "ChargePeriodStart": "2026-09-05T00:00:00Z", "SubAccountId": "42",
+    }  # fmt: skip
+    path = foreign.write_records("bill.csv", [list(focus_row), list(focus_row.values())])
+    assert "account ids of 1 row restored to 12 digits" in foreign.ingest_file("focus", path)
+    assert foreign.ask("select SubAccountId as a from costs") == [{"a": "000000000042"}]
+
+
+@pytest.mark.parametrize(("change", "found"), [(-1, "6"), (+1, "8")])
+def test_records_of_another_length_than_the_header(
+    foreign: ForeignBills, change: int, found: str
+) -> None:
+    header = [*row("1"), "resourceTags/user:Team"]
+    record = [*row("1000").values(), "pay"]
+    records = [record[:change] if change < 0 else [*record, "more"]] * 3
+    path = foreign.write_records("bill.csv", [header, *records])
+    said = foreign.ingest_file("legacy-cur", path, ok=False)
+    assert f"bill.csv has 7 fields in its header, but {found} in each record" in said
+    assert "as many fields in each record as in the header" in said
+    assert "download or export the file again" in said
+    assert ask("select sum(BilledCost)::int as b from costs") == [{"b": 3}]
+
+
+def test_a_delivery_of_such_records_says_so_too(
+    empty: TemporaryInstallation, tmp_path: Path
+) -> None:
+    """The month that was published stays, and its status has the reason."""
+    declared = "tenants:\n"
+    for tenant in ("acme", "globex"):
+        declared += (
+            f"- name: {tenant}\n"
+            f"  sources: [{{name: payer, format: legacy-cur, location: {tenant}/cur}}]\n"
+            "  projects: [{name: prod, accounts: ['111122223333']}]\n"
+        )
+        deliver(tmp_path / tenant / "cur", [row("3")])
+    (tmp_path / "tenants.yaml").write_text(declared)
+    empty.apply(tmp_path / "tenants.yaml")
+    for tenant in ("acme", "globex"):
+        assert not empty.ingest(tenant).failed
+    manifest = deliver(tmp_path / "acme/cur", [row("4"), row("5")], assembly="two")
+    file = manifest.with_name("cur-1.csv.gz")
+    header, *records = gzip.decompress(file.read_bytes()).decode().splitlines()
+    short = [record.rpartition(",")[0] for record in records]
+    file.write_bytes(gzip.compress("\n".join([header, *short]).encode()))
+    assert empty.ingest("acme").failed
+    for tenant in ("acme", "globex"):
+        assert empty.rows(tenant, "select BilledCost::int as b from costs") == [{"b": "3"}]
+    (status,) = empty.rows("acme", "select reason from data_status")
+    assert "cur-1.csv.gz has 6 fields in its header, but 5 in each record" in status["reason"]
