@@ -202,3 +202,44 @@ def test_interrupting_keeps_published_months(fresh: TemporaryInstallation) -> No
     assert running.returncode == 130 and "Interrupted" in error, error
     fresh.finops("ingest", "acme")
     assert {status.state for status in fresh.installation.status("acme")} == {"reconciled"}
+
+
+def test_the_version_is_an_option_too(empty: TemporaryInstallation) -> None:
+    assert empty.finops("--version").stdout == empty.finops("version").stdout
+
+
+def test_files_of_a_query_that_cannot_be_used_are_named(
+    built: TemporaryInstallation, tmp_path: Path
+) -> None:
+    missing, folder = tmp_path / "missing.sql", tmp_path / "not there"
+    cases = [
+        (("-f", str(missing)), f"{missing} cannot be read (No such file or directory)"),
+        (("-f", str(tmp_path)), f"{tmp_path} cannot be read (Is a directory)"),
+        (
+            ("select 1", "-o", str(folder / "a.csv"), "--format", "csv"),
+            f"{folder / 'a.csv'} cannot be written (No such file or directory)",
+        ),
+        (("select 1", "-o", str(tmp_path), "--format", "json"), "cannot be written"),
+        (("select 1", "-o", str(tmp_path / "a.txt")), "Add --format csv"),
+    ]
+    for arguments, message in cases:
+        refused = built.finops("query", "acme", *arguments, ok=False).stderr
+        assert message in refused, arguments
+        assert refused.count("\n") == 1, arguments
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_query_that_fails_leaves_the_earlier_answer(
+    built: TemporaryInstallation, tmp_path: Path
+) -> None:
+    """Globex's answer, written to the same file before, stays whole too."""
+    path = tmp_path / "answer.csv"
+    for tenant in ("globex", "acme"):
+        sql = "select distinct project from monthly_costs order by 1"
+        built.finops("query", tenant, sql, "--format", "csv", "-o", str(path))
+        before = path.read_bytes()
+        assert before.startswith(b"project\r\n")
+        bad = "select project, case when project > 'a' then error('no') end from monthly_costs"
+        built.finops("query", tenant, bad, "--format", "csv", "-o", str(path), ok=False)
+        assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

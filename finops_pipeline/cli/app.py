@@ -9,9 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Annotated
 
 import typer
 
+from finops_pipeline import __version__
 from finops_pipeline.cli.command_table import LIST_QUERIES, ROOT, CommandEntry, CommandGroup
 
 INTERRUPTED = 130
@@ -26,8 +28,21 @@ app = typer.Typer(
 )
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
-def finops() -> None:
+def finops(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
     """Every organisation's AWS costs, exact to the last digit, in its own folder and file."""
 
 

@@ -6,12 +6,15 @@ Put here: `query`, `open`, and how answers are written. Keep out: running a quer
 
 from __future__ import annotations
 
+import io
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, BinaryIO
 
 import pyarrow.parquet as pq
 import typer
@@ -25,6 +28,7 @@ from finops_pipeline.cli.show import (
     write_json,
 )
 from finops_pipeline.errors import QueryRefused
+from finops_pipeline.lake.files import no_room
 from finops_pipeline.lake.warehouse_access import require_warehouse
 from finops_pipeline.serve.queries import Answer, Query, open_answer
 
@@ -62,6 +66,10 @@ def query_command(
 def _read_sql(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise QueryRefused(
+            f"{file} cannot be read ({error.strerror})", "a file with one SELECT in UTF-8"
+        ) from error
     except UnicodeDecodeError as error:
         raise QueryRefused(
             f"{file} is not UTF-8 text ({error.reason} at byte {error.start})",
@@ -74,20 +82,28 @@ def write_answer(tenant: str, query: Query, destination: Destination) -> None:
     """Run one SELECT on a tenant's file and write the answer; its caveat goes to stderr.
 
     Raises:
-        QueryRefused: the file cannot or may not answer it.
+        QueryRefused: the file cannot or may not answer it, or the answer cannot be written where
+            it should be; a file that is there stays as it is.
         Unknown: no such tenant, or it has no file yet.
     """
     if destination.format is Format.PARQUET and destination.path is None and sys.stdout.isatty():
         raise QueryRefused(
             "Parquet cannot be written to a terminal", "a file", "Add --output FILE.parquet"
         )
+    if destination.format is Format.TABLE and destination.path is not None:
+        raise QueryRefused(
+            "a table is written to the terminal only",
+            "--format csv, json or parquet with --output",
+            "Add --format csv",
+        )
     with open_answer(open_installation(), tenant, query) as answer:
-        if destination.format is Format.PARQUET:
-            _write_parquet(answer, destination.path or sys.stdout.buffer)
-        elif destination.format is Format.TABLE:
+        if destination.format is Format.TABLE:
             _print_table(answer)
+        elif destination.path is None:
+            _write(answer, destination.format, sys.stdout.buffer)
         else:
-            _write_text(answer, destination)
+            with _new_file(destination.path) as stream:
+                _write(answer, destination.format, stream)
         if caveat := answer.caveat(tenant):
             complain(caveat)
 
@@ -100,17 +116,48 @@ def _print_table(answer: Answer) -> None:
         complain(f"only the first {TABLE_ROWS} rows are shown; --format csv gives all of them")
 
 
-def _write_text(answer: Answer, destination: Destination) -> None:
-    write = write_json if destination.format is Format.JSON else write_csv
-    names = answer.execute()
-    if destination.path is None:
-        write(sys.stdout, names, answer.rows())
+def _write(answer: Answer, format: Format, stream: BinaryIO) -> None:
+    """Write an answer in a format that programs read."""
+    if format is Format.PARQUET:
+        _write_parquet(answer, stream)
         return
-    with destination.path.open("w", encoding="utf-8", newline="") as stream:
-        write(stream, names, answer.rows())
+    write = write_json if format is Format.JSON else write_csv
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+    try:
+        write(text, answer.execute(), answer.rows())
+    finally:
+        text.flush()
+        text.detach()
 
 
-def _write_parquet(answer: Answer, sink: Any) -> None:
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for an answer; it takes the place of an earlier one when it is complete.
+
+    Raises:
+        QueryRefused: this user cannot write it.
+    """
+    target = path.resolve()
+    is_device = target.exists() and not target.is_file()
+    part = target if is_device else target.with_name(f"{target.name}.part")
+    try:
+        with part.open("wb") as stream:
+            yield stream
+        if not is_device:
+            part.replace(target)
+    except OSError as error:
+        if error.filename not in (str(part), str(target)) or no_room(error):
+            raise
+        raise QueryRefused(
+            f"{path} cannot be written ({error.strerror})", "a file that this user can write"
+        ) from error
+    finally:
+        if not is_device:
+            with suppress(OSError):
+                part.unlink()
+
+
+def _write_parquet(answer: Answer, sink: BinaryIO) -> None:
     reader = answer.batches()
     with pq.ParquetWriter(sink, reader.schema, compression="zstd") as writer:
         for batch in reader:
