@@ -164,7 +164,7 @@ def test_another_tenants_days_are_not_merged(made: TemporaryInstallation) -> Non
     assert code == 1 and "is not the file that was published" in out
     assert [row[5] for row in rows(made, "by-account")] == [4, Decimal("6.5"), Decimal("-0.25")]
     code, out = finops("rebuild", "acme", "--month", "2026-10", data=made.data)
-    assert code == 1 and "give its files: finops ingest-file acme/by-account FILE" in out
+    assert code == 1 and "load its files: finops ingest-file acme/by-account FILE" in out
     assert import_download(made, "by-account", BY_ACCOUNT)[0] == 0
     assert [row[5] for row in rows(made, "by-account")] == [4, Decimal("6.5"), Decimal("-0.25")]
 
