@@ -208,18 +208,21 @@ def test_an_ingest_killed_at_any_moment_leaves_the_old_or_the_new_month(
     assert check(case, whole, census)
 
     rng, killed = random.Random(SEED), 0
-    for number in range(kills):
-        made = installation(str(number))
+    while killed < kills:
+        made = installation("killed")
+        began = time.monotonic()
         process = start(made)
         # One random moment in each stretch of the duration.
-        time.sleep((number + rng.random()) / kills * duration)
+        time.sleep((killed + rng.random()) / kills * duration)
         process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
+        if process.wait() == -signal.SIGKILL:
+            killed += 1
+        else:  # it ended before; the machine has become quicker
+            duration = min(duration, time.monotonic() - began) * 0.9
         check(case, made, census)
-        if number in (kills // 2, kills - 1):
+        if killed in (kills // 2, kills):
             check_next_run(case, made, census)
         shutil.rmtree(made.data)
-    assert killed > kills // 2, "the process lives long enough to be killed"
 
 
 @pytest.mark.parametrize("stride", [6, pytest.param(1, marks=pytest.mark.torture)])
