@@ -125,7 +125,7 @@ def test_a_crash_is_reported_as_a_crash(
 def test_a_missing_file_is_refused(built: TemporaryInstallation) -> None:
     done = built.finops("query", "acme", "-f", "nowhere.sql", "--format", "json", ok=False)
     error = error_of(done.stderr)
-    assert (error["type"], error["kind"]) == ("StorageFailure", "refused")
+    assert (error["type"], error["kind"]) == ("QueryRefused", "refused")
     assert "nowhere.sql" in error["found"]
 
 

@@ -159,6 +159,33 @@ def test_an_upgrade_finishes_what_the_older_version_had_committed(
     assert not list(folder.glob(".staging/*"))
 
 
+@pytest.mark.parametrize(
+    ("staged", "final"),
+    [
+        ("../tenant=hooli/secret.txt", "costs/stolen.parquet"),
+        (None, "../tenant=hooli/secret.txt"),
+        (".staging/01/publish/initech.duckdb", "../tenant=hooli/secret.txt"),
+    ],
+)
+def test_planted_moves_change_nothing_outside_and_the_cure_works(
+    aged: TemporaryInstallation, staged: str | None, final: str
+) -> None:
+    """As in a folder that was restored or handed over by somebody else."""
+    folder, secret = aged.folder("initech"), aged.folder("hooli") / "secret.txt"
+    secret.write_text("hooli's own")
+    (folder / ".staging/01/publish").mkdir(parents=True)
+    (folder / ".staging/01/publish/initech.duckdb").write_text("planted")
+    with closing(sqlite3.connect(folder / LEDGER)) as ledger:
+        ledger.execute("insert into moves (staged, final) values (?, ?)", (staged, final))
+        ledger.commit()
+    exit_code, output = finops("query", "initech", SUM)
+    assert exit_code == 1 and "finops rebuild initech" in " ".join(output.split())
+    assert secret.read_text() == "hooli's own" and not list(folder.rglob("stolen*"))
+    assert finops("rebuild", "initech")[0] == 0
+    assert Decimal(ask(SUM, "initech", aged.data)[0]["b"]) == 3
+    assert secret.read_text() == "hooli's own" and not list(folder.rglob("stolen*"))
+
+
 def test_an_upgrade_never_leaves_out_the_charges_of_a_lost_file(
     aged: TemporaryInstallation,
 ) -> None:

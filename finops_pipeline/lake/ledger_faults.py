@@ -10,6 +10,7 @@ from pathlib import Path
 
 from finops_pipeline.errors import DamagedFile, RegistryError
 from finops_pipeline.lake.layout import TABLES, TenantFolder, place_path
+from finops_pipeline.lake.old_layout import is_old_move
 from finops_pipeline.lake.shown_folders import is_shown
 from finops_pipeline.ledger.condition import find_fault
 from finops_pipeline.ledger.ledger import Ledger
@@ -33,6 +34,8 @@ def find_ledger_fault(folder: TenantFolder, path: Path) -> str:
         _check_names(folder, ledger)
     except (DamagedFile, RegistryError):
         return "names a partition or delivery that cannot exist"
+    if not all(is_old_move(folder, staged, final) for _, staged, final in ledger.moves()):
+        return "moves files that are not the tenant's own"
     return ""
 
 

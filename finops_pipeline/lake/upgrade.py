@@ -11,7 +11,6 @@ ledger makes both current. If the process is killed before, the older folder is 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from finops_pipeline.lake.landing_records import LandingRecord, write_landing_re
 from finops_pipeline.lake.layout import COSTS, LANDING, QUARANTINE, TABLES, TenantFolder, key_of
 from finops_pipeline.lake.ledger_faults import find_ledger_fault
 from finops_pipeline.lake.moved_notice import write_notice
+from finops_pipeline.lake.old_layout import OLD_NAMES, is_old_move
 from finops_pipeline.lake.own_files import make_folder, protect_file, require_own
 from finops_pipeline.lake.store import PartitionStore
 from finops_pipeline.lake.tenant_ledger import open_ledger
@@ -46,12 +46,6 @@ from finops_pipeline.ledger.stored_files import (
 )
 from finops_pipeline.tenants.months import month_of
 
-_OLD_NAME = {
-    "landing": "delivery.parquet",
-    "costs": "charges.parquet",
-    "quarantine": "rows.parquet",
-    "cost_explorer_daily": "daily.parquet",
-}
 _UPGRADED = "upgraded.duckdb"
 
 
@@ -165,7 +159,7 @@ def _write_landing_records(
 def _old_files(folder: TenantFolder) -> list[Path]:
     found = []
     for table in TABLES:
-        pattern = f"{table}/{key_of(table)}=*/billing_period=*/{_OLD_NAME[table]}"
+        pattern = f"{table}/{key_of(table)}=*/billing_period=*/{OLD_NAMES[table]}"
         found += [path for path in folder.root.glob(pattern)]
     return sorted(found)
 
@@ -173,7 +167,7 @@ def _old_files(folder: TenantFolder) -> list[Path]:
 def _recorded_charges(ledger: Ledger) -> set[str]:
     """Return the paths that the older version gave its files of charges."""
     return {
-        f"{COSTS}/{key_of(COSTS)}={key}/billing_period={month}/{_OLD_NAME[COSTS]}"
+        f"{COSTS}/{key_of(COSTS)}={key}/billing_period={month}/{OLD_NAMES[COSTS]}"
         for (key, month), record in ledger.partitions(COSTS).items()
         if record.rows
     }
@@ -272,11 +266,11 @@ def _finish_old_moves(folder: TenantFolder, ledger: Ledger) -> None:
         ForeignFile: a move leads out of the folder.
     """
     for _, staged, final in ledger.moves():
-        if not _is_old_move(folder, staged, final):
+        if not is_old_move(folder, staged, final):
             raise ForeignFile(
                 f"the ledger of tenant {folder.tenant} moves {staged} to {final}",
                 "moves of the tenant's own files",
-                f"Set the ledger aside and rebuild it: finops rebuild {folder.tenant}",
+                f"Rebuild the tenant, which sets the ledger aside: finops rebuild {folder.tenant}",
             )
         target = folder.root / final
         require_own(folder, target)
@@ -286,17 +280,3 @@ def _finish_old_moves(folder: TenantFolder, ledger: Ledger) -> None:
             require_own(folder, folder.root / staged)
             make_folder(folder, target.parent)
             (folder.root / staged).replace(target)
-
-
-def _is_old_move(folder: TenantFolder, staged: str | None, final: str) -> bool:
-    """Return whether a move has the form in which an older version wrote it."""
-    partitions = (
-        rf"{table}/{key_of(table)}=[a-z0-9-]+/billing_period=[0-9-]+/{_OLD_NAME[table]}"
-        for table in TABLES
-    )
-    known = "|".join([re.escape(folder.warehouse.name), *partitions])
-    if not re.fullmatch(known, final):
-        return False
-    return staged is None or bool(
-        re.fullmatch(rf"\.staging/[0-9a-f]+/publish/{re.escape(final)}", staged)
-    )
