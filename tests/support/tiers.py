@@ -17,12 +17,11 @@ from zlib import crc32
 import pytest
 
 _FILES = """
-test_account_claims test_console_csv test_csv_property test_docs test_edge_cases test_error_shape
-test_exact_sums test_failure_formats test_focus_views test_gaps test_hostile_sources test_house
-test_house_doors test_house_sql test_isolation test_line_items_net test_line_items_prices
-test_moved_folders
-test_reconciliation_estate test_registry test_sandbox_attacks test_schema_versions
-test_second_opinions test_source_kinds test_startup test_states_unit test_truth
+test_account_claims test_console_csv test_csv_property test_declaration_files test_docs
+test_error_shape test_exact_sums test_failure_formats test_focus_views test_house test_house_doors
+test_house_sql test_isolation test_line_items_net test_moved_folders test_registry
+test_sandbox_attacks test_schema_versions test_second_opinions test_source_kinds test_startup
+test_states_unit test_truth
 """
 QUICK = frozenset(_FILES.split())
 
