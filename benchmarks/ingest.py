@@ -130,6 +130,37 @@ def measure_redelivery(folder: Path, rows: int, months: int, python: str = sys.e
     return installation.finops("ingest", "bench")
 
 
+def compare_apply(work: Path, tenants: int) -> None:
+    """Measure declaring tenants with ten projects each: all, unchanged, and one changed."""
+    head(f"finops apply: {tenants:,} tenants with 10 projects each")
+    shutil.rmtree(work / "apply", ignore_errors=True)
+    (work / "apply").mkdir()
+    declared = work / "apply" / "tenants.yaml"
+    lines = ["tenants:"]
+    for tenant in range(tenants):
+        location = f"s3://exports/tenant-{tenant}"
+        lines += [
+            f"  - name: tenant-{tenant}",
+            f"    display_name: Tenant {tenant}",
+            "    sources:",
+        ]
+        lines += [
+            f"      - {{name: payer, format: cur-2.0, location: {location}}}",
+            "    projects:",
+        ]
+        lines += [
+            f'      - {{name: project-{p}, accounts: ["{100000000000 + tenant * 10 + p}"]}}'
+            for p in range(10)
+        ]
+    declared.write_text("\n".join(lines) + "\n")
+    installation = Installation(work / "apply" / "data")
+    first = installation.finops("apply", str(declared))
+    row("all are new", first, first)
+    row("nothing has changed", installation.finops("apply", str(declared)), first)
+    declared.write_text(declared.read_text().replace("Tenant 0\n", "The first tenant\n"))
+    row("one has changed", installation.finops("apply", str(declared)), first)
+
+
 def main() -> None:
     """Run all comparisons and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -139,6 +170,7 @@ def main() -> None:
     parser.add_argument(
         "--again", type=int, default=100_000, help="rows of a month delivered again"
     )
+    parser.add_argument("--tenants", type=int, default=1_000, help="tenants that are declared")
     parser.add_argument("--beside", default="", help="Python of another version's environment")
     options = parser.parse_args()
     work = options.folder.absolute()
@@ -150,6 +182,8 @@ def main() -> None:
         peaks["Parquet"].append(compare_cur_2(work, rows, options.times).rss)
     if options.again:
         compare_redelivery(work, options.again, options.beside)
+    if options.tenants:
+        compare_apply(work, options.tenants)
     if len(options.rows) > 1:
         ratios = ", ".join(f"{form} {max(p) / p[0]:.2f} x" for form, p in peaks.items())
         say(f"\nPeak memory, largest against smallest size: {ratios}")

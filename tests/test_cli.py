@@ -233,7 +233,8 @@ def test_a_query_that_fails_leaves_the_earlier_answer(
     built: TemporaryInstallation, tmp_path: Path
 ) -> None:
     """Globex's answer, written to the same file before, stays whole too."""
-    path = tmp_path / "answer.csv"
+    path, other = tmp_path / "answer.csv", tmp_path / "answer.csv.part"
+    other.write_text("the user's own")
     for tenant in ("globex", "acme"):
         sql = "select distinct project from monthly_costs order by 1"
         built.finops("query", tenant, sql, "--format", "csv", "-o", str(path))
@@ -242,4 +243,5 @@ def test_a_query_that_fails_leaves_the_earlier_answer(
         bad = "select project, case when project > 'a' then error('no') end from monthly_costs"
         built.finops("query", tenant, bad, "--format", "csv", "-o", str(path), ok=False)
         assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(tmp_path.iterdir()) == [path, other]
+    assert other.read_text() == "the user's own"

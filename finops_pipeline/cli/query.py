@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import shlex
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -139,7 +140,8 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
     """
     target = path.resolve()
     is_device = target.exists() and not target.is_file()
-    part = target if is_device else target.with_name(f"{target.name}.part")
+    # A name of its own: `answer.csv.part` may be a file of the user.
+    part = target if is_device else target.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with part.open("wb") as stream:
             yield stream
