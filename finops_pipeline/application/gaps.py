@@ -41,7 +41,7 @@ def list_gaps(installation: Installation, tenant: Tenant) -> list[Gap]:
     status = installation.status(tenant.name)
     gaps: list[Gap] = []
     for source in tenant.sources:
-        if source.is_bill:
+        if source.is_bill and source.is_active:
             of_source = [row for row in status if row.source == source.name]
             gaps += _SourceGaps(installation, tenant, source, of_source).list_gaps()
     return gaps

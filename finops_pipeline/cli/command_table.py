@@ -116,6 +116,13 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     "tenant": {
         "add": CommandEntry("declarations:tenant_add", "Declare a tenant."),
         "list": CommandEntry("declarations:tenant_list", "List tenants."),
+        "disable": CommandEntry(
+            "lifecycle_commands:tenant_disable",
+            "Leave a tenant out of runs, schedules and gaps; its data stays.",
+        ),
+        "enable": CommandEntry(
+            "lifecycle_commands:tenant_enable", "Ingest a disabled or removed tenant again."
+        ),
         "export": CommandEntry(
             "declarations:tenant_export",
             "Print all tenants with their external ids, as YAML for finops restore-registry.",
@@ -127,6 +134,12 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "Declare a tenant's billing export, or change it; options not given stay unchanged.",
         ),
         "list": CommandEntry("declarations:source_list", "List sources."),
+        "disable": CommandEntry(
+            "lifecycle_commands:source_disable", "Ingest nothing new of a source; its charges stay."
+        ),
+        "enable": CommandEntry(
+            "lifecycle_commands:source_enable", "Ingest a disabled or removed source again."
+        ),
         "policy": CommandEntry(
             "source_access:policy_command",
             "Print the policies that the customer's role needs, as JSON: trust and permissions.",
@@ -144,6 +157,13 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "release": CommandEntry(
             "declarations:project_release",
             "Remove a project's claim to an account, as if it had never been made.",
+        ),
+        "disable": CommandEntry(
+            "lifecycle_commands:project_disable",
+            "Suspend a project's claims: its charges move to unassigned with the next run.",
+        ),
+        "enable": CommandEntry(
+            "lifecycle_commands:project_enable", "Let the claims of a disabled project count again."
         ),
         "list": CommandEntry(
             "declarations:project_list", "List projects with the accounts they claim."

@@ -63,14 +63,23 @@ def ingest_command(
     tenants = (
         [installation.registry.tenant(target)]
         if target is not None
-        else installation.registry.tenants()
+        else _active_tenants(installation)
     )
-    if not tenants:
-        raise RegistryError("no tenant is declared", cure="Declare tenants: finops apply FILE")
     if target is not None:
         _print_summary([_ingest_with_progress(installation, tenants[0], RunScope(project, months))])
     else:
         _print_summary([_ingest_as_part(installation, tenant, months) for tenant in tenants])
+
+
+def _active_tenants(installation: Installation) -> list[Tenant]:
+    """Return the tenants that a run over all covers, and say which it leaves out."""
+    tenants = installation.registry.tenants()
+    if not tenants:
+        raise RegistryError("no tenant is declared", cure="Declare tenants: finops apply FILE")
+    for tenant in tenants:
+        if not tenant.is_active:
+            typer.echo(f"tenant {tenant.name} left out ({tenant.state})", err=True)
+    return [tenant for tenant in tenants if tenant.is_active]
 
 
 def _ingest_as_part(installation: Installation, tenant: Tenant, months: Months) -> Report:

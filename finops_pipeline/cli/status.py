@@ -82,6 +82,8 @@ def _print_tenant(tenant: TenantStatus) -> None:
             typer.echo(f"{name}: {one_line(status.reason)}")
         if status.drift:
             typer.echo(one_line(f"{name}, columns: {status.drift}"))
+    for note in tenant.notes:
+        typer.echo(note)
     if tenant.space is not None and tenant.space.current_bytes:
         typer.echo(_space_line(tenant.space))
 

@@ -24,7 +24,7 @@ def claims_of(
     These are the project's own; for `unassigned`, those of every project that reads the source.
     """
     first, end = first_day(month), end_day(month)
-    claimants = [project] if project.name != UNASSIGNED else list(tenant.projects)
+    claimants = [project] if project.name != UNASSIGNED else list(tenant.active_projects)
     return tuple(
         claim
         for claimant in claimants

@@ -52,7 +52,7 @@ def landing_requests(
     for tenant in finops.open().registry.tenants():
         for source in tenant.sources:
             name = f"{tenant.name}/{source.name}"
-            if not source.location:
+            if not (source.location and source.is_active and tenant.is_active):
                 continue
             try:
                 delivered = list_months(tenant, source)

@@ -32,7 +32,9 @@ def materialize_tenant(
     Raises:
         Terminal: a run failed; the message has its id.
     """
-    sources = sorted(f"{tenant.name}/{source.name}" for source in tenant.sources)
+    sources = sorted(
+        f"{tenant.name}/{source.name}" for source in tenant.sources if source.is_active
+    )
     projects = sorted(f"{tenant.name}/{project.name}" for project in tenant.all_projects)
     parts = partitions(installation.registry.tenants(), installation.settings.first_month)
     assets = build_assets(parts)

@@ -26,8 +26,10 @@ from finops_pipeline.tenants.place_owners import PlaceOwners
 from finops_pipeline.tenants.registry_file import RegistryFile
 from finops_pipeline.tenants.registry_tables import (
     INSTALLATION,
+    PURGED_TENANTS,
     SCHEMA,
     TENANTS,
+    delete_tenant,
     load_tenants,
     replace_tenants,
 )
@@ -171,6 +173,31 @@ class Registry:
         with self.locked():
             self._write(store_restored(tenants, installation_id))
 
+    def purge(self, name: str, at: str) -> None:
+        """Remove a tenant with everything that is declared of it; its external id is remembered.
+
+        Args:
+            at: the time, as ISO text.
+        """
+
+        def write(db: sa.Connection) -> None:
+            for tenant in load_tenants(db, name):
+                delete_tenant(db, name)
+                purged = {"external_id": tenant.external_id, "tenant": name, "purged_at": at}
+                db.execute(sa.insert(PURGED_TENANTS), purged)
+
+        with self.locked():
+            self._write(write)
+
+    def purged_at(self, external_id: str) -> str:
+        """Return when the tenant with this external id was purged; empty if it was not."""
+        with self._reading() as db:
+            if db is None or not sa.inspect(db).has_table(PURGED_TENANTS.name):
+                return ""
+            table = PURGED_TENANTS.c
+            query = sa.select(table.purged_at).where(table.external_id == external_id)
+            return str(db.scalar(query) or "")
+
     def _write(self, write: Write) -> None:
         if self.file is None:
             _perform(self._engine, write)
@@ -194,7 +221,10 @@ def store_restored(tenants: Iterable[Tenant], installation_id: str) -> Write:
         if installation_id and db.scalar(sa.select(INSTALLATION.c.installation_id)) is None:
             db.execute(sa.insert(INSTALLATION), {"installation_id": installation_id})
         stored = set(db.scalars(sa.select(TENANTS.c.tenant)))
-        store_tenants(db, [tenant for tenant in tenants if tenant.name not in stored])
+        new = [tenant for tenant in tenants if tenant.name not in stored]
+        store_tenants(db, new)
+        ids = [tenant.external_id for tenant in new]
+        db.execute(sa.delete(PURGED_TENANTS).where(PURGED_TENANTS.c.external_id.in_(ids)))
 
     return write
 
