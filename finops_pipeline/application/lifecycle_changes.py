@@ -169,10 +169,11 @@ def remove(installation: Installation, subject: Subject, confirmation: str = "")
         case Kind.TENANT if not has_data:
             installation.registry.purge(subject.tenant, clock.now().isoformat())
             return [f"- {subject}, which had no data"]
-    with installation.registry.locked():
-        tenant = installation.registry.tenant(subject.tenant)
+    registry = installation.registry
+    with registry.locked():
+        tenant = registry.tenant(subject.tenant)
         removed = subject.find(tenant).model_copy(update={"state": Lifecycle.REMOVED})
-        installation.registry.save(with_part(tenant, subject, removed))
+        registry.save(with_part(tenant, subject, removed))
     return [
         f"- {subject}",
         "Its data can still be queried, but is no longer refreshed. Delete it: finops"

@@ -123,6 +123,17 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "enable": CommandEntry(
             "lifecycle_commands:tenant_enable", "Ingest a disabled or removed tenant again."
         ),
+        "rename": CommandEntry(
+            "lifecycle_commands:tenant_rename",
+            "Change what people call a tenant; the name of its folder stays.",
+        ),
+        "purge": CommandEntry(
+            "lifecycle_commands:tenant_purge", "Delete all data of a removed tenant for good."
+        ),
+        "remove": CommandEntry(
+            "lifecycle_commands:tenant_remove",
+            "Remove a tenant's declaration; its data stays until it is purged.",
+        ),
         "export": CommandEntry(
             "declarations:tenant_export",
             "Print all tenants with their external ids, as YAML for finops restore-registry.",
@@ -139,6 +150,17 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "enable": CommandEntry(
             "lifecycle_commands:source_enable", "Ingest a disabled or removed source again."
+        ),
+        "rename": CommandEntry(
+            "lifecycle_commands:source_rename", "Rename a source of which nothing has landed yet."
+        ),
+        "purge": CommandEntry(
+            "lifecycle_commands:source_purge",
+            "Delete everything that has landed of a removed source, and its charges, for good.",
+        ),
+        "remove": CommandEntry(
+            "lifecycle_commands:source_remove",
+            "Remove a source's declaration; what has landed of it stays until it is purged.",
         ),
         "policy": CommandEntry(
             "source_access:policy_command",
@@ -164,6 +186,14 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "enable": CommandEntry(
             "lifecycle_commands:project_enable", "Let the claims of a disabled project count again."
+        ),
+        "rename": CommandEntry(
+            "lifecycle_commands:project_rename",
+            "Rename a project; the next run builds its charges under the new name.",
+        ),
+        "remove": CommandEntry(
+            "lifecycle_commands:project_remove",
+            "Remove a project: its charges move to unassigned with the next run.",
         ),
         "list": CommandEntry(
             "declarations:project_list", "List projects with the accounts they claim."

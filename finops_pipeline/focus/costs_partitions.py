@@ -41,8 +41,8 @@ def build_costs_partitions(
     """Put the costs partitions of a month that are out of date on a publication.
 
     If what was published of the month changes, or was built under different account claims, then
-    all partitions that are out of date are built, also of projects that were not requested, so that
-    what is published adds up to the bill. Charges of a project that is no longer in use are dropped.
+    all partitions that are out of date are built, not only the requested ones, so that what is
+    published adds up to the bill. Charges of a project that is no longer in use are dropped.
 
     Args:
         publication: receives the partitions, and only if the entire month is right.

@@ -55,6 +55,7 @@ def delete_folder(folder: TenantFolder, wait_seconds: float) -> Deleted:
     with restoring(folder):
         deleted = _add(deleted, _measure(folder.restoring))
         _delete(folder.restoring)
+        folder.restoring.with_suffix(".lock").unlink(missing_ok=True)
     files.sync(folder.lake)
     return _add(deleted, left_over)
 

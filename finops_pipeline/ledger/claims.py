@@ -51,5 +51,6 @@ def is_reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:
     if project is None:
         return False
     month = record.billing_period
-    claims = {s: claims_of(tenant, project, s, month) for s in tenant.sources_of(project, month)}
+    sources = [s for s in tenant.sources_of(project, month) if s in record.inputs]
+    claims = {source: claims_of(tenant, project, source, month) for source in sources}
     return record.inputs.get(CLAIMS) != claims_fingerprint(project, claims)
