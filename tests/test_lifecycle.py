@@ -156,7 +156,7 @@ def test_a_file_declares_a_removed_source_anew_and_deletes_none(
     declared = prepared.data.parent / "tenants.yaml"
     done("source", "remove", "acme/old-payer", "--yes", "acme/old-payer")
     shorter = tmp_path / "shorter.yaml"
-    shorter.write_text("\n".join(l for l in declared.read_text().splitlines() if "old" not in l))
+    shorter.write_text("\n".join(x for x in declared.read_text().splitlines() if "old" not in x))
     assert done("apply", str(shorter)) == "nothing changed\n"
     output = done("apply", str(declared))
     assert output == "+ source acme/old-payer, which was removed; its data is still there\n"

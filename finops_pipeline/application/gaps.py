@@ -85,7 +85,7 @@ class _SourceGaps:
         row = self._status.get(month)
         if row is None:
             return self._missing(month)
-        if row.state == ReconciliationState.REFUSED:
+        if row.state in (ReconciliationState.REFUSED, ReconciliationState.OUTDATED):
             cure = f"Follow the advice in the reason, then run {self._ingest}"
             return self._gap(month, "refused", row.reason or "", cure)
         if row.state == ReconciliationState.INCOMPLETE:

@@ -48,7 +48,7 @@ from finops_pipeline.marts.library import find_check
 from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
 from finops_pipeline.reconciliation.cost_explorer_comparison import compare_charges
 from finops_pipeline.reconciliation.cost_explorer_daily import build_cost_explorer_days
-from finops_pipeline.reconciliation.invoice_comparison import check_currency
+from finops_pipeline.reconciliation.invoice_comparison import check_bill
 from finops_pipeline.reconciliation.statuses import Pending, reconcile
 from finops_pipeline.tenants.lifecycle import require_active
 from finops_pipeline.tenants.model import Tenant
@@ -318,13 +318,15 @@ def enter_invoice(
         the refresh; None when it failed, in which case the entry is recorded nonetheless.
 
     Raises:
-        RegistryError: the bill has no charges in the invoice's currency.
+        RegistryError: there is no bill of the month, or it has no charges in the currency.
         TenantBusy: another process is writing this tenant.
     """
     with installation.writing(tenant.name) as session:
         writer = session.writer
         if entry.amount is not None:
-            check_currency(entry, writer.ledger.delivery(entry.source, entry.billing_period))
+            check_bill(
+                tenant.name, entry, writer.ledger.delivery(entry.source, entry.billing_period)
+            )
         writer.ledger.write(record_invoice(entry))
         with writer.publication() as publication:
             return refresh_warehouse(session, publication, on_step)
