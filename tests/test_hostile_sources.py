@@ -178,18 +178,21 @@ def test_a_failing_tenant_stops_no_other_tenant_of_a_run() -> None:
     finished: list[str] = []
     refused = Step(Stage.LANDING, "able/payer", "2026-09", StepOutcome.REFUSED)
 
-    def work(context: Any, installation: Any, part: Any) -> None:
+    def work(finish: Any, installation: Any, part: Any) -> None:
         if part.tenant == "acme":
             raise TenantBusy("tenant acme is being written by another process")
         if part.tenant == "able":
             raise assets.FailedSteps([refused])
+        finish(f"2026-09|{part.tenant}/payer", {"rows": 1})
         finished.append(part.tenant)
 
     names = ("able/payer", "acme/payer", "globex/payer")
-    context: Any = types.SimpleNamespace(partition_keys=[f"2026-09|{name}" for name in names])
+    keys = [f"2026-09|{name}" for name in names]
+    context: Any = types.SimpleNamespace(partition_keys=keys, asset_key=dg.AssetKey("landing"))
     resource: Any = types.SimpleNamespace(open=lambda: None)
+    events: list[Any] = []
     with pytest.raises(dg.Failure) as error:
-        assets._tenant_by_tenant(context, resource, work)
+        events.extend(assets._tenant_by_tenant(context, resource, work))
     assert finished == ["globex"]
     assert "able/payer" in str(error.value.description)
     assert "acme" in str(error.value.description)

@@ -3,22 +3,38 @@
 Put here: schedules, jobs, automation conditions. Keep out: partitions and assets.
 
 The schedule looks up which of the last two months each source has delivered (AWS restates a month
-for two weeks after its end) and starts one run per source. Costs and warehouse follow by
+for two weeks after its end) and starts one run per source; and one run for each older month that
+has been delivered anew since it landed. Costs and warehouse follow by
 their automation condition once their inputs are new. All of it is off until switched on.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
+from typing import TypeVar
+
 import dagster as dg
 
 from finops_pipeline import clock
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.reopened_months import (
+    ReopenedMonth,
+    find_reopened,
+    recent_months,
+)
 from finops_pipeline.errors import FinopsError
+from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.orchestration.partitions import key, range_tags
 from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.sources.available_months import list_months
-from finops_pipeline.tenants.months import shift
+from finops_pipeline.sources.location_kinds import open_location
+from finops_pipeline.tenants.model import Source, Tenant
 
 LAND_JOB = "land"
 """Name of the job that lands partitions."""
+
+LOOK_SECONDS = 20
+"""How long a tick looks at older months; Dagster gives a tick a minute."""
+
+T = TypeVar("T")
 
 
 def follow() -> dg.AutomationCondition[dg.AssetKey]:
@@ -27,7 +43,7 @@ def follow() -> dg.AutomationCondition[dg.AssetKey]:
 
 
 def landing_schedule() -> dg.ScheduleDefinition:
-    """Every six hours: land what the sources have delivered of the last two months."""
+    """Every six hours: land the last two months, and older ones that were delivered anew."""
 
     @dg.schedule(
         job_name=LAND_JOB,
@@ -46,21 +62,61 @@ def landing_schedule() -> dg.ScheduleDefinition:
 def landing_requests(
     context: dg.ScheduleEvaluationContext, finops: InstallationResource
 ) -> list[dg.RunRequest]:
-    """Return one run per source over those of the last two months that it has delivered."""
-    this_month = clock.this_month()
+    """Return one run per source over those of the last two months that it has delivered.
+
+    And one for each older month that has been delivered anew since it landed.
+    """
+    installation = finops.open()
     requests = []
-    for tenant in finops.open().registry.tenants():
+    readable: list[tuple[Tenant, Source, list[str]]] = []
+    for tenant in installation.registry.tenants():
         for source in tenant.sources:
-            name = f"{tenant.name}/{source.name}"
             if not (source.location and source.is_active and tenant.is_active):
                 continue
             try:
                 delivered = list_months(tenant, source)
             except FinopsError as error:
-                context.log.warning(f"{name}: {error}")
+                context.log.warning(f"{tenant.name}/{source.name}: {error}")
                 continue
-            months = [m for m in (shift(this_month, -1), this_month) if m in delivered]
+            readable.append((tenant, source, delivered))
+            months = [month for month in recent_months() if month in delivered]
             if months:
-                tags = range_tags(key(months[0], name), key(months[-1], name), tenant.name)
-                requests.append(dg.RunRequest(tags=tags))
+                requests.append(_request(tenant, source, months[0], months[-1]))
+    start = clock.stopwatch()
+    for tenant, source, delivered in _rotated(readable):
+        if clock.stopwatch() - start > LOOK_SECONDS:
+            context.log.warning("the older months of some sources are looked at in a later tick")
+            break
+        try:
+            for month in _find_reopened(installation, tenant, source, delivered):
+                context.log.info(
+                    f"{tenant.name}/{source.name} {month.billing_period}: {month.detail}"
+                )
+                requests.append(
+                    _request(tenant, source, month.billing_period, month.billing_period)
+                )
+        except FinopsError as error:
+            context.log.warning(f"{tenant.name}/{source.name}: {error}")
     return requests
+
+
+def _find_reopened(
+    installation: Installation, tenant: Tenant, source: Source, delivered: list[str]
+) -> list[ReopenedMonth]:
+    if not source.is_bill:
+        return []
+    first = installation.settings.first_month
+    months = [month for month in delivered if month >= first]
+    ledger = open_ledger(installation.folder(tenant.name))
+    return list(find_reopened(ledger, source, open_location(tenant, source), months))
+
+
+def _rotated(readable: list[T]) -> list[T]:
+    """Begin with another source in each tick, so that none is always left out."""
+    first = int(clock.now().timestamp()) // 3600 // 6 % max(len(readable), 1)
+    return [*readable[first:], *readable[:first]]
+
+
+def _request(tenant: Tenant, source: Source, first: str, last: str) -> dg.RunRequest:
+    name = f"{tenant.name}/{source.name}"
+    return dg.RunRequest(tags=range_tags(key(first, name), key(last, name), tenant.name))

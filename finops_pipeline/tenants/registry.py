@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from finops_pipeline.database.engine import begin_write, open_engine
 from finops_pipeline.database.private_files import Permissions
 from finops_pipeline.errors import RegistryError, Unknown
+from finops_pipeline.tenants.forbidden_places import check_place
 from finops_pipeline.tenants.model import Tenant, check_name
 from finops_pipeline.tenants.place_owners import PlaceOwners
 from finops_pipeline.tenants.registry_file import RegistryFile
@@ -64,6 +65,7 @@ class Registry:
     ) -> None:
         self._url = sa.make_url(url)
         self._engine = open_engine(self._url)
+        self._data = data
         is_file = self._url.get_backend_name() == "sqlite" and self._url.database
         self.file = (
             RegistryFile(Path(str(self._url.database)), data, permissions or Permissions())
@@ -150,7 +152,7 @@ class Registry:
 
         Raises:
             RegistryError: a location or the account of a role already belongs to another tenant,
-                or an external id is not the one that the registry made. Nothing is changed.
+                no source may read a location, or an external id is not the one that the registry made. Nothing is changed.
         """
 
         def write(db: sa.Connection) -> None:
@@ -158,6 +160,10 @@ class Registry:
             stored_ids = {row.tenant: row.external_id for row in db.execute(query)}
             store_tenants(db, [_with_stored_id(tenant, stored_ids) for tenant in tenants])
 
+        for tenant in tenants:
+            for source in tenant.sources:
+                if source.is_active:  # so that a wrong one from before can be disabled or removed
+                    check_place(f"{tenant.name}/{source.name}", source, self._data)
         with self.locked():
             self._write(write)
 
