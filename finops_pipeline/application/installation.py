@@ -133,7 +133,8 @@ class Installation:
         """Check that files given by hand lie in no other tenant's exports, nor in the lake.
 
         Raises:
-            FileProblem: a file does, perhaps through a link of any kind; the message does not name its owner.
+            FileProblem: a file does, perhaps through a link of any kind; the message does not
+                name its owner.
         """
         closed_places = [place_of(str(self.settings.data_folder / "lake"))]
         tenants = self.registry.tenants()

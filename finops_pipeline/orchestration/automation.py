@@ -14,6 +14,7 @@ from typing import TypeVar
 import dagster as dg
 
 from finops_pipeline import clock
+from finops_pipeline.application.first_month import find_first_month
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.reopened_months import (
     ReopenedMonth,
@@ -105,7 +106,7 @@ def _find_reopened(
 ) -> list[ReopenedMonth]:
     if not source.is_bill:
         return []
-    first = installation.settings.first_month
+    first = find_first_month(installation)
     months = [month for month in delivered if month >= first]
     ledger = open_ledger(installation.folder(tenant.name))
     return list(find_reopened(ledger, source, open_location(tenant, source), months))

@@ -152,7 +152,8 @@ class Registry:
 
         Raises:
             RegistryError: a location or the account of a role already belongs to another tenant,
-                no source may read a location, or an external id is not the one that the registry made. Nothing is changed.
+                no source may read a location, or an external id is not the one that the registry
+                made. Nothing is changed.
         """
 
         def write(db: sa.Connection) -> None:
