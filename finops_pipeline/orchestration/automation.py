@@ -9,8 +9,6 @@ their automation condition once their inputs are new. All of it is off until swi
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
-from typing import TypeVar
-
 import dagster as dg
 
 from finops_pipeline import clock
@@ -35,7 +33,8 @@ LAND_JOB = "land"
 LOOK_SECONDS = 20
 """How long a tick looks at older months; Dagster gives a tick a minute."""
 
-T = TypeVar("T")
+Readable = tuple[Tenant, Source, list[str]]
+"""A source that could be listed, its tenant, and the months that it has delivered."""
 
 
 def follow() -> dg.AutomationCondition[dg.AssetKey]:
@@ -69,7 +68,7 @@ def landing_requests(
     """
     installation = finops.open()
     requests = []
-    readable: list[tuple[Tenant, Source, list[str]]] = []
+    readable: list[Readable] = []
     for tenant in installation.registry.tenants():
         for source in tenant.sources:
             if not (source.location and source.is_active and tenant.is_active):
@@ -83,36 +82,41 @@ def landing_requests(
             months = [month for month in recent_months() if month in delivered]
             if months:
                 requests.append(_request(tenant, source, months[0], months[-1]))
-    start = clock.stopwatch()
+    return requests + _reopened_requests(context, installation, readable)
+
+
+def _reopened_requests(
+    context: dg.ScheduleEvaluationContext, installation: Installation, readable: list[Readable]
+) -> list[dg.RunRequest]:
+    """Return one run per older month that has been delivered anew since it landed."""
+    requests = []
+    start, first = clock.stopwatch(), find_first_month(installation)
     for tenant, source, delivered in _rotated(readable):
         if clock.stopwatch() - start > LOOK_SECONDS:
             context.log.warning("the older months of some sources are looked at in a later tick")
             break
+        months = [month for month in delivered if month >= first]
+        name = f"{tenant.name}/{source.name}"
         try:
-            for month in _find_reopened(installation, tenant, source, delivered):
-                context.log.info(
-                    f"{tenant.name}/{source.name} {month.billing_period}: {month.detail}"
-                )
-                requests.append(
-                    _request(tenant, source, month.billing_period, month.billing_period)
-                )
+            for reopened in _find_reopened(installation, tenant, source, months):
+                month = reopened.billing_period
+                context.log.info(f"{name} {month}: {reopened.detail}")
+                requests.append(_request(tenant, source, month, month))
         except FinopsError as error:
-            context.log.warning(f"{tenant.name}/{source.name}: {error}")
+            context.log.warning(f"{name}: {error}")
     return requests
 
 
 def _find_reopened(
-    installation: Installation, tenant: Tenant, source: Source, delivered: list[str]
+    installation: Installation, tenant: Tenant, source: Source, months: list[str]
 ) -> list[ReopenedMonth]:
     if not source.is_bill:
         return []
-    first = find_first_month(installation)
-    months = [month for month in delivered if month >= first]
     ledger = open_ledger(installation.folder(tenant.name))
     return list(find_reopened(ledger, source, open_location(tenant, source), months))
 
 
-def _rotated(readable: list[T]) -> list[T]:
+def _rotated(readable: list[Readable]) -> list[Readable]:
     """Begin with another source in each tick, so that none is always left out."""
     first = int(clock.now().timestamp()) // 3600 // 6 % max(len(readable), 1)
     return [*readable[first:], *readable[:first]]
