@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.lake.tenant_ledger import open_ledger
@@ -24,7 +25,7 @@ def find_first_month(installation: Installation) -> str:
 
     A source in S3 is not listed, because this is called whenever Dagster loads its definitions: its
     first month is the one that is declared (`from`), or else the setting. So is that of a source
-    that cannot be read. A setting in the environment takes precedence over all of this.
+    that cannot be read. Without any bill it is the running month. A setting in the environment takes precedence over all of this.
     """
     settings = installation.settings
     if "first_month" in settings.model_fields_set:
@@ -37,7 +38,8 @@ def find_first_month(installation: Installation) -> str:
         if source.is_active and source.is_bill
         for month in _find_first(installation, tenant, source)
     ]
-    return max(min(months, default=settings.first_month), settings.first_month)
+    months.append(clock.this_month())  # a fee paid in advance may be the only bill
+    return max(min(months), settings.first_month)
 
 
 def _find_first(installation: Installation, tenant: Tenant, source: Source) -> list[str]:
