@@ -25,7 +25,8 @@ def find_first_month(installation: Installation) -> str:
 
     A source in S3 is not listed, because this is called whenever Dagster loads its definitions: its
     first month is the one that is declared (`from`), or else the setting. So is that of a source
-    that cannot be read. Without any bill it is the running month. A setting in the environment takes precedence over all of this.
+    that cannot be read. Without any bill it is the running month. A setting in the environment
+    takes precedence over all of this.
     """
     settings = installation.settings
     if "first_month" in settings.model_fields_set:
