@@ -139,6 +139,16 @@ OWN = (
         MONEY,
         "On commitment fees: the share of an upfront payment that falls in the row's period.",
     ),
+    Column(
+        "x_UseKnownUntil",
+        TIME,
+        "On unused parts of a running month: the time up to which the bill states usage.",
+    ),
+    Column(
+        "x_NotYetUsedCost",
+        MONEY,
+        "On unused parts of a running month: the cost of the time after x_UseKnownUntil.",
+    ),
     Column("x_PublicOnDemandCost", MONEY, "On-demand cost as AWS states it, in PricingCurrency."),
     Column("x_CostCategories", JSON, "AWS cost categories, a JSON object as text."),
     Column("x_Discounts", JSON, "Discounts that the net columns contain, a JSON object as text."),

@@ -251,6 +251,8 @@ final as (
         net_billed as x_NetUnblendedCost,
         net_effective as x_NetEffectiveCost,
         amortized_upfront as x_AmortizedUpfrontCost,
+        use_known_until as x_UseKnownUntil,
+        not_yet_used as x_NotYetUsedCost,
         case when row_kind = 'line' then pricing_public_on_demand_cost end
             as x_PublicOnDemandCost,
         cost_categories as x_CostCategories,

@@ -90,6 +90,8 @@ final as (
         null as x_NetUnblendedCost,
         null as x_NetEffectiveCost,
         null as x_AmortizedUpfrontCost,
+        null as x_UseKnownUntil,
+        null as x_NotYetUsedCost,
         null as x_PublicOnDemandCost,
         null as x_ParentResourceId,
         null as x_SplitCost,
