@@ -131,6 +131,8 @@ OWN = (
     Column("x_UsageType", TEXT, "AWS usage type."),
     Column("x_Operation", TEXT, "AWS operation."),
     Column("x_InstanceType", TEXT, "Instance type."),
+    Column("x_IamPrincipal", TEXT, "ARN of the IAM user or role that used the service."),
+    Column("x_UserIdentifier", TEXT, "Workforce user (IAM Identity Center) who used the service."),
     Column("x_UnblendedCost", MONEY, "AWS unblended cost of the row (gross basis)."),
     Column("x_NetUnblendedCost", MONEY, "Unblended cost after private discounts, where given."),
     Column("x_NetEffectiveCost", MONEY, "Amortized cost after private discounts, where given."),

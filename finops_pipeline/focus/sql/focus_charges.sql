@@ -86,6 +86,8 @@ final as (
         null as x_BillingEntity,
         null as x_TaxType,
         null as x_InstanceType,
+        null as x_IamPrincipal,
+        null as x_UserIdentifier,
         null as x_UnblendedCost,
         null as x_NetUnblendedCost,
         null as x_NetEffectiveCost,
