@@ -143,7 +143,9 @@ quantified as (
                 )
                 else coalesce(line_item_normalized_usage_amount, 0)
             end
-            when is_unused or is_refund then quantity
+            when is_unused then quantity
+            -- what the refunded fee reserved, as the fee itself states it
+            when is_refund then -abs(coalesce(reservation_total_reserved_units, quantity))
             when category = 'Purchase'
             then coalesce(reservation_total_reserved_units, line_item_usage_amount, 0)
             else coalesce(line_item_usage_amount, 0)
