@@ -1,7 +1,7 @@
 """Messages between a process and the worker that runs its queries, over one socket.
 
 Put here: sending and receiving messages, and what a message from a worker may contain. Keep out:
-which messages there are (worker.py, worker_process.py).
+which further messages there are (worker.py, worker_process.py).
 
 A message is the number of its bytes and a pickle. A worker runs SQL that nobody trusts, so a
 message from a worker can contain the values of an answer and nothing else: no other class, no call.
@@ -14,6 +14,7 @@ import pickle
 import socket
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -35,6 +36,16 @@ _VALUES: Mapping[tuple[str, str], type] = {
     ("zoneinfo", "ZoneInfo"): ZoneInfo,
 }
 """The classes of the values that DuckDB returns, besides those that pickles have of their own."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The first message to a worker: the tenant's folder and the limits of a query."""
+
+    folder: str
+    memory_bytes: int
+    threads: int
+    processor_seconds: int
 
 
 class _ValueUnpickler(pickle.Unpickler):

@@ -15,7 +15,6 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from finops_pipeline.errors import QueryRefused
@@ -28,7 +27,7 @@ from finops_pipeline.lake.duck import (
     read_settings,
 )
 from finops_pipeline.serve import confinement
-from finops_pipeline.serve.frames import receive_trusted, send
+from finops_pipeline.serve.frames import Opening, receive_trusted, send
 from finops_pipeline.serve.guard import guard
 
 Reply = tuple[Any, ...]
@@ -39,16 +38,6 @@ PORTION_ROWS = 2_000
 _BATCH_ROWS = 100_000
 _ENGINE_FAILURES = (RuntimeError, SystemError, RecursionError)
 """What DuckDB's C++ raises in Python when it fails, for example when no thread can be started."""
-
-
-@dataclass(frozen=True)
-class Opening:
-    """The first message to a worker: the tenant's folder and the limits of a query."""
-
-    folder: str
-    memory_bytes: int
-    threads: int
-    processor_seconds: int
 
 
 def main(descriptor: int) -> None:

@@ -22,7 +22,7 @@ from finops_pipeline import clock
 from finops_pipeline.errors import QueryRefused, QueryStopped, SettingError
 from finops_pipeline.lake.duck import QueryLimits, error_class
 from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.serve.frames import read_values, receive_bytes, receive_size, send
+from finops_pipeline.serve.frames import Opening, read_values, receive_bytes, receive_size, send
 from finops_pipeline.serve.query_stops import (
     bytes_stop,
     duration_stop,
@@ -30,7 +30,6 @@ from finops_pipeline.serve.query_stops import (
     memory_stop,
     processor_stop,
 )
-from finops_pipeline.serve.worker import Opening
 from finops_pipeline.settings import worker_environment
 
 _START = (
