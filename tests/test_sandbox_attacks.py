@@ -14,7 +14,9 @@ import duckdb
 import pytest
 
 from finops_pipeline.errors import QueryRefused
+from finops_pipeline.lake.duck import Limits, open_in_memory, read_settings
 from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.warehouse_access import attach_own
 from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import row, write_csv
@@ -97,6 +99,16 @@ def opened(built: TemporaryInstallation) -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture(scope="module")
+def attached(built: TemporaryInstallation) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file of acme, attached in this process and without the guard."""
+    with open_in_memory(read_settings(Limits())) as connection:
+        attach_own(connection, TenantFolder(built.data, "acme"), "acme")
+        connection.execute("use acme")
+        connection.execute("set global lock_configuration = true")
+        yield connection
+
+
 @pytest.mark.parametrize("sql", REFUSED)
 def test_an_odd_spelling_reads_nothing_outside_the_folder(
     opened: Sandbox, planted: dict[str, str], sql: str
@@ -108,11 +120,13 @@ def test_an_odd_spelling_reads_nothing_outside_the_folder(
 
 @pytest.mark.parametrize("sql", HELD_WITHOUT_GUARD)
 def test_the_connection_alone_keeps_sql_inside(
-    opened: Sandbox, planted: dict[str, str], sql: str
+    opened: Sandbox, attached: duckdb.DuckDBPyConnection, planted: dict[str, str], sql: str
 ) -> None:
+    """Also in this process, where the kernel would allow everything."""
     statement = sql.format_map(planted)
-    with pytest.raises(duckdb.Error):
-        opened.connection.execute(statement).fetchall()
+    for connection in (opened.connection, attached):
+        with pytest.raises(duckdb.Error):
+            connection.execute(statement).fetchall()
 
 
 @pytest.mark.parametrize(
