@@ -73,6 +73,8 @@ def _single_statement(connection: Connection, sql: str) -> str:
     except UnicodeEncodeError as error:
         raise QueryRefused("the statement is not UTF-8 text", cure=_CURE) from error
     except DuckDBError as error:
+        if "expression depth" in str(error):
+            raise _too_deep() from error
         raise QueryRefused(str(error).splitlines()[0], cure=_CURE) from error
     if len(statements) != 1:
         raise QueryRefused(f"{len(statements)} statements were given", "one", _CURE)
@@ -84,12 +86,16 @@ def _syntax_tree(connection: Connection, statement: str) -> Any:
     try:
         tree = json.loads(rows[0][0])
     except RecursionError as error:
-        raise QueryRefused("the statement is nested too deeply", cure=_CURE) from error
+        raise _too_deep() from error
     if not tree.get("error"):
         return tree
     if statement.lower().startswith("explain") or "pivot" in statement.lower():
         raise QueryRefused("this statement cannot be checked", "a plain SELECT", _CURE)
     raise QueryRefused(str(tree.get("error_message", "not a query")), "a SELECT", _CURE)
+
+
+def _too_deep() -> QueryRefused:
+    return QueryRefused("the statement is nested too deeply", "at most 1000 levels", _CURE)
 
 
 _READING_NODES = {
