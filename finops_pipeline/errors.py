@@ -40,8 +40,18 @@ def one_line(text: object) -> str:
 
     A product name may hold escape sequences, or a line break and a line that imitates our output.
     """
-    characters = str(text).replace("\n", " ").replace("\t", " ")
-    return "".join(character if character.isprintable() else "?" for character in characters)
+    return printable(str(text).replace("\n", " ").replace("\t", " "))
+
+
+def printable(text: str) -> str:
+    """Return text for a terminal: characters that control it, or hide or reorder text, are `?`.
+
+    That is everything of the Unicode categories "other" and "separator" except space, line break
+    and tab: escape sequences, C1 controls, bidirectional overrides, zero-width characters.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

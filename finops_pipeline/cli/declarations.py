@@ -5,18 +5,21 @@ Put here: `apply`, `tenant …`, `source …`, `project …`. Keep out: the rule
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from finops_pipeline.cli.show import open_installation, split, table
-from finops_pipeline.errors import Unknown
+from finops_pipeline.cli.show import open_installation, say, split, table
+from finops_pipeline.cli.text_table import Layout
+from finops_pipeline.errors import Unknown, printable
 from finops_pipeline.tenants.declare import apply, read_declaration
 from finops_pipeline.tenants.exported import export_text
 from finops_pipeline.tenants.model import REACH, Project, SourceFormat, Tenant
 from finops_pipeline.tenants.source import EXTENT, parse_source
 
+NO_TENANT = "No tenant is declared. Declare tenants: finops apply FILE"
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="Name of a tenant.")]
 OptionalTenant = Annotated[str | None, typer.Argument(metavar="TENANT", help="Only this tenant.")]
 
@@ -30,7 +33,7 @@ def apply_file(
 
 def _print_changes(changes: list[str]) -> None:
     for line in changes or ["nothing changed"]:
-        typer.echo(line)
+        say(line)
 
 
 def _declare(tenant: Tenant) -> None:
@@ -53,13 +56,15 @@ def tenant_add(
 def tenant_list() -> None:
     """List tenants."""
     rows = [(t.name, t.display_name, len(t.sources), len(t.projects)) for t in _read_tenants(None)]
-    table(("tenant", "display_name", "sources", "projects"), rows)
+    names = ("tenant", "display_name", "sources", "projects")
+    table(names, rows, layout=Layout(if_empty=NO_TENANT))
 
 
 def tenant_export() -> None:
     """Print all tenants with their external ids, as YAML for finops restore-registry."""
     registry = open_installation().registry
-    typer.echo(export_text(registry.installation_id(), registry.tenants()), nl=False)
+    text = export_text(registry.installation_id(), registry.tenants())
+    typer.echo(printable(text) if sys.stdout.isatty() else text, nl=False)
 
 
 def source_add(
@@ -112,7 +117,9 @@ def source_list(tenant: OptionalTenant = None) -> None:
         for t in _read_tenants(tenant)
         for s in t.sources
     ]
-    table(("tenant", "source", "format", "location"), rows)
+    target = f"{tenant or 'TENANT'}/SOURCE"
+    empty = f"No source is declared. Declare one: finops source add {target} --format cur-2.0"
+    table(("tenant", "source", "format", "location"), rows, layout=Layout(if_empty=empty))
 
 
 def project_add(
@@ -164,7 +171,7 @@ def project_release(
         changed = declared.model_copy(update={"accounts": remaining})
         unchanged = tuple(p for p in tenant.projects if p.name != name)
         registry.save(tenant.model_copy(update={"projects": (*unchanged, changed)}))
-    typer.echo(f"~ project {project}: account {account} released")
+    say(f"~ project {project}: account {account} released")
 
 
 def project_list(tenant: OptionalTenant = None) -> None:
@@ -182,4 +189,4 @@ def project_list(tenant: OptionalTenant = None) -> None:
         for p in t.all_projects
     ]
     names = ("tenant", "project", "environment", "business_unit", "sources", "accounts")
-    table(names, rows)
+    table(names, rows, layout=Layout(if_empty=NO_TENANT))

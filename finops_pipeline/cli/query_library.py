@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.application.progress import Months
-from finops_pipeline.cli.query import Destination, write_answer
-from finops_pipeline.cli.show import Format, table
+from finops_pipeline.cli.query import Destination, RawOption, write_answer
+from finops_pipeline.cli.show import ExactOption, Format, table
 from finops_pipeline.marts.use_cases import bind_parameters, use_case, use_cases
 from finops_pipeline.serve.queries import Query
 
@@ -48,6 +48,8 @@ def run_command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write to this file instead of stdout.")
     ] = None,
+    exact: ExactOption = False,
+    raw: RawOption = False,
 ) -> None:
     """Run a ready-made query on the tenant's file; it can read only this tenant's data."""
     if first and last and first > last:
@@ -60,4 +62,5 @@ def run_command(
         own_values[key] = value
     query = use_case(name)
     values = bind_parameters(query, first, last, own_values)
-    write_answer(tenant, Query(query.sql, values, Months(first, last)), Destination(format, output))
+    destination = Destination(format, output, exact, raw)
+    write_answer(tenant, Query(query.sql, values, Months(first, last)), destination)

@@ -28,7 +28,7 @@ from finops_pipeline.application.progress import (
 )
 from finops_pipeline.application.rebuild import rebuild
 from finops_pipeline.application.refusals import failed_step
-from finops_pipeline.cli.show import complain, open_installation, split
+from finops_pipeline.cli.show import complain, open_installation, say, split
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.errors import RegistryError, counted, one_line
 from finops_pipeline.tenants.model import Tenant
@@ -116,7 +116,7 @@ def _with_progress(tenant: Tenant, run: Callable[[OnStep], Report]) -> Report:
 
 def _print_step(step: Step) -> None:
     if step.outcome != "unchanged":
-        typer.echo(_describe(step), err=True)
+        say(_describe(step), to_stderr=True)
 
 
 def _describe(step: Step) -> str:
@@ -136,7 +136,7 @@ def _print_summary(reports: list[Report]) -> None:
         if outcome not in (StepOutcome.LEFT_OUT, StepOutcome.REQUESTS_SENT)
     }
     summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    typer.echo(summary or "nothing to do")
+    say(summary or "nothing to do")
     failed = [step for report in reports for step in report.failed]
     for step in failed:
         complain(f"{step.stage} {step.subject} {step.month} {step.outcome}: {step.reason}")
