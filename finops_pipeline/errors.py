@@ -32,6 +32,8 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -63,6 +65,17 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
+def did_you_mean(name: str, existing: Iterable[str]) -> str:
+    """Return `Did you mean payer? ` for a name that is close to an existing one, or nothing.
+
+    Args:
+        name: what the caller typed.
+        existing: names that the caller may know.
+    """
+    close = get_close_matches(name, sorted(existing), n=1)
+    return f"Did you mean {close[0]}? " if close else ""
+
+
 class FinopsError(Exception):
     """The root of the tree. The text says what was found, what was expected and the cure.
 
@@ -80,7 +93,7 @@ class FinopsError(Exception):
         if expected:
             parts.append(f"Expected {expected.rstrip('.')}.")
         if cure:
-            parts.append(f"{cure.rstrip('.')}.")
+            parts.append(cure if cure.endswith("?") else f"{cure.rstrip('.')}.")
         super().__init__(" ".join(parts))
 
     def as_dict(self) -> dict[str, Any]:
@@ -151,7 +164,16 @@ class RegistryError(Terminal):
 
 
 class Unknown(RegistryError):
-    """A tenant, source or project that is not there."""
+    """A tenant, source or project that is not there.
+
+    Args:
+        tenant: the name, if it is a tenant's. The text is the same for every such name; only a
+            doorway whose callers may know all tenants adds the name of another.
+    """
+
+    def __init__(self, found: str, expected: str = "", cure: str = "", tenant: str = "") -> None:
+        super().__init__(found, expected, cure)
+        self.tenant = tenant
 
 
 class DeliveryRefused(Terminal):

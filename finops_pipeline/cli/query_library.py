@@ -16,6 +16,7 @@ from finops_pipeline.cli.query import Destination, RawOption, write_answer
 from finops_pipeline.cli.show import ExactOption, Format, table
 from finops_pipeline.marts.use_cases import bind_parameters, use_case, use_cases
 from finops_pipeline.serve.queries import Query
+from finops_pipeline.tenants.months import check_month
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
@@ -52,6 +53,8 @@ def run_command(
     raw: RawOption = False,
 ) -> None:
     """Run a ready-made query on the tenant's file; it can read only this tenant's data."""
+    for period in filter(None, (first, last)):
+        check_month(period)
     if first and last and first > last:
         raise typer.BadParameter(f"--from {first} is after --to {last}")
     own_values = {}

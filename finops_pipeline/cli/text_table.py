@@ -32,7 +32,7 @@ RECORDS = 50
 """Rows that are shown as records; a table shows as many as it is given."""
 
 _GAP = "  "
-_NARROWEST_TEXT = 16
+_NARROWEST_TEXT = 12
 """Characters to which a column of text may be narrowed."""
 _NOT_MONEY = {"quantity", "price", "rate", "percent", "usage", "hours", "units", "rows"}
 
@@ -135,7 +135,8 @@ class _Grid:
         columns = [self._cells[index] for index in chosen]
         names = [self._names[index] for index in chosen]
         is_right = [self._numeric[index] for index in chosen]
-        head = list(_row_lines(names, widths, is_right))
+        wrapped = [_wrap_name(name, size) for name, size in zip(names, widths, strict=True)]
+        head = _join_lines(wrapped, widths, is_right)
         rule = _GAP.join("─" * column_width for column_width in widths)
         body = [
             line for row in zip(*columns, strict=True) for line in _row_lines(row, widths, is_right)
@@ -144,12 +145,10 @@ class _Grid:
 
     def _fit(self, chosen: Sequence[int], width: int) -> list[int] | None:
         """Return the width of each column so that all fit; None if they cannot."""
-        texts = [[self._names[index], *self._cells[index]] for index in chosen]
-        natural = [max(map(cell_len, column)) for column in texts]
-        least = [
-            size if self._numeric[index] else min(size, _narrowest(column))
-            for index, column, size in zip(chosen, texts, natural, strict=True)
+        natural = [
+            max(map(cell_len, [self._names[index], *self._cells[index]])) for index in chosen
         ]
+        least = [self._least_width(index) for index in chosen]
         spare = width - sum(least) - len(_GAP) * (len(chosen) - 1)
         if spare < 0:
             return None
@@ -160,6 +159,13 @@ class _Grid:
             widths[position] += given
             spare -= given
         return widths
+
+    def _least_width(self, index: int) -> int:
+        """Return the width that a column needs if its name and its text are wrapped."""
+        cells = self._cells[index]
+        of_name = max(map(cell_len, _parts(self._names[index])))
+        of_cells = max(map(cell_len, cells)) if self._numeric[index] else _narrowest(cells)
+        return max(of_name, of_cells)
 
     def as_records(self, count: int, width: int) -> list[str]:
         """Return the first rows with one field per line."""
@@ -194,10 +200,10 @@ def _is_money(name: str, column: Sequence[Any]) -> bool:
     return has_places and _NOT_MONEY.isdisjoint(part.lower() for part in parts)
 
 
-def _narrowest(column: Sequence[str]) -> int:
-    """Return the width to which a column of text can be wrapped without breaking a word."""
-    longest_word = max(cell_len(word) for text in column for word in text.split(" "))
-    return max(longest_word, _NARROWEST_TEXT)
+def _narrowest(cells: Sequence[str]) -> int:
+    """Return the width to which text can be wrapped without breaking a word."""
+    longest_word = max(cell_len(word) for text in cells for word in text.split(" "))
+    return max(longest_word, min(_NARROWEST_TEXT, max(map(cell_len, cells))))
 
 
 def _wrap(text: str, width: int) -> list[str]:
@@ -207,9 +213,34 @@ def _wrap(text: str, width: int) -> list[str]:
     return parts or [""]
 
 
+def _parts(name: str) -> list[str]:
+    """Return the parts of a column's name, between which it may be wrapped."""
+    return re.findall(r"[^_ ]+_?|_", name) or [name]
+
+
+def _wrap_name(name: str, width: int) -> list[str]:
+    """Wrap a column's name after underscores and between words."""
+    if cell_len(name) <= width:
+        return [name]
+    lines = [""]
+    for part in _parts(name):
+        gap = "" if not lines[-1] or lines[-1].endswith("_") else " "
+        if lines[-1] and cell_len(lines[-1] + gap + part) > width:
+            lines.append(part)
+        else:
+            lines[-1] += gap + part
+    return lines
+
+
 def _row_lines(row: Sequence[str], widths: Sequence[int], is_right: Sequence[bool]) -> list[str]:
     """Return one row as lines: several where text is wrapped."""
     wrapped = [_wrap(text, width) for text, width in zip(row, widths, strict=True)]
+    return _join_lines(wrapped, widths, is_right)
+
+
+def _join_lines(
+    wrapped: Sequence[Sequence[str]], widths: Sequence[int], is_right: Sequence[bool]
+) -> list[str]:
     lines = []
     for number in range(max(map(len, wrapped))):
         parts = []
