@@ -96,11 +96,13 @@ def source_add(
 ) -> None:
     """Declare a tenant's billing export, or change it; options not given stay unchanged."""
     tenant, name = split(source, "SOURCE")
-    declared = open_installation().registry.tenant(tenant).sources
-    formats = {source.name: source.format for source in declared}
-    if format is None and name not in formats:
+    sources = open_installation().registry.tenant(tenant).sources
+    declared = next((source for source in sources if source.name == name), None)
+    if format is None and declared is None:
         raise typer.BadParameter("a new source needs a format", param_hint="--format")
-    fields: dict[str, object] = {"name": name, "format": format or formats[name]}
+    fields: dict[str, object] = {"name": name, "format": format or (declared and declared.format)}
+    if declared is not None and declared.location:
+        fields["location"] = declared.location  # which a role, a region or a profile needs
     options = (role_arn, profile, endpoint_url, region, from_month, to_month)
     named = zip((*REACH, *EXTENT), options, strict=True)
     fields |= {field: value for field, value in named if value is not None}
