@@ -16,7 +16,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 from rich.cells import cell_len
@@ -124,12 +124,16 @@ class _Grid:
 
     def as_table(self, width: int) -> list[str] | None:
         """Return the lines of a table; None if none is narrow enough."""
-        chosen = list(range(len(self._names)))
+        everything = list(range(len(self._names)))
         dispensable = [name for name in self._layout.dispensable if name in self._names]
-        while (widths := self._fit(chosen, width)) is None and dispensable:
-            name = dispensable.pop(0)
-            self._left_out.append(name)
-            chosen.remove(self._names.index(name))
+        chosen, widths = everything, None
+        # Leaving out a column is better than wrapping every row.
+        for is_wrapping, count in product((False, True), range(len(dispensable) + 1)):
+            self._left_out = dispensable[:count]
+            chosen = [i for i in everything if self._names[i] not in self._left_out]
+            widths = self._fit(chosen, width, is_wrapping)
+            if widths is not None:
+                break
         if widths is None:
             return None
         columns = [self._cells[index] for index in chosen]
@@ -143,12 +147,12 @@ class _Grid:
         ]
         return [*head, rule, *body]
 
-    def _fit(self, chosen: Sequence[int], width: int) -> list[int] | None:
+    def _fit(self, chosen: Sequence[int], width: int, is_wrapping: bool) -> list[int] | None:
         """Return the width of each column so that all fit; None if they cannot."""
         natural = [
             max(map(cell_len, [self._names[index], *self._cells[index]])) for index in chosen
         ]
-        least = [self._least_width(index) for index in chosen]
+        least = [self._least_width(index, is_wrapping) for index in chosen]
         spare = width - sum(least) - len(_GAP) * (len(chosen) - 1)
         if spare < 0:
             return None
@@ -160,11 +164,12 @@ class _Grid:
             spare -= given
         return widths
 
-    def _least_width(self, index: int) -> int:
-        """Return the width that a column needs if its name and its text are wrapped."""
+    def _least_width(self, index: int, is_wrapping: bool) -> int:
+        """Return the width that a column needs if its name is wrapped, and perhaps its text."""
         cells = self._cells[index]
         of_name = max(map(cell_len, _parts(self._names[index])))
-        of_cells = max(map(cell_len, cells)) if self._numeric[index] else _narrowest(cells)
+        is_whole = self._numeric[index] or not is_wrapping
+        of_cells = max(map(cell_len, cells)) if is_whole else _narrowest(cells)
         return max(of_name, of_cells)
 
     def as_records(self, count: int, width: int) -> list[str]:
