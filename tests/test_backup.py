@@ -27,12 +27,23 @@ from tests.support.backups import (
     manifest_of,
     publish_two,
 )
+from tests.support.rewound_folder import preserve, rewind
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return preserve(tmp_path_factory.mktemp("backup"), publish_two)
 
 
 @pytest.fixture
-def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+def tmp_path(pristine: Path) -> Path:
+    return rewind(pristine)
+
+
+@pytest.fixture
+def two(empty: TemporaryInstallation) -> TemporaryInstallation:
     """Initech and hooli, published."""
-    return publish_two(empty, tmp_path)
+    return empty
 
 
 # ---- there and back

@@ -22,6 +22,7 @@ from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.ledger.stored_files import read_stored_files
 from finops_pipeline.settings import Settings
 from tests.conftest import FIGURES, TemporaryInstallation
+from tests.support.rewound_folder import preserve, rewind
 from tests.support.snapshot_tenants import begin, deliver_number
 
 GRACE_HOURS = 24
@@ -50,9 +51,20 @@ def partition_bytes(made: TemporaryInstallation) -> int:
     return sum(file.size_bytes for file in read_stored_files(ledger).values())
 
 
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return preserve(tmp_path_factory.mktemp("collection"), begin)
+
+
 @pytest.fixture
-def made(tmp_path: Path) -> TemporaryInstallation:
-    return begin(tmp_path)
+def tmp_path(pristine: Path) -> Path:
+    return rewind(pristine)
+
+
+@pytest.fixture
+def made(empty: TemporaryInstallation) -> TemporaryInstallation:
+    """acme and globex, published once."""
+    return empty
 
 
 def set_clock(patch: pytest.MonkeyPatch, now: datetime) -> None:

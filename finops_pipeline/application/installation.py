@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 
 from finops_pipeline.database.private_files import Permissions
@@ -54,9 +55,9 @@ class Installation:
         self.settings = settings
         self.limits = Limits(settings.memory_limit, settings.threads)
 
-    @property
+    @cached_property
     def registry(self) -> Registry:
-        """The registry; created on first use."""
+        """The registry; every use reads it as it is then."""
         settings = self.settings
         permissions = Permissions(settings.group_readable)
         return Registry(settings.registry, settings.data_folder, permissions)
