@@ -46,10 +46,15 @@ class Place:
 
     made: TemporaryInstallation
     values: dict[str, str] = field(default_factory=dict)
+    results: dict[tuple[str, ...], tuple[int, str]] = field(default_factory=dict)
+    """Commands that have been run: messages and the runbook often print the same."""
 
     def run(self, printed: PrintedCommand) -> tuple[int, str]:
-        """Run a command with its placeholders filled."""
-        return finops(*filled(printed, self.values), data=self.made.data)
+        """Run a command with its placeholders filled, unless it has been run."""
+        words = tuple(filled(printed, self.values))
+        if words not in self.results:
+            self.results[words] = finops(*words, data=self.made.data)
+        return self.results[words]
 
 
 def _values(folder: Path, made: TemporaryInstallation, estate: Path) -> dict[str, str]:

@@ -68,6 +68,13 @@ def test_many_records_are_cut_with_a_word() -> None:
     assert "── 50 ──" in shown and "── 51 ──" not in shown
 
 
+def test_a_list_is_never_cut() -> None:
+    """`finops source list` has no other format in which the rest could be seen."""
+    rows = [(number, "x" * 100) for number in range(60)]
+    assert lay_out(("n", "location"), rows, Layout(), 80).rows == 60
+    assert lay_out(("n", "location"), rows, Layout(limit=1000), 80).rows == 50
+
+
 def test_amounts_are_rounded_to_cents_and_exact_on_request() -> None:
     query = ("query", "acme", "select 0.125::decimal(38,18) as a, sum(billed_cost) as total"
              " from monthly_costs")  # fmt: skip

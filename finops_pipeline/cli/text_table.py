@@ -29,7 +29,7 @@ Row = Sequence[Any]
 USUAL_WIDTH = 80
 """Width where there is no terminal and COLUMNS is not set."""
 RECORDS = 50
-"""Rows that are shown as records; a table shows as many as it is given."""
+"""Rows of an answer to a query that are shown as records; a list is always complete."""
 
 _GAP = "  "
 _NARROWEST_TEXT = 12
@@ -89,7 +89,7 @@ def lay_out(names: Sequence[str], rows: Iterable[Row], layout: Layout, width: in
     grid = _Grid(names, values, layout)
     lines = grid.as_table(width)
     if lines is None:
-        count = min(len(values), RECORDS)
+        count = len(values) if layout.limit is None else min(len(values), RECORDS)
         lines = grid.as_records(count, width)
     else:
         count = len(values)
