@@ -31,7 +31,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_VALUE = re.compile(r"\{|[A-Z][A-Z0-9/_-]+…?$|[^/]*[/.\d]|s3://")
+_VALUE = re.compile(r"\{|[A-Z][A-Z0-9/_-]+…?$|[^/]*[/.\d_]|s3://")
 """The beginning of a token that is an argument and no word of the sentence."""
 
 
