@@ -35,6 +35,7 @@ torture: install  ## Faults, kills and damaged deliveries with many more seeds (
 
 bench: install  ## How fast bills become visible, as ratios (writes 15 GB to build/bench)
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/wide.py
 
 $(OUTSIDE)/%/.installed: conformance/%.txt
 	@$(PYTHON312) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' || { echo 'The validator needs Python 3.12. Try: make conformance PYTHON312=/path/to/python3.12'; exit 1; }

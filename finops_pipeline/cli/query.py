@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-import pyarrow.parquet as pq
 import typer
 
 from finops_pipeline.cli.command_table import CommandEntry
@@ -137,7 +136,8 @@ def _print_table(answer: Answer, tenant: str, destination: Destination) -> None:
 def _write(answer: Answer, destination: Destination, stream: BinaryIO) -> None:
     """Write an answer in a format that programs read."""
     if destination.format is Format.PARQUET:
-        _write_parquet(answer, stream)
+        # Loaded only here: pyarrow takes a tenth of a second to import.
+        CommandEntry("parquet_answer:write_parquet", "").load_function()(answer, stream)
         return
     if destination.format is Format.XLSX:
         write_workbook = CommandEntry("spreadsheet:write_workbook", "").load_function()
@@ -181,14 +181,6 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
         if not is_device:
             with suppress(OSError):
                 part.unlink()
-
-
-def _write_parquet(answer: Answer, sink: BinaryIO) -> None:
-    reader = answer.batches()
-    with pq.ParquetWriter(sink, reader.schema, compression="zstd") as writer:
-        for batch in reader:
-            writer.write_batch(batch)
-            answer.note_batch(batch)
 
 
 def open_command(tenant: Annotated[str, typer.Argument(metavar="TENANT")]) -> None:
