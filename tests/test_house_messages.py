@@ -26,6 +26,7 @@ NUMBER = re.compile(r"len\(|sum\(|(?!counted\()[a-z_.]*(count|size|bytes|number)
 NEVER_ONE = {
     "len(statements)", "len(manifests)", "len(matches)", "len(ids)", "keys.count(key)",
     "len(names)", "len(text)", "len(node.value)",  # said only of several, or of too many
+    "size", "limits.answer_bytes",  # more than a limit of many
     "days",  # "marks 1 of its days"
 }  # fmt: skip
 
