@@ -27,17 +27,9 @@ from tests.support.backups import (
     manifest_of,
     publish_two,
 )
-from tests.support.rewound_folder import preserve, rewind
+from tests.support.rewound_folder import rewound_by
 
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return preserve(tmp_path_factory.mktemp("backup"), publish_two)
-
-
-@pytest.fixture
-def tmp_path(pristine: Path) -> Path:
-    return rewind(pristine)
+pristine, tmp_path = rewound_by(publish_two)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -22,7 +21,7 @@ from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.ledger.stored_files import read_stored_files
 from finops_pipeline.settings import Settings
 from tests.conftest import FIGURES, TemporaryInstallation
-from tests.support.rewound_folder import preserve, rewind
+from tests.support.rewound_folder import rewound_by
 from tests.support.snapshot_tenants import begin, deliver_number
 
 GRACE_HOURS = 24
@@ -51,14 +50,7 @@ def partition_bytes(made: TemporaryInstallation) -> int:
     return sum(file.size_bytes for file in read_stored_files(ledger).values())
 
 
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return preserve(tmp_path_factory.mktemp("collection"), begin)
-
-
-@pytest.fixture
-def tmp_path(pristine: Path) -> Path:
-    return rewind(pristine)
+pristine, tmp_path = rewound_by(begin)
 
 
 @pytest.fixture

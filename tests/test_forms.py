@@ -170,9 +170,7 @@ def test_every_form_from_the_store_is_exact(forms: Forms, form: str, tenant: str
     by_service = charged(made, tenant, "ServiceName", form)
     assert len(by_service) > 3 and "AWS" not in by_service
     # All forms contain the same bill, which is the only thing to warn about.
-    assert all(
-        warning.startswith("bills_apart: ") and "; " not in warning for warning in forms.warnings
-    )
+    assert all(w.startswith("bills_apart: ") and "; " not in w for w in forms.warnings)
 
 
 @of_both_halves
@@ -318,9 +316,8 @@ def test_imported_folders_count_every_bill_and_name_every_other_file(
         written = write_form(tmp_path / name, "acme", name, month)
         truths[month] = written.truth
     _copy_bills(written.report, folder)
-    (folder / ".hidden.csv").write_text("no bill")
-    (folder / "deep" / "_SUCCESS.csv").write_text("")
-    (folder / "READ ME.txt").write_text("mine")
+    for other in (".hidden.csv", "deep/_SUCCESS.csv", "READ ME.txt"):
+        (folder / other).write_text("no bill")
     code, output = finops("ingest-file", f"acme/{name}", str(folder), data=made.data)
     assert code == 0, output
     assert "3 files that are not bills: .hidden.csv, READ ME.txt, deep/_SUCCESS.csv" in output

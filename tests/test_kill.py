@@ -142,7 +142,7 @@ def of_month(shares: Shares, month: str) -> dict[str, Decimal]:
 
 def check(case: Case, made: TemporaryInstallation, census: Callable[[Path], Any]) -> bool:
     """Check that no month is half and all tables agree; return whether the month is the new one."""
-    with open_sandbox(made.installation.folder(TENANT), made.installation.limits) as sandbox:
+    with open_sandbox(made.installation.folder(TENANT), made.installation.query_limits) as sandbox:
 
         def shares(name: str, billed: str, table: str) -> Shares:
             """Read as `finops query` does."""

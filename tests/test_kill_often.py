@@ -98,7 +98,7 @@ class Victim:
         if not (self.made.folder("acme") / "acme.duckdb").exists():
             return {}
         with open_sandbox(
-            self.made.installation.folder("acme"), self.made.installation.limits
+            self.made.installation.folder("acme"), self.made.installation.query_limits
         ) as sandbox:
             ask = "select billing_period, sum({}) from {} group by 1"
             charges = dict(sandbox.execute(ask.format("BilledCost", "costs")).fetchall())

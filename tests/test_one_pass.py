@@ -185,7 +185,7 @@ def interrupt_import(
 def seen(installation: TemporaryInstallation) -> Decimal:
     """The cost of each of acme's two projects, which is the same in all tables."""
     with open_sandbox(
-        installation.installation.folder("acme"), installation.installation.limits
+        installation.installation.folder("acme"), installation.installation.query_limits
     ) as sandbox:
         tables = ["costs", "monthly_costs", "daily_costs"]
         for table, cost in zip(tables, ["BilledCost", *["billed_cost"] * 2], strict=True):

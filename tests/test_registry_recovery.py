@@ -20,7 +20,7 @@ import yaml
 
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
-from tests.support.rewound_folder import preserve, rewind
+from tests.support.rewound_folder import rewound_by
 from tests.support.tiers import some_every_day
 
 DECLARED = """
@@ -42,14 +42,7 @@ def _begin(folder: Path) -> None:
     assert not made.ingest("initech").failed
 
 
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return preserve(tmp_path_factory.mktemp("registry"), _begin)
-
-
-@pytest.fixture
-def tmp_path(pristine: Path) -> Path:
-    return rewind(pristine)
+pristine, tmp_path = rewound_by(_begin)
 
 
 @pytest.fixture

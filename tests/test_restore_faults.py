@@ -27,18 +27,10 @@ from tests.support.backups import (
     elsewhere,
     publish_two,
 )
-from tests.support.rewound_folder import preserve, rewind
+from tests.support.rewound_folder import rewound_by
 from tests.support.tiers import some_every_day
 
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return preserve(tmp_path_factory.mktemp("restore"), publish_two)
-
-
-@pytest.fixture
-def tmp_path(pristine: Path) -> Path:
-    return rewind(pristine)
+pristine, tmp_path = rewound_by(publish_two)
 
 
 @pytest.fixture

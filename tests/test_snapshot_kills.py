@@ -28,7 +28,7 @@ EVERY = 61
 
 def answer(made: TemporaryInstallation) -> Decimal:
     """Return the cost of every charge, which charges and marts must agree on."""
-    with open_sandbox(made.installation.folder("acme"), made.installation.limits) as sandbox:
+    with open_sandbox(made.installation.folder("acme"), made.installation.query_limits) as sandbox:
         rows = sandbox.execute(
             "select (select list(distinct BilledCost) from costs),"
             " (select list(distinct billed_cost) from monthly_costs),"

@@ -16,7 +16,7 @@ from pathlib import Path
 from finops_pipeline.database.private_files import Permissions
 from finops_pipeline.errors import FileProblem, RegistryError
 from finops_pipeline.lake.collection import Retention
-from finops_pipeline.lake.duck import Limits
+from finops_pipeline.lake.duck import Limits, QueryLimits
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Writer
 from finops_pipeline.lake.repair import Repair, repairing_writer
@@ -54,6 +54,15 @@ class Installation:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.limits = Limits(settings.memory_limit, settings.threads)
+        self.query_limits = QueryLimits(
+            seconds=settings.query_seconds,
+            processor_seconds=settings.query_cpu_seconds,
+            memory=settings.query_memory,
+            threads=settings.threads,
+            answer_rows=settings.query_rows,
+            answer_bytes=settings.query_bytes,
+            is_landlock_required=settings.require_landlock,
+        )
 
     @cached_property
     def registry(self) -> Registry:

@@ -13,6 +13,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 _USED, _PRESERVED = "used", "preserved"
 
@@ -32,3 +35,17 @@ def rewind(folder: Path) -> Path:
         shutil.rmtree(used)
     shutil.copytree(folder / _PRESERVED, used, symlinks=True)
     return used
+
+
+def rewound_by(make: Callable[[Path], object]) -> tuple[Any, Any]:
+    """Return two fixtures: the preserved folder of a test file, and the folder for each test."""
+
+    @pytest.fixture(scope="module")
+    def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return preserve(tmp_path_factory.mktemp("rewound"), make)
+
+    @pytest.fixture
+    def tmp_path(pristine: Path) -> Path:
+        return rewind(pristine)
+
+    return pristine, tmp_path
