@@ -2,9 +2,9 @@
 
 Put here: the table, and loading the one command that was called. Keep out: the commands themselves.
 
-This is the only place that imports modules while the program runs, so that `finops version` does
-not pay for DuckDB, SQLAlchemy or boto3. tests/test_startup.py keeps it the only one, and keeps each
-help text equal to the first line of the command's docstring.
+Besides start.py, this is the only place that imports modules while the program runs, so that
+`finops version` does not pay for DuckDB, SQLAlchemy or boto3. tests/test_startup.py keeps it the
+only one, and keeps each help text equal to the first line of the command's docstring.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from finops_pipeline.cli.start import interrupt_command
 
 _CLI = "finops_pipeline.cli"
 
@@ -110,6 +112,10 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "demo": CommandEntry(
             "demo_process:demo_command",
             "Create bills for two organisations, run the pipeline in Dagster, and show the result.",
+        ),
+        "completion": CommandEntry(
+            "completion:completion_command",
+            "Print a script for your shell that completes commands, options and names with Tab.",
         ),
         "version": CommandEntry("version:version_command", "Print the version."),
     },
@@ -241,6 +247,7 @@ class CommandGroup(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and name in self._entries:
             command = build_command(name, self._entries[name])
+            interrupt_command()
         return name, command, rest
 
 
@@ -249,4 +256,16 @@ def build_command(name: str, entry: CommandEntry) -> Any:
     builder = typer.Typer(add_completion=False)
     settings = dict(entry.context_settings)
     builder.command(name, context_settings=settings)(entry.load_function())
-    return typer.main.get_command(builder)
+    command: Any = typer.main.get_command(builder)
+    for parameter in command.params:
+        if str(parameter.metavar).startswith(("TENANT", "NAME")):
+            # What typer sets for an argument with `autocompletion`; here for every name at once.
+            parameter._custom_shell_complete = _complete_name
+    return command
+
+
+def _complete_name(context: Any, parameter: Any, typed: str) -> list[str]:
+    """Return what Tab offers for an argument that is a name; see completion.py."""
+    list_names = CommandEntry("completion:list_names", "").load_function()
+    names: list[str] = list_names(parameter.metavar, typed)
+    return names

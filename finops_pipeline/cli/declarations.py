@@ -5,6 +5,7 @@ Put here: `apply`, `tenant …`, `source …`, `project …`. Keep out: the rule
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -12,14 +13,16 @@ from typing import Annotated
 
 import typer
 
-from finops_pipeline.cli.show import Row, open_installation, split, table
-from finops_pipeline.errors import Unknown
+from finops_pipeline.cli.show import Row, open_installation, say, split, table
+from finops_pipeline.cli.text_table import Layout
+from finops_pipeline.errors import Unknown, printable
 from finops_pipeline.tenants.declare import apply, read_declaration
 from finops_pipeline.tenants.exported import export_text
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import REACH, Project, SourceFormat, Tenant
 from finops_pipeline.tenants.source import EXTENT, parse_source
 
+NO_TENANT = "No tenant is declared. Declare tenants: finops apply FILE"
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="Name of a tenant.")]
 OptionalTenant = Annotated[str | None, typer.Argument(metavar="TENANT", help="Only this tenant.")]
 
@@ -33,7 +36,7 @@ def apply_file(
 
 def _print_changes(changes: list[str]) -> None:
     for line in changes or ["nothing changed"]:
-        typer.echo(line)
+        say(line)
 
 
 def _declare(tenant: Tenant) -> None:
@@ -45,10 +48,12 @@ def _read_tenants(name: str | None) -> list[Tenant]:
     return registry.tenants() if name is None else [registry.tenant(name)]
 
 
-def _print_list(names: Sequence[str], rows: Sequence[Row]) -> None:
+def _print_list(names: Sequence[str], rows: Sequence[Row], if_empty: str) -> None:
     """Print a list whose last column is the state, which is left out if everything is active."""
-    is_all_active = all(row[-1] == Lifecycle.ACTIVE for row in rows)
-    table(names[:-1], [row[:-1] for row in rows]) if is_all_active else table(names, rows)
+    layout = Layout(if_empty=if_empty)
+    if all(row[-1] == Lifecycle.ACTIVE for row in rows):
+        names, rows = names[:-1], [row[:-1] for row in rows]
+    table(names, rows, layout=layout)
 
 
 def tenant_add(
@@ -65,13 +70,14 @@ def tenant_list() -> None:
         (t.name, t.display_name, len(t.sources), len(t.projects), t.state.value)
         for t in _read_tenants(None)
     ]
-    _print_list(("tenant", "display_name", "sources", "projects", "state"), rows)
+    _print_list(("tenant", "display_name", "sources", "projects", "state"), rows, NO_TENANT)
 
 
 def tenant_export() -> None:
     """Print all tenants with their external ids, as YAML for finops restore-registry."""
     registry = open_installation().registry
-    typer.echo(export_text(registry.installation_id(), registry.tenants()), nl=False)
+    text = export_text(registry.installation_id(), registry.tenants())
+    typer.echo(printable(text) if sys.stdout.isatty() else text, nl=False)
 
 
 def source_add(
@@ -103,11 +109,13 @@ def source_add(
 ) -> None:
     """Declare a tenant's billing export, or change it; options not given stay unchanged."""
     tenant, name = split(source, "SOURCE")
-    declared = open_installation().registry.tenant(tenant).sources
-    formats = {source.name: source.format for source in declared}
-    if format is None and name not in formats:
+    sources = open_installation().registry.tenant(tenant).sources
+    declared = next((source for source in sources if source.name == name), None)
+    if format is None and declared is None:
         raise typer.BadParameter("a new source needs a format", param_hint="--format")
-    fields: dict[str, object] = {"name": name, "format": format or formats[name]}
+    fields: dict[str, object] = {"name": name, "format": format or (declared and declared.format)}
+    if declared is not None and declared.location:
+        fields["location"] = declared.location  # which a role, a region or a profile needs
     options = (role_arn, profile, endpoint_url, region, from_month, to_month)
     named = zip((*REACH, *EXTENT), options, strict=True)
     fields |= {field: value for field, value in named if value is not None}
@@ -124,7 +132,9 @@ def source_list(tenant: OptionalTenant = None) -> None:
         for t in _read_tenants(tenant)
         for s in t.sources
     ]
-    _print_list(("tenant", "source", "format", "location", "state"), rows)
+    target = f"{tenant or 'TENANT'}/SOURCE"
+    empty = f"No source is declared. Declare one: finops source add {target} --format cur-2.0"
+    _print_list(("tenant", "source", "format", "location", "state"), rows, empty)
 
 
 def project_add(
@@ -189,7 +199,7 @@ def project_release(
         changed = declared.model_copy(update={"accounts": remaining})
         unchanged = tuple(p for p in tenant.projects if p.name != name)
         registry.save(tenant.model_copy(update={"projects": (*unchanged, changed)}))
-    typer.echo(f"~ project {project}: account {account} released")
+    say(f"~ project {project}: account {account} released")
 
 
 def _not_claimed(tenant: Tenant, project: str, account: str) -> Unknown:
@@ -221,4 +231,4 @@ def project_list(tenant: OptionalTenant = None) -> None:
         for p in sorted({*t.projects, *t.all_projects}, key=lambda project: project.name)
     ]
     names = ("tenant", "project", "environment", "business_unit", "sources", "accounts", "state")
-    _print_list(names, rows)
+    _print_list(names, rows, NO_TENANT)

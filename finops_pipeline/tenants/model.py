@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from finops_pipeline.errors import RegistryError, Unknown
+from finops_pipeline.errors import RegistryError, Unknown, did_you_mean
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
 from finops_pipeline.tenants.source import (
@@ -187,7 +187,8 @@ class Tenant(_Model):
                 return source
         raise Unknown(
             f"source {self.name}/{name} is not known",
-            cure=f"List the sources: finops source list {self.name}",
+            cure=did_you_mean(name, [source.name for source in self.sources])
+            + f"List the sources: finops source list {self.name}",
         )
 
     def project(self, name: str) -> Project:
@@ -201,7 +202,8 @@ class Tenant(_Model):
                 return project
         raise Unknown(
             f"project {self.name}/{name} is not known",
-            cure=f"List the projects: finops project list {self.name}",
+            cure=did_you_mean(name, [project.name for project in self.all_projects])
+            + f"List the projects: finops project list {self.name}",
         )
 
     @property

@@ -129,6 +129,7 @@ class Registry:
         raise Unknown(
             f"tenant {name} is not known",
             cure="Declare it with finops apply FILE or finops tenant add NAME",
+            tenant=name,
         )
 
     @contextmanager
