@@ -14,7 +14,7 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     │   └── Unreachable           AWS or a store did not answer well, after retries
     └── Terminal                  someone has to change something first
         ├── SettingError          an environment variable that cannot be used
-        ├── AccessRefused         AWS or a store said no: denied, no such bucket, bad credentials
+        ├── AccessRefused         AWS or a store refused: denied, no such bucket, bad credentials
         ├── SchemaTooNew          a ledger that a newer version of finops_pipeline wrote
         ├── ForeignFile           a file or link in a tenant's folder that is not the tenant's own
         ├── DamagedFile           a published file that is lost, changed or unreadable

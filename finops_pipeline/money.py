@@ -55,7 +55,7 @@ def plain(amount: Decimal) -> str:
 
 
 def in_cents(amount: Decimal) -> str:
-    """Round an amount to cents for people, half a cent up: `1.50`; `<0.01` rather than 0.00.
+    """Round an amount to cents for people, half a cent away from zero; `<0.01` rather than 0.00.
 
     Only for showing: sums are computed from exact amounts, and rounded when they are shown.
     """

@@ -36,8 +36,8 @@ class Settings(BaseSettings):
         default="2020-01",
         pattern=r"^\d{4}-(0[1-9]|1[0-2])$",
         description=(
-            "First billing period (YYYY-MM) that Dagster offers as a partition; if it is not set,"
-            " that of the first bill, where it is known without a request to AWS."
+            "First billing period (YYYY-MM) that Dagster offers as a partition. If it is not set,"
+            " the month of the first bill, if that is known without a request to AWS."
         ),
     )
     memory_limit: str = Field(
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     query_seconds: float = Field(
         default=30.0,
         gt=0,
-        description="Seconds that a query may compute until its first rows, and until its next.",
+        description="Seconds that a query may take for its first rows, and for the next ones.",
     )
     query_cpu_seconds: int = Field(
         default=600,

@@ -208,7 +208,7 @@ def test_the_version_is_an_option_too(empty: TemporaryInstallation) -> None:
     assert empty.finops("--version").stdout == empty.finops("version").stdout
 
 
-def test_files_of_a_query_that_cannot_be_used_are_named(
+def test_a_query_names_a_file_that_it_cannot_use(
     built: TemporaryInstallation, tmp_path: Path
 ) -> None:
     missing, folder = tmp_path / "missing.sql", tmp_path / "not there"

@@ -1,10 +1,10 @@
 """Every command that a message or the runbook prints works when it is typed as printed.
 
 Put here: all of them, found by a scan, parsed by the real command line and run on an installation.
-Keep out: whether a cure mends what its error describes (the tests of that error).
+Keep out: whether a cure repairs what its error describes (the tests of that error).
 
-Names of tenants, sources, months and files in the texts stand for those of the reader; only they
-are replaced. A new cure needs nothing here unless it has a new placeholder.
+Names of tenants, sources, months and files in the texts stand for the user's own; only they are
+replaced. A new cure needs nothing here unless it has a new placeholder.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ QUESTIONS = [code for language, code in code_of_page(RUNBOOK) if language == "sq
 
 
 @pytest.mark.parametrize("sql", QUESTIONS, ids=range(len(QUESTIONS)))
-def test_the_questions_of_the_runbook(built: TemporaryInstallation, sql: str) -> None:
+def test_the_queries_of_the_runbook(built: TemporaryInstallation, sql: str) -> None:
     for tenant in ("acme", "globex"):
         code, output = finops("query", tenant, sql, data=built.data)
         assert code == 0, output
@@ -180,7 +180,7 @@ def test_the_scan_sees_commands_and_not_sentences() -> None:
     assert len(MESSAGES) > 40 and len(RUNBOOK_COMMANDS) > 40
 
 
-def test_a_command_that_a_cure_could_not_be_typed_as_is_seen(place: Place) -> None:
+def test_a_cure_that_cannot_be_typed_is_found(place: Place) -> None:
     (wrong,) = commands_in("Build it again: finops rebuild {value} --tenant {value}", "")
     command, _ = parser_of(wrong.words)
     with pytest.raises(Exception, match="No such option"):

@@ -1,4 +1,4 @@
-"""FOCUS exports of each version that is taken: what they state is kept, what they lack is filled.
+"""FOCUS exports of each accepted version: what they state is kept, what they lack is filled.
 
 Put here: columns of 1.0, 1.2 and 1.3, and costs that an export leaves null. Keep out: the views of
 the versions (test_focus_views.py), AWS's own exports in every form (test_forms.py).

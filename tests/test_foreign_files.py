@@ -1,7 +1,7 @@
-"""Files that other programs have touched: account ids read as numbers, records of another length.
+"""Files that other programs have changed: account ids read as numbers, fields missing or added.
 
-Put here: what is mended and said, and what is refused. Keep out: values of kept rows that cannot
-be read (test_unreadable_values.py), damaged deliveries (test_bad_input.py).
+Put here: what is repaired and reported, and what is refused. Keep out: values of kept rows that
+cannot be read (test_unreadable_values.py), damaged deliveries (test_bad_input.py).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def test_account_ids_of_a_spreadsheet_regain_their_zeros(foreign: ForeignBills) 
     assert "account ids of 4 rows had lost leading zeros" in status["reason"]
 
 
-def test_a_focus_export_regains_them_too_and_says_so(foreign: ForeignBills) -> None:
+def test_account_ids_of_a_focus_export_regain_them_too(foreign: ForeignBills) -> None:
     focus_row = {
         "BilledCost": "5", "EffectiveCost": "5", "BillingCurrency": "USD",
         "BillingPeriodStart": "2026-09-01T00:00:00Z", "ChargeCategory": "Usage",
@@ -71,7 +71,7 @@ def test_a_focus_export_regains_them_too_and_says_so(foreign: ForeignBills) -> N
 
 
 @pytest.mark.parametrize(("change", "found"), [(-1, "6"), (+1, "8")])
-def test_records_of_another_length_than_the_header(
+def test_records_with_more_or_fewer_fields_than_the_header(
     foreign: ForeignBills, change: int, found: str
 ) -> None:
     header = [*row("1"), "resourceTags/user:Team"]
@@ -81,11 +81,11 @@ def test_records_of_another_length_than_the_header(
     said = foreign.ingest_file("legacy-cur", path, ok=False)
     assert f"bill.csv has 7 fields in its header, but {found} in each record" in said
     assert "as many fields in each record as in the header" in said
-    assert "download or export the file again" in said
+    assert "Download or export the file again" in said
     assert ask("select sum(BilledCost)::int as b from costs") == [{"b": 3}]
 
 
-def test_a_delivery_of_such_records_says_so_too(
+def test_a_delivery_of_such_records_is_refused_with_the_reason(
     empty: TemporaryInstallation, tmp_path: Path
 ) -> None:
     """The month that was published stays, and its status has the reason."""

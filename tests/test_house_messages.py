@@ -1,4 +1,4 @@
-"""Rules of the source for what it prints: counted nouns, and one place that writes to a terminal.
+"""Rules about what the source prints: counted nouns, and one place that writes to a terminal.
 
 Put here: rules about texts that a scan of the source can check. Keep out: cures (test_cures.py),
 structure (test_house.py).
@@ -25,7 +25,7 @@ NUMBER = re.compile(r"len\(|sum\(|(?!counted\()[a-z_.]*(count|size|bytes|number)
 """The start of an expression that is a number; names in capitals are constants."""
 NEVER_ONE = {
     "len(statements)", "len(manifests)", "len(matches)", "len(ids)", "keys.count(key)",
-    "len(names)", "len(text)", "len(node.value)",  # said only of several, or of too many
+    "len(names)", "len(text)", "len(node.value)",  # used only for several, or for too many
     "size", "limits.answer_bytes",  # more than a limit of many
     "days",  # "marks 1 of its days"
 }  # fmt: skip

@@ -107,7 +107,7 @@ def test_an_invoice_with_an_id_covers_only_the_charges_of_that_id(two: Two) -> N
     }
     assert "(3003) by -3 USD" in str(two.status().reason)
     output = invoice(two, "set", "acme/payer", MONTH, "4", "--invoice-id", "3003")
-    assert "no charge has this InvoiceId: they have 1001, 2002" in output
+    assert "no charge has this InvoiceId; charges have 1001, 2002" in output
     invoice(two, "remove", "acme/payer", MONTH, "--invoice-id", "3003")
     assert two.status().state == "reconciled"
     deliver(two.folder / "acme/cur", own, MONTH, "three")
@@ -142,9 +142,9 @@ def test_an_invoice_is_compared_net_where_only_net_columns_have_discounts(two: T
 
 
 def test_an_invoice_without_a_bill_is_refused(two: Two) -> None:
-    """A mistyped year would otherwise stay unnoticed: nothing is ever compared with it."""
+    """Otherwise nobody would notice a mistyped year, because nothing is ever compared with it."""
     output = invoice(two, "set", "acme/payer", "2062-09", "726", ok=False)
-    assert "acme/payer has no bill of 2062-09" in output and "finops status acme" in output
+    assert "acme/payer has no bill for 2062-09" in output and "finops status acme" in output
     assert listed(two, "acme", "--history") == []
 
 

@@ -1,6 +1,6 @@
 """Disabling, enabling, renaming, removing and purging tenants, sources and projects.
 
-acme has two bills and two projects, globex the same names and accounts; globex never changes.
+acme has two bills and two projects. globex has the same names and accounts, and never changes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DECLARED = """
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
-    """Both tenants, ingested. Read only: tests change a copy."""
+    """Both tenants, ingested. Tests change a copy of this folder."""
     folder = tmp_path_factory.mktemp("lifecycle")
     made = TemporaryInstallation(folder / "data")
     text = "tenants:"
@@ -112,7 +112,7 @@ def test_a_mistyped_source_no_longer_fails_every_run(
     assert "typo" not in done("status", "acme") + done("source", "list", "acme")
 
 
-def test_refusals_of_a_removed_source_leave_the_status(
+def test_refusals_of_a_removed_source_disappear_from_the_status(
     made: TemporaryInstallation, tmp_path: Path
 ) -> None:
     deliver(tmp_path / "wrong", [row("x")])
@@ -150,7 +150,7 @@ def test_a_removed_source_keeps_its_charges_until_it_is_purged(made: TemporaryIn
     done("verify", "acme")
 
 
-def test_a_file_declares_a_removed_source_anew_and_deletes_none(
+def test_a_file_declares_a_removed_source_again_and_deletes_nothing(
     made: TemporaryInstallation, prepared: TemporaryInstallation, tmp_path: Path
 ) -> None:
     declared = prepared.data.parent / "tenants.yaml"
@@ -187,7 +187,7 @@ def test_a_disabled_tenant_is_left_out(
     made: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done("tenant", "disable", "acme")
-    assert "tenant acme left out (disabled)" in done("ingest")
+    assert "tenant acme is disabled and is left out" in done("ingest")
     for command in (("ingest", "acme"), ("gaps", "acme")):
         assert "finops tenant enable acme" in refused(*command)
     assert "acme" not in finops("gaps")[1]
@@ -246,7 +246,7 @@ def test_charges_of_a_project_that_is_not_in_use_are_unassigned(
     made: TemporaryInstallation, how: str
 ) -> None:
     if how == "remove":
-        assert "its charges of 2 months move to unassigned" in refused(
+        assert "its charges for 2 months move to unassigned" in refused(
             "project", "remove", "acme/dev"
         )
         done("project", "remove", "acme/dev", "--yes", "acme/dev")
@@ -267,7 +267,7 @@ def test_charges_of_a_project_that_is_not_in_use_are_unassigned(
 
 
 def test_a_renamed_project_keeps_its_charges_and_its_history(made: TemporaryInstallation) -> None:
-    assert "exists already" in refused("project", "rename", "acme/dev", "prod")
+    assert "already exists" in refused("project", "rename", "acme/dev", "prod")
     assert "built in" in refused("project", "rename", "acme/unassigned", "rest")
     done("project", "rename", "acme/dev", "development")
     done("ingest", "acme")
@@ -282,7 +282,7 @@ def test_names_of_folders_are_not_renamed(made: TemporaryInstallation, tmp_path:
     output = done("tenant", "rename", "acme", "Acme Group")
     assert "Its name stays acme" in output
     assert made.installation.registry.tenant("acme").display_name == "Acme Group"
-    assert "has data of 2 months" in refused("source", "rename", "acme/payer", "main")
+    assert "has data for 2 months" in refused("source", "rename", "acme/payer", "main")
     done("source", "add", "acme/typo", "--format", "cur-2.0")
     done("project", "add", "acme/late", "--source", "typo")
     done("source", "rename", "acme/typo", "late-payer")
@@ -292,7 +292,9 @@ def test_names_of_folders_are_not_renamed(made: TemporaryInstallation, tmp_path:
                                                  "acme/late-payer")  # fmt: skip
 
 
-def test_one_project_is_never_published_against_the_bill(made: TemporaryInstallation) -> None:
+def test_a_run_for_one_project_never_publishes_less_than_the_bill(
+    made: TemporaryInstallation,
+) -> None:
     """Part of an account's charges went missing until the next full run."""
     done("project", "release", "acme/dev", DEV)
     done("project", "add", "acme/search", "--account", DEV)

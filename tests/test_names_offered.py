@@ -64,7 +64,7 @@ def test_only_the_command_line_knows_all_tenants(built: TemporaryInstallation) -
     assert len(texts) == 1 and "globex" not in texts.pop()
 
 
-def test_a_tenant_never_hears_of_names_of_another(built: TemporaryInstallation) -> None:
+def test_a_tenant_never_learns_names_of_another(built: TemporaryInstallation) -> None:
     """globex has a source `legacy` and a project `shared`, acme has neither."""
     for command in (("source", "check", "acme/legac"), ("ingest", "acme/share")):
         assert "mean" not in built.finops(*command, ok=False).stderr

@@ -188,8 +188,8 @@ def test_from_and_to_are_the_months_that_are_shown(
         assert limited or name == "resource_usage_month_over_month" or made is built
 
 
-def test_dust_is_no_anomaly(small_bills: TemporaryInstallation) -> None:
-    """Half a dollar is 5,000 times the usual, and nothing that anyone looks for."""
+def test_a_tiny_amount_is_no_anomaly(small_bills: TemporaryInstallation) -> None:
+    """Half a dollar is 5,000 times the usual cost, but too little for anyone to look into."""
     november = ("--from", "2026-11")
     rows = run(small_bills, "anomalous_days", *november)
     assert [(r["charge_date"], r["service_name"]) for r in rows] == [("2026-11-02", EC2)]

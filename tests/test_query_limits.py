@@ -39,9 +39,9 @@ EVERY_DAY = {"levenshtein", "list_sort", "unions", "rows", "bytes"}
 """A function that takes time, one that takes memory, a plan, and answers that are too large."""
 SECONDS, MEMORY_MB = 2, 512
 ENDING_SECONDS = 20
-"""For the machine, which may be busy, to start a worker and to end it."""
+"""Seconds that a busy machine may need to start a worker and to end it."""
 PROCESS_MB = 150
-"""What a worker has before its first query."""
+"""The memory that a worker has before its first query."""
 
 SMALL = {
     "FINOPS_QUERY_SECONDS": str(SECONDS),
@@ -221,7 +221,7 @@ def is_computing(session: int) -> bool:
 def test_a_query_ends_with_the_command_that_asked(
     built: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Long before the query's own limit, although nothing is left that could end it."""
+    """It ends long before its own limit, although no process is left that could end it."""
     monkeypatch.setitem(SMALL, "FINOPS_QUERY_SECONDS", "600")
     monkeypatch.setitem(SMALL, "FINOPS_QUERY_CPU_SECONDS", "600")
     command = start_query(built, "acme", BOMBS["charges"], "--format", "csv")
@@ -270,7 +270,7 @@ def test_a_worker_has_no_environment_and_one_tenant(
 
 @pytest.mark.skipif(not landlock.is_available(), reason="this kernel has no Landlock")
 def test_the_kernel_alone_keeps_a_worker_inside(built: TemporaryInstallation) -> None:
-    """Without the guard, and with none of the settings that confine DuckDB."""
+    """The guard is off, and so are the settings that confine DuckDB."""
     folder = built.installation.folder("acme")
     own, other = (published_files(built.folder(name), "costs")[0] for name in ("acme", "globex"))
     connection = WorkerConnection(WorkerProcess(folder, limits()))

@@ -47,7 +47,7 @@ def bill_lines() -> list[dict[str, str]]:
 
 
 def expected(entry: Row) -> list[Row]:
-    """The charges of a line, complete: what all have, what its kind has, and what it has."""
+    """The charges of a line, complete: values of every charge, of its kind, and its own."""
     charges = []
     for charge in entry["charges"]:
         stated = BILL["every_charge"] | BILL["kinds"][charge["kind"]] | charge

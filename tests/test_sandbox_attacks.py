@@ -93,7 +93,7 @@ def planted(built: TemporaryInstallation, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def opened(built: TemporaryInstallation) -> Iterator[Sandbox]:
-    """The sandbox of acme; each attack meets what earlier ones left of it."""
+    """The sandbox of acme, shared by all attacks: each finds what earlier ones have left of it."""
     folder = TenantFolder(built.data, "acme")
     with open_sandbox(folder, built.installation.query_limits) as sandbox:
         yield sandbox

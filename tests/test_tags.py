@@ -1,4 +1,4 @@
-"""Tags of a bill in every spelling: maps and flat columns, of resources and of others.
+"""Tags of a bill in every spelling: in maps and flat columns, of resources and of other things.
 
 Put here: which key a tag has in Tags, and what is kept apart. Keep out: tags of many columns and
 files (test_edge_cases.py).

@@ -1,6 +1,6 @@
-"""Values that cannot be read: those that no cost needs become null, and are counted and named.
+"""Values that cannot be read and that no cost needs become null, and are counted and named.
 
-Put here: which values of a row stay out without the row. Keep out: rows that are quarantined
+Put here: values that become null while their row is kept. Keep out: rows that are quarantined
 (test_quarantine.py).
 """
 
@@ -49,15 +49,15 @@ def test_a_value_that_no_cost_needs_does_not_take_its_row_away(foreign: ForeignB
     )
     status = foreign.status()
     assert (status["rows_quarantined"], status["values_unreadable"]) == (0, len(NOT_NEEDED))
-    assert f"{len(NOT_NEEDED)} values that cannot be read (in " in status["reason"]
-    assert "8 other columns) left empty" in status["reason"]
+    assert f"{len(NOT_NEEDED)} values that cannot be read are left empty (in " in status["reason"]
+    assert "and 8 other columns)" in status["reason"]
 
 
 def test_each_column_with_such_values_is_named(foreign: ForeignBills) -> None:
     cell = {RATE: "N/A", "lineItem/UsageAmount": "1"}
     lines = [row("1000") | cell, row("7") | cell, row("2") | cell | {RATE: "0.5"}]
     assert len(foreign.charges("legacy-cur", lines)) == 3
-    assert f"2 values that cannot be read (in {RATE}) left empty" in foreign.status()["reason"]
+    assert f"2 values that cannot be read are left empty (in {RATE})" in foreign.status()["reason"]
     # no value is unreadable in the next delivery
     assert len(foreign.charges("legacy-cur", [row("1000") | cell | {RATE: ""}])) == 1
     assert foreign.status()["values_unreadable"] == 0

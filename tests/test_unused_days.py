@@ -4,7 +4,7 @@ Put here: the days of an unused part, a running month, days that are final and d
 Keep out: which part of a fee is unused (test_line_items_reservations.py, test_line_items_
 savings_plans.py), any other difference from Cost Explorer (test_reconciliation.py).
 
-A month's unused reservation stood on the 1st, where Cost Explorer has a thirtieth of it: report
+A month's unused reservation used to be on the 1st, where Cost Explorer has a thirtieth: report
 awslabs/aws-well-architected-labs#991.
 """
 
@@ -209,7 +209,7 @@ def test_a_difference_on_a_final_day_is_not_explained_by_days_that_are_not(
         assert two.status().state == "differs"
 
 
-def test_usage_is_as_before_where_nothing_is_unused(two: Two) -> None:
+def test_costs_of_days_are_unchanged_where_nothing_is_unused(two: Two) -> None:
     assert daily(two) == {
         day: sum(amount for key, amount in costs().items() if key[0] == day) for day in DAYS
     }

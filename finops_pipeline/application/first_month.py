@@ -1,4 +1,4 @@
-"""The first month of Dagster's partitions: that of the first bill, where it is known.
+"""The first month of Dagster's partitions: that of the first bill, if it is known.
 
 Put here: finding it without a request to AWS. Keep out: the partitions
 (orchestration/partitions.py), months that are missing after it (gaps.py).
@@ -24,9 +24,9 @@ def find_first_month(installation: Installation) -> str:
     """Return the month of the first bill of any active tenant, or the setting if it is later.
 
     A source in S3 is not listed, because this is called whenever Dagster loads its definitions: its
-    first month is the one that is declared (`from`), or else the setting. So is that of a source
-    that cannot be read. Without any bill it is the running month. A setting in the environment
-    takes precedence over all of this.
+    first month is the one that is declared (`from`), or else the setting. The same holds for a
+    source that cannot be read. Without any bill the result is the running month. A setting in the
+    environment takes precedence over all of this.
     """
     settings = installation.settings
     if "first_month" in settings.model_fields_set:

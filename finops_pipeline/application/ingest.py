@@ -123,7 +123,7 @@ def ingest_files(
         Unknown: there is no such tenant or source.
         RegistryError: it is disabled or removed.
     """
-    tenant = installation.registry.tenant(imported.tenant)  # refuse before any wait
+    tenant = installation.registry.tenant(imported.tenant)  # refuse before waiting for anything
     require_active("tenant", tenant.name, tenant)
     require_active("source", imported.name, tenant.source(imported.source))
     reporter = Reporter(on_step)
@@ -215,7 +215,7 @@ class _CostsBuilder:
         return self._build_days(publication, plan) or has_new_charges
 
     def _read_tag_spellings(self, publication: Publication) -> dict[str, str]:
-        """Read them once, however many months are built: deliveries have landed before."""
+        """Read them once for all months: every delivery has landed before the first is built."""
         if self._tag_spellings is None:
             self._tag_spellings = tag_spellings(publication.ledger.legacy_columns())
         return self._tag_spellings

@@ -69,7 +69,7 @@ class Installation:
 
     @cached_property
     def registry(self) -> Registry:
-        """The registry; every use reads it as it is then."""
+        """The registry; every use reads its present state."""
         settings = self.settings
         permissions = Permissions(settings.group_readable)
         return Registry(settings.registry, settings.data_folder, permissions)
@@ -134,7 +134,7 @@ class Installation:
                 )
 
     def _has_landed(self, tenant: str, path: Path) -> bool:
-        """Return whether the tenant has landed this file before: then the link was made from it."""
+        """Return whether the tenant has landed this file before; then the file is its own."""
         sha256 = fingerprint(path)
         deliveries = open_ledger(self.folder(tenant)).deliveries()
         return any(file.sha256 == sha256 for delivery in deliveries for file in delivery.files)
@@ -143,8 +143,8 @@ class Installation:
         """Check that files given by hand lie in no other tenant's exports, nor in the lake.
 
         Raises:
-            FileProblem: a file does, perhaps through a link of any kind; the message does not
-                name its owner.
+            FileProblem: a file does, perhaps through a symbolic or hard link; the message does
+                not name its owner.
         """
         closed_places = [place_of(str(self.settings.data_folder / "lake"))]
         tenants = self.registry.tenants()

@@ -4,7 +4,7 @@ Put here: what each of them changes in the registry, and what has to be confirme
 deleting data (purge.py), declaring (tenants/declare.py), commands (cli/lifecycle_commands.py).
 
 Nothing here deletes data. Names of folders and owners of ledgers never change: a tenant gets
-another display name, and a source another name only while nothing of it has landed
+another display name, and a source another name only while nothing has landed from it
 (docs/decisions/0060).
 """
 
@@ -27,7 +27,7 @@ from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant, c
 
 
 class Kind(StrEnum):
-    """What has a name and can be disabled."""
+    """A kind of thing that has a name and can be disabled."""
 
     TENANT = "tenant"
     SOURCE = "source"
@@ -91,11 +91,11 @@ def _set_state(installation: Installation, subject: Subject, state: Lifecycle) -
         declared = subject.find(tenant)
         _refuse_built_in(subject)
         if declared.state is state:
-            return f"{subject} is {state} already"
+            return f"{subject} is already {state}"
         if state is Lifecycle.DISABLED and declared.state is Lifecycle.REMOVED:
             raise RegistryError(
                 f"{subject} was removed",
-                "what is declared",
+                f"a {subject.kind} that is declared",
                 f"Declare it again first: finops {subject.kind} enable {subject.full_name}",
             )
         registry.save(with_part(tenant, subject, declared.model_copy(update={"state": state})))
@@ -108,7 +108,7 @@ def _effect(subject: Subject, state: Lifecycle) -> str:
         return f"Move its charges to {where}: finops ingest {subject.tenant}"
     if state is Lifecycle.ACTIVE:
         return f"Bring it up to date: finops ingest {subject.tenant}"
-    return f"Nothing new of it is ingested until finops {subject.kind} enable {subject.full_name}"
+    return f"It is not ingested. Undo this: finops {subject.kind} enable {subject.full_name}"
 
 
 def _refuse_built_in(subject: Subject) -> None:
@@ -121,7 +121,7 @@ def _refuse_built_in(subject: Subject) -> None:
 
 
 def with_part(tenant: Tenant, subject: Subject, part: Tenant | Source | Project | None) -> Tenant:
-    """Return a tenant with another state of one part, or without it."""
+    """Return a tenant with one part replaced, or without it."""
     if isinstance(part, Tenant):
         return part
     field = f"{subject.kind}s"
@@ -133,23 +133,23 @@ def with_part(tenant: Tenant, subject: Subject, part: Tenant | Source | Project 
 
 
 def remove(installation: Installation, subject: Subject, confirmation: str = "") -> list[str]:
-    """Remove a declaration; what it delivered stays until it is purged.
+    """Remove a declaration; its data stays until it is purged.
 
     Args:
         confirmation: the full name, if anything depends on what is removed.
 
     Raises:
         Unknown: there is no such thing.
-        RegistryError: the confirmation is missing, with everything that depends on it; or a
-            project reads no other source.
+        RegistryError: the confirmation is missing (the message lists what depends on the subject),
+            or a project reads no other source.
     """
     tenant = installation.registry.tenant(subject.tenant)
     declared = subject.find(tenant)
     _refuse_built_in(subject)
     if declared.state is Lifecycle.REMOVED:
         raise RegistryError(
-            f"{subject} was removed before",
-            "what is declared",
+            f"{subject} has already been removed",
+            f"a {subject.kind} that is declared",
             f"Delete its data: finops {subject.kind} purge {subject.full_name}"
             f" --yes {subject.full_name}",
         )
@@ -184,7 +184,7 @@ def remove(installation: Installation, subject: Subject, confirmation: str = "")
 def _dependents(
     installation: Installation, tenant: Tenant, subject: Subject
 ) -> tuple[bool, Sequence[str]]:
-    """Return whether there is data of it, and what depends on it."""
+    """Return whether the subject has data, and what depends on it."""
     ledger = open_ledger(installation.folder(tenant.name))
     match subject.kind:
         case Kind.TENANT:
@@ -200,14 +200,14 @@ def _dependents(
         case Kind.PROJECT:
             records = ledger.partitions(COSTS).items()
             months = sorted(month for (key, month), r in records if key == subject.name and r.rows)
-            move = f"its charges of {counted(len(months), 'month')} move to {UNASSIGNED}"
+            move = f"its charges for {counted(len(months), 'month')} move to {UNASSIGNED}"
             return bool(months), [move] if months else []
 
 
 def _describe_months(months: Sequence[str]) -> str:
     if not months:
         return "it has a folder with data"
-    return f"it has data of {counted(len(months), 'month')} ({months[0]} to {months[-1]})"
+    return f"it has data for {counted(len(months), 'month')} ({months[0]} to {months[-1]})"
 
 
 def _remove_project(installation: Installation, subject: Subject) -> list[str]:
@@ -221,14 +221,14 @@ def _remove_project(installation: Installation, subject: Subject) -> list[str]:
 
 
 def _remove_source(installation: Installation, subject: Subject) -> list[str]:
-    """Remove a source of which nothing has landed, and the refusals that are recorded of it."""
+    """Remove a source from which nothing has landed, and the refusals recorded for it."""
     registry = installation.registry
     with registry.locked():
         registry.save(without_source(registry.tenant(subject.tenant), subject))
     if installation.folder(subject.tenant).ledger.exists():
         with installation.writing(subject.tenant) as session:
             session.writer.ledger.write(forget_source(subject.name, STORED_COMPARISONS))
-    return [f"- {subject}, of which nothing had landed"]
+    return [f"- {subject}, from which nothing had landed"]
 
 
 def without_source(tenant: Tenant, subject: Subject) -> Tenant:
@@ -252,7 +252,7 @@ def without_source(tenant: Tenant, subject: Subject) -> Tenant:
 
 
 def rename(installation: Installation, subject: Subject, new_name: str) -> list[str]:
-    """Rename a project, a source of which nothing has landed, or what people call a tenant.
+    """Rename a project or a source from which nothing has landed, or change a display name.
 
     Raises:
         Unknown: there is no such thing.
@@ -268,11 +268,11 @@ def rename(installation: Installation, subject: Subject, new_name: str) -> list[
         parts: Sequence[Source | Project] = getattr(session.tenant, f"{subject.kind}s")
         if new_name in {UNASSIGNED, *(part.name for part in parts)}:
             raise RegistryError(
-                f"{subject.kind} {subject.tenant}/{new_name} exists already", "a name that is free"
+                f"{subject.kind} {subject.tenant}/{new_name} already exists", "a name that is free"
             )
         ledger = session.writer.ledger
         if subject.kind is Kind.PROJECT:
-            # Before the registry: if this process is killed in between, renaming again goes on.
+            # Before the registry: if this process is killed in between, renaming again continues.
             ledger.write(rename_project(subject.name, new_name))
         else:
             _refuse_landed(subject, [d.billing_period for d in ledger.deliveries(subject.name)])
@@ -282,7 +282,7 @@ def rename(installation: Installation, subject: Subject, new_name: str) -> list[
         with registry.locked():
             tenant = registry.tenant(subject.tenant)
             registry.save(_with_name(tenant, subject, renamed))
-    line = f"~ {subject}: renamed to {subject.tenant}/{new_name}; rename it in your files too"
+    line = f"~ {subject}: renamed to {subject.tenant}/{new_name}. Rename it in your files too"
     hint = f"Rebuild its charges under the new name: finops ingest {subject.tenant}"
     return [line, hint] if subject.kind is Kind.PROJECT else [line]
 
@@ -305,9 +305,9 @@ def _with_name(tenant: Tenant, subject: Subject, renamed: Tenant | Source | Proj
 def _refuse_landed(subject: Subject, months: Sequence[str]) -> None:
     if months:
         raise RegistryError(
-            f"{subject} has data of {counted(len(months), 'month')} under this name",
-            "a source of which nothing has landed",
-            "Declare a source of the new name with the same location, and remove this one: finops"
+            f"{subject} has data for {counted(len(months), 'month')} under this name",
+            "a source from which nothing has landed",
+            "Declare a source with the new name and the same location, and remove this one: finops"
             f" source remove {subject.full_name} --yes {subject.full_name}",
         )
 

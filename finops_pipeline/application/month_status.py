@@ -41,8 +41,8 @@ class MonthStatus:
 class TenantStatus:
     """The state of every source and month of one tenant, and the space that its files take.
 
-    `failure`: the error because of which nothing else is known. `notes`: what of the tenant is
-    disabled or removed, a sentence each.
+    `failure`: the error that kept everything else from being read. `notes`: a sentence for each
+    part of the tenant that is disabled or removed.
     """
 
     tenant: str
@@ -124,13 +124,13 @@ def read_month_status(installation: Installation, tenant: str, month: str) -> Mo
 
 
 def list_inactive(tenant: Tenant) -> list[str]:
-    """Describe what of a tenant is disabled or removed, and what that means."""
+    """Describe which parts of a tenant are disabled or removed, and what that means."""
     notes = []
     if not tenant.is_active:
-        notes.append(f"tenant {tenant.name} is {tenant.state}: nothing of it is refreshed")
+        notes.append(f"tenant {tenant.name} is {tenant.state}: its data is not refreshed")
     for source in tenant.sources:
         if not source.is_active:
-            effect = "nothing new of it is ingested; its charges stay"
+            effect = "nothing new is ingested from it; its charges stay"
             notes.append(f"source {tenant.name}/{source.name} is {source.state}: {effect}")
     for project in tenant.projects:
         if project.state is not Lifecycle.ACTIVE:

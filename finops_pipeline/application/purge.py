@@ -35,7 +35,7 @@ def purge(installation: Installation, subject: Subject, confirmation: str) -> li
 
     Raises:
         Unknown: there is no such tenant or source.
-        RegistryError: it is still declared, or the confirmation is another name.
+        RegistryError: it is still declared, or the confirmation is not its name.
         TenantBusy: another process is writing the tenant.
         StorageFailure: something could not be deleted, or charges could not be built without it.
     """
@@ -64,7 +64,7 @@ def _purge_tenant(installation: Installation, subject: Subject) -> list[str]:
     installation.registry.purge(subject.tenant, clock.now().isoformat())
     return [
         f"- {subject}: {_describe(deleted)} deleted ({folder.root})",
-        "Not deleted: the exports themselves, backups (their folder"
+        "These are not deleted: the exports themselves, backups (their folder"
         f" {folder.root.name}), and what Dagster shows of past runs",
     ]
 
@@ -90,19 +90,21 @@ def _purge_source(installation: Installation, subject: Subject) -> list[str]:
             raise StorageFailure(
                 f"the charges of {subject} could not be removed: {report.failed[0].reason}",
                 "months that can be built without it",
-                f"Run finops rebuild {subject.tenant}, then purge again",
+                f"Run finops rebuild {subject.tenant}, then run this command again",
             )
         deleted = delete_superseded(writer)
         _forget_declaration(installation, subject)
     lines = [f"- {subject}: {counted(len(landed), 'month')}, {_describe(deleted)} deleted"]
     aside = session.writer.folder.set_aside
     if aside.exists():
-        lines.append(f"Not deleted: what finops rebuild moved to {aside}, which may be of it")
-    return [*lines, f"Not deleted: the export itself, and backups of tenant {subject.tenant}"]
+        lines.append(
+            f"What finops rebuild moved to {aside} is not deleted; some may be the source's"
+        )
+    return [*lines, f"The export itself and backups of tenant {subject.tenant} are not deleted"]
 
 
 def _months_with_charges(ledger: Ledger, source: str) -> list[str]:
-    """List the months of which a partition was built from a source."""
+    """List the months that have a partition built from a source."""
     return sorted(
         {
             month

@@ -4,7 +4,7 @@ Put here: comparing the manifests of older months with what landed. Keep out: mo
 landed (gaps.py), landing (landing.py).
 
 Only manifests and listings are read, no bill: two or three requests for a month in S3. An ingest
-looks at every month anyway; this is for whoever looks only at recent ones.
+looks at every month anyway; this is for callers that look only at recent ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from finops_pipeline.tenants.months import shift
 
 @dataclass(frozen=True)
 class ReopenedMonth:
-    """A month whose current delivery is not the one that landed, and how that shows."""
+    """A month whose current delivery is not the one that landed, and what shows it."""
 
     billing_period: str
     detail: str
@@ -41,8 +41,8 @@ def find_reopened(
 ) -> Iterator[ReopenedMonth]:
     """Yield the older months that have been delivered anew since they landed.
 
-    A delivery that cannot be read, or is older than the one that landed, is none: an ingest would
-    not land it.
+    A delivery that cannot be read, or is older than the one that landed, does not count, because
+    an ingest would not land it.
 
     Args:
         months: the billing periods to look at; recent ones, and those without a landing, are
@@ -75,6 +75,7 @@ def _describe(before: DeliveryRecord, delivery: Delivery) -> str:
     if delivery.execution_id and delivery.execution_id != before.execution_id:
         return (
             f"AWS has delivered this closed month anew ({delivery.execution_id}); the published"
-            f" delivery is {before.execution_id or 'imported by hand'}, which landed at {landed_at}"
+            f" delivery is {before.execution_id or 'an import by hand'}, which landed at"
+            f" {landed_at}"
         )
     return f"the manifest or a file of this closed month has changed since it landed at {landed_at}"

@@ -142,14 +142,14 @@ def _refuse_purged(registry: Registry, manifest: Manifest, path: Path) -> None:
     """Refuse the backup of a purged tenant whose name another tenant has now.
 
     Raises:
-        ForeignFile: it is one.
+        ForeignFile: it is such a backup.
     """
     external_id = str(manifest.declaration.get("external_id", ""))
     purged_at = registry.purged_at(external_id) if external_id else ""
     if purged_at and manifest.tenant in registry.names():
         raise ForeignFile(
-            f"{path} is the backup of a tenant {manifest.tenant} that was purged at"
-            f" {purged_at[:16]}; the tenant that has the name now is another one",
+            f"{path} is a backup of the tenant {manifest.tenant} that was purged at"
+            f" {purged_at[:16]}; another tenant has the name now",
             "a backup of the present tenant",
             "Delete this backup, or restore it in another installation",
         )

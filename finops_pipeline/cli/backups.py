@@ -51,7 +51,7 @@ def backup_command(
             (b.tenant, b.publication, b.generation, b.files, b.size_bytes, b.copied_bytes)
             for b in report.backups
         ]
-        empty = "No tenant was backed up. See which there are: finops tenant list"
+        empty = "No tenant was backed up. List the tenants: finops tenant list"
         table(names, rows, layout=Layout(if_empty=empty))
     else:
         write_records(format, TenantBackup, report.backups)

@@ -115,7 +115,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "completion": CommandEntry(
             "completion:completion_command",
-            "Print a script for your shell that completes commands, options and names with Tab.",
+            "Print a script that lets your shell complete commands, options and names.",
         ),
         "version": CommandEntry("version:version_command", "Print the version."),
     },
@@ -131,7 +131,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "rename": CommandEntry(
             "lifecycle_commands:tenant_rename",
-            "Change what people call a tenant; the name of its folder stays.",
+            "Change a tenant's display name; the name of its folder stays.",
         ),
         "purge": CommandEntry(
             "lifecycle_commands:tenant_purge", "Delete all data of a removed tenant for good."
@@ -158,15 +158,15 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "lifecycle_commands:source_enable", "Ingest a disabled or removed source again."
         ),
         "rename": CommandEntry(
-            "lifecycle_commands:source_rename", "Rename a source of which nothing has landed yet."
+            "lifecycle_commands:source_rename", "Rename a source from which nothing has landed yet."
         ),
         "purge": CommandEntry(
             "lifecycle_commands:source_purge",
-            "Delete everything that has landed of a removed source, and its charges, for good.",
+            "Delete everything that landed from a removed source, and its charges, for good.",
         ),
         "remove": CommandEntry(
             "lifecycle_commands:source_remove",
-            "Remove a source's declaration; what has landed of it stays until it is purged.",
+            "Remove a source's declaration; what landed from it stays until it is purged.",
         ),
         "policy": CommandEntry(
             "source_access:policy_command",

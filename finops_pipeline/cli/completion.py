@@ -58,7 +58,7 @@ _TYPER_COMPLETE_ARGS=(commandline -cp) finops 2>/dev/null"
 def completion_command(
     shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
 ) -> None:
-    """Print a script for your shell that completes commands, options and names with Tab."""
+    """Print a script that lets your shell complete commands, options and names."""
     typer.echo(_SCRIPTS[shell], nl=False)
 
 
@@ -70,7 +70,7 @@ def list_names(metavar: str, typed: str) -> list[str]:
         typed: the beginning of the name.
     """
     names: list[str] = []
-    # At a Tab there is nobody to tell about an error.
+    # Nobody could read an error here: the shell only asks for names.
     with suppress(FinopsError, OSError):
         names = sorted(name for name in _names(metavar, typed) if name.startswith(typed))
     return names

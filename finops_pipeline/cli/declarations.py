@@ -159,7 +159,9 @@ def project_add(
     """Declare a project, or give it more accounts; options not given stay unchanged."""
     tenant_name, name = split(project, "PROJECT")
     if (from_day or to_day) and not account:
-        raise typer.BadParameter("--from and --to are days of claims: give --account too")
+        raise typer.BadParameter(
+            "--from and --to say on which days accounts are claimed; add --account"
+        )
     days = {"from": _parse_day("--from", from_day), "to": _parse_day("--to", to_day)}
     tenant = open_installation().registry.tenant(tenant_name)
     declared = next((p for p in tenant.projects if p.name == name), None) or Project(name=name)
@@ -180,7 +182,9 @@ def _parse_day(option: str, text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a day YYYY-MM-DD", param_hint=option) from error
+        raise typer.BadParameter(
+            f"{text!r} is not a day written YYYY-MM-DD", param_hint=option
+        ) from error
 
 
 def project_release(

@@ -50,7 +50,7 @@ def report_failure(error: BaseException, as_json: bool) -> int:
 
 
 def _suggest_tenant(error: Unknown) -> Unknown:
-    """Add the name of a tenant that may be meant: who runs `finops` can list all of them."""
+    """Add the name of a tenant that may be meant: whoever runs `finops` can list all of them."""
     with suppress(FinopsError):
         names = Installation(load_settings()).registry.names()
         cure = did_you_mean(error.tenant, names) + error.cure

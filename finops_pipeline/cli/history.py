@@ -85,7 +85,7 @@ def _print_history(source_month: SourceMonth, history: DeliveryHistory, is_exact
         )
         for row in history.summaries
     ]
-    title = f"{source_month}: what its deliveries bill (unblended), oldest first"
+    title = f"{source_month}: what each delivery bills (unblended), oldest first"
     table(names, rows, layout=Layout(title, is_exact, ("AWS's id", "quarantined")))
     if len(history.deliveries) > 1:
         say(f"To see what the last one changed: finops diff {source_month}")
@@ -149,7 +149,8 @@ def _print_comparison(
     table(names, rows, layout=layout)
     if len(comparison.changes) > TABLE_LINES:
         rest = len(comparison.changes) - TABLE_LINES
-        say(f"{counted(rest, 'more difference')}; --format csv lists all of them.")
+        more = counted(rest, "more difference is", "more differences are")
+        say(f"{more} not shown; --format csv lists all of them.")
     for line in _conclusions(comparison):
         say(line)
 

@@ -77,7 +77,7 @@ def tenant_rename(
     name: TenantName,
     display_name: Annotated[str, typer.Argument(metavar="DISPLAY_NAME", help="Free text.")],
 ) -> None:
-    """Change what people call a tenant; the name of its folder stays."""
+    """Change a tenant's display name; the name of its folder stays."""
     _rename(Kind.TENANT, name, display_name)
 
 
@@ -92,19 +92,19 @@ def source_enable(name: SourceName) -> None:
 
 
 def source_remove(name: SourceName, yes: Confirmation = "") -> None:
-    """Remove a source's declaration; what has landed of it stays until it is purged."""
+    """Remove a source's declaration; what landed from it stays until it is purged."""
     _remove(Kind.SOURCE, name, yes)
 
 
 def source_purge(name: SourceName, yes: Confirmation = "") -> None:
-    """Delete everything that has landed of a removed source, and its charges, for good."""
+    """Delete everything that landed from a removed source, and its charges, for good."""
     _purge(Kind.SOURCE, name, yes)
 
 
 def source_rename(
     name: SourceName, new_name: Annotated[str, typer.Argument(metavar="NEW_NAME")]
 ) -> None:
-    """Rename a source of which nothing has landed yet."""
+    """Rename a source from which nothing has landed yet."""
     _rename(Kind.SOURCE, name, new_name)
 
 

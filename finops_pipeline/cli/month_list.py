@@ -23,7 +23,7 @@ from finops_pipeline.reconciliation.states import ReconciliationState, Status
 
 _FINE = (ReconciliationState.RECONCILED, ReconciliationState.OPEN, ReconciliationState.LANDED)
 _COMMON_MONTHS = 3
-"""A note that stands on fewer months is shown at each of them."""
+"""A note on fewer months than this is shown at each of them."""
 
 
 def print_tenants(tenants: Sequence[TenantStatus]) -> None:
@@ -57,7 +57,7 @@ def _tenant_row(tenant: TenantStatus) -> Sequence[Any]:
 
 
 def print_months(tenant: TenantStatus, is_exact: bool) -> None:
-    """Print one tenant's months, then what there is to know about some of them."""
+    """Print one tenant's months, then the notes on some of them."""
     statuses = tenant.statuses
     names = ("source", "month", "state", "rows", "quarantined", "files bill", "charges bill",
              "effective", "currency", "delivery", "landed (UTC)")  # fmt: skip
@@ -77,7 +77,7 @@ def print_months(tenant: TenantStatus, is_exact: bool) -> None:
 
 
 def _dispensable(statuses: Sequence[Status]) -> tuple[str, ...]:
-    """Return the columns that a narrow screen leaves out, those that say nothing first."""
+    """Return the columns that a narrow screen leaves out, first those that say nothing new."""
     has_quarantine = any(status.rows_quarantined for status in statuses)
     is_equal = all(status.source_cost == status.billed_cost for status in statuses)
     columns = ["delivery"]
@@ -130,10 +130,10 @@ class _Note:
 
 
 def note_lines(statuses: Sequence[Status]) -> list[str]:
-    """Return what there is to know about months: the particular first, at their month.
+    """Return the notes on months as lines: first those on single months.
 
-    A note that stands on nearly every month of a source is stated once at the end, so that it does
-    not hide the others. A month that needs attention shares a line with others only if the whole
+    A note on nearly every month of a source is stated once, at the end, so that it does not hide
+    the others. A month that needs attention shares a line with others only if the whole
     text is the same.
     """
     of_kind: dict[tuple[str, str], list[_Note]] = defaultdict(list)

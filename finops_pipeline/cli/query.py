@@ -37,7 +37,7 @@ from finops_pipeline.lake.warehouse_access import require_warehouse
 from finops_pipeline.serve.queries import Answer, Query, open_answer
 
 RawOption = Annotated[
-    bool, typer.Option("--raw", help="In CSV, no ' before text that looks like a formula.")
+    bool, typer.Option("--raw", help="In CSV, put no ' before text that looks like a formula.")
 ]
 TABLE_ROWS = 1000
 """Rows that a table shows; the other formats write all of them."""
@@ -164,7 +164,7 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
     """
     target = path.resolve()
     is_device = target.exists() and not target.is_file()
-    # A name of its own: `answer.csv.part` may be a file of the user.
+    # A name of its own: the user may have a file `answer.csv.part`.
     part = target if is_device else target.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with part.open("wb") as stream:

@@ -72,13 +72,13 @@ def ingest_command(
 
 
 def _active_tenants(installation: Installation) -> list[Tenant]:
-    """Return the tenants that a run over all covers, and say which it leaves out."""
+    """Return the tenants that a run over all tenants covers, and say which it leaves out."""
     tenants = installation.registry.tenants()
     if not tenants:
         raise RegistryError("no tenant is declared", cure="Declare tenants: finops apply FILE")
     for tenant in tenants:
         if not tenant.is_active:
-            typer.echo(f"tenant {tenant.name} left out ({tenant.state})", err=True)
+            typer.echo(f"tenant {tenant.name} is {tenant.state} and is left out", err=True)
     return [tenant for tenant in tenants if tenant.is_active]
 
 
@@ -150,7 +150,7 @@ def _print_summary(reports: list[Report]) -> None:
     }
     summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     say(summary or "nothing to do")
-    if any(report.failed for report in reports):  # each was printed when it happened
+    if any(report.failed for report in reports):  # each failure was printed when it happened
         raise typer.Exit(1)
 
 

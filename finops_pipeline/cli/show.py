@@ -40,7 +40,7 @@ class Format(StrEnum):
 
 
 BINARY_FORMATS = (Format.PARQUET, Format.XLSX)
-"""Formats that only queries can be written as, and that no terminal can show."""
+"""Formats that only the answer to a query can have, and that no terminal can show."""
 
 
 def open_installation() -> Installation:
@@ -92,14 +92,14 @@ def write_csv(
 ) -> None:
     """Write rows as RFC 4180 CSV with a header; amounts with all digits, null as nothing.
 
-    A spreadsheet runs text that begins like a formula, so such text gets a `'` in front, as OWASP
+    A spreadsheet runs text that looks like a formula, so such text gets a `'` in front, as OWASP
     advises. Text that is a number stays as it is, and numbers are never changed.
 
     Args:
         is_raw: write text exactly as it is.
     """
     of_cell = _csv_text if is_raw else _csv_cell
-    # A terminal must not be controlled by what is printed on it; files and pipes are exact.
+    # What is printed must not control the terminal; files and pipes are exact.
     shown = printable if stream.isatty() else str
     stream.write(shown(_csv_line(names, of_cell)))
     for row in rows:
@@ -120,7 +120,7 @@ def _csv_cell(value: Any) -> str:
 _FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 _TO_QUOTE = re.compile(r'[",;\t\r\n]')
-"""With a semicolon too: spreadsheets of many countries take it for a separator."""
+"""Includes the semicolon, which spreadsheets in many countries take for a separator."""
 
 
 def _csv_text(value: Any) -> str:
@@ -182,7 +182,7 @@ def write_rows(format: Format, names: Sequence[str], rows: Iterable[Row]) -> Non
     """Write rows on stdout as CSV or JSON.
 
     Raises:
-        typer.BadParameter: Parquet or XLSX, which only queries can be written as.
+        typer.BadParameter: Parquet or XLSX, which only the answer to a query can have.
     """
     refuse_parquet(format)
     write = write_json if format is Format.JSON else write_csv
@@ -196,7 +196,7 @@ def write_records(format: Format, kind: type[Any], records: Iterable[Any]) -> No
 
 
 def refuse_parquet(format: Format) -> None:
-    """Refuse the formats that only queries can be written as, before any work.
+    """Refuse the formats that only the answer to a query can have, before any work.
 
     Raises:
         typer.BadParameter: it is one of them.

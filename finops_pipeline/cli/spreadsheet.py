@@ -33,7 +33,7 @@ _CURE = "Write it with --format csv or parquet, or select less"
 
 
 class _Sheet:
-    """A sheet that is written row by row; counts the numbers that Excel rounds."""
+    """A sheet that is written row by row and counts the numbers that Excel rounds."""
 
     def __init__(self, workbook: Any) -> None:
         self._sheet = workbook.add_worksheet("answer")
@@ -81,7 +81,7 @@ class _Sheet:
         if len(text) > MOST_CHARACTERS:
             raise QueryRefused(
                 f"row {row} has a text of {len(text):,} characters",
-                f"at most {MOST_CHARACTERS:,}, which a cell of Excel holds",
+                f"at most {MOST_CHARACTERS:,}, the limit of a cell in Excel",
                 _CURE,
             )
         self._sheet.write_string(row, column, text)
@@ -116,7 +116,7 @@ def write_workbook(stream: BinaryIO, names: Sequence[str], rows: Iterable[Sequen
 
 
 def _fill(workbook: Any, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> _Sheet:
-    # The same answer gives the same bytes.
+    # A fixed time, so that the same answer gives the same bytes.
     workbook.set_properties({"created": datetime(2000, 1, 1, tzinfo=UTC)})
     sheet = _Sheet(workbook)
     sheet.write_names(names)
@@ -124,7 +124,7 @@ def _fill(workbook: Any, names: Sequence[str], rows: Iterable[Sequence[Any]]) ->
         if number >= MOST_ROWS:
             raise QueryRefused(
                 f"the answer has more than {MOST_ROWS - 1:,} rows",
-                f"at most {MOST_ROWS - 1:,} and a header, which a sheet of Excel holds",
+                f"at most {MOST_ROWS - 1:,} and a header, the limit of a sheet in Excel",
                 _CURE,
             )
         for column, value in enumerate(row):

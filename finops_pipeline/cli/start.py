@@ -3,8 +3,8 @@
 Put here: the entry point and the time until a command runs. Keep out: commands, errors (app.py).
 
 Importing takes up to a second, and an interrupt in the middle of an import ends in a traceback, or
-in another error that a library made of it. Until a command runs there is nothing to clean up, so
-Ctrl-C ends the process at once.
+in another error that a library turned it into. Until a command runs there is nothing to clean up,
+so Ctrl-C ends the process at once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def report_interruption() -> None:
-    """Print the line of an interrupted command; nothing is imported for it."""
+    """Print the line for an interrupted command without importing anything."""
     sys.stderr.write(INTERRUPTED_LINE)
 
 
@@ -43,7 +43,7 @@ def listen_while_starting() -> None:
 
 
 def interrupt_command() -> None:
-    """From now on Ctrl-C is a KeyboardInterrupt: a command is about to run."""
+    """Let Ctrl-C raise KeyboardInterrupt from now on: a command is about to run."""
     if signal.getsignal(signal.SIGINT) is _end:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

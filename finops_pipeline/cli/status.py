@@ -42,7 +42,7 @@ from finops_pipeline.reconciliation.comparisons import (
 from finops_pipeline.reconciliation.states import ReconciliationState
 
 WIDEST, LINES = 100, 40
-"""Characters at most, and lines, of one screen."""
+"""The most characters in a line, and lines, of one screen."""
 
 
 def status_command(

@@ -4,7 +4,7 @@ Put here: widths, rounding, what happens to an answer that is too wide. Keep out
 formats for programs (show.py).
 
 A table that does not fit is made narrower in this order: columns that the caller calls dispensable
-are left out, text is wrapped between words, and at last each row becomes a record with one field
+are left out, text is wrapped between words, and finally each row becomes a record with one field
 per line. A line below says what was left out or rounded, and how to see it.
 """
 
@@ -33,7 +33,7 @@ RECORDS = 50
 
 _GAP = "  "
 _NARROWEST_TEXT = 12
-"""Characters to which a column of text may be narrowed."""
+"""The least number of characters to which a column of text may be narrowed."""
 _NOT_MONEY = {"quantity", "price", "rate", "percent", "usage", "hours", "units", "rows"}
 
 
@@ -44,7 +44,7 @@ class Layout:
     Args:
         title: a line above the table.
         is_exact: show every digit of amounts.
-        dispensable: columns that may be left out where the table is too wide, the first one first.
+        dispensable: columns that may be left out if the table is too wide, the first one first.
         if_empty: what to print if there are no rows: why, and what to type next.
         all_columns: how to see what was left out.
         limit: rows to show; a line says that there are more.
@@ -81,7 +81,7 @@ class ShownTable:
 
 
 def lay_out(names: Sequence[str], rows: Iterable[Row], layout: Layout, width: int) -> ShownTable:
-    """Lay out rows as a table, or as records where no table fits."""
+    """Lay out rows as a table, or as records if no table fits."""
     source = iter(rows)
     values = list(source if layout.limit is None else islice(source, layout.limit))
     if not values:
@@ -157,7 +157,7 @@ class _Grid:
         if spare < 0:
             return None
         widths = list(least)
-        # What is left goes to the columns that lack least, so that few columns are wrapped.
+        # The rest goes first to the columns that need the least more, so that few are wrapped.
         for position in sorted(range(len(chosen)), key=lambda i: natural[i] - least[i]):
             given = min(spare, natural[position] - widths[position])
             widths[position] += given
@@ -191,7 +191,9 @@ class _Grid:
         """Yield what was left out or rounded, and how to see it."""
         if self._left_out:
             names = ", ".join(self._left_out)
-            text = f"Left out for lack of width: {names}; {self._layout.all_columns}."
+            text = (
+                f"These columns do not fit and are left out: {names}; {self._layout.all_columns}."
+            )
             yield from _wrap(text, width)
         if self._has_rounded:
             yield "Amounts are rounded to cents; --exact shows every digit."

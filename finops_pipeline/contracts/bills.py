@@ -21,9 +21,9 @@ class BillForm:
     """How to read one form of bill. Column names are canonical (see `canonical`).
 
     `account` is the account that a row is charged to; `account_ids` are all columns of ids, which
-    have twelve digits unless the first filled column of `account_owners` names another provider
-    than AWS. A row is quarantined if one of its `cost_columns` cannot be read; any other value that
-    cannot be read becomes null. `null_texts` are texts that stand for null in a CSV.
+    have twelve digits unless the first filled column of `account_owners` names a provider other
+    than AWS. A row is quarantined if one of its `cost_columns` cannot be read; any other value
+    that cannot be read becomes null. `null_texts` are texts that stand for null in a CSV.
     `is_documented` is true for columns of AWS's dictionary, `is_tag` for those that customers name;
     both take a canonical name. `has_reservation_units` is true where reservations may be counted in
     normalized units.

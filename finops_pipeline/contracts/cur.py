@@ -32,10 +32,10 @@ COST_COLUMNS = frozenset(
         "savings_plan_used_commitment",
     }
 )
-"""Columns that billed and effective cost, and the month of a row, are read from: where one cannot
-be read, the row is no charge. Any other value that cannot be read becomes null and is counted
-(sources: AWS "Understanding your Savings Plans line items" and "Understanding your reservation
-line items", which name the columns of amortized cost)."""
+"""Columns from which billed and effective cost and the month of a row are read. If one of them
+cannot be read, the row is quarantined. Any other value that cannot be read becomes null and is
+counted (sources: AWS "Understanding your Savings Plans line items" and "Understanding your
+reservation line items", which name the columns of amortized cost)."""
 
 SLASHED = {
     "line_item_line_item_type": "lineItem/LineItemType",
@@ -148,8 +148,8 @@ LATER = {
     "split_line_item_net_split_cost",
     "split_line_item_net_unused_cost",
 }
-"""Amounts that became typed when they were first used: earlier landings were not checked for them,
-and did not count the values there that are not numbers. They are null too."""
+"""Amounts that got a type when they were first used. Earlier landings were not checked for them, so
+values that are not numbers were not counted there; they are null too."""
 
 EXTRA: dict[str, str] = {
     "tags": JSON,

@@ -56,8 +56,8 @@ def _focus_versions(views: Sequence[FocusView]) -> Iterator[str]:
         ("view", "FOCUS", "columns", "added since the version before", "meaning"), rows
     )
     yield (
-        "\nThe view of 1.3 reads these columns from `x_UnknownColumns`. Charges of a FOCUS 1.3"
-        " export have\nthem as stated; for all others they are null:\n"
+        "\nThe view of 1.3 reads these columns from `x_UnknownColumns`. In charges of a FOCUS"
+        " 1.3 export\nthey are as stated; in all others they are null:\n"
     )
     yield markdown_table(
         ("name", "type", "meaning"),

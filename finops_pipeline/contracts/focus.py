@@ -177,7 +177,7 @@ OWN = (
     Column(
         "x_TagKeys",
         JSON,
-        "Keys of Tags that the bill has in snake case, and how: a JSON object as text.",
+        "The bill's own key of each tag that Tags spells differently: a JSON object as text.",
     ),
     Column(
         "x_OtherTags",
@@ -187,7 +187,7 @@ OWN = (
     Column(
         "x_FilledCosts",
         TEXT,
-        "Costs that a FOCUS export left null, filled from another: ContractedCost, ListCost.",
+        "Costs that were null in a FOCUS export and were filled: ContractedCost, ListCost.",
     ),
 )
 

@@ -33,7 +33,7 @@ NOT_CARRIED = (
     Column("ContractApplied", JSON, "Contract commitments of the charge."),
 )
 """Columns of FOCUS 1.3 that `costs` does not have: the view reads them from x_UnknownColumns, where
-the charges of a FOCUS 1.3 export have them as stated."""
+the charges of a FOCUS 1.3 export keep them as stated."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ DAILY_COSTS = Table(
         Column(
             "charge_date", DAY,
             "Day (UTC) on which the charge's period starts; the effective cost of an unused"
-            " commitment is on each day that it covers.", False,
+            " commitment is spread over the days that it covers.", False,
         ),
         *_PROJECT, *_CUT, *_MONEY, *_NET,
         Column(
@@ -86,8 +86,8 @@ UNUSED_COMMITMENT_DAYS = Table(
         _PERIOD,
         Column(
             "charge_date", DAY,
-            "Day (UTC). In a running month, days after the last day of usage have what is not used"
-            " yet.", False,
+            "Day (UTC). In a running month, days after the last usage have the part that is not"
+            " used yet.", False,
         ),
         Column("project", TEXT, "Project that the charges belong to.", False),
         Column("source", TEXT, "Source (export) that the charges came from.", False),
@@ -182,7 +182,9 @@ DATA_STATUS = Table(
         Column("rows_quarantined", COUNT, "Rows that could not be read (see quarantine)."),
         Column("values_rounded", COUNT, "Numbers rounded to 18 decimal places."),
         Column(
-            "values_unreadable", COUNT, "Values that no cost needs, null as they cannot be read."
+            "values_unreadable",
+            COUNT,
+            "Values that cannot be read and are null; billed and effective cost need none of them.",
         ),
         Column("account_ids_restored", COUNT, "Rows whose account id had lost its leading zeros."),
         Column("unknown_line_items", COUNT, "Line items of a type without a rule, kept unchanged."),

@@ -25,7 +25,7 @@ VERSIONS = sa.Table(
 """The table as Alembic itself creates it."""
 
 _READ_VERSION = "select version_num from alembic_version"
-"""Text, because every reading of a ledger asks it, and compiling an expression costs more."""
+"""Text, because every reader of a ledger runs it, and compiling an expression costs more."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ _GONE = "no longer in use"
 def build_costs_partitions(
     publication: Publication, plan: MonthPlan, projects: Collection[str], limits: Limits
 ) -> list[PartitionOutcome]:
-    """Put the costs partitions of a month that are out of date on a publication.
+    """Add the costs partitions of a month that are out of date to a publication.
 
     If what was published of the month changes, or was built under different account claims, then
     all partitions that are out of date are built, not only the requested ones, so that what is
@@ -167,7 +167,7 @@ class _CostsOfMonth:
 def costs_fingerprint(project: ProjectPlan, tag_spellings: Mapping[str, str]) -> str:
     """Fingerprint what a partition depends on: the conversion, its deliveries and its claims.
 
-    And how legacy reports spell its tags, if one of its bills has tags in snake case.
+    If one of its bills has tags in snake case, it also depends on how legacy reports spell them.
     """
     facts: dict[str, object] = {
         "conversion": conversion_fingerprint(),

@@ -23,16 +23,15 @@ def find_use_known_until(
 ) -> datetime | None:
     """Find the end of the last usage that a running month's report states.
 
-    The fee of a reservation states the whole month as not used from its first hour on, and less
-    with every usage that the reservation covers. All landed rows decide the time, not those of one
-    project.
+    In its first hour, the fee of a reservation states the whole month as unused; every usage that
+    the reservation covers reduces that. All landed rows decide the time, not those of one project.
 
     Args:
         relation: SQL for all landed rows of the delivery.
         columns: its columns and DuckDB types.
 
     Returns:
-        None for a delivery that landed after its month, or states no times of usage.
+        None for a delivery that landed after its month or states no times of usage.
     """
     end = end_day(delivery.billing_period)
     present = CUR.find(columns)

@@ -55,7 +55,7 @@ class Landing(Protocol):
 
     @property
     def tag_spellings(self) -> Mapping[str, str]:
-        """Keys in snake case -> as legacy reports spell them."""
+        """Keys in snake case -> the same keys as legacy reports spell them."""
 
     @property
     def by_lower_name(self) -> dict[str, str]:
@@ -64,10 +64,10 @@ class Landing(Protocol):
 
 @dataclass(frozen=True)
 class _Entries:
-    """Which entries of a map are meant, and under which names, in Python and in SQL.
+    """A selection of a map's entries, and their new names, in Python and in SQL.
 
-    Those whose key has one of the prefixes, or with `is_rest` those whose key has none of them.
-    `name` takes a key; `expression` is SQL of a key `k`.
+    It has the entries whose key has one of the prefixes, or with `is_rest` those whose key has none
+    of them. `name` takes a key; `expression` is SQL of a key `k`.
     """
 
     prefixes: tuple[str, ...]
@@ -76,12 +76,12 @@ class _Entries:
     expression: str
 
     def has(self, key: str) -> bool:
-        """Check whether the entry of a key is meant."""
+        """Check whether the entry of a key is selected."""
         return key.startswith(self.prefixes) is not self.is_rest
 
     @property
     def condition(self) -> str:
-        """SQL of whether an entry `e` is meant; empty if all are."""
+        """SQL of whether an entry `e` is selected; empty if all are."""
         tests = " or ".join(f"starts_with(e.key, {text(prefix)})" for prefix in self.prefixes)
         return f"({tests}) = {str(not self.is_rest).lower()}" if tests else ""
 
@@ -141,9 +141,9 @@ def has_snake_tags(columns: Iterable[str]) -> bool:
 
 
 def tag_keys(landed: Landing) -> str:
-    """Write SQL of the keys of `tags` that the bill has in snake case, and how, as JSON text.
+    """Write SQL that maps keys of `tags` to the bill's own keys in snake case, as JSON text.
 
-    Of JSON cells, whose keys are not known, these are all keys that legacy reports have.
+    For JSON cells, whose keys are not known, these are all keys that legacy reports have.
     """
     names = landed.by_lower_name
     column = names.get("tags")
@@ -241,7 +241,7 @@ def _other_of_header(header: str) -> str | None:
 
 
 def _may_have(landed: Landing, column: str, entries: _Entries) -> bool:
-    """Check whether a map may have such entries; its keys are unknown where it is a JSON cell."""
+    """Check whether a map may have such entries; the keys of a JSON cell are not known."""
     keys = landed.keys.get(column)
     return keys is None or any(map(entries.has, keys))
 

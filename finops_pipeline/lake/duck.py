@@ -65,7 +65,7 @@ _UNITS_OF_1024 = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
 def bytes_of(size: str) -> int:
-    """Return the bytes of a size with a unit, such as 1.5GB or 512MiB."""
+    """Return the number of bytes of a size with a unit, such as 1.5GB or 512MiB."""
     text = size.replace(" ", "")
     for unit, factor in {**_UNITS_OF_1024, **_UNITS}.items():
         if text.endswith(unit):
@@ -87,7 +87,7 @@ class QueryLimits:
 
     @property
     def memory_bytes(self) -> int:
-        """The memory of the process of a query."""
+        """The memory that the process of a query may use, in bytes."""
         return bytes_of(self.memory)
 
 
@@ -109,7 +109,7 @@ class Reader(Protocol):
 
 
 def error_class(name: str) -> type[duckdb.Error]:
-    """Return DuckDB's class of errors with this name, or the root of them."""
+    """Return DuckDB's error class with this name, or the base class of all."""
     kind: object = getattr(duckdb, name, None)
     if isinstance(kind, type) and issubclass(kind, duckdb.Error):
         return kind

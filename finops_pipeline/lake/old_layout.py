@@ -1,6 +1,6 @@
 """The layout of a tenant's folder before files were named by their content.
 
-Put here: the names of files, and moves that a ledger of that time lists. Keep out: bringing a
+Put here: the names of files, and the moves that a ledger from that time lists. Keep out: bringing a
 folder into the present layout (upgrade.py).
 """
 

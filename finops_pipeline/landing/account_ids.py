@@ -1,4 +1,4 @@
-"""Account ids that a spreadsheet or a program read as numbers get their twelve digits back.
+"""Restoring the twelve digits of account ids that a spreadsheet or a program read as numbers.
 
 Put here: recognizing such ids in a staged landing, and restoring them. Keep out: reading files
 (relation.py), the columns that hold account ids (contracts/bills.py).
@@ -28,7 +28,7 @@ class AccountColumns:
 
     @property
     def is_aws(self) -> str:
-        """SQL of whether a row's ids are AWS's: the first provider named, or none is."""
+        """SQL of whether a row's ids are AWS's: the first provider named is AWS, or none is."""
         names = [
             f"case when trim({ident(name)}::varchar) not in ({_NULL}) then {ident(name)} end"
             for name in self.owners
@@ -43,7 +43,7 @@ def restore_account_ids(
     """Restore the ids in a staged landing; return the number of rows that had such an id.
 
     AWS account ids have twelve digits (AWS "View AWS account identifiers"); those of other
-    providers, in rows of a FOCUS export, stay as they are. The file is written anew only if it has
+    providers, in rows of a FOCUS export, stay as they are. The file is rewritten only if it has
     such ids.
 
     Args:

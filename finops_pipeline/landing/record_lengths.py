@@ -1,4 +1,4 @@
-"""CSV files whose records have another number of fields than their header.
+"""CSV files whose records and header have different numbers of fields.
 
 Put here: counting fields, and the refusal that names both numbers. Keep out: single records of
 another length, which are quarantined (quarantine.py). This runs only where no record can be read.
@@ -37,8 +37,8 @@ def refuse_other_lengths(readable: Iterable[ReadableFile]) -> None:
         raise FileProblem(
             f"{file.name} has {counted(expected, 'field')} in its header, but {usual} in {share}",
             "as many fields in each record as in the header",
-            "Which column the fields belong to cannot be known: download or export the file again."
-            " If a program or a script rewrote it, let it write empty fields too",
+            "Download or export the file again: it cannot be known to which column each field"
+            " belongs. If a program or a script rewrote it, make it write empty fields too",
         )
 
 

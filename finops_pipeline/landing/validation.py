@@ -35,8 +35,8 @@ class RowChecks:
     """BOOLEAN aggregate: whether no row has a problem. Far cheaper than `problem`: each column is
     read separately, and DuckDB evaluates each value of a dictionary once."""
     unreadable: dict[str, str]
-    """column -> BIGINT aggregate: how many of its values cannot be read, though no cost needs them;
-    they become null."""
+    """column -> BIGINT aggregate: how many of its values cannot be read and become null, because no
+    billed or effective cost needs them."""
 
 
 def row_checks(

@@ -157,7 +157,7 @@ class Ledger:
         return shape, owner
 
     def _read_shape(self, db: sa.Connection) -> Shape:
-        """Read the shape; only once while neither the file nor its tables are replaced."""
+        """Read the shape, but only once as long as neither the file nor its tables are replaced."""
         version = db.exec_driver_sql("pragma schema_version").scalar_one()
         key = (self._path.stat().st_ino, version)
         if self._shape is None or self._shape[0] != key:

@@ -13,7 +13,7 @@ from finops_pipeline.errors import ForeignFile
 from finops_pipeline.ledger.schema import OWNER, read_shape
 
 _READ_OWNER = "select tenant, installation_id, root, commits from owner"
-"""Text, because every reading of a ledger asks it, and compiling an expression costs more."""
+"""Text, because every reader of a ledger runs it, and compiling an expression costs more."""
 
 
 @dataclass(frozen=True)

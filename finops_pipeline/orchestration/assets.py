@@ -54,7 +54,7 @@ RETRY_DELAY_SECONDS = 60
 """Delay before a run is retried, if every failed step is retryable (`Step.is_retryable`)."""
 
 Finish = Callable[[str, dict[str, Any]], None]
-"""Notes a finished partition, by its key, and its metadata."""
+"""Records a finished partition: its key and its metadata."""
 
 Work = Callable[[Finish, Installation, TenantRequest], None]
 """The work of an asset for one tenant's part of a run."""
@@ -76,7 +76,7 @@ def _tenant_by_tenant(
 ) -> Events:
     """Do each tenant's part; a failure stops no other tenant, and fails the run at the end.
 
-    What is finished by then is materialized, so that what depends on it is built. Of a run without
+    What is finished by then is materialized, so that what depends on it is built. In a run without
     a failure, Dagster itself materializes every partition.
 
     Raises:

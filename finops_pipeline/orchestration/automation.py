@@ -3,9 +3,9 @@
 Put here: schedules, jobs, automation conditions. Keep out: partitions and assets.
 
 The schedule looks up which of the last two months each source has delivered (AWS restates a month
-for two weeks after its end) and starts one run per source; and one run for each older month that
-has been delivered anew since it landed. Costs and warehouse follow by
-their automation condition once their inputs are new. All of it is off until switched on.
+for two weeks after its end) and starts one run per source. It also starts one run for each older
+month that has been delivered anew since it landed. Costs and warehouse follow by their automation
+condition once their inputs are new. All of it is off until switched on.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
@@ -31,7 +31,7 @@ LAND_JOB = "land"
 """Name of the job that lands partitions."""
 
 LOOK_SECONDS = 20
-"""How long a tick looks at older months; Dagster gives a tick a minute."""
+"""How many seconds a tick spends on older months; Dagster gives a tick a minute."""
 
 Readable = tuple[Tenant, Source, list[str]]
 """A source that could be listed, its tenant, and the months that it has delivered."""
@@ -62,9 +62,9 @@ def landing_schedule() -> dg.ScheduleDefinition:
 def landing_requests(
     context: dg.ScheduleEvaluationContext, finops: InstallationResource
 ) -> list[dg.RunRequest]:
-    """Return one run per source over those of the last two months that it has delivered.
+    """Return one run per source for those of the last two months that it has delivered.
 
-    And one for each older month that has been delivered anew since it landed.
+    There is also one run for each older month that has been delivered anew since it landed.
     """
     installation = finops.open()
     requests = []
@@ -93,7 +93,7 @@ def _reopened_requests(
     start, first = clock.stopwatch(), find_first_month(installation)
     for tenant, source, delivered in _rotated(readable):
         if clock.stopwatch() - start > LOOK_SECONDS:
-            context.log.warning("the older months of some sources are looked at in a later tick")
+            context.log.warning("a later tick looks at the older months of the remaining sources")
             break
         months = [month for month in delivered if month >= first]
         name = f"{tenant.name}/{source.name}"

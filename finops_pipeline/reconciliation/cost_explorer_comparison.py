@@ -282,7 +282,7 @@ class _MonthComparison:
 
 
 def _create_view(connection: Connection, table: Table, files: list[Path]) -> None:
-    """Make a table's name a view of its files of the month, older ones included."""
+    """Create a view with a table's name over its files of the month, older ones included."""
     connection.execute(f"create temp view {table.name} as {files_relation(files, table.columns)}")
 
 

@@ -123,8 +123,8 @@ def find_common_days(month: str, bill: BillExtent, cost_explorer: CostExplorerEx
 def read_charges(connection: Connection, bill: str, days: CommonDays) -> pl.DataFrame:
     """Read a bill's charges of some days as SERVICE_COSTS.
 
-    Taxes are a service of their own, as in Cost Explorer. The unused part of a commitment lies on
-    the days that it covers (UNUSED_DAYS).
+    Taxes are a service of their own, as in Cost Explorer. The unused part of a commitment is spread
+    over the days that it covers (UNUSED_DAYS).
     """
     return _read_costs(
         connection,

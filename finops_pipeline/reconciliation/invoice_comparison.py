@@ -105,7 +105,7 @@ def check_bill(tenant: str, invoice: Invoice, delivery: DeliveryRecord | None) -
     """
     if delivery is None:
         raise RegistryError(
-            f"{tenant}/{invoice.source} has no bill of {invoice.billing_period} to compare with",
+            f"{tenant}/{invoice.source} has no bill for {invoice.billing_period} to compare with",
             "the month of a bill that has landed",
             f"See the months: finops status {tenant}",
         )

@@ -16,7 +16,7 @@ from finops_pipeline.ledger.ledger import DeliveryRecord
 from finops_pipeline.reconciliation.comparisons import Basis, Comparison, CounterpartKind
 
 _LISTED_IDS = 10
-"""Invoice ids that a note lists."""
+"""The most invoice ids that a note lists."""
 
 
 def sum_by_invoice(
@@ -66,5 +66,7 @@ def _list_invoice_ids(connection: Connection) -> dict[tuple[str, str], list[str]
 def _describe_ids(ids: Sequence[str]) -> str:
     """Describe which invoice ids there are, for an invoice whose id no charge has."""
     more = f" and {len(ids) - _LISTED_IDS} more" if len(ids) > _LISTED_IDS else ""
-    present = f"they have {', '.join(ids[:_LISTED_IDS])}{more}" if ids else "they have none yet"
-    return f"no charge has this InvoiceId: {present}"
+    present = (
+        f"charges have {', '.join(ids[:_LISTED_IDS])}{more}" if ids else "charges have none yet"
+    )
+    return f"no charge has this InvoiceId; {present}"

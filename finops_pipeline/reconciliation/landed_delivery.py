@@ -26,10 +26,9 @@ def _describe_unreadable(values: Mapping[str, int]) -> str:
     """Describe which values became null, by column; the columns with the most values first."""
     columns = sorted(values, key=lambda column: (-values[column], column))
     more = f" and {counted(len(columns) - 3, 'other column')}" if len(columns) > 3 else ""
-    return (
-        f"{counted(sum(values.values()), 'value')} that cannot be read (in"
-        f" {', '.join(columns[:3])}{more}) left empty"
-    )
+    number = sum(values.values())
+    values_are = counted(number, "value that cannot be read is", "values that cannot be read are")
+    return f"{values_are} left empty (in {', '.join(columns[:3])}{more})"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the process of a query gives up before it runs SQL that nobody trusts.
+"""What the process of a query gives up before it runs untrusted SQL.
 
 Put here: limits of the operating system, and the files that a worker may read. Keep out: the
 limits' values (settings.py), running queries (worker.py).
@@ -21,7 +21,7 @@ from zoneinfo import TZPATH
 from finops_pipeline.serve import landlock
 
 OPEN_FILES = 4096
-"""A query over every charge opens a file for each project and month."""
+"""The most open files: a query over every charge opens one for each project and month."""
 
 _STACK_BYTES = 8 * 1024 * 1024
 """Address space of a thread's stack, which counts as data."""
@@ -78,7 +78,7 @@ def limit_memory(limit_bytes: int, threads: int) -> None:
 
 
 def limit_processor_time(seconds: int) -> None:
-    """Let the kernel end this process when it has used so many more seconds of processor time."""
+    """Let the kernel end this process when it has used this many more seconds of processor time."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     value = int(usage.ru_utime + usage.ru_stime) + seconds
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

@@ -3,8 +3,8 @@
 Put here: sending and receiving messages, and what a message from a worker may contain. Keep out:
 which further messages there are (worker.py, worker_process.py).
 
-A message is the number of its bytes and a pickle. A worker runs SQL that nobody trusts, so a
-message from a worker can contain the values of an answer and nothing else: no other class, no call.
+A message is the number of its bytes and a pickle. A worker runs untrusted SQL, so a message
+from a worker can contain the values of an answer and nothing else: no other class, no call.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Opening:
 
 
 class _ValueUnpickler(pickle.Unpickler):
-    """Reads a message that nobody trusts."""
+    """Reads an untrusted message."""
 
     def find_class(self, module: str, name: str) -> type:
         """Return one of the classes of values, see pickle.Unpickler."""
@@ -96,16 +96,16 @@ def receive_bytes(channel: socket.socket, size: int) -> bytearray:
 
 
 def read_values(body: bytes | bytearray) -> Any:
-    """Return a message of a worker.
+    """Return the next message from a worker.
 
     Raises:
-        pickle.UnpicklingError: it contains something else than values.
+        pickle.UnpicklingError: it contains something other than values.
     """
     return _ValueUnpickler(io.BytesIO(body)).load()
 
 
 def receive_trusted(channel: socket.socket) -> Any:
-    """Return the next message of the process that started this worker.
+    """Return the next message from the process that started this worker.
 
     Raises:
         EOFError: that process has ended.

@@ -19,7 +19,7 @@ from finops_pipeline.errors import QueryRefused
 from finops_pipeline.lake.duck import Connection, DuckDBError
 
 STATEMENT_BYTES = 1_000_000
-"""Length of the longest statement; a list of ten thousand resource ids has a tenth of it."""
+"""Length of the longest statement; a list of ten thousand resource ids is a tenth as long."""
 
 _CURE = "Give one SELECT over the tenant's tables and views; SHOW TABLES and DESCRIBE work too"
 

@@ -1,4 +1,4 @@
-"""Landlock: a process of Linux gives up every file but a few, and every TCP connection, for good.
+"""Landlock: a Linux process gives up all files but a few, and all TCP connections, for good.
 
 Put here: the three system calls and their constants. Keep out: which files a worker needs
 (confinement.py).
@@ -46,7 +46,7 @@ def is_available() -> bool:
 
 
 def allow_reading_only(paths: Iterable[str]) -> bool:
-    """Give up every file but these, of which this process may read; no program can be started.
+    """Give up all files but these, which this process may read; it can start no program.
 
     Args:
         paths: files, and folders with everything below them; those that do not exist are left out.

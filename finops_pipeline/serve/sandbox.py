@@ -56,7 +56,7 @@ class Sandbox:
 
     @property
     def connection(self) -> WorkerConnection:
-        """The connection. After a query that was stopped, a new one, on the newest generation."""
+        """The connection; after a stopped query it is a new one, on the newest generation."""
         if not self._connection.worker.is_open:
             self._connection = self._open()
         return self._connection
@@ -163,7 +163,7 @@ def _catalog_of(folder: TenantFolder) -> str:
 def open_sandbox(folder: TenantFolder, limits: QueryLimits) -> Iterator[Sandbox]:
     """Open a tenant's file for untrusted SQL; close it at the end.
 
-    Opening starts a process, some 0.1 s of CPU: a server keeps a sandbox per tenant and thread.
+    Opening starts a process, which takes 0.1 s of CPU, so a server keeps one per tenant and thread.
 
     Raises:
         Unknown: nothing has been built for this tenant yet.

@@ -3,7 +3,7 @@
 Put here: the messages that a worker answers. Keep out: starting, timing and ending it
 (worker_process.py), which files it may read (sandbox.py sends the statements that attach them).
 
-A worker serves one tenant and one grant, and ends with the process that started it. It has no
+A worker serves one tenant, and ends with the process that started it. It has no
 environment, no other tenant's data in memory, and imports as little as possible: its start is part
 of every `finops query`.
 """

@@ -50,8 +50,10 @@ class WorkerConnection:
         return self
 
     def portions(self) -> Iterator[list[Any]]:
-        """Yield the rows of the statement as they arrive; while one portion is used, the worker
-        computes the next."""
+        """Yield the rows of the statement as they arrive.
+
+        While one portion is used, the worker computes the next.
+        """
         if self._rows:
             taken, self._rows = self._rows, []
             yield taken
@@ -106,7 +108,7 @@ class WorkerConnection:
 
     def _begin(self, query: str) -> None:
         self._rows, self._is_at_end, self._rows_received = [], True, 0
-        # Time for a statement counts from its check on; statements of our own in between use it.
+        # A statement's time begins with its check; our own statements in between use some of it.
         self._is_checked = query == self._checked_sql
 
     def _count(self, rows: int) -> None:

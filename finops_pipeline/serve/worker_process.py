@@ -68,11 +68,11 @@ class WorkerProcess:
 
     @property
     def process_id(self) -> int:
-        """Its number in the operating system."""
+        """Its process id."""
         return self._process.pid
 
     def allow_time(self) -> None:
-        """Let answers take as long as a query may from now on, all of them together."""
+        """Start the time limit of a query now; it holds for all answers together."""
         self._seconds_left = self.limits.seconds
 
     def request(self, operation: str, *arguments: object) -> Any:

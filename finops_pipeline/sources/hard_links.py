@@ -1,4 +1,4 @@
-"""Files that are in two folders at once, because one is a hard link to the other.
+"""Hard links: files that are in two folders at once.
 
 Put here: finding them by device and inode. Keep out: whose folders they are
 (application/installation.py), symbolic links (location.py).
@@ -14,9 +14,9 @@ Inode = tuple[int, int]
 
 
 def find_hard_links(paths: Iterable[Path], folders: Iterable[Path]) -> list[Path]:
-    """List those of some files that are also below one of the folders, under any name.
+    """List the files that are also below one of the folders, under any name.
 
-    Folders are searched only if a file has several names at all, which is rare.
+    Folders are searched only if a file has more than one name, which is rare.
 
     Args:
         paths: files, or folders with everything below them.

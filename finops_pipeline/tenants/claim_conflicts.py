@@ -13,13 +13,13 @@ from finops_pipeline.tenants.model import UNASSIGNED, Project, Tenant
 
 
 def check_stored_claims(stored: Tenant, declared: Tenant) -> None:
-    """Check that no declared claim is to an account that another stored project has.
+    """Check that no declared claim is to an account that another stored project claims.
 
-    The rule itself is one of the model; here it is known which project had the account before, so
-    that the cure can be typed as it stands.
+    The model has the rule itself. Here it is known which project had the account before, so the
+    cure can be typed as it stands.
 
     Raises:
-        RegistryError: one is.
+        RegistryError: there is such a claim.
     """
     mentioned = {
         project.name: {claim.id for claim in project.accounts} for project in declared.projects

@@ -4,9 +4,8 @@ Put here: validating the file with errors that name the place, merging it into t
 and describing each change. Keep out: reading YAML (yaml_file.py), storing (registry.py), rules for
 tenants and projects (model.py).
 
-Merging never deletes by omission: a tenant, source, project, field or account claim that the
-file does not mention stays. A claim is ended with a `to` date or `finops project release`; what is
-no longer in use is disabled or removed by a command of its own (application/lifecycle_changes.py).
+Merging never deletes what the file omits. A claim is ended with a `to` date or `finops project
+release`; anything else is disabled or removed by a command (application/lifecycle_changes.py).
 """
 
 from __future__ import annotations
@@ -79,7 +78,8 @@ def _check_not_removed(tenant: Tenant, path: Path) -> None:
             raise RegistryError(
                 f"{path}, tenant {tenant.name}: {declared.name} has the state removed",
                 "active or disabled",
-                "Leave it out of the file; finops tenant, source or project remove removes it",
+                "Leave it out of the file, and run finops tenant remove, finops source remove or"
+                " finops project remove",
             )
 
 

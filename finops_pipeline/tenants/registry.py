@@ -164,7 +164,7 @@ class Registry:
 
         for tenant in tenants:
             for source in tenant.sources:
-                if source.is_active:  # so that a wrong one from before can be disabled or removed
+                if source.is_active:  # so that a wrong one that exists can be disabled or removed
                     check_place(f"{tenant.name}/{source.name}", source, self._data)
         with self.locked():
             self._write(write)

@@ -1,6 +1,6 @@
-"""acme, into which a test imports files of any format, beside a globex that must not change.
+"""acme, into which a test imports files of any format, and globex, which must not change.
 
-For tests of what bills of other producers hold: import a file as `finops ingest-file` does, and
+For tests of bills from other producers: import a file as `finops ingest-file` does, and
 ask as `finops query` does. Keep out: what each file should become.
 """
 
@@ -27,7 +27,7 @@ GLOBEX_COST = Decimal(3)
 
 @dataclass(frozen=True)
 class ForeignBills:
-    """acme and globex with a source of each format, named like it."""
+    """acme and globex with a source for each format, named after it."""
 
     folder: Path
 

@@ -1,4 +1,4 @@
-"""A folder that is made once for a test file, and is as it was then when each test begins.
+"""A folder that is made once for a test file and put back into that state before each test.
 
 Put here: making it and putting it back. Keep out: what is in it.
 

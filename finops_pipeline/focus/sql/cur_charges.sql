@@ -54,7 +54,7 @@ named as (
         end as unit,
         coalesce(line_item_usage_type, line_type) as meter,
         -- AWS "Monitoring your On-Demand capacity reservations": these usage types are rows of the
-        -- reservation itself, with its ARN as resource. Those of what was reserved cost nothing: the
+        -- reservation itself, with its ARN as resource. Rows for what was reserved cost nothing: the
         -- instances that ran in it, and the unused part, are rows of their own
         contains(line_item_usage_type, 'UnusedBox')
         or contains(line_item_usage_type, 'UnusedDed') as is_unused_capacity,

@@ -8,7 +8,7 @@
 -- is the project that owns the row. Fills what AWS leaves null although FOCUS requires it (AWS
 -- "FOCUS 1.2 conformance gaps"), but never invents a cost: a cost that is null, which FOCUS does not
 -- allow, is filled from the next basis, and x_FilledCosts names it. FOCUS 1.3 replaces ProviderName by
--- ServiceProviderName and HostProviderName; what an export states of them stays.
+-- ServiceProviderName and HostProviderName; what an export states in them is kept.
 
 with
 

@@ -7,7 +7,7 @@
 
 with
 
--- the month before the first one is there to compare with; its days are not shown
+-- the month before the first one is read for comparison; its days are not shown
 charge as (
     select *
     from costs_focus_1_2
@@ -23,7 +23,7 @@ daily as (
         sum(EffectiveCost) as effective_cost
     from charge
     where ChargeCategory = 'Usage' and ChargeClass is null
-        -- AWS states what a reservation does not use once a month: no spending of that day
+        -- AWS states the unused part of a reservation once a month; it is not spent on that day
         and CommitmentDiscountStatus is distinct from 'Unused'
     group by all
 ),
@@ -42,7 +42,7 @@ compared as (
 ),
 
 -- compared without a division, which would round a mean of tiny costs; a day that costs less than
--- `least` more than usual is no anomaly, however many times the usual it is
+-- `least` more than usual is no anomaly, whatever the ratio
 final as (
     select
         charge_date,

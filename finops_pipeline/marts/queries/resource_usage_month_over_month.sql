@@ -6,7 +6,7 @@
 
 with
 
--- the month before the first one is there to compare with; it is not shown
+-- the month before the first one is read for comparison; it is not shown
 charge as (
     select *
     from costs_focus_1_2
@@ -39,7 +39,7 @@ listed as (
     from monthly
 ),
 
--- quantity_before is null if nothing is known of the month before, and 0 if the usage is new
+-- quantity_before is null if nothing is known about the month before, and 0 if the usage is new
 final as (
     select
         strftime(listed.month_start, '%Y-%m') as billing_period,

@@ -6,7 +6,7 @@
 
 with
 
--- the month before the first one is there to compare with; it is not shown
+-- the month before the first one is read for comparison; it is not shown
 charge as (
     select *
     from costs_focus_1_2
@@ -34,7 +34,7 @@ listed as (
     select month_start + interval 1 month, service_name, billing_currency from monthly
 ),
 
--- cost_before is null if nothing is known of the month before, and 0 if the service is new
+-- cost_before is null if nothing is known about the month before, and 0 if the service is new
 final as (
     select
         strftime(listed.month_start, '%Y-%m') as billing_period,

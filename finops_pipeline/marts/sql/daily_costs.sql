@@ -8,8 +8,8 @@
 -- check: daily_costs_equal_charges
 -- slice: project, billing_period
 --
--- A charge lies on the day on which its period starts, as in Cost Explorer; only the effective cost
--- of the unused part of a commitment lies on all days that it covers (unused_commitment_days).
+-- A charge counts on the day on which its period starts, as in Cost Explorer; only the effective cost
+-- of the unused part of a commitment is spread over the days that it covers (unused_commitment_days).
 
 with
 

@@ -8,11 +8,11 @@
 -- check: unused_days_equal_charges
 -- slice: project, billing_period
 --
--- AWS states the unused part of a reservation once a month, on the row of its fee. Cost Explorer's
--- amortized cost lies on the days of the billing period (AWS "Exploring your data using Cost
--- Explorer": amortized costs are "broken out into the effective daily rate"), by time. Of a running
--- month, what is not used yet lies on the days to come (decision 50). Amounts of a day have ten
--- decimals, as in Cost Explorer; the days of a charge add up to it exactly.
+-- AWS states the unused part of a reservation once a month, on the row of its fee. Cost Explorer
+-- spreads amortized cost over the days of the billing period (AWS "Exploring your data using Cost
+-- Explorer": amortized costs are "broken out into the effective daily rate"); here it is spread in
+-- proportion to time. In a running month, what is not used yet falls on the days to come (decision
+-- 50). A day's amount has ten decimals, as in Cost Explorer; the days of a charge add up to it exactly.
 
 with
 
@@ -95,7 +95,7 @@ passed as (
         greatest(date_diff('second', first_moment, day_start), 0) as seconds_before,
         least(date_diff('second', first_moment, day_start + interval 1 day), seconds)
             as seconds_by_end,
-        -- larger amounts, which the arithmetic does not hold, lie on the last day
+        -- amounts too large for this arithmetic fall on the last day
         abs(cost) < 1000000000 as is_divisible,
         coalesce(abs(net_cost) < 1000000000, false) as is_net_divisible
     from day

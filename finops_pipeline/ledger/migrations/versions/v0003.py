@@ -25,5 +25,5 @@ sa.Table(
 
 
 def upgrade(op: Operations) -> None:
-    """Add the columns; no delivery before them has such values."""
+    """Add the columns; earlier deliveries have no such values."""
     create_missing(op, TABLES)

@@ -41,5 +41,5 @@ sa.Table(
 
 
 def upgrade(op: Operations) -> None:
-    """Add them; everything is active."""
+    """Add the columns and the table; everything is active."""
     create_missing(op, TABLES)
