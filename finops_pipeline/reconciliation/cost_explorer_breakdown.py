@@ -13,9 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from finops_pipeline.contracts.known_differences import (
     DIFFERENCE_REASONS,
@@ -25,12 +23,21 @@ from finops_pipeline.contracts.known_differences import (
     OTHER_SERVICE,
 )
 from finops_pipeline.errors import FinopsError, counted
+from finops_pipeline.lazy_modules import LazyModule
 from finops_pipeline.reconciliation.comparisons import Comparison, ComparisonState
+
+if TYPE_CHECKING:
+    import polars as pl
+else:  # most runs have nothing to compare with Cost Explorer
+    pl = LazyModule("polars")
 
 DETAILS_LISTED = 50
 """Maximum number of accounts, and of services, that are listed as not agreeing."""
 
-COST_TYPE = pl.Decimal(38, 18)
+
+def cost_type() -> pl.Decimal:
+    """Return the type of exact costs in frames."""
+    return pl.Decimal(38, 18)
 
 
 @dataclass(frozen=True)

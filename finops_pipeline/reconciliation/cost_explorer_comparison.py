@@ -16,8 +16,6 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-import polars as pl
-
 from finops_pipeline import clock
 from finops_pipeline.contracts.known_differences import is_main_name, service_key
 from finops_pipeline.lake import layout
@@ -317,13 +315,13 @@ def _compare_currency(
     """Compare one currency on both cost bases.
 
     Args:
-        breakdown: both sides in all currencies and on both bases (SERVICE_COSTS).
+        breakdown: both sides in all currencies and on both bases (service_costs).
     """
     currencies = sorted(set(breakdown.cost_explorer["currency"]))
     if currencies and currency not in currencies:
         yield replace(base, note=f"Cost Explorer reports in {', '.join(currencies)}")
         return
-    in_currency = breakdown.cost_explorer.filter(pl.col("currency") == currency)
+    in_currency = breakdown.cost_explorer.filter(currency=currency)
     for basis in (Basis.BILLED, Basis.EFFECTIVE):
         comparison = replace(base, cost_basis=basis)
         if in_currency[basis.value].null_count():
