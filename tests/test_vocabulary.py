@@ -15,6 +15,7 @@ import pytest
 from finops_pipeline.application.ingest import FilesByHand, ingest_files
 from finops_pipeline.focus import month_pass, vocabulary
 from finops_pipeline.lake.duck import Connection
+from finops_pipeline.log import LOGGER
 from finops_pipeline.tenants.model import Project, Tenant
 from finops_pipeline.tenants.source import LegacyCurSource
 from tests.conftest import TemporaryInstallation
@@ -97,7 +98,7 @@ def test_charges_are_the_same_with_words(
     plain = charges_of("globex")
     assert len(plain) == len(LINES) - 1 + 2 + 1  # two unused parts, and what negations left over
     made = use_words(monkeypatch)
-    with caplog.at_level(logging.INFO, month_pass.__name__):
+    with caplog.at_level(logging.INFO, LOGGER):
         assert charges_of("acme") == plain
     assert len(made) == 1
     assert set(vocabulary.SOURCES) <= made[0].keys()
@@ -113,6 +114,6 @@ def test_a_word_that_is_not_known_changes_no_charge(
     plain = charges_of("globex")
     use_words(monkeypatch)
     monkeypatch.setitem(vocabulary.SOURCES, "ServiceName", ("'AWS'",))
-    with caplog.at_level(logging.INFO, month_pass.__name__):
+    with caplog.at_level(logging.INFO, LOGGER):
         assert charges_of("acme") == plain
     assert "Could not convert" in capsys.readouterr().err

@@ -36,10 +36,9 @@ from finops_pipeline.lake.publish import Publication
 from finops_pipeline.ledger.bill_totals import BillTotal
 from finops_pipeline.ledger.ledger import DeliveryRecord, Finding, ProjectTotal
 from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
+from finops_pipeline.log import LOGGER
 from finops_pipeline.money import exact_sum
 from finops_pipeline.tenants.model import SourceFormat
-
-log = logging.getLogger(__name__)
 
 Totals = tuple[dict[str, Any], ...]
 
@@ -110,7 +109,7 @@ class MonthPass:
                 self._copy(connection, everything, types | words)
                 return
             except DuckDBConversionError as error:
-                log.info("%s %s: %s", self._tenant.name, self._month, error)
+                logging.getLogger(LOGGER).info("%s %s: %s", self._tenant.name, self._month, error)
                 files.clear_folder(self._folder)
         self._copy(connection, everything, types)
 
