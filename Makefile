@@ -36,6 +36,7 @@ torture: install  ## Faults, kills and damaged deliveries with many more seeds (
 
 bench: install $(OUTSIDE)/converter/.installed $(PEERS)/pandas/.installed  ## How fast bills become visible, beside peers (writes 15 GB to build/bench)
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/wide.py
 
 $(PEERS)/%/.installed: benchmarks/%.txt
 	$(PYTHON) -m venv --clear $(PEERS)/$*

@@ -28,6 +28,7 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
         ├── StorageFailure        a file, DuckDB or SQLite could not be read or written
         ├── IntegrityCheckFailed  numbers do not add up: nothing was published
         └── QueryRefused          SQL that the tenant's file cannot or may not answer
+            └── QueryStopped      a query that needed more time, memory or rows than it may use
 """
 
 from __future__ import annotations
@@ -174,6 +175,10 @@ class IntegrityCheckFailed(Terminal):
 
 class QueryRefused(Terminal):
     """SQL that the tenant's file cannot or may not answer."""
+
+
+class QueryStopped(QueryRefused):
+    """A query that needed more time, memory or rows than it may use; its process was ended."""
 
 
 CRASH_CURE = (

@@ -40,12 +40,41 @@ class Settings(BaseSettings):
     memory_limit: str = Field(
         default="1GB",
         pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
-        description="Memory that DuckDB may use for one piece of work; the rest spills to disk.",
+        description="Memory that DuckDB may use for one step of a run; the rest spills to disk.",
     )
     threads: int = Field(
         default=0,
         ge=0,
-        description="Threads that DuckDB may use for one piece of work; 0 means one per core.",
+        description="Threads that DuckDB may use for one step or query; 0 means one per core.",
+    )
+    query_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="Seconds that a query may compute until its first rows, and until its next.",
+    )
+    query_cpu_seconds: int = Field(
+        default=600,
+        ge=1,
+        description="Seconds of processor time that one query may use, summed over all cores.",
+    )
+    query_memory: str = Field(
+        default="2GB",
+        pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
+        description="Memory that the process of one query may use; half of it is for DuckDB.",
+    )
+    query_rows: int = Field(
+        default=10_000_000,
+        ge=1,
+        description="Rows that the answer to one query may have.",
+    )
+    query_bytes: int = Field(
+        default=10_000_000_000,
+        ge=1,
+        description="Bytes that the answer to one query may have before it is formatted.",
+    )
+    require_landlock: bool = Field(
+        default=False,
+        description="Refuse queries where the kernel cannot confine them to a tenant's folder.",
     )
     lock_wait_seconds: float = Field(
         default=600.0,
@@ -110,6 +139,12 @@ _EXPECTED = {
     "first_month": "a month as YYYY-MM, such as 2020-01",
     "memory_limit": "a number with a unit, such as 1GB or 512MiB",
     "threads": "a whole number, 0 or more",
+    "query_seconds": "a number of seconds, more than 0",
+    "query_cpu_seconds": "a whole number of seconds, 1 or more",
+    "query_memory": "a number with a unit, such as 2GB or 512MiB",
+    "query_rows": "a whole number, 1 or more",
+    "query_bytes": "a whole number of bytes, 1 or more",
+    "require_landlock": "true or false",
     "lock_wait_seconds": "a number of seconds, 0 or more",
     "cost_explorer_requests": "a whole number, 0 or more",
     "reader_grace_hours": "a number of hours, 0 or more",
@@ -135,6 +170,12 @@ def load_settings() -> Settings:
         raise SettingError(
             f"{name} is {first['input']!r}", _EXPECTED[field], f"Change or unset {name}"
         ) from error
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the environment for the process of a query: no credentials, and nothing private."""
+    libraries = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+    return {"TZ": "UTC", **{name: os.environ[name] for name in libraries if name in os.environ}}
 
 
 def child_environment(dagster_home: Path) -> dict[str, str]:

@@ -24,6 +24,7 @@ from finops_pipeline.synthetic.estate import write_estate
 from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.support.finops_process import run_finops
 from tests.support.published_files import copy_installation
+from tests.support.rewound_folder import preserve
 from tests.support.servers import moto, store
 from tests.support.shifted_clock import shift_clock
 from tests.support.tiers import is_for_torture, is_quick
@@ -158,6 +159,13 @@ def built(estate: Path, tmp_path_factory: pytest.TempPathFactory) -> TemporaryIn
     for tenant in ("acme", "globex"):
         assert not made.ingest(tenant).failed
     return made
+
+
+@pytest.fixture(scope="session")
+def settled_estate(built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of `built` that has settled in its place, for `rewind` (support/rewound_folder.py)."""
+    folder = tmp_path_factory.mktemp("settled-estate")
+    return preserve(folder, lambda used: copy_installation(built.data, used / "data"))
 
 
 @pytest.fixture

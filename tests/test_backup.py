@@ -27,12 +27,15 @@ from tests.support.backups import (
     manifest_of,
     publish_two,
 )
+from tests.support.rewound_folder import rewound_by
+
+pristine, tmp_path = rewound_by(publish_two)
 
 
 @pytest.fixture
-def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+def two(empty: TemporaryInstallation) -> TemporaryInstallation:
     """Initech and hooli, published."""
-    return publish_two(empty, tmp_path)
+    return empty
 
 
 # ---- there and back

@@ -147,7 +147,7 @@ REFUSED: dict[str, tuple[str, Callable[[Globex], object], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", some_every_day(REFUSED))
+@pytest.mark.parametrize("name", some_every_day(REFUSED, every=4))
 def test_a_refused_delivery_leaves_the_month_as_it_was(globex: Globex, name: str) -> None:
     source, damage, reason_parts = REFUSED[name]
     before, status = globex.served(), globex.status(source)
@@ -180,7 +180,7 @@ def test_the_command_exits_with_1_and_names_the_refused_month(globex: Globex) ->
     assert f"finops: landing globex/legacy {MONTH} refused: {MANIFEST} delivers no" in done.stderr
 
 
-@pytest.mark.parametrize("source", ["legacy", "payer"])
+@pytest.mark.parametrize("source", some_every_day(["legacy", "payer"]))
 def test_a_first_delivery_with_a_header_only_is_an_empty_month(
     fresh: TemporaryInstallation, own_estate: Path, truth: dict[str, Any], source: str
 ) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -22,6 +21,7 @@ from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.ledger.stored_files import read_stored_files
 from finops_pipeline.settings import Settings
 from tests.conftest import FIGURES, TemporaryInstallation
+from tests.support.rewound_folder import rewound_by
 from tests.support.snapshot_tenants import begin, deliver_number
 
 GRACE_HOURS = 24
@@ -50,9 +50,13 @@ def partition_bytes(made: TemporaryInstallation) -> int:
     return sum(file.size_bytes for file in read_stored_files(ledger).values())
 
 
+pristine, tmp_path = rewound_by(begin)
+
+
 @pytest.fixture
-def made(tmp_path: Path) -> TemporaryInstallation:
-    return begin(tmp_path)
+def made(empty: TemporaryInstallation) -> TemporaryInstallation:
+    """acme and globex, published once."""
+    return empty
 
 
 def set_clock(patch: pytest.MonkeyPatch, now: datetime) -> None:

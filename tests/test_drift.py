@@ -270,6 +270,21 @@ def test_columns_unknown_to_focus_are_preserved(drifting: Drifting) -> None:
     assert drifting.ask(sql) == [(rows, (rows + 1) // 2, first, billed)]
 
 
+def test_columns_of_the_current_dictionary_are_known(drifting: Drifting) -> None:
+    """AWS's table dictionary of CUR 2.0 in November 2026; who used it is in the charges."""
+    names = {
+        "lineItem/IamPrincipal": "arn:aws:iam::111122223333:role/app",
+        "lineItem/UserIdentifier": "u-1",
+        "reservation/NetUpfrontValue": "5.0",
+        "pricing/OfferingClass": "standard",
+    }
+    deliver(drifting.report, [row("1", **names)])
+    drifting.ingest()
+    assert drifting.drift("2026-09") is None
+    shown = "select x_IamPrincipal, x_UserIdentifier, x_UnknownColumns from costs"
+    assert drifting.ask(shown) == [("arn:aws:iam::111122223333:role/app", "u-1", None)]
+
+
 def test_a_delivery_without_amortization_columns_is_reported(drifting: Drifting) -> None:
     covered = {"lineItem/LineItemType": "SavingsPlanCoveredUsage"}
     deliver(drifting.report, [row("1"), row("2", **covered)])

@@ -8,7 +8,7 @@ other sources and the other tenant untouched, and the next run complete.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -113,11 +113,32 @@ class Night:
     """One run in which everything went wrong, and an ordinary run after it."""
 
     estate: Estate
+    names: list[str]
     ran: IngestRun
     requests: list[StoreRequest]
     seen: dict[str, Bill]
     after: IngestRun
     seen_after: dict[str, Bill]
+
+
+def part(number: int, faults: Iterable[str]) -> list[str]:
+    """Return the faults of a night: every second one."""
+    return list(faults)[number::2]
+
+
+in_each_night = pytest.mark.parametrize(
+    "night", [0, pytest.param(1, marks=pytest.mark.torture)], indirect=True
+)
+"""`make test` has a night of half of the faults, `make torture` one of the other half."""
+
+
+def with_each_fault(faults: Iterable[str]) -> pytest.MarkDecorator:
+    """Parametrize a test by the faults, each in its night."""
+    cases = [
+        *(pytest.param(0, name, id=name) for name in part(0, faults)),
+        *(pytest.param(1, name, id=name, marks=pytest.mark.torture) for name in part(1, faults)),
+    ]
+    return pytest.mark.parametrize(("night", "name"), cases, indirect=["night"])
 
 
 @pytest.fixture(scope="module")
@@ -127,23 +148,27 @@ def night(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Iterator[Night]:
-    """All faults, each on its own source."""
-    estate = build(tmp_path_factory.mktemp("night"), store, line, list(REFUSED), list(RECOVERS))
+    """Half of the faults, each on its own source."""
+    recovers, refused = part(request.param, RECOVERS), part(request.param, REFUSED)
+    estate = build(tmp_path_factory.mktemp("night"), store, line, refused, recovers)
     script = [
         replace(fault, key=f"{estate.spelled(name)}/*{fault.key}")
-        for name, faults in RECOVERS.items()
-        for fault in faults
+        for name in recovers
+        for fault in RECOVERS[name]
     ] + [
-        replace(fault, key=f"{estate.spelled(name)}/*{fault.key}", times=FOREVER)
-        for name, (fault, _) in REFUSED.items()
+        replace(
+            REFUSED[name][0], key=f"{estate.spelled(name)}/*{REFUSED[name][0].key}", times=FOREVER
+        )
+        for name in refused
     ]
     ran = estate.ingest(*script)
     requests, seen = list(line.log), estate.visible()
     after = estate.ingest()
-    figures = f"faults: {len(RECOVERS)} kinds recovered from, {len(REFUSED)} refused, in one run of"
+    figures = f"faults: {len(recovers)} kinds recovered from, {len(refused)} refused, in one run of"
     figures += f" {ran.seconds:.0f} s; the next run took {after.seconds:.0f} s"
     request.config.stash.setdefault(FIGURES, []).append(figures)
-    yield Night(estate, ran, requests, seen, after, estate.visible())
+    names = [*recovers, *refused]
+    yield Night(estate, names, ran, requests, seen, after, estate.visible())
 
 
 def of(night: Night, name: str) -> list[StoreRequest]:
@@ -155,7 +180,7 @@ def of(night: Night, name: str) -> list[StoreRequest]:
     ]
 
 
-@pytest.mark.parametrize("name", RECOVERS)
+@with_each_fault(RECOVERS)
 def test_an_ingest_recovers_exactly_from_a_passing_fault(night: Night, name: str) -> None:
     assert any(request.fault for request in of(night, name)), "the fault happened"
     source = night.estate.spelled(name)
@@ -167,7 +192,7 @@ def test_an_ingest_recovers_exactly_from_a_passing_fault(night: Night, name: str
     assert night.seen[source] == night.estate.new[source]
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@with_each_fault(REFUSED)
 def test_a_refusal_is_reported_and_the_old_month_stays(night: Night, name: str) -> None:
     assert any(request.fault for request in of(night, name)), "the fault happened"
     source = night.estate.spelled(name)
@@ -178,10 +203,11 @@ def test_a_refusal_is_reported_and_the_old_month_stays(night: Night, name: str) 
     assert night.seen_after[source] == night.estate.new[source]
 
 
+@in_each_night
 def test_a_run_of_faults_spares_the_other_tenant_and_the_next_run_completes(night: Night) -> None:
     estate = night.estate
     assert night.ran.code == 1
-    for name in (*RECOVERS, *REFUSED):
+    for name in night.names:
         assert len(of(night, name)) <= MOST_REQUESTS, name
     assert night.seen[WELL] == estate.new[WELL]
     assert night.after.code == 0, night.after.output_lines
@@ -191,6 +217,7 @@ def test_a_run_of_faults_spares_the_other_tenant_and_the_next_run_completes(nigh
         assert {s.state for s in estate.made.installation.status(tenant)} == {"reconciled"}
 
 
+@in_each_night
 def test_only_the_missing_bytes_are_fetched_again(night: Night) -> None:
     for name, begins in {
         "reset-mid-body": [0, 50_000],
@@ -200,6 +227,8 @@ def test_only_the_missing_bytes_are_fetched_again(night: Night) -> None:
         "expired-mid-download": [0, 50_000, 50_000],
         "slowdown-mid-download": [0, 50_000, 50_000, 50_000, 50_000],
     }.items():
+        if name not in night.names:
+            continue
         requests = [request for request in of(night, name) if request.key.endswith(FOLDER + FILE)]
         assert [request.begin for request in requests] == begins, name
         bytes_ = sum(request.sent for request in requests if request.status in (200, 206))

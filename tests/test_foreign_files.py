@@ -54,6 +54,20 @@ def test_a_focus_export_regains_them_too_and_says_so(foreign: ForeignBills) -> N
     path = foreign.write_records("bill.csv", [list(focus_row), list(focus_row.values())])
     assert "account ids of 1 row restored to 12 digits" in foreign.ingest_file("focus", path)
     assert foreign.ask("select SubAccountId as a from costs") == [{"a": "000000000042"}]
+    owners = [
+        ("Snowflake", "Snowflake", "42"),
+        ("NULL", "Microsoft", "42"),
+        ("NULL", "Amazon Web Services, Inc.", "000000000042"),
+        ("AWS", "A reseller", "000000000042"),
+        ("NULL", "NULL", "000000000042"),
+    ]
+    lines = [
+        focus_row | {"ProviderName": provider, "InvoiceIssuerName": issuer, "BilledCost": str(cost)}
+        for cost, (provider, issuer, _) in enumerate(owners)
+    ]
+    charges = foreign.charges("focus", lines)
+    restored = {int(float(c["BilledCost"])): c["SubAccountId"] for c in charges}
+    assert restored == {cost: account for cost, (_, _, account) in enumerate(owners)}
 
 
 @pytest.mark.parametrize(("change", "found"), [(-1, "6"), (+1, "8")])

@@ -28,6 +28,7 @@ from tests.support.source_files import (
 
 WRITERS = {
     "finops_pipeline/cli/query.py": "the answer to a query, where the user asks for it",
+    "finops_pipeline/cli/parquet_answer.py": "the answer to a query, as Parquet",
     "finops_pipeline/cli/pages.py": "the generated pages of docs/",
     "finops_pipeline/sources/s3_bucket.py": "downloads, into the scratch folder it is given",
 }

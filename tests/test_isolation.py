@@ -88,7 +88,7 @@ def test_no_file_of_a_tenant_contains_the_marker_of_another_tenant(
     assert files == len(published) == 2 * 3 + 5 * 3
     assert own_rows > 1000, "the search detects markers that exist"
 
-    with open_sandbox(TenantFolder(built.data, tenant), built.installation.limits) as sandbox:
+    with open_sandbox(TenantFolder(built.data, tenant), built.installation.query_limits) as sandbox:
         connection = sandbox.connection
         names = [row[0] for row in connection.execute("show tables").fetchall()]
         assert {"costs", "daily_costs", "monthly_bill", "landing_payer", "quarantine"} <= set(names)
@@ -193,7 +193,7 @@ def test_the_connection_itself_refuses_hostile_sql(
     untouched: TemporaryInstallation,
 ) -> None:
     folder = TenantFolder(untouched.data, "acme")
-    with open_sandbox(folder, untouched.installation.limits) as sandbox:
+    with open_sandbox(folder, untouched.installation.query_limits) as sandbox:
         connection = sandbox.connection
         for sql in HOSTILE:
             with pytest.raises(duckdb.Error):

@@ -21,7 +21,7 @@ from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.conftest import FIGURES, TemporaryInstallation
 from tests.support.bills import deliver, row
 
-KILLS, TORTURE = 14, 600
+KILLS, TORTURE = 7, 600
 MONTHS = ("2026-08", "2026-09")
 
 DRIVER = """
@@ -98,7 +98,7 @@ class Victim:
         if not (self.made.folder("acme") / "acme.duckdb").exists():
             return {}
         with open_sandbox(
-            self.made.installation.folder("acme"), self.made.installation.limits
+            self.made.installation.folder("acme"), self.made.installation.query_limits
         ) as sandbox:
             ask = "select billing_period, sum({}) from {} group by 1"
             charges = dict(sandbox.execute(ask.format("BilledCost", "costs")).fetchall())

@@ -16,7 +16,6 @@ from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 
 PLAN = "arn:aws:savingsplans::111122223333:savingsplan/one"
-RESERVED = "arn:aws:ec2:us-east-1:111122223333:reserved-instances/two"
 TYPE, ARN = "lineItem/LineItemType", "savingsPlan/SavingsPlanARN"
 OTHER = "444455556666"
 
@@ -79,14 +78,6 @@ def amounts(rows: list[dict[str, Any]], key: str, **where: str) -> list[Decimal]
     ]
 
 
-def test_negations_that_cancel_leave_nothing(two: TemporaryInstallation, tmp_path: Path) -> None:
-    rows = charges(two, tmp_path, [covered("0.10", "0.07"), negation("-0.10")])
-    assert [line["x_RowKind"] for line in rows] == ["line"]
-    assert amounts(rows, "BilledCost") == [0] and amounts(rows, "EffectiveCost") == [
-        Decimal("0.07")
-    ]
-
-
 def test_an_amount_that_negations_do_not_cancel_is_an_adjustment(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:
@@ -127,29 +118,6 @@ def test_currencies_are_never_summed(two: TemporaryInstallation, tmp_path: Path)
     assert {(line["c"], Decimal(line["b"])) for line in monthly_costs} == {("USD", 1), ("EUR", 2)}
 
 
-def test_fees_and_their_unused_part(two: TemporaryInstallation, tmp_path: Path) -> None:
-    """The fee is billed and costs nothing; what was used and unused costs the fee, exactly."""
-    bill = [
-        row("3", **{TYPE: "SavingsPlanRecurringFee", ARN: PLAN, "savingsPlan/UsedCommitment": "2.1",
-                    "savingsPlan/TotalCommitmentToDate": "3"}),
-        covered("4", "2.1"),
-        negation("-4"),
-        row("5", **{TYPE: "RIFee", "reservation/ReservationARN": RESERVED,
-                    "reservation/UnusedRecurringFee": "1.25", "reservation/UnusedQuantity": "6"}),
-        row("0", **{TYPE: "DiscountedUsage", "reservation/ReservationARN": RESERVED,
-                    "reservation/EffectiveCost": "3.75", "lineItem/UsageAmount": "18"}),
-    ]  # fmt: skip
-    rows = charges(two, tmp_path, bill)
-    for arn, fee, unused in ((PLAN, 3, "0.9"), (RESERVED, 5, "1.25")):
-        of = {"CommitmentDiscountId": arn}
-        assert amounts(rows, "BilledCost", **of, ChargeCategory="Purchase") == [fee]
-        assert amounts(rows, "EffectiveCost", **of, ChargeCategory="Purchase") == [0]
-        of_unused = amounts(rows, "EffectiveCost", **of, CommitmentDiscountStatus="Unused")
-        assert of_unused == [Decimal(unused)]
-        assert sum(amounts(rows, "EffectiveCost", **of), Decimal(0)) == fee
-        assert amounts(rows, "BilledCost", **of, CommitmentDiscountStatus="Unused") == [0]
-
-
 def test_a_fee_without_used_commitment_is_reported(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:
@@ -157,30 +125,3 @@ def test_a_fee_without_used_commitment_is_reported(
     deliver(tmp_path / "acme/cur", [row("3", **fee)])
     step = next(s for s in two.ingest("acme").steps if s.stage == "warehouse")
     assert step.outcome == "built" and "commitments_amortize" in step.reason
-
-
-def test_refunds_are_classified_by_their_period(two: TemporaryInstallation, tmp_path: Path) -> None:
-    """A refund of an earlier month is a Correction; one inside the open month is not."""
-    earlier = {TYPE: "Refund", "bill/BillType": "Refund"}
-    bill = [
-        row("-2", **earlier),
-        row("-1", **{TYPE: "Refund", "lineItem/UsageAmount": "4"}),
-        row("-0.5", **{TYPE: "Refund", "lineItem/TaxType": "VAT"}),
-        row("-0.25", **{TYPE: "Credit"}),
-        row("-0.125", **{TYPE: "EdpDiscount"}),
-    ]
-    by_cost = {Decimal(line["BilledCost"]): line for line in charges(two, tmp_path, bill)}
-    classified = {
-        cost: (line["ChargeCategory"], line["ChargeClass"]) for cost, line in by_cost.items()
-    }
-    assert classified == {
-        Decimal(-2): ("Usage", "Correction"),
-        Decimal(-1): ("Usage", None),
-        Decimal("-0.5"): ("Tax", None),
-        Decimal("-0.25"): ("Credit", None),
-        Decimal("-0.125"): ("Adjustment", None),
-    }
-    inside = by_cost[Decimal(-1)]
-    assert Decimal(inside["PricingQuantity"]) == -4
-    assert Decimal(inside["ContractedUnitPrice"]) == Decimal("0.25")
-    assert all(line["EffectiveCost"] == line["BilledCost"] for line in by_cost.values())

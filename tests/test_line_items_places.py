@@ -57,48 +57,6 @@ def test_capacity_that_was_reserved(bills: Bills) -> None:
     assert {c["CommitmentDiscountId"] for c in charges} == {None}
 
 
-@pytest.mark.parametrize("usage_type", ["Reservation", "DedicatedRes", "UnusedBox", "UnusedDed"])
-def test_rows_of_a_capacity_reservation_itself(bills: Bills, usage_type: str) -> None:
-    """What was reserved is neither used nor unused; the unused part is a row of its own."""
-    is_unused = usage_type.startswith("Unused")
-    charges = bills.charges([
-        usage(f"EUW1-{usage_type}:m5.large", "0.5" if is_unused else "0", "24",
-              lineItem_ResourceId=CAPACITY),
-        usage("EUW1-BoxUsage:m5.large", "0.7", "14", lineItem_ResourceId="i-1"),
-    ])  # fmt: skip
-    assert bills.failed_checks == ""
-    of_capacity = single(charges, CapacityReservationId=CAPACITY)
-    assert (
-        of_capacity["CapacityReservationStatus"],
-        of_capacity["x_CapacityReservationStatus"],
-    ) == (("Unused", "Unused") if is_unused else (None, "Reserved"))
-
-
-@pytest.mark.parametrize(
-    ("word", "status", "own_word"),
-    [
-        ("Used", "Used", "Used"),
-        ("UNUSED", "Unused", "Unused"),
-        ("Reserved", None, "Reserved"),
-        ("cancelling", None, "Cancelling"),
-        ("", "Used", "Used"),
-        ("Parked", None, "Parked"),
-    ],
-)
-def test_each_state_of_aws_dictionary(
-    bills: Bills, word: str, status: str | None, own_word: str
-) -> None:
-    """A word that AWS's dictionary does not have is unknown, not Used, and breaks FOCUS's rule."""
-    arn, column = (f"capacityReservation/CapacityReservation{w}" for w in ("ARN", "Status"))
-    box = usage("BoxUsage:m5.large", "2", "20") | {arn: CAPACITY, column: word}
-    (charge,) = bills.ingested([box])
-    assert charge["CapacityReservationId"] == CAPACITY
-    assert charge["CapacityReservationStatus"] == status
-    assert charge["x_CapacityReservationStatus"] == own_word
-    broken = bills.rows("select rule from conformance where not is_known_gap")
-    assert bool(broken) == (word == "Parked")
-
-
 def test_tiers_and_the_free_tier(bills: Bills) -> None:
     """Each tier is a price of the same SKU; the free tier has the price 0."""
     sku = {"product_sku": "SKU1", "pricing_unit": "GB"}

@@ -31,11 +31,13 @@ def net_billed_cost(*charges: tuple[int, str, str | None]) -> Decimal | None:
                 " make_timestamp(2026, 9, ?, 0, 0, 0) as ChargePeriodStart, 'prod' as project,"
                 " 'Usage' as ChargeCategory, 'Amazon EC2' as ServiceName, 'USD' as BillingCurrency,"
                 " 0 as BilledCost, 0 as EffectiveCost, 0 as ListCost, 0 as ContractedCost,"
+                " make_timestamp(2026, 9, ? + 1, 0, 0, 0) as ChargePeriodEnd,"
                 " ? as x_RowKind, 'Usage' as x_LineItemType,"
                 " ?::decimal(38,18) as x_NetUnblendedCost",
-                [day, kind, net],
+                [day, day, kind, net],
             )
-        connection.execute(f"create table daily_costs as {sql['daily_costs']}")
+        for mart in ("unused_commitment_days", "daily_costs"):
+            connection.execute(f"create table {mart} as {sql[mart]}")
         rows = connection.execute(
             f"select net_billed_cost from ({sql['monthly_costs']})"
         ).fetchall()

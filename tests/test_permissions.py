@@ -5,6 +5,7 @@ Put here: walks over a whole data folder. Keep out: backups (test_backup.py).
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
+from tests.support.tiers import some_every_day
 
 DECLARED = """
 tenants:
@@ -23,7 +25,7 @@ tenants:
 """
 
 
-@pytest.fixture(params=[0o022, 0o000, 0o077])
+@pytest.fixture
 def umask(request: pytest.FixtureRequest) -> Iterator[int]:
     """The umask of this process and of the commands that it starts."""
     before = os.umask(request.param)
@@ -55,6 +57,10 @@ def _open_to(data: Path, bits: int) -> dict[str, str]:
     }
 
 
+with_umasks = functools.partial(pytest.mark.parametrize, "umask", indirect=True)
+
+
+@with_umasks(some_every_day([0o000, 0o022, 0o077]))
 def test_nothing_is_open_to_others(
     umask: int, empty: TemporaryInstallation, tmp_path: Path
 ) -> None:
@@ -63,6 +69,7 @@ def test_nothing_is_open_to_others(
     assert _open_to(empty.data, 0o077) == {}
 
 
+@with_umasks(some_every_day([0o077, 0o022, 0o000]))
 def test_a_setting_lets_the_group_read(
     umask: int, empty: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

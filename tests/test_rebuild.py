@@ -25,6 +25,7 @@ from tests.support.planted_damage import (
     removed_charges,
     removed_landing,
 )
+from tests.support.rewound_folder import rewind
 from tests.support.tiers import some_every_day
 
 TABLES = ("monthly_costs", "daily_costs", "costs", "landing_payer", "data_status", "projects")
@@ -48,24 +49,10 @@ def _contents(folder: Path) -> dict[str, object]:
     }
 
 
-@pytest.fixture(scope="module")
-def pristine(built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the ingested estate that has settled in its new place, to copy for each test."""
-    folder = tmp_path_factory.mktemp("rebuild")
-    shutil.copytree(built.data, folder / "data", symlinks=True)
-    made = TemporaryInstallation(folder / "data")
-    for tenant in ("acme", "globex"):
-        made.installation.status(tenant)
-    shutil.copytree(folder / "data", folder / "pristine", symlinks=True)
-    return folder
-
-
 @pytest.fixture
-def ready(pristine: Path) -> TemporaryInstallation:
-    """The copied estate as it was before any test."""
-    shutil.rmtree(pristine / "data")
-    shutil.copytree(pristine / "pristine", pristine / "data", symlinks=True)
-    return TemporaryInstallation(pristine / "data")
+def ready(settled_estate: Path) -> TemporaryInstallation:
+    """A copy of the ingested estate as it was before any test."""
+    return TemporaryInstallation(rewind(settled_estate) / "data")
 
 
 def _folders(made: TemporaryInstallation) -> Folders:

@@ -20,6 +20,7 @@ import yaml
 
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
+from tests.support.rewound_folder import rewound_by
 from tests.support.tiers import some_every_day
 
 DECLARED = """
@@ -31,14 +32,22 @@ tenants:
 """
 
 
-@pytest.fixture
-def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    """initech and hooli; initech has published a month."""
+def _begin(folder: Path) -> None:
+    """Declare initech and hooli, and publish a month of initech."""
+    made = TemporaryInstallation(folder / "data")
     for tenant in ("initech", "hooli"):
-        deliver(tmp_path / tenant / "cur", [row("1.5")])
-        (tmp_path / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
-        empty.finops("apply", str(tmp_path / f"{tenant}.yaml"))
-    assert not empty.ingest("initech").failed
+        deliver(folder / tenant / "cur", [row("1.5")])
+        (folder / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
+        made.finops("apply", str(folder / f"{tenant}.yaml"))
+    assert not made.ingest("initech").failed
+
+
+pristine, tmp_path = rewound_by(_begin)
+
+
+@pytest.fixture
+def two(empty: TemporaryInstallation) -> TemporaryInstallation:
+    """initech and hooli; initech has published a month."""
     return empty
 
 
@@ -176,7 +185,8 @@ def test_a_registry_that_can_be_read_is_not_restored(
     assert _everything(two) == before
 
 
-def test_a_new_data_folder_has_no_tenants_and_works(empty: TemporaryInstallation) -> None:
+def test_a_new_data_folder_has_no_tenants_and_works(tmp_path: Path) -> None:
+    empty = TemporaryInstallation(tmp_path / "new/data")
     assert "tenant" in empty.finops("tenant", "list").stdout
     assert not empty.data.exists()
     empty.finops("tenant", "add", "umbrella")

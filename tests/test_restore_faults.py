@@ -27,13 +27,16 @@ from tests.support.backups import (
     elsewhere,
     publish_two,
 )
+from tests.support.rewound_folder import rewound_by
 from tests.support.tiers import some_every_day
+
+pristine, tmp_path = rewound_by(publish_two)
 
 
 @pytest.fixture
-def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+def two(empty: TemporaryInstallation) -> TemporaryInstallation:
     """Initech and hooli, published."""
-    return publish_two(empty, tmp_path)
+    return empty
 
 
 # ---- what stops a restore
@@ -159,7 +162,7 @@ def backed_up(
 ) -> tuple[TemporaryInstallation, Path]:
     """Two published tenants and their backup. Read only: copy the backup to damage it."""
     folder = tmp_path_factory.mktemp("backed-up")
-    made = publish_two(TemporaryInstallation(folder / "data"), folder)
+    made = publish_two(folder)
     made.finops("backup", "--all", str(folder / "copy"))
     return made, folder / "copy"
 
@@ -229,7 +232,7 @@ def test_a_restore_killed_at_a_rename_leaves_the_old(
     assert not (two.data / "lake/.restoring/initech").exists()
 
 
-@pytest.mark.parametrize("stride", [67, pytest.param(5, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("stride", [131, pytest.param(5, marks=pytest.mark.torture)])
 def test_a_killed_restore_leaves_the_old_or_the_new(
     two: TemporaryInstallation, tmp_path: Path, request: pytest.FixtureRequest, stride: int
 ) -> None:

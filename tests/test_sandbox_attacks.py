@@ -7,14 +7,17 @@ out: attacks through `finops query` (test_isolation.py), threads (test_sandbox_t
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from finops_pipeline.errors import QueryRefused
+from finops_pipeline.lake.duck import Limits, open_in_memory, read_settings
 from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.serve.sandbox import open_sandbox
+from finops_pipeline.lake.warehouse_access import attach_own
+from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import row, write_csv
 from tests.support.published_files import published_files
@@ -88,28 +91,42 @@ def planted(built: TemporaryInstallation, tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="module")
+def opened(built: TemporaryInstallation) -> Iterator[Sandbox]:
+    """The sandbox of acme; each attack meets what earlier ones left of it."""
+    folder = TenantFolder(built.data, "acme")
+    with open_sandbox(folder, built.installation.query_limits) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def attached(built: TemporaryInstallation) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file of acme, attached in this process and without the guard."""
+    with open_in_memory(read_settings(Limits())) as connection:
+        attach_own(connection, TenantFolder(built.data, "acme"), "acme")
+        connection.execute("use acme")
+        connection.execute("set global lock_configuration = true")
+        yield connection
+
+
 @pytest.mark.parametrize("sql", REFUSED)
 def test_an_odd_spelling_reads_nothing_outside_the_folder(
-    built: TemporaryInstallation, planted: dict[str, str], sql: str
+    opened: Sandbox, planted: dict[str, str], sql: str
 ) -> None:
     statement = sql.format_map(planted)
-    with (
-        open_sandbox(TenantFolder(built.data, "acme"), built.installation.limits) as sandbox,
-        pytest.raises((QueryRefused, duckdb.Error)),
-    ):
-        sandbox.execute(statement).fetchall()
+    with pytest.raises((QueryRefused, duckdb.Error)):
+        opened.execute(statement).fetchall()
 
 
 @pytest.mark.parametrize("sql", HELD_WITHOUT_GUARD)
 def test_the_connection_alone_keeps_sql_inside(
-    built: TemporaryInstallation, planted: dict[str, str], sql: str
+    opened: Sandbox, attached: duckdb.DuckDBPyConnection, planted: dict[str, str], sql: str
 ) -> None:
+    """Also in this process, where the kernel would allow everything."""
     statement = sql.format_map(planted)
-    with (
-        open_sandbox(TenantFolder(built.data, "acme"), built.installation.limits) as sandbox,
-        pytest.raises(duckdb.Error),
-    ):
-        sandbox.connection.execute(statement).fetchall()
+    for connection in (opened.connection, attached):
+        with pytest.raises(duckdb.Error):
+            connection.execute(statement).fetchall()
 
 
 @pytest.mark.parametrize(
@@ -123,10 +140,9 @@ def test_the_connection_alone_keeps_sql_inside(
 )
 @pytest.mark.usefixtures("planted")
 def test_views_read_the_tenants_files_and_not_those_below_the_current_folder(
-    built: TemporaryInstallation, sql: str
+    opened: Sandbox, sql: str
 ) -> None:
-    with open_sandbox(TenantFolder(built.data, "acme"), built.installation.limits) as sandbox:
-        sources = {row[0] for row in sandbox.execute(sql).fetchall()}
+    sources = {row[0] for row in opened.execute(sql).fetchall()}
     assert sources and PLANTED not in sources
 
 

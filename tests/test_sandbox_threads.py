@@ -85,7 +85,7 @@ def test_opening_and_closing_in_two_threads(
 
 
 def sandbox(made: TemporaryInstallation, tenant: str) -> Any:
-    return open_sandbox(TenantFolder(made.data, tenant), made.installation.limits)
+    return open_sandbox(TenantFolder(made.data, tenant), made.installation.query_limits)
 
 
 def readings(opened: Sandbox, path: str) -> list[str]:
@@ -152,10 +152,9 @@ def test_a_view_may_be_named_with_its_schema(built: TemporaryInstallation) -> No
                 opened.execute(f"select count(*) from {name}")
 
 
-def test_settings_hold_for_every_cursor(built: TemporaryInstallation) -> None:
+def test_settings_are_locked(built: TemporaryInstallation) -> None:
     with sandbox(built, "acme") as opened:
-        cursor = opened.connection.cursor()
         zone = "select current_setting('TimeZone'), current_setting('enable_external_access')"
-        assert cursor.execute(zone).fetchall() == [("UTC", False)]
+        assert opened.connection.execute(zone).fetchall() == [("UTC", False)]
         with pytest.raises(duckdb.Error, match="locked"):
-            cursor.execute("set global threads = 8")
+            opened.connection.execute("set global threads = 8")

@@ -22,6 +22,7 @@ from finops_pipeline.errors import QueryRefused
 from finops_pipeline.serve.queries import Query, open_answer
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
+from tests.support.rewound_folder import preserve, rewind
 from tests.support.snapshot_tenants import ACCOUNTS, GLOBEX_COST, MONTHS, begin, deliver_number
 
 MARTS = "select coalesce(sum(billed_cost), 0) as b from monthly_costs"
@@ -31,18 +32,13 @@ CHARGES = "select sum(BilledCost) as b from costs"
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both tenants after their first publication, and a copy of everything."""
-    folder = tmp_path_factory.mktemp("attacks")
-    begin(folder / "work")
-    shutil.copytree(folder / "work", folder / "pristine", symlinks=True)
-    return folder
+    return preserve(tmp_path_factory.mktemp("attacks"), begin)
 
 
 @pytest.fixture
 def made(pristine: Path) -> TemporaryInstallation:
     """Both tenants as they were before any test."""
-    shutil.rmtree(pristine / "work")
-    shutil.copytree(pristine / "pristine", pristine / "work", symlinks=True)
-    return TemporaryInstallation(pristine / "work/data")
+    return TemporaryInstallation(rewind(pristine) / "data")
 
 
 def billed(made: TemporaryInstallation, sql: str = MARTS, tenant: str = "acme") -> Decimal:

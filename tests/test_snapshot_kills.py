@@ -23,12 +23,12 @@ from tests.conftest import FIGURES, TemporaryInstallation
 from tests.support.snapshot_tenants import MONTHS, begin, deliver_number
 from tests.support.step_killer import MOST_STEPS, Killer
 
-EVERY = 43
+EVERY = 61
 
 
 def answer(made: TemporaryInstallation) -> Decimal:
     """Return the cost of every charge, which charges and marts must agree on."""
-    with open_sandbox(made.installation.folder("acme"), made.installation.limits) as sandbox:
+    with open_sandbox(made.installation.folder("acme"), made.installation.query_limits) as sandbox:
         rows = sandbox.execute(
             "select (select list(distinct BilledCost) from costs),"
             " (select list(distinct billed_cost) from monthly_costs),"

@@ -74,7 +74,9 @@ def check_sums(row: tuple[list[Decimal], list[Decimal], list[Decimal], int]) -> 
 
 def look_through_sandbox(made: TemporaryInstallation) -> Look:
     def look() -> None:
-        with open_sandbox(made.installation.folder("acme"), made.installation.limits) as sandbox:
+        with open_sandbox(
+            made.installation.folder("acme"), made.installation.query_limits
+        ) as sandbox:
             check_sums(sandbox.execute(SUMS.format("")).fetchall()[0])
 
     return look

@@ -121,6 +121,15 @@ def test_more_keys_than_are_read_one_by_one(foreign: ForeignBills) -> None:
     assert (of_others, costs, name) == (OF_OTHERS, {"Area": "shop"}, "web-1")
 
 
+def test_more_flat_columns_than_are_read_one_by_one_opencost_2898(foreign: ForeignBills) -> None:
+    """Report opencost/opencost#2898: thousands of tag columns. Empty tags are no tags."""
+    many = {f"resourceTags/user:T{n}": str(n) if n % 3 else "" for n in range(300)}
+    odd = {'resourceTags/user:a "b"': 'c "d" \\', "costCategory/Area": "shop"}
+    ((tags, _, costs, _),) = shown(foreign, [bill("1", **many, **odd)], "csv")
+    assert tags == {f"T{n}": str(n) for n in range(300) if n % 3} | {'a "b"': 'c "d" \\'}
+    assert costs == {"Area": "shop"}
+
+
 LEGACY = {"resourceTags/user:CostCenter": "cc1", "resourceTags/user:Name": "web-1",
           "resourceTags/aws:createdBy": "root"}  # fmt: skip
 SNAKE = {"user_cost_center": "cc1", "user_name": "web-1", "aws_created_by": "root"}

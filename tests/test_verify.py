@@ -34,25 +34,13 @@ from tests.support.planted_damage import (
     wal_beside,
 )
 from tests.support.published_files import publish_instead, published_file
-
-
-@pytest.fixture(scope="module")
-def pristine(built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("verify")
-    shutil.copytree(built.data, folder / "data", symlinks=True)
-    made = TemporaryInstallation(folder / "data")
-    for tenant in ("acme", "globex"):
-        made.installation.status(tenant)
-    shutil.copytree(folder / "data", folder / "pristine", symlinks=True)
-    return folder
+from tests.support.rewound_folder import rewind
 
 
 @pytest.fixture
-def ready(pristine: Path) -> TemporaryInstallation:
+def ready(settled_estate: Path) -> TemporaryInstallation:
     """A copy of the ingested estate as it was before any test."""
-    shutil.rmtree(pristine / "data")
-    shutil.copytree(pristine / "pristine", pristine / "data", symlinks=True)
-    return TemporaryInstallation(pristine / "data")
+    return TemporaryInstallation(rewind(settled_estate) / "data")
 
 
 def _folders(made: TemporaryInstallation) -> Folders:

@@ -44,9 +44,12 @@ from finops_pipeline.landing.landers import FILE_LANDERS
 from finops_pipeline.ledger.invoice_entries import Invoice, record_invoice
 from finops_pipeline.ledger.month_plan import MonthPlan, plan_month
 from finops_pipeline.marts.build import Refreshed, StatusRows, refresh
-from finops_pipeline.marts.library import find_check
+from finops_pipeline.marts.library import find_check, find_mart
 from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
-from finops_pipeline.reconciliation.cost_explorer_comparison import compare_charges
+from finops_pipeline.reconciliation.cost_explorer_comparison import (
+    Rules,
+    compare_charges,
+)
 from finops_pipeline.reconciliation.cost_explorer_daily import build_cost_explorer_days
 from finops_pipeline.reconciliation.invoice_comparison import check_currency
 from finops_pipeline.reconciliation.statuses import Pending, reconcile
@@ -295,7 +298,8 @@ def refresh_warehouse(
 
 def _refresh(session: TenantSession, publication: Publication) -> Refreshed:
     tenant, limits = session.tenant, session.limits
-    compare_charges(publication, limits, find_check("bills_apart").sql)
+    rules = Rules(find_check("bills_apart").sql, find_mart("unused_commitment_days").sql)
+    compare_charges(publication, limits, rules)
     tables = (COSTS, COST_EXPLORER_DAYS, STORED_COMPARISONS)
     pending = Pending(*(publication.partitions(table) for table in tables))
     reconciled = reconcile(tenant, publication.ledger, pending)

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 
 from finops_pipeline.database.private_files import Permissions
 from finops_pipeline.errors import FileProblem, RegistryError
 from finops_pipeline.lake.collection import Retention
-from finops_pipeline.lake.duck import Limits
+from finops_pipeline.lake.duck import Limits, QueryLimits
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Writer
 from finops_pipeline.lake.repair import Repair, repairing_writer
@@ -53,10 +54,19 @@ class Installation:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.limits = Limits(settings.memory_limit, settings.threads)
+        self.query_limits = QueryLimits(
+            seconds=settings.query_seconds,
+            processor_seconds=settings.query_cpu_seconds,
+            memory=settings.query_memory,
+            threads=settings.threads,
+            answer_rows=settings.query_rows,
+            answer_bytes=settings.query_bytes,
+            is_landlock_required=settings.require_landlock,
+        )
 
-    @property
+    @cached_property
     def registry(self) -> Registry:
-        """The registry; created on first use."""
+        """The registry; every use reads it as it is then."""
         settings = self.settings
         permissions = Permissions(settings.group_readable)
         return Registry(settings.registry, settings.data_folder, permissions)

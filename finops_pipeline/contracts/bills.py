@@ -20,9 +20,10 @@ from finops_pipeline.tenants.model import SourceFormat
 class BillForm:
     """How to read one form of bill. Column names are canonical (see `canonical`).
 
-    `account` is the account that a row is charged to; `account_ids` are all columns of ids with
-    twelve digits. A row is quarantined if one of its `cost_columns` cannot be read; any other value
-    that cannot be read becomes null. `null_texts` are texts that stand for null in a CSV.
+    `account` is the account that a row is charged to; `account_ids` are all columns of ids, which
+    have twelve digits unless the first filled column of `account_owners` names another provider
+    than AWS. A row is quarantined if one of its `cost_columns` cannot be read; any other value that
+    cannot be read becomes null. `null_texts` are texts that stand for null in a CSV.
     `is_documented` is true for columns of AWS's dictionary, `is_tag` for those that customers name;
     both take a canonical name. `has_reservation_units` is true where reservations may be counted in
     normalized units.
@@ -34,6 +35,7 @@ class BillForm:
     cost_columns: frozenset[str]
     account: str
     account_ids: tuple[str, ...]
+    account_owners: tuple[str, ...]
     line_type: str
     service: str
     total: str
@@ -106,6 +108,7 @@ CUR = BillForm(
     cost_columns=cur.COST_COLUMNS,
     account=cur.ACCOUNT,
     account_ids=(cur.ACCOUNT, "bill_payer_account_id"),
+    account_owners=(),
     line_type=cur.LINE_TYPE,
     service=cur.SERVICE,
     total=cur.TOTAL,
@@ -133,6 +136,7 @@ FOCUS = BillForm(
     cost_columns=frozenset(_FOCUS_REQUIRED),
     account="SubAccountId",
     account_ids=("SubAccountId", "BillingAccountId"),
+    account_owners=("ServiceProviderName", "ProviderName", "InvoiceIssuerName"),
     line_type="ChargeCategory",
     service="ServiceName",
     total="BilledCost",

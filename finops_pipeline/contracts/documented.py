@@ -1,9 +1,13 @@
 """Every column that AWS documents for a Cost and Usage Report, legacy and 2.0, by CUR 2.0 names.
 
 Put here: AWS's data dictionaries as a list of names. Keep out: which of them are read (cur.py).
-Sources: AWS "Data dictionary" of the Cost and Usage Report and "Cost and Usage Report (CUR) 2.0
-table dictionary". A column that is missing here is new or not AWS's: its values are kept in
-x_UnknownColumns of the charges. FOCUS columns are those of focus.py.
+Sources, as of November 2026: AWS "Data dictionary" of the Cost and Usage Report, and the pages of
+"Cost and Usage Report (CUR) 2.0" in the Data Exports table dictionary (bill, capacity reservation,
+cost category, discount, identity, line item, pricing, product, reservation, resource tags, savings
+plan, split line item, tags). The newest: line_item_iam_principal (INCLUDE_IAM_PRINCIPAL_DATA),
+line_item_user_identifier, reservation_net_upfront_value. A column that is missing
+here is new or not AWS's: its values are kept in x_UnknownColumns of the charges. FOCUS columns are
+those of focus.py.
 """
 
 from __future__ import annotations
@@ -17,11 +21,11 @@ bill: bill_type billing_entity billing_period_end_date billing_period_start_date
 capacity_reservation: capacity_reservation_arn capacity_reservation_status
  capacity_reservation_type
 identity: line_item_id time_interval
-line_item: availability_zone blended_cost blended_rate currency_code legal_entity
+line_item: availability_zone blended_cost blended_rate currency_code iam_principal legal_entity
  line_item_description line_item_type net_unblended_cost net_unblended_rate normalization_factor
  normalized_usage_amount operation product_code resource_id tax_type unblended_cost
  unblended_rate usage_account_id usage_account_name usage_amount usage_end_date
- usage_start_date usage_type
+ usage_start_date usage_type user_identifier
 pricing: currency lease_contract_length offering_class public_on_demand_cost
  public_on_demand_rate purchase_option rate_code rate_id term unit
 reservation: amortized_upfront_cost_for_usage amortized_upfront_fee_for_billing_period
@@ -29,6 +33,7 @@ reservation: amortized_upfront_cost_for_usage amortized_upfront_fee_for_billing_
  net_amortized_upfront_cost_for_usage net_amortized_upfront_fee_for_billing_period
  net_effective_cost net_recurring_fee_for_usage
  net_unused_amortized_upfront_fee_for_billing_period net_unused_recurring_fee
+ net_upfront_value
  normalized_units_per_reservation number_of_reservations recurring_fee_for_usage
  reservation_a_r_n start_time subscription_id total_reserved_normalized_units
  total_reserved_units units_per_reservation unused_amortized_upfront_fee_for_billing_period

@@ -13,10 +13,10 @@ NO_SUCH_SERVICE = "no such service"
 ROUNDING = "rounding"
 
 DIFFERENCE_REASONS: dict[str, str] = {
-    # AWS, "Refreshing Cost Explorer": at least once every 24 hours; figures of the current month
-    # are estimated until the bill is final, and CUR and Cost Explorer are updated at different
-    # times.
-    ESTIMATED: "Cost Explorer lags behind the bill, or calls these days estimated",
+    # AWS, "Refreshing Cost Explorer": figures of the current month are estimated until the bill is
+    # final, and CUR and Cost Explorer are updated at different times.
+    ESTIMATED: "AWS may still change these days in Cost Explorer: they are estimated, or were"
+    " imported before the month was closed",
     # AWS, "What are AWS Cost and Usage Reports": the current month's report grows with every
     # delivery, and its latest day is incomplete.
     PARTIAL_DAY: "days after the bill's last complete day are left out",

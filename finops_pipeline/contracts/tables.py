@@ -61,12 +61,40 @@ DAILY_COSTS = Table(
     ),
     columns=(
         _PERIOD,
-        Column("charge_date", DAY, "Day (UTC) on which the charge's period starts.", False),
+        Column(
+            "charge_date", DAY,
+            "Day (UTC) on which the charge's period starts; the effective cost of an unused"
+            " commitment is on each day that it covers.", False,
+        ),
         *_PROJECT, *_CUT, *_MONEY, *_NET,
         Column(
             "charges_without_net_cost", COUNT,
             "Number of charges that bill an amount but have no net cost.", False,
         ),
+    ),
+)  # fmt: skip
+
+UNUSED_COMMITMENT_DAYS = Table(
+    name="unused_commitment_days",
+    kind="mart",
+    meaning="The unused part of reservations and Savings Plans, on each day that it covers.",
+    grain=(
+        "billing_period", "charge_date", "project", "source", "sub_account_id", "region_id",
+        "service_name", "charge_category", "commitment_discount_id", "billing_currency",
+    ),
+    columns=(
+        _PERIOD,
+        Column(
+            "charge_date", DAY,
+            "Day (UTC). In a running month, days after the last day of usage have what is not used"
+            " yet.", False,
+        ),
+        Column("project", TEXT, "Project that the charges belong to.", False),
+        Column("source", TEXT, "Source (export) that the charges came from.", False),
+        *_CUT,
+        Column("commitment_discount_id", TEXT, "ARN of the reservation or Savings Plan."),
+        Column("effective_cost", MONEY, "Amortized basis: the day's share.", False),
+        _NET[-1],
     ),
 )  # fmt: skip
 
@@ -257,7 +285,10 @@ SLICES = Table(
     ),
 )
 
-MARTS = {table.name: table for table in (DAILY_COSTS, MONTHLY_COSTS, MONTHLY_BILL)}
+MARTS = {
+    table.name: table
+    for table in (UNUSED_COMMITMENT_DAYS, DAILY_COSTS, MONTHLY_COSTS, MONTHLY_BILL)
+}
 TABLES = (
     COSTS,
     *MARTS.values(),

@@ -24,6 +24,9 @@ VERSIONS = sa.Table(
 )
 """The table as Alembic itself creates it."""
 
+_READ_VERSION = "select version_num from alembic_version"
+"""Text, because every reading of a ledger asks it, and compiling an expression costs more."""
+
 
 @dataclass(frozen=True)
 class Schema:
@@ -54,9 +57,15 @@ class Schema:
         Raises:
             Terminal: `refusal`, if this code does not know the version.
         """
-        if not sa.inspect(db).has_table(VERSIONS.name):
-            return None
-        stored = sorted(db.scalars(sa.select(VERSIONS.c.version_num)))
+        return self.read_version(db) if sa.inspect(db).has_table(VERSIONS.name) else None
+
+    def read_version(self, db: sa.Connection) -> str | None:
+        """Do the same as `check_version` for a database that has the table of versions.
+
+        Raises:
+            Terminal: `refusal`, if this code does not know the version.
+        """
+        stored = sorted(db.exec_driver_sql(_READ_VERSION).scalars())
         if not stored:
             return None
         if stored[-1] not in self.versions or len(stored) > 1:

@@ -28,7 +28,8 @@ class BillConversion:
 
 
 def _select_line_items(bill: LandedBill, rows: str, month: str) -> str:
-    return line_items(_columns(bill), rows, Origin(bill.source, month, bill.in_units))
+    origin = Origin(bill.source, month, bill.in_units, bill.use_known_until)
+    return line_items(_columns(bill), rows, origin)
 
 
 def _select_focus_rows(bill: LandedBill, rows: str, month: str) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from finops_pipeline.contracts.bills import FORMS, BillForm
 from finops_pipeline.focus.reservation_units import find_normalized_units
+from finops_pipeline.focus.running_month import find_use_known_until
 from finops_pipeline.lake.duck import Connection, columns_of, empty_columns, ident, text
 from finops_pipeline.ledger.ledger import DeliveryRecord
 from finops_pipeline.tenants.model import SourceFormat
@@ -24,7 +26,8 @@ class LandedBill:
     `columns`: its columns and their DuckDB types; `empty`: columns without any value (known from
     the Parquet footer), which need not be evaluated row by row; `accounts`: the distinct unaltered
     values of its account column, None for null; `keys`: the keys of each map column; `in_units`:
-    ARNs of reservations that are counted in normalized units; `unreadable`: columns with values
+    ARNs of reservations that are counted in normalized units; `use_known_until`: the end of the
+    last usage of a running month, None for any other; `unreadable`: columns with values
     that cannot be read; `tag_spellings`: see MonthPlan.
     """
 
@@ -36,6 +39,7 @@ class LandedBill:
     accounts: tuple[str | None, ...]
     keys: dict[str, tuple[str, ...]]
     in_units: tuple[str, ...]
+    use_known_until: datetime | None
     unreadable: frozenset[str]
     tag_spellings: Mapping[str, str]
 
@@ -70,8 +74,10 @@ def read_landed_bill(
         if type_.startswith("MAP(VARCHAR")
     }
     units: tuple[str, ...] = ()
+    use_known_until = None
     if form.has_reservation_units:
         units = find_normalized_units(connection, relation, columns, empty)
+        use_known_until = find_use_known_until(connection, relation, columns, delivery)
     unreadable = frozenset(delivery.values_unreadable)
     return LandedBill(
         source=delivery.source,
@@ -82,6 +88,7 @@ def read_landed_bill(
         accounts=accounts,
         keys=keys,
         in_units=units,
+        use_known_until=use_known_until,
         unreadable=unreadable,
         tag_spellings=tag_spellings,
     )

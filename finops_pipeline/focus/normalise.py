@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.bills import CUR, FOCUS, BillForm
@@ -51,12 +52,14 @@ class Origin:
     """The source and billing period of line items, and facts about the month.
 
     The billing period replaces the bill's own dates where those are absent. `in_normalized_units`:
-    ARNs of reservations that are counted in normalized units.
+    ARNs of reservations that are counted in normalized units. `use_known_until`: the end of the
+    last usage of a running month (running_month.py).
     """
 
     source: str
     month: str
     in_normalized_units: Sequence[str]
+    use_known_until: datetime | None = None
 
 
 def line_items(landed: LandedColumns, relation: str, origin: Origin) -> str:
@@ -88,6 +91,7 @@ def line_items(landed: LandedColumns, relation: str, origin: Origin) -> str:
         "x_SourceFile as x_source_file",
         "x_Project as x_project",
         f"{_is_among(reservation, origin.in_normalized_units)} as x_in_normalized_units",
+        f"{_moment(origin.use_known_until)} as x_use_known_until",
     ]
     return f"select * replace ({defaults}) from (select {', '.join(parts)} from {relation})"
 
@@ -122,6 +126,11 @@ def focus_rows(landed: LandedColumns, relation: str, source: str) -> str:
     parts += [f"{_undocumented(FOCUS, landed)} as x_UnknownColumns"]
     parts += [f"{text(source)} as x_Source", "x_SourceFile", "x_Project"]
     return f"select {', '.join(parts)} from {relation}"
+
+
+def _moment(value: datetime | None) -> str:
+    """Write SQL of a time, or of a null in its type."""
+    return "null::timestamp" if value is None else f"timestamp {text(value.isoformat(' '))}"
 
 
 def _is_among(column: str | None, values: Sequence[str]) -> str:

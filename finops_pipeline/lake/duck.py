@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 
@@ -58,6 +59,62 @@ class Limits:
         connection.execute(f"set memory_limit = {text(self.memory_limit)}")
         if self.threads:
             connection.execute(f"set threads = {self.threads}")
+
+
+_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS_OF_1024 = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
+
+def bytes_of(size: str) -> int:
+    """Return the bytes of a size with a unit, such as 1.5GB or 512MiB."""
+    text = size.replace(" ", "")
+    for unit, factor in {**_UNITS_OF_1024, **_UNITS}.items():
+        if text.endswith(unit):
+            return int(Decimal(text.removesuffix(unit)) * factor)
+    return int(text)
+
+
+@dataclass(frozen=True)
+class QueryLimits:
+    """Resources that one query of a reader may use; settings.py describes each."""
+
+    seconds: float
+    processor_seconds: int
+    memory: str
+    threads: int
+    answer_rows: int
+    answer_bytes: int
+    is_landlock_required: bool = False
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory of the process of a query."""
+        return bytes_of(self.memory)
+
+
+class Rows(Protocol):
+    """The rows of an executed statement."""
+
+    def fetchall(self) -> list[Any]:
+        """Return all remaining rows."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+
+class Reader(Protocol):
+    """What runs SQL: a connection, or one in another process."""
+
+    def execute(self, query: str, parameters: object = None) -> Rows:
+        """Run a statement."""
+
+
+def error_class(name: str) -> type[duckdb.Error]:
+    """Return DuckDB's class of errors with this name, or the root of them."""
+    kind: object = getattr(duckdb, name, None)
+    if isinstance(kind, type) and issubclass(kind, duckdb.Error):
+        return kind
+    return duckdb.Error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
-from finops_pipeline.lake.duck import Connection, ident
+from finops_pipeline.lake.duck import Connection, Reader, ident
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.ledger.stored_files import Place, StoredFile
 
@@ -59,7 +59,7 @@ def write_identity(connection: Connection, catalog: str, identity: FileIdentity)
     )
 
 
-def read_identity(connection: Connection, catalog: str) -> FileIdentity | None:
+def read_identity(connection: Reader, catalog: str) -> FileIdentity | None:
     """Read what an attached file says about itself; None if it says nothing."""
     names = ", ".join(column.name for column in FILE_IDENTITY.columns)
     exists = connection.execute(
@@ -75,7 +75,7 @@ def read_identity(connection: Connection, catalog: str) -> FileIdentity | None:
 
 
 def read_partition_files(
-    connection: Connection, catalog: str, tables: Sequence[str]
+    connection: Reader, catalog: str, tables: Sequence[str]
 ) -> list[StoredFile]:
     """Read the files of these tables that an attached file was built from."""
     rows = connection.execute(

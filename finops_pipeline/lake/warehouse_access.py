@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from finops_pipeline.errors import DamagedFile, ForeignFile, SchemaTooNew, Unknown
-from finops_pipeline.lake.duck import Connection, DuckDBError, ident, text, texts
+from finops_pipeline.lake.duck import DuckDBError, Reader, ident, text, texts
 from finops_pipeline.lake.file_identity import SCHEMA_VERSION, FileIdentity, read_identity
 from finops_pipeline.lake.file_marks import FileChecker, mark_of
 from finops_pipeline.lake.layout import TenantFolder
@@ -44,7 +44,7 @@ def require_warehouse(folder: TenantFolder) -> None:
     )
 
 
-def attach_own(connection: Connection, folder: TenantFolder, catalog: str) -> FileIdentity:
+def attach_own(connection: Reader, folder: TenantFolder, catalog: str) -> FileIdentity:
     """Attach the tenant's file read-only, and let the connection open no other tenant's files.
 
     The file is checked while it is attached: it cannot be replaced between check and use.
@@ -85,7 +85,7 @@ def attach_own(connection: Connection, folder: TenantFolder, catalog: str) -> Fi
     raise damaged_warehouse(folder, "is not the file that was published last")
 
 
-def check_identity(connection: Connection, folder: TenantFolder, catalog: str) -> FileIdentity:
+def check_identity(connection: Reader, folder: TenantFolder, catalog: str) -> FileIdentity:
     """Check that an attached file says that it is the tenant's own, and of a known version.
 
     Raises:

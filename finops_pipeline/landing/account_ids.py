@@ -7,6 +7,7 @@ Put here: recognizing such ids in a staged landing, and restoring them. Keep out
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline.lake.duck import PARQUET, Connection, ident, text
@@ -15,25 +16,50 @@ _NUMBER = "[0-9]{1,11}|[0-9]{1,12}\\.0+"
 """An id as a number: without leading zeros, and with decimals where the column had empty cells."""
 
 
+_NULL = "'', 'NULL'"
+
+
+@dataclass(frozen=True)
+class AccountColumns:
+    """The columns of account ids, all text, and those that name their provider, in order."""
+
+    ids: Sequence[str]
+    owners: Sequence[str]
+
+    @property
+    def is_aws(self) -> str:
+        """SQL of whether a row's ids are AWS's: the first provider named, or none is."""
+        names = [
+            f"case when trim({ident(name)}::varchar) not in ({_NULL}) then {ident(name)} end"
+            for name in self.owners
+        ]
+        stated = ", ".join([*names, "'AWS'"])
+        return f"regexp_matches(coalesce({stated}), '^\\s*(?i:aws|amazon)\\b')"
+
+
 def restore_account_ids(
-    connection: Connection, staged: Path, columns: Sequence[str], spare: Path
+    connection: Connection, staged: Path, columns: AccountColumns, spare: Path
 ) -> int:
     """Restore the ids in a staged landing; return the number of rows that had such an id.
 
-    AWS account ids have twelve digits (AWS "View AWS account identifiers"). The file is written
-    anew only if it has such ids.
+    AWS account ids have twelve digits (AWS "View AWS account identifiers"); those of other
+    providers, in rows of a FOCUS export, stay as they are. The file is written anew only if it has
+    such ids.
 
     Args:
-        columns: the columns of account ids, all text.
         spare: a free path in the staging folder.
     """
-    if not columns:
+    if not columns.ids:
         return 0
-    broken = " or ".join(_is_number(column) for column in columns)
-    query = f"select count(*) from {_relation(staged)} where {broken}"
+    broken = " or ".join(_is_number(column) for column in columns.ids)
+    query = f"select count(*) from {_relation(staged)} where ({broken}) and {columns.is_aws}"
     ((rows,),) = connection.execute(query).fetchall()
     if rows:
-        values = ", ".join(f"{_restored(column)} as {ident(column)}" for column in columns)
+        values = ", ".join(
+            f"case when {columns.is_aws} then {_restored(column)} else {ident(column)} end"
+            f" as {ident(column)}"
+            for column in columns.ids
+        )
         staged.rename(spare)
         connection.execute(
             f"copy (select * replace ({values}) from {_relation(spare)})"

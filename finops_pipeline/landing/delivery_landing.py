@@ -28,7 +28,7 @@ from finops_pipeline.lake.duck import (
 from finops_pipeline.lake.landing_records import LandingRecord
 from finops_pipeline.lake.layout import LANDING, QUARANTINE
 from finops_pipeline.lake.publish import Publication, Writer
-from finops_pipeline.landing.account_ids import restore_account_ids
+from finops_pipeline.landing.account_ids import AccountColumns, restore_account_ids
 from finops_pipeline.landing.column_names import renames_of
 from finops_pipeline.landing.delivery_order import why_older
 from finops_pipeline.landing.landing_task import Landed, LandingOutcome, LandingTask
@@ -244,7 +244,10 @@ class _Landing:
         staged = f"read_parquet({text(str(self._staged))}, hive_partitioning = false)"
         columns = columns_of(connection, staged)
         by_name = self._form.find(columns)
-        accounts = [by_name[name] for name in self._form.account_ids if name in by_name]
+        accounts = AccountColumns(
+            [by_name[name] for name in self._form.account_ids if name in by_name],
+            [by_name[name] for name in self._form.account_owners if name in by_name],
+        )
         spare = self._publication.scratch("as_delivered.parquet")
         restored = restore_account_ids(connection, self._staged, accounts, spare)
         self._columns = {name: kind for name, kind in columns.items() if name != SOURCE_FILE}

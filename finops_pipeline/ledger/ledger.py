@@ -21,8 +21,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from finops_pipeline.database.engine import begin_write, open_engine
+from finops_pipeline.database.versions import VERSIONS
 from finops_pipeline.ledger.condition import naming_damage
-from finops_pipeline.ledger.ownership import Identity, Owner, check_owner, load_owner
+from finops_pipeline.ledger.ownership import Identity, Owner, check_owner, read_owner
 from finops_pipeline.ledger.records import (
     DeliveryRecord,
     DeliverySummary,
@@ -42,10 +43,12 @@ from finops_pipeline.ledger.schema import (
     DELIVERIES,
     DELIVERY_TOTALS,
     MOVES,
+    OWNER,
     PARTITIONS,
     REFUSALS,
     SCHEMA,
-    present_columns,
+    Shape,
+    read_shape,
 )
 from finops_pipeline.tenants.model import SourceFormat
 
@@ -90,6 +93,7 @@ class Ledger:
     def __init__(self, path: Path, identity: Identity | None = None) -> None:
         self._path = path
         self._identity = identity
+        self._shape: tuple[tuple[int, int], Shape] | None = None
         self._engine = open_engine(sa.URL.create("sqlite", database=str(path)))
 
     def write(self, *writes: Write) -> None:
@@ -111,11 +115,10 @@ class Ledger:
         if not self._path.exists():
             return []
         with self._naming_damage(), self._engine.connect() as db:
-            self._check(db)
-            present = present_columns(db, table)
-            if not present:
+            shape, _ = self._check(db)
+            if table.name not in shape:
                 return []
-            names = present & set(only) if only else present
+            names = shape[table.name] & set(only) if only else shape[table.name]
             query = sa.select(*(c for c in table.columns if c.name in names)).where(*where)
             query = query.order_by(sa.text("rowid"))  # as written: times are to the second
             return [dict(row) for row in db.execute(query).mappings()]
@@ -125,7 +128,7 @@ class Ledger:
         if not self._path.exists():
             return None
         with self._naming_damage(), self._engine.connect() as db:
-            return self._check(db)
+            return self._check(db)[1]
 
     def _naming_damage(self) -> AbstractContextManager[None]:
         return naming_damage(self._path, self._identity.tenant if self._identity else "TENANT")
@@ -138,13 +141,23 @@ class Ledger:
             assert isinstance(source, sqlite3.Connection)
             source.backup(copy)
 
-    def _check(self, db: sa.Connection) -> Owner | None:
-        """Check the version and the owner of the ledger, and return the owner."""
-        SCHEMA.check_version(db)
-        owner = load_owner(db)
+    def _check(self, db: sa.Connection) -> tuple[Shape, Owner | None]:
+        """Check the version and the owner of the ledger; return its shape and its owner."""
+        shape = self._read_shape(db)
+        if VERSIONS.name in shape:
+            SCHEMA.read_version(db)
+        owner = read_owner(db) if OWNER.name in shape else None
         if owner is not None and self._identity is not None:
             check_owner(owner, self._identity, str(self._path))
-        return owner
+        return shape, owner
+
+    def _read_shape(self, db: sa.Connection) -> Shape:
+        """Read the shape; only once while neither the file nor its tables are replaced."""
+        version = db.exec_driver_sql("pragma schema_version").scalar_one()
+        key = (self._path.stat().st_ino, version)
+        if self._shape is None or self._shape[0] != key:
+            self._shape = (key, read_shape(db))
+        return self._shape[1]
 
     def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
         """Read rows of a table of schema.py whose records have their own module."""

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from finops_pipeline.errors import ForeignFile
-from finops_pipeline.ledger.schema import OWNER
+from finops_pipeline.ledger.schema import OWNER, read_shape
+
+_READ_OWNER = "select tenant, installation_id, root, commits from owner"
+"""Text, because every reading of a ledger asks it, and compiling an expression costs more."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,13 @@ class Owner:
 
 def load_owner(db: sa.Connection) -> Owner | None:
     """Read the owner; None in a ledger from before owners were stored."""
-    if not sa.inspect(db).has_table(OWNER.name):
-        return None
-    row = db.execute(sa.select(OWNER)).mappings().first()
-    return None if row is None else Owner(**row)
+    return read_owner(db) if OWNER.name in read_shape(db) else None
+
+
+def read_owner(db: sa.Connection) -> Owner | None:
+    """Read the owner from a ledger that has its table."""
+    row = db.exec_driver_sql(_READ_OWNER).first()
+    return None if row is None else Owner(*row)
 
 
 def check_owner(owner: Owner, identity: Identity, place: str) -> None:

@@ -10,6 +10,8 @@ not upgraded, and its records have the defaults of records.py.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -179,7 +181,19 @@ SCHEMA = Schema(
 )
 
 
-def present_columns(db: sa.Connection, table: sa.Table) -> set[str]:
-    """Return the names of a table's columns in this ledger; none if it lacks the table."""
-    rows = db.execute(sa.text(f"pragma table_info({table.name})")).mappings()
-    return {row["name"] for row in rows}
+Shape = Mapping[str, frozenset[str]]
+"""The tables that a ledger has, and the names of their columns; an older ledger has fewer."""
+
+_READ_SHAPE = """
+    select tables.name, columns.name
+    from sqlite_master as tables, pragma_table_info(tables.name) as columns
+    where tables.type = 'table'
+"""
+
+
+def read_shape(db: sa.Connection) -> Shape:
+    """Read which tables and columns this ledger has."""
+    columns: defaultdict[str, set[str]] = defaultdict(set)
+    for table, column in db.exec_driver_sql(_READ_SHAPE):
+        columns[table].add(column)
+    return {table: frozenset(names) for table, names in columns.items()}

@@ -66,6 +66,11 @@ def marts() -> tuple[Mart, ...]:
     return tuple(by_name[name] for name in order.static_order())
 
 
+def find_mart(name: str) -> Mart:
+    """Return the mart of that name."""
+    return next(mart for mart in marts() if mart.name == name)
+
+
 def _read_mart(name: str) -> Mart:
     sql = (_FOLDER / "sql" / f"{name}.sql").read_text(encoding="utf-8")
     lines = head(sql)

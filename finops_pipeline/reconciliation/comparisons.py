@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from finops_pipeline import clock
 from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord
 from finops_pipeline.money import difference, plain
 
@@ -224,4 +225,21 @@ def list_differences(comparisons: Iterable[Comparison]) -> list[Comparison]:
             not comparison.is_whole,
             -abs(comparison.difference or Decimal(0)),
         ),
+    )
+
+
+def record_comparisons(
+    source_month: tuple[str, str], fingerprint: str, comparisons: list[Comparison]
+) -> PartitionRecord:
+    """Make the ledger's record of a source's stored comparisons of a month."""
+    source, month = source_month
+    return PartitionRecord(
+        table_name=STORED_COMPARISONS,
+        key=source,
+        billing_period=month,
+        fingerprint=fingerprint,
+        rows=len(comparisons),
+        size_bytes=0,
+        built_at=clock.now().isoformat(),
+        totals=store_comparisons(comparisons),
     )

@@ -15,12 +15,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
-from finops_pipeline import clock
-from finops_pipeline.contracts.known_differences import is_main_name, service_key
+from finops_pipeline.contracts.column import Table
+from finops_pipeline.contracts.focus import COSTS
+from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY
 from finops_pipeline.lake import layout
-from finops_pipeline.lake.duck import Connection, Limits, scratch_connection, text, texts
+from finops_pipeline.lake.duck import Connection, Limits, scratch_connection
 from finops_pipeline.lake.publish import Publication
+from finops_pipeline.lake.warehouse import files_relation
 from finops_pipeline.ledger.cost_explorer_days import read_days
 from finops_pipeline.ledger.invoice_entries import read_invoices
 from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, fingerprint_of
@@ -29,12 +32,14 @@ from finops_pipeline.reconciliation.comparisons import (
     STORED_COMPARISONS,
     Basis,
     Comparison,
+    ComparisonState,
     CounterpartKind,
-    store_comparisons,
+    record_comparisons,
 )
 from finops_pipeline.reconciliation.cost_explorer_breakdown import Breakdown, compare_breakdown
 from finops_pipeline.reconciliation.cost_explorer_daily import list_cost_explorer_deliveries
 from finops_pipeline.reconciliation.cost_explorer_totals import (
+    UNUSED_DAYS,
     BillExtent,
     CommonDays,
     CostExplorerExtent,
@@ -45,6 +50,7 @@ from finops_pipeline.reconciliation.cost_explorer_totals import (
     read_cost_explorer,
     read_digits,
     read_last_usage_days,
+    service_names,
 )
 from finops_pipeline.reconciliation.repeated_bills import (
     SharedAccount,
@@ -53,21 +59,26 @@ from finops_pipeline.reconciliation.repeated_bills import (
     months_of_several_bills,
 )
 
-_RULES_VERSION = "4"
+_RULES_VERSION = "5"
 """Raise this when a rule or the text of a note changes; every month is then compared again."""
 
 _NEARLY_AS_GOOD = Fraction(3, 4)
 """A Cost Explorer source is compared if its overlap with a bill is this share of the best one's."""
 
 
-def compare_charges(publication: Publication, limits: Limits, rule: str) -> list[str]:
+@dataclass(frozen=True)
+class Rules:
+    """SQL of the library: the check `bills_apart`, and the mart of UNUSED_DAYS."""
+
+    bills_apart: str
+    unused_days: str
+
+
+def compare_charges(publication: Publication, limits: Limits, rules: Rules) -> list[str]:
     """Put comparisons of charges on a publication, for months in which either side has changed.
 
     Only months with several bills, with Cost Explorer's days, or with an invoice that has an id,
     are considered.
-
-    Args:
-        rule: the SQL that finds bills that repeat each other (the check bills_apart).
 
     Returns:
         the months that were compared.
@@ -85,14 +96,14 @@ def compare_charges(publication: Publication, limits: Limits, rule: str) -> list
     for month in sorted(partition_months | invoice_ids.keys()):
         ids = sorted(invoice_ids[month])
         inputs = [_input_fingerprints(records, month) for records in (costs, cost_explorer)]
-        fingerprint = fingerprint_of([_RULES_VERSION, rule, ids, *inputs])
+        fingerprint = fingerprint_of([_RULES_VERSION, repr(rules), ids, *inputs])
         before = {source: r.fingerprint for (source, m), r in stored.items() if m == month}
         if set(before.values()) == {fingerprint} and not publication.is_fresh:
             continue
-        comparisons = _MonthComparison(publication, month, ids).compare(limits, rule)
+        comparisons = _MonthComparison(publication, month, ids).compare(limits, rules)
         for source in sorted({*comparisons, *before}):
             rows = comparisons.get(source, [])
-            publication.build(_record((source, month), fingerprint, rows))
+            publication.build(record_comparisons((source, month), fingerprint, rows))
         compared.append(month)
     return compared
 
@@ -101,22 +112,6 @@ def _input_fingerprints(
     records: dict[tuple[str, str], PartitionRecord], month: str
 ) -> list[list[str]]:
     return sorted([key, r.fingerprint] for (key, m), r in records.items() if m == month)
-
-
-def _record(
-    source_month: tuple[str, str], fingerprint: str, comparisons: list[Comparison]
-) -> PartitionRecord:
-    source, month = source_month
-    return PartitionRecord(
-        table_name=STORED_COMPARISONS,
-        key=source,
-        billing_period=month,
-        fingerprint=fingerprint,
-        rows=len(comparisons),
-        size_bytes=0,
-        built_at=clock.now().isoformat(),
-        totals=store_comparisons(comparisons),
-    )
 
 
 @dataclass(frozen=True)
@@ -147,7 +142,7 @@ class _MonthComparison:
         built = {source for record in costs for source in record.inputs}
         self._bills = {d.source: d for d in landed if d.source in built - names}
 
-    def compare(self, limits: Limits, rule: str) -> dict[str, list[Comparison]]:
+    def compare(self, limits: Limits, rules: Rules) -> dict[str, list[Comparison]]:
         """Compare the month's charges; return the comparisons by source of bills.
 
         Raises:
@@ -160,14 +155,15 @@ class _MonthComparison:
         if not comparisons or not costs or not (cost_explorer or shared or self._invoice_ids):
             return comparisons
         with scratch_connection(self._publication.spill, limits) as connection:
-            self._create_view(connection, layout.COSTS, costs)
+            _create_view(connection, COSTS, costs)
             rows: list[Comparison] = []
             if shared:
-                rows += compare_bills(connection, self._month, shared, rule)
+                rows += compare_bills(connection, self._month, shared, rules.bills_apart)
             if self._invoice_ids:
                 rows += self._sum_by_invoice(connection)
             if cost_explorer:
-                self._create_view(connection, layout.COST_EXPLORER_DAYS, cost_explorer)
+                _create_view(connection, COST_EXPLORER_DAILY, cost_explorer)
+                connection.execute(f"create temp table {UNUSED_DAYS} as {rules.unused_days}")
                 rows += self._compare_with_cost_explorer(connection)
         for comparison in rows:
             comparisons[comparison.source].append(comparison)
@@ -180,20 +176,14 @@ class _MonthComparison:
         totals = self._publication.bill_totals(slices)
         return find_shared_accounts(total for total in totals if total.source in self._bills)
 
-    def _create_view(self, connection: Connection, table: str, files: list[str]) -> None:
-        connection.execute(
-            f"create temp view {table} as select *, {text(self._month)} as billing_period from"
-            f" read_parquet({texts(files)}, hive_partitioning = false, union_by_name = true)"
-        )
-
-    def _partition_files(self, table: str) -> list[str]:
+    def _partition_files(self, table: str) -> list[Path]:
         records = self._publication.partitions(table, self._month)
         paths = (
             self._publication.checked(table, key, self._month)
             for (key, _), record in sorted(records.items())
             if record.rows
         )
-        return [str(path) for path in paths if path is not None]
+        return [path for path in paths if path is not None]
 
     def _sum_by_invoice(self, connection: Connection) -> Iterator[Comparison]:
         """Sum the charges of each entered invoice id; 0 where no charge has the id."""
@@ -290,32 +280,40 @@ class _MonthComparison:
     def _compare_pair(self, connection: Connection, pair: _Pair) -> Iterator[Comparison]:
         """Compare one bill with one Cost Explorer, in every currency of the bill."""
         bill, left_out = pair.bill.source, pair.accounts_of_other_bills
-        charges = read_charges(connection, bill, pair.days)
-        cost_explorer = read_cost_explorer(connection, pair.cost_explorer, pair.days, left_out)
+        digits = read_digits(connection, pair.cost_explorer)
         scope = pair.days.description + (
             "; accounts of other bills are left out" if left_out else ""
         )
-        breakdown = Breakdown(
-            charges,
-            cost_explorer,
-            read_digits(connection, pair.cost_explorer),
-            pair.days.may_change,
-            scope,
-            _service_names([*cost_explorer["service"], *charges["service"]]),
-        )
+
+        def read(days: CommonDays) -> Breakdown:
+            charges = read_charges(connection, bill, days)
+            cost_explorer = read_cost_explorer(connection, pair.cost_explorer, days, left_out)
+            names = service_names([*cost_explorer["service"], *charges["service"]])
+            return Breakdown(charges, cost_explorer, digits, days.may_change, scope, names)
+
+        breakdown = read(pair.days)
+        has_final = pair.days.may_change and pair.days.final_days
+        final = read(pair.days.only_final()) if has_final else breakdown
         kind = CounterpartKind.COST_EXPLORER
         for currency in pair.bill.billed_by_currency():
             base = Comparison(bill, self._month, currency, kind, pair.cost_explorer)
-            yield from _compare_currency(base, currency, breakdown)
+            yield from _compare_currency(base, currency, breakdown, final)
+
+
+def _create_view(connection: Connection, table: Table, files: list[Path]) -> None:
+    """Make a table's name a view of its files of the month, older ones included."""
+    connection.execute(f"create temp view {table.name} as {files_relation(files, table.columns)}")
 
 
 def _compare_currency(
-    base: Comparison, currency: str, breakdown: Breakdown
+    base: Comparison, currency: str, breakdown: Breakdown, final: Breakdown
 ) -> Iterator[Comparison]:
     """Compare one currency on both cost bases.
 
     Args:
         breakdown: both sides in all currencies and on both bases (service_costs).
+        final: the same on the days that AWS no longer changes; where those differ, nothing that
+            AWS may still change explains the difference.
     """
     currencies = sorted(set(breakdown.cost_explorer["currency"]))
     if currencies and currency not in currencies:
@@ -328,19 +326,19 @@ def _compare_currency(
             note = f"Cost Explorer does not state the {BASIS_NAMES[basis]} of all these days"
             yield replace(comparison, note=note)
             continue
-        sides = replace(
-            breakdown,
-            charges=break_down(breakdown.charges, currency, basis),
-            cost_explorer=break_down(breakdown.cost_explorer, currency, basis),
+        sides, final_sides = (
+            replace(
+                side,
+                charges=break_down(side.charges, currency, basis),
+                cost_explorer=break_down(side.cost_explorer, currency, basis),
+            )
+            for side in (breakdown, final)
         )
+        if compare_breakdown(comparison, final_sides)[0].state == ComparisonState.DIFFERS:
+            sides = replace(sides, may_change=False)
         yield from compare_breakdown(comparison, sides)
 
 
 def _overlap(accounts: set[str], other_accounts: set[str]) -> Fraction:
     """Return the share of accounts that are in both, of those that are in either."""
     return Fraction(len(accounts & other_accounts), len(accounts | other_accounts) or 1)
-
-
-def _service_names(names: list[str]) -> dict[str, str]:
-    """Map each service key to the name to show: its last name, sorted by `is_main_name`."""
-    return {service_key(name): name for name in sorted(dict.fromkeys(names), key=is_main_name)}

@@ -8,8 +8,8 @@ Reads: the views `costs` and `cost_explorer_daily` of one month, on the caller's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from finops_pipeline.contracts.known_differences import (
     DIGITS_OF_CONSOLE,
     PARTIAL_DAY,
     TAX,
+    is_main_name,
     service_key,
 )
 from finops_pipeline.errors import counted
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     import polars as pl
 else:  # most runs have nothing to compare with Cost Explorer
     pl = LazyModule("polars")
+
+UNUSED_DAYS = "unused_commitment_days"
+"""The view of the days that the unused parts of commitments cover, as the mart's SQL gives them."""
 
 
 def service_costs() -> dict[str, pl.DataType | type[pl.DataType]]:
@@ -73,13 +77,23 @@ class CostExplorerExtent:
 class CommonDays:
     """The days that a bill and Cost Explorer both have: all of the month, or some.
 
-    `may_change`: AWS marks a day as estimated, or marks none and the data was fetched too early.
+    `final_days`: those that AWS no longer changes. It changes days that it marks as estimated, and
+    any day if it marks none and the data was fetched too early.
     """
 
     days: tuple[date, ...]
     is_whole_month: bool
-    may_change: bool
+    final_days: tuple[date, ...]
     description: str
+
+    @property
+    def may_change(self) -> bool:
+        """Whether AWS may still change one of the days."""
+        return len(self.final_days) < len(self.days)
+
+    def only_final(self) -> CommonDays:
+        """Return the days that AWS no longer changes."""
+        return replace(self, days=self.final_days, is_whole_month=False)
 
     def sql(self, column: str) -> str:
         """Return an SQL condition that a time or date column is on one of the days."""
@@ -101,30 +115,39 @@ def find_common_days(month: str, bill: BillExtent, cost_explorer: CostExplorerEx
     }
     days = tuple(estimated)
     is_early = cost_explorer.landed_at[:10] < str(closed_from(month))
-    may_change = any(flag or (flag is None and is_early) for flag in estimated.values())
+    final = tuple(
+        day for day, flag in estimated.items() if not (flag or (flag is None and is_early))
+    )
     if len(days) == (end - first).days:
-        return CommonDays(days, True, may_change, ALL_DAYS)
+        return CommonDays(days, True, final, ALL_DAYS)
     description = ""
     if days:
         span = f" from {days[0]} to {days[-1]}" if len(days) > 1 else f", {days[0]}"
         description = f"{counted(len(days), 'day')}{span}"
     if is_running:
         description += f" ({DIFFERENCE_REASONS[PARTIAL_DAY]})"
-    return CommonDays(days, False, may_change, description)
+    return CommonDays(days, False, final, description)
 
 
 def read_charges(connection: Connection, bill: str, days: CommonDays) -> pl.DataFrame:
     """Read a bill's charges of some days as a frame of service_costs().
 
-    Taxes are a service of their own, as in Cost Explorer.
+    Taxes are a service of their own, as in Cost Explorer. The unused part of a commitment lies on
+    the days that it covers (UNUSED_DAYS).
     """
     return _read_costs(
         connection,
+        "select account, service, currency, sum(charges)::bigint as value_count,"
+        " sum(billed) as billed_cost, sum(effective) as effective_cost from ("
         "select coalesce(SubAccountId, '') as account,"
         f" case when ChargeCategory = 'Tax' then {text(TAX)} else ServiceName end as service,"
-        " BillingCurrency as currency, count(*) as value_count, sum(BilledCost) as billed_cost,"
-        f" sum(EffectiveCost) as effective_cost from {COSTS}"
-        f" where x_Source = {text(bill)} and {days.sql('ChargePeriodStart')} group by all",
+        " BillingCurrency as currency, count(*) as charges, sum(BilledCost) as billed,"
+        " sum(case when x_RowKind = 'unused' or CommitmentDiscountStatus = 'Unused' then 0"
+        f" else EffectiveCost end) as effective from {COSTS}"
+        f" where x_Source = {text(bill)} and {days.sql('ChargePeriodStart')} group by all"
+        " union all select coalesce(sub_account_id, ''), service_name, billing_currency,"
+        f" count(*), 0, sum(effective_cost) from {UNUSED_DAYS}"
+        f" where source = {text(bill)} and {days.sql('charge_date')} group by all) group by all",
     )
 
 
@@ -195,3 +218,8 @@ def break_down(costs: pl.DataFrame, currency: str, basis: Basis) -> pl.DataFrame
         "value_count",
         pl.col(basis.value).alias("cost"),
     )
+
+
+def service_names(names: Iterable[str]) -> dict[str, str]:
+    """Map each service key to the name to show: its last name, sorted by `is_main_name`."""
+    return {service_key(name): name for name in sorted(dict.fromkeys(names), key=is_main_name)}

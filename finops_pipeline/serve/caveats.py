@@ -15,7 +15,7 @@ from finops_pipeline.application.progress import Months
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, DELIVERY_HISTORY, MARTS
-from finops_pipeline.lake.duck import Connection
+from finops_pipeline.lake.duck import Reader
 from finops_pipeline.reconciliation.states import ReconciliationState
 
 NAMED_MONTHS = 5
@@ -57,7 +57,7 @@ class Caveat:
             months = batch.column(_PERIOD).unique().to_pylist()
             self._answer_months = (self._answer_months or set()) | {str(month) for month in months}
 
-    def line(self, connection: Connection, tenant: str) -> str:
+    def line(self, connection: Reader, tenant: str) -> str:
         """Return one line for months that are not reconciled; empty when all are.
 
         The states are those of the queried file, as of its last refresh.

@@ -6,6 +6,7 @@ it to the tenant (sandbox.py), the months of the caveat (caveats.py), formatting
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,9 +20,6 @@ from finops_pipeline.serve.caveats import Caveat
 from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 
 Row = Sequence[Any]
-
-_FETCHED_ROWS = 10_000
-_BATCH_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Query:
 
 
 class Answer:
-    """The answer to one query, to be read once: as `rows` or as `batches`."""
+    """The answer to one query, to be read once: as `rows` or as an `arrow_stream`."""
 
     def __init__(self, sandbox: Sandbox, query: Query) -> None:
         self._sandbox = sandbox
@@ -56,13 +54,13 @@ class Answer:
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows of the executed query as they are fetched."""
-        while rows := self._sandbox.connection.fetchmany(_FETCHED_ROWS):
+        for rows in self._sandbox.connection.portions():
             yield from self._caveat.note_rows(rows)
 
-    def batches(self) -> Any:
-        """Return a pyarrow.RecordBatchReader over the answer; its months count for the caveat."""
-        relation = self._sandbox.connection.sql(self._statement, params=self._query.values or None)
-        return relation.to_arrow_reader(_BATCH_ROWS)
+    def arrow_stream(self) -> io.BufferedReader:
+        """Run the query; return the answer as a file with an Arrow IPC stream."""
+        values = self._query.values or None
+        return self._sandbox.connection.arrow_stream(self._statement, values)
 
     def note_batch(self, batch: Any) -> None:
         """Count the months of one batch for the caveat."""
@@ -87,10 +85,11 @@ def open_answer(installation: Installation, tenant: str, query: Query) -> Iterat
 
     Raises:
         QueryRefused: the file cannot or may not answer it; also while the answer is read.
+        QueryStopped: the query reached a limit; also while the answer is read.
         Unknown: no such tenant, or it has no file yet.
     """
     folder = installation.folder(installation.registry.tenant(tenant).name)
-    with open_sandbox(folder, installation.limits) as sandbox:
+    with open_sandbox(folder, installation.query_limits) as sandbox:
         try:
             yield Answer(sandbox, query)
         except DuckDBInputOutputError as error:

@@ -24,8 +24,9 @@ tenants:
 """
 
 
-def publish_two(made: TemporaryInstallation, exports: Path) -> TemporaryInstallation:
-    """Publish initech and hooli, with the same account, project and months."""
+def publish_two(exports: Path) -> TemporaryInstallation:
+    """Publish initech and hooli, with the same account, project and months, to `exports/data`."""
+    made = TemporaryInstallation(exports / "data")
     for tenant, cost in (("initech", "1.5"), ("hooli", "7")):
         deliver_months(exports, tenant, cost)
         declared = exports / f"{tenant}.yaml"

@@ -132,7 +132,7 @@ class Estate:
         bills: dict[str, Bill] = {}
         for tenant in self.tenants:
             with open_sandbox(
-                self.made.installation.folder(tenant), self.made.installation.limits
+                self.made.installation.folder(tenant), self.made.installation.query_limits
             ) as sandbox:
 
                 def ask(sql: str) -> list[tuple[str, Decimal, int]]:

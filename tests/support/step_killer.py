@@ -48,7 +48,7 @@ for line in sys.stdin:
         die_at(int(last))
         if work == 'ingest':
             os._exit(1 if ingest(installation, tenant).failed else 0)
-        with open_sandbox(installation.folder('acme'), installation.limits) as sandbox:
+        with open_sandbox(installation.folder('acme'), installation.query_limits) as sandbox:
             sandbox.execute('select count(*) from costs').fetchall()
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)

@@ -117,7 +117,8 @@ final as (
         end as ChargeDescription,
         case
             when category = 'Usage' and not is_refund then 'Usage-Based'
-            when line_type in ('SavingsPlanRecurringFee', 'RIFee', 'Tax') then 'Recurring'
+            when line_type in ('SavingsPlanRecurringFee', 'RIFee', 'FlatRateSubscription', 'Tax')
+            then 'Recurring'
             when line_type = 'Fee' and not is_commitment_fee and bill_bill_type = 'Anniversary'
             then 'Recurring'
             else 'One-Time'
@@ -241,10 +242,14 @@ final as (
         line_item_usage_type as x_UsageType,
         line_item_operation as x_Operation,
         product_instance_type as x_InstanceType,
+        line_item_iam_principal as x_IamPrincipal,
+        line_item_user_identifier as x_UserIdentifier,
         case when not is_unused then unblended end as x_UnblendedCost,
         net_billed as x_NetUnblendedCost,
         net_effective as x_NetEffectiveCost,
         amortized_upfront as x_AmortizedUpfrontCost,
+        use_known_until as x_UseKnownUntil,
+        not_yet_used as x_NotYetUsedCost,
         case when row_kind = 'line' then pricing_public_on_demand_cost end
             as x_PublicOnDemandCost,
         cost_categories as x_CostCategories,

@@ -66,7 +66,7 @@ categorized as (
         *,
         case
             when line_type = 'Usage' or is_plan_usage or is_reserved_usage then 'Usage'
-            when line_type = 'Fee' or is_commitment_fee then 'Purchase'
+            when line_type in ('Fee', 'FlatRateSubscription') or is_commitment_fee then 'Purchase'
             when line_type = 'Tax' then 'Tax'
             when line_type = 'Credit' then 'Credit'
             when is_refund and line_item_tax_type is not null then 'Tax'

@@ -73,7 +73,31 @@ costed as (
             then coalesce(savings_plan_amortized_upfront_commitment_for_billing_period, 0)
             when line_type = 'RIFee'
             then coalesce(reservation_amortized_upfront_fee_for_billing_period, 0)
-        end as amortized_upfront
+        end as amortized_upfront,
+        case
+            when is_unused and x_use_known_until > period_start and x_use_known_until < stated_end
+            then x_use_known_until
+        end as known_until,
+        -- the fee of a reservation states what is not used in the whole period, a Savings Plan what
+        -- was not used to date; the rest of a running month costs as much per minute as the whole
+        case
+            when known_until is not null and line_type = 'RIFee'
+            then coalesce(
+                exact_ratio(
+                    (
+                        (
+                            unblended
+                            + coalesce(reservation_amortized_upfront_fee_for_billing_period, 0)
+                        ) * date_diff('minute', known_until, stated_end)
+                    )::decimal(38, 18),
+                    date_diff('minute', period_start, stated_end)::decimal(38, 18)
+                ),
+                0
+            )
+        end as rest_of_month,
+        case when rest_of_month <= unused_cost then rest_of_month end as not_yet_used,
+        case when line_type <> 'RIFee' or not_yet_used is not null then known_until end
+            as use_known_until
     from cur_classified
 ),
 
@@ -119,7 +143,9 @@ quantified as (
                 )
                 else coalesce(line_item_normalized_usage_amount, 0)
             end
-            when is_unused or is_refund then quantity
+            when is_unused then quantity
+            -- what the refunded fee reserved, as the fee itself states it
+            when is_refund then -abs(coalesce(reservation_total_reserved_units, quantity))
             when category = 'Purchase'
             then coalesce(reservation_total_reserved_units, line_item_usage_amount, 0)
             else coalesce(line_item_usage_amount, 0)

@@ -22,6 +22,8 @@ daily as (
         sum(EffectiveCost) as effective_cost
     from charge
     where ChargeCategory = 'Usage' and ChargeClass is null
+        -- AWS states what a reservation does not use once a month: no spending of that day
+        and CommitmentDiscountStatus is distinct from 'Unused'
     group by all
 ),
 

@@ -158,7 +158,7 @@ class Bench:
     def _look(self, month: str) -> dict[str, Seen]:
         """Read a month of acme's sources as `finops query` would."""
         seen = {source: Seen() for source in SOURCES}
-        folder, limits = self._installation.folder("acme"), self._installation.limits
+        folder, limits = self._installation.folder("acme"), self._installation.query_limits
         with open_sandbox(folder, limits) as sandbox:
 
             def ask(sql: str) -> list[tuple[Any, ...]]:

@@ -1,0 +1,175 @@
+"""The process of one reader's queries: it opens DuckDB, gives up everything else, and answers.
+
+Put here: the messages that a worker answers. Keep out: starting, timing and ending it
+(worker_process.py), which files it may read (sandbox.py sends the statements that attach them).
+
+A worker serves one tenant and one grant, and ends with the process that started it. It has no
+environment, no other tenant's data in memory, and imports as little as possible: its start is part
+of every `finops query`.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from finops_pipeline.errors import QueryRefused
+from finops_pipeline.lake.duck import (
+    Connection,
+    DuckDBError,
+    Limits,
+    OutOfMemory,
+    open_in_memory,
+    read_settings,
+)
+from finops_pipeline.serve import confinement
+from finops_pipeline.serve.frames import Opening, receive_trusted, send
+from finops_pipeline.serve.guard import guard
+
+Reply = tuple[Any, ...]
+
+PORTION_ROWS = 2_000
+"""Rows of one message. Ten thousand would be little faster, and five times as large."""
+
+_BATCH_ROWS = 100_000
+_ENGINE_FAILURES = (RuntimeError, SystemError, RecursionError)
+"""What DuckDB's C++ raises in Python when it fails, for example when no thread can be started."""
+
+
+def main(descriptor: int) -> None:
+    """Answer messages from the process that started this one until it closes the channel."""
+    confinement.end_with_parent()
+    channel = socket.socket(fileno=descriptor)
+    opening: Opening = receive_trusted(channel)
+    is_confined = confinement.confine(opening.folder)
+    # Half of the memory is left for what DuckDB does not count: single functions and answers.
+    limits = Limits(f"{opening.memory_bytes // 2}B", opening.threads)
+    with open_in_memory(read_settings(limits)) as connection:
+        (threads,) = connection.execute("select current_setting('threads')").fetchall()[0]
+        confinement.limit_memory(opening.memory_bytes, int(threads))
+        send(channel, ("ok", is_confined))
+        _Worker(connection, opening).serve(channel)
+
+
+class _Worker:
+    """Answers the messages about one connection."""
+
+    def __init__(self, connection: Connection, opening: Opening) -> None:
+        self._connection = connection
+        self._opening = opening
+        self._arrow: _ArrowStream | None = None
+        self._operations: Mapping[str, Callable[..., object]] = {
+            "guard": self._guard,
+            "execute": self._execute,
+            "fetch": self._fetch,
+            "open_arrow": self._open_arrow,
+            "read_arrow": self._read_arrow,
+        }
+
+    def serve(self, channel: socket.socket) -> None:
+        """Answer messages until the channel is closed."""
+        while True:
+            try:
+                seconds, operation, *arguments = receive_trusted(channel)
+            except EOFError:
+                return
+            # The parent ends this process at its limit; this holds if it cannot.
+            confinement.limit_duration(seconds + 1)
+            try:
+                send(channel, self._reply(operation, arguments))
+            except MemoryError:
+                send(channel, ("memory",))
+            confinement.limit_duration(0)
+
+    def _reply(self, operation: str, arguments: list[Any]) -> Reply:
+        try:
+            return "ok", self._operations[operation](*arguments)
+        except QueryRefused as error:
+            return "refused", error.found, error.expected, error.cure
+        except (OutOfMemory, MemoryError):
+            return ("memory",)
+        except DuckDBError as error:
+            return "duckdb", type(error).__name__, str(error)
+        except _ENGINE_FAILURES as error:
+            return ("memory",) if "bad_alloc" in str(error) else ("failed", type(error).__name__)
+        except Exception as error:
+            return "defect", type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
+
+    def _guard(self, sql: str) -> tuple[str, list[tuple[str, str]]]:
+        confinement.limit_processor_time(self._opening.processor_seconds)
+        statement = guard(self._connection, sql)
+        return statement.sql, [(part.schema, part.name) for part in statement.relations]
+
+    def _execute(self, sql: str, values: object) -> list[tuple[str, str]]:
+        self._arrow = None
+        confinement.limit_processor_time(self._opening.processor_seconds)
+        self._connection.execute(sql, values)
+        return [(column[0], str(column[1])) for column in self._connection.description or []]
+
+    def _fetch(self) -> list[Any]:
+        return self._connection.fetchmany(PORTION_ROWS)
+
+    def _open_arrow(self, sql: str, values: object) -> None:
+        confinement.limit_processor_time(self._opening.processor_seconds)
+        relation = self._connection.sql(sql, params=values)
+        self._arrow = _ArrowStream(relation.to_arrow_reader(_BATCH_ROWS))
+
+    def _read_arrow(self) -> tuple[int, bytes]:
+        return (0, b"") if self._arrow is None else self._arrow.read_portion()
+
+
+class _ArrowStream:
+    """The bytes of an Arrow IPC stream over an answer, one batch at a time."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self._sink = _Sink()
+        # DuckDB has imported pyarrow to make the reader. Other answers do not need it.
+        arrow: Any = sys.modules["pyarrow"]
+        self._writer = arrow.ipc.new_stream(self._sink, reader.schema)
+        self._is_at_end = False
+
+    def read_portion(self) -> tuple[int, bytes]:
+        """Return the number of rows of the next batch, and its bytes; no bytes after the end."""
+        if self._is_at_end:
+            return 0, b""
+        try:
+            batch = self._reader.read_next_batch()
+        except StopIteration:
+            self._is_at_end = True
+            self._writer.close()
+            return 0, self._sink.take()
+        self._writer.write_batch(batch)
+        return batch.num_rows, self._sink.take()
+
+
+class _Sink(io.RawIOBase):
+    """A file that keeps what is written to it until it is taken."""
+
+    def __init__(self) -> None:
+        self._written = bytearray()
+        self._position = 0
+
+    def writable(self) -> bool:
+        """See io.RawIOBase."""
+        return True
+
+    def tell(self) -> int:
+        """See io.RawIOBase."""
+        return self._position
+
+    def write(self, data: Any) -> int:
+        """See io.RawIOBase."""
+        size = memoryview(data).nbytes
+        self._written += data
+        self._position += size
+        return size
+
+    def take(self) -> bytes:
+        """Return what was written since the last call."""
+        taken, self._written = bytes(self._written), bytearray()
+        return taken

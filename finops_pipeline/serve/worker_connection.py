@@ -1,0 +1,159 @@
+"""A connection to DuckDB in another process: the part of DuckDB's own interface that readers use.
+
+Put here: executing a statement there and fetching its rows, within the limits of an answer. Keep
+out: the process (worker_process.py), which statements are allowed (guard.py, sandbox.py).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from finops_pipeline.lake.duck import DuckDBError
+from finops_pipeline.serve.guard import Reference, Statement
+from finops_pipeline.serve.query_stops import rows_stop
+from finops_pipeline.serve.worker_process import WorkerProcess
+
+
+class WorkerConnection:
+    """Statements in a worker, and the rows of the last one; see DuckDB's own connections."""
+
+    def __init__(self, worker: WorkerProcess) -> None:
+        self.worker = worker
+        self.description: list[tuple[str, str]] | None = None
+        self._pending = 0
+        self._rows_received = 0
+        self._rows: list[Any] = []
+        self._is_at_end = True
+        self._checked_sql: str | None = None
+        self._is_checked = False
+
+    def guard(self, sql: str) -> Statement:
+        """Check a statement in the worker, see guard.py.
+
+        Raises:
+            QueryRefused: it is not SQL, several statements, or does anything but read.
+            QueryStopped: checking it took too long or needed too much memory.
+        """
+        self.worker.allow_time()
+        statement, relations = self._request("guard", sql)
+        self._checked_sql = statement
+        return Statement(statement, frozenset(Reference(*names) for names in relations))
+
+    def execute(self, query: str, parameters: object = None) -> WorkerConnection:
+        """Run a statement and return this connection, from which its rows can be fetched."""
+        self._begin(query)
+        self.description = self._request("execute", query, parameters)
+        self._is_at_end = not self.description
+        return self
+
+    def portions(self) -> Iterator[list[Any]]:
+        """Yield the rows of the statement as they arrive; while one portion is used, the worker
+        computes the next."""
+        if self._rows:
+            taken, self._rows = self._rows, []
+            yield taken
+        is_first = True
+        while not self._is_at_end:
+            if not self._pending:
+                self._send("fetch")
+            rows = self._receive()
+            self._is_at_end = not rows
+            self._count(len(rows))
+            # An answer that is shown in part, as a table, needs no second portion.
+            if rows and not is_first:
+                self._send("fetch")
+            is_first = False
+            if rows:
+                yield rows
+
+    def fetchall(self) -> list[Any]:
+        """Return all remaining rows."""
+        return [row for portion in self.portions() for row in portion]
+
+    def fetchmany(self, size: int = 1) -> list[Any]:
+        """Return the next rows, at most `size`."""
+        portions = self.portions()
+        taken: list[Any] = []
+        while len(taken) < size and (portion := next(portions, None)):
+            taken += portion
+        taken, self._rows = taken[:size], taken[size:]
+        return taken
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+        return next(iter(self.fetchmany(1)), None)
+
+    def arrow_stream(self, query: str, parameters: object = None) -> io.BufferedReader:
+        """Run a statement and return its answer as a file with an Arrow IPC stream."""
+        self._begin(query)
+        self._request("open_arrow", query, parameters)
+        return io.BufferedReader(_ArrowFile(self._arrow_portions()), io.DEFAULT_BUFFER_SIZE)
+
+    def close(self) -> None:
+        """End the worker."""
+        self.worker.close()
+
+    def _arrow_portions(self) -> Iterator[bytes]:
+        while True:
+            count, portion = self._request("read_arrow")
+            self._count(count)
+            if not portion:
+                return
+            yield portion
+
+    def _begin(self, query: str) -> None:
+        self._rows, self._is_at_end, self._rows_received = [], True, 0
+        # Time for a statement counts from its check on; statements of our own in between use it.
+        self._is_checked = query == self._checked_sql
+
+    def _count(self, rows: int) -> None:
+        if self._is_checked:
+            self.worker.allow_time()
+        self._rows_received += rows
+        if self._rows_received > self.worker.limits.answer_rows:
+            self.worker.close()
+            raise rows_stop(self.worker.limits)
+
+    def _request(self, operation: str, *arguments: object) -> Any:
+        while self._pending:
+            with suppress(DuckDBError):  # of a statement whose further rows nobody needs
+                self._receive()
+        if operation != "read_arrow":
+            self.worker.received_bytes = 0
+        self._send(operation, *arguments)
+        return self._receive()
+
+    def _send(self, operation: str, *arguments: object) -> None:
+        self.worker.send(operation, *arguments)
+        self._pending += 1
+
+    def _receive(self) -> Any:
+        self._pending -= 1
+        return self.worker.receive()
+
+
+class _ArrowFile(io.RawIOBase):
+    """A file whose bytes arrive in portions."""
+
+    def __init__(self, portions: Iterator[bytes]) -> None:
+        self._portions = portions
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """See io.RawIOBase."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """See io.RawIOBase."""
+        while not self._rest:
+            portion = next(self._portions, None)
+            if portion is None:
+                return 0
+            self._rest = memoryview(portion)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
