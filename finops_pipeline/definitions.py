@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from finops_pipeline.application.first_month import find_first_month
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.orchestration.assets import build_assets
 from finops_pipeline.orchestration.automation import LAND_JOB, landing_schedule
@@ -18,7 +19,8 @@ from finops_pipeline.settings import Settings, load_settings
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Build the definitions for the tenants that are registered now."""
-    parts = partitions(Installation(settings).registry.tenants(), settings.first_month)
+    installation = Installation(settings)
+    parts = partitions(installation.registry.tenants(), find_first_month(installation))
     assets = build_assets(parts)
     return dg.Definitions(
         assets=assets,

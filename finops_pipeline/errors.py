@@ -33,6 +33,8 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -41,8 +43,18 @@ def one_line(text: object) -> str:
 
     A product name may hold escape sequences, or a line break and a line that imitates our output.
     """
-    characters = str(text).replace("\n", " ").replace("\t", " ")
-    return "".join(character if character.isprintable() else "?" for character in characters)
+    return printable(str(text).replace("\n", " ").replace("\t", " "))
+
+
+def printable(text: str) -> str:
+    """Return text for a terminal: characters that control it, or hide or reorder text, are `?`.
+
+    That is everything of the Unicode categories "other" and "separator" except space, line break
+    and tab: escape sequences, C1 controls, bidirectional overrides, zero-width characters.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -52,6 +64,17 @@ def counted(number: int, noun: str, plural: str = "") -> str:
         plural: the noun for other numbers than 1, if it is not the noun with an s.
     """
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def did_you_mean(name: str, existing: Iterable[str]) -> str:
+    """Return `Did you mean payer? ` for a name that is close to an existing one, or nothing.
+
+    Args:
+        name: what the caller typed.
+        existing: names that the caller may know.
+    """
+    close = get_close_matches(name, sorted(existing), n=1)
+    return f"Did you mean {close[0]}? " if close else ""
 
 
 class FinopsError(Exception):
@@ -71,7 +94,7 @@ class FinopsError(Exception):
         if expected:
             parts.append(f"Expected {expected.rstrip('.')}.")
         if cure:
-            parts.append(f"{cure.rstrip('.')}.")
+            parts.append(cure if cure.endswith("?") else f"{cure.rstrip('.')}.")
         super().__init__(" ".join(parts))
 
     def as_dict(self) -> dict[str, Any]:
@@ -142,7 +165,16 @@ class RegistryError(Terminal):
 
 
 class Unknown(RegistryError):
-    """A tenant, source or project that is not there."""
+    """A tenant, source or project that is not there.
+
+    Args:
+        tenant: the name, if it is a tenant's. The text is the same for every such name; only a
+            doorway whose callers may know all tenants adds the name of another.
+    """
+
+    def __init__(self, found: str, expected: str = "", cure: str = "", tenant: str = "") -> None:
+        super().__init__(found, expected, cure)
+        self.tenant = tenant
 
 
 class DeliveryRefused(Terminal):

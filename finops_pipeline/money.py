@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 _AMOUNT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SMALLEST, _END = Decimal("1e-18"), Decimal("1e20")
+_CENT = Decimal("0.01")
 _DIGITS = 100
 """By default Python rounds sums to 28 digits; sums of DECIMAL(38,18) need more."""
 
@@ -51,3 +52,16 @@ def plain(amount: Decimal) -> str:
     if "." in spelled:
         spelled = spelled.rstrip("0").rstrip(".")
     return "0" if spelled in ("-0", "") else spelled
+
+
+def in_cents(amount: Decimal) -> str:
+    """Round an amount to cents for people, half a cent up: `1.50`; `<0.01` rather than 0.00.
+
+    Only for showing: sums are computed from exact amounts, and rounded when they are shown.
+    """
+    with localcontext() as context:
+        context.prec = _DIGITS
+        rounded = amount.quantize(_CENT, ROUND_HALF_UP)
+    if rounded or not amount:
+        return format(rounded or abs(rounded), "f")
+    return "<0.01" if amount > 0 else ">-0.01"

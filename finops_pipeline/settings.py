@@ -35,7 +35,10 @@ class Settings(BaseSettings):
     first_month: str = Field(
         default="2020-01",
         pattern=r"^\d{4}-(0[1-9]|1[0-2])$",
-        description="First billing period (YYYY-MM) that Dagster offers as a partition.",
+        description=(
+            "First billing period (YYYY-MM) that Dagster offers as a partition; if it is not set,"
+            " that of the first bill, where it is known without a request to AWS."
+        ),
     )
     memory_limit: str = Field(
         default="1GB",

@@ -163,7 +163,7 @@ def test_a_refused_delivery_leaves_the_month_as_it_was(globex: Globex, name: str
         assert part in reason, f"{part!r} not in {reason!r}"
         assert part in output
     # The published month is right for its delivery, but AWS has delivered a newer one since.
-    assert (status["state"], after["state"]) == ("reconciled", "open")
+    assert (status["state"], after["state"]) == ("reconciled", "outdated")
     assert {**after, "reason": status["reason"], "state": status["state"]} == status
     assert globex.served() == before
 

@@ -125,6 +125,7 @@ def test_a_backfill_covers_a_project_over_its_months(
         tenant = installation.registry.tenant("globex")
         materialize_tenant(instance, installation, tenant, MONTHS)
     until(60, lambda: ask(served, "{ version }"), home / "served.log")
+    assert ask(served, "{ shouldShowNux }") == {"shouldShowNux": False}
     shutil.rmtree(fresh.folder("globex") / ".store/costs/project=prod")
     params = {
         "assetSelection": [{"path": ["costs"]}],

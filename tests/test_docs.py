@@ -170,17 +170,21 @@ def test_the_readme_lists_every_layer() -> None:
     assert listed == layers
 
 
-def test_the_tour_gives_the_answers_it_shows(built: TemporaryInstallation) -> None:
+def test_the_tour_gives_the_answers_it_shows(
+    built: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     text = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
     assert f'seed={SEED}, last_month="{LAST_MONTH}", months={MONTHS}' in text
     examples = re.findall(
-        r"```sh\nfinops query acme -f /dev/stdin <<'SQL'\n(.*?)SQL\n```\n\n```text\n(.*?)```\n",
+        r"```sh\nfinops query acme --exact -f /dev/stdin <<'SQL'\n(.*?)SQL\n```\n"
+        r"\n```text\n(.*?)```\n",
         text,
         re.DOTALL,
     )
-    assert len(examples) == text.count("finops query acme -f") > 5
+    assert len(examples) == text.count("finops query acme --exact -f") > 5
     for sql, answer in examples:
-        assert built.finops("query", "acme", sql).stdout == answer, sql
+        assert built.finops("query", "acme", "--exact", sql).stdout == answer, sql
 
 
 def test_the_runbook_and_naming_describe_every_state() -> None:

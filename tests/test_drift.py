@@ -97,8 +97,8 @@ def test_added_and_removed_columns_are_reported(drifting: Drifting) -> None:
     ]
     landed = 'select "pricing/unit", "lineItem/Operation" from landing_cur order by billing_period'
     assert drifting.ask(landed) == [("Hrs", None), (None, "Run")]
-    output = drifting.made.finops("status", "acme").stdout
-    assert "cur 2026-09, columns: since 2026-08, columns added: lineItem/Operation" in output
+    output = " ".join(drifting.made.finops("status", "acme").stdout.split())
+    assert "cur 2026-09: columns: since 2026-08, columns added: lineItem/Operation" in output
 
 
 def test_mixed_spellings_of_a_column_become_a_single_column(drifting: Drifting) -> None:

@@ -7,6 +7,7 @@ beside one that works.
 
 from __future__ import annotations
 
+import os
 import types
 from pathlib import Path
 from typing import Any
@@ -174,22 +175,73 @@ def test_names_in_a_bill_are_not_run_as_sql(
     assert finops("history", "acme/payer", "2026-09")[0] == 0
 
 
+NO_PLACES = {
+    "the lake": "{data}/lake/tenant=globex",
+    "around the lake": "{data}",
+    "a link to the lake": "{tmp}/link",
+    "the root folder": "/",
+    "a folder of the system": "/etc",
+    "a folder in one": "file:///usr/share",
+    "http": "http://example.com/cur",
+    "https": "https://bucket.s3.amazonaws.com/cur",
+    "ftp": "ftp://example.com/cur",
+}
+
+
+@pytest.mark.parametrize("place", NO_PLACES)
+def test_a_location_that_no_source_may_read_is_refused_when_it_is_declared(
+    two_tenants: TemporaryInstallation, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "link").symlink_to(two_tenants.data / "lake")
+    location = NO_PLACES[place].format(data=two_tenants.data, tmp=tmp_path)
+    declared = tmp_path / "places.yaml"
+    source = f"{{name: other, format: cur-2.0, location: '{location}'}}"
+    declared.write_text(f"tenants: [{{name: acme, sources: [{source}]}}]")
+    add = ("source", "add", "acme/other", "--format", "cur-2.0", "--location", location)
+    for command in (("apply", str(declared)), add):
+        code, output = finops(*command)
+        assert code == 1 and "Expected" in output, output
+    assert "other" not in finops("source", "list", "acme")[1]
+
+
+def test_a_hard_link_to_the_export_of_another_tenant_is_refused(
+    two_tenants: TemporaryInstallation, tmp_path: Path
+) -> None:
+    assert finops("ingest", "globex")[0] == 0
+    (bill,) = (tmp_path / "globex").rglob("*.csv.gz")
+    (own,) = (tmp_path / "acme").rglob("*.csv.gz")
+    own.unlink()
+    os.link(bill, own)
+    code, output = finops("ingest", "acme")
+    assert code == 1 and "is a hard link to a file that belongs to another tenant" in output
+    assert "globex" not in output
+    linked = tmp_path / "by-hand.csv.gz"
+    os.link(bill, linked)
+    code, output = finops("ingest-file", "acme/hand", str(linked))
+    assert code == 1 and "not tenant acme's own" in output
+    assert not list(two_tenants.folder("acme").rglob("*.parquet"))
+    assert finops("ingest", "globex")[0] == 0, "the link was made from its file"
+
+
 def test_a_failing_tenant_stops_no_other_tenant_of_a_run() -> None:
     finished: list[str] = []
     refused = Step(Stage.LANDING, "able/payer", "2026-09", StepOutcome.REFUSED)
 
-    def work(context: Any, installation: Any, part: Any) -> None:
+    def work(finish: Any, installation: Any, part: Any) -> None:
         if part.tenant == "acme":
             raise TenantBusy("tenant acme is being written by another process")
         if part.tenant == "able":
             raise assets.FailedSteps([refused])
+        finish(f"2026-09|{part.tenant}/payer", {"rows": 1})
         finished.append(part.tenant)
 
     names = ("able/payer", "acme/payer", "globex/payer")
-    context: Any = types.SimpleNamespace(partition_keys=[f"2026-09|{name}" for name in names])
+    keys = [f"2026-09|{name}" for name in names]
+    context: Any = types.SimpleNamespace(partition_keys=keys, asset_key=dg.AssetKey("landing"))
     resource: Any = types.SimpleNamespace(open=lambda: None)
+    events: list[Any] = []
     with pytest.raises(dg.Failure) as error:
-        assets._tenant_by_tenant(context, resource, work)
+        events.extend(assets._tenant_by_tenant(context, resource, work))
     assert finished == ["globex"]
     assert "able/payer" in str(error.value.description)
     assert "acme" in str(error.value.description)

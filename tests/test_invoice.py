@@ -106,6 +106,8 @@ def test_an_invoice_with_an_id_covers_only_the_charges_of_that_id(two: Two) -> N
         "3003": ("differs", 0),
     }
     assert "(3003) by -3 USD" in str(two.status().reason)
+    output = invoice(two, "set", "acme/payer", MONTH, "4", "--invoice-id", "3003")
+    assert "no charge has this InvoiceId: they have 1001, 2002" in output
     invoice(two, "remove", "acme/payer", MONTH, "--invoice-id", "3003")
     assert two.status().state == "reconciled"
     deliver(two.folder / "acme/cur", own, MONTH, "three")
@@ -139,19 +141,25 @@ def test_an_invoice_is_compared_net_where_only_net_columns_have_discounts(two: T
     assert two.status().state == "differs"
 
 
-def test_an_invoice_may_come_before_its_bill(two: Two) -> None:
-    invoice(two, "set", "acme/payer", "2026-08", "1")
-    assert two.status().state == "reconciled"
-    assert [row["billing_period"] for row in listed(two)] == ["2026-08"]
-    invoice(two, "set", "acme/payer", "2026-08", "1", "--currency", "EUR")
-    early = {("2026-08-03", PROD, S3): Decimal(1)}
-    deliver(two.folder / "acme/cur", lines(early), "2026-08")
+def test_an_invoice_without_a_bill_is_refused(two: Two) -> None:
+    """A mistyped year would otherwise stay unnoticed: nothing is ever compared with it."""
+    output = invoice(two, "set", "acme/payer", "2062-09", "726", ok=False)
+    assert "acme/payer has no bill of 2062-09" in output and "finops status acme" in output
+    assert listed(two, "acme", "--history") == []
+
+
+def test_an_invoice_in_a_currency_that_is_no_longer_billed_differs(two: Two) -> None:
+    in_euros = lines(costs(), **{"lineItem/CurrencyCode": "EUR"})
+    deliver(two.folder / "acme/cur", in_euros, MONTH, "two")
     assert not two.made.ingest("acme").failed
-    states = {c.billing_currency: c.state for c in two.compared("invoice", month="2026-08")}
-    assert states == {"USD": "agrees", "EUR": "differs"}, "in a currency that is not billed"
-    assert two.status(month="2026-08").state == "differs"
-    invoice(two, "remove", "acme/payer", "2026-08", "--currency", "EUR")
-    assert two.status(month="2026-08").state == "reconciled"
+    invoice(two, "set", "acme/payer", MONTH, "726", "--currency", "EUR")
+    deliver(two.folder / "acme/cur", lines(costs()), MONTH, "three")
+    assert not two.made.ingest("acme").failed
+    states = {c.billing_currency: c.state for c in two.compared("invoice")}
+    assert states == {"USD": "not checked", "EUR": "differs"}
+    assert two.status().state == "differs"
+    invoice(two, "remove", "acme/payer", MONTH, "--currency", "EUR")
+    assert two.status().state == "reconciled"
 
 
 WRONG = {

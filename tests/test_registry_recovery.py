@@ -162,7 +162,9 @@ def test_a_journal_of_the_damaged_registry_is_not_applied(two: TemporaryInstalla
         db.commit()
     words = "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
     words += "db.execute('pragma cache_size = 1'); db.execute('begin');"
-    words += "db.executemany('insert into tenants values (?, ?, ?)',"
+    words += (
+        "db.executemany('insert into tenants (tenant, display_name, external_id) values (?, ?, ?)',"
+    )
     words += "((f't{n}', 'x' * 3000, '') for n in range(99))); os._exit(1)"
     two.python(f"import sys; sys.argv = ['-c', {str(registry)!r}]; {words}")
     assert registry.with_name("registry.sqlite-journal").stat().st_size > 512

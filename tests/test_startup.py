@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -68,7 +70,7 @@ def test_only_the_command_table_imports_while_the_program_runs() -> None:
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).endswith(("import_module", "__import__"))
     }
-    assert dynamic == {"cli/command_table.py"}
+    assert dynamic == {"cli/command_table.py", "cli/start.py"}
     for path in PACKAGE.rglob("*.py"):
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -96,3 +98,35 @@ def test_help_lists_every_command_with_its_help(empty: TemporaryInstallation) ->
         text = " ".join(output.replace("│", " ").split())
         for name, entry in commands.items():
             assert f"{name} {entry.help}" in text
+
+
+INTERRUPTED_LINE = (
+    "finops: Interrupted. What was published stays; run the command again to continue.\n"
+)
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.15, 0.3, 0.6])
+def test_an_interrupt_while_starting_is_one_plain_line(
+    built: TemporaryInstallation, delay: float
+) -> None:
+    """At whatever moment of the imports; -X importtime says that they have begun."""
+    running = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "finops_pipeline.cli", "status"],
+        env={**os.environ, "FINOPS_DATA": str(built.data)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Children inherit ignoring Ctrl-C from a parent that ignores it (nohup, a CI runner).
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if line.rstrip().endswith("finops_pipeline.cli.start"):
+            break
+    time.sleep(delay)
+    running.send_signal(signal.SIGINT)
+    _, error = running.communicate(timeout=60)
+    printed = [line for line in error.splitlines(keepends=True) if "import time:" not in line]
+    # A fast machine may have finished before the longest delay.
+    assert (running.returncode, printed) in [(130, [INTERRUPTED_LINE]), (0, [])]
+    assert delay > 0.1 or running.returncode == 130

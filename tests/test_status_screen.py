@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from finops_pipeline.application.gaps import list_gaps
 from finops_pipeline.cli.app import app
-from finops_pipeline.cli.status import LINES, WIDTH
+from finops_pipeline.cli.status import LINES
+from finops_pipeline.cli.text_table import USUAL_WIDTH
 from finops_pipeline.contracts.cost_explorer import Metric
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
-from tests.support.globex import finops
+from tests.support.globex import ask, finops
 from tests.support.published_files import (
     changing_tables,
     overwrite,
@@ -49,7 +51,7 @@ def screen(made: TemporaryInstallation, tenant: str = "acme", month: str = MONTH
     assert code == 0, output
     screen_lines = output.splitlines()
     assert len(screen_lines) <= LINES
-    assert max(map(len, screen_lines)) <= WIDTH
+    assert max(map(len, screen_lines)) <= USUAL_WIDTH
     return output
 
 
@@ -224,7 +226,7 @@ def test_files_that_changed_since_are_named(two: Two) -> None:
     ):  # fmt: skip
         change()
         text = screen(two.made)
-        assert "cannot be trusted yet" in text and f"{place} has changed" in " ".join(text.split())
+        assert "cannot be trusted yet" in text and f"{place}haschanged" in "".join(text.split())
         assert "can be trusted" in screen(two.made, "globex")
     assert not two.made.ingest("acme").failed
     assert "can be trusted" in screen(two.made)
@@ -249,9 +251,16 @@ def test_a_newer_delivery_that_was_refused(two: Two) -> None:
     (bill,) = manifest.parent.glob("*.csv.gz")
     bill.write_bytes(bill.read_bytes()[:40])
     assert two.made.ingest("acme").failed
-    assert two.status().state == "open"
+    assert two.status().state == "outdated"
+    assert (two.status().reason or "").startswith("a newer delivery was refused: ")
+    assert ask("select state from data_status", "acme", two.made.data) == [{"state": "outdated"}]
     text = " ".join(screen(two.made).split())
     assert "cannot be trusted yet: a newer delivery of payer was refused" in text
+    installation = two.made.installation
+    gaps = list_gaps(installation, installation.registry.tenant("acme"))
+    (gap,) = (gap for gap in gaps if (gap.source, gap.billing_period) == ("payer", MONTH))
+    assert gap.why == "refused" and "newer delivery" in gap.detail
+    assert finops("gaps", "acme", "--fail", data=two.made.data)[0] == 1
 
 
 def test_a_bill_that_has_not_come_yet(two: Two) -> None:

@@ -55,7 +55,7 @@ def test_nothing_is_wrong_with_what_was_ingested(ready: TemporaryInstallation) -
     assert fields["findings"] == []
     assert fields["rows"] > 0
     assert fields["months"] == 3
-    assert fields["tables"] == 3
+    assert fields["tables"] == 4
     assert fields["checks"] >= 3
 
 

@@ -24,6 +24,7 @@ from finops_pipeline.reconciliation.delivery_history import (
     list_deliveries,
     list_versions,
 )
+from finops_pipeline.tenants.lifecycle import require_active
 from finops_pipeline.tenants.months import check_month
 
 
@@ -97,20 +98,22 @@ class GapReport:
 
 
 def report_gaps(installation: Installation, tenant: str | None) -> GapReport:
-    """List the missing months of one tenant, or of every tenant if none is named.
+    """List the missing months of one tenant, or of every active tenant if none is named.
 
     Of several tenants, the error of one stops no other.
 
     Raises:
         Unknown: there is no such tenant.
+        RegistryError: the named tenant is disabled or removed.
         FinopsError: the ledger of the named tenant cannot be used.
     """
     registry = installation.registry
     if tenant is not None:
         declared = registry.tenant(tenant)
+        require_active("tenant", tenant, declared)
         return GapReport([declared.name], list_gaps(installation, declared))
     names, gaps, failures = list[str](), list[Gap](), list[tuple[str, FinopsError]]()
-    for declared in registry.tenants():
+    for declared in [tenant for tenant in registry.tenants() if tenant.is_active]:
         try:
             gaps += list_gaps(installation, declared)
             names.append(declared.name)

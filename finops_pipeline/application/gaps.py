@@ -1,7 +1,7 @@
 """Missing months of each source, from its first month to the current one, with the reason.
 
-Put here: reading the ledger and, for missing months only, the source's location. Keep out: landing
-what was delivered (landing.py), how gaps are shown (cli).
+Put here: reading the ledger and, for missing and older months, the source's location. Keep out:
+landing what was delivered (landing.py), how gaps are shown (cli).
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.refusals import as_expected
+from finops_pipeline.application.reopened_months import find_reopened
 from finops_pipeline.errors import FileProblem, ManifestProblem
+from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.reconciliation.states import ReconciliationState, Status
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
 from finops_pipeline.sources.location import Location
@@ -25,7 +27,8 @@ class Gap:
     """A month whose charges are missing or incomplete.
 
     `why` is one of: never delivered, not ingested, no manifest, still arriving, refused, empty,
-    not built, not imported, unreachable, nothing yet; `detail` explains it; `cure` is what to do.
+    not built, not imported, unreachable, nothing yet, delivered anew; `detail` explains it; `cure`
+    is what to do.
     """
 
     tenant: str
@@ -37,11 +40,14 @@ class Gap:
 
 
 def list_gaps(installation: Installation, tenant: Tenant) -> list[Gap]:
-    """Return all gaps of a tenant, by source and month; a published month is not a gap."""
+    """Return all gaps of a tenant, by source and month.
+
+    A published month is a gap only if AWS has delivered it anew long after it was closed.
+    """
     status = installation.status(tenant.name)
     gaps: list[Gap] = []
     for source in tenant.sources:
-        if source.is_bill:
+        if source.is_bill and source.is_active:
             of_source = [row for row in status if row.source == source.name]
             gaps += _SourceGaps(installation, tenant, source, of_source).list_gaps()
     return gaps
@@ -57,6 +63,7 @@ class _SourceGaps:
         self._source = source
         self._status = {row.billing_period: row for row in status}
         self._ingest = f"finops ingest {tenant.name}"
+        self._ledger = open_ledger(installation.folder(tenant.name))
         self._location: Location | None = None
         self._delivered_months: list[str] = []
         self._location_problem: tuple[str, str, str] | None = None
@@ -77,7 +84,22 @@ class _SourceGaps:
             return [self._nothing()]
         # A fee paid in advance may be delivered for a future month; that is not a gap.
         span = months_between(months[0], max(clock.this_month(), months[-1]))
-        return [gap for month in span if (gap := self._gap_of(month)) is not None]
+        gaps = [gap for month in span if (gap := self._gap_of(month)) is not None]
+        return sorted([*gaps, *self._reopened(gaps)], key=lambda gap: gap.billing_period)
+
+    def _reopened(self, gaps: list[Gap]) -> list[Gap]:
+        if self._location is None:
+            return []
+        months = sorted({*self._delivered_months} - {gap.billing_period for gap in gaps})
+        try:
+            return [
+                self._gap(
+                    month.billing_period, "delivered anew", month.detail, f"Run {self._ingest}"
+                )
+                for month in find_reopened(self._ledger, self._source, self._location, months)
+            ]
+        except Exception as error:
+            return [self._gap("", *self._unreachable(error))]
 
     def _gap_of(self, month: str) -> Gap | None:
         if not self._source.covers(month):
@@ -85,7 +107,7 @@ class _SourceGaps:
         row = self._status.get(month)
         if row is None:
             return self._missing(month)
-        if row.state == ReconciliationState.REFUSED:
+        if row.state in (ReconciliationState.REFUSED, ReconciliationState.OUTDATED):
             cure = f"Follow the advice in the reason, then run {self._ingest}"
             return self._gap(month, "refused", row.reason or "", cure)
         if row.state == ReconciliationState.INCOMPLETE:

@@ -51,8 +51,9 @@ from finops_pipeline.reconciliation.cost_explorer_comparison import (
     compare_charges,
 )
 from finops_pipeline.reconciliation.cost_explorer_daily import build_cost_explorer_days
-from finops_pipeline.reconciliation.invoice_comparison import check_currency
+from finops_pipeline.reconciliation.invoice_comparison import check_bill
 from finops_pipeline.reconciliation.statuses import Pending, reconcile
+from finops_pipeline.tenants.lifecycle import require_active
 from finops_pipeline.tenants.model import Tenant
 
 MONTHS_PER_PUBLICATION = 12
@@ -73,16 +74,18 @@ def ingest(
     Raises:
         TenantBusy: another process is writing this tenant.
         Unknown: there is no such project.
-        RegistryError: no source has the requested months.
+        RegistryError: the tenant or project is disabled, or no source has the requested months.
     """
     scope = scope or RunScope()
+    require_active("tenant", tenant.name, tenant)
     plan_run(tenant, scope)  # refuse an unknown project before waiting for the lock
     reporter = Reporter(on_step)
     with installation.writing(tenant.name) as session:
+        require_active("tenant", tenant.name, session.tenant)
         run = plan_run(session.tenant, scope)
         landing = SourceLanding(session, reporter)
         for source in run.sources:
-            if source.location:
+            if source.location and source.is_active:
                 landing.land(source, scope.months)
         landed = list_landed_months(run, session.writer.ledger)
         if not reporter.report.steps:
@@ -118,8 +121,11 @@ def ingest_files(
     Raises:
         DeliveryRefused: the files cannot be accepted; the message explains why.
         Unknown: there is no such tenant or source.
+        RegistryError: it is disabled or removed.
     """
-    installation.registry.tenant(imported.tenant).source(imported.source)  # refuse before any wait
+    tenant = installation.registry.tenant(imported.tenant)  # refuse before any wait
+    require_active("tenant", tenant.name, tenant)
+    require_active("source", imported.name, tenant.source(imported.source))
     reporter = Reporter(on_step)
     files, left_out = list_bills(imported.paths)
     if left_out:
@@ -316,13 +322,15 @@ def enter_invoice(
         the refresh; None when it failed, in which case the entry is recorded nonetheless.
 
     Raises:
-        RegistryError: the bill has no charges in the invoice's currency.
+        RegistryError: there is no bill of the month, or it has no charges in the currency.
         TenantBusy: another process is writing this tenant.
     """
     with installation.writing(tenant.name) as session:
         writer = session.writer
         if entry.amount is not None:
-            check_currency(entry, writer.ledger.delivery(entry.source, entry.billing_period))
+            check_bill(
+                tenant.name, entry, writer.ledger.delivery(entry.source, entry.billing_period)
+            )
         writer.ledger.write(record_invoice(entry))
         with writer.publication() as publication:
             return refresh_warehouse(session, publication, on_step)

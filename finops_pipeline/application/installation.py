@@ -6,7 +6,7 @@ landing (landing.py), the order of stages (ingest.py), what a run reports (progr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +17,7 @@ from finops_pipeline.database.private_files import Permissions
 from finops_pipeline.errors import FileProblem, RegistryError
 from finops_pipeline.lake.collection import Retention
 from finops_pipeline.lake.duck import Limits, QueryLimits
+from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Writer
 from finops_pipeline.lake.repair import Repair, repairing_writer
@@ -25,9 +26,11 @@ from finops_pipeline.lake.writing import settle, tenant_writer
 from finops_pipeline.reconciliation.states import Status
 from finops_pipeline.reconciliation.statuses import Reconciled, reconcile
 from finops_pipeline.settings import Settings
+from finops_pipeline.sources.hard_links import find_hard_links
+from finops_pipeline.tenants.forbidden_places import check_place
 from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.place_owners import PlaceOwners
-from finops_pipeline.tenants.places import place_of
+from finops_pipeline.tenants.places import is_s3, place_of
 from finops_pipeline.tenants.registry import Registry
 
 
@@ -114,31 +117,45 @@ class Installation:
         """Check that a source's location is not in another tenant's exports or in the lake now.
 
         Raises:
-            RegistryError: it is (for example through a link made since it was declared).
+            RegistryError: it is (for example through a link made since it was declared), or it has
+                a hard link to another tenant's export.
         """
-        PlaceOwners(self.registry.tenants()).check_own(tenant.name, source)
-        lake = place_of(str(self.settings.data_folder / "lake"))
-        if source.location and place_of(source.location).overlaps(lake):
-            raise RegistryError(
-                f"source {tenant.name}/{source.name}: {source.location} leads to a folder that"
-                " is not its own",
-                "a folder that only this tenant reads, outside the lake",
-                f"Correct it: finops source add {tenant.name}/{source.name} --location LOCATION",
-            )
+        tenants = self.registry.tenants()
+        PlaceOwners(tenants).check_own(tenant.name, source)
+        check_place(f"{tenant.name}/{source.name}", source, self.settings.data_folder)
+        own = local_folders([source])
+        for path in find_hard_links(own, _folders_of_others(tenants, tenant.name)):
+            if not self._has_landed(tenant.name, path):
+                raise RegistryError(
+                    f"source {tenant.name}/{source.name}: {path} is a hard link to a file that"
+                    " belongs to another tenant",
+                    "files of its own",
+                    "Delete the link, and put a copy in its place if the bill is this tenant's",
+                )
+
+    def _has_landed(self, tenant: str, path: Path) -> bool:
+        """Return whether the tenant has landed this file before: then the link was made from it."""
+        sha256 = fingerprint(path)
+        deliveries = open_ledger(self.folder(tenant)).deliveries()
+        return any(file.sha256 == sha256 for delivery in deliveries for file in delivery.files)
 
     def check_files(self, tenant: str, paths: list[Path]) -> None:
         """Check that files given by hand lie in no other tenant's exports, nor in the lake.
 
         Raises:
-            FileProblem: a file does, perhaps through a link; the message does not name its owner.
+            FileProblem: a file does, perhaps through a link of any kind; the message does not
+                name its owner.
         """
         closed_places = [place_of(str(self.settings.data_folder / "lake"))]
-        for other in self.registry.tenants():
+        tenants = self.registry.tenants()
+        linked = find_hard_links(paths, _folders_of_others(tenants, tenant))
+        for other in tenants:
             if other.name != tenant:
                 closed_places += [place_of(s.location) for s in other.sources if s.location]
         for path in paths:
             file_place = place_of(str(path))
-            if any(file_place.overlaps(place) for place in closed_places):
+            is_closed = any(file_place.overlaps(place) for place in closed_places)
+            if is_closed or path in linked:
                 raise FileProblem(
                     f"{path} lies in a folder that is not tenant {tenant}'s own",
                     "files that only this tenant reads, outside the lake",
@@ -163,3 +180,13 @@ class Installation:
         folder = self.folder(tenant)
         settle(folder)
         return reconcile(declared, open_ledger(folder))
+
+
+def local_folders(sources: Iterable[Source]) -> list[Path]:
+    """List the folders of this machine that sources of bills read."""
+    locations = [source.location for source in sources if source.is_bill and source.location]
+    return [Path(at.removeprefix("file://")) for at in locations if not is_s3(at)]
+
+
+def _folders_of_others(tenants: Iterable[Tenant], tenant: str) -> list[Path]:
+    return [f for other in tenants if other.name != tenant for f in local_folders(other.sources)]

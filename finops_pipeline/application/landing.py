@@ -22,6 +22,7 @@ from finops_pipeline.ledger import ledger
 from finops_pipeline.ledger.ledger import LedgerError, Refusal
 from finops_pipeline.ledger.records import RefusalKind
 from finops_pipeline.sources.cost_explorer_api import Budget
+from finops_pipeline.tenants.lifecycle import require_active
 from finops_pipeline.tenants.model import Source
 
 
@@ -49,6 +50,7 @@ class SourceLanding:
         """Land what a source has delivered of these months; a failure of one stops no other."""
         session = self._session
         try:
+            require_active("source", self._name(source), source)
             session.installation.check_location(session.tenant, source)
             lander = LANDERS[source.kind](landing_task(session, source), self._budget)
             due = lander.list_months(None if months == Months() else months)

@@ -20,6 +20,8 @@ from finops_pipeline.marts.evidence import Evidence, read_evidence
 from finops_pipeline.reconciliation.comparisons import Comparison
 from finops_pipeline.reconciliation.states import ReconciliationState, Status
 from finops_pipeline.reconciliation.verdict import Doubts, MonthOutcome, Verdict, reach_verdict
+from finops_pipeline.tenants.lifecycle import Lifecycle
+from finops_pipeline.tenants.model import UNASSIGNED, Tenant
 from finops_pipeline.tenants.months import check_month, shift
 
 
@@ -39,13 +41,15 @@ class MonthStatus:
 class TenantStatus:
     """The state of every source and month of one tenant, and the space that its files take.
 
-    `failure`: the error because of which nothing else is known.
+    `failure`: the error because of which nothing else is known. `notes`: what of the tenant is
+    disabled or removed, a sentence each.
     """
 
     tenant: str
     statuses: Sequence[Status] = ()
     space: Space | None = None
     failure: FinopsError | None = None
+    notes: Sequence[str] = ()
 
 
 def read_tenant_statuses(installation: Installation, tenant: str | None) -> list[TenantStatus]:
@@ -66,7 +70,8 @@ def read_tenant_statuses(installation: Installation, tenant: str | None) -> list
 def _read_status(installation: Installation, name: str) -> TenantStatus:
     statuses = installation.status(name)
     space = measure_space(installation.folder(name), open_ledger(installation.folder(name)))
-    return TenantStatus(name, statuses, space)
+    declared = installation.registry.tenant(name)
+    return TenantStatus(name, statuses, space, notes=list_inactive(declared))
 
 
 def _read_status_or_failure(installation: Installation, name: str) -> TenantStatus:
@@ -111,11 +116,31 @@ def read_month_status(installation: Installation, tenant: str, month: str) -> Mo
         absent_sources=tuple(
             source
             for source in _absent_sources(reconciled.statuses, month)
-            if not declared.leaves_out(source, month)
+            if not declared.leaves_out(source, month) and not _is_inactive(declared, source)
         ),
     )
     conclusion = reach_verdict(MonthOutcome(name, month, statuses, comparisons), doubts)
     return MonthStatus(name, month, statuses, comparisons, proofs, conclusion)
+
+
+def list_inactive(tenant: Tenant) -> list[str]:
+    """Describe what of a tenant is disabled or removed, and what that means."""
+    notes = []
+    if not tenant.is_active:
+        notes.append(f"tenant {tenant.name} is {tenant.state}: nothing of it is refreshed")
+    for source in tenant.sources:
+        if not source.is_active:
+            effect = "nothing new of it is ingested; its charges stay"
+            notes.append(f"source {tenant.name}/{source.name} is {source.state}: {effect}")
+    for project in tenant.projects:
+        if project.state is not Lifecycle.ACTIVE:
+            effect = f"its charges are in {UNASSIGNED}"
+            notes.append(f"project {tenant.name}/{project.name} is {project.state}: {effect}")
+    return notes
+
+
+def _is_inactive(tenant: Tenant, source: str) -> bool:
+    return any(s.name == source and not s.is_active for s in tenant.sources)
 
 
 def _absent_sources(statuses: Sequence[Status], month: str) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from finops_pipeline.application.progress import Months
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.ledger.ledger import Ledger
+from finops_pipeline.tenants.lifecycle import require_active
 from finops_pipeline.tenants.model import Source, Tenant
 
 
@@ -37,8 +38,11 @@ def plan_run(tenant: Tenant, scope: RunScope) -> RunPlan:
 
     Raises:
         Unknown: there is no such project.
+        RegistryError: it is disabled.
     """
     chosen = [tenant.project(scope.project)] if scope.project else list(tenant.all_projects)
+    for project in chosen:
+        require_active("project", f"{tenant.name}/{project.name}", project)
     names = {name for p in chosen for name in tenant.sources_of(p)} | {
         *tenant.cost_explorer_sources
     }

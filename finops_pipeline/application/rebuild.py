@@ -115,7 +115,7 @@ def _land_again(
     """Land months from the deliveries of their sources; None means all delivered months."""
     landing = SourceLanding(session, reporter)
     for source in session.tenant.sources:
-        if source.location and source.name in due:
+        if source.location and source.is_active and source.name in due:
             months = due[source.name]
             landing.land(source, Months() if months is None else months)
 

@@ -14,7 +14,7 @@ from finops_pipeline.application.backup import PartFailure
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.refusals import reason_of
 from finops_pipeline.database.private_files import Permissions
-from finops_pipeline.errors import DamagedFile, Unknown
+from finops_pipeline.errors import DamagedFile, ForeignFile, Unknown
 from finops_pipeline.lake.backup_folder import content_name, damaged_backup, list_tenants, read_back
 from finops_pipeline.lake.backup_manifest import MANIFEST, REGISTRY_FOLDER, Manifest, read_manifest
 from finops_pipeline.lake.layout import TenantFolder
@@ -119,6 +119,7 @@ def _restore_tenant(
     registry, settings = installation.registry, installation.settings
     declared = _read_declaration(registry, path, manifest)
     own_id = registry.installation_id() or manifest.installation_id
+    _refuse_purged(registry, manifest, path)
     folder = TenantFolder(settings.data_folder, name, own_id, settings.group_readable)
     require_free(folder, is_replacing)
     if not manifest.files:
@@ -135,6 +136,23 @@ def _restore_tenant(
         len(manifest.files),
         manifest.size_bytes,
     )
+
+
+def _refuse_purged(registry: Registry, manifest: Manifest, path: Path) -> None:
+    """Refuse the backup of a purged tenant whose name another tenant has now.
+
+    Raises:
+        ForeignFile: it is one.
+    """
+    external_id = str(manifest.declaration.get("external_id", ""))
+    purged_at = registry.purged_at(external_id) if external_id else ""
+    if purged_at and manifest.tenant in registry.names():
+        raise ForeignFile(
+            f"{path} is the backup of a tenant {manifest.tenant} that was purged at"
+            f" {purged_at[:16]}; the tenant that has the name now is another one",
+            "a backup of the present tenant",
+            "Delete this backup, or restore it in another installation",
+        )
 
 
 def _read_declaration(registry: Registry, path: Path, manifest: Manifest) -> list[Tenant]:

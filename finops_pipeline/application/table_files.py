@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import Unknown
+from finops_pipeline.errors import Unknown, did_you_mean
 from finops_pipeline.lake.file_marks import FileChecker
 from finops_pipeline.lake.layout import TABLES
 from finops_pipeline.lake.tenant_ledger import open_ledger
@@ -39,7 +39,11 @@ def list_table_files(installation: Installation, tenant: str, table: str) -> Seq
     """
     folder = installation.folder(installation.registry.tenant(tenant).name)
     if table not in TABLES:
-        raise Unknown(f"there is no table of files named {table}", f"one of {', '.join(TABLES)}")
+        raise Unknown(
+            f"there is no table of files named {table}",
+            f"one of {', '.join(TABLES)}",
+            did_you_mean(table, TABLES).strip(),
+        )
     settle(folder)
     ledger = open_ledger(folder)
     files = [f for f in sorted(read_stored_files(ledger).values()) if f.place.table_name == table]

@@ -1,6 +1,6 @@
 """`python -m finops_pipeline.cli` is `finops`."""
 
-from finops_pipeline.cli.app import main
+from finops_pipeline.cli.start import main
 
 if __name__ == "__main__":
     main()

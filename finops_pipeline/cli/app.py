@@ -15,8 +15,7 @@ import typer
 
 from finops_pipeline import __version__
 from finops_pipeline.cli.command_table import LIST_QUERIES, ROOT, CommandEntry, CommandGroup
-
-INTERRUPTED = 130
+from finops_pipeline.cli.start import INTERRUPTED, interrupt_command, report_interruption
 
 app = typer.Typer(
     name=ROOT,
@@ -77,7 +76,9 @@ app.add_typer(queries_app, name="queries")
 def queries(context: typer.Context) -> None:
     """List the queries of the library, unless a further command is called."""
     if context.invoked_subcommand is None:
-        LIST_QUERIES.load_function()()
+        list_queries = LIST_QUERIES.load_function()
+        interrupt_command()
+        list_queries()
 
 
 def main() -> None:
@@ -87,12 +88,15 @@ def main() -> None:
     130 interrupted. docs/runbook.md says what the line looks like for `--format json`.
     """
     arguments = sys.argv[1:]
+    # Typer's own option --install-completion edits files of the user; `finops completion` prints.
+    # Making its options is the one public way to have typer know the shells.
+    typer.main.get_install_completion_arguments()
     try:
         # In standalone mode typer prints usage errors itself, and cannot print them as JSON.
         sys.exit(app(standalone_mode=not asks_for_json(arguments)))
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            report_failure(KeyboardInterrupt(), arguments)
+            report_interruption()
         raise
     except Exception as error:
         sys.exit(report_failure(error, arguments))

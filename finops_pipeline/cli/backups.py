@@ -19,9 +19,11 @@ from finops_pipeline.cli.show import (
     complain,
     open_installation,
     refuse_parquet,
+    say,
     table,
     write_records,
 )
+from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.lake.tenant_backup import TenantBackup
 
 
@@ -49,7 +51,8 @@ def backup_command(
             (b.tenant, b.publication, b.generation, b.files, b.size_bytes, b.copied_bytes)
             for b in report.backups
         ]
-        table(names, rows)
+        empty = "No tenant was backed up. See which there are: finops tenant list"
+        table(names, rows, layout=Layout(if_empty=empty))
     else:
         write_records(format, TenantBackup, report.backups)
     for name in report.undeclared:
@@ -79,7 +82,10 @@ def restore_command(
             (r.tenant, r.backed_up_at, r.publication, r.files, r.size_bytes)
             for r in report.restored
         ]
-        table(names, rows)
+        empty = (
+            f"No tenant was restored: {source} holds none. Make a backup: finops backup --all DEST"
+        )
+        table(names, rows, layout=Layout(if_empty=empty))
     else:
         write_records(format, Restored, report.restored)
     _report_failures(report.failures)
@@ -97,7 +103,7 @@ def restore_registry_command(
 ) -> None:
     """Restore a lost or damaged registry from its last good copy, or from a file."""
     restored = restore_registry(open_installation(), declaration)
-    typer.echo(f"restored from {restored.source}: {', '.join(restored.tenants) or 'no tenant'}")
+    say(f"restored from {restored.source}: {', '.join(restored.tenants) or 'no tenant'}")
     for name in restored.new_external_ids:
         complain(
             f"tenant {name} has a new external id, because the file has none;"

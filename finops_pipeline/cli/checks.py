@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.application.published_charges import check_charges
-from finops_pipeline.cli.show import Format, open_installation, refuse_parquet, write_rows
+from finops_pipeline.cli.show import Format, open_installation, refuse_parquet, say, write_rows
 from finops_pipeline.errors import counted
 from finops_pipeline.marts.results import CheckResult, CheckState, describe_row
 
@@ -51,14 +51,12 @@ def _print_results(results: Sequence[CheckResult]) -> None:
     for name, of_check in by_check.items():
         failed = [result for result in of_check if result.state is CheckState.FAILED]
         if not failed:
-            typer.echo(f"ok      {name} ({counted(len(of_check), 'month')})")
+            say(f"ok      {name} ({counted(len(of_check), 'month')})")
             continue
-        typer.echo(f"FAILED  {name} ({failed[0].severity}): {failed[0].says}")
+        say(f"FAILED  {name} ({failed[0].severity}): {failed[0].says}")
         for result in failed:
-            typer.echo(
-                f"        {result.billing_period or 'all months'}: {counted(result.rows, 'row')}"
-            )
+            say(f"        {result.billing_period or 'all months'}: {counted(result.rows, 'row')}")
             for example in result.examples:
-                typer.echo(f"          {describe_row(example)}")
+                say(f"          {describe_row(example)}")
     if not by_check:
-        typer.echo("Nothing to check: no charges of this selection are published.")
+        say("Nothing to check: no charges of this selection are published.")

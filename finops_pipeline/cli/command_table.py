@@ -2,9 +2,9 @@
 
 Put here: the table, and loading the one command that was called. Keep out: the commands themselves.
 
-This is the only place that imports modules while the program runs, so that `finops version` does
-not pay for DuckDB, SQLAlchemy or boto3. tests/test_startup.py keeps it the only one, and keeps each
-help text equal to the first line of the command's docstring.
+Besides start.py, this is the only place that imports modules while the program runs, so that
+`finops version` does not pay for DuckDB, SQLAlchemy or boto3. tests/test_startup.py keeps it the
+only one, and keeps each help text equal to the first line of the command's docstring.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from finops_pipeline.cli.start import interrupt_command
 
 _CLI = "finops_pipeline.cli"
 
@@ -111,11 +113,33 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "demo_process:demo_command",
             "Create bills for two organisations, run the pipeline in Dagster, and show the result.",
         ),
+        "completion": CommandEntry(
+            "completion:completion_command",
+            "Print a script for your shell that completes commands, options and names with Tab.",
+        ),
         "version": CommandEntry("version:version_command", "Print the version."),
     },
     "tenant": {
         "add": CommandEntry("declarations:tenant_add", "Declare a tenant."),
         "list": CommandEntry("declarations:tenant_list", "List tenants."),
+        "disable": CommandEntry(
+            "lifecycle_commands:tenant_disable",
+            "Leave a tenant out of runs, schedules and gaps; its data stays.",
+        ),
+        "enable": CommandEntry(
+            "lifecycle_commands:tenant_enable", "Ingest a disabled or removed tenant again."
+        ),
+        "rename": CommandEntry(
+            "lifecycle_commands:tenant_rename",
+            "Change what people call a tenant; the name of its folder stays.",
+        ),
+        "purge": CommandEntry(
+            "lifecycle_commands:tenant_purge", "Delete all data of a removed tenant for good."
+        ),
+        "remove": CommandEntry(
+            "lifecycle_commands:tenant_remove",
+            "Remove a tenant's declaration; its data stays until it is purged.",
+        ),
         "export": CommandEntry(
             "declarations:tenant_export",
             "Print all tenants with their external ids, as YAML for finops restore-registry.",
@@ -127,6 +151,23 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "Declare a tenant's billing export, or change it; options not given stay unchanged.",
         ),
         "list": CommandEntry("declarations:source_list", "List sources."),
+        "disable": CommandEntry(
+            "lifecycle_commands:source_disable", "Ingest nothing new of a source; its charges stay."
+        ),
+        "enable": CommandEntry(
+            "lifecycle_commands:source_enable", "Ingest a disabled or removed source again."
+        ),
+        "rename": CommandEntry(
+            "lifecycle_commands:source_rename", "Rename a source of which nothing has landed yet."
+        ),
+        "purge": CommandEntry(
+            "lifecycle_commands:source_purge",
+            "Delete everything that has landed of a removed source, and its charges, for good.",
+        ),
+        "remove": CommandEntry(
+            "lifecycle_commands:source_remove",
+            "Remove a source's declaration; what has landed of it stays until it is purged.",
+        ),
         "policy": CommandEntry(
             "source_access:policy_command",
             "Print the policies that the customer's role needs, as JSON: trust and permissions.",
@@ -144,6 +185,21 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "release": CommandEntry(
             "declarations:project_release",
             "Remove a project's claim to an account, as if it had never been made.",
+        ),
+        "disable": CommandEntry(
+            "lifecycle_commands:project_disable",
+            "Suspend a project's claims: its charges move to unassigned with the next run.",
+        ),
+        "enable": CommandEntry(
+            "lifecycle_commands:project_enable", "Let the claims of a disabled project count again."
+        ),
+        "rename": CommandEntry(
+            "lifecycle_commands:project_rename",
+            "Rename a project; the next run builds its charges under the new name.",
+        ),
+        "remove": CommandEntry(
+            "lifecycle_commands:project_remove",
+            "Remove a project: its charges move to unassigned with the next run.",
         ),
         "list": CommandEntry(
             "declarations:project_list", "List projects with the accounts they claim."
@@ -191,6 +247,7 @@ class CommandGroup(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and name in self._entries:
             command = build_command(name, self._entries[name])
+            interrupt_command()
         return name, command, rest
 
 
@@ -199,4 +256,16 @@ def build_command(name: str, entry: CommandEntry) -> Any:
     builder = typer.Typer(add_completion=False)
     settings = dict(entry.context_settings)
     builder.command(name, context_settings=settings)(entry.load_function())
-    return typer.main.get_command(builder)
+    command: Any = typer.main.get_command(builder)
+    for parameter in command.params:
+        if str(parameter.metavar).startswith(("TENANT", "NAME")):
+            # What typer sets for an argument with `autocompletion`; here for every name at once.
+            parameter._custom_shell_complete = _complete_name
+    return command
+
+
+def _complete_name(context: Any, parameter: Any, typed: str) -> list[str]:
+    """Return what Tab offers for an argument that is a name; see completion.py."""
+    list_names = CommandEntry("completion:list_names", "").load_function()
+    names: list[str] = list_names(parameter.metavar, typed)
+    return names

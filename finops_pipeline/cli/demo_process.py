@@ -14,6 +14,9 @@ import typer
 
 from finops_pipeline.settings import child_environment, load_settings
 
+_INSTANCE = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+"""Dagster's settings in a folder that has none: no telemetry, no dialog at the first visit."""
+
 
 def demo_command(
     seed: Annotated[int, typer.Option(help="Seed of the synthetic estate.")] = 7,
@@ -26,4 +29,7 @@ def demo_command(
     if not home.is_dir():
         home = load_settings().data_folder / "dagster_home"
         home.mkdir(parents=True, exist_ok=True)
+        instance = home / "dagster.yaml"
+        if not instance.exists():
+            instance.write_text(_INSTANCE, encoding="utf-8")
     raise typer.Exit(subprocess.call(command, env=child_environment(home)))

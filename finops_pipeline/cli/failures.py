@@ -7,19 +7,21 @@ of an error as data (errors.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import typer
 
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.refusals import as_expected, is_interruption, reason_of
 from finops_pipeline.cli.show import Format, complain, json_text
-from finops_pipeline.errors import FinopsError, SettingError, error_body
+from finops_pipeline.cli.start import INTERRUPTED, report_interruption
+from finops_pipeline.errors import FinopsError, SettingError, Unknown, did_you_mean, error_body
 from finops_pipeline.log import configure_logging
 from finops_pipeline.settings import load_settings
 
-FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+FAILED, WRONG_USAGE = 1, 2
 
-_INTERRUPTED_TEXT = "Interrupted. What was published stays; run the command again to continue."
 _USAGE_CURE = "See the command's --help"
 
 
@@ -31,11 +33,13 @@ def report_failure(error: BaseException, as_json: bool) -> int:
         as_json: whether the command line has `--format json`.
     """
     if is_ctrl_c(error):
-        complain(_INTERRUPTED_TEXT)
+        report_interruption()
         return INTERRUPTED
     if isinstance(error, _USAGE_ERROR):
         return _report_usage(error, as_json)
     expected = as_expected(error)
+    if isinstance(expected, Unknown) and expected.tenant:
+        expected = _suggest_tenant(expected)
     _configure_log()
     text = str(expected) if expected else reason_of(error, "finops")
     if as_json:
@@ -43,6 +47,15 @@ def report_failure(error: BaseException, as_json: bool) -> int:
     else:
         complain(text)
     return FAILED
+
+
+def _suggest_tenant(error: Unknown) -> Unknown:
+    """Add the name of a tenant that may be meant: who runs `finops` can list all of them."""
+    with suppress(FinopsError):
+        names = Installation(load_settings()).registry.names()
+        cure = did_you_mean(error.tenant, names) + error.cure
+        return Unknown(error.found, error.expected, cure)
+    return error
 
 
 def report_failures(failures: Sequence[tuple[str, FinopsError]], format: Format) -> None:

@@ -23,14 +23,17 @@ from finops_pipeline.application.gaps import Gap
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.cli.failures import report_failures
 from finops_pipeline.cli.show import (
+    ExactOption,
     Format,
     complain,
     open_installation,
     refuse_parquet,
+    say,
     split,
     table,
     write_records,
 )
+from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.errors import counted
 from finops_pipeline.money import difference, plain
 from finops_pipeline.reconciliation.delivery_history import (
@@ -51,19 +54,21 @@ SourceMonthArguments = Annotated[
 FormatOption = Annotated[Format, typer.Option(help="table, csv or json.")]
 
 
-def history_command(where: SourceMonthArguments, format: FormatOption = Format.TABLE) -> None:
+def history_command(
+    where: SourceMonthArguments, format: FormatOption = Format.TABLE, exact: ExactOption = False
+) -> None:
     """List every delivery of a month: when it landed and what it billed."""
     refuse_parquet(format)
     source_month, installation = _parse_source_month(where), open_installation()
     history = read_delivery_history(installation, source_month)
     if format is Format.TABLE:
-        _print_history(source_month, history)
+        _print_history(source_month, history, exact)
     else:
         write_records(format, DeliveryVersion, history.summaries)
     _print_caveat(installation, source_month)
 
 
-def _print_history(source_month: SourceMonth, history: DeliveryHistory) -> None:
+def _print_history(source_month: SourceMonth, history: DeliveryHistory, is_exact: bool) -> None:
     names = ("landed (UTC)", "id", "AWS's id", "", "rows", "quarantined", "bills", "change",
              "currency")  # fmt: skip
     rows = [
@@ -80,11 +85,12 @@ def _print_history(source_month: SourceMonth, history: DeliveryHistory) -> None:
         )
         for row in history.summaries
     ]
-    table(names, rows, f"{source_month}: what its deliveries bill (unblended), oldest first")
+    title = f"{source_month}: what its deliveries bill (unblended), oldest first"
+    table(names, rows, layout=Layout(title, is_exact, ("AWS's id", "quarantined")))
     if len(history.deliveries) > 1:
-        typer.echo(f"To see what the last one changed: finops diff {source_month}")
+        say(f"To see what the last one changed: finops diff {source_month}")
     else:
-        typer.echo("It was delivered once; no later delivery has replaced it.")
+        say("It was delivered once; no later delivery has replaced it.")
 
 
 def diff_command(
@@ -98,6 +104,7 @@ def diff_command(
         typer.Option("--to", metavar="ID", help="Later delivery; default: the published one."),
     ] = None,
     format: FormatOption = Format.TABLE,
+    exact: ExactOption = False,
 ) -> None:
     """Show what a restatement changed, by line item type, service and account.
 
@@ -114,7 +121,7 @@ def diff_command(
             write_records(format, Change, [])
         return
     if format is Format.TABLE:
-        _print_comparison(source_month, comparison)
+        _print_comparison(source_month, comparison, exact)
     else:
         write_records(format, Change, comparison.changes)
         if comparison.note:
@@ -122,26 +129,29 @@ def diff_command(
     _print_caveat(installation, source_month)
 
 
-def _print_comparison(source_month: SourceMonth, comparison: DeliveryComparison) -> None:
+def _print_comparison(
+    source_month: SourceMonth, comparison: DeliveryComparison, is_exact: bool
+) -> None:
     for label, record in (("from", comparison.before), ("to  ", comparison.after)):
         billed = record.billed_by_currency().items()
         sums = ", ".join(f"{plain(cost)} {currency}" for currency, cost in billed) or "nothing"
-        typer.echo(
+        say(
             f"{label} {short_id(record)} ({record.execution_id or BY_HAND}), landed"
             f" {_minute(record.landed_at)}: {counted(record.rows_kept, 'row')}, bills {sums}"
         )
     if not comparison.changes:
-        typer.echo("No line item type, service or account differs.")
+        say("No line item type, service or account differs.")
         return
     names = ("line item type", "service", "account", "rows before", "rows after", "before",
              "after", "difference", "currency")  # fmt: skip
     rows = [_change_row(change) for change in comparison.changes[:TABLE_LINES]]
-    table(names, rows, f"{source_month}: what differs")
+    layout = Layout(f"{source_month}: what differs", is_exact, ("rows before", "rows after"))
+    table(names, rows, layout=layout)
     if len(comparison.changes) > TABLE_LINES:
         rest = len(comparison.changes) - TABLE_LINES
-        typer.echo(f"{counted(rest, 'more difference')}; --format csv lists all of them.")
+        say(f"{counted(rest, 'more difference')}; --format csv lists all of them.")
     for line in _conclusions(comparison):
-        typer.echo(line)
+        say(line)
 
 
 def _change_row(change: Change) -> Sequence[Any]:
@@ -199,10 +209,10 @@ def gaps_command(
         rows = [(f"{g.tenant}/{g.source}", g.billing_period or "(all)", g.why) for g in report.gaps]
         table(("source", "month", "why"), rows)
         for line in _reasons(report.gaps):
-            typer.echo(line)
+            say(line)
     elif report.tenants or not report.failures:
         names = ", ".join(report.tenants) or "no tenant is declared"
-        typer.echo(f"No month is missing ({names}).")
+        say(f"No month is missing ({names}).")
     report_failures(report.failures, format)
     if fail and report.gaps:
         raise typer.Exit(1)

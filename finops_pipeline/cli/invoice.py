@@ -16,13 +16,16 @@ from finops_pipeline.application.invoices import (
     list_invoices,
 )
 from finops_pipeline.cli.show import (
+    ExactOption,
     Format,
     open_installation,
     refuse_parquet,
+    say,
     split,
     table,
     write_rows,
 )
+from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.ledger.invoice_entries import Invoice
 from finops_pipeline.money import plain
@@ -66,7 +69,7 @@ def remove_command(
 def _enter(tenant: str, entered: EnteredInvoice) -> None:
     effect = enter_invoice_total(open_installation(), tenant, entered)
     for line in _lines(f"{tenant}/{entered.source} {entered.month}", effect):
-        typer.echo(line)
+        say(line)
     if effect.failure:
         raise RegistryError(f"the file of tenant {tenant} was not refreshed: {effect.failure}")
 
@@ -86,12 +89,17 @@ def list_command(
         bool, typer.Option("--history", help="Include entries that were replaced.")
     ] = False,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
+    exact: ExactOption = False,
 ) -> None:
     """List the invoice totals that were entered."""
     refuse_parquet(format)
     rows = [_row(invoice) for invoice in list_invoices(open_installation(), tenant, history)]
     if format is Format.TABLE:
-        table(_NAMES, rows, f"{tenant}: invoices")
+        empty = (
+            "No invoice total has been entered. Enter one:"
+            f" finops invoice set {tenant}/SOURCE YYYY-MM AMOUNT"
+        )
+        table(_NAMES, rows, layout=Layout(f"{tenant}: invoices", exact, if_empty=empty))
     else:
         write_rows(format, _NAMES, rows)
 

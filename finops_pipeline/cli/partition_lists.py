@@ -18,6 +18,7 @@ from finops_pipeline.cli.show import (
     table,
     write_records,
 )
+from finops_pipeline.cli.text_table import Layout
 
 
 def files_command(
@@ -32,6 +33,8 @@ def files_command(
     refuse_parquet(format)
     listed = list_table_files(open_installation(), tenant, table_name)
     if format is Format.TABLE:
-        table([field.name for field in fields(TableFile)], map(astuple, listed))
+        empty = f"No file of {table_name} is published. Publish: finops ingest {tenant}"
+        names = [field.name for field in fields(TableFile)]
+        table(names, map(astuple, listed), layout=Layout(if_empty=empty))
     else:
         write_records(format, TableFile, listed)

@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -21,28 +20,40 @@ import typer
 
 from finops_pipeline.cli.command_table import CommandEntry
 from finops_pipeline.cli.show import (
+    BINARY_FORMATS,
+    ExactOption,
     Format,
     complain,
     open_installation,
+    say,
     table,
     write_csv,
     write_json,
 )
+from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.errors import QueryRefused
 from finops_pipeline.lake.files import no_room
 from finops_pipeline.lake.warehouse_access import require_warehouse
 from finops_pipeline.serve.queries import Answer, Query, open_answer
 
+RawOption = Annotated[
+    bool, typer.Option("--raw", help="In CSV, no ' before text that looks like a formula.")
+]
 TABLE_ROWS = 1000
 """Rows that a table shows; the other formats write all of them."""
 
 
 @dataclass(frozen=True)
 class Destination:
-    """How an answer is written, and to which file (None: stdout)."""
+    """How an answer is written, and to which file (None: stdout).
+
+    `is_exact`: every digit in a table. `is_raw`: text in CSV exactly as it is.
+    """
 
     format: Format
     path: Path | None = None
+    is_exact: bool = False
+    is_raw: bool = False
 
 
 def query_command(
@@ -56,12 +67,14 @@ def query_command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write to this file instead of stdout.")
     ] = None,
+    exact: ExactOption = False,
+    raw: RawOption = False,
 ) -> None:
     """Run one SELECT on the tenant's file; it can read only this tenant's data."""
     if (sql is None) == (file is None):
         raise typer.BadParameter("give SQL, or -f FILE")
     text = _read_sql(file) if file else str(sql)
-    write_answer(tenant, Query(text), Destination(format, output))
+    write_answer(tenant, Query(text), Destination(format, output, exact, raw))
 
 
 def _read_sql(file: Path) -> str:
@@ -87,46 +100,56 @@ def write_answer(tenant: str, query: Query, destination: Destination) -> None:
             it should be; a file that is there stays as it is.
         Unknown: no such tenant, or it has no file yet.
     """
-    if destination.format is Format.PARQUET and destination.path is None and sys.stdout.isatty():
+    if destination.format in BINARY_FORMATS and destination.path is None and sys.stdout.isatty():
+        name = destination.format.value
         raise QueryRefused(
-            "Parquet cannot be written to a terminal", "a file", "Add --output FILE.parquet"
+            f"{name} cannot be written to a terminal", "a file", f"Add --output FILE.{name}"
         )
     if destination.format is Format.TABLE and destination.path is not None:
         raise QueryRefused(
             "a table is written to the terminal only",
-            "--format csv, json or parquet with --output",
+            "--format csv, json, parquet or xlsx with --output",
             "Add --format csv",
         )
     with open_answer(open_installation(), tenant, query) as answer:
         if destination.format is Format.TABLE:
-            _print_table(answer)
+            _print_table(answer, tenant, destination)
         elif destination.path is None:
-            _write(answer, destination.format, sys.stdout.buffer)
+            _write(answer, destination, sys.stdout.buffer)
         else:
             with _new_file(destination.path) as stream:
-                _write(answer, destination.format, stream)
+                _write(answer, destination, stream)
         if caveat := answer.caveat(tenant):
             complain(caveat)
 
 
-def _print_table(answer: Answer) -> None:
+def _print_table(answer: Answer, tenant: str, destination: Destination) -> None:
     names = answer.execute()
-    rows = answer.rows()
-    table(names, islice(rows, TABLE_ROWS))
-    if next(rows, None) is not None:
-        complain(f"only the first {TABLE_ROWS} rows are shown; --format csv gives all of them")
+    empty = (
+        f"No row matches. To see what there is: finops status {tenant},"
+        f' or finops query {tenant} "show tables"'
+    )
+    layout = Layout(is_exact=destination.is_exact, if_empty=empty, limit=TABLE_ROWS)
+    table(names, answer.rows(), layout=layout)
 
 
-def _write(answer: Answer, format: Format, stream: BinaryIO) -> None:
+def _write(answer: Answer, destination: Destination, stream: BinaryIO) -> None:
     """Write an answer in a format that programs read."""
-    if format is Format.PARQUET:
+    if destination.format is Format.PARQUET:
         # Loaded only here: pyarrow takes a tenth of a second to import.
         CommandEntry("parquet_answer:write_parquet", "").load_function()(answer, stream)
         return
-    write = write_json if format is Format.JSON else write_csv
+    if destination.format is Format.XLSX:
+        write_workbook = CommandEntry("spreadsheet:write_workbook", "").load_function()
+        if note := write_workbook(stream, answer.execute(), answer.rows()):
+            complain(note)
+        return
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     try:
-        write(text, answer.execute(), answer.rows())
+        if destination.format is Format.JSON:
+            write_json(text, answer.execute(), answer.rows())
+        else:
+            write_csv(text, answer.execute(), answer.rows(), destination.is_raw)
     finally:
         text.flush()
         text.detach()
@@ -165,13 +188,13 @@ def open_command(tenant: Annotated[str, typer.Argument(metavar="TENANT")]) -> No
     installation = open_installation()
     folder = installation.folder(installation.registry.tenant(tenant).name)
     require_warehouse(folder)
-    typer.echo(f"duckdb -readonly {shlex.quote(str(folder.warehouse))}")
-    typer.echo(
+    say(f"duckdb -readonly {shlex.quote(str(folder.warehouse))}")
+    say(
         "\nOpen it from anywhere, always read-only. Its views (costs, landing_…) read the Parquet\n"
         "files of the tenant's folder; a copy of the file on another machine has only the tables.\n"
         "An open connection keeps showing the numbers from when it was opened: open the file\n"
         "again to see newer ones.\n"
         f'In Python: duckdb.connect("{folder.warehouse}", read_only=True)\n'
         "It needs DuckDB 1.4 or later.",
-        err=True,
+        to_stderr=True,
     )

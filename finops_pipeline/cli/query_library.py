@@ -12,10 +12,11 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.application.progress import Months
-from finops_pipeline.cli.query import Destination, write_answer
-from finops_pipeline.cli.show import Format, table
+from finops_pipeline.cli.query import Destination, RawOption, write_answer
+from finops_pipeline.cli.show import ExactOption, Format, table
 from finops_pipeline.marts.use_cases import bind_parameters, use_case, use_cases
 from finops_pipeline.serve.queries import Query
+from finops_pipeline.tenants.months import check_month
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
@@ -48,8 +49,12 @@ def run_command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write to this file instead of stdout.")
     ] = None,
+    exact: ExactOption = False,
+    raw: RawOption = False,
 ) -> None:
     """Run a ready-made query on the tenant's file; it can read only this tenant's data."""
+    for period in filter(None, (first, last)):
+        check_month(period)
     if first and last and first > last:
         raise typer.BadParameter(f"--from {first} is after --to {last}")
     own_values = {}
@@ -60,4 +65,5 @@ def run_command(
         own_values[key] = value
     query = use_case(name)
     values = bind_parameters(query, first, last, own_values)
-    write_answer(tenant, Query(query.sql, values, Months(first, last)), Destination(format, output))
+    destination = Destination(format, output, exact, raw)
+    write_answer(tenant, Query(query.sql, values, Months(first, last)), destination)

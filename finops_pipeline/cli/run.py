@@ -28,7 +28,7 @@ from finops_pipeline.application.progress import (
 )
 from finops_pipeline.application.rebuild import rebuild
 from finops_pipeline.application.refusals import failed_step
-from finops_pipeline.cli.show import complain, open_installation, split
+from finops_pipeline.cli.show import open_installation, say, split
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.errors import RegistryError, counted, one_line
 from finops_pipeline.tenants.model import Tenant
@@ -63,14 +63,23 @@ def ingest_command(
     tenants = (
         [installation.registry.tenant(target)]
         if target is not None
-        else installation.registry.tenants()
+        else _active_tenants(installation)
     )
-    if not tenants:
-        raise RegistryError("no tenant is declared", cure="Declare tenants: finops apply FILE")
     if target is not None:
         _print_summary([_ingest_with_progress(installation, tenants[0], RunScope(project, months))])
     else:
         _print_summary([_ingest_as_part(installation, tenant, months) for tenant in tenants])
+
+
+def _active_tenants(installation: Installation) -> list[Tenant]:
+    """Return the tenants that a run over all covers, and say which it leaves out."""
+    tenants = installation.registry.tenants()
+    if not tenants:
+        raise RegistryError("no tenant is declared", cure="Declare tenants: finops apply FILE")
+    for tenant in tenants:
+        if not tenant.is_active:
+            typer.echo(f"tenant {tenant.name} left out ({tenant.state})", err=True)
+    return [tenant for tenant in tenants if tenant.is_active]
 
 
 def _ingest_as_part(installation: Installation, tenant: Tenant, months: Months) -> Report:
@@ -78,7 +87,9 @@ def _ingest_as_part(installation: Installation, tenant: Tenant, months: Months) 
     try:
         return _ingest_with_progress(installation, tenant, RunScope(months=months))
     except Exception as error:
-        return Report([failed_step(error, Stage.INGEST, tenant.name)])
+        step = failed_step(error, Stage.INGEST, tenant.name)
+        _print_step(step)
+        return Report([step])
 
 
 def _parse_months(month: str | None, first: str | None, last: str | None) -> Months:
@@ -116,13 +127,15 @@ def _with_progress(tenant: Tenant, run: Callable[[OnStep], Report]) -> Report:
 
 def _print_step(step: Step) -> None:
     if step.outcome != "unchanged":
-        typer.echo(_describe(step), err=True)
+        say(_describe(step), to_stderr=True)
 
 
 def _describe(step: Step) -> str:
     parts = [step.stage, step.subject, step.month, step.outcome]
     if step.outcome in ("landed", "built"):
         parts.append(f"{counted(step.rows, 'row')} in {step.seconds:.2f} s")
+    if step.has_failed:
+        return one_line(f"finops: {' '.join(part for part in parts if part)}: {step.reason}")
     if step.reason:
         parts.append(f"({step.reason})")
     return one_line(" ".join(part for part in parts if part))
@@ -136,11 +149,8 @@ def _print_summary(reports: list[Report]) -> None:
         if outcome not in (StepOutcome.LEFT_OUT, StepOutcome.REQUESTS_SENT)
     }
     summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    typer.echo(summary or "nothing to do")
-    failed = [step for report in reports for step in report.failed]
-    for step in failed:
-        complain(f"{step.stage} {step.subject} {step.month} {step.outcome}: {step.reason}")
-    if failed:
+    say(summary or "nothing to do")
+    if any(report.failed for report in reports):  # each was printed when it happened
         raise typer.Exit(1)
 
 

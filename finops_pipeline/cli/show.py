@@ -5,28 +5,28 @@ Put here: formatting values and rows. Keep out: obtaining rows.
 
 from __future__ import annotations
 
-import csv
+import re
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import simplejson
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import QueryRefused, one_line
+from finops_pipeline.cli.text_table import Layout, lay_out, screen_width
+from finops_pipeline.errors import QueryRefused, counted, one_line, printable
 from finops_pipeline.log import configure_logging
-from finops_pipeline.money import plain
 from finops_pipeline.settings import load_settings
 
 Row = Sequence[Any]
+ExactOption = Annotated[
+    bool, typer.Option("--exact", help="Show every digit of amounts, not cents.")
+]
 
 
 class Format(StrEnum):
@@ -36,6 +36,11 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
+    XLSX = "xlsx"
+
+
+BINARY_FORMATS = (Format.PARQUET, Format.XLSX)
+"""Formats that only queries can be written as, and that no terminal can show."""
 
 
 def open_installation() -> Installation:
@@ -62,37 +67,67 @@ def split(text: str, kind: str) -> tuple[str, str]:
     return tenant, name
 
 
-def cell(value: Any) -> str:
-    """Return a value for people: amounts without trailing zeros, nothing for null."""
+def say(text: str = "", to_stderr: bool = False) -> None:
+    """Print text for people; control characters in it are replaced."""
+    typer.echo(printable(text), err=to_stderr)
+
+
+def table(
+    names: Sequence[str], rows: Iterable[Row], title: str = "", layout: Layout | None = None
+) -> None:
+    """Print rows as a table on stdout that fits the terminal; see text_table.py."""
+    layout = layout or Layout()
+    arranged = lay_out(names, rows, replace(layout, title=title or layout.title), screen_width())
+    for line in arranged.lines:
+        typer.echo(line)
+    if arranged.has_more:
+        complain(
+            f"only the first {counted(arranged.rows, 'row is', 'rows are')} shown;"
+            " --format csv gives all of them"
+        )
+
+
+def write_csv(
+    stream: IO[str], names: Sequence[str], rows: Iterable[Row], is_raw: bool = False
+) -> None:
+    """Write rows as RFC 4180 CSV with a header; amounts with all digits, null as nothing.
+
+    A spreadsheet runs text that begins like a formula, so such text gets a `'` in front, as OWASP
+    advises. Text that is a number stays as it is, and numbers are never changed.
+
+    Args:
+        is_raw: write text exactly as it is.
+    """
+    of_cell = _csv_text if is_raw else _csv_cell
+    # A terminal must not be controlled by what is printed on it; files and pipes are exact.
+    shown = printable if stream.isatty() else str
+    stream.write(shown(_csv_line(names, of_cell)))
+    for row in rows:
+        stream.write(shown(_csv_line(row, of_cell)))
+
+
+def _csv_line(row: Row, of_cell: Callable[[Any], str]) -> str:
+    line = ",".join(map(of_cell, row))
+    return f"{line}\r\n" if line or len(row) != 1 else '""\r\n'
+
+
+def _csv_cell(value: Any) -> str:
+    if isinstance(value, str) and value[:1] in _FORMULA_STARTS and not _NUMBER.fullmatch(value):
+        return _csv_text(f"'{value}")
+    return _csv_text(value)
+
+
+_FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+_TO_QUOTE = re.compile(r'[",;\t\r\n]')
+"""With a semicolon too: spreadsheets of many countries take it for a separator."""
+
+
+def _csv_text(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, Decimal):
-        return plain(value)
-    # The value of a tag must not control the terminal that it is printed on.
-    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in str(value))
-
-
-def table(names: Sequence[str], rows: Iterable[Row], title: str = "") -> None:
-    """Print rows as a table on stdout; its width is that of the terminal, if there is one."""
-    console = Console(width=None if sys.stdout.isatty() else 320, highlight=False)
-    grid = Table(title=title or None, title_justify="left", header_style="bold")
-    all_rows = [list(row) for row in rows]
-    for index, name in enumerate(names):
-        is_numeric = any(isinstance(row[index], int | Decimal) for row in all_rows)
-        grid.add_column(Text(name), justify="right" if is_numeric else "left", overflow="fold")
-    for row in all_rows:
-        grid.add_row(*(Text(cell(value)) for value in row))
-    console.print(grid)
-
-
-def write_csv(stream: IO[str], names: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write rows as RFC 4180 CSV with a header; amounts with all digits, null as nothing."""
-    writer = csv.writer(stream)
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow(
-            [format(value, "f") if isinstance(value, Decimal) else value for value in row]
-        )
+    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+    return '"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text
 
 
 def write_json(stream: IO[str], names: Sequence[str], rows: Iterable[Row]) -> None:
@@ -147,7 +182,7 @@ def write_rows(format: Format, names: Sequence[str], rows: Iterable[Row]) -> Non
     """Write rows on stdout as CSV or JSON.
 
     Raises:
-        typer.BadParameter: Parquet, which only queries can be written as.
+        typer.BadParameter: Parquet or XLSX, which only queries can be written as.
     """
     refuse_parquet(format)
     write = write_json if format is Format.JSON else write_csv
@@ -161,10 +196,10 @@ def write_records(format: Format, kind: type[Any], records: Iterable[Any]) -> No
 
 
 def refuse_parquet(format: Format) -> None:
-    """Refuse `--format parquet` before any work.
+    """Refuse the formats that only queries can be written as, before any work.
 
     Raises:
-        typer.BadParameter: it is Parquet, which only queries can be written as.
+        typer.BadParameter: it is one of them.
     """
-    if format is Format.PARQUET:
+    if format in BINARY_FORMATS:
         raise typer.BadParameter("give table, csv or json", param_hint="--format")

@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.cli.show import cell, open_installation, split
+from finops_pipeline.cli.show import open_installation, say, split
+from finops_pipeline.cli.text_table import cell
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.sources.access_check import Finding, Verdict, check
 from finops_pipeline.sources.policy import PLATFORM_ROLE, permissions_policy, trust_policy
@@ -61,9 +62,9 @@ def policy_command(
         "permissions": permissions_policy(declared, kms_key),
     }
     for line in _instructions(source, declared, platform_role, kms_key):
-        typer.echo(line, err=True)
+        say(line, to_stderr=True)
     printed = documents if part is Part.BOTH else documents[part.value]
-    typer.echo(json.dumps(printed, indent=2, ensure_ascii=False))
+    say(json.dumps(printed, indent=2, ensure_ascii=False))
 
 
 def _instructions(name: str, source: Source, platform_role: str, kms_key: str) -> Iterator[str]:
@@ -87,9 +88,9 @@ def check_command(source: SourceName) -> None:
     installation, tenant, declared = _open_source(source)
     failed = False
     for finding in _findings(installation, tenant, declared):
-        typer.echo(f"{finding.verdict.value:<7}{finding.probe}: {cell(finding.details)}")
+        say(f"{finding.verdict.value:<7}{finding.probe}: {cell(finding.details)}")
         failed = failed or finding.verdict is Verdict.FAILED
-    typer.echo(f"{source} cannot be used yet." if failed else f"{source} can be used.")
+    say(f"{source} cannot be used yet." if failed else f"{source} can be used.")
     if failed:
         raise typer.Exit(1)
 

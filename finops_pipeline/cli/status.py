@@ -9,29 +9,28 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
 from finops_pipeline.application.month_status import (
     MonthStatus,
-    TenantStatus,
     read_month_status,
     read_tenant_statuses,
 )
 from finops_pipeline.cli.failures import report_failures
+from finops_pipeline.cli.month_list import print_months, print_tenants
 from finops_pipeline.cli.show import (
+    ExactOption,
     Format,
-    cell,
     open_installation,
     refuse_parquet,
-    table,
+    say,
     write_json,
     write_rows,
 )
-from finops_pipeline.errors import counted, one_line
-from finops_pipeline.lake.collection import Space
+from finops_pipeline.cli.text_table import cell, screen_width
+from finops_pipeline.errors import counted
 from finops_pipeline.marts.evidence import Evidence, Finding
 from finops_pipeline.reconciliation.comparisons import (
     BASIS_NAMES,
@@ -40,10 +39,10 @@ from finops_pipeline.reconciliation.comparisons import (
     ComparisonState,
     CounterpartKind,
 )
-from finops_pipeline.reconciliation.states import ReconciliationState, Status
+from finops_pipeline.reconciliation.states import ReconciliationState
 
-WIDTH, LINES = 100, 40
-"""Characters and lines of one screen."""
+WIDEST, LINES = 100, 40
+"""Characters at most, and lines, of one screen."""
 
 
 def status_command(
@@ -52,6 +51,7 @@ def status_command(
         str | None, typer.Argument(metavar="YYYY-MM", help="One month, on one screen.")
     ] = None,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
+    exact: ExactOption = False,
 ) -> None:
     """Show whether each month reconciles; for one month, whether to trust it and why."""
     refuse_parquet(format)
@@ -60,57 +60,15 @@ def status_command(
         _print_month(read_month_status(installation, tenant, month), format)
         return
     tenants = read_tenant_statuses(installation, tenant)
-    if format is Format.TABLE:
-        for of_tenant in tenants:
-            if of_tenant.failure is None:
-                _print_tenant(of_tenant)
+    if format is Format.TABLE and tenant is None:
+        print_tenants(tenants)
+    elif format is Format.TABLE:
+        print_months(tenants[0], exact)
     else:
         rows = [{"tenant": t.tenant, **asdict(status)} for t in tenants for status in t.statuses]
         names = list(rows[0]) if rows else ["tenant"]
         write_rows(format, names, [[row[name] for name in names] for row in rows])
     report_failures([(t.tenant, t.failure) for t in tenants if t.failure], format)
-
-
-def _print_tenant(tenant: TenantStatus) -> None:
-    """Print one tenant's months, then the reasons of months that are not reconciled, and drift."""
-    names = ("source", "month", "state", "rows", "quarantined", "files bill", "charges bill",
-             "effective", "currency", "delivery", "landed (UTC)")  # fmt: skip
-    table(names, [_status_row(status) for status in tenant.statuses], tenant.tenant)
-    for status in tenant.statuses:
-        name = f"{status.source} {status.billing_period}"
-        if status.reason:
-            typer.echo(f"{name}: {one_line(status.reason)}")
-        if status.drift:
-            typer.echo(one_line(f"{name}, columns: {status.drift}"))
-    if tenant.space is not None and tenant.space.current_bytes:
-        typer.echo(_space_line(tenant.space))
-
-
-def _space_line(space: Space) -> str:
-    superseded = counted(space.superseded_files, "superseded file")
-    kept = f"{superseded} kept for open connections"
-    aside = f", {_size(space.set_aside_bytes)} set aside" if space.set_aside_bytes else ""
-    return f"space: {_size(space.current_bytes)}, {_size(space.superseded_bytes)} in {kept}{aside}"
-
-
-def _size(count: int) -> str:
-    return f"{Decimal(count) / 1_000_000:.1f} MB"
-
-
-def _status_row(status: Status) -> Sequence[Any]:
-    return (
-        status.source,
-        status.billing_period,
-        status.state,
-        status.rows_kept,
-        status.rows_quarantined,
-        status.source_cost,
-        status.billed_cost,
-        status.effective_cost,
-        status.billing_currency,
-        (status.execution_id or status.delivery_id or "")[:12],
-        (status.landed_at or "")[:16].replace("T", " "),
-    )
 
 
 # ---- one month
@@ -124,7 +82,7 @@ def _print_month(month_status: MonthStatus, format: Format) -> None:
     if format is not Format.TABLE:
         raise typer.BadParameter("give table or json for one month", param_hint="--format")
     for line in screen(month_status):
-        typer.echo(line)
+        say(line)
 
 
 def _json_fields(month_status: MonthStatus) -> dict[str, Any]:
@@ -145,7 +103,7 @@ def _json_fields(month_status: MonthStatus) -> dict[str, Any]:
 
 
 def screen(month_status: MonthStatus) -> list[str]:
-    """Return at most LINES lines of WIDTH characters: the verdict, the evidence, what to do."""
+    """Return LINES lines at most that fit the terminal: verdict, evidence, what to do."""
     verdict = month_status.verdict
     name = f"{month_status.month} of {month_status.tenant}"
     head = _wrap(f"{name} {verdict.trust.value}: {verdict.why}.")
@@ -167,13 +125,15 @@ def screen(month_status: MonthStatus) -> list[str]:
 
 def _fit(line: str) -> str:
     """Return a line cut to the width of the screen."""
-    text = cell(line).replace("\n", " ")
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+    text = cell(line)
+    width = min(screen_width(), WIDEST)
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _wrap(text: str, indent: int = 2) -> list[str]:
     """Return a text as lines no wider than the screen."""
-    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+    width = min(screen_width(), WIDEST)
+    return textwrap.wrap(text, width, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
 def _source_lines(month_status: MonthStatus) -> Iterator[str]:

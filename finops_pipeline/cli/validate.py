@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.application.published_charges import Conformance, validate_charges
-from finops_pipeline.cli.show import Format, open_installation, refuse_parquet, write_rows
+from finops_pipeline.cli.show import Format, open_installation, refuse_parquet, say, write_rows
 from finops_pipeline.contracts.focus_rules import describe_rule, rules
 from finops_pipeline.errors import counted
 from finops_pipeline.focus.conformance import Violation
@@ -58,12 +58,12 @@ def _print_conformance(conformance: Conformance) -> None:
     for item in conformance.findings:
         by_rule.setdefault((item.finding.is_known_gap, item.finding.rule), []).append(item)
     for (is_gap, rule), of_rule in sorted(by_rule.items()):
-        typer.echo(f"{'known gap' if is_gap else 'BROKEN'}  {rule}: {describe_rule(rule)}")
+        say(f"{'known gap' if is_gap else 'BROKEN'}  {rule}: {describe_rule(rule)}")
         _print_occurrences(of_rule)
     broken = sum(not is_gap for is_gap, _ in by_rule)
     gaps = len(by_rule) - broken
     known_gaps = counted(gaps, "known gap")
-    typer.echo(
+    say(
         f"{counted(len(rules()), 'rule')} tested on"
         f" {counted(conformance.files, 'file of charges', 'files of charges')}:"
         f" {broken or 'none'} broken" + (f", {known_gaps} of the AWS export" if gaps else "")
@@ -75,4 +75,4 @@ def _print_occurrences(items: Sequence[Violation]) -> None:
         finding = item.finding
         place = f"{item.billing_period} {item.project} {finding.source}".strip()
         rows = counted(finding.rows, "row")
-        typer.echo(f"    {place}: {rows}, for example {describe_row(finding.example)}")
+        say(f"    {place}: {rows}, for example {describe_row(finding.example)}")

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.application.verification import Verification, verify
-from finops_pipeline.cli.show import Format, complain, open_installation, write_json
+from finops_pipeline.cli.show import Format, complain, open_installation, say, write_json
 from finops_pipeline.errors import counted, one_line
 
 
@@ -36,11 +36,11 @@ def verify_command(
 
 def _print_result(result: Verification) -> None:
     for finding in result.findings:
-        typer.echo(one_line(f"WRONG  {finding.subject}: {finding.found}"))
-        typer.echo(one_line(f"       {finding.cure.rstrip('.')}"))
+        say(one_line(f"WRONG  {finding.subject}: {finding.found}"))
+        say(one_line(f"       {finding.cure.rstrip('.')}"))
     warnings = f", {counted(result.warnings, 'warning')} (finops check {result.tenant})"
     findings = counted(len(result.findings), "finding")
-    typer.echo(
+    say(
         f"{result.tenant}: {counted(result.files, 'file')} with"
         f" {counted(result.size_bytes, 'byte')}, {counted(result.rows, 'row')}"
         f" of {counted(result.tables, 'table')} in {counted(result.months, 'month')},"

@@ -169,7 +169,8 @@ DATA_STATUS = Table(
         Column(
             "state",
             TEXT,
-            "reconciled, open, differs, incomplete, landed, empty or refused (docs/naming.md).",
+            "reconciled, open, outdated, differs, incomplete, landed, empty or refused"
+            " (docs/naming.md).",
             False,
         ),
         Column("reason", TEXT, "Why it is not reconciled, or what to keep in mind."),

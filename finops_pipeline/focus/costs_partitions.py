@@ -31,14 +31,18 @@ from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
 PROJECTS_PER_SCAN = 16
 """Projects written in one scan of a bill; the writer holds rows in memory for each."""
 
+_GONE = "no longer in use"
+"""The fingerprint of the partition of a project that is disabled, removed or renamed."""
+
 
 def build_costs_partitions(
     publication: Publication, plan: MonthPlan, projects: Collection[str], limits: Limits
 ) -> list[PartitionOutcome]:
     """Put the costs partitions of a month that are out of date on a publication.
 
-    Besides the requested projects, this rebuilds partitions of others (mostly `unassigned`) that
-    were built under different account claims, so that each charge is in exactly one project.
+    If what was published of the month changes, or was built under different account claims, then
+    all partitions that are out of date are built, not only the requested ones, so that what is
+    published adds up to the bill. Charges of a project that is no longer in use are dropped.
 
     Args:
         publication: receives the partitions, and only if the entire month is right.
@@ -69,18 +73,24 @@ class _CostsOfMonth:
         self._passes: dict[str, MonthPass] = {}
 
     def list_fingerprints(self) -> dict[str, str]:
-        """Return fingerprints of the requested partitions and of those built under other claims."""
+        """Return fingerprints of the requested partitions, and of others that are to be built."""
         stored = {key: r for (key, _), r in self._publication.partitions(COSTS, self.month).items()}
-        return {
+        projects = self._plan.projects
+        gone = {name: _GONE for name in stored if name not in projects}
+        current = {
             name: costs_fingerprint(project, self._plan.tag_spellings)
-            for name, project in self._plan.projects.items()
-            if self._is_covered(project, stored.get(name))
+            for name, project in projects.items()
+            if name in stored or project.deliveries
         }
-
-    def _is_covered(self, project: ProjectPlan, record: PartitionRecord | None) -> bool:
-        if record is None:
-            return project.name in self._projects and bool(project.deliveries)
-        return project.name in self._projects or not project.has_same_claims(record)
+        stale = {n for n in current if n not in stored or stored[n].fingerprint != current[n]}
+        changing = {
+            name
+            for name in stale & stored.keys()
+            if name in self._projects or not projects[name].has_same_claims(stored[name])
+        }
+        others = stale if gone or changing else set[str]()
+        due = {n: mark for n, mark in current.items() if n in self._projects or n in others}
+        return due | gone
 
     def choose_due(self, stale: Sequence[str]) -> Sequence[str]:
         """Return the partitions to build: only those that are out of date."""
@@ -92,7 +102,7 @@ class _CostsOfMonth:
         Raises:
             IntegrityCheckFailed: see `build_costs_partitions`.
         """
-        names = list(fingerprints)
+        names = [name for name in fingerprints if name in self._plan.projects]
         with scratch_connection(self._publication.spill, self._limits) as connection:
             prepare(connection)
             for begin in range(0, len(names), PROJECTS_PER_SCAN):
@@ -119,6 +129,8 @@ class _CostsOfMonth:
                 )
 
     def _staged(self, name: str, fingerprint: str) -> StagedPartition:
+        if name not in self._plan.projects:
+            return StagedPartition(self._empty_record(name), None)
         project, month_pass = self._plan.projects[name], self._passes[name]
         totals, file = month_pass.totals.get(name, ()), month_pass.file(name)
         inputs = {delivery.source: delivery.delivery_id for delivery in project.deliveries}
@@ -136,13 +148,17 @@ class _CostsOfMonth:
         )
         return StagedPartition(record, file)
 
+    def _empty_record(self, name: str) -> PartitionRecord:
+        """Return the record of a project whose charges other projects have now."""
+        return PartitionRecord(COSTS, name, self.month, _GONE, 0, 0, clock.now().isoformat())
+
     def record_totals(self, partition: StagedPartition) -> None:
         """Put the totals of a project's landed rows and charges on the publication."""
         name = partition.record.key
-        month_pass = self._passes[name]
-        bills = tuple(month_pass.bills.get(name, ()))
+        month_pass = self._passes.get(name)
+        bills = tuple(month_pass.bills.get(name, ())) if month_pass else ()
         self._publication.set_bill_totals(name, self.month, bills)
-        services = month_pass.services.get(name, [])
+        services = month_pass.services.get(name, []) if month_pass else []
         for delivery in self._plan.deliveries:
             totals = tuple(t for t in services if t.delivery_id == delivery.delivery_id)
             self._publication.set_delivery_totals(delivery.delivery_id, name, totals)

@@ -151,7 +151,8 @@ class MonthPass:
         files = list((self._folder / f"project={project}").glob("*.parquet"))
         if len(files) > 1:
             raise IntegrityCheckFailed(
-                f"{self._tenant.name}/{project} {self._month} was written to {len(files)} files",
+                f"{self._tenant.name}/{project} {self._month} was written to"
+                f" {counted(len(files), 'file')}",
                 "one file for each project and month",
                 "Nothing was published; please report this",
             )

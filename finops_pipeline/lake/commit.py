@@ -7,7 +7,7 @@ Only numbers, checksums and names of partitions are read from the ledger; paths 
 
 from __future__ import annotations
 
-from finops_pipeline.errors import DamagedFile
+from finops_pipeline.errors import DamagedFile, counted
 from finops_pipeline.lake import files
 from finops_pipeline.lake.file_marks import mark_of
 from finops_pipeline.lake.layout import TenantFolder
@@ -44,7 +44,7 @@ def _publish_generation(folder: TenantFolder, ledger: Ledger, generation: Genera
     if files.fingerprint(staged) != generation.sha256:
         raise DamagedFile(
             f"{staged} is not the file that was staged for publication",
-            f"the {generation.size_bytes} bytes that finops wrote",
+            f"the {counted(generation.size_bytes, 'byte')} that finops wrote",
             f"Build it again: finops rebuild {folder.tenant}",
         )
     # Older versions of DuckDB would replay another program's WAL into the new file.

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from finops_pipeline.errors import DamagedFile, ForeignFile, SchemaTooNew
+from finops_pipeline.errors import DamagedFile, ForeignFile, SchemaTooNew, counted
 from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.layout import COSTS, TenantFolder, key_of
 from finops_pipeline.lake.own_files import require_own
@@ -101,6 +101,6 @@ def damaged_partition(folder: TenantFolder, file: StoredFile, state: str) -> Dam
     return DamagedFile(
         f"{path} {state}",
         f"{place.table_name} of {folder.tenant}/{place.key} {place.billing_period} with"
-        f" {file.size_bytes} bytes",
+        f" {counted(file.size_bytes, 'byte')}",
         f"Build it again: finops rebuild {folder.tenant}{option} --month {place.billing_period}",
     )

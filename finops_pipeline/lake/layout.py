@@ -114,6 +114,11 @@ class TenantFolder:
         """The folder in which a backup becomes the tenant's folder (folder_swap.py)."""
         return self.lake / ".restoring" / self.tenant
 
+    @property
+    def purging(self) -> Path:
+        """Where the tenant's folder is moved to before it is deleted (tenant_purge.py)."""
+        return self.lake / ".purging" / self.tenant
+
     def staged_generation(self, generation: int) -> Path:
         """Return where a generation of the tenant's file waits for its commit."""
         return self.staging / f"generation-{int(generation)}.duckdb"

@@ -24,7 +24,7 @@ def claims_of(
     These are the project's own; for `unassigned`, those of every project that reads the source.
     """
     first, end = first_day(month), end_day(month)
-    claimants = [project] if project.name != UNASSIGNED else list(tenant.projects)
+    claimants = [project] if project.name != UNASSIGNED else list(tenant.active_projects)
     return tuple(
         claim
         for claimant in claimants
@@ -51,5 +51,6 @@ def is_reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:
     if project is None:
         return False
     month = record.billing_period
-    claims = {s: claims_of(tenant, project, s, month) for s in tenant.sources_of(project, month)}
+    sources = [s for s in tenant.sources_of(project, month) if s in record.inputs]
+    claims = {source: claims_of(tenant, project, source, month) for source in sources}
     return record.inputs.get(CLAIMS) != claims_fingerprint(project, claims)

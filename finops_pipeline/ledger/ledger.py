@@ -141,6 +141,11 @@ class Ledger:
             assert isinstance(source, sqlite3.Connection)
             source.backup(copy)
 
+    def compact(self) -> None:
+        """Rewrite the file, so that it no longer holds the bytes of rows that were removed."""
+        with closing(sqlite3.connect(self._path)) as db:
+            db.execute("vacuum")
+
     def _check(self, db: sa.Connection) -> tuple[Shape, Owner | None]:
         """Check the version and the owner of the ledger; return its shape and its owner."""
         shape = self._read_shape(db)

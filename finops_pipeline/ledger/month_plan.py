@@ -23,7 +23,8 @@ class ProjectPlan:
     `sources` are the bills that its charges come from, `deliveries` those of them that landed;
     `all_sources` includes Cost Explorer's. `own_claims` are its account claims that touch the
     month; `claims` those that decide its rows, by source: its own, and for `unassigned` those of
-    every project that reads the source.
+    every project that reads the source. `claims_fingerprint` is that of the claims to bills that
+    landed: declaring another source changes no month that it has not delivered.
     """
 
     project: Project
@@ -40,8 +41,9 @@ class ProjectPlan:
         return self.project.name
 
     def has_same_claims(self, record: PartitionRecord) -> bool:
-        """Check whether a partition was built with the current claims."""
-        return record.inputs.get(CLAIMS) == self.claims_fingerprint
+        """Check whether a partition was built with the current claims to its own bills."""
+        claims = {source: c for source, c in self.claims.items() if source in record.inputs}
+        return record.inputs.get(CLAIMS) == claims_fingerprint(self.project, claims)
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,14 @@ def _plan_project(
     sources = tenant.sources_of(project, month)
     first, end = first_day(month), end_day(month)
     claims = {source: claims_of(tenant, project, source, month) for source in sources}
+    landed = tuple(d for d in deliveries if d.source in sources)
+    decisive = {delivery.source: claims[delivery.source] for delivery in landed}
     return ProjectPlan(
         project=project,
         sources=sources,
         all_sources=tenant.named_by(project),
         own_claims=tuple(c for c in project.accounts if c.touches(first, end)),
-        deliveries=tuple(d for d in deliveries if d.source in sources),
+        deliveries=landed,
         claims=claims,
-        claims_fingerprint=claims_fingerprint(project, claims),
+        claims_fingerprint=claims_fingerprint(project, decisive),
     )

@@ -75,7 +75,7 @@ def fill_dimensions(connection: Connection, tenant: Tenant) -> None:
     ]
     accounts = [
         (claim.id, project.name, claim.from_day, claim.to_day)
-        for project in tenant.projects
+        for project in tenant.active_projects
         for claim in project.accounts
     ]
     fill_table(connection, PROJECTS, projects)

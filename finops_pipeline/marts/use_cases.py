@@ -16,7 +16,7 @@ from datetime import date
 from functools import cache
 from importlib import resources
 
-from finops_pipeline.errors import QueryRefused, Unknown
+from finops_pipeline.errors import QueryRefused, Unknown, did_you_mean
 from finops_pipeline.marts.library import head
 from finops_pipeline.tenants.months import end_day, first_day
 
@@ -70,7 +70,11 @@ def use_case(name: str) -> UseCase:
     for query in use_cases():
         if query.name == name:
             return query
-    raise Unknown(f"query {name!r} is not in the library", cure="List the queries: finops queries")
+    raise Unknown(
+        f"query {name!r} is not in the library",
+        cure=did_you_mean(name, [query.name for query in use_cases()])
+        + "List the queries: finops queries",
+    )
 
 
 def bind_parameters(
@@ -92,7 +96,8 @@ def bind_parameters(
             raise QueryRefused(
                 f"query {query.name} has no parameter {name!r}",
                 f"one of its parameters: {names}" if names else "only --from and --to",
-                "List the queries and their parameters: finops queries",
+                did_you_mean(name, query.parameters)
+                + "List the queries and their parameters: finops queries",
             )
     return {
         "from": first_day(first) if first else date.min,

@@ -9,7 +9,7 @@ to all of them.
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,14 @@ def build_assets(parts: Partitions) -> list[dg.AssetsDefinition]:
 RETRY_DELAY_SECONDS = 60
 """Delay before a run is retried, if every failed step is retryable (`Step.is_retryable`)."""
 
-Work = Callable[[dg.AssetExecutionContext, Installation, TenantRequest], None]
+Finish = Callable[[str, dict[str, Any]], None]
+"""Notes a finished partition, by its key, and its metadata."""
+
+Work = Callable[[Finish, Installation, TenantRequest], None]
 """The work of an asset for one tenant's part of a run."""
+
+Events = Iterator[Any]
+"""What the body of an asset yields to Dagster."""
 
 
 class FailedSteps(Exception):
@@ -67,26 +73,34 @@ class FailedSteps(Exception):
 
 def _tenant_by_tenant(
     context: dg.AssetExecutionContext, finops: InstallationResource, work: Work
-) -> None:
+) -> Events:
     """Do each tenant's part; a failure stops no other tenant, and fails the run at the end.
+
+    What is finished by then is materialized, so that what depends on it is built. Of a run without
+    a failure, Dagster itself materializes every partition.
 
     Raises:
         dagster.Failure: a step failed; Dagster may retry if every failed step is retryable.
     """
     installation = finops.open()
     failed: list[Step] = []
+    finished: dict[str, dict[str, Any]] = {}
     for request in requests_by_tenant(context.partition_keys):
         try:
-            work(context, installation, request)
+            work(finished.__setitem__, installation, request)
         except FailedSteps as error:
             failed += error.steps
         except Exception as error:
             failed.append(failed_step(error, Stage.INGEST, request.tenant))
     if failed:
+        for key, metadata in finished.items():
+            yield dg.AssetMaterialization(context.asset_key, metadata=metadata, partition=key)
         reasons = [f"{step.subject} {step.month}".rstrip() + f": {step.reason}" for step in failed]
         raise dg.Failure(
             "\n".join(reasons), allow_retries=all(step.is_retryable for step in failed)
         )
+    for key, metadata in finished.items():
+        context.add_asset_metadata(metadata, partition_key=key)
 
 
 def _retry_policy() -> dg.RetryPolicy:
@@ -102,15 +116,14 @@ def _landing(parts: Partitions) -> dg.AssetsDefinition:
         kinds={"parquet", "aws"},
         description="A source's delivery for a month as Parquet, in the source's own columns.",
     )
-    def landing(context: dg.AssetExecutionContext, finops: InstallationResource) -> None:
-        _tenant_by_tenant(context, finops, land_part)
+    def landing(context: dg.AssetExecutionContext, finops: InstallationResource) -> Events:
+        yield from _tenant_by_tenant(context, finops, land_part)
+        yield dg.MaterializeResult()
 
     return landing
 
 
-def land_part(
-    context: dg.AssetExecutionContext, installation: Installation, request: TenantRequest
-) -> None:
+def land_part(finish: Finish, installation: Installation, request: TenantRequest) -> None:
     """Land a tenant's part of a run.
 
     Raises:
@@ -137,7 +150,7 @@ def land_part(
         if key in records:
             path = paths.get(Place(LANDING, *key))
             metadata = _landing_metadata(records[key], path, seconds.get(key, 0.0))
-            context.add_asset_metadata(metadata, partition_key=partition.key)
+            finish(partition.key, metadata)
     _raise_failures(request, steps, set(records), "the source has no delivery for this month")
 
 
@@ -167,15 +180,14 @@ def _costs(parts: Partitions) -> dg.AssetsDefinition:
         automation_condition=follow(),
         description="A project's charges for a month as FOCUS 1.2 rows.",
     )
-    def costs(context: dg.AssetExecutionContext, finops: InstallationResource) -> None:
-        _tenant_by_tenant(context, finops, build_part)
+    def costs(context: dg.AssetExecutionContext, finops: InstallationResource) -> Events:
+        yield from _tenant_by_tenant(context, finops, build_part)
+        yield dg.MaterializeResult()
 
     return costs
 
 
-def build_part(
-    context: dg.AssetExecutionContext, installation: Installation, request: TenantRequest
-) -> None:
+def build_part(finish: Finish, installation: Installation, request: TenantRequest) -> None:
     """Build a tenant's part of a run.
 
     Raises:
@@ -191,7 +203,7 @@ def build_part(
         if record is not None:
             name = f"{request.tenant}/{partition.name}"
             metadata = _costs_metadata(record, seconds.get((name, partition.month), 0.0))
-            context.add_asset_metadata(metadata, partition_key=partition.key)
+            finish(partition.key, metadata)
     missing = "nothing has landed for this month; materialize landing first"
     _raise_failures(request, steps, set(records), missing)
 
@@ -222,19 +234,15 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
         check_specs=check_specs(),
         description="The tenant's DuckDB file: views over its folders and aggregated tables.",
     )
-    def warehouse(
-        context: dg.AssetExecutionContext, finops: InstallationResource
-    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        _tenant_by_tenant(context, finops, refresh_part)
+    def warehouse(context: dg.AssetExecutionContext, finops: InstallationResource) -> Events:
+        yield from _tenant_by_tenant(context, finops, refresh_part)
         requests = requests_by_tenant(context.partition_keys)
-        return dg.MaterializeResult(check_results=check_results(finops.open(), requests))
+        yield dg.MaterializeResult(check_results=check_results(finops.open(), requests))
 
     return warehouse
 
 
-def refresh_part(
-    context: dg.AssetExecutionContext, installation: Installation, request: TenantRequest
-) -> None:
+def refresh_part(finish: Finish, installation: Installation, request: TenantRequest) -> None:
     """Refresh a tenant's file once, however many months a run covers.
 
     Raises:
@@ -254,7 +262,7 @@ def refresh_part(
         states = {f"{s.source} {s.state}" for s in status if s.billing_period == partition.month}
         metadata = {**common, "data_status": ", ".join(sorted(states)) or "nothing landed"}
         metadata |= _month_metadata(refreshed, partition.month)
-        context.add_asset_metadata(metadata, partition_key=partition.key)
+        finish(partition.key, metadata)
 
 
 def _refresh_metadata(refreshed: Refreshed, seconds: float) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Put here: schedules, jobs, automation conditions. Keep out: partitions and assets.
 
 The schedule looks up which of the last two months each source has delivered (AWS restates a month
-for two weeks after its end) and starts one run per source. Costs and warehouse follow by
+for two weeks after its end) and starts one run per source; and one run for each older month that
+has been delivered anew since it landed. Costs and warehouse follow by
 their automation condition once their inputs are new. All of it is off until switched on.
 """
 
@@ -11,14 +12,29 @@ their automation condition once their inputs are new. All of it is off until swi
 import dagster as dg
 
 from finops_pipeline import clock
+from finops_pipeline.application.first_month import find_first_month
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.reopened_months import (
+    ReopenedMonth,
+    find_reopened,
+    recent_months,
+)
 from finops_pipeline.errors import FinopsError
+from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.orchestration.partitions import key, range_tags
 from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.sources.available_months import list_months
-from finops_pipeline.tenants.months import shift
+from finops_pipeline.sources.location_kinds import open_location
+from finops_pipeline.tenants.model import Source, Tenant
 
 LAND_JOB = "land"
 """Name of the job that lands partitions."""
+
+LOOK_SECONDS = 20
+"""How long a tick looks at older months; Dagster gives a tick a minute."""
+
+Readable = tuple[Tenant, Source, list[str]]
+"""A source that could be listed, its tenant, and the months that it has delivered."""
 
 
 def follow() -> dg.AutomationCondition[dg.AssetKey]:
@@ -27,7 +43,7 @@ def follow() -> dg.AutomationCondition[dg.AssetKey]:
 
 
 def landing_schedule() -> dg.ScheduleDefinition:
-    """Every six hours: land what the sources have delivered of the last two months."""
+    """Every six hours: land the last two months, and older ones that were delivered anew."""
 
     @dg.schedule(
         job_name=LAND_JOB,
@@ -46,21 +62,66 @@ def landing_schedule() -> dg.ScheduleDefinition:
 def landing_requests(
     context: dg.ScheduleEvaluationContext, finops: InstallationResource
 ) -> list[dg.RunRequest]:
-    """Return one run per source over those of the last two months that it has delivered."""
-    this_month = clock.this_month()
+    """Return one run per source over those of the last two months that it has delivered.
+
+    And one for each older month that has been delivered anew since it landed.
+    """
+    installation = finops.open()
     requests = []
-    for tenant in finops.open().registry.tenants():
+    readable: list[Readable] = []
+    for tenant in installation.registry.tenants():
         for source in tenant.sources:
-            name = f"{tenant.name}/{source.name}"
-            if not source.location:
+            if not (source.location and source.is_active and tenant.is_active):
                 continue
             try:
                 delivered = list_months(tenant, source)
             except FinopsError as error:
-                context.log.warning(f"{name}: {error}")
+                context.log.warning(f"{tenant.name}/{source.name}: {error}")
                 continue
-            months = [m for m in (shift(this_month, -1), this_month) if m in delivered]
+            readable.append((tenant, source, delivered))
+            months = [month for month in recent_months() if month in delivered]
             if months:
-                tags = range_tags(key(months[0], name), key(months[-1], name), tenant.name)
-                requests.append(dg.RunRequest(tags=tags))
+                requests.append(_request(tenant, source, months[0], months[-1]))
+    return requests + _reopened_requests(context, installation, readable)
+
+
+def _reopened_requests(
+    context: dg.ScheduleEvaluationContext, installation: Installation, readable: list[Readable]
+) -> list[dg.RunRequest]:
+    """Return one run per older month that has been delivered anew since it landed."""
+    requests = []
+    start, first = clock.stopwatch(), find_first_month(installation)
+    for tenant, source, delivered in _rotated(readable):
+        if clock.stopwatch() - start > LOOK_SECONDS:
+            context.log.warning("the older months of some sources are looked at in a later tick")
+            break
+        months = [month for month in delivered if month >= first]
+        name = f"{tenant.name}/{source.name}"
+        try:
+            for reopened in _find_reopened(installation, tenant, source, months):
+                month = reopened.billing_period
+                context.log.info(f"{name} {month}: {reopened.detail}")
+                requests.append(_request(tenant, source, month, month))
+        except FinopsError as error:
+            context.log.warning(f"{name}: {error}")
     return requests
+
+
+def _find_reopened(
+    installation: Installation, tenant: Tenant, source: Source, months: list[str]
+) -> list[ReopenedMonth]:
+    if not source.is_bill:
+        return []
+    ledger = open_ledger(installation.folder(tenant.name))
+    return list(find_reopened(ledger, source, open_location(tenant, source), months))
+
+
+def _rotated(readable: list[Readable]) -> list[Readable]:
+    """Begin with another source in each tick, so that none is always left out."""
+    first = int(clock.now().timestamp()) // 3600 // 6 % max(len(readable), 1)
+    return [*readable[first:], *readable[:first]]
+
+
+def _request(tenant: Tenant, source: Source, first: str, last: str) -> dg.RunRequest:
+    name = f"{tenant.name}/{source.name}"
+    return dg.RunRequest(tags=range_tags(key(first, name), key(last, name), tenant.name))

@@ -39,29 +39,31 @@ def partitions(tenants: list[Tenant], first_month: str) -> Partitions:
     """Define partitions for these tenants, from a first month to the running one (UTC).
 
     Args:
-        tenants: all tenants of the registry.
+        tenants: all tenants of the registry; those in use, and their sources, have partitions.
         first_month: `YYYY-MM`.
     """
     months = dg.MonthlyPartitionsDefinition(
         start_date=first_month, fmt="%Y-%m", timezone="UTC", end_offset=1
     )
+    active = [tenant for tenant in tenants if tenant.is_active]
     feeds = {
         f"{tenant.name}/{source.name}": {
             f"{tenant.name}/{project.name}"
             for project in tenant.all_projects
             if source.name in tenant.sources_of(project)
         }
-        for tenant in tenants
+        for tenant in active
         for source in tenant.sources
+        if source.is_active
     }
     belongs = {
         f"{tenant.name}/{project.name}": tenant.name
-        for tenant in tenants
+        for tenant in active
         for project in tenant.all_projects
     }
     sources = dg.StaticPartitionsDefinition(sorted(feeds))
     projects = dg.StaticPartitionsDefinition(sorted(belongs))
-    names = dg.StaticPartitionsDefinition(sorted(tenant.name for tenant in tenants))
+    names = dg.StaticPartitionsDefinition(sorted(tenant.name for tenant in active))
     return Partitions(
         landing=dg.MultiPartitionsDefinition({MONTH: months, SOURCE: sources}),
         costs=dg.MultiPartitionsDefinition({MONTH: months, PROJECT: projects}),

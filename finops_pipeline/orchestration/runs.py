@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from finops_pipeline.application.first_month import find_first_month
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import Terminal
 from finops_pipeline.orchestration.assets import build_assets
@@ -32,9 +33,13 @@ def materialize_tenant(
     Raises:
         Terminal: a run failed; the message has its id.
     """
-    sources = sorted(f"{tenant.name}/{source.name}" for source in tenant.sources)
+    sources = sorted(
+        f"{tenant.name}/{source.name}" for source in tenant.sources if source.is_active
+    )
     projects = sorted(f"{tenant.name}/{project.name}" for project in tenant.all_projects)
-    parts = partitions(installation.registry.tenants(), installation.settings.first_month)
+    parts = partitions(
+        installation.registry.tenants(), min(months[0], find_first_month(installation))
+    )
     assets = build_assets(parts)
     runs = []
     for stage, names in (("landing", sources), ("costs", projects), ("warehouse", [tenant.name])):

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -52,6 +51,7 @@ from finops_pipeline.reconciliation.cost_explorer_totals import (
     read_last_usage_days,
     service_names,
 )
+from finops_pipeline.reconciliation.invoice_sums import sum_by_invoice
 from finops_pipeline.reconciliation.repeated_bills import (
     SharedAccount,
     compare_bills,
@@ -160,7 +160,7 @@ class _MonthComparison:
             if shared:
                 rows += compare_bills(connection, self._month, shared, rules.bills_apart)
             if self._invoice_ids:
-                rows += self._sum_by_invoice(connection)
+                rows += sum_by_invoice(connection, self._month, self._bills, self._invoice_ids)
             if cost_explorer:
                 _create_view(connection, COST_EXPLORER_DAILY, cost_explorer)
                 connection.execute(f"create temp table {UNUSED_DAYS} as {rules.unused_days}")
@@ -184,27 +184,6 @@ class _MonthComparison:
             if record.rows
         )
         return [path for path in paths if path is not None]
-
-    def _sum_by_invoice(self, connection: Connection) -> Iterator[Comparison]:
-        """Sum the charges of each entered invoice id; 0 where no charge has the id."""
-        rows = connection.execute(
-            "select x_Source, BillingCurrency, InvoiceId, sum(BilledCost),"
-            " case when count(x_NetUnblendedCost) = count(*) then sum(x_NetUnblendedCost) end"
-            f" from {layout.COSTS} where InvoiceId in (select unnest(?::varchar[])) group by all",
-            [self._invoice_ids],
-        ).fetchall()
-        billed = {tuple(key): cost for *key, cost, _ in rows}
-        net = {tuple(key): cost for *key, _, cost in rows if cost is not None}
-        kind = CounterpartKind.INVOICE
-        for source, delivery in sorted(self._bills.items()):
-            for currency in delivery.billed_by_currency():
-                for invoice_id in self._invoice_ids:
-                    key = (source, currency, invoice_id)
-                    base = Comparison(source, self._month, currency, kind, invoice_id)
-                    amount = billed.get(key, Decimal(0))
-                    yield replace(base, cost_basis=Basis.BILLED, ours=amount)
-                    if key in net:
-                        yield replace(base, cost_basis=Basis.NET_BILLED, ours=net[key])
 
     def _compare_with_cost_explorer(self, connection: Connection) -> Iterator[Comparison]:
         accounts = read_accounts(connection)

@@ -97,13 +97,19 @@ def _parse_amount(text: str | None) -> Decimal | None:
     return parsed[0]
 
 
-def check_currency(invoice: Invoice, delivery: DeliveryRecord | None) -> None:
-    """Check that the bill, if it has landed, has charges in the invoice's currency.
+def check_bill(tenant: str, invoice: Invoice, delivery: DeliveryRecord | None) -> None:
+    """Check that the bill has landed, and has charges in the invoice's currency.
 
     Raises:
-        RegistryError: it has none.
+        RegistryError: it has not, or has none.
     """
-    billed = sorted(delivery.billed_by_currency()) if delivery else []
+    if delivery is None:
+        raise RegistryError(
+            f"{tenant}/{invoice.source} has no bill of {invoice.billing_period} to compare with",
+            "the month of a bill that has landed",
+            f"See the months: finops status {tenant}",
+        )
+    billed = sorted(delivery.billed_by_currency())
     if billed and invoice.billing_currency not in billed:
         raise RegistryError(
             f"{invoice.source} bills {invoice.billing_period} in {' and '.join(billed)}, but the"
@@ -159,13 +165,21 @@ def compare_with_invoices(
         for row in sums_by_id
         if row.billing_currency == bill.billing_currency
     }
+    unknown_ids = {row.counterpart: row.note for row in sums_by_id if row.note}
     sums[WHOLE_BILL, Basis.BILLED] = bill.billed_cost
     sums[WHOLE_BILL, Basis.NET_BILLED] = bill.net_billed_cost
-    return [_compare_with_invoice(base, invoice, sums) for invoice in entries]
+    return [
+        _compare_with_invoice(
+            replace(base, note=unknown_ids.get(invoice.invoice_id)), invoice, sums
+        )
+        for invoice in entries
+    ]
 
 
 def _compare_with_invoice(base: Comparison, invoice: Invoice, sums: _Sums) -> Comparison:
     """Compare on the basis that fits: billed cost, else net billed cost where it agrees.
+
+    The note of `base` says which ids there are, if no charge has that of the invoice.
 
     An invoice is net of private discounts. Where a bill has discounts as lines, its billed cost is
     already net; where it has them only in net columns, its net billed cost is.
@@ -183,7 +197,7 @@ def _compare_with_invoice(base: Comparison, invoice: Invoice, sums: _Sums) -> Co
     scope = (
         "all charges of the source, whichever company invoices them"
         if invoice.invoice_id == WHOLE_BILL
-        else "the charges with this InvoiceId"
+        else base.note or "the charges with this InvoiceId"
     )
     return replace(comparison, note=f"{scope}; entered on {invoice.entered_at[:10]}")
 

@@ -48,6 +48,19 @@ class LandedDelivery:
         """Whether AWS has sent a newer delivery that was refused or crashed."""
         return self.refusal is not None and self.refusal.kind != RefusalKind.OLDER
 
+    @property
+    def refusal_note(self) -> str:
+        """Why another delivery of the month did not land; empty if there is none."""
+        if self.refusal is None:
+            return ""
+        match self.refusal.kind:
+            case RefusalKind.OLDER:
+                return self.refusal.reason
+            case RefusalKind.CRASHED:
+                return f"landing a newer delivery crashed: {self.refusal.reason}"
+            case _:
+                return f"a newer delivery was refused: {self.refusal.reason}"
+
     def empty_status(self, reasons: Sequence[str], default_reason: str) -> Status:
         """Return the status of a delivery without costs, with a default for its reason."""
         key = (self.delivery.source, self.delivery.billing_period)
@@ -82,9 +95,5 @@ class LandedDelivery:
         if unknown_line_items:
             line_items = counted(unknown_line_items, "line item")
             yield f"{line_items} of an unknown type kept as Adjustment"
-        if self.refusal and self.refusal.kind == RefusalKind.OLDER:
-            yield self.refusal.reason
-        elif self.refusal and self.refusal.kind == RefusalKind.CRASHED:
-            yield f"landing a newer delivery crashed: {self.refusal.reason}"
-        elif self.refusal:
-            yield f"a newer delivery was refused: {self.refusal.reason}"
+        if self.refusal_note:
+            yield self.refusal_note

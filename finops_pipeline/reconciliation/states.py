@@ -16,6 +16,8 @@ class ReconciliationState(StrEnum):
 
     RECONCILED = "reconciled"
     OPEN = "open"
+    OUTDATED = "outdated"
+    """Right for the published delivery, but a newer one was refused or its landing crashed."""
     DIFFERS = "differs"
     INCOMPLETE = "incomplete"
     EMPTY = "empty"

@@ -50,6 +50,9 @@ from finops_pipeline.tenants.months import closed_from
 _LISTED = 3
 """Differences that a reason lists; the table `reconciliation` holds all of them."""
 
+_AGREEING_STATES = (ReconciliationState.RECONCILED, ReconciliationState.OPEN)
+"""States in which everything that was compared agrees."""
+
 Records = dict[tuple[str, str], PartitionRecord]
 """Partitions of a table by (key, month)."""
 
@@ -175,15 +178,18 @@ class _TenantStatus:
     ) -> Status:
         currency, totals = currency_totals
         state, reasons = self._assess_currency(amounts, currency, comparisons)
-        if state == ReconciliationState.RECONCILED and landed.is_outdated:
-            state = ReconciliationState.OPEN
         unknown_line_items = sum(total["unknown_line_items"] for total in totals)
+        reasons += landed.notes(unknown_line_items)
+        if state in _AGREEING_STATES and landed.is_outdated:
+            state = ReconciliationState.OUTDATED
+            others = [reason for reason in reasons if reason != landed.refusal_note]
+            reasons = [landed.refusal_note, *others]
         return Status(
             landed.delivery.source,
             landed.delivery.billing_period,
             currency,
             state,
-            "; ".join([*reasons, *landed.notes(unknown_line_items)]) or None,
+            "; ".join(reasons) or None,
             **landed.facts(),
             unknown_line_items=unknown_line_items,
             source_cost=amounts.files[currency],

@@ -189,14 +189,15 @@ class Download:
             failures += 1
             if mismatches >= ATTEMPTS // 2:
                 raise FileProblem(
-                    f"{self._uri}: {reason}, {mismatches} times",
+                    f"{self._uri}: {reason}, {counted(mismatches, 'time')}",
                     "the bytes that were uploaded",
                     "Copy or export the file again; the previous delivery stays published",
                 )
             if failures >= ATTEMPTS:
                 raise Unreachable(
                     f"{self._bucket.access.source} could not read {self._uri}: {reason}"
-                    f" ({self._reached} of {self._size} bytes, {failures} attempts)",
+                    f" ({self._reached} of {counted(self._size, 'byte')},"
+                    f" {counted(failures, 'attempt')})",
                     "a complete download",
                     "Check the network, then run again",
                 )

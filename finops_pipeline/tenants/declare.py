@@ -5,7 +5,8 @@ and describing each change. Keep out: reading YAML (yaml_file.py), storing (regi
 tenants and projects (model.py).
 
 Merging never deletes by omission: a tenant, source, project, field or account claim that the
-file does not mention stays. A claim is ended with a `to` date or `finops project release`.
+file does not mention stays. A claim is ended with a `to` date or `finops project release`; what is
+no longer in use is disabled or removed by a command of its own (application/lifecycle_changes.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Annotated, Any, TypeVar, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.tenants.claim_conflicts import check_stored_claims
+from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import Project, Source, Tenant
 from finops_pipeline.tenants.registry import Registry
 from finops_pipeline.tenants.source import DeclaredSource, SourceKind
@@ -44,6 +47,7 @@ class _DeclaredTenant(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: str
     display_name: str = ""
+    state: Lifecycle = Lifecycle.ACTIVE
     sources: Annotated[tuple[DeclaredSource, ...], BeforeValidator(_list_nothing)] = ()
     projects: Annotated[tuple[Project, ...], BeforeValidator(_list_nothing)] = ()
 
@@ -63,7 +67,20 @@ def read_declaration(path: Path) -> list[Tenant]:
     entries = _validate(_Declaration, read_yaml(path) or {}, str(path)).tenants
     tenants = [parse_entry(entry, path) for entry in entries]
     _check_unique("tenant", [tenant.name for tenant in tenants], str(path))
+    for tenant in tenants:
+        _check_not_removed(tenant, path)
     return tenants
+
+
+def _check_not_removed(tenant: Tenant, path: Path) -> None:
+    parts: list[Tenant | Source | Project] = [tenant, *tenant.sources, *tenant.projects]
+    for declared in parts:
+        if declared.state is Lifecycle.REMOVED:
+            raise RegistryError(
+                f"{path}, tenant {tenant.name}: {declared.name} has the state removed",
+                "active or disabled",
+                "Leave it out of the file; finops tenant, source or project remove removes it",
+            )
 
 
 def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
@@ -81,7 +98,7 @@ def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
     declared = _validate(_DeclaredTenant, entry, place)
     _check_unique("source", [source.name for source in declared.sources], place)
     _check_unique("project", [project.name for project in declared.projects], place)
-    labels = declared.model_dump(include={"name", "display_name"}, exclude_unset=True)
+    labels = declared.model_dump(include={"name", "display_name", "state"}, exclude_unset=True)
     sources = tuple(_resolve_location(source, path) for source in declared.sources)
     # Rules between sources and projects are checked after merging: a file may name only one part.
     parts = {"sources": sources, "projects": declared.projects}
@@ -206,6 +223,8 @@ def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
         changed: list[Tenant] = []
         for new in declared:
             old = stored.get(new.name)
+            if old and old.state is Lifecycle.REMOVED:
+                raise _taken(old.name)
             lines = [] if old else [f"+ tenant {new.name}"]
             old = old or Tenant(name=new.name, display_name=new.display_name)
             tenant, differences = merge(old, new)
@@ -216,6 +235,16 @@ def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
         if changed:
             registry.save(*changed)
         return changes
+
+
+def _taken(name: str) -> RegistryError:
+    """Refuse to declare a removed tenant: the name may mean another organisation now."""
+    return RegistryError(
+        f"tenant {name} was removed, and its data is still there",
+        "a name without the data of an earlier tenant",
+        f"If it is the same organisation: finops tenant enable {name}; if it is another one, delete"
+        f" the data first: finops tenant purge {name} --yes {name}",
+    )
 
 
 def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
@@ -231,6 +260,10 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     display_name = new.display_name or old.display_name
     if display_name != old.display_name:
         lines.append(f"~ tenant {new.name}: display_name {old.display_name!r} -> {display_name!r}")
+    state = new.state if "state" in new.model_fields_set else old.state
+    if state is not old.state:
+        lines.append(f"~ tenant {new.name}: state {old.state} -> {state}")
+    check_stored_claims(old, new)
     declared_projects = tuple(_keep_claims(old, project) for project in new.projects)
     sources, source_lines = _merge_parts(new.name, old.sources, new.sources)
     projects, project_lines = _merge_parts(new.name, old.projects, declared_projects)
@@ -238,6 +271,7 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
         name=new.name,
         display_name=display_name,
         external_id=old.external_id,
+        state=state,
         sources=sources,
         projects=projects,
     )
@@ -270,6 +304,9 @@ def _merge_parts(
         if before is None:
             parts[declared.name] = declared
             lines.append(f"+ {label}")
+        elif before.state is Lifecycle.REMOVED:
+            parts[declared.name] = _merge_part(before, declared)
+            lines.append(f"+ {label}, which was removed; its data is still there")
         else:
             after = parts[declared.name] = _merge_part(before, declared)
             lines += [f"~ {label}: {text}" for text in _list_differences(before, after)]
@@ -280,6 +317,8 @@ def _merge_part(before: _Part, declared: _Part) -> _Part:
     """Update a stored source or project with the declared fields, and check its rules again."""
     stored = {field: getattr(before, field) for field in type(before).model_fields}
     fields = {field: getattr(declared, field) for field in declared.model_fields_set}
+    if before.state is Lifecycle.REMOVED:
+        stored["state"] = Lifecycle.ACTIVE
     # Adding or removing a location may make it a source of another kind.
     kind: Any = DeclaredSource if isinstance(before, Source) else Project
     merged: _Part = _validate(kind, stored | fields, f"{_name_kind(before)} {before.name}")

@@ -19,6 +19,7 @@ import yaml
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.declare import parse_entry
+from finops_pipeline.tenants.lifecycle import Declared, Lifecycle
 from finops_pipeline.tenants.model import Project, Source, Tenant
 from finops_pipeline.tenants.yaml_file import read_yaml
 
@@ -36,6 +37,7 @@ class Export:
 def export_tenant(tenant: Tenant) -> dict[str, Any]:
     """Return a tenant as an entry of tenants.yaml, with its external id."""
     entry: dict[str, Any] = {"name": tenant.name, "display_name": tenant.display_name}
+    entry |= _state(tenant)
     entry["external_id"] = tenant.external_id
     entry["sources"] = [_source(source) for source in tenant.sources]
     entry["projects"] = [_project(project) for project in tenant.projects]
@@ -91,13 +93,19 @@ def _check_id(value: object, place: str) -> str:
         raise RegistryError(f"{place} is {value!r}", "an id as finops made it") from error
 
 
+def _state(declared: Declared) -> dict[str, Any]:
+    """Return the state as a field; active is what an entry without it is."""
+    return {} if declared.state is Lifecycle.ACTIVE else {"state": declared.state.value}
+
+
 def _source(source: Source) -> dict[str, Any]:
-    fields = source.model_dump(mode="json")
+    fields = source.model_dump(mode="json", exclude={"state"}) | _state(source)
     return {name: value for name, value in fields.items() if value}
 
 
 def _project(project: Project) -> dict[str, Any]:
-    fields = project.model_dump(mode="json", exclude={"accounts"})
+    fields = project.model_dump(mode="json", exclude={"accounts", "state"})
+    fields |= _state(project)
     accounts = [
         claim.model_dump(mode="json", by_alias=True, exclude_none=True)
         for claim in project.accounts

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from finops_pipeline.errors import RegistryError, Unknown
+from finops_pipeline.errors import RegistryError, Unknown, did_you_mean
+from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
 from finops_pipeline.tenants.source import (
     REACH,
@@ -96,6 +97,7 @@ class Project(_Model):
     business_unit: str = ""
     sources: tuple[str, ...] = ()
     accounts: tuple[AccountClaim, ...] = ()
+    state: Lifecycle = Lifecycle.ACTIVE
 
     @model_validator(mode="before")
     @classmethod
@@ -136,6 +138,7 @@ class Tenant(_Model):
     name: str
     display_name: str = ""
     external_id: str = ""
+    state: Lifecycle = Lifecycle.ACTIVE
     sources: tuple[AnySource, ...] = ()
     projects: tuple[Project, ...] = ()
 
@@ -184,7 +187,8 @@ class Tenant(_Model):
                 return source
         raise Unknown(
             f"source {self.name}/{name} is not known",
-            cure=f"List the sources: finops source list {self.name}",
+            cure=did_you_mean(name, [source.name for source in self.sources])
+            + f"List the sources: finops source list {self.name}",
         )
 
     def project(self, name: str) -> Project:
@@ -193,18 +197,29 @@ class Tenant(_Model):
         Raises:
             Unknown: this tenant has none.
         """
-        for project in self.all_projects:
+        for project in (*self.projects, *self.all_projects):
             if project.name == name:
                 return project
         raise Unknown(
             f"project {self.name}/{name} is not known",
-            cure=f"List the projects: finops project list {self.name}",
+            cure=did_you_mean(name, [project.name for project in self.all_projects])
+            + f"List the projects: finops project list {self.name}",
         )
 
     @property
+    def is_active(self) -> bool:
+        """Whether it is ingested: neither disabled nor removed."""
+        return self.state is Lifecycle.ACTIVE
+
+    @property
+    def active_projects(self) -> tuple[Project, ...]:
+        """Declared projects whose claims count; charges of disabled ones are in `unassigned`."""
+        return tuple(p for p in self.projects if p.state is Lifecycle.ACTIVE)
+
+    @property
     def all_projects(self) -> tuple[Project, ...]:
-        """Declared projects and the built-in `unassigned`, by name."""
-        own = {project.name: project for project in self.projects}
+        """Declared projects that are active, and the built-in `unassigned`, by name."""
+        own = {project.name: project for project in self.active_projects}
         own.setdefault(UNASSIGNED, Project(name=UNASSIGNED, environment=UNASSIGNED))
         return tuple(own[name] for name in sorted(own))
 
@@ -251,6 +266,5 @@ def _check_claims_apart(tenant: Tenant, first: Project, second: Project) -> None
                 f"account {claim.id} is claimed by {tenant.name}/{first.name} ({claim.in_words})"
                 f" and by {tenant.name}/{second.name} ({other.in_words})",
                 "one project for an account on each day",
-                "Give the claims 'from' and 'to' dates that do not overlap, or release one:"
-                f" finops project release {tenant.name}/{first.name} {claim.id}",
+                "Give the claims 'from' and 'to' dates that do not overlap, or leave one out",
             )

@@ -21,13 +21,16 @@ import sqlalchemy as sa
 from finops_pipeline.database.engine import begin_write, open_engine
 from finops_pipeline.database.private_files import Permissions
 from finops_pipeline.errors import RegistryError, Unknown
+from finops_pipeline.tenants.forbidden_places import check_place
 from finops_pipeline.tenants.model import Tenant, check_name
 from finops_pipeline.tenants.place_owners import PlaceOwners
 from finops_pipeline.tenants.registry_file import RegistryFile
 from finops_pipeline.tenants.registry_tables import (
     INSTALLATION,
+    PURGED_TENANTS,
     SCHEMA,
     TENANTS,
+    delete_tenant,
     load_tenants,
     replace_tenants,
 )
@@ -62,6 +65,7 @@ class Registry:
     ) -> None:
         self._url = sa.make_url(url)
         self._engine = open_engine(self._url)
+        self._data = data
         is_file = self._url.get_backend_name() == "sqlite" and self._url.database
         self.file = (
             RegistryFile(Path(str(self._url.database)), data, permissions or Permissions())
@@ -125,6 +129,7 @@ class Registry:
         raise Unknown(
             f"tenant {name} is not known",
             cure="Declare it with finops apply FILE or finops tenant add NAME",
+            tenant=name,
         )
 
     @contextmanager
@@ -148,7 +153,8 @@ class Registry:
 
         Raises:
             RegistryError: a location or the account of a role already belongs to another tenant,
-                or an external id is not the one that the registry made. Nothing is changed.
+                no source may read a location, or an external id is not the one that the registry
+                made. Nothing is changed.
         """
 
         def write(db: sa.Connection) -> None:
@@ -156,6 +162,10 @@ class Registry:
             stored_ids = {row.tenant: row.external_id for row in db.execute(query)}
             store_tenants(db, [_with_stored_id(tenant, stored_ids) for tenant in tenants])
 
+        for tenant in tenants:
+            for source in tenant.sources:
+                if source.is_active:  # so that a wrong one from before can be disabled or removed
+                    check_place(f"{tenant.name}/{source.name}", source, self._data)
         with self.locked():
             self._write(write)
 
@@ -170,6 +180,31 @@ class Registry:
 
         with self.locked():
             self._write(store_restored(tenants, installation_id))
+
+    def purge(self, name: str, at: str) -> None:
+        """Remove a tenant with everything that is declared of it; its external id is remembered.
+
+        Args:
+            at: the time, as ISO text.
+        """
+
+        def write(db: sa.Connection) -> None:
+            for tenant in load_tenants(db, name):
+                delete_tenant(db, name)
+                purged = {"external_id": tenant.external_id, "tenant": name, "purged_at": at}
+                db.execute(sa.insert(PURGED_TENANTS), purged)
+
+        with self.locked():
+            self._write(write)
+
+    def purged_at(self, external_id: str) -> str:
+        """Return when the tenant with this external id was purged; empty if it was not."""
+        with self._reading() as db:
+            if db is None or not sa.inspect(db).has_table(PURGED_TENANTS.name):
+                return ""
+            table = PURGED_TENANTS.c
+            query = sa.select(table.purged_at).where(table.external_id == external_id)
+            return str(db.scalar(query) or "")
 
     def _write(self, write: Write) -> None:
         if self.file is None:
@@ -194,7 +229,10 @@ def store_restored(tenants: Iterable[Tenant], installation_id: str) -> Write:
         if installation_id and db.scalar(sa.select(INSTALLATION.c.installation_id)) is None:
             db.execute(sa.insert(INSTALLATION), {"installation_id": installation_id})
         stored = set(db.scalars(sa.select(TENANTS.c.tenant)))
-        store_tenants(db, [tenant for tenant in tenants if tenant.name not in stored])
+        new = [tenant for tenant in tenants if tenant.name not in stored]
+        store_tenants(db, new)
+        ids = [tenant.external_id for tenant in new]
+        db.execute(sa.delete(PURGED_TENANTS).where(PURGED_TENANTS.c.external_id.in_(ids)))
 
     return write
 

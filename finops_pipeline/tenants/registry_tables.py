@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from finops_pipeline.database.versions import Schema
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import (
     REACH,
     AccountClaim,
@@ -34,6 +35,7 @@ TENANTS = sa.Table(
     sa.Column("tenant", sa.String(40), primary_key=True),
     sa.Column("display_name", sa.Text, nullable=False),
     sa.Column("external_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("state", sa.String(10), nullable=False, server_default="active"),
 )
 SOURCES = sa.Table(
     "sources",
@@ -48,6 +50,7 @@ SOURCES = sa.Table(
     sa.Column("region", sa.Text, nullable=False, server_default=""),
     sa.Column("from_month", sa.String(7), nullable=False, server_default=""),
     sa.Column("to_month", sa.String(7), nullable=False, server_default=""),
+    sa.Column("state", sa.String(10), nullable=False, server_default="active"),
 )
 PROJECTS = sa.Table(
     "projects",
@@ -57,6 +60,7 @@ PROJECTS = sa.Table(
     sa.Column("display_name", sa.Text, nullable=False),
     sa.Column("environment", sa.Text, nullable=False),
     sa.Column("business_unit", sa.Text, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False, server_default="active"),
 )
 PROJECT_SOURCES = sa.Table(
     "project_sources",
@@ -79,11 +83,21 @@ INSTALLATION = sa.Table(
     META,
     sa.Column("installation_id", sa.String(36), primary_key=True),
 )
+PURGED_TENANTS = sa.Table(
+    "purged_tenants",
+    META,
+    sa.Column("external_id", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.String(40), nullable=False),
+    sa.Column("purged_at", sa.String(40), nullable=False),
+)
+"""The external ids of purged tenants, so that a backup of one is never restored to another tenant
+that has its name now."""
+
 SCHEMA = Schema(
     name="registry",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003"),
+    versions=("0001", "0002", "0003", "0004"),
     refusal=RegistryError,
 )
 _OF_TENANT = (PROJECT_ACCOUNTS, PROJECT_SOURCES, PROJECTS, SOURCES, TENANTS)
@@ -109,6 +123,7 @@ def load_tenants(db: sa.Connection, name: str | None = None) -> list[Tenant]:
             name=tenant,
             display_name=heads[tenant][0].display_name,
             external_id=getattr(heads[tenant][0], "external_id", ""),
+            state=_state(heads[tenant][0]),
             sources=tuple(_source(row) for row in sources[tenant]),
             projects=_projects(projects[tenant], reads[tenant], claims[tenant]),
         )
@@ -132,6 +147,7 @@ def _projects(rows: list[Any], reads: list[Any], claims: list[Any]) -> tuple[Pro
             business_unit=row.business_unit,
             sources=tuple(sources_of[row.project]),
             accounts=tuple(claims_of[row.project]),
+            state=_state(row),
         )
         for row in rows
     )
@@ -140,7 +156,12 @@ def _projects(rows: list[Any], reads: list[Any], claims: list[Any]) -> tuple[Pro
 def _source(row: Any) -> Source:
     reach = {field: getattr(row, field, "") for field in (*REACH, *EXTENT)}
     fields = {"name": row.source, "format": row.format, "location": row.location, **reach}
-    return parse_source(fields)
+    return parse_source(fields | {"state": _state(row)})
+
+
+def _state(row: Any) -> Lifecycle:
+    """Return the state of a row; those of an older registry have none and are active."""
+    return Lifecycle(getattr(row, "state", Lifecycle.ACTIVE))
 
 
 def _present_columns(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
@@ -164,16 +185,25 @@ def replace_tenants(db: sa.Connection, tenants: list[Tenant]) -> None:
             db.execute(sa.insert(table), of_table)
 
 
+def delete_tenant(db: sa.Connection, name: str) -> None:
+    """Remove the rows of a tenant."""
+    for table in _OF_TENANT:
+        db.execute(sa.delete(table).where(table.c.tenant == name))
+
+
 def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
     """Yield the rows of a tenant, each with its table."""
-    yield TENANTS, {"display_name": tenant.display_name, "external_id": tenant.external_id}
+    head = {"display_name": tenant.display_name, "external_id": tenant.external_id}
+    yield TENANTS, head | {"state": tenant.state.value}
     for source in tenant.sources:
         row = {"source": source.name, "format": source.format.value, "location": source.location}
+        row["state"] = source.state.value
         yield SOURCES, row | {field: getattr(source, field) for field in (*REACH, *EXTENT)}
     for project in tenant.projects:
         key = {"project": project.name}
         labels = ("display_name", "environment", "business_unit")
-        yield PROJECTS, key | {label: getattr(project, label) for label in labels}
+        row = {label: getattr(project, label) for label in labels}
+        yield PROJECTS, key | row | {"state": project.state.value}
         for source_name in project.sources:
             yield PROJECT_SOURCES, {**key, "source": source_name}
         for claim in project.accounts:

@@ -34,6 +34,7 @@ from pydantic import (
 )
 
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.months import check_month
 from finops_pipeline.tenants.names import check_name
 from finops_pipeline.tenants.places import (
@@ -117,6 +118,7 @@ class Source(BaseModel):
     region: str = ""
     from_month: Annotated[str, AfterValidator(_check_month)] = Field(default="", alias="from")
     to_month: Annotated[str, AfterValidator(_check_month)] = Field(default="", alias="to")
+    state: Lifecycle = Lifecycle.ACTIVE
 
     @model_validator(mode="after")
     def _check_fields(self) -> Source:
@@ -136,6 +138,11 @@ class Source(BaseModel):
                 f"Set the location, or remove {' and '.join(reach)}",
             )
         return self
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is ingested: neither disabled nor removed."""
+        return self.state is Lifecycle.ACTIVE
 
     @property
     def is_bill(self) -> bool:

@@ -6,9 +6,11 @@ out: what a declaration may say (test_registry.py, test_account_claims.py).
 
 from __future__ import annotations
 
-import csv
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -45,10 +47,14 @@ def declared(fresh: TemporaryInstallation, tmp_path: Path) -> Apply:
 
 
 def table(*arguments: str) -> list[list[str]]:
-    """Cells of a list command's rows."""
-    _, output = finops(*arguments)
-    rows = csv.reader((line for line in output.splitlines() if "│" in line), delimiter="│")
-    return [[cell.strip() for cell in row[1:-1]] for row in rows]
+    """Cells of a list command's rows, on a terminal that is wide enough for a table."""
+    with patch.dict(os.environ, {"COLUMNS": "400"}):
+        _, output = finops(*arguments)
+    printed = output.splitlines()
+    if len(printed) < 2:  # an empty list: one line that says what to do
+        return []
+    columns = [match.span() for match in re.finditer("─+", printed[1])]
+    return [[line[start:end].strip() for start, end in columns] for line in printed[2:]]
 
 
 def acme(**parts: str) -> str:

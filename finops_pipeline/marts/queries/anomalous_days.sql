@@ -2,15 +2,16 @@
 -- use case: Identify anomalous daily spending by sub account and service (FOCUS 1.0)
 -- grain: charge_date, sub_account_id, service_name, billing_currency
 -- money: effective_cost, usual_cost (billing currency; usual_cost is rounded to 6 places)
--- parameters: times = 2
+-- parameters: times = 2, least = 1
 -- reads: costs_focus_1_2
 
 with
 
+-- the month before the first one is there to compare with; its days are not shown
 charge as (
-    select *, strftime(BillingPeriodStart, '%Y-%m') as billing_period
+    select *
     from costs_focus_1_2
-    where BillingPeriodStart >= $from and BillingPeriodStart < $to
+    where BillingPeriodStart >= $from::date - interval 1 month and BillingPeriodStart < $to
 ),
 
 daily as (
@@ -40,7 +41,8 @@ compared as (
     )
 ),
 
--- compared without a division, which would round a mean of tiny costs
+-- compared without a division, which would round a mean of tiny costs; a day that costs less than
+-- `least` more than usual is no anomaly, however many times the usual it is
 final as (
     select
         charge_date,
@@ -51,7 +53,10 @@ final as (
         (cost_before / days_before)::decimal(38, 6) as usual_cost,
         days_before
     from compared
-    where days_before >= 3 and effective_cost * days_before > cost_before * $times::decimal(9, 2)
+    where days_before >= 3
+        and effective_cost * days_before > cost_before * $times::decimal(9, 2)
+        and (effective_cost - $least::decimal(18, 6)) * days_before >= cost_before
+        and charge_date >= $from and charge_date < $to
     order by charge_date, effective_cost desc, sub_account_id, service_name, billing_currency
 )
 

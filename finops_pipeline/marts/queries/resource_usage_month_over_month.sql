@@ -6,15 +6,16 @@
 
 with
 
+-- the month before the first one is there to compare with; it is not shown
 charge as (
-    select *, strftime(BillingPeriodStart, '%Y-%m') as billing_period
+    select *
     from costs_focus_1_2
-    where BillingPeriodStart >= $from and BillingPeriodStart < $to
+    where BillingPeriodStart >= $from::date - interval 1 month and BillingPeriodStart < $to
 ),
 
 monthly as (
     select
-        BillingPeriodStart,
+        BillingPeriodStart as month_start,
         ResourceId as resource_id,
         SkuId as sku_id,
         ConsumedUnit as consumed_unit,
@@ -26,24 +27,50 @@ monthly as (
     group by all
 ),
 
+billed_month as (
+    select distinct BillingPeriodStart as month_start from charge
+),
+
+-- the resources of a month, and those of the month before, which may be gone: they used 0
+listed as (
+    select month_start, resource_id, sku_id, consumed_unit, billing_currency from monthly
+    union
+    select month_start + interval 1 month, resource_id, sku_id, consumed_unit, billing_currency
+    from monthly
+),
+
+-- quantity_before is null if nothing is known of the month before, and 0 if the usage is new
 final as (
     select
-        strftime(this.BillingPeriodStart, '%Y-%m') as billing_period,
-        this.resource_id,
-        this.sku_id,
-        this.consumed_unit,
-        this.billing_currency,
-        this.consumed_quantity,
-        before.consumed_quantity as quantity_before,
-        this.effective_cost
-    from monthly as this
+        strftime(listed.month_start, '%Y-%m') as billing_period,
+        listed.resource_id,
+        listed.sku_id,
+        listed.consumed_unit,
+        listed.billing_currency,
+        coalesce(this.consumed_quantity, 0::decimal(38, 18)) as consumed_quantity,
+        case when month_before.month_start is not null
+            then coalesce(before.consumed_quantity, 0::decimal(38, 18))
+        end as quantity_before,
+        coalesce(this.effective_cost, 0::decimal(38, 18)) as effective_cost
+    from listed
+    join billed_month as this_month on this_month.month_start = listed.month_start
+    left join billed_month as month_before
+        on month_before.month_start = listed.month_start - interval 1 month
+    left join monthly as this
+        on this.month_start = listed.month_start
+        and this.resource_id = listed.resource_id
+        and this.sku_id is not distinct from listed.sku_id
+        and this.consumed_unit is not distinct from listed.consumed_unit
+        and this.billing_currency is not distinct from listed.billing_currency
     left join monthly as before
-        on before.BillingPeriodStart = this.BillingPeriodStart - interval 1 month
-        and before.resource_id = this.resource_id
-        and before.sku_id is not distinct from this.sku_id
-        and before.consumed_unit = this.consumed_unit
-        and before.billing_currency = this.billing_currency
-    order by billing_period, resource_id, sku_id, consumed_unit, this.billing_currency
+        on before.month_start = listed.month_start - interval 1 month
+        and before.resource_id = listed.resource_id
+        and before.sku_id is not distinct from listed.sku_id
+        and before.consumed_unit is not distinct from listed.consumed_unit
+        and before.billing_currency is not distinct from listed.billing_currency
+    where listed.month_start >= $from
+    order by billing_period, listed.resource_id, listed.sku_id, listed.consumed_unit,
+        listed.billing_currency
 )
 
 select * from final

@@ -6,15 +6,16 @@
 
 with
 
+-- the month before the first one is there to compare with; it is not shown
 charge as (
-    select *, strftime(BillingPeriodStart, '%Y-%m') as billing_period
+    select *
     from costs_focus_1_2
-    where BillingPeriodStart >= $from and BillingPeriodStart < $to
+    where BillingPeriodStart >= $from::date - interval 1 month and BillingPeriodStart < $to
 ),
 
 monthly as (
     select
-        BillingPeriodStart,
+        BillingPeriodStart as month_start,
         ServiceName as service_name,
         BillingCurrency as billing_currency,
         sum(EffectiveCost) as effective_cost
@@ -22,21 +23,43 @@ monthly as (
     group by all
 ),
 
+billed_month as (
+    select distinct month_start from monthly
+),
+
+-- the services of a month, and those of the month before, which may be gone: they cost 0
+listed as (
+    select month_start, service_name, billing_currency from monthly
+    union
+    select month_start + interval 1 month, service_name, billing_currency from monthly
+),
+
+-- cost_before is null if nothing is known of the month before, and 0 if the service is new
 final as (
     select
-        strftime(this.BillingPeriodStart, '%Y-%m') as billing_period,
-        this.service_name,
-        this.billing_currency,
-        this.effective_cost,
-        before.effective_cost as cost_before,
-        this.effective_cost - before.effective_cost as difference,
+        strftime(listed.month_start, '%Y-%m') as billing_period,
+        listed.service_name,
+        listed.billing_currency,
+        coalesce(this.effective_cost, 0::decimal(38, 18)) as effective_cost,
+        case when month_before.month_start is not null
+            then coalesce(before.effective_cost, 0::decimal(38, 18))
+        end as cost_before,
+        coalesce(this.effective_cost, 0::decimal(38, 18)) - cost_before as difference,
         (100 * difference / nullif(cost_before, 0))::decimal(18, 2) as difference_percent
-    from monthly as this
+    from listed
+    join billed_month as this_month on this_month.month_start = listed.month_start
+    left join billed_month as month_before
+        on month_before.month_start = listed.month_start - interval 1 month
+    left join monthly as this
+        on this.month_start = listed.month_start
+        and this.service_name is not distinct from listed.service_name
+        and this.billing_currency is not distinct from listed.billing_currency
     left join monthly as before
-        on before.BillingPeriodStart = this.BillingPeriodStart - interval 1 month
-        and before.service_name = this.service_name
-        and before.billing_currency = this.billing_currency
-    order by billing_period, effective_cost desc, service_name, this.billing_currency
+        on before.month_start = listed.month_start - interval 1 month
+        and before.service_name is not distinct from listed.service_name
+        and before.billing_currency is not distinct from listed.billing_currency
+    where listed.month_start >= $from
+    order by billing_period, effective_cost desc, listed.service_name, listed.billing_currency
 )
 
 select * from final

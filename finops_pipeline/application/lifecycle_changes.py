@@ -1,0 +1,323 @@
+"""Disabling, enabling, removing and renaming tenants, sources and projects.
+
+Put here: what each of them changes in the registry, and what has to be confirmed. Keep out:
+deleting data (purge.py), declaring (tenants/declare.py), commands (cli/lifecycle_commands.py).
+
+Nothing here deletes data. Names of folders and owners of ledgers never change: a tenant gets
+another display name, and a source another name only while nothing of it has landed
+(docs/decisions/0060).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from finops_pipeline import clock
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.errors import RegistryError, counted
+from finops_pipeline.lake.layout import COSTS
+from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.lake.tenant_restore import is_taken
+from finops_pipeline.ledger.forgetting import forget_source, rename_project
+from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
+from finops_pipeline.tenants.lifecycle import Lifecycle
+from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant, check_name
+
+
+class Kind(StrEnum):
+    """What has a name and can be disabled."""
+
+    TENANT = "tenant"
+    SOURCE = "source"
+    PROJECT = "project"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A tenant, or a source or project of it; `name` is empty for a tenant."""
+
+    kind: Kind
+    tenant: str
+    name: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """The name as users write it: `acme`, `acme/payer`."""
+        return f"{self.tenant}/{self.name}" if self.name else self.tenant
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.full_name}"
+
+    def find(self, tenant: Tenant) -> Tenant | Source | Project:
+        """Return the declaration.
+
+        Raises:
+            Unknown: the tenant has no such source or project.
+        """
+        match self.kind:
+            case Kind.TENANT:
+                return tenant
+            case Kind.SOURCE:
+                return tenant.source(self.name)
+            case Kind.PROJECT:
+                return tenant.project(self.name)
+
+
+def disable(installation: Installation, subject: Subject) -> str:
+    """Stop ingesting a tenant or source, or counting the claims of a project; nothing is deleted.
+
+    Raises:
+        Unknown: there is no such thing.
+        RegistryError: it was removed, or is the built-in project.
+    """
+    return _set_state(installation, subject, Lifecycle.DISABLED)
+
+
+def enable(installation: Installation, subject: Subject) -> str:
+    """Undo `disable` or `remove`.
+
+    Raises:
+        Unknown: there is no such thing.
+    """
+    return _set_state(installation, subject, Lifecycle.ACTIVE)
+
+
+def _set_state(installation: Installation, subject: Subject, state: Lifecycle) -> str:
+    registry = installation.registry
+    with registry.locked():
+        tenant = registry.tenant(subject.tenant)
+        declared = subject.find(tenant)
+        _refuse_built_in(subject)
+        if declared.state is state:
+            return f"{subject} is {state} already"
+        if state is Lifecycle.DISABLED and declared.state is Lifecycle.REMOVED:
+            raise RegistryError(
+                f"{subject} was removed",
+                "what is declared",
+                f"Declare it again first: finops {subject.kind} enable {subject.full_name}",
+            )
+        registry.save(with_part(tenant, subject, declared.model_copy(update={"state": state})))
+    return f"~ {subject}: {declared.state} -> {state}. {_effect(subject, state)}"
+
+
+def _effect(subject: Subject, state: Lifecycle) -> str:
+    if subject.kind is Kind.PROJECT:
+        where = UNASSIGNED if state is Lifecycle.DISABLED else subject.name
+        return f"Move its charges to {where}: finops ingest {subject.tenant}"
+    if state is Lifecycle.ACTIVE:
+        return f"Bring it up to date: finops ingest {subject.tenant}"
+    return f"Nothing new of it is ingested until finops {subject.kind} enable {subject.full_name}"
+
+
+def _refuse_built_in(subject: Subject) -> None:
+    if subject.kind is Kind.PROJECT and subject.name == UNASSIGNED:
+        raise RegistryError(
+            f"project {subject.full_name} is built in",
+            "a project that was declared",
+            f"List the projects: finops project list {subject.tenant}",
+        )
+
+
+def with_part(tenant: Tenant, subject: Subject, part: Tenant | Source | Project | None) -> Tenant:
+    """Return a tenant with another state of one part, or without it."""
+    if isinstance(part, Tenant):
+        return part
+    field = f"{subject.kind}s"
+    parts: list[Source | Project] = [p for p in getattr(tenant, field) if p.name != subject.name]
+    parts += [part] if part is not None else []
+    fields = {name: getattr(tenant, name) for name in Tenant.model_fields}
+    fields[field] = tuple(sorted(parts, key=lambda p: p.name))
+    return Tenant.model_validate(fields)
+
+
+def remove(installation: Installation, subject: Subject, confirmation: str = "") -> list[str]:
+    """Remove a declaration; what it delivered stays until it is purged.
+
+    Args:
+        confirmation: the full name, if anything depends on what is removed.
+
+    Raises:
+        Unknown: there is no such thing.
+        RegistryError: the confirmation is missing, with everything that depends on it; or a
+            project reads no other source.
+    """
+    tenant = installation.registry.tenant(subject.tenant)
+    declared = subject.find(tenant)
+    _refuse_built_in(subject)
+    if declared.state is Lifecycle.REMOVED:
+        raise RegistryError(
+            f"{subject} was removed before",
+            "what is declared",
+            f"Delete its data: finops {subject.kind} purge {subject.full_name}"
+            f" --yes {subject.full_name}",
+        )
+    has_data, dependents = _dependents(installation, tenant, subject)
+    if dependents and confirmation != subject.full_name:
+        raise RegistryError(
+            f"{subject} is in use: {'; '.join(dependents)}",
+            "its name as confirmation",
+            f"Remove it: finops {subject.kind} remove {subject.full_name} --yes"
+            f" {subject.full_name}",
+        )
+    match subject.kind:
+        case Kind.PROJECT:
+            return _remove_project(installation, subject)
+        case Kind.SOURCE if not has_data:
+            return _remove_source(installation, subject)
+        case Kind.TENANT if not has_data:
+            installation.registry.purge(subject.tenant, clock.now().isoformat())
+            return [f"- {subject}, which had no data"]
+    registry = installation.registry
+    with registry.locked():
+        tenant = registry.tenant(subject.tenant)
+        removed = subject.find(tenant).model_copy(update={"state": Lifecycle.REMOVED})
+        registry.save(with_part(tenant, subject, removed))
+    return [
+        f"- {subject}",
+        "Its data can still be queried, but is no longer refreshed. Delete it: finops"
+        f" {subject.kind} purge {subject.full_name} --yes {subject.full_name}",
+    ]
+
+
+def _dependents(
+    installation: Installation, tenant: Tenant, subject: Subject
+) -> tuple[bool, Sequence[str]]:
+    """Return whether there is data of it, and what depends on it."""
+    ledger = open_ledger(installation.folder(tenant.name))
+    match subject.kind:
+        case Kind.TENANT:
+            has_data = is_taken(installation.folder(tenant.name))
+            months = sorted({d.billing_period for d in ledger.deliveries()}) if has_data else []
+            return has_data, [_describe_months(months)] if has_data else []
+        case Kind.SOURCE:
+            months = sorted({d.billing_period for d in ledger.deliveries(subject.name)})
+            readers = [p.name for p in tenant.projects if subject.name in p.sources]
+            lines = [_describe_months(months)] if months else []
+            lines += [f"project {tenant.name}/{name} names it" for name in readers]
+            return bool(months), lines
+        case Kind.PROJECT:
+            records = ledger.partitions(COSTS).items()
+            months = sorted(month for (key, month), r in records if key == subject.name and r.rows)
+            move = f"its charges of {counted(len(months), 'month')} move to {UNASSIGNED}"
+            return bool(months), [move] if months else []
+
+
+def _describe_months(months: Sequence[str]) -> str:
+    if not months:
+        return "it has a folder with data"
+    return f"it has data of {counted(len(months), 'month')} ({months[0]} to {months[-1]})"
+
+
+def _remove_project(installation: Installation, subject: Subject) -> list[str]:
+    registry = installation.registry
+    with registry.locked():
+        registry.save(with_part(registry.tenant(subject.tenant), subject, None))
+    return [
+        f"- {subject}",
+        f"Move its charges to {UNASSIGNED}: finops ingest {subject.tenant}",
+    ]
+
+
+def _remove_source(installation: Installation, subject: Subject) -> list[str]:
+    """Remove a source of which nothing has landed, and the refusals that are recorded of it."""
+    registry = installation.registry
+    with registry.locked():
+        registry.save(without_source(registry.tenant(subject.tenant), subject))
+    if installation.folder(subject.tenant).ledger.exists():
+        with installation.writing(subject.tenant) as session:
+            session.writer.ledger.write(forget_source(subject.name, STORED_COMPARISONS))
+    return [f"- {subject}, of which nothing had landed"]
+
+
+def without_source(tenant: Tenant, subject: Subject) -> Tenant:
+    """Return a tenant without a source, which its projects no longer name either.
+
+    Raises:
+        RegistryError: a project names no other source, and would read all of them.
+    """
+    projects = []
+    for project in tenant.projects:
+        names = tuple(name for name in project.sources if name != subject.name)
+        if project.sources and not names:
+            raise RegistryError(
+                f"project {tenant.name}/{project.name} reads no source but {subject.full_name}",
+                "no project that would be left without a source",
+                f"Remove the project first: finops project remove {tenant.name}/{project.name}"
+                f" --yes {tenant.name}/{project.name}; or give it another source",
+            )
+        projects.append(project.model_copy(update={"sources": names}))
+    return with_part(tenant.model_copy(update={"projects": tuple(projects)}), subject, None)
+
+
+def rename(installation: Installation, subject: Subject, new_name: str) -> list[str]:
+    """Rename a project, a source of which nothing has landed, or what people call a tenant.
+
+    Raises:
+        Unknown: there is no such thing.
+        RegistryError: the new name is taken or not valid, or data of the source has landed.
+    """
+    if subject.kind is Kind.TENANT:
+        return _rename_tenant(installation, subject, new_name)
+    check_name(subject.kind, new_name)
+    _refuse_built_in(subject)
+    subject.find(installation.registry.tenant(subject.tenant))
+    with installation.writing(subject.tenant) as session:
+        declared = subject.find(session.tenant)
+        parts: Sequence[Source | Project] = getattr(session.tenant, f"{subject.kind}s")
+        if new_name in {UNASSIGNED, *(part.name for part in parts)}:
+            raise RegistryError(
+                f"{subject.kind} {subject.tenant}/{new_name} exists already", "a name that is free"
+            )
+        ledger = session.writer.ledger
+        if subject.kind is Kind.PROJECT:
+            # Before the registry: if this process is killed in between, renaming again goes on.
+            ledger.write(rename_project(subject.name, new_name))
+        else:
+            _refuse_landed(subject, [d.billing_period for d in ledger.deliveries(subject.name)])
+            ledger.write(forget_source(subject.name, STORED_COMPARISONS))
+        renamed = declared.model_copy(update={"name": new_name})
+        registry = installation.registry
+        with registry.locked():
+            tenant = registry.tenant(subject.tenant)
+            registry.save(_with_name(tenant, subject, renamed))
+    line = f"~ {subject}: renamed to {subject.tenant}/{new_name}; rename it in your files too"
+    hint = f"Rebuild its charges under the new name: finops ingest {subject.tenant}"
+    return [line, hint] if subject.kind is Kind.PROJECT else [line]
+
+
+def _with_name(tenant: Tenant, subject: Subject, renamed: Tenant | Source | Project) -> Tenant:
+    """Return a tenant with the new name of a part, wherever projects name it."""
+    if isinstance(renamed, Source):
+        projects = [
+            p.model_copy(
+                update={
+                    "sources": tuple(renamed.name if s == subject.name else s for s in p.sources)
+                }
+            )
+            for p in tenant.projects
+        ]
+        tenant = tenant.model_copy(update={"projects": tuple(projects)})
+    return with_part(tenant, subject, renamed)
+
+
+def _refuse_landed(subject: Subject, months: Sequence[str]) -> None:
+    if months:
+        raise RegistryError(
+            f"{subject} has data of {counted(len(months), 'month')} under this name",
+            "a source of which nothing has landed",
+            "Declare a source of the new name with the same location, and remove this one: finops"
+            f" source remove {subject.full_name} --yes {subject.full_name}",
+        )
+
+
+def _rename_tenant(installation: Installation, subject: Subject, new_name: str) -> list[str]:
+    registry = installation.registry
+    with registry.locked():
+        tenant = registry.tenant(subject.tenant)
+        registry.save(tenant.model_copy(update={"display_name": new_name}))
+    return [
+        f"~ {subject}: display_name {tenant.display_name!r} -> {new_name!r}. Its name stays"
+        f" {subject.tenant}: its folder, its files and its roles' external id belong to it"
+    ]

@@ -1,0 +1,89 @@
+"""Deleting data for good: a tenant's folder, or the superseded files of a tenant.
+
+Put here: deleting, and counting what was deleted. Keep out: whether it may be deleted
+(application/purge.py), what the ledger forgets (ledger/forgetting.py).
+
+The folder is renamed first, so that no command finds half of it; a process that is killed while it
+deletes is finished by running the purge again.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from finops_pipeline.errors import StorageFailure
+from finops_pipeline.lake import files
+from finops_pipeline.lake.collection import Retention, collect_superseded
+from finops_pipeline.lake.folder_swap import restoring
+from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.ledger_copy import keep_copy
+from finops_pipeline.lake.own_files import require_own
+from finops_pipeline.lake.publish import Writer
+from finops_pipeline.lake.writing import locked
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """The number and the bytes of deleted files."""
+
+    files: int
+    size_bytes: int
+
+
+def delete_folder(folder: TenantFolder, wait_seconds: float) -> Deleted:
+    """Delete everything of a tenant below the data folder.
+
+    Raises:
+        TenantBusy: another process is writing or restoring the tenant.
+        ForeignFile: the folder is a link.
+        StorageFailure: something could not be deleted.
+    """
+    require_own(folder, folder.purging)
+    left_over = _measure(folder.purging)
+    _delete(folder.purging)
+    with locked(folder, wait_seconds):
+        folder.permissions.make_folder(folder.purging.parent)
+        folder.root.rename(folder.purging)
+        files.sync(folder.lake)
+    deleted = _measure(folder.purging)
+    _delete(folder.purging)
+    with suppress(OSError):  # another tenant is being purged
+        folder.purging.parent.rmdir()
+    with restoring(folder):
+        deleted = _add(deleted, _measure(folder.restoring))
+        _delete(folder.restoring)
+        folder.restoring.with_suffix(".lock").unlink(missing_ok=True)
+    files.sync(folder.lake)
+    return _add(deleted, left_over)
+
+
+def delete_superseded(writer: Writer) -> Deleted:
+    """Delete the files that no publication needs now, and the bytes of removed records."""
+    before = _measure(writer.folder.store)
+    collect_superseded(writer.folder, writer.ledger, Retention(timedelta(0), 0))
+    writer.ledger.compact()
+    keep_copy(writer.folder, writer.ledger)
+    after = _measure(writer.folder.store)
+    return Deleted(before.files - after.files, before.size_bytes - after.size_bytes)
+
+
+def _measure(folder: Path) -> Deleted:
+    sizes = [path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()]
+    return Deleted(len(sizes), sum(sizes))
+
+
+def _add(one: Deleted, other: Deleted) -> Deleted:
+    return Deleted(one.files + other.files, one.size_bytes + other.size_bytes)
+
+
+def _delete(folder: Path) -> None:
+    files.clear_folder(folder)
+    if folder.exists():
+        raise StorageFailure(
+            f"{folder} could not be deleted completely",
+            "files that this user may delete",
+            "Correct their permissions and run the command again",
+        )

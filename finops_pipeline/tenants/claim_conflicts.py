@@ -1,0 +1,48 @@
+"""Two projects that claim the same account on the same day: finding them, and the cure.
+
+Put here: the rule within one tenant, and between a declaration and what is stored. Keep out: the
+claims themselves (model.py), releasing one (application/lifecycle_changes.py).
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from finops_pipeline.errors import RegistryError
+from finops_pipeline.tenants.model import UNASSIGNED, Project, Tenant
+
+
+def check_stored_claims(stored: Tenant, declared: Tenant) -> None:
+    """Check that no declared claim is to an account that another stored project has.
+
+    The rule itself is one of the model; here it is known which project had the account before, so
+    that the cure can be typed as it stands.
+
+    Raises:
+        RegistryError: one is.
+    """
+    mentioned = {
+        project.name: {claim.id for claim in project.accounts} for project in declared.projects
+    }
+    for project, holder in product(declared.projects, stored.projects):
+        is_same = project.name in (holder.name, UNASSIGNED)
+        if not is_same and _share_sources(stored, declared, project, holder):
+            _check_apart(stored.name, project, holder, mentioned.get(holder.name, set()))
+
+
+def _share_sources(stored: Tenant, declared: Tenant, project: Project, holder: Project) -> bool:
+    names = [source.name for source in (*stored.sources, *declared.sources)]
+    return bool(set(project.sources or names) & set(holder.sources or names))
+
+
+def _check_apart(tenant: str, project: Project, holder: Project, declared_anew: set[str]) -> None:
+    """Compare a project's claims with those of another one that stay as they are stored."""
+    for claim, other in product(project.accounts, holder.accounts):
+        if other.id not in declared_anew and claim.overlaps(other):
+            raise RegistryError(
+                f"account {claim.id} is claimed by {tenant}/{holder.name} ({other.in_words}) and"
+                f" by {tenant}/{project.name} ({claim.in_words})",
+                "one project for an account on each day",
+                "Give both claims 'from' and 'to' dates that do not overlap, or release the first:"
+                f" finops project release {tenant}/{holder.name} {claim.id}",
+            )
