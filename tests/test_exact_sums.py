@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.money import exact_sum
-from finops_pipeline.reconciliation.cost_explorer_breakdown import cost_type, sum_costs
+from finops_pipeline.reconciliation.cost_explorer_breakdown import COST_TYPE, sum_costs
 
 SCHEMA = {
     "account": pl.String,
     "service": pl.String,
     "value_count": pl.Int64,
-    "cost": cost_type(),
+    "cost": COST_TYPE,
 }
 Row = tuple[str, str, int, Decimal]
 LARGEST = "99999999999999999999.999999999999999999"
@@ -65,7 +65,7 @@ def exact(
 def test_sums_equal_those_of_python(rows: list[Row]) -> None:
     for keys, positions in ((["account"], (0,)), (["account", "service"], (0, 1))):
         sums = sum_costs(frame(rows), keys)
-        assert sums.schema["cost"] == cost_type()
+        assert sums.schema["cost"] == COST_TYPE
         sums_by_key = {tuple(row[:-2]): row[-2:] for row in sums.iter_rows()}
         assert sums_by_key == exact(rows, positions)
     (total,) = sum_costs(frame(rows), []).iter_rows()

@@ -104,13 +104,8 @@ def test_no_two_files_have_one_name() -> None:
     assert [stem for stem, count in stems.items() if count > 1] == []
 
 
-LAZY_IMPORTS = {
-    "finops_pipeline/cli/command_table.py",
-    "finops_pipeline/cli/start.py",
-    "finops_pipeline/lazy_modules.py",
-}
-"""The files that import inside a function: a command loads what it needs, once Ctrl-C is heard, and
-other packages are loaded when they are first used (decision 91)."""
+LAZY_IMPORTS = {"finops_pipeline/cli/command_table.py", "finops_pipeline/cli/start.py"}
+"""The files that import inside a function: a command loads what it needs, once Ctrl-C is heard."""
 
 
 @by_name

@@ -106,13 +106,13 @@ PURE = {
     *("model_validator", "Column", "Table", "BillForm", "Share"),
     *("Product", "Stream", "Reservation", "SavingsPlan", "_box", "_spot", "replace"),
     *("sa.MetaData", "sa.Table", "sa.Column", "sa.Index", "sa.String", "sa.ForeignKey"),
-    *("pa.string", "pa.float64", "pa.timestamp", "pa.map_", "resources.files"),
+    *("pa.string", "pa.float64", "pa.timestamp", "pa.map_", "resources.files", "pl.Decimal"),
     *("pa.schema", "pa.int64", "pa.bool_", "pa.date32", "pa.decimal128", "dict.fromkeys"),
     *("Layout", "TypeAdapter", "Discriminator", "Tag", "PlainValidator"),
     *("typer.Typer", "typer.Argument", "typer.Option"),
     *("app.add_typer", "app.callback", "queries_app.callback", "CommandEntry"),
     *("frozenset", "Fraction"),
-    *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries", "LazyModule"),
+    *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "_Entries"),
 }
 """Calls that may run at import: they make a value of their arguments, or wire commands."""
 

@@ -10,19 +10,11 @@ once per process: two threads may upgrade the ledgers of two tenants.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-
-from finops_pipeline.lazy_modules import LazyModule
-
-if TYPE_CHECKING:
-    from alembic import operations, script
-    from alembic.runtime import migration
-else:  # only a new or an older database needs them
-    operations = LazyModule("alembic.operations")
-    script = LazyModule("alembic.script")
-    migration = LazyModule("alembic.runtime.migration")
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 
 def upgrade(db: sa.Connection, migrations: Path) -> None:
@@ -32,16 +24,16 @@ def upgrade(db: sa.Connection, migrations: Path) -> None:
         db: a connection in a transaction, of a database that is not newer than this code.
         migrations: the folder that holds `versions`.
     """
-    scripts = script.ScriptDirectory(str(migrations))
-    context = migration.MigrationContext.configure(connection=db)
-    op = operations.Operations(context)
+    scripts = ScriptDirectory(str(migrations))
+    context = MigrationContext.configure(connection=db)
+    operations = Operations(context)
     missing = list(scripts.iterate_revisions("head", context.get_current_revision() or "base"))
-    for revision in reversed(missing):
-        revision.module.upgrade(op)
-        context.stamp(scripts, revision.revision)
+    for script in reversed(missing):
+        script.module.upgrade(operations)
+        context.stamp(scripts, script.revision)
 
 
-def create_missing(op: operations.Operations, tables: sa.MetaData) -> None:
+def create_missing(op: Operations, tables: sa.MetaData) -> None:
     """Create the tables and add the columns that a database lacks; existing ones stay unchanged.
 
     This is for databases from before versions were stored, which may lack any of them. A column to

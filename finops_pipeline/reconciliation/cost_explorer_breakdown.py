@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from finops_pipeline.contracts.known_differences import (
     DIFFERENCE_REASONS,
@@ -23,21 +25,12 @@ from finops_pipeline.contracts.known_differences import (
     OTHER_SERVICE,
 )
 from finops_pipeline.errors import FinopsError, counted
-from finops_pipeline.lazy_modules import LazyModule
 from finops_pipeline.reconciliation.comparisons import Comparison, ComparisonState
-
-if TYPE_CHECKING:
-    import polars as pl
-else:  # most runs have nothing to compare with Cost Explorer
-    pl = LazyModule("polars")
 
 DETAILS_LISTED = 50
 """Maximum number of accounts, and of services, that are listed as not agreeing."""
 
-
-def cost_type() -> pl.Decimal:
-    """Return the type of exact costs in frames."""
-    return pl.Decimal(38, 18)
+COST_TYPE = pl.Decimal(38, 18)
 
 
 @dataclass(frozen=True)

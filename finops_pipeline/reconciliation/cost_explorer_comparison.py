@@ -16,6 +16,8 @@ from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
+import polars as pl
+
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY
@@ -290,7 +292,7 @@ def _compare_currency(
     """Compare one currency on both cost bases.
 
     Args:
-        breakdown: both sides in all currencies and on both bases (service_costs).
+        breakdown: both sides in all currencies and on both bases (SERVICE_COSTS).
         final: the same on the days that AWS no longer changes; where those differ, nothing that
             AWS may still change explains the difference.
     """
@@ -298,7 +300,7 @@ def _compare_currency(
     if currencies and currency not in currencies:
         yield replace(base, note=f"Cost Explorer reports in {', '.join(currencies)}")
         return
-    in_currency = breakdown.cost_explorer.filter(currency=currency)
+    in_currency = breakdown.cost_explorer.filter(pl.col("currency") == currency)
     for basis in (Basis.BILLED, Basis.EFFECTIVE):
         comparison = replace(base, cost_basis=basis)
         if in_currency[basis.value].null_count():

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from finops_pipeline.contracts.known_differences import (
     DIFFERENCE_REASONS,
@@ -25,33 +26,23 @@ from finops_pipeline.contracts.known_differences import (
 from finops_pipeline.errors import counted
 from finops_pipeline.lake.duck import Connection, text
 from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS
-from finops_pipeline.lazy_modules import LazyModule
 from finops_pipeline.reconciliation.comparisons import ALL_DAYS, Basis
-from finops_pipeline.reconciliation.cost_explorer_breakdown import cost_type
+from finops_pipeline.reconciliation.cost_explorer_breakdown import COST_TYPE
 from finops_pipeline.tenants.months import closed_from, end_day, first_day
-
-if TYPE_CHECKING:
-    import polars as pl
-else:  # most runs have nothing to compare with Cost Explorer
-    pl = LazyModule("polars")
 
 UNUSED_DAYS = "unused_commitment_days"
 """The view of the days that the unused parts of commitments cover, as the mart's SQL gives them."""
 
-
-def service_costs() -> dict[str, pl.DataType | type[pl.DataType]]:
-    """Return the columns of one side's frame: costs by account, service and currency.
-
-    A cost is null where some value does not state it.
-    """
-    return {
-        "account": pl.String,
-        "service": pl.String,
-        "currency": pl.String,
-        "value_count": pl.Int64,
-        Basis.BILLED.value: cost_type(),
-        Basis.EFFECTIVE.value: cost_type(),
-    }
+SERVICE_COSTS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "account": pl.String,
+    "service": pl.String,
+    "currency": pl.String,
+    "value_count": pl.Int64,
+    Basis.BILLED.value: COST_TYPE,
+    Basis.EFFECTIVE.value: COST_TYPE,
+}
+"""Columns of one side's frame: costs by account, service and currency. A cost is null where some
+value does not state it."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +121,7 @@ def find_common_days(month: str, bill: BillExtent, cost_explorer: CostExplorerEx
 
 
 def read_charges(connection: Connection, bill: str, days: CommonDays) -> pl.DataFrame:
-    """Read a bill's charges of some days as a frame of service_costs().
+    """Read a bill's charges of some days as SERVICE_COSTS.
 
     Taxes are a service of their own, as in Cost Explorer. The unused part of a commitment lies on
     the days that it covers (UNUSED_DAYS).
@@ -154,7 +145,7 @@ def read_charges(connection: Connection, bill: str, days: CommonDays) -> pl.Data
 def read_cost_explorer(
     connection: Connection, source: str, days: CommonDays, accounts_left_out: Set[str]
 ) -> pl.DataFrame:
-    """Read Cost Explorer's values of some days as such a frame, without some accounts."""
+    """Read Cost Explorer's values of some days as SERVICE_COSTS, without some accounts."""
     costs = _read_costs(
         connection,
         "select coalesce(sub_account_id, '') as account, coalesce(service_name, '') as service,"
@@ -169,7 +160,7 @@ def read_cost_explorer(
 
 def _read_costs(connection: Connection, query: str) -> pl.DataFrame:
     """Read a query's answer through Arrow, so that decimals stay decimals."""
-    return pl.DataFrame(connection.sql(query).to_arrow_table(), schema=service_costs())
+    return pl.DataFrame(connection.sql(query).to_arrow_table(), schema=SERVICE_COSTS)
 
 
 def read_digits(connection: Connection, cost_explorer: str) -> int:
