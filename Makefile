@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTHON312 ?= python3.12
 OUTSIDE = build/conformance
+PEERS = build/peers
 
 .DEFAULT_GOAL := help
 .PHONY: help install check test test-quick torture bench conformance docs demo dagster lock clean
@@ -33,12 +34,17 @@ test-quick: install  ## The inner loop: rules, isolation, exact numbers, clear e
 torture: install  ## Faults, kills and damaged deliveries with many more seeds (long)
 	$(BIN)/python -m pytest -m torture -n 2 --dist loadfile
 
-bench: install  ## How fast bills become visible, as ratios (writes 15 GB to build/bench)
+bench: install $(OUTSIDE)/converter/.installed $(PEERS)/pandas/.installed  ## How fast bills become visible, beside peers (writes 15 GB to build/bench)
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/wide.py
 
+$(PEERS)/%/.installed: benchmarks/%.txt
+	$(PYTHON) -m venv --clear $(PEERS)/$*
+	$(PEERS)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/$*.txt
+	@touch $@
+
 $(OUTSIDE)/%/.installed: conformance/%.txt
-	@$(PYTHON312) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' || { echo 'The validator needs Python 3.12. Try: make conformance PYTHON312=/path/to/python3.12'; exit 1; }
+	@$(PYTHON312) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' || { echo 'The validator and focus_converter need Python 3.12. Try: make $(or $(MAKECMDGOALS),conformance) PYTHON312=/path/to/python3.12'; exit 1; }
 	$(PYTHON312) -m venv --clear $(OUTSIDE)/$*
 	$(OUTSIDE)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r conformance/$*.txt
 	@touch $@

@@ -1,7 +1,9 @@
 """Bills of any size for benchmarks: legacy CUR csv.gz and CUR 2.0 Parquet of the same rows.
 
 Put here: rows made by SQL (fast, the same for the same size), in AWS's own file layout. Keep
-out: measuring (ingest.py), and the seeded estate with its known totals.
+out: measuring (ingest.py), and the seeded estate with its known totals. A measured process counts
+the memory that its parent held when it was started as its own, so benchmarks run this file as a
+process of its own: `make_bill`.
 
 The mix is that of a mid-sized payer: 24 accounts, 60 products, 2,400 usage types, 50,000
 resources, 744 hours; 8 % of rows covered by a savings plan with their negations and hourly
@@ -11,8 +13,10 @@ ones.
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +190,7 @@ class Part:
         )
 
 
-def write_legacy(folder: Path, rows: int, month: str, files: int | None = None) -> Path:
+def write_legacy(folder: Path, rows: int, month: str) -> Path:
     """Write a month of a legacy CUR as csv.gz files with their manifest, below `folder`.
 
     Returns the report's folder. Existing files are kept.
@@ -202,7 +206,7 @@ def write_legacy(folder: Path, rows: int, month: str, files: int | None = None) 
     span = f"{month.replace('-', '')}01-{year + number // 12}{number % 12 + 1:02d}01"
     target = folder / span
     target.mkdir(parents=True, exist_ok=True)
-    parts = files or -(-rows // ROWS_PER_FILE)
+    parts = -(-rows // ROWS_PER_FILE)
     names = [f"report-{part}.csv.gz" for part in range(1, parts + 1)]
     size = -(-rows // parts)
 
@@ -276,3 +280,28 @@ def write_cur_2(folder: Path, rows: int, month: str) -> Path:
     }
     (meta / "export-Manifest.json").write_text(json.dumps(manifest))
     return folder
+
+
+WRITERS = {"legacy-cur": write_legacy, "cur-2.0": write_cur_2}
+
+
+def make_bill(form: str, folder: Path, rows: int, month: str) -> Path:
+    """Write a month's bill in a process of its own; a month is one delivery below `folder`."""
+    command = [sys.executable, __file__, form, str(folder), str(rows), month]
+    subprocess.run(command, check=True)
+    return folder
+
+
+def main() -> None:
+    """Write one bill."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("form", choices=sorted(WRITERS))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("rows", type=int)
+    parser.add_argument("month")
+    options = parser.parse_args()
+    WRITERS[options.form](options.folder, options.rows, options.month)
+
+
+if __name__ == "__main__":
+    main()

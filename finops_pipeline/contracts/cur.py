@@ -153,6 +153,7 @@ values that are not numbers were not counted there; they are null too."""
 
 EXTRA: dict[str, str] = {
     "tags": JSON,
+    "name_tag": TEXT,
     "tag_keys": JSON,
     "other_tags": JSON,
     "cost_categories": JSON,
@@ -163,8 +164,8 @@ EXTRA: dict[str, str] = {
     "x_project": TEXT,
     "x_in_normalized_units": FLAG,
 }
-"""Columns that reading adds to a line item: maps as JSON text, the row's source, file and project,
-whether its reservation is counted in normalized units."""
+"""Columns that reading adds to a line item: maps as JSON text, the tag Name, the row's source, file
+and project, whether its reservation is counted in normalized units."""
 
 ALIASES = {
     "savings_plan_savings_plan_arn": "savings_plan_savings_plan_a_r_n",

@@ -8,6 +8,8 @@ Reads: landing   Writes: staged costs partitions
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,15 +19,26 @@ from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.errors import IntegrityCheckFailed, counted
 from finops_pipeline.focus.bill_conversions import CONVERSIONS
 from finops_pipeline.focus.conformance import find_violations
+from finops_pipeline.focus.conversion import LINE_ITEM_STATEMENTS
 from finops_pipeline.focus.landed_bill import LandedBill, read_landed_bill
 from finops_pipeline.focus.owned_rows import owned_rows
-from finops_pipeline.lake.duck import PARQUET_PARTS, Connection, ident, text
+from finops_pipeline.focus.vocabulary import make_word_types
+from finops_pipeline.lake import files
+from finops_pipeline.lake.duck import (
+    PARQUET_PARTS,
+    Connection,
+    DuckDBConversionError,
+    ident,
+    text,
+)
 from finops_pipeline.lake.layout import LANDING
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.ledger.bill_totals import BillTotal
 from finops_pipeline.ledger.ledger import DeliveryRecord, Finding, ProjectTotal
 from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
+from finops_pipeline.log import LOGGER
 from finops_pipeline.money import exact_sum
+from finops_pipeline.tenants.model import SourceFormat
 
 Totals = tuple[dict[str, Any], ...]
 
@@ -69,39 +82,64 @@ class MonthPass:
             IntegrityCheckFailed: a partition does not equal its part of the bill, or a landed file
                 is missing.
         """
-        charges = []
+        charges = {}
         for source, delivery in sorted(self._deliveries.items()):
             readers = [project for project in self._projects if source in project.sources]
             if readers and delivery.rows_kept:
-                charges.append(self._charges_query(connection, readers, delivery))
+                charges[source] = self._charges_query(connection, readers, delivery)
         if not charges:
             return
-        names = [f"cast({ident(c.name)} as {c.type}) as {ident(c.name)}" for c in CHARGE]
-        everything = "\nunion all by name\n".join(f"({select})" for select in charges)
-        if len(charges) > SOURCES_PER_STATEMENT:
-            everything = self._write_separately(connection, charges, names)
-        connection.execute(
-            f"copy (select {', '.join(names)}, x_Project as project from ({everything}))"
-            f" to {text(str(self._folder))} ({PARQUET_PARTS}, partition_by (project))"
-        )
+        self._copy_charges(connection, charges)
         if any(self._folder.iterdir()):
             self._sum_charges(connection)
             for violation in find_violations(connection, "written", self._month):
                 self.findings.setdefault(violation.project, []).append(violation.finding)
         self._check_totals()
 
+    def _copy_charges(self, connection: Connection, charges: Mapping[str, str]) -> None:
+        """Write the charges of each source's query to one file per project."""
+        types = {column.name: column.type for column in CHARGE}
+        if len(charges) > SOURCES_PER_STATEMENT:
+            self._copy(connection, self._write_separately(connection, charges, types), types)
+            return
+        everything = _union(charges.values())
+        words = self._word_types(connection, list(charges))
+        if words:
+            try:
+                self._copy(connection, everything, types | words)
+                return
+            except DuckDBConversionError as error:
+                logging.getLogger(LOGGER).info("%s %s: %s", self._tenant.name, self._month, error)
+                files.clear_folder(self._folder)
+        self._copy(connection, everything, types)
+
+    def _copy(self, connection: Connection, charges: str, types: Mapping[str, str]) -> None:
+        connection.execute(
+            f"copy (select {_typed(types)}, x_Project as project from ({charges}))"
+            f" to {text(str(self._folder))} ({PARQUET_PARTS}, partition_by (project))"
+        )
+
+    def _word_types(self, connection: Connection, sources: list[str]) -> dict[str, str]:
+        deliveries = [self._deliveries[source] for source in sources]
+        formats = {SourceFormat(delivery.format) for delivery in deliveries}
+        if any(CONVERSIONS[format].statements is not LINE_ITEM_STATEMENTS for format in formats):
+            return {}
+        rows = sum(delivery.rows_kept for delivery in deliveries)
+        views = [_view_of(source) for source in sources]
+        return make_word_types(connection, views, rows, len(self._projects))
+
     def _write_separately(
-        self, connection: Connection, charges: list[str], names: list[str]
+        self, connection: Connection, charges: Mapping[str, str], types: Mapping[str, str]
     ) -> str:
         """Write each source's charges to a file of its own; return SQL for all of them."""
         paths = []
-        for number, select in enumerate(charges):
+        for number, select in enumerate(charges.values()):
             path = self._folder.with_name(f"{self._folder.name}-{number}.parquet")
-            typed = f"select {', '.join(names)}, x_Project from ({select})"
+            typed = f"select {_typed(types)}, x_Project from ({select})"
             connection.execute(f"copy ({typed}) to {text(str(path))} ({PARQUET_PARTS})")
             paths.append(str(path))
-        return "\nunion all by name\n".join(
-            f"(from read_parquet({text(path)}, hive_partitioning = false))" for path in paths
+        return _union(
+            f"from read_parquet({text(path)}, hive_partitioning = false)" for path in paths
         )
 
     def file(self, project: str) -> Path | None:
@@ -127,7 +165,7 @@ class MonthPass:
         bill = self._read_bill(connection, delivery)
         conversion = CONVERSIONS[bill.format]
         rows = owned_rows(self._plan, readers, bill)
-        view = ident(f"rows of {bill.source}")
+        view = _view_of(bill.source)
         select = conversion.select_rows(bill, rows, self._month)
         connection.execute(f"create or replace temp view {view} as {select}")
         query = connection.execute(conversion.statements.totals_query(view))
@@ -233,3 +271,15 @@ class MonthPass:
                     "one charge for each line, and sums that are equal to the last decimal",
                     "Nothing was published; please report this with the month's line items",
                 )
+
+
+def _view_of(source: str) -> str:
+    return ident(f"rows of {source}")
+
+
+def _union(queries: Iterable[str]) -> str:
+    return "\nunion all by name\n".join(f"({query})" for query in queries)
+
+
+def _typed(types: Mapping[str, str]) -> str:
+    return ", ".join(f"cast({ident(n)} as {kind}) as {ident(n)}" for n, kind in types.items())

@@ -81,6 +81,7 @@ def line_items(landed: LandedColumns, relation: str, origin: Origin) -> str:
     reservation = columns.get("reservation_reservation_a_r_n")
     parts += [
         f"{tag_columns.tags(landed)} as tags",
+        f"{tag_columns.name_tag(landed)} as name_tag",
         f"{tag_columns.tag_keys(landed)} as tag_keys",
         f"{tag_columns.other_tags(landed)} as other_tags",
         f"{tag_columns.cost_categories(landed)} as cost_categories",

@@ -13,10 +13,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from finops_pipeline.contracts.headers import header_of
+from finops_pipeline.focus.tag_entries import (
+    OF_COSTS,
+    OF_OTHERS,
+    OF_RESOURCES,
+    OTHERS,
+    PLAIN,
+    SQL_OF_NAME,
+    Entries,
+    tag_name,
+)
 from finops_pipeline.lake.duck import ident, text
 
 Keys = Mapping[str, Sequence[str]]
@@ -25,9 +34,6 @@ Keys = Mapping[str, Sequence[str]]
 _MOST_KEYS = 60
 """Number of keys beyond which converting an entire map is cheaper than extracting each key."""
 
-_RESOURCE, _COST = "resourceTags/", "costCategory/"
-_OTHERS = ("accountTag/", "userAttribute/", "iamPrincipal/")
-_FOREIGN = (*_OTHERS, _COST)
 _SNAKE_OTHERS = {
     "account_tag_": "accountTag/",
     "user_attribute_": "userAttribute/",
@@ -62,75 +68,55 @@ class Landing(Protocol):
         """Lower-case name -> name."""
 
 
-@dataclass(frozen=True)
-class _Entries:
-    """A selection of a map's entries, and their new names, in Python and in SQL.
-
-    It has the entries whose key has one of the prefixes, or with `is_rest` those whose key has none
-    of them. `name` takes a key; `expression` is SQL of a key `k`.
-    """
-
-    prefixes: tuple[str, ...]
-    is_rest: bool
-    name: Callable[[str], str]
-    expression: str
-
-    def has(self, key: str) -> bool:
-        """Check whether the entry of a key is selected."""
-        return key.startswith(self.prefixes) is not self.is_rest
-
-    @property
-    def condition(self) -> str:
-        """SQL of whether an entry `e` is selected; empty if all are."""
-        tests = " or ".join(f"starts_with(e.key, {text(prefix)})" for prefix in self.prefixes)
-        return f"({tests}) = {str(not self.is_rest).lower()}" if tests else ""
-
-
-def tag_name(key: str) -> str:
-    """Return a resource tag's own key: users' keys without AWS's prefix, AWS's with `aws:`.
-
-    Only a key that AWS itself prefixes with `aws_` is AWS's: `user_aws_x` is a user's `aws_x`.
-    """
-    if key.startswith(_RESOURCE):
-        return key.removeprefix(_RESOURCE).removeprefix("user:")
-    if re.match("user[_:]", key):
-        return key[5:]
-    return re.sub("^aws_", "aws:", key)
-
-
-_NAME = (
-    f"case when starts_with(k, '{_RESOURCE}')"
-    f" then regexp_replace(k, '^{_RESOURCE}(user:)?', '')"
-    " when regexp_matches(k, '^user[_:]') then substr(k, 6)"
-    " when starts_with(k, 'aws_') then 'aws:' || substr(k, 5) else k end"
-)
-_OF_RESOURCES = _Entries(_FOREIGN, True, tag_name, _NAME)
-_OF_OTHERS = _Entries(_OTHERS, False, lambda key: key, "k")
-_OF_COSTS = _Entries(
-    (_COST,),
-    False,
-    lambda key: key.removeprefix(_COST),
-    f"regexp_replace(k, '^{_COST}', '')",
-)
-_PLAIN = _Entries((), True, lambda key: key, "k")
-
-
 def tags(landed: Landing) -> str:
     """Write SQL of the tags of a row's resource as JSON text.
 
     Null when the source has no such column; `{}` when it has one and the row has no value.
     """
+    if map_of_tags := _map_of_tags(landed):
+        return _of_map(landed, *map_of_tags)
+    return _flat(landed, _tags_of_headers(landed))
+
+
+def name_tag(landed: Landing) -> str:
+    """Write SQL of the tag Name of a row's resource; resource_tags has it in lower case.
+
+    Read from its own column or key where that is known: taking it out of the JSON text of all tags
+    takes longer than making that text.
+    """
+    own: dict[str, str] | None
+    if map_of_tags := _map_of_tags(landed):
+        column, entries = map_of_tags
+        keys = _keys_by_name(landed, column, entries)
+        own = keys and {name: f"{ident(column)}[{text(key)}]" for name, key in keys.items()}
+    else:
+        columns = _columns_by_key(landed, _tags_of_headers(landed))
+        own = {key: _filled(column) for key, column in columns.items()}
+    if own is None:
+        own = {
+            name: f"json_extract_string({tags(landed)}, {text(path)})"
+            for name, path in (("Name", '$."Name"'), ("name", '$."name"'))
+        }
+    values = [own[name] for name in ("Name", "name") if name in own]
+    return f"coalesce({', '.join(values)})" if values else _NONE
+
+
+def _map_of_tags(landed: Landing) -> tuple[str, Entries] | None:
+    """Return the map column that has the tags, and which of its entries; None: flat columns do."""
     names = landed.by_lower_name
     column = names.get("tags")
-    if column and _may_have(landed, column, _OF_RESOURCES):
-        return _of_map(landed, column, _OF_RESOURCES)
+    if column and _may_have(landed, column, OF_RESOURCES):
+        return column, OF_RESOURCES
     if "resource_tags" in names:
-        return _of_map(landed, names["resource_tags"], _in_snake_case(_spellings(landed)))
+        return names["resource_tags"], _in_snake_case(_spellings(landed))
+    if column and not _columns_by_key(landed, _tags_of_headers(landed)):
+        return column, OF_RESOURCES
+    return None
+
+
+def _tags_of_headers(landed: Landing) -> Callable[[str], str | None]:
     spellings = _spellings(landed)
-    flat = _flat(landed, lambda header: _tag_of_header(header, spellings))
-    if flat == _NONE and column:
-        return _of_map(landed, column, _OF_RESOURCES)
-    return flat
+    return lambda header: _tag_of_header(header, spellings)
 
 
 def has_snake_tags(columns: Iterable[str]) -> bool:
@@ -147,7 +133,7 @@ def tag_keys(landed: Landing) -> str:
     """
     names = landed.by_lower_name
     column = names.get("tags")
-    if column and _may_have(landed, column, _OF_RESOURCES):
+    if column and _may_have(landed, column, OF_RESOURCES):
         return _NONE
     headers = [header_of(name, names) for name in landed.types]
     snake: Iterable[str] = filter(None, (_group(_SNAKE_TAGS, header) for header in headers))
@@ -165,8 +151,8 @@ def tag_keys(landed: Landing) -> str:
 def other_tags(landed: Landing) -> str:
     """Write SQL of the tags of a row's account, user and IAM principal, with AWS's prefixes."""
     column = landed.by_lower_name.get("tags")
-    if column and _may_have(landed, column, _OF_OTHERS):
-        return f"nullif({_of_map(landed, column, _OF_OTHERS)}, '{{}}')"
+    if column and _may_have(landed, column, OF_OTHERS):
+        return f"nullif({_of_map(landed, column, OF_OTHERS)}, '{{}}')"
     flat = _flat(landed, _other_of_header)
     return flat if flat == _NONE else f"nullif({flat}, '{{}}')"
 
@@ -175,13 +161,13 @@ def cost_categories(landed: Landing) -> str:
     """Write SQL of a row's cost categories as JSON text; see `tags` for null."""
     names = landed.by_lower_name
     column = names.get("tags")
-    if column and column in landed.keys and _may_have(landed, column, _OF_COSTS):
-        return _of_map(landed, column, _OF_COSTS)
+    if column and column in landed.keys and _may_have(landed, column, OF_COSTS):
+        return _of_map(landed, column, OF_COSTS)
     if "cost_category" in names:
-        return _of_map(landed, names["cost_category"], _PLAIN)
+        return _of_map(landed, names["cost_category"], PLAIN)
     flat = _flat(landed, lambda header: next(filter(None, _groups(header)), None))
-    if flat == _NONE and column and _may_have(landed, column, _OF_COSTS):
-        return _of_map(landed, column, _OF_COSTS)
+    if flat == _NONE and column and _may_have(landed, column, OF_COSTS):
+        return _of_map(landed, column, OF_COSTS)
     return flat
 
 
@@ -189,7 +175,7 @@ def discounts(landed: Landing) -> str:
     """Write SQL of a row's discounts as JSON text; see `tags` for null."""
     names = landed.by_lower_name
     if "discount" in names:
-        return _of_map(landed, names["discount"], _PLAIN)
+        return _of_map(landed, names["discount"], PLAIN)
     return _flat(landed, lambda header: _group(_FLAT_DISCOUNTS, header))
 
 
@@ -222,17 +208,17 @@ def _spellings(landed: Landing) -> dict[str, str]:
     return {snake: key for snake, key in landed.tag_spellings.items() if key not in own}
 
 
-def _in_snake_case(spellings: Mapping[str, str]) -> _Entries:
+def _in_snake_case(spellings: Mapping[str, str]) -> Entries:
     """Describe all entries of `resource_tags`, under the keys of legacy reports where known."""
-    name = _NAME
+    name = SQL_OF_NAME
     if spellings:
         pairs = ", ".join(f"{text(snake)}: {text(key)}" for snake, key in spellings.items())
-        name = f"coalesce(map {{{pairs}}}[k], {_NAME})"
-    return _Entries((), True, lambda key: spellings.get(key, tag_name(key)), name)
+        name = f"coalesce(map {{{pairs}}}[k], {SQL_OF_NAME})"
+    return Entries((), True, lambda key: spellings.get(key, tag_name(key)), name)
 
 
 def _other_of_header(header: str) -> str | None:
-    if header.startswith(_OTHERS):
+    if header.startswith(OTHERS):
         return header
     for snake, prefix in _SNAKE_OTHERS.items():
         if header.lower().startswith(snake):
@@ -240,7 +226,7 @@ def _other_of_header(header: str) -> str | None:
     return None
 
 
-def _may_have(landed: Landing, column: str, entries: _Entries) -> bool:
+def _may_have(landed: Landing, column: str, entries: Entries) -> bool:
     """Check whether a map may have such entries; the keys of a JSON cell are not known."""
     keys = landed.keys.get(column)
     return keys is None or any(map(entries.has, keys))
@@ -248,13 +234,23 @@ def _may_have(landed: Landing, column: str, entries: _Entries) -> bool:
 
 def _flat(landed: Landing, key_of: Callable[[str], str | None]) -> str:
     """Write SQL of a JSON object of the columns whose header has a key."""
+    pairs = _columns_by_key(landed, key_of)
+    return json_object(pairs) if pairs else _NONE
+
+
+def _columns_by_key(landed: Landing, key_of: Callable[[str], str | None]) -> dict[str, str]:
+    """Map the keys of headers to their columns; a second column of a key keeps its own name."""
     names = landed.by_lower_name
     pairs: dict[str, str] = {}
     for column in landed.types:
         key = key_of(header_of(column, names))
         if key is not None:
             pairs[key if key not in pairs else column] = column
-    return json_object(pairs) if pairs else _NONE
+    return pairs
+
+
+def _filled(column: str) -> str:
+    return f"nullif({ident(column)}::varchar, '')"
 
 
 def json_object(pairs: Mapping[str, str], nested: Container[str] = ()) -> str:
@@ -269,7 +265,7 @@ def json_object(pairs: Mapping[str, str], nested: Container[str] = ()) -> str:
     fields = ", ".join(
         f"{text(key)}, to_json({ident(column)})"
         if column in nested
-        else f"{text(key)}, nullif({ident(column)}::varchar, '')"
+        else f"{text(key)}, {_filled(column)}"
         for key, column in pairs.items()
     )
     return f"json_merge_patch('{{}}', json_object({fields}))::varchar"
@@ -285,18 +281,14 @@ def _json_of_many(pairs: Mapping[str, str]) -> str:
     )
 
 
-def _of_map(landed: Landing, column: str, entries: _Entries) -> str:
+def _of_map(landed: Landing, column: str, entries: Entries) -> str:
     """Write SQL of entries of a map as JSON text; if two names are equal, the map's keys stay."""
     value, kind = ident(column), landed.types[column]
-    keys = landed.keys.get(column)
-    if kind.startswith("MAP") and keys is not None and len(keys) <= _MOST_KEYS:
-        own = [key for key in keys if entries.has(key)]
-        names = [entries.name(key) for key in own]
-        if len(set(names)) == len(own):
-            pairs = zip(names, own, strict=True)
-            fields = ", ".join(f"{text(name)}, {value}[{text(key)}]" for name, key in pairs)
-            json_text = f"json_merge_patch('{{}}', json_object({fields}))::varchar"
-            return f"case when {value} is not null then {json_text} end"
+    keys = _keys_by_name(landed, column, entries)
+    if keys is not None:
+        fields = ", ".join(f"{text(name)}, {value}[{text(key)}]" for name, key in keys.items())
+        json_text = f"json_merge_patch('{{}}', json_object({fields}))::varchar"
+        return f"case when {value} is not null then {json_text} end"
     if not kind.startswith("MAP"):
         cell = valid_json(value) if kind == "VARCHAR" else f"to_json({value})"
         value = f"try_cast({cell}::json as map(varchar, varchar))"
@@ -310,6 +302,16 @@ def _of_map(landed: Landing, column: str, entries: _Entries) -> str:
         f"to_json(case when len(list_distinct({plain})) = len(map_keys({value}))"
         f" then map_from_entries(list_zip({plain}, map_values({value}))) else {value} end)::varchar"
     )
+
+
+def _keys_by_name(landed: Landing, column: str, entries: Entries) -> dict[str, str] | None:
+    """Map the names of a map's entries to their keys; None if unknown, many, or not unique."""
+    keys = landed.keys.get(column)
+    if not landed.types[column].startswith("MAP") or keys is None or len(keys) > _MOST_KEYS:
+        return None
+    own = [key for key in keys if entries.has(key)]
+    named = {entries.name(key): key for key in own}
+    return named if len(named) == len(own) else None
 
 
 def valid_json(value: str) -> str:

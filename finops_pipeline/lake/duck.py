@@ -19,6 +19,7 @@ Connection = duckdb.DuckDBPyConnection
 DuckDBError = duckdb.Error
 OutOfMemory = duckdb.OutOfMemoryException
 DuckDBInputOutputError = duckdb.IOException
+DuckDBConversionError = duckdb.ConversionException
 
 Setting = str | bool | int | float | list[str]
 

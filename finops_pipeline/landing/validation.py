@@ -61,7 +61,7 @@ def row_checks(
         values=values,
         all_valid=_all_valid(relation, month),
         unreadable={
-            column: f"count({filled(column, columns[column])}) - count({values[name]})"
+            column: f"{_count_filled(column, columns[column])} - count({values[name]})"
             for name, (column, _) in typed.items()
             if name not in form.cost_columns
         },
@@ -118,16 +118,16 @@ def _all_valid(relation: _Relation, month: str) -> str:
     """Write SQL of an aggregate that is true if no row has a problem."""
     columns, values = relation.columns, relation.values
     conditions = [
-        f"count({filled(column, columns[column])}) = count({values[name]})"
+        f"{_count_filled(column, columns[column])} = count({values[name]})"
         for name, column, _ in relation.for_costs
     ]
     conditions += [
-        f"count({filled(column, columns[column])}) = count(*)" for column in relation.required
+        f"{_count_filled(column, columns[column])} = count(*)" for column in relation.required
     ]
     if relation.form.period_start in values:
-        period = f"strftime({values[relation.form.period_start]}, '%Y-%m')"
-        first, last = f"min({period}) = {text(month)}", f"max({period}) = {text(month)}"
-        conditions.append(f"coalesce({first} and {last}, true)")
+        start = values[relation.form.period_start]
+        ends = [f"strftime({end}({start}), '%Y-%m') = {text(month)}" for end in ("min", "max")]
+        conditions.append(f"coalesce({' and '.join(ends)}, true)")
     return " and ".join(conditions)
 
 
@@ -136,6 +136,11 @@ def filled(column: str, kind: str) -> str:
     if kind == "VARCHAR":
         return f"nullif(trim({ident(column)}), '')"
     return f"{ident(column)}::varchar"
+
+
+def _count_filled(column: str, kind: str) -> str:
+    """Write SQL of how many rows have a value; only text is compared with empty text."""
+    return f"count({filled(column, kind) if kind == 'VARCHAR' else ident(column)})"
 
 
 def cast(column: str, kind: str, declared: str) -> str:
@@ -149,6 +154,8 @@ def cast(column: str, kind: str, declared: str) -> str:
     raw = filled(column, kind)
     if declared != MONEY:
         return utc_time(raw)
+    if kind != "VARCHAR":
+        return f"try_cast({raw} as {declared})"
     # DuckDB reads 1_000 as a number; in a bill an underscore is a damaged digit.
     return f"case when not contains({raw}, '_') then try_cast({raw} as {declared}) end"
 

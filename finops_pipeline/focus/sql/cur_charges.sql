@@ -185,13 +185,7 @@ final as (
             when region is not null then coalesce(regions.region_name, region)
         end as RegionName,
         resource as ResourceId,
-        -- AWS's tag Name; resource_tags of CUR 2.0 has it in lower case
-        case
-            when resource is not null
-            then coalesce(
-                json_extract_string(tags, '$."Name"'), json_extract_string(tags, '$."name"')
-            )
-        end as ResourceName,
+        case when resource is not null then name_tag end as ResourceName,
         case
             when resource is null then null
             -- covered usage keeps the type of its own resource (FOCUS 1.2 ResourceType)

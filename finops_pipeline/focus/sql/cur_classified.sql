@@ -30,9 +30,13 @@ line_item as (
         -- the refund of a one-time fee, as AWS describes it: "Refund for one-time fee for Savings
         -- Plan ID: …"; a reservation's upfront fee is its "Sign up charge". Any other refund of a
         -- commitment pays back discounts or recurring fees
-        is_commitment_refund and coalesce(regexp_matches(
-            line_item_line_item_description, '(?i)one-time fee|upfront fee|sign up charge'
-        ), false) as is_fee_refund,
+        case
+            -- a case expression, so that the pattern is searched for only in refunds
+            when is_commitment_refund then coalesce(regexp_matches(
+                line_item_line_item_description, '(?i)one-time fee|upfront fee|sign up charge'
+            ), false)
+            else false
+        end as is_fee_refund,
         line_item_usage_start_date as period_start,
         exclusive_end(line_item_usage_end_date) as stated_end,
         exclusive_end(bill_billing_period_end_date) as bill_end
