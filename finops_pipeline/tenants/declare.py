@@ -79,7 +79,7 @@ def _check_not_removed(tenant: Tenant, path: Path) -> None:
             raise RegistryError(
                 f"{path}, tenant {tenant.name}: {declared.name} has the state removed",
                 "active or disabled",
-                "Leave it out of the file; finops tenant, source or project remove removes it",
+                "Leave it out of the file; the command remove of its group removes it",
             )
 
 
