@@ -77,6 +77,8 @@ def _values(folder: Path, made: TemporaryInstallation, estate: Path) -> dict[str
         "tenant add TENANT": "hooli",
         "initech": "acme", "initech/payer": "acme/payer", "acme/old": "acme/cloud",
         "s3://BUCKET/PREFIX": "s3://acme-bills/finops/cur", "tenants.yaml": declared,
+        "tenant purge --yes": "acme", "source remove --yes": "acme/payer",
+        "project remove --yes": "acme/prod",
         "/backups/finops": backups, "8366ebaf99": delivery, "beed2ac633": delivery,
     }  # fmt: skip
 
@@ -119,6 +121,14 @@ def prepare(printed: PrintedCommand, place: Place) -> Place:
         {**place.values, "source add TENANT/SOURCE": "acme/cloud"},
     )
     if name == "restore" and "--replace" not in printed.words:
+        return elsewhere
+    if printed.words[1:2] in (("remove",), ("purge",), ("enable",)):
+        copy_installation(place.made.data, elsewhere.made.data)
+        if printed.words[1:2] == ("purge",):
+            assert (
+                finops("tenant", "remove", "acme", "--yes", "acme", data=elsewhere.made.data)[0]
+                == 0
+            )
         return elsewhere
     if printed.words[:2] == ("source", "add"):
         data = elsewhere.made.data

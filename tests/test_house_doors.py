@@ -112,7 +112,7 @@ PURE = {
     *("typer.Typer", "typer.Argument", "typer.Option"),
     *("app.add_typer", "app.callback", "queries_app.callback", "CommandEntry"),
     *("frozenset", "Fraction"),
-    *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "_Entries"),
+    *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
 }
 """Calls that may run at import: they make a value of their arguments, or wire commands."""
 

@@ -14,7 +14,7 @@ import typer
 from finops_pipeline.application import lifecycle_changes
 from finops_pipeline.application.lifecycle_changes import Kind, Subject
 from finops_pipeline.application.purge import purge
-from finops_pipeline.cli.show import open_installation, split
+from finops_pipeline.cli.show import open_installation, say, split
 
 TenantName = Annotated[str, typer.Argument(metavar="TENANT")]
 SourceName = Annotated[str, typer.Argument(metavar="TENANT/SOURCE")]
@@ -30,15 +30,15 @@ def _subject(kind: Kind, text: str) -> Subject:
 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
-        typer.echo(line)
+        say(line)
 
 
 def _disable(kind: Kind, name: str) -> None:
-    typer.echo(lifecycle_changes.disable(open_installation(), _subject(kind, name)))
+    say(lifecycle_changes.disable(open_installation(), _subject(kind, name)))
 
 
 def _enable(kind: Kind, name: str) -> None:
-    typer.echo(lifecycle_changes.enable(open_installation(), _subject(kind, name)))
+    say(lifecycle_changes.enable(open_installation(), _subject(kind, name)))
 
 
 def _remove(kind: Kind, name: str, confirmation: str) -> None:

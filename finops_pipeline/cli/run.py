@@ -78,7 +78,7 @@ def _active_tenants(installation: Installation) -> list[Tenant]:
         raise RegistryError("no tenant is declared", cure="Declare tenants: finops apply FILE")
     for tenant in tenants:
         if not tenant.is_active:
-            typer.echo(f"tenant {tenant.name} is {tenant.state} and is left out", err=True)
+            say(f"tenant {tenant.name} is {tenant.state} and is left out", to_stderr=True)
     return [tenant for tenant in tenants if tenant.is_active]
 
 
