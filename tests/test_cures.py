@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,7 +54,8 @@ class Place:
         """Run a command with its placeholders filled, unless it has been run."""
         words = tuple(filled(printed, self.values))
         if words[0] == "restore-registry" or words not in self.results:
-            self.results[words] = finops(*words, data=self.made.data)
+            with chdir(self.made.data.parent):  # some write a file
+                self.results[words] = finops(*words, data=self.made.data)
         return self.results[words]
 
 
