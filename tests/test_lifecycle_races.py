@@ -16,8 +16,10 @@ from finops_pipeline.application.ingest import FilesByHand, ingest_files
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.lake import tenant_purge
+from finops_pipeline.orchestration.assets import land_part
+from finops_pipeline.orchestration.partitions import PartitionRequest, TenantRequest
 from tests.conftest import TemporaryInstallation
-from tests.support.beside_globex import built_globex, two
+from tests.support.beside_globex import MONTH, built_globex, two
 from tests.support.bills import deliver, row
 from tests.support.globex import ask, finops
 
@@ -106,6 +108,19 @@ def test_files_by_hand_that_waited_are_not_landed_for_a_removed_tenant_or_source
                 ingest_files(made.installation, imported)
         assert finops(kind, "enable", name)[0] == 0
     assert made.installation.status("acme") == []
+
+
+def test_dagster_lands_nothing_for_a_tenant_that_was_disabled_since_the_run_was_queued(
+    made: TemporaryInstallation,
+) -> None:
+    request = TenantRequest("acme", (PartitionRequest(f"{MONTH}|acme/payer", "payer", MONTH),))
+    for command, undo in (("disable", "enable"), ("remove", "enable")):
+        made.ingest("acme")
+        confirmed = ("--yes", "acme") if command == "remove" else ()
+        assert finops("tenant", command, "acme", *confirmed)[0] == 0
+        with pytest.raises(RegistryError, match="tenant acme is"):
+            land_part(lambda *_: None, made.installation, request)
+        assert finops("tenant", undo, "acme")[0] == 0
 
 
 def test_a_purge_that_was_killed_is_never_forgotten(
