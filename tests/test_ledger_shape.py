@@ -1,4 +1,4 @@
-"""What a ledger remembers of its tables never outlives the file: folders are purged and restored."""
+"""What a ledger remembers of its tables never outlives the file of a purged or restored folder."""
 
 from __future__ import annotations
 
