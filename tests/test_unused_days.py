@@ -215,3 +215,25 @@ def test_costs_of_days_are_unchanged_where_nothing_is_unused(two: Two) -> None:
     }
     ingest(two, lines(costs()), "three")
     assert two.rows("select count(*) from unused_commitment_days") == [(0,)]
+
+
+def test_use_that_ended_before_the_month_divides_no_fee(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a fee whose period began in August, the bill of September states usage of August only."""
+    set_clock(monkeypatch, DAYS[20])
+    of_september = {"bill/BillingPeriodStartDate": f"{DAYS[0]}T00:00:00Z"}
+    lines = (fee("300", "300", "2026-08-02"), used("2026-08-05", "0"))
+    ingest(two, [line | of_september for line in lines])
+    days = daily(two)
+    assert days == dict.fromkeys(DAYS, Decimal(10))
+
+
+def test_amounts_below_the_tenth_decimal_are_published(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(monkeypatch, DAYS[20])
+    tiny = "0.00000000004"
+    net = {"NetUnusedRecurringFee": tiny, "NetUnusedAmortizedUpfrontFeeForBillingPeriod": "0"}
+    ingest(two, [fee(tiny, tiny, **net), used(DAYS[19], "0")])
+    assert sum(daily(two).values()) == Decimal(tiny)

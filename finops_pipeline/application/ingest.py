@@ -136,8 +136,10 @@ def ingest_files(
     with installation.writing(imported.tenant) as session:
         start = clock.stopwatch()
         months = []
+        require_active("tenant", tenant.name, session.tenant)
+        source = session.tenant.source(imported.source)
+        require_active("source", imported.name, source)
         try:
-            source = session.tenant.source(imported.source)
             task = landing_task(session, source)
             for landed in FILE_LANDERS[source.kind](task, files, imported.metric):
                 reporter(landing_step(imported.name, landed, clock.stopwatch() - start))

@@ -19,6 +19,7 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import RegistryError, counted
 from finops_pipeline.lake.layout import COSTS
 from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.lake.tenant_purge import closing_folder
 from finops_pipeline.lake.tenant_restore import is_taken
 from finops_pipeline.ledger.forgetting import forget_source, rename_project
 from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
@@ -167,7 +168,9 @@ def remove(installation: Installation, subject: Subject, confirmation: str = "")
         case Kind.SOURCE if not has_data:
             return _remove_source(installation, subject)
         case Kind.TENANT if not has_data:
-            installation.registry.purge(subject.tenant, clock.now().isoformat())
+            folder, wait = installation.folder(tenant.name), installation.settings.lock_wait_seconds
+            with closing_folder(folder, wait):
+                installation.registry.purge(tenant.name, clock.now().isoformat())
             return [f"- {subject}, which had no data"]
     registry = installation.registry
     with registry.locked():
@@ -188,7 +191,9 @@ def _dependents(
     ledger = open_ledger(installation.folder(tenant.name))
     match subject.kind:
         case Kind.TENANT:
-            has_data = is_taken(installation.folder(tenant.name))
+            folder = installation.folder(tenant.name)
+            # What an interrupted purge or restore has left is data, too.
+            has_data = is_taken(folder) or folder.purging.exists() or folder.restoring.exists()
             months = sorted({d.billing_period for d in ledger.deliveries()}) if has_data else []
             return has_data, [_describe_months(months)] if has_data else []
         case Kind.SOURCE:
@@ -222,12 +227,21 @@ def _remove_project(installation: Installation, subject: Subject) -> list[str]:
 
 def _remove_source(installation: Installation, subject: Subject) -> list[str]:
     """Remove a source from which nothing has landed, and the refusals recorded for it."""
-    registry = installation.registry
-    with registry.locked():
-        registry.save(without_source(registry.tenant(subject.tenant), subject))
-    if installation.folder(subject.tenant).ledger.exists():
-        with installation.writing(subject.tenant) as session:
-            session.writer.ledger.write(forget_source(subject.name, STORED_COMPARISONS))
+    folder, registry = installation.folder(subject.tenant), installation.registry
+    if not folder.ledger.exists():
+        with closing_folder(folder, installation.settings.lock_wait_seconds), registry.locked():
+            registry.save(without_source(registry.tenant(subject.tenant), subject))
+        return [f"- {subject}, from which nothing had landed"]
+    with installation.writing(subject.tenant) as session, registry.locked():
+        rest = without_source(registry.tenant(subject.tenant), subject)
+        if session.writer.ledger.deliveries(subject.name):  # a run has just landed it
+            raise RegistryError(
+                f"{subject} has had data since a moment ago",
+                "a source from which nothing has landed",
+                f"Remove it: finops source remove {subject.full_name} --yes {subject.full_name}",
+            )
+        session.writer.ledger.write(forget_source(subject.name, STORED_COMPARISONS))
+        registry.save(rest)
     return [f"- {subject}, from which nothing had landed"]
 
 

@@ -18,7 +18,12 @@ from finops_pipeline.application.lifecycle_changes import Kind, Subject, without
 from finops_pipeline.application.progress import Report, Reporter, silent
 from finops_pipeline.errors import RegistryError, StorageFailure, counted
 from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS, LANDING, QUARANTINE
-from finops_pipeline.lake.tenant_purge import Deleted, delete_folder, delete_superseded
+from finops_pipeline.lake.tenant_purge import (
+    Deleted,
+    closing_folder,
+    delete_folder,
+    delete_superseded,
+)
 from finops_pipeline.ledger.forgetting import forget_source
 from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.ledger.stored_files import read_stored_files
@@ -60,8 +65,10 @@ def purge(installation: Installation, subject: Subject, confirmation: str) -> li
 
 def _purge_tenant(installation: Installation, subject: Subject) -> list[str]:
     folder = installation.folder(subject.tenant)
-    deleted = delete_folder(folder, installation.settings.lock_wait_seconds)
-    installation.registry.purge(subject.tenant, clock.now().isoformat())
+    wait = installation.settings.lock_wait_seconds
+    deleted = delete_folder(folder, wait)
+    with closing_folder(folder, wait, is_purging=True):
+        installation.registry.purge(subject.tenant, clock.now().isoformat())
     return [
         f"- {subject}: {_describe(deleted)} deleted ({folder.root})",
         "These are not deleted: the exports themselves, backups (their folder"

@@ -11,16 +11,32 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from finops_pipeline.errors import QueryRefused
 from finops_pipeline.serve.queries import Answer
 
 
 def write_parquet(answer: Answer, sink: BinaryIO) -> None:
-    """Write an answer as Parquet, one batch of rows at a time."""
+    """Write an answer as Parquet, one batch of rows at a time.
+
+    Raises:
+        QueryRefused: Parquet has no type for a column, such as an interval.
+    """
     with (
         answer.arrow_stream() as stream,
         pa.ipc.open_stream(stream) as reader,
-        pq.ParquetWriter(sink, reader.schema, compression="zstd") as writer,
+        _writer(sink, reader.schema) as writer,
     ):
         for batch in reader:
             writer.write_batch(batch)
             answer.note_batch(batch)
+
+
+def _writer(sink: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
+    try:
+        return pq.ParquetWriter(sink, schema, compression="zstd")
+    except pa.ArrowNotImplementedError as error:
+        raise QueryRefused(
+            f"Parquet cannot hold a column of this answer ({error})",
+            "columns of numbers, text, dates and times",
+            "Cast it in the query, as in cast(COLUMN as varchar), or write it with --format csv",
+        ) from error

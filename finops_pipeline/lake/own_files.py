@@ -1,7 +1,7 @@
 """Paths of a tenant's folder that lead out of it, and the permissions of what is in it.
 
-Put here: checking that a file is the tenant's own before it is opened, folders and files that only
-the owner can read. Keep out: checking contents (file_marks.py).
+Put here: checking that a file is the tenant's own before it is opened, whether a folder is still
+the same, folders and files that only the owner can read. Keep out: contents (file_marks.py).
 """
 
 from __future__ import annotations
@@ -11,6 +11,32 @@ from pathlib import Path
 
 from finops_pipeline.errors import ForeignFile
 from finops_pipeline.lake.layout import TenantFolder
+
+
+class HeldFolder:
+    """A folder that is kept open, so that no folder that is made later can be taken for it.
+
+    As long as it is open its number (inode) is not given to another one, even if it is deleted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            self._handle = -1
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether this folder, and no other, is at a path now."""
+        try:
+            return self._handle >= 0 and os.path.samestat(os.fstat(self._handle), path.stat())
+        except FileNotFoundError:
+            return False
+
+    def close(self) -> None:
+        """Let it go."""
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle = -1
 
 
 def require_own(folder: TenantFolder, path: Path) -> None:

@@ -9,7 +9,8 @@ deletes is finished by running the purge again.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +59,41 @@ def delete_folder(folder: TenantFolder, wait_seconds: float) -> Deleted:
         folder.restoring.with_suffix(".lock").unlink(missing_ok=True)
     files.sync(folder.lake)
     return _add(deleted, left_over)
+
+
+@contextmanager
+def closing_folder(
+    folder: TenantFolder, wait_seconds: float, is_purging: bool = False
+) -> Iterator[None]:
+    """Keep every writer out of a folder without data until its tenant is forgotten, and delete it.
+
+    A command that waited for the lock finds no tenant afterwards. Otherwise it could write for the
+    tenant that is forgotten, and whoever has the name next would have that.
+
+    Args:
+        is_purging: delete what such a command has written since the folder was deleted.
+
+    Raises:
+        TenantBusy: another process is writing the tenant.
+        StorageFailure: there is data, and nothing is being purged.
+    """
+    with locked(folder, wait_seconds):
+        for path in folder.root.iterdir():
+            if path == folder.lock:
+                continue
+            if not is_purging:
+                raise StorageFailure(
+                    f"tenant {folder.tenant} has data in {folder.root} since a moment ago",
+                    "a tenant without data",
+                    "Run the command again",
+                )
+            if path.is_dir() and not path.is_symlink():
+                _delete(path)
+            else:
+                path.unlink()
+        yield
+        files.clear_folder(folder.root)
+    files.sync(folder.lake)
 
 
 def delete_superseded(writer: Writer) -> Deleted:

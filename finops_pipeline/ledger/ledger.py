@@ -159,7 +159,10 @@ class Ledger:
     def _read_shape(self, db: sa.Connection) -> Shape:
         """Read the shape, but only once as long as neither the file nor its tables are replaced."""
         version = db.exec_driver_sql("pragma schema_version").scalar_one()
-        key = (self._path.stat().st_ino, version)
+        try:
+            key = (self._path.stat().st_ino, version)
+        except FileNotFoundError:  # its folder is being purged or restored: this is the former one
+            return read_shape(db)
         if self._shape is None or self._shape[0] != key:
             self._shape = (key, read_shape(db))
         return self._shape[1]

@@ -37,6 +37,7 @@ from finops_pipeline.orchestration.partitions import (
     requests_by_tenant,
 )
 from finops_pipeline.orchestration.resources import InstallationResource
+from finops_pipeline.tenants.lifecycle import require_active
 
 COST_BASES = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 _GROUP = "finops"
@@ -128,10 +129,12 @@ def land_part(finish: Finish, installation: Installation, request: TenantRequest
 
     Raises:
         FailedSteps: a month was refused, or has no delivery.
+        RegistryError: the tenant was disabled or removed since the run was requested.
     """
     steps: list[Step] = []
     records: dict[tuple[str, str], DeliveryRecord] = {}
     with installation.writing(request.tenant) as session:
+        require_active("tenant", request.tenant, session.tenant)
         landing = SourceLanding(session, steps.append)
         for name in request.names:
             months = frozenset(p.month for p in request.partitions if p.name == name)

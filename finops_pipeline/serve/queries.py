@@ -43,10 +43,12 @@ class Answer:
         self._query = query
         self._statement = sandbox.prepare(query.sql)
         self._caveat = Caveat(query.sql, query.months)
+        self._connection = sandbox.connection
 
     def execute(self) -> list[str]:
         """Run the query for `rows`; return the names of its columns."""
-        connection = self._sandbox.connection
+        # Rows are fetched where the query ran, even if the sandbox has another worker by then.
+        connection = self._connection = self._sandbox.connection
         connection.execute(self._statement, self._query.values or None)
         names = [column[0] for column in connection.description or []]
         self._caveat.note_columns(names)
@@ -54,7 +56,7 @@ class Answer:
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows of the executed query as they are fetched."""
-        for rows in self._sandbox.connection.portions():
+        for rows in self._connection.portions():
             yield from self._caveat.note_rows(rows)
 
     def arrow_stream(self) -> io.BufferedReader:

@@ -36,6 +36,7 @@ from finops_pipeline.lake.layout import (
     QUARANTINE,
     TenantFolder,
 )
+from finops_pipeline.lake.own_files import HeldFolder
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.warehouse_access import attach_own
 from finops_pipeline.marts.views import landing_view, view_names
@@ -52,6 +53,7 @@ class Sandbox:
         self._folder = folder
         self._limits = limits
         self._catalog = _catalog_of(folder)
+        self._root = HeldFolder(folder.root)
         self._connection = self._open()
 
     @property
@@ -60,6 +62,11 @@ class Sandbox:
         if not self._connection.worker.is_open:
             self._connection = self._open()
         return self._connection
+
+    def _leave_former_folder(self) -> None:
+        """End a worker whose folder was purged or restored: the name may be somebody else's now."""
+        if not self._root.is_at(self._folder.root):
+            self._connection.close()
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> WorkerConnection:
         """Run one SELECT and return the connection, from which its rows can be fetched.
@@ -85,6 +92,7 @@ class Sandbox:
             QueryStopped: checking it reached a limit.
             DamagedFile: a file that the statement reads is missing or was changed.
         """
+        self._leave_former_folder()
         connection = self.connection
         statement = connection.guard(sql)
         named = {reference.name for reference in statement.relations}
@@ -107,19 +115,26 @@ class Sandbox:
     def close(self) -> None:
         """End the process."""
         self._connection.close()
+        self._root.close()
 
     def _open(self) -> WorkerConnection:
         for attempt in range(1, _OPENING_ATTEMPTS + 1):
-            before = self._inode()
+            self._root.close()
+            self._root = HeldFolder(self._folder.root)
             connection = WorkerConnection(WorkerProcess(self._folder, self._limits))
             try:
                 self._attach(connection)
             except BaseException as error:
                 connection.close()
                 # It may read the folder that was there when it started, not a restored one.
-                is_replaced = self._inode() != before and attempt < _OPENING_ATTEMPTS
-                if is_replaced and isinstance(error, DamagedFile | DuckDBError):
+                is_replaced = not self._root.is_at(self._folder.root)
+                if (
+                    attempt < _OPENING_ATTEMPTS
+                    and is_replaced
+                    and isinstance(error, DamagedFile | DuckDBError)
+                ):
                     continue
+                self._root.close()
                 raise
             return connection
         raise AssertionError("the last attempt returns or raises")
@@ -136,10 +151,6 @@ class Sandbox:
         self._known_views = present | self._left_out
         connection.execute("set global lock_configuration = true")
         connection.worker.allow_time()
-
-    def _inode(self) -> int:
-        root = self._folder.root
-        return root.stat().st_ino if root.exists() else 0
 
 
 def _tables_of(view: str) -> tuple[str, ...]:

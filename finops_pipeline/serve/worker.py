@@ -79,11 +79,12 @@ class _Worker:
                 return
             # The parent ends this process at its limit; this holds if it cannot.
             confinement.limit_duration(seconds + 1)
+            reply = self._reply(operation, arguments)
+            confinement.limit_duration(0)  # a reader may take its time for what it has received
             try:
-                send(channel, self._reply(operation, arguments))
+                send(channel, reply)
             except MemoryError:
                 send(channel, ("memory",))
-            confinement.limit_duration(0)
 
     def _reply(self, operation: str, arguments: list[Any]) -> Reply:
         try:
@@ -100,6 +101,7 @@ class _Worker:
             return "defect", type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
 
     def _guard(self, sql: str) -> tuple[str, list[tuple[str, str]]]:
+        self._arrow = None  # DuckDB refuses a statement while an answer is read only in part
         confinement.limit_processor_time(self._opening.processor_seconds)
         statement = guard(self._connection, sql)
         return statement.sql, [(part.schema, part.name) for part in statement.relations]
@@ -114,6 +116,7 @@ class _Worker:
         return self._connection.fetchmany(PORTION_ROWS)
 
     def _open_arrow(self, sql: str, values: object) -> None:
+        self._arrow = None
         confinement.limit_processor_time(self._opening.processor_seconds)
         relation = self._connection.sql(sql, params=values)
         self._arrow = _ArrowStream(relation.to_arrow_reader(_BATCH_ROWS))

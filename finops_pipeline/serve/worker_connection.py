@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from finops_pipeline.errors import QueryRefused
 from finops_pipeline.lake.duck import DuckDBError
 from finops_pipeline.serve.guard import Reference, Statement
 from finops_pipeline.serve.query_stops import rows_stop
@@ -24,6 +25,7 @@ class WorkerConnection:
         self.worker = worker
         self.description: list[tuple[str, str]] | None = None
         self._pending = 0
+        self._statements = 0
         self._rows_received = 0
         self._rows: list[Any] = []
         self._is_at_end = True
@@ -53,10 +55,18 @@ class WorkerConnection:
         """Yield the rows of the statement as they arrive.
 
         While one portion is used, the worker computes the next.
+
+        Raises:
+            QueryRefused: another statement was run before all rows were read.
         """
+        return self._portions_of(self._statements)
+
+    def _portions_of(self, statement: int) -> Iterator[list[Any]]:
+        self._require_current(statement)
         if self._rows:
             taken, self._rows = self._rows, []
             yield taken
+            self._require_current(statement)
         is_first = True
         while not self._is_at_end:
             if not self._pending:
@@ -70,6 +80,7 @@ class WorkerConnection:
             is_first = False
             if rows:
                 yield rows
+                self._require_current(statement)
 
     def fetchall(self) -> list[Any]:
         """Return all remaining rows."""
@@ -92,21 +103,33 @@ class WorkerConnection:
         """Run a statement and return its answer as a file with an Arrow IPC stream."""
         self._begin(query)
         self._request("open_arrow", query, parameters)
-        return io.BufferedReader(_ArrowFile(self._arrow_portions()), io.DEFAULT_BUFFER_SIZE)
+        portions = self._arrow_portions(self._statements)
+        return io.BufferedReader(_ArrowFile(portions), io.DEFAULT_BUFFER_SIZE)
 
     def close(self) -> None:
         """End the worker."""
         self.worker.close()
 
-    def _arrow_portions(self) -> Iterator[bytes]:
+    def _arrow_portions(self, statement: int) -> Iterator[bytes]:
         while True:
+            self._require_current(statement)
             count, portion = self._request("read_arrow")
             self._count(count)
             if not portion:
                 return
             yield portion
 
+    def _require_current(self, statement: int) -> None:
+        """Refuse to answer one statement with the rows of a later one."""
+        if statement != self._statements:
+            raise QueryRefused(
+                "another query was run before this answer was read to its end",
+                "one answer at a time",
+                "Read each answer completely, or open a sandbox for each",
+            )
+
     def _begin(self, query: str) -> None:
+        self._statements += 1
         self._rows, self._is_at_end, self._rows_received = [], True, 0
         # A statement's time begins with its check; our own statements in between use some of it.
         self._is_checked = query == self._checked_sql

@@ -88,6 +88,9 @@ class WorkerProcess:
             send(self._channel, (self._seconds_left, operation, *arguments))
         except OSError:
             self._raise_end()
+        except BaseException:
+            self.close()
+            raise
 
     def receive(self) -> Any:
         """Return the answer to a message.
@@ -147,6 +150,10 @@ class WorkerProcess:
             raise duration_stop(self.limits) from None
         except (EOFError, OSError, pickle.UnpicklingError):
             self._raise_end()
+        except BaseException:
+            # Such as Ctrl-C: the rest of this answer must not be taken for that of the next query.
+            self.close()
+            raise
 
     def _raise_end(self) -> NoReturn:
         """Close the channel and report why the process ended by itself."""

@@ -29,7 +29,6 @@ unused as (
         BillingCurrency as billing_currency,
         EffectiveCost as cost,
         x_NetEffectiveCost as net_cost,
-        coalesce(x_NotYetUsedCost, 0) as later_cost,
         strptime(billing_period || '-01', '%Y-%m-%d') as month_start,
         greatest(ChargePeriodStart, month_start) as overlap_start,
         least(ChargePeriodEnd, month_start + interval 1 month) as overlap_end,
@@ -37,7 +36,11 @@ unused as (
         case when is_in_month then overlap_start else ChargePeriodStart end as first_moment,
         case when is_in_month then overlap_end else ChargePeriodStart + interval 1 hour end
             as end_moment,
-        x_UseKnownUntil as known_until
+        -- a time outside of the days divides nothing
+        case when x_UseKnownUntil > first_moment and x_UseKnownUntil < end_moment
+            then x_UseKnownUntil end as known_until,
+        case when known_until is not null then coalesce(x_NotYetUsedCost, 0) else 0 end
+            as later_cost
     from costs
     where x_RowKind = 'unused' or CommitmentDiscountStatus = 'Unused'
 ),
@@ -51,7 +54,7 @@ divided as (
             when abs(net_cost) < 1000000000 and abs(cost) < 1000000000
             then (
                 (net_cost * 10000000000)::hugeint * (later_cost * 10000000000)::hugeint
-                // (cost * 10000000000)::hugeint
+                // nullif((cost * 10000000000)::hugeint, 0)
             )::decimal(28, 0) * 0.0000000001
         end::decimal(38, 18) as net_later_cost
     from unused

@@ -1,0 +1,148 @@
+"""Removing and purging while something else happens: a run, a kill, a command that waited.
+
+acme and globex have a bill each; globex never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finops_pipeline.application import lifecycle_changes, purge
+from finops_pipeline.application.ingest import FilesByHand, ingest_files
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.errors import RegistryError
+from finops_pipeline.lake import tenant_purge
+from finops_pipeline.orchestration.assets import land_part
+from finops_pipeline.orchestration.partitions import PartitionRequest, TenantRequest
+from tests.conftest import TemporaryInstallation
+from tests.support.beside_globex import MONTH, built_globex, two
+from tests.support.bills import deliver, row
+from tests.support.globex import ask, finops
+
+__all__ = ["built_globex", "two"]
+
+PURGE = ("tenant", "purge", "acme", "--yes", "acme")
+TOTAL = "select sum(billed_cost) as total from monthly_costs"
+
+
+class Killed(BaseException):
+    """The end of a process in the middle of its work."""
+
+
+def after(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, then: Callable[[], Any]) -> None:
+    """Let something happen right after a function of a module returned, once."""
+    real, pending = getattr(module, name), [then]
+
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        returned = real(*arguments, **options)
+        if pending:
+            pending.pop()()
+        return returned
+
+    monkeypatch.setattr(module, name, wrapped)
+
+
+@pytest.fixture
+def made(two: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+    deliver(tmp_path / "acme/cur", [row("7.50")])
+    return two
+
+
+def test_a_source_that_lands_while_it_is_removed_is_kept(
+    made: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after(monkeypatch, lifecycle_changes, "_dependents", lambda: made.ingest("acme"))
+    code, output = finops("source", "remove", "acme/payer")
+    assert (code, "has data since a moment ago" in output) == (1, True), output
+    assert "--yes acme/payer" in output
+    assert finops("source", "remove", "acme/payer", "--yes", "acme/payer")[0] == 0
+    assert finops("source", "purge", "acme/payer", "--yes", "acme/payer")[0] == 0
+    assert not list(made.folder("acme").rglob(".store/landing/source=payer"))
+
+
+def test_a_tenant_that_lands_while_it_is_removed_keeps_its_name(
+    made: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after(monkeypatch, lifecycle_changes, "_dependents", lambda: made.ingest("acme"))
+    code, output = finops("tenant", "remove", "acme")
+    assert (code, "has data" in output) == (1, True), output
+    assert ask(TOTAL, "acme") == [{"total": "7.500000000000000000"}]
+    assert "acme" in made.installation.registry.names()
+
+
+def test_removing_what_has_no_data_leaves_no_folder(made: TemporaryInstallation) -> None:
+    assert finops("source", "remove", "acme/payer")[0] in (0, 1)
+    assert finops("project", "remove", "acme/prod")[0] == 0
+    finops("source", "remove", "acme/payer")
+    assert finops("tenant", "remove", "acme")[0] == 0
+    assert not list((made.data / "lake").rglob("*acme*"))
+
+
+def test_a_command_that_waited_for_a_purge_leaves_nothing_for_the_next_of_the_name(
+    made: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.ingest("acme")
+    assert finops("tenant", "remove", "acme", "--yes", "acme")[0] == 0
+    # Its folder is gone, its name not yet free: a rebuild that had waited writes one.
+    after(monkeypatch, purge, "delete_folder", lambda: finops("rebuild", "acme"))
+    assert finops(*PURGE)[0] == 0
+    assert finops("tenant", "add", "acme")[0] == 0
+    assert not made.folder("acme").exists()
+    assert "no warehouse yet" in finops("query", "acme", "select * from projects")[1]
+
+
+def test_files_by_hand_that_waited_are_not_landed_for_a_removed_tenant_or_source(
+    made: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bill = next((tmp_path / "acme/cur").rglob("*.csv.gz"))
+    imported = FilesByHand("acme", "payer", [bill])
+    for kind, name in (("source", "acme/payer"), ("tenant", "acme")):
+        with monkeypatch.context() as patch:
+            disabled = (kind, "disable", name)
+            after(patch, Installation, "check_files", lambda d=disabled: finops(*d))
+            with pytest.raises(RegistryError, match="is disabled"):
+                ingest_files(made.installation, imported)
+        assert finops(kind, "enable", name)[0] == 0
+    assert made.installation.status("acme") == []
+
+
+def test_dagster_lands_nothing_for_a_tenant_that_was_disabled_since_the_run_was_queued(
+    made: TemporaryInstallation,
+) -> None:
+    request = TenantRequest("acme", (PartitionRequest(f"{MONTH}|acme/payer", "payer", MONTH),))
+    for command, undo in (("disable", "enable"), ("remove", "enable")):
+        made.ingest("acme")
+        confirmed = ("--yes", "acme") if command == "remove" else ()
+        assert finops("tenant", command, "acme", *confirmed)[0] == 0
+        with pytest.raises(RegistryError, match="tenant acme is"):
+            land_part(lambda *_: None, made.installation, request)
+        assert finops("tenant", undo, "acme")[0] == 0
+
+
+def test_a_purge_that_was_killed_is_never_forgotten(
+    made: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.ingest("acme")
+    assert finops("tenant", "remove", "acme", "--yes", "acme")[0] == 0
+    real, calls = tenant_purge._delete, list[Path]()
+
+    def die_at_second(folder: Path) -> None:
+        calls.append(folder)
+        if len(calls) == 2:
+            raise Killed
+        real(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tenant_purge, "_delete", die_at_second)
+        with pytest.raises(Killed):
+            finops(*PURGE)
+    assert list((made.data / "lake").rglob("*acme*"))
+    assert finops("tenant", "enable", "acme")[0] == 0
+    assert "--yes acme" in finops("tenant", "remove", "acme")[1]
+    assert finops("tenant", "remove", "acme", "--yes", "acme")[0] == 0
+    assert finops(*PURGE)[0] == 0
+    assert not list((made.data / "lake").rglob("*acme*"))
