@@ -225,7 +225,7 @@ def test_an_ingest_killed_at_any_moment_leaves_the_old_or_the_new_month(
         shutil.rmtree(made.data)
 
 
-@pytest.mark.parametrize("stride", [13, pytest.param(1, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.torture)])
 def test_a_process_that_dies_at_any_step_of_publication_leaves_a_complete_month(
     case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]], stride: int
 ) -> None:
@@ -239,7 +239,7 @@ def test_a_process_that_dies_at_any_step_of_publication_leaves_a_complete_month(
     steps = dict(map(int, line.split()) for line in done.stdout.splitlines())
     assert steps.popitem()[1] == 0, "the last run is killed by no step"
     assert set(steps.values()) == {9}
-    assert len(steps) > 4
+    assert len(steps) > 2
     seen = set()
     for number, step in enumerate(steps):
         made = TemporaryInstallation(work / str(step))
