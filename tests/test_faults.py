@@ -8,8 +8,9 @@ other sources and the other tenant untouched, and the next run complete.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -126,9 +127,7 @@ def part(number: int, faults: Iterable[str]) -> list[str]:
     return list(faults)[number::2]
 
 
-in_each_night = pytest.mark.parametrize(
-    "night", [0, pytest.param(1, marks=pytest.mark.torture)], indirect=True
-)
+in_each_night = pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.torture)])
 """`make test` has a night of half of the faults, `make torture` one of the other half."""
 
 
@@ -138,19 +137,40 @@ def with_each_fault(faults: Iterable[str]) -> pytest.MarkDecorator:
         *(pytest.param(0, name, id=name) for name in part(0, faults)),
         *(pytest.param(1, name, id=name, marks=pytest.mark.torture) for name in part(1, faults)),
     ]
-    return pytest.mark.parametrize(("night", "name"), cases, indirect=["night"])
+    return pytest.mark.parametrize(("number", "name"), cases)
 
 
 @pytest.fixture(scope="module")
+def nights() -> dict[int, Night]:
+    """The nights that have passed, by number."""
+    return {}
+
+
+@pytest.fixture
 def night(
+    nights: dict[int, Night],
+    number: int,
     store: Store,
     line: FaultyServer,
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
-) -> Iterator[Night]:
-    """Half of the faults, each on its own source."""
-    recovers, refused = part(request.param, RECOVERS), part(request.param, REFUSED)
-    estate = build(tmp_path_factory.mktemp("night"), store, line, refused, recovers)
+) -> Night:
+    """The night of that number; each passes once."""
+    if number not in nights:
+        estate = build_estate(number, tmp_path_factory.mktemp("night"), store, line)
+        nights[number] = pass_night(number, estate, line)
+        request.config.stash.setdefault(FIGURES, []).append(describe_night(nights[number], number))
+    return nights[number]
+
+
+def build_estate(number: int, folder: Path, store: Store, line: FaultyServer) -> Estate:
+    """Publish the sources of a night: one for each of its faults."""
+    return build(folder, store, line, part(number, REFUSED), part(number, RECOVERS))
+
+
+def pass_night(number: int, estate: Estate, line: FaultyServer) -> Night:
+    """Ingest while half of the faults occur, each on its own source, and once more after them."""
+    recovers, refused = part(number, RECOVERS), part(number, REFUSED)
     script = [
         replace(fault, key=f"{estate.spelled(name)}/*{fault.key}")
         for name in recovers
@@ -164,11 +184,17 @@ def night(
     ran = estate.ingest(*script)
     requests, seen = list(line.log), estate.visible()
     after = estate.ingest()
-    figures = f"faults: {len(recovers)} kinds recovered from, {len(refused)} refused, in one run of"
-    figures += f" {ran.seconds:.0f} s; the next run took {after.seconds:.0f} s"
-    request.config.stash.setdefault(FIGURES, []).append(figures)
     names = [*recovers, *refused]
-    yield Night(estate, names, ran, requests, seen, after, estate.visible())
+    return Night(estate, names, ran, requests, seen, after, estate.visible())
+
+
+def describe_night(night: Night, number: int) -> str:
+    """Return the figures of a night."""
+    counts = len(part(number, RECOVERS)), len(part(number, REFUSED))
+    return (
+        f"faults: {counts[0]} kinds recovered from, {counts[1]} refused, in one run of"
+        f" {night.ran.seconds:.0f} s; the next run took {night.after.seconds:.0f} s"
+    )
 
 
 def of(night: Night, name: str) -> list[StoreRequest]:
