@@ -151,7 +151,10 @@ def _doubtful(bills: Sequence[Status], doubts: Doubts) -> list[str]:
     ]
     if not any(status.state in _WITHOUT_SUMS for status in wrong):
         reasons += doubts.reasons()
-    return reasons
+    outdated = [status for status in bills if status.state == ReconciliationState.OUTDATED]
+    return reasons or [
+        f"{status.source} is outdated ({_first_reason(status)})" for status in _distinct(outdated)
+    ]
 
 
 def _first_reason(status: Status) -> str:
