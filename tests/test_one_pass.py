@@ -73,6 +73,7 @@ def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
     return empty
 
 
+@pytest.mark.torture
 def test_more_sources_and_projects_than_a_single_pass_takes(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:

@@ -97,7 +97,11 @@ def test_touched_files_with_the_same_bytes_rewrite_nothing(
 
 
 @pytest.mark.parametrize(
-    ("tenant", "source"), [("acme", "payer"), ("globex", "payer"), ("acme", "labs")]
+    ("tenant", "source"),
+    [
+        ("globex", "payer"),
+        *(pytest.param("acme", s, marks=pytest.mark.torture) for s in ("payer", "labs")),
+    ],
 )
 def test_a_restated_delivery_replaces_exactly_its_month(
     made: TemporaryInstallation,

@@ -232,7 +232,7 @@ def test_a_restore_killed_at_a_rename_leaves_the_old(
     assert not (two.data / "lake/.restoring/initech").exists()
 
 
-@pytest.mark.parametrize("stride", [131, pytest.param(5, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("stride", [199, pytest.param(5, marks=pytest.mark.torture)])
 def test_a_killed_restore_leaves_the_old_or_the_new(
     two: TemporaryInstallation, tmp_path: Path, request: pytest.FixtureRequest, stride: int
 ) -> None:

@@ -24,6 +24,7 @@ from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 from tests.support.rewound_folder import preserve, rewind
 from tests.support.snapshot_tenants import ACCOUNTS, GLOBEX_COST, MONTHS, begin, deliver_number
+from tests.support.tiers import some_every_day
 
 MARTS = "select coalesce(sum(billed_cost), 0) as b from monthly_costs"
 CHARGES = "select sum(BilledCost) as b from costs"
@@ -173,7 +174,7 @@ def test_a_link_to_another_tenants_folder_is_removed_by_the_next_command(
     assert shown_charges(made, "globex") == 2 * Decimal(GLOBEX_COST)
 
 
-@pytest.mark.parametrize("is_link", [True, False])
+@pytest.mark.parametrize("is_link", some_every_day([True, False]))
 def test_a_name_that_a_publication_needs_may_be_taken(
     made: TemporaryInstallation, is_link: bool
 ) -> None:

@@ -22,13 +22,13 @@ Share = tuple[Path, str, int, str, int]
 
 
 def catalogue(more: int) -> list[Mutation]:
-    """What is ingested: with `more` = 0 one of eighteen, for every day; else all of them and
+    """What is ingested: with `more` = 0 one of 36, for every day; else all of them and
     `more` times as many of the random ones."""
     made = _everything(more or 1)
     if more:
         return made
-    few = [m for m in made if m.family == "edits"][::9]
-    return [m for n, m in enumerate(made) if n % 18 == 0 or m in few or m.name in ALWAYS]
+    few = [m for m in made if m.family == "edits"][::12]
+    return [m for n, m in enumerate(made) if n % 36 == 0 or m in few or m.name in ALWAYS]
 
 
 ALWAYS = ("20,000 tag columns", "a quote left open, few quoted", "nested deep, legacy")
