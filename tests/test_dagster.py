@@ -250,7 +250,7 @@ def test_one_bad_month_of_a_run_blocks_no_good_month(
     assert requested == {"2026-09|initech/unassigned"}
 
 
-def test_the_schedule_sees_a_closed_month_that_was_delivered_anew(
+def test_the_schedule_sees_a_closed_month_that_was_delivered_again(
     home: Path, fresh: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FinOps-Open-Cost-and-Usage-Spec/FOCUS_Spec#1829, hystax/optscale#389, koku#968."""
@@ -271,7 +271,7 @@ def test_the_schedule_sees_a_closed_month_that_was_delivered_anew(
     deliver(tmp_path / "initech", lines, "2026-07", "two")
     assert requested() == ["2026-07|initech/payer"]
     output = finops("gaps", "initech", data=fresh.data)[1]
-    assert "delivered this closed month anew (two)" in output and "finops ingest initech" in output
+    assert "delivered this closed month again (two)" in output and "finops ingest initech" in output
     assert finops("gaps", "initech", "--fail", data=fresh.data)[0] == 1
     assert not fresh.ingest("initech").failed
     assert requested() == []

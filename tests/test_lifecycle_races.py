@@ -146,3 +146,50 @@ def test_a_purge_that_was_killed_is_never_forgotten(
     assert finops("tenant", "remove", "acme", "--yes", "acme")[0] == 0
     assert finops(*PURGE)[0] == 0
     assert not list((made.data / "lake").rglob("*acme*"))
+
+
+def rename(before: str, name: str) -> None:
+    code, output = finops("project", "rename", f"acme/{before}", name)
+    assert code == 0, output
+
+
+def history() -> dict[tuple[str, bool], str]:
+    """The billed cost of each project in the published delivery and in earlier ones."""
+    sql = (
+        "select project, is_current, sum(billed_cost) as billed from delivery_history"
+        " where billed_cost <> 0 group by all"
+    )
+    return {(r["project"], r["is_current"]): r["billed"][:4] for r in ask(sql, "acme")}
+
+
+def test_a_renamed_project_loses_no_history(
+    made: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither if the command is killed half-way, nor if an earlier project had the name."""
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    assert not made.ingest("acme").failed
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(lifecycle_changes, "_with_name", kill)
+        installation = made.installation
+        subject = lifecycle_changes.Subject(lifecycle_changes.Kind.PROJECT, "acme", "prod")
+        lifecycle_changes.rename(installation, subject, "main")
+    rename("prod", "main")
+    assert not made.ingest("acme").failed
+    assert history() == {("main", True): "7.50"}
+
+    for arguments in (
+        ("project", "remove", "acme/main", "--yes", "acme/main"),
+        ("project", "add", "acme/shop", "--account", "111122223333"),
+    ):
+        assert finops(*arguments)[0] == 0
+    deliver(made.data.parent / "acme/cur", [row("8.25")], MONTH, "two")
+    assert not made.ingest("acme").failed
+    before = history()
+    rename("shop", "main")
+    assert not made.ingest("acme").failed
+    of_earlier = {key: billed for key, billed in before.items() if not key[1]}
+    assert history() == {**of_earlier, ("main", True): "8.25"}
+    assert of_earlier == {("main", False): "7.50"}

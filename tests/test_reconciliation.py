@@ -6,7 +6,7 @@ Keep out: invoices (test_invoice.py), the screen (test_status_screen.py).
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -33,16 +33,11 @@ from tests.support.second_opinion import (
     costs,
     declare,
     lines,
+    set_clock,
     two,
 )
 
 __all__ = ["built_two", "two"]
-
-
-def set_clock(monkeypatch: pytest.MonkeyPatch, day: str) -> None:
-    """Set the clock to noon of a day."""
-    now = datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=UTC)
-    monkeypatch.setattr(clock, "now", lambda: now)
 
 
 def test_a_month_without_cost_explorer_and_invoice_is_reported_as_not_checked(two: Two) -> None:

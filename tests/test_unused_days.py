@@ -33,9 +33,9 @@ from tests.support.second_opinion import (
     costs,
     declare,
     lines,
+    set_clock,
     two,
 )
-from tests.test_reconciliation import set_clock
 
 __all__ = ["built_two", "two"]
 

@@ -102,7 +102,7 @@ def test_charges_are_the_same_with_words(
         assert charges_of("acme") == plain
     assert len(made) == 1
     assert set(vocabulary.SOURCES) <= made[0].keys()
-    assert "Could not convert" not in capsys.readouterr().err
+    assert "as plain text" not in capsys.readouterr().err
 
 
 def test_a_word_that_is_not_known_changes_no_charge(
@@ -116,4 +116,30 @@ def test_a_word_that_is_not_known_changes_no_charge(
     monkeypatch.setitem(vocabulary.SOURCES, "ServiceName", ("'AWS'",))
     with caplog.at_level(logging.INFO, LOGGER):
         assert charges_of("acme") == plain
-    assert "Could not convert" in capsys.readouterr().err
+    log = capsys.readouterr().err
+    assert "acme 2026-09: the charges are written as plain text" in log
+    assert "AmazonEC2" not in log, "no text of a bill"
+
+
+def test_words_that_do_not_fit_in_memory_change_no_charge(
+    charges_of: Callable[[str], Rows],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A sample may have few texts where the whole bill has millions."""
+    plain = charges_of("globex")
+
+    def read(connection: Connection, *_: object) -> dict[str, str]:
+        connection.execute("set memory_limit = '32MB'")
+        try:
+            connection.execute("select list(distinct i::varchar || repeat('x', 99))"
+                               " from range(2000000) as r(i)")  # fmt: skip
+        finally:
+            connection.execute("set memory_limit = '1GB'")
+        return {}
+
+    monkeypatch.setattr(month_pass, "make_word_types", read)
+    with caplog.at_level(logging.INFO, LOGGER):
+        assert charges_of("acme") == plain
+    assert "OutOfMemory" in capsys.readouterr().err

@@ -27,7 +27,7 @@ class Gap:
     """A month whose charges are missing or incomplete.
 
     `why` is one of: never delivered, not ingested, no manifest, still arriving, refused, empty,
-    not built, not imported, unreachable, nothing yet, delivered anew; `detail` explains it; `cure`
+    not built, not imported, unreachable, nothing yet, delivered again; `detail` explains it; `cure`
     is what to do.
     """
 
@@ -94,7 +94,7 @@ class _SourceGaps:
         try:
             return [
                 self._gap(
-                    month.billing_period, "delivered anew", month.detail, f"Run {self._ingest}"
+                    month.billing_period, "delivered again", month.detail, f"Run {self._ingest}"
                 )
                 for month in find_reopened(self._ledger, self._source, self._location, months)
             ]

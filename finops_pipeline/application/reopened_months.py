@@ -1,4 +1,4 @@
-"""Months that AWS has delivered anew long after they were closed.
+"""Months that AWS has delivered again long after they were closed.
 
 Put here: comparing the manifests of older months with what landed. Keep out: months that never
 landed (gaps.py), landing (landing.py).
@@ -39,7 +39,7 @@ def recent_months() -> tuple[str, str]:
 def find_reopened(
     ledger: Ledger, source: Source, location: Location, months: Iterable[str]
 ) -> Iterator[ReopenedMonth]:
-    """Yield the older months that have been delivered anew since they landed.
+    """Yield the older months that have been delivered again since they landed.
 
     A delivery that cannot be read, or is older than the one that landed, does not count, because
     an ingest would not land it.
@@ -74,7 +74,7 @@ def _describe(before: DeliveryRecord, delivery: Delivery) -> str:
     landed_at = before.landed_at[:16].replace("T", " ")
     if delivery.execution_id and delivery.execution_id != before.execution_id:
         return (
-            f"AWS has delivered this closed month anew ({delivery.execution_id}); the published"
+            f"AWS has delivered this closed month again ({delivery.execution_id}); the published"
             f" delivery is {before.execution_id or 'an import by hand'}, which landed at"
             f" {landed_at}"
         )

@@ -28,6 +28,7 @@ from finops_pipeline.lake.duck import (
     PARQUET_PARTS,
     Connection,
     DuckDBConversionError,
+    OutOfMemory,
     ident,
     text,
 )
@@ -44,6 +45,8 @@ Totals = tuple[dict[str, Any], ...]
 
 SOURCES_PER_STATEMENT = 8
 """Sources converted in one statement; each takes memory (40 small ones took a gigabyte)."""
+
+_PLAIN_TEXT = "%s %s: the charges are written as plain text, which takes longer (%s)"
 
 
 class MonthPass:
@@ -103,15 +106,23 @@ class MonthPass:
             self._copy(connection, self._write_separately(connection, charges, types), types)
             return
         everything = _union(charges.values())
-        words = self._word_types(connection, list(charges))
-        if words:
-            try:
-                self._copy(connection, everything, types | words)
-                return
-            except DuckDBConversionError as error:
-                logging.getLogger(LOGGER).info("%s %s: %s", self._tenant.name, self._month, error)
-                files.clear_folder(self._folder)
-        self._copy(connection, everything, types)
+        if not self._copy_as_words(connection, list(charges), everything):
+            self._copy(connection, everything, types)
+
+    def _copy_as_words(self, connection: Connection, sources: list[str], charges: str) -> bool:
+        """Write charges with words as types (vocabulary.py); return whether that was possible."""
+        types = {column.name: column.type for column in CHARGE}
+        try:
+            words = self._word_types(connection, sources)
+            if words:
+                self._copy(connection, charges, types | words)
+            return bool(words)
+        except (DuckDBConversionError, OutOfMemory) as error:
+            # DuckDB's message may have a text of the bill, which does not belong in a log.
+            what = (self._tenant.name, self._month, type(error).__name__)
+            logging.getLogger(LOGGER).info(_PLAIN_TEXT, *what)
+            files.clear_folder(self._folder)
+            return False
 
     def _copy(self, connection: Connection, charges: str, types: Mapping[str, str]) -> None:
         connection.execute(

@@ -47,5 +47,5 @@ def find_use_known_until(
         f" where line_type in {_USAGE}"
     )
     (row,) = connection.execute(query).fetchall()
-    found: datetime | None = row[0]
-    return found
+    use_known_until: datetime | None = row[0]
+    return use_known_until

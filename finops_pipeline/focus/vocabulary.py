@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from finops_pipeline.contracts.focus import CHARGE
-from finops_pipeline.lake.duck import Connection, ident, text
+from finops_pipeline.lake.duck import Connection, ident
 
 _CONSTANT = re.compile(r"'[^']*'$|\(select ")
 
@@ -157,7 +157,11 @@ def _read_words(connection: Connection, view: str, most: int) -> Words:
 
 def _make_type(connection: Connection, column: str, words: Collection[str]) -> str:
     name = ident(f"words of {column}")
-    listed = ", ".join(map(text, sorted(words))) or "''"
+    # The words are texts of a bill, so they are values and no part of the statement.
+    connection.execute(
+        "create or replace temp table word as select unnest(?::varchar[]) as word",
+        [sorted(words) or [""]],
+    )
     connection.execute(f"drop type if exists {name}")
-    connection.execute(f"create type {name} as enum ({listed})")
+    connection.execute(f"create type {name} as enum (select word from word order by word)")
     return name

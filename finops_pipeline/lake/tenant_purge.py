@@ -111,8 +111,8 @@ def _measure(folder: Path) -> Deleted:
     return Deleted(len(sizes), sum(sizes))
 
 
-def _add(one: Deleted, other: Deleted) -> Deleted:
-    return Deleted(one.files + other.files, one.size_bytes + other.size_bytes)
+def _add(first: Deleted, second: Deleted) -> Deleted:
+    return Deleted(first.files + second.files, first.size_bytes + second.size_bytes)
 
 
 def _delete(folder: Path) -> None:

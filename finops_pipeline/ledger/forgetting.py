@@ -6,6 +6,9 @@ Put here: writes that change history because an operator decided so. Keep out: t
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 import sqlalchemy as sa
 
 from finops_pipeline.ledger.ledger import Write
@@ -19,6 +22,7 @@ from finops_pipeline.ledger.schema import (
     PARTITIONS,
     REFUSALS,
 )
+from finops_pipeline.money import exact_sum
 
 
 def forget_source(source: str, comparisons_table: str) -> Write:
@@ -47,11 +51,31 @@ def forget_source(source: str, comparisons_table: str) -> Write:
 
 
 def rename_project(before: str, after: str) -> Write:
-    """Give the totals of earlier deliveries in a project the project's new name."""
+    """Give the totals of earlier deliveries in a project the project's new name.
+
+    An earlier project may have had that name: its totals in the same deliveries are added. Done
+    twice, this changes nothing more.
+    """
 
     def write(db: sa.Connection) -> None:
-        same = DELIVERY_TOTALS.c.project == before
-        db.execute(sa.delete(DELIVERY_TOTALS).where(DELIVERY_TOTALS.c.project == after))
-        db.execute(sa.update(DELIVERY_TOTALS).where(same).values(project=after))
+        table = DELIVERY_TOTALS
+        both = table.c.project.in_([before, after])
+        totals: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for row in db.execute(sa.select(table).where(both)).mappings():
+            key = (row["delivery_id"], row["service_name"], row["billing_currency"])
+            totals.setdefault(key, []).append(dict(row))
+        db.execute(sa.delete(table).where(both))
+        if totals:
+            merged = [_add(rows) | {"project": after} for rows in totals.values()]
+            db.execute(sa.insert(table), merged)
 
     return write
+
+
+def _add(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add the amounts of totals that are alike otherwise."""
+    costs = {
+        name: format(exact_sum(Decimal(row[name]) for row in rows), "f")
+        for name in ("billed_cost", "effective_cost")
+    }
+    return rows[0] | costs | {"charges": sum(row["charges"] for row in rows)}

@@ -4,7 +4,7 @@ Put here: schedules, jobs, automation conditions. Keep out: partitions and asset
 
 The schedule looks up which of the last two months each source has delivered (AWS restates a month
 for two weeks after its end) and starts one run per source. It also starts one run for each older
-month that has been delivered anew since it landed. Costs and warehouse follow by their automation
+month that has been delivered again since it landed. Costs and warehouse follow by their automation
 condition once their inputs are new. All of it is off until switched on.
 """
 
@@ -43,7 +43,7 @@ def follow() -> dg.AutomationCondition[dg.AssetKey]:
 
 
 def landing_schedule() -> dg.ScheduleDefinition:
-    """Every six hours: land the last two months, and older ones that were delivered anew."""
+    """Every six hours: land the last two months, and older ones that were delivered again."""
 
     @dg.schedule(
         job_name=LAND_JOB,
@@ -64,7 +64,7 @@ def landing_requests(
 ) -> list[dg.RunRequest]:
     """Return one run per source for those of the last two months that it has delivered.
 
-    There is also one run for each older month that has been delivered anew since it landed.
+    There is also one run for each older month that has been delivered again since it landed.
     """
     installation = finops.open()
     requests = []
@@ -88,7 +88,7 @@ def landing_requests(
 def _reopened_requests(
     context: dg.ScheduleEvaluationContext, installation: Installation, readable: list[Readable]
 ) -> list[dg.RunRequest]:
-    """Return one run per older month that has been delivered anew since it landed."""
+    """Return one run per older month that has been delivered again since it landed."""
     requests = []
     start, first = clock.stopwatch(), find_first_month(installation)
     for tenant, source, delivered in _rotated(readable):

@@ -51,9 +51,9 @@ class WorkerProcess:
         self.received_bytes = 0
         self._is_ready = False
         self._seconds_left: float = _PATIENCE_SECONDS
-        self._channel, theirs = socket.socketpair()
-        with theirs:
-            self._process = _start(theirs)
+        self._channel, worker_end = socket.socketpair()
+        with worker_end:
+            self._process = _start(worker_end)
         send(
             self._channel,
             Opening(

@@ -11,12 +11,14 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from finops_pipeline import clock
 from finops_pipeline.application.ingest import FilesByHand, ingest_files
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.lake.warehouse import reading
@@ -161,6 +163,12 @@ class Two:
         """Query the tenant's warehouse."""
         with reading(self.made.installation.folder(tenant)) as connection:
             return connection.execute(sql).fetchall()
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, day: str) -> None:
+    """Set the clock to noon of a day."""
+    now = datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=UTC)
+    monkeypatch.setattr(clock, "now", lambda: now)
 
 
 @pytest.fixture(scope="session")
