@@ -6,7 +6,8 @@ claims themselves (model.py), releasing one (application/lifecycle_changes.py).
 
 from __future__ import annotations
 
-from itertools import product
+from collections import defaultdict
+from itertools import chain, product
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Tenant
@@ -21,13 +22,20 @@ def check_stored_claims(stored: Tenant, declared: Tenant) -> None:
     Raises:
         RegistryError: there is such a claim.
     """
-    mentioned = {
-        project.name: {claim.id for claim in project.accounts} for project in declared.projects
-    }
-    for project, holder in product(declared.projects, stored.projects):
-        is_same = project.name in (holder.name, UNASSIGNED)
-        if not is_same and _share_sources(stored, declared, project, holder):
-            _check_apart(stored.name, project, holder, mentioned.get(holder.name, set()))
+    mentioned = {project.name: _accounts_of(project) for project in declared.projects}
+    holders = defaultdict[str, list[Project]](list)
+    for holder in stored.projects:
+        for account in _accounts_of(holder):
+            holders[account].append(holder)
+    for project in declared.projects:
+        for holder in chain.from_iterable(holders[id_] for id_ in sorted(mentioned[project.name])):
+            is_same = project.name in (holder.name, UNASSIGNED)
+            if not is_same and _share_sources(stored, declared, project, holder):
+                _check_apart(stored.name, project, holder, mentioned.get(holder.name, set()))
+
+
+def _accounts_of(project: Project) -> set[str]:
+    return {claim.id for claim in project.accounts}
 
 
 def _share_sources(stored: Tenant, declared: Tenant, project: Project, holder: Project) -> bool:

@@ -6,6 +6,8 @@ of source (source.py), storing them (registry.py), declaring them in a file (dec
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import combinations, product
 from typing import Annotated, Any
@@ -149,7 +151,7 @@ class Tenant(_Model):
         _check_unique("project", self.name, [project.name for project in self.projects])
         for project in self.projects:
             self._check_project(project)
-        for first, second in combinations(self.projects, 2):
+        for first, second in _claimants_of_one_account(self.projects):
             _check_claims_apart(self, first, second)
         return self
 
@@ -254,6 +256,16 @@ def _check_unique(kind: str, tenant: str, names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise RegistryError(f"{kind} {tenant}/{name} is declared twice", "each name once")
+
+
+def _claimants_of_one_account(projects: Iterable[Project]) -> Iterator[tuple[Project, Project]]:
+    """Yield each two projects that claim the same account, whatever the days and sources."""
+    claimants = defaultdict[str, list[Project]](list)
+    for project in projects:
+        for account in dict.fromkeys(claim.id for claim in project.accounts):
+            claimants[account].append(project)
+    for group in claimants.values():
+        yield from combinations(group, 2)
 
 
 def _check_claims_apart(tenant: Tenant, first: Project, second: Project) -> None:

@@ -273,7 +273,7 @@ def store_tenants(db: sa.Connection, tenants: list[Tenant]) -> None:
     replace_tenants(
         db, [tenant.model_copy(update={"external_id": ids[tenant.name]}) for tenant in tenants]
     )
-    everyone = load_tenants(db)
+    everyone = load_tenants(db, has_projects=False)
     owners = PlaceOwners(everyone)
     external_ids = Counter(tenant.external_id for tenant in everyone)
     for tenant in tenants:

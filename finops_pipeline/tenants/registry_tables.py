@@ -103,8 +103,14 @@ SCHEMA = Schema(
 _OF_TENANT = (PROJECT_ACCOUNTS, PROJECT_SOURCES, PROJECTS, SOURCES, TENANTS)
 
 
-def load_tenants(db: sa.Connection, name: str | None = None) -> list[Tenant]:
-    """Read all tenants, or one, by name; none that the registry does not have."""
+def load_tenants(
+    db: sa.Connection, name: str | None = None, *, has_projects: bool = True
+) -> list[Tenant]:
+    """Read all tenants, or one, by name; none that the registry does not have.
+
+    Args:
+        has_projects: whether the projects of the tenants are read, too.
+    """
 
     def rows(table: sa.Table) -> defaultdict[str, list[Any]]:
         columns = _present_columns(db, table)
@@ -116,8 +122,9 @@ def load_tenants(db: sa.Connection, name: str | None = None) -> list[Tenant]:
             by_tenant[row.tenant].append(row)
         return by_tenant
 
-    heads, sources, projects = rows(TENANTS), rows(SOURCES), rows(PROJECTS)
-    reads, claims = rows(PROJECT_SOURCES), rows(PROJECT_ACCOUNTS)
+    heads, sources = rows(TENANTS), rows(SOURCES)
+    tables = (PROJECTS, PROJECT_SOURCES, PROJECT_ACCOUNTS)
+    parts = [rows(table) if has_projects else defaultdict[str, list[Any]](list) for table in tables]
     return [
         Tenant(
             name=tenant,
@@ -125,7 +132,7 @@ def load_tenants(db: sa.Connection, name: str | None = None) -> list[Tenant]:
             external_id=getattr(heads[tenant][0], "external_id", ""),
             state=_state(heads[tenant][0]),
             sources=tuple(_source(row) for row in sources[tenant]),
-            projects=_projects(projects[tenant], reads[tenant], claims[tenant]),
+            projects=_projects(*(part[tenant] for part in parts)),
         )
         for tenant in sorted(heads)
     ]

@@ -142,6 +142,8 @@ class _PlainData:
             raise self._refusal(
                 node, f"has {len(node.value):,} characters in one value", f"at most {_MAX_LENGTH:,}"
             )
+        if node.tag == "tag:yaml.org,2002:str":
+            return node.value  # what the loader returns, at a third of its price
         return self._loader.construct_object(node)
 
     def _refusal(self, node: yaml.Node, problem: str, expected: str) -> RegistryError:
