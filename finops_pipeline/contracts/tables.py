@@ -1,14 +1,16 @@
 """Every table and view of a tenant's DuckDB file: kind, meaning, grain, columns.
 
-Put here: the contract of the marts, dimensions and status tables, in column order. Keep out:
-their SQL (marts/sql) and the columns of a charge (focus.py).
+Put here: the contract of dimensions and status tables, and the list of all tables. Keep out: the
+marts (cost_marts.py), SQL (marts/sql), the columns of a charge (focus.py).
 """
 
 from __future__ import annotations
 
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.cost_marts import COST_MARTS
 from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus import COSTS
+from finops_pipeline.contracts.mart_columns import PERIOD
 from finops_pipeline.contracts.proofs import (
     BILL_TOTALS,
     CHECK_RESULTS,
@@ -16,119 +18,6 @@ from finops_pipeline.contracts.proofs import (
     PARTITIONS,
     RECONCILIATION,
 )
-
-_PROJECT = (
-    Column("project", TEXT, "Project that the charges belong to.", False),
-    Column("environment", TEXT, "Environment of the project (prod, staging, dev, …)."),
-    Column("business_unit", TEXT, "Business unit of the project."),
-)
-_CUT = (
-    Column("sub_account_id", TEXT, "AWS account that used the service."),
-    Column("region_id", TEXT, "AWS region code; null for global services."),
-    Column("service_name", TEXT, "AWS service.", False),
-    Column("charge_category", TEXT, "Usage, Purchase, Tax, Credit or Adjustment.", False),
-    Column("billing_currency", TEXT, "Currency of the costs; never mixed.", False),
-)
-_MONEY = (
-    Column("charges", COUNT, "Number of charges summed.", False),
-    Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
-    Column("effective_cost", MONEY, "Amortized basis: commitments spread over usage.", False),
-    Column("list_cost", MONEY, "Cost at public list prices.", False),
-    Column("contracted_cost", MONEY, "Cost at contracted prices, before commitments.", False),
-)
-_NET_BILLED = Column(
-    "net_billed_cost",
-    MONEY,
-    "Billed cost after private discounts; null unless every charge has it.",
-)
-_NET = (
-    _NET_BILLED,
-    Column(
-        "net_effective_cost",
-        MONEY,
-        "Effective cost after private discounts; null unless every charge has it.",
-    ),
-)
-_PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
-
-DAILY_COSTS = Table(
-    name="daily_costs",
-    kind="mart",
-    meaning="Costs of each project and day, on every cost basis.",
-    grain=(
-        "billing_period", "charge_date", "project", "sub_account_id", "region_id",
-        "service_name", "charge_category", "billing_currency",
-    ),
-    columns=(
-        _PERIOD,
-        Column(
-            "charge_date", DAY,
-            "Day (UTC) on which the charge's period starts; the effective cost of an unused"
-            " commitment is spread over the days that it covers.", False,
-        ),
-        *_PROJECT, *_CUT, *_MONEY, *_NET,
-        Column(
-            "charges_without_net_cost", COUNT,
-            "Number of charges that bill an amount but have no net cost.", False,
-        ),
-    ),
-)  # fmt: skip
-
-UNUSED_COMMITMENT_DAYS = Table(
-    name="unused_commitment_days",
-    kind="mart",
-    meaning="The unused part of reservations and Savings Plans, on each day that it covers.",
-    grain=(
-        "billing_period", "charge_date", "project", "source", "sub_account_id", "region_id",
-        "service_name", "charge_category", "commitment_discount_id", "billing_currency",
-    ),
-    columns=(
-        _PERIOD,
-        Column(
-            "charge_date", DAY,
-            "Day (UTC). In a running month, days after the last usage have the part that is not"
-            " used yet.", False,
-        ),
-        Column("project", TEXT, "Project that the charges belong to.", False),
-        Column("source", TEXT, "Source (export) that the charges came from.", False),
-        *_CUT,
-        Column("commitment_discount_id", TEXT, "ARN of the reservation or Savings Plan."),
-        Column("effective_cost", MONEY, "Amortized basis: the day's share.", False),
-        _NET[-1],
-    ),
-)  # fmt: skip
-
-MONTHLY_COSTS = Table(
-    name="monthly_costs",
-    kind="mart",
-    meaning="Costs of each project and billing period, on every cost basis.",
-    grain=(
-        "billing_period", "project", "sub_account_id", "region_id", "service_name",
-        "charge_category", "billing_currency",
-    ),
-    columns=(_PERIOD, *_PROJECT, *_CUT, *_MONEY, *_NET),
-)  # fmt: skip
-
-MONTHLY_BILL = Table(
-    name="monthly_bill",
-    kind="mart",
-    meaning="AWS's bill (unblended, gross), by source and invoice, regardless of the project.",
-    grain=(
-        "billing_period", "source", "billing_account_id", "invoice_id", "invoice_issuer_name",
-        "sub_account_id", "service_name", "charge_category", "billing_currency",
-    ),
-    columns=(
-        _PERIOD,
-        Column("source", TEXT, "Source (export) that the charges came from.", False),
-        Column("billing_account_id", TEXT, "Account that pays the bill.", False),
-        Column("invoice_id", TEXT, "Invoice; null until AWS finalises it."),
-        Column("invoice_issuer_name", TEXT, "Who issues the invoice.", False),
-        *(column for column in _CUT if column.name != "region_id"),
-        Column("charges", COUNT, "Number of charges summed.", False),
-        Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
-        _NET_BILLED,
-    ),
-)  # fmt: skip
 
 PROJECTS = Table(
     name="projects",
@@ -164,7 +53,7 @@ DATA_STATUS = Table(
     grain=("source", "billing_period", "billing_currency"),
     columns=(
         Column("source", TEXT, "Source (export).", False),
-        _PERIOD,
+        PERIOD,
         Column("billing_currency", TEXT, "Currency; null when nothing landed."),
         Column(
             "state",
@@ -207,7 +96,7 @@ DELIVERY_HISTORY = Table(
     ),
     columns=(
         Column("source", TEXT, "Source (export).", False),
-        _PERIOD,
+        PERIOD,
         Column("landed_at", TEXT, "When it landed (UTC); valid until the next delivery.", False),
         Column("delivery_id", TEXT, "Fingerprint of the delivery; repeats are numbered.", False),
         Column("execution_id", TEXT, "AWS's own id for it; null if its files were imported."),
@@ -228,7 +117,7 @@ QUARANTINE = Table(
     grain=("source", "billing_period", "source_file", "line"),
     columns=(
         Column("source", TEXT, "Source (export).", False),
-        _PERIOD,
+        PERIOD,
         Column("source_file", TEXT, "File of the delivery.", False),
         Column("line", COUNT, "Line in the CSV (header is 1), or row in the Parquet file.", False),
         Column("reason", TEXT, "What is wrong with the row.", False),
@@ -245,7 +134,7 @@ COST_EXPLORER_DAILY = Table(
         "billing_currency",
     ),
     columns=(
-        _PERIOD,
+        PERIOD,
         Column("charge_date", DAY, "Day (UTC).", False),
         Column("project", TEXT, "Project that claims the account on that day.", False),
         Column("source", TEXT, "Source (Cost Explorer's API or console) of the costs.", False),
@@ -270,7 +159,7 @@ API_REQUESTS = Table(
         Column("asked_at", TEXT, "When they were sent (UTC).", False),
         Column("source", TEXT, "Source they were sent for.", False),
         Column("service", TEXT, "AWS service that was called.", False),
-        _PERIOD,
+        PERIOD,
         Column("requests", COUNT, "Requests sent, counting every page and every retry.", False),
         Column("cost_usd", MONEY, "The most that AWS charges for them, in USD.", False),
     ),
@@ -283,15 +172,12 @@ SLICES = Table(
     grain=("project", "billing_period"),
     columns=(
         Column("project", TEXT, "Project; empty for the file as a whole.", False),
-        _PERIOD,
+        PERIOD,
         Column("fingerprint", TEXT, "Fingerprint of what the slice was built from.", False),
     ),
 )
 
-MARTS = {
-    table.name: table
-    for table in (UNUSED_COMMITMENT_DAYS, DAILY_COSTS, MONTHLY_COSTS, MONTHLY_BILL)
-}
+MARTS = {table.name: table for table in COST_MARTS}
 TABLES = (
     COSTS,
     *MARTS.values(),

@@ -1,0 +1,98 @@
+"""The marts of costs: what each project cost, by day, by month and by invoice.
+
+Put here: the contracts of these marts, in column order. Keep out: their SQL (marts/sql), tables
+that are not marts (tables.py).
+"""
+
+from __future__ import annotations
+
+from finops_pipeline.contracts.column import COUNT, DAY, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.mart_columns import (
+    COST_COLUMNS,
+    GROUP_COLUMNS,
+    NET_BILLED_COST,
+    NET_COST_COLUMNS,
+    PERIOD,
+    PROJECT_COLUMNS,
+)
+
+DAILY_COSTS = Table(
+    name="daily_costs",
+    kind="mart",
+    meaning="Costs of each project and day, on every cost basis.",
+    grain=(
+        "billing_period", "charge_date", "project", "sub_account_id", "region_id",
+        "service_name", "charge_category", "billing_currency",
+    ),
+    columns=(
+        PERIOD,
+        Column(
+            "charge_date", DAY,
+            "Day (UTC) on which the charge's period starts; the effective cost of an unused"
+            " commitment is spread over the days that it covers.", False,
+        ),
+        *PROJECT_COLUMNS, *GROUP_COLUMNS, *COST_COLUMNS, *NET_COST_COLUMNS,
+        Column(
+            "charges_without_net_cost", COUNT,
+            "Number of charges that bill an amount but have no net cost.", False,
+        ),
+    ),
+)  # fmt: skip
+
+UNUSED_COMMITMENT_DAYS = Table(
+    name="unused_commitment_days",
+    kind="mart",
+    meaning="The unused part of reservations and Savings Plans, on each day that it covers.",
+    grain=(
+        "billing_period", "charge_date", "project", "source", "sub_account_id", "region_id",
+        "service_name", "charge_category", "commitment_discount_id", "billing_currency",
+    ),
+    columns=(
+        PERIOD,
+        Column(
+            "charge_date", DAY,
+            "Day (UTC). In a running month, days after the last usage have the part that is not"
+            " used yet.", False,
+        ),
+        Column("project", TEXT, "Project that the charges belong to.", False),
+        Column("source", TEXT, "Source (export) that the charges came from.", False),
+        *GROUP_COLUMNS,
+        Column("commitment_discount_id", TEXT, "ARN of the reservation or Savings Plan."),
+        Column("effective_cost", MONEY, "Amortized basis: the day's share.", False),
+        NET_COST_COLUMNS[-1],
+    ),
+)  # fmt: skip
+
+MONTHLY_COSTS = Table(
+    name="monthly_costs",
+    kind="mart",
+    meaning="Costs of each project and billing period, on every cost basis.",
+    grain=(
+        "billing_period", "project", "sub_account_id", "region_id", "service_name",
+        "charge_category", "billing_currency",
+    ),
+    columns=(PERIOD, *PROJECT_COLUMNS, *GROUP_COLUMNS, *COST_COLUMNS, *NET_COST_COLUMNS),
+)  # fmt: skip
+
+MONTHLY_BILL = Table(
+    name="monthly_bill",
+    kind="mart",
+    meaning="AWS's bill (unblended, gross), by source and invoice, regardless of the project.",
+    grain=(
+        "billing_period", "source", "billing_account_id", "invoice_id", "invoice_issuer_name",
+        "sub_account_id", "service_name", "charge_category", "billing_currency",
+    ),
+    columns=(
+        PERIOD,
+        Column("source", TEXT, "Source (export) that the charges came from.", False),
+        Column("billing_account_id", TEXT, "Account that pays the bill.", False),
+        Column("invoice_id", TEXT, "Invoice; null until AWS finalises it."),
+        Column("invoice_issuer_name", TEXT, "Who issues the invoice.", False),
+        *(column for column in GROUP_COLUMNS if column.name != "region_id"),
+        Column("charges", COUNT, "Number of charges summed.", False),
+        Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
+        NET_BILLED_COST,
+    ),
+)  # fmt: skip
+
+COST_MARTS = (UNUSED_COMMITMENT_DAYS, DAILY_COSTS, MONTHLY_COSTS, MONTHLY_BILL)
