@@ -18,6 +18,7 @@ from finops_pipeline.contracts.proofs import (
     PARTITIONS,
     RECONCILIATION,
 )
+from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
 
 PROJECTS = Table(
     name="projects",
@@ -177,7 +178,7 @@ SLICES = Table(
     ),
 )
 
-MARTS = {table.name: table for table in COST_MARTS}
+MARTS = {table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS)}
 TABLES = (
     COSTS,
     *MARTS.values(),
