@@ -161,7 +161,7 @@ def _sums(*names: str) -> list[pl.Expr]:
 
 def label_projects(frame: pl.DataFrame, tenant: Tenant) -> pl.DataFrame:
     """Add the environment and business unit of each project."""
-    labels = [(p.name, p.environment, p.business_unit) for p in tenant.all_projects]
+    labels = [(p.name, p.environment or None, p.business_unit or None) for p in tenant.all_projects]
     named = pl.DataFrame(
         labels, schema={"project": str, "environment": str, "business_unit": str}, orient="row"
     )
