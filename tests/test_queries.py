@@ -127,10 +127,10 @@ SUMS: dict[str, tuple[Predicate, tuple[str, ...]]] = {
 ELSEWHERE = {
     *("capacity_reservations", "unused_capacity", "anomalous_days", "commitment_utilization"),
     *("movers", "vanished_services", "price_steps", "required_tags", "untagged_costs"),
-    *("top_services", "top_resources", "discounts_and_credits"),
+    *("top_services", "top_resources", "discounts_and_credits", "costs_per_hour"),
 }
-"""Queries with a test of their own, here, in test_queries_by_hand.py, test_queries_of_marts.py or
-test_movers.py."""
+"""Queries with a test of their own, here, in test_queries_by_hand.py, test_queries_of_marts.py,
+test_movers.py or test_hourly_costs.py."""
 
 
 def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Rows:
