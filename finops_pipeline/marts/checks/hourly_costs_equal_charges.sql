@@ -22,6 +22,7 @@ charged as (
     from costs, newest
     where cast(ChargePeriodStart as date) > newest_day - 35
         and ChargePeriodEnd = ChargePeriodStart + interval 1 hour
+        and ChargeCategory in ('Usage', 'Purchase')
         and ChargeFrequency <> 'One-Time'
     group by all
 ),

@@ -7,8 +7,8 @@
 -- check: hourly_costs_equal_charges
 -- slice: newest
 --
--- A charge is hourly if its period is an hour; a source that states days has none. Taxes, credits
--- and monthly fees belong to no hour. The last day is the newest on which any charge begins, so that
+-- Usage and fees are hourly if their period is an hour; a source that states days has none. Taxes,
+-- credits and monthly fees belong to no hour. The last day is the newest on which any charge begins, so that
 -- every source has the same days.
 
 with
@@ -26,6 +26,7 @@ charge as (
     from costs, newest
     where cast(ChargePeriodStart as date) > newest_day - 35
         and ChargePeriodEnd = ChargePeriodStart + interval 1 hour
+        and ChargeCategory in ('Usage', 'Purchase')
         and ChargeFrequency <> 'One-Time'
 ),
 
