@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from finops_pipeline.contracts.file_tables import ABOUT
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.proofs import (
@@ -25,11 +26,13 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.tables import (
+    ACCOUNTS,
     API_REQUESTS,
     COST_EXPLORER_DAILY,
     DATA_STATUS,
     DELIVERY_HISTORY,
     MARTS,
+    PROJECTS,
     SLICES,
 )
 from finops_pipeline.errors import DamagedFile, IntegrityCheckFailed
@@ -40,6 +43,7 @@ from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, building, reading
 from finops_pipeline.ledger.cost_explorer_days import read_requests
 from finops_pipeline.ledger.ledger import fingerprint_of
+from finops_pipeline.marts.about import FileFacts, explain_file
 from finops_pipeline.marts.due_slices import Change, Slice, plan_marts
 from finops_pipeline.marts.library import checks, in_reading_order, marts
 from finops_pipeline.marts.mart_runner import Refresh, replace_slices, run_checks
@@ -118,9 +122,10 @@ def refresh(
         work = _Build(connection, publication, tenant)
         work.fill_status_tables(status)
         work.replace_bill_totals(change)
-        warnings = work.rebuild_marts(change)
+        built, warnings = work.rebuild_marts(change)
         create_views(connection, publication, tenant, damage)
         work.record_slices(target)
+        explain_file(connection, FileFacts(tenant, publication.number, built))
         totals = _totals(connection, f"{WAREHOUSE}.")
     size = publication.warehouse_bytes
     return Refreshed("built", tuple(changed), tuple(warnings), totals, size, left_out)
@@ -149,7 +154,7 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
             *(f"{d.source} {d.billing_period} {d.delivery_id}" for d in deliveries),
             *view_names(),
             repr((COSTS, DELIVERY_HISTORY, PARTITIONS, CONFORMANCE, RECONCILIATION)),
-            repr((COST_EXPLORER_DAILY, API_REQUESTS, focus_views())),
+            repr((COST_EXPLORER_DAILY, API_REQUESTS, focus_views(), ABOUT, PROJECTS, ACCOUNTS)),
             repr(read_requests(publication.ledger)),
             str(publication.folder.root),
             *(f"{f.place} {f.sha256}" for f in publication.current_files()),
@@ -203,11 +208,11 @@ class _Build:
         rows = [tuple(getattr(total, name) for name in names) for total in totals]
         append_rows(self._connection, BILL_TOTALS, sorted(rows, key=str))
 
-    def rebuild_marts(self, change: Change) -> list[str]:
+    def rebuild_marts(self, change: Change) -> tuple[list[str], list[str]]:
         """Replace the slices of every mart that the change reaches, and run the checks on them.
 
         Returns:
-            one line per check and month that failed.
+            the names of these marts, and one line per check and month that failed.
 
         Raises:
             IntegrityCheckFailed: a check that refuses found rows.
@@ -221,7 +226,8 @@ class _Build:
         results = run_checks(self._connection, shown, due)
         refuse_failed_checks(self._tenant.name, results)
         store_results(self._connection, results)
-        return [result.describe() for result in results if result.state is CheckState.FAILED]
+        failed = [result.describe() for result in results if result.state is CheckState.FAILED]
+        return [part.mart.name for part in due.plan], failed
 
     def _file(self, key: Slice) -> Path:
         project, month = key
