@@ -49,7 +49,7 @@ def export_command(
     output = output or Path(f"{tenant}.duckdb")
     request = ExportRequest(tenant, output, detail, force)
     exported = export_tenant(open_installation(), request)
-    tables = counted(exported.tables, "table")
+    tables = counted(exported.tables, "table", "tables and views")
     say(f"wrote {output}: {tables}, {exported.size_bytes / 1_000_000:.1f} MB")
     say(
         f"Open it: duckdb -readonly {shlex.quote(str(output))}   then read: from about;\n"
