@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.cost_marts import COST_MARTS
-from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
+from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.mart_columns import PERIOD
 from finops_pipeline.contracts.proofs import (
@@ -180,6 +180,7 @@ SLICES = Table(
 
 MARTS = {table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS)}
 TABLES = (
+    ABOUT,
     COSTS,
     *MARTS.values(),
     COST_EXPLORER_DAILY,

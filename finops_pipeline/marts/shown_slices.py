@@ -21,7 +21,6 @@ from finops_pipeline.marts.due_slices import Change, Slice, Slices, months_of
 from finops_pipeline.marts.library import Mart, SliceKind
 from finops_pipeline.marts.slice_conditions import among_months, among_slices
 
-
 _BYTES_IN_MEMORY = 4_000_000
 """Charges in files of at most this size are read once into memory, about 20 times as much.
 
