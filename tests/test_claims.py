@@ -57,9 +57,7 @@ def tag_claims(**more: Any) -> dict[str, list[Any]]:
 
 
 def region_claims() -> dict[str, list[Any]]:
-    return {
-        name: [{"accounts": SPLIT, "regions": [region]}] for name, region in BY_REGION.items()
-    }
+    return {name: [{"accounts": SPLIT, "regions": [region]}] for name, region in BY_REGION.items()}
 
 
 def declare(folder: Path, tenant: str, claims: dict[str, list[Any]], **more: Any) -> Path:
@@ -239,9 +237,7 @@ def built_at(made: TemporaryInstallation, tenant: str) -> dict[tuple[str, str], 
     return {key: record.built_at for key, record in records.items()}
 
 
-def test_a_changed_claim_moves_only_what_it_should(
-    own: TemporaryInstallation, bills: Path
-) -> None:
+def test_a_changed_claim_moves_only_what_it_should(own: TemporaryInstallation, bills: Path) -> None:
     claims = tag_claims()
     for name, value in (("live", "PROD"), ("test", "Prod")):
         earlier = {**claims[name][0], "to": CHANGED}
@@ -284,7 +280,7 @@ def test_charges_without_the_claimed_value_follow_a_rule(
 ) -> None:
     before = published(own, "acme")
     own.apply(declare(bills, "acme", tag_claims(), without_value="dev"))
-    code, out = finops("project", "preview", "acme", "--format", "json", data=own.data)
+    _, out = finops("project", "preview", "acme", "--format", "json", data=own.data)
     preview = json.loads(out, parse_float=Decimal)
     assert [(r["claim"], r["to_project"]) for r in preview] == [("without_value", "dev")]
     assert not own.ingest("acme").failed

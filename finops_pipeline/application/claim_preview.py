@@ -116,11 +116,21 @@ def _groups(
         "select x_Claim, project, x_Project, BillingCurrency, count(*), sum(BilledCost),"
         f" sum(EffectiveCost) from {assigned} group by all"
     )
-    for claim, before, after, *amounts in query.fetchall():
+    for claim, before, after, currency, charges, billed, effective in query.fetchall():
         label = claim or NO_CLAIM
         if (after, claim) in words:
             label = f"{claim} of {after}: {words[after, claim]}"
-        yield MovedCharges(label, before, after, *amounts, first_month=month, last_month=month)
+        yield MovedCharges(
+            claim=label,
+            from_project=before,
+            to_project=after,
+            billing_currency=currency,
+            charges=charges,
+            billed_cost=billed,
+            effective_cost=effective,
+            first_month=month,
+            last_month=month,
+        )
 
 
 def _sum_months(groups: Iterable[MovedCharges]) -> list[MovedCharges]:

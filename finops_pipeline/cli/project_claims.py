@@ -17,9 +17,9 @@ from finops_pipeline.cli.declarations import print_changes
 from finops_pipeline.cli.show import open_installation, say, split, table
 from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.errors import Unknown
-from finops_pipeline.tenants.claim import DEFAULT_PRIORITY
 from finops_pipeline.tenants.declare import apply
 from finops_pipeline.tenants.model import Claim, Project, Tenant
+from finops_pipeline.tenants.registry import Registry
 
 ProjectName = Annotated[str, typer.Argument(metavar="TENANT/PROJECT")]
 Texts = list[str] | None
@@ -58,40 +58,50 @@ def project_add(
     With --tag, --cost-category, --region, --service or --priority, all options together are one
     claim: a charge has to meet each of them. Otherwise each account is a claim of its own.
     """
-    tenant_name, name = split(project, "PROJECT")
-    conditions = {
+    conditions: dict[str, object] = {
         "tags": _parse_pairs("--tag", tag),
         "cost_categories": _parse_pairs("--cost-category", cost_category),
         "regions": region,
         "services": service,
+        "priority": priority,
+        "from": _parse_day("--from", from_day),
+        "to": _parse_day("--to", to_day),
     }
-    asked = {field: values for field, values in conditions.items() if values}
-    if (from_day or to_day) and not (account or asked):
+    asked = {field: value for field, value in conditions.items() if value or value == 0}
+    if asked.keys() & {"from", "to"} == asked.keys() != set() and not account:
         raise typer.BadParameter(
             "--from and --to say on which days accounts are claimed; add --account"
         )
-    days = {"from": _parse_day("--from", from_day), "to": _parse_day("--to", to_day)}
-    is_one_claim = bool(asked) or priority is not None
+    labels = {
+        "environment": environment,
+        "business_unit": business_unit,
+        "display_name": display_name,
+        "sources": tuple(source or ()),
+    }
     registry = open_installation().registry
     with registry.locked():
-        tenant = registry.tenant(tenant_name)
-        declared = next((p for p in tenant.projects if p.name == name), None) or Project(name=name)
-        fields: dict[str, object] = {
-            "name": name,
-            "environment": environment or declared.environment,
-            "business_unit": business_unit or declared.business_unit,
-            "display_name": display_name or declared.display_name,
-            "sources": tuple(source or declared.sources),
-            "accounts": [] if is_one_claim else [{"id": each, **days} for each in account or []],
-        }
-        if is_one_claim:
-            accounts = {"accounts": account} if account else {}
-            number = DEFAULT_PRIORITY if priority is None else priority
-            claim = Claim.model_validate({"priority": number, **accounts, **asked, **days})
-            fields["claims"] = (*(c for c in declared.claims if c != claim), claim)
-        changed = Project.model_validate(fields)
+        tenant, name = _split_project(registry, project)
+        declared = next((p for p in tenant.projects if p.name == name), Project(name=name))
+        fields = {field: value or getattr(declared, field) for field, value in labels.items()}
+        claims = _add_claims(declared, account or [], asked)
+        changed = Project.model_validate({"name": name, **fields, **claims})
         declaration = tenant.model_copy(update={"projects": (changed,), "sources": ()})
         print_changes(apply(registry, [declaration]))
+
+
+def _split_project(registry: Registry, project: str) -> tuple[Tenant, str]:
+    tenant, name = split(project, "PROJECT")
+    return registry.tenant(tenant), name
+
+
+def _add_claims(
+    declared: Project, accounts: list[str], asked: dict[str, object]
+) -> dict[str, object]:
+    """Return the fields of a project with one more claim, or a claim to each of the accounts."""
+    if asked.keys() <= {"from", "to"}:
+        return {"accounts": [{"id": account, **asked} for account in accounts]}
+    claim = Claim.model_validate({**({"accounts": accounts} if accounts else {}), **asked})
+    return {"claims": (*(c for c in declared.claims if c != claim), claim)}
 
 
 def _parse_pairs(option: str, texts: Texts) -> dict[str, list[str]]:

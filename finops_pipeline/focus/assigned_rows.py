@@ -234,7 +234,7 @@ def _entries(
 
 
 def _projects_of_accounts(
-    assigned: Iterable[tuple[list[str | None], bool, Assignment]],
+    assigned: Iterable[tuple[Sequence[str | None], bool, Assignment]],
 ) -> dict[str | None, str]:
     """Map the accounts whose charges are all in one project to it, without those that follow."""
     projects = defaultdict[str | None, set[str]](set)

@@ -100,12 +100,12 @@ class Assigner:
         self, first: OwnedClaim, second: OwnedClaim, values: ChargeValues
     ) -> RegistryError:
         tenant = self._place.partition("/")[0]
-        claims = " and ".join(
+        rivals = " and ".join(
             f"{each.name} of {tenant}/{each.project} ({each.claim.in_words})"
             for each in (first, second)
         )
         return RegistryError(
-            f"{self._place}: {claims} both take charges of account {values.account}, and both have"
+            f"{self._place}: {rivals} both take charges of account {values.account}, and both have"
             f" the priority {first.claim.priority}",
             "one project for each charge",
             "Give one of them another priority in tenants.yaml (the lower number comes first)",

@@ -55,12 +55,8 @@ class AccountClaim(BaseModel):
     @cached_property
     def as_claim(self) -> Claim:
         """The same claim with a priority."""
-        return Claim(
-            priority=ACCOUNT_PRIORITY,
-            accounts=(self.id,),
-            from_day=self.from_day,
-            to_day=self.to_day,
-        )
+        days = {"from": self.from_day, "to": self.to_day}
+        return Claim.model_validate({"priority": ACCOUNT_PRIORITY, "accounts": (self.id,), **days})
 
     @property
     def days(self) -> str:

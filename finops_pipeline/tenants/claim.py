@@ -38,8 +38,8 @@ def _check_texts(value: object, place: str) -> tuple[str, ...]:
     Raises:
         RegistryError: it is empty, or a value is not a text; such a claim matches no charge.
     """
-    values = [value] if isinstance(value, str) else value
-    if not isinstance(values, list | tuple) or not values:
+    values = value if isinstance(value, list | tuple) else [value]
+    if not values:
         raise RegistryError(
             f"{place} is {value!r}, which no charge has", "a text or a list of texts"
         )
