@@ -84,6 +84,17 @@ def test_two_claims_of_one_priority_that_can_meet_are_refused(
         assert "Give one of them another priority" in output
 
 
+def test_a_claim_that_contradicts_a_stored_one_says_how_to_release_that(apply: Apply) -> None:
+    claims = "claims: [{regions: x}, {tags: {Env: prod}}]"
+    assert apply(acme(f"{{name: p1, {claims}}}"))[0] == 0
+    code, output = apply(acme("{name: p2, claims: [{tags: {Env: prod}, regions: y}]}"))
+    assert code == 1 and "claim 2 of acme/p1" in output and "claim 1 of acme/p2" in output
+    assert "finops project release acme/p1 2" in output
+    # In one file, a claim may move to another project.
+    moved = "{name: p2, claims: [{tags: {Env: prod}, regions: y}]}"
+    assert apply(acme("{name: p1, claims: [{regions: x}]}", moved))[0] == 0
+
+
 def test_a_claim_of_the_priority_of_accounts_meets_a_claimed_account(apply: Apply) -> None:
     account = f"{{name: p1, accounts: ['{ACCOUNT}']}}"
     claim = f"{{name: p2, claims: [{{accounts: ['{ACCOUNT}'], regions: x, priority: 1000}}]}}"
@@ -258,7 +269,7 @@ def test_a_disabled_or_removed_project_claims_nothing(
     assert not two.ingest("globex").failed
     assert finops("project", "disable", "globex/dev", data=two.data)[0] == 0
     _, preview = finops("project", "preview", "globex", "--format", "csv", data=two.data)
-    assert "no claim,dev,unassigned,USD,3,27" in preview
+    assert "no claim,,dev,unassigned,USD,3,27" in preview
     assert not two.ingest("globex").failed
     assert billed(two, "globex") == {"prod": ["10.0", "13.0"], "unassigned": ["38.7", "42.7"]}
     assert finops("project", "enable", "globex/dev", data=two.data)[0] == 0

@@ -16,7 +16,7 @@ from pathlib import Path
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.published_charges import check_cost_files
 from finops_pipeline.errors import RegistryError, did_you_mean
-from finops_pipeline.focus.assigned_rows import WITHOUT_VALUE, assigned_rows, rules_of
+from finops_pipeline.focus.assigned_rows import assigned_rows, rules_of
 from finops_pipeline.focus.claim_columns import charge_columns
 from finops_pipeline.lake.duck import Connection, text
 from finops_pipeline.lake.warehouse import reading
@@ -32,11 +32,13 @@ NO_CLAIM = "no claim"
 class MovedCharges:
     """Charges of one currency that one claim would move from one project to another.
 
-    `claim` is its name and its conditions, `without_value` for charges that lack a claimed value,
-    or `no claim`. `first_month` and `last_month` are the billing periods of the charges.
+    `claim` is its name in the project that gets them (`claim 2`), `without_value` for charges that
+    lack a claimed value, or `no claim`; `conditions` are those of the claim. `first_month` and
+    `last_month` are the billing periods of the charges.
     """
 
     claim: str
+    conditions: str
     from_project: str
     to_project: str
     billing_currency: str
@@ -117,11 +119,9 @@ def _groups(
         f" sum(EffectiveCost) from {assigned} group by all"
     )
     for claim, before, after, currency, charges, billed, effective in query.fetchall():
-        label = claim or NO_CLAIM
-        if (after, claim) in words:
-            label = f"{claim} of {after}: {words[after, claim]}"
         yield MovedCharges(
-            claim=label,
+            claim=claim or NO_CLAIM,
+            conditions=words.get((after, claim), ""),
             from_project=before,
             to_project=after,
             billing_currency=currency,
@@ -134,9 +134,10 @@ def _groups(
 
 
 def _sum_months(groups: Iterable[MovedCharges]) -> list[MovedCharges]:
-    sums: dict[tuple[str, str, str, str], MovedCharges] = {}
+    sums: dict[tuple[str, ...], MovedCharges] = {}
     for group in groups:
-        key = (group.to_project, group.claim, group.from_project, group.billing_currency)
+        place = (group.to_project, group.claim, group.conditions)
+        key = (*place, group.from_project, group.billing_currency)
         before = sums.get(key)
         sums[key] = group if before is None else _add(before, group)
     return [sums[key] for key in sorted(sums)]
@@ -155,11 +156,11 @@ def _add(before: MovedCharges, group: MovedCharges) -> MovedCharges:
 
 def _notes(connection: Connection, tenant: Tenant, groups: Iterable[MovedCharges]) -> Iterable[str]:
     """Say which claims take no charge, and which of their tags no charge has."""
-    taking = {group.claim for group in groups} - {WITHOUT_VALUE, NO_CLAIM}
+    taking = {(group.to_project, group.claim) for group in groups}
     keys: set[str] | None = None
     for project in tenant.active_projects:
         for name, claim in project.own_claims:
-            if f"{name} of {project.name}: {claim.in_words}" in taking:
+            if (project.name, name) in taking:
                 continue
             if keys is None and claim.tags:
                 keys = _tag_keys(connection)

@@ -5,7 +5,6 @@ Put here: its options and layout. Keep out: the comparison (application/claim_pr
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +23,7 @@ from finops_pipeline.cli.show import (
 )
 from finops_pipeline.cli.text_table import Layout
 
-_NAMES = ("claim", "from", "to", "currency", "charges", "billed_cost", "effective_cost",
+_NAMES = ("from", "to", "by", "charges", "billed_cost", "effective_cost", "currency",
           "first month", "last month")  # fmt: skip
 
 
@@ -53,8 +52,24 @@ def _print(tenant: str, file: Path | None, preview: ClaimPreview, is_exact: bool
         say("No charge would move: the published charges are in the projects that claim them.")
         return
     title = f"{tenant}: published charges that would move to another project"
-    rows = [astuple(moved) for moved in preview.moved]
+    rows = [
+        (
+            moved.from_project,
+            moved.to_project,
+            moved.claim,
+            moved.charges,
+            moved.billed_cost,
+            moved.effective_cost,
+            moved.billing_currency,
+            moved.first_month,
+            moved.last_month,
+        )
+        for moved in preview.moved
+    ]
     table(_NAMES, rows, layout=Layout(title, is_exact, ("first month", "last month")))
+    taking = {f"{m.claim} of {m.to_project}: {m.conditions}" for m in preview.moved if m.conditions}
+    for line in sorted(taking):
+        say(line)
     commands = [f"finops apply {file}"] if file else []
     commands.append(f"finops ingest {tenant}")
     say(f"Nothing was changed. To move them: {' && '.join(commands)}")

@@ -178,6 +178,22 @@ class Claim(BaseModel):
         return json.dumps(entry, sort_keys=True)
 
 
+def rival_claims(first: str, second: str, priority: int, release: str = "") -> RegistryError:
+    """Return the error for two claims that can take the same charge.
+
+    Args:
+        first: one claim, with its project and conditions.
+        second: the other one.
+        release: the command that removes one of them, where it is stored.
+    """
+    cure = "Give one of them another priority (the lower number comes first), or conditions that"
+    return RegistryError(
+        f"{first} and {second} can take the same charge, and both have the priority {priority}",
+        "one project for each charge",
+        f"{cure} exclude each other{f', or release the first: {release}' if release else ''}",
+    )
+
+
 def _either(values: tuple[str, ...]) -> str:
     return " or ".join(values)
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from finops_pipeline.errors import RegistryError, Unknown, did_you_mean
 from finops_pipeline.tenants.account_claim import AccountClaim
-from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim
+from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim, rival_claims
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
 from finops_pipeline.tenants.source import (
@@ -312,11 +312,8 @@ def _check_no_rivals(tenant: Tenant) -> None:
             continue
         has_common_source = set(tenant.named_by(first)) & set(tenant.named_by(second))
         if claim.is_rival_of(other) and has_common_source:
-            raise RegistryError(
-                f"{name} of {tenant.name}/{first.name} ({claim.in_words}) and {other_name} of"
-                f" {tenant.name}/{second.name} ({other.in_words}) can take the same charge, and"
-                f" both have the priority {claim.priority}",
-                "one project for each charge",
-                "Give one of them another priority (the lower number comes first), or conditions"
-                " that exclude each other",
+            raise rival_claims(
+                f"{name} of {tenant.name}/{first.name} ({claim.in_words})",
+                f"{other_name} of {tenant.name}/{second.name} ({other.in_words})",
+                claim.priority,
             )
