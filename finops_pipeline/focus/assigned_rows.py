@@ -167,7 +167,7 @@ class _Kinds:
         ]
         leaders = _projects_of_accounts(assigned)
         table = [
-            (*kind, *self._project_and_claim(assignment), leaders.get(kind[0]))
+            (*kind, *self._project_and_claim(assignment), leaders.get(kind[0] or ""))
             for kind, _, assignment in assigned
         ]
         self.has_followers = any(row[-3] is None for row in table)
@@ -247,10 +247,11 @@ def _entries(
 
 def _projects_of_accounts(
     assigned: Iterable[tuple[Sequence[str | None], bool, Assignment]],
-) -> dict[str | None, str]:
+) -> dict[str, str]:
     """Map the accounts whose charges are all in one project to it, without those that follow."""
-    projects = defaultdict[str | None, set[str]](set)
+    projects = defaultdict[str, set[str]](set)
     for kind, is_evidence, assignment in assigned:
-        if is_evidence and assignment.project is not None:
-            projects[kind[0]].add(assignment.project)
+        account = kind[0]
+        if account and is_evidence and assignment.project is not None:
+            projects[account].add(assignment.project)
     return {account: min(of) for account, of in projects.items() if len(of) == 1}
