@@ -7,6 +7,7 @@ marts (cost_marts.py), SQL (marts/sql), the columns of a charge (focus.py).
 from __future__ import annotations
 
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.commitment_marts import COMMITMENT_MARTS
 from finops_pipeline.contracts.cost_marts import COST_MARTS
 from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus import COSTS
@@ -19,6 +20,7 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
+from finops_pipeline.contracts.usage_marts import USAGE_MARTS
 
 PROJECTS = Table(
     name="projects",
@@ -178,7 +180,9 @@ SLICES = Table(
     ),
 )
 
-MARTS = {table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS)}
+MARTS = {
+    table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS)
+}
 TABLES = (
     COSTS,
     *MARTS.values(),
