@@ -142,7 +142,9 @@ def remove(installation: Installation, subject: Subject, confirmation: str = "")
     Raises:
         Unknown: there is no such thing.
         RegistryError: the confirmation is missing (the message lists what depends on the subject),
-            or a project reads no other source.
+            a project reads no other source, or data of the source has landed meanwhile.
+        TenantBusy: another process is writing to the tenant's folder.
+        StorageFailure: data of the tenant has landed meanwhile.
     """
     tenant = installation.registry.tenant(subject.tenant)
     declared = subject.find(tenant)
@@ -192,7 +194,7 @@ def _dependents(
     match subject.kind:
         case Kind.TENANT:
             folder = installation.folder(tenant.name)
-            # What an interrupted purge or restore has left is data, too.
+            # Files that an interrupted purge or restore left behind are data, too.
             has_data = is_taken(folder) or folder.purging.exists() or folder.restoring.exists()
             months = sorted({d.billing_period for d in ledger.deliveries()}) if has_data else []
             return has_data, [_describe_months(months)] if has_data else []
@@ -234,9 +236,9 @@ def _remove_source(installation: Installation, subject: Subject) -> list[str]:
         return [f"- {subject}, from which nothing had landed"]
     with installation.writing(subject.tenant) as session, registry.locked():
         rest = without_source(registry.tenant(subject.tenant), subject)
-        if session.writer.ledger.deliveries(subject.name):  # a run has just landed it
+        if session.writer.ledger.deliveries(subject.name):  # landed by another run meanwhile
             raise RegistryError(
-                f"{subject} has had data since a moment ago",
+                f"data of {subject} has just landed",
                 "a source from which nothing has landed",
                 f"Remove it: finops source remove {subject.full_name} --yes {subject.full_name}",
             )

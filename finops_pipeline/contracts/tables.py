@@ -1,7 +1,7 @@
 """Every table and view of a tenant's DuckDB file: kind, meaning, grain, columns.
 
-Put here: the contract of dimensions and status tables, and the list of all tables. Keep out: the
-marts (cost_marts.py), SQL (marts/sql), the columns of a charge (focus.py).
+Put here: the contracts of dimensions and status tables, and the list of all tables. Keep out: marts
+(cost_marts.py), SQL (marts/sql), the columns of a charge (focus.py).
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ class MonthPass:
             self._copy(connection, everything, types)
 
     def _copy_as_words(self, connection: Connection, sources: list[str], charges: str) -> bool:
-        """Write charges with words as types (vocabulary.py); return whether that was possible."""
+        """Write charges with ENUM types (vocabulary.py); return whether that was possible."""
         types = {column.name: column.type for column in CHARGE}
         try:
             words = self._word_types(connection, sources)
@@ -118,7 +118,7 @@ class MonthPass:
                 self._copy(connection, charges, types | words)
             return bool(words)
         except (DuckDBConversionError, OutOfMemory) as error:
-            # DuckDB's message may have a text of the bill, which does not belong in a log.
+            # DuckDB's message may quote the bill, and what a bill says must not be in a log.
             what = (self._tenant.name, self._month, type(error).__name__)
             logging.getLogger(LOGGER).info(_PLAIN_TEXT, *what)
             files.clear_folder(self._folder)

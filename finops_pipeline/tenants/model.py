@@ -259,7 +259,7 @@ def _check_unique(kind: str, tenant: str, names: list[str]) -> None:
 
 
 def _claimants_of_one_account(projects: Iterable[Project]) -> Iterator[tuple[Project, Project]]:
-    """Yield each two projects that claim the same account, whatever the days and sources."""
+    """Yield each pair of projects that claim the same account, on any days, in any sources."""
     claimants = defaultdict[str, list[Project]](list)
     for project in projects:
         for account in dict.fromkeys(claim.id for claim in project.accounts):

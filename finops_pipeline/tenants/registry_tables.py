@@ -106,10 +106,10 @@ _OF_TENANT = (PROJECT_ACCOUNTS, PROJECT_SOURCES, PROJECTS, SOURCES, TENANTS)
 def load_tenants(
     db: sa.Connection, name: str | None = None, *, has_projects: bool = True
 ) -> list[Tenant]:
-    """Read all tenants, or one, by name; none that the registry does not have.
+    """Read all tenants, sorted by name, or only the one with this name if the registry has it.
 
     Args:
-        has_projects: whether the projects of the tenants are read, too.
+        has_projects: whether to read the projects of the tenants, too.
     """
 
     def rows(table: sa.Table) -> defaultdict[str, list[Any]]:
