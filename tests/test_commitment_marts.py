@@ -6,19 +6,17 @@ Put here: use, coverage, inventory and eligible spend. Keep out: data transfer, 
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.lake.duck import fetch_dicts
 from finops_pipeline.lake.warehouse import reading
-from finops_pipeline.marts.library import marts
 from tests.conftest import TemporaryInstallation
 from tests.support.commitment_bills import commitment_bills
 from tests.support.second_opinions_of_marts import mart_differences
+from tests.test_queries import ask as ask_query
 
 __all__ = ["commitment_bills"]
 
@@ -28,13 +26,6 @@ TENANTS = ("acme", "globex")
 def ask(made: TemporaryInstallation, tenant: str, sql: str) -> list[dict[str, Any]]:
     with reading(made.installation.folder(tenant)) as connection:
         return fetch_dicts(connection.execute(sql))
-
-
-@pytest.mark.parametrize("tenant", TENANTS)
-def test_marts_of_the_estate_are_its_charges_computed_once_more(
-    built: TemporaryInstallation, tenant: str
-) -> None:
-    assert mart_differences(built.installation.folder(tenant)) == []
 
 
 @pytest.mark.parametrize("tenant", TENANTS)
@@ -196,9 +187,31 @@ def test_eligible_spend_appears_under_each_kind_of_commitment(
         assert [row["period_hours"] for row in hours] == [1, 24]
 
 
-def test_d4_d22_marts_neither_add_up_unit_prices_nor_divide_by_them() -> None:
-    for mart in marts():
-        code = re.sub(r"--[^\n]*", "", mart.sql)
-        assert not re.search("unit_?price|_rate", code, re.IGNORECASE), mart.name
-        for column in MARTS[mart.name].columns:
-            assert "unit_price" not in column.name, mart.name
+def test_queries_of_commitments_answer_from_the_marts(
+    commitment_bills: TemporaryInstallation,
+) -> None:
+    for tenant in TENANTS:
+        used = ask_query(commitment_bills, tenant, "commitment_utilization")
+        assert [(row["total_cost"], row["unused_cost"], row["used_percent"]) for row in used] == [
+            (54, 8, Decimal("85.19")), (70, 10, Decimal("85.71")),
+        ]  # fmt: skip
+        ending = ask_query(commitment_bills, tenant, "commitments")
+        assert [row["days_left"] for row in ending] == [177, 849]
+        soon = ask_query(commitment_bills, tenant, "commitments", days="180")
+        assert [row["days_left"] for row in soon] == [177]
+        (toy,) = (
+            row
+            for row in ask_query(commitment_bills, tenant, "commitment_coverage", least="1")
+            if row["project"] == "prod"
+        )
+        assert (toy["covered_list_cost"], toy["covered_percent"]) == (180, Decimal("78.26"))
+        spend = {
+            row["commitment_kind"]: row
+            for row in ask_query(commitment_bills, tenant, "commitment_eligible_spend")
+        }
+        # 50 in the first hour of 24; 8 over the day, and 2 in the first hour
+        compute = spend["Compute Savings Plan"]
+        eighth = Decimal("0.333333")
+        assert compute["spend"] == 60 and compute["hours"] == 24
+        assert compute["least_hourly"] == compute["low_hourly"] == eighth
+        assert compute["most_hourly"] == 52 + eighth

@@ -11,6 +11,7 @@ from decimal import Decimal
 from tests.conftest import TemporaryInstallation
 from tests.support.commitment_bills import NO_TRANSFER, STORED, TRANSFERS, commitment_bills
 from tests.test_commitment_marts import TENANTS, ask
+from tests.test_queries import ask as ask_query
 
 __all__ = ["commitment_bills"]
 
@@ -109,3 +110,24 @@ def test_split_costs_are_those_of_the_instance_and_never_in_the_bill(
             " sum(EffectiveCost) from costs where x_ParentResourceId is null) as charges",
         )  # fmt: skip
         assert bill["bill"] == bill["charges"]
+
+
+def test_queries_of_usage_add_up_the_marts(commitment_bills: TemporaryInstallation) -> None:
+    for tenant in TENANTS:
+        kinds = ask_query(commitment_bills, tenant, "data_transfer", least="1")
+        assert {(row["kind"], row["direction"]) for row in kinds} == {
+            *TRANSFERS.values(), ("VPN", "out"),
+        }  # fmt: skip
+        between = [row for row in kinds if row["kind"] == "CloudFront"]
+        assert [(row["gigabytes"], row["billed_cost"]) for row in between] == [(20, 2)]
+        assert ask_query(commitment_bills, tenant, "data_transfer", least="2.5") == []
+        stored = ask_query(commitment_bills, tenant, "storage_costs")
+        assert sum(row["gigabyte_months"] for row in stored) == 10 * len(STORED)
+        ran = ask_query(commitment_bills, tenant, "compute_hours")
+        assert sum(row["running_hours"] for row in ran) == 240 + 480 + 630 + 264
+        (spot,) = (row for row in ran if row["instance_family"] == "c5")
+        assert (spot["instances"], spot["spot_hours"]) == (1, 24)
+        shares = ask_query(commitment_bills, tenant, "workloads")
+        assert [(row["workload"], row["total_cost"]) for row in shares] == [
+            ("web", Decimal("1.6")), (None, Decimal("0.4")),
+        ]  # fmt: skip
