@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from tests.support.mart_comparison import Row, percent, total
-from tests.support.second_opinion_commitments import LINES, collect, size_of, type_of
+from tests.support.second_opinion_coverage import LINES, collect, size_of, type_of
 
 COSTS = {"billed_cost": "BilledCost", "effective_cost": "EffectiveCost", "list_cost": "ListCost"}
 PLACE = {"billing_period": "billing_period", "project": "project", "source": "x_Source",

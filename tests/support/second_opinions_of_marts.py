@@ -9,6 +9,7 @@ from decimal import localcontext
 
 from finops_pipeline.lake.layout import TenantFolder
 from tests.support import second_opinion_commitments as commitments
+from tests.support import second_opinion_coverage as coverage
 from tests.support import second_opinion_usage as usage
 from tests.support.mart_comparison import Row, differences, read_charges, read_mart
 
@@ -29,14 +30,14 @@ def expected_marts(folder: TenantFolder) -> dict[str, list[Row]]:
     """Compute every mart of commitments and usage from the charges of a tenant."""
     charges = read_charges(folder, COLUMNS)
     with localcontext(prec=60):
-        eligible = commitments.eligible(charges)
+        eligible = coverage.eligible(charges)
         return {
             "commitment_utilization_hourly": commitments.utilization_hourly(charges),
             "commitment_utilization": commitments.utilization(charges),
             "commitments": commitments.inventory(charges),
-            "commitment_coverage_hourly": commitments.coverage(eligible, commitments.HOURLY),
-            "commitment_coverage": commitments.coverage(eligible, commitments.MONTHLY),
-            "commitment_eligible_spend": commitments.eligible_spend(eligible),
+            "commitment_coverage_hourly": coverage.coverage(eligible, coverage.HOURLY),
+            "commitment_coverage": coverage.coverage(eligible, coverage.MONTHLY),
+            "commitment_eligible_spend": coverage.eligible_spend(eligible),
             "data_transfer": usage.transfers(charges),
             "storage_costs": usage.storage(charges),
             "compute_hours": usage.hours(charges),
