@@ -70,13 +70,6 @@ def test_every_mart_names_checks_that_compare_it_with_charges(mart: Mart) -> Non
         assert check.severity is Severity.REFUSE
 
 
-def test_marts_come_after_the_marts_that_they_read() -> None:
-    names = [mart.name for mart in marts()]
-    assert names.index("daily_costs") < names.index("monthly_costs")
-    for mart in marts():
-        assert mart.reads & set(names) <= set(names[: names.index(mart.name)])
-
-
 @pytest.mark.parametrize("broken", marts(), ids=lambda mart: mart.name)
 def test_a_mart_that_loses_rows_is_refused(
     ingested: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch, broken: Mart

@@ -6,7 +6,7 @@ projects, months and invoices (cost_marts.py).
 
 from __future__ import annotations
 
-from finops_pipeline.contracts.column import MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.column import MONEY, TEXT, TIME, Column, Table
 from finops_pipeline.contracts.mart_columns import (
     CHARGE_DATE,
     CHARGE_GROUP,
@@ -48,6 +48,29 @@ RESOURCE_DAILY_COSTS = Table(
         *COST_COLUMNS[1:],
         *NET_COST_COLUMNS,
         CHARGES_WITHOUT_NET_COST,
+    ),
+)  # fmt: skip
+
+HOURLY_COSTS = Table(
+    name="hourly_costs",
+    kind="mart",
+    meaning=(
+        "Costs of each hour of the last 35 days of the data, where a source states hours. What has"
+        " no hour (taxes, credits, monthly fees, sources by day) is not in it."
+    ),
+    grain=(
+        "billing_period", "charge_hour", "project", "source", "sub_account_id", "region_id",
+        "service_name", "charge_category", "pricing_category", "billing_currency",
+    ),
+    columns=(
+        PERIOD,
+        Column("charge_hour", TIME, "First moment of the hour (UTC).", False),
+        *PROJECT_COLUMNS,
+        Column("source", TEXT, "Source (export) that the charges came from.", False),
+        *GROUP_COLUMNS[:-1],
+        Column("pricing_category", TEXT, "Standard, Dynamic (Spot), Committed or Other."),
+        GROUP_COLUMNS[-1],
+        *COST_COLUMNS,
     ),
 )  # fmt: skip
 
@@ -168,6 +191,7 @@ TAG_COVERAGE = Table(
 
 RESOURCE_MARTS = (
     RESOURCE_DAILY_COSTS,
+    HOURLY_COSTS,
     CHARGE_GROUPS,
     PRICE_WATERFALL,
     TAG_COSTS,

@@ -18,7 +18,7 @@ from finops_pipeline.marts.use_cases import bind_parameters, use_case
 from finops_pipeline.serve.sandbox import open_sandbox
 from tests.conftest import TemporaryInstallation
 from tests.support import second_opinion_marts as opinion
-from tests.support.second_opinion_movers import find_movers, is_metered
+from tests.support.second_opinion_movers import find_movers, hourly_costs, is_metered
 from tests.support.second_opinions_of_marts import mart_differences
 
 Rows = Counter[tuple[Any, ...]]
@@ -39,7 +39,8 @@ def every_mart(made: TemporaryInstallation, tenant: str) -> dict[str, Rows]:
 def computed_marts(made: TemporaryInstallation, tenant: str) -> dict[str, pl.DataFrame]:
     """Compute the marts of costs from the charges."""
     charges = opinion.read_charges(made.folder(tenant))
-    days = opinion.resource_daily_costs(charges, made.installation.registry.tenant(tenant))
+    registered = made.installation.registry.tenant(tenant)
+    days = opinion.resource_daily_costs(charges, registered)
     of_tags = opinion.tag_costs(days)
     return {
         "resource_daily_costs": days,
@@ -48,6 +49,7 @@ def computed_marts(made: TemporaryInstallation, tenant: str) -> dict[str, pl.Dat
         "price_waterfall": opinion.price_waterfall(days),
         "tag_costs": of_tags,
         "tag_coverage": opinion.tag_coverage(of_tags),
+        "hourly_costs": hourly_costs(charges, registered),
     }  # fmt: skip
 
 

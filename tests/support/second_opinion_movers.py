@@ -138,7 +138,9 @@ def hourly_costs(charges: pl.DataFrame, tenant: Tenant) -> pl.DataFrame:
     newest: date = charges["ChargePeriodStart"].dt.date().max()  # type: ignore[assignment]
     is_hour = pl.col("ChargePeriodEnd") - pl.col("ChargePeriodStart") == timedelta(hours=1)
     in_window = pl.col("ChargePeriodStart").dt.date() >= newest - timedelta(days=34)
-    hourly = charges.filter(is_hour & in_window & (pl.col("charge_frequency") != "One-Time"))
+    is_use = pl.col("charge_category").is_in(["Usage", "Purchase"])
+    is_one_time = pl.col("charge_frequency") == "One-Time"
+    hourly = charges.filter(is_hour & in_window & is_use & ~is_one_time)
     grain = list(MARTS["hourly_costs"].grain)
     summed = (
         hourly.with_columns(pl.col("ChargePeriodStart").dt.truncate("1h").alias("charge_hour"))
