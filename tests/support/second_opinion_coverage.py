@@ -1,7 +1,7 @@
 """Coverage of commitments, and what they could cover, once more in Polars and Python's decimals.
 
-Put here: which usage is eligible, its size, coverage and eligible spend. Keep out: use and inventory
-(second_opinion_commitments.py), the comparison (mart_comparison.py).
+Put here: which usage is eligible, its size, coverage and eligible spend. Keep out: use and
+inventory (second_opinion_commitments.py), the comparison (mart_comparison.py).
 """
 
 from __future__ import annotations
