@@ -6,10 +6,15 @@ more from the charges, which test_commitment_marts.py does for all these marts.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
+from finops_pipeline.marts.library import marts
 from tests.conftest import TemporaryInstallation
 from tests.support.commitment_bills import NO_TRANSFER, STORED, TRANSFERS, commitment_bills
+from tests.support.published_files import copy_installation
 from tests.test_commitment_marts import TENANTS, ask
 from tests.test_queries import ask as ask_query
 
@@ -110,6 +115,23 @@ def test_split_costs_are_those_of_the_instance_and_never_in_the_bill(
             " sum(EffectiveCost) from costs where x_ParentResourceId is null) as charges",
         )  # fmt: skip
         assert bill["bill"] == bill["charges"]
+
+
+def test_split_costs_that_lose_rows_are_refused(
+    commitment_bills: TemporaryInstallation,
+    empty: TemporaryInstallation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy_installation(commitment_bills.data, empty.data)
+    wrong = [
+        mart
+        if mart.name != "split_costs"
+        else replace(mart, sql=mart.sql + " where split_cost < 1")
+        for mart in marts()
+    ]
+    monkeypatch.setattr("finops_pipeline.marts.build.marts", lambda: tuple(wrong))
+    (refused,) = empty.ingest("acme").failed
+    assert "split_costs_equal_charges" in refused.reason
 
 
 def test_queries_of_usage_add_up_the_marts(commitment_bills: TemporaryInstallation) -> None:

@@ -1,10 +1,13 @@
 -- commitments_are_complete: commitments that the inventory does not list exactly once.
--- reads: commitment_utilization, commitments
+-- reads: commitment_utilization_hourly, commitments
 -- on failure: refuse
---
--- An upfront payment alone puts a commitment into the inventory, before anything used it.
 
 with
+
+charged as (
+    select distinct billing_period, source, commitment_discount_id, billing_currency
+    from commitment_utilization_hourly
+),
 
 listed as (
     select
@@ -23,10 +26,11 @@ final as (
         source,
         commitment_discount_id,
         billing_currency,
+        charged.billing_period is not null as has_charges,
         listed.times
-    from commitment_utilization
+    from charged
     full join listed using (billing_period, source, commitment_discount_id, billing_currency)
-    where listed.times is distinct from 1
+    where charged.billing_period is null or listed.times is distinct from 1
 )
 
 select * from final
