@@ -111,6 +111,12 @@ def test_a_check_of_sums_that_failed_makes_a_month_differ() -> None:
     ]
 
 
+CHECKED = ("resource_daily_costs", "commitment_coverage_hourly", "commitment_utilization_hourly")
+"""Marts that others are summed from; each has a check of its own against the charges."""
+EMPTY_IN_THE_ESTATE = ("split_costs",)
+"""Marts without rows there; test_usage_marts.py breaks them."""
+
+
 @pytest.mark.parametrize("mart", marts(), ids=lambda mart: mart.name)
 def test_every_mart_names_checks_that_compare_it_with_charges(mart: Mart) -> None:
     """Each check that a mart's head names exists, reads the mart and refuses differences."""
@@ -120,17 +126,21 @@ def test_every_mart_names_checks_that_compare_it_with_charges(mart: Mart) -> Non
     for name in names:
         check = by_name[name]
         reads = set(head(check.sql)["reads"].split(", "))
-        # resource_daily_costs has a check of its own against the charges
-        assert mart.name in reads and reads & {"costs", "resource_daily_costs"}
+        assert mart.name in reads and reads & {"costs", *CHECKED}
         assert check.severity is Severity.REFUSE
 
 
-@pytest.mark.parametrize("broken", marts(), ids=lambda mart: mart.name)
+@pytest.mark.parametrize(
+    "broken",
+    [mart for mart in marts() if mart.name not in EMPTY_IN_THE_ESTATE],
+    ids=lambda mart: mart.name,
+)
 def test_a_mart_that_loses_rows_is_refused(
     ingested: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch, broken: Mart
 ) -> None:
     """A broken mart never reaches the tenant's file: the one before stays, byte for byte."""
-    money = [c.name for c in MARTS[broken.name].columns if c.type == MONEY and not c.nullable]
+    columns = sorted(MARTS[broken.name].columns, key=lambda column: column.nullable)
+    money = [column.name for column in columns if column.type == MONEY]
     cost = "billed_cost" if "billed_cost" in money else money[0]
     wrong = [
         mart if mart != broken else replace(mart, sql=mart.sql + f" where {cost} < 0.01")

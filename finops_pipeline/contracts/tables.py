@@ -7,6 +7,7 @@ Put here: the contracts of dimensions and status tables, and the list of all tab
 from __future__ import annotations
 
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.commitment_marts import COMMITMENT_MARTS
 from finops_pipeline.contracts.cost_marts import COST_MARTS
 from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus import COSTS
@@ -19,6 +20,7 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
+from finops_pipeline.contracts.usage_marts import USAGE_MARTS
 
 PROJECTS = Table(
     name="projects",
@@ -202,7 +204,9 @@ SLICES = Table(
     ),
 )
 
-MARTS = {table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS)}
+MARTS = {
+    table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS)
+}
 TABLES = (
     ABOUT,
     COSTS,
