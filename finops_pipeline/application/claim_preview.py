@@ -16,7 +16,7 @@ from pathlib import Path
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.published_charges import check_cost_files
 from finops_pipeline.errors import RegistryError, did_you_mean
-from finops_pipeline.focus.assigned_rows import assigned_rows, rules_of
+from finops_pipeline.focus.assigned_rows import TAKEN_BY, assigned_rows, rules_of
 from finops_pipeline.focus.claim_columns import charge_columns
 from finops_pipeline.lake.duck import Connection, text
 from finops_pipeline.lake.warehouse import reading
@@ -115,7 +115,7 @@ def _groups(
     rows = charge_columns(f"(select * from costs where {where})", f"{source} {month}", claims)
     assigned = assigned_rows(connection, rows, rules_of(tenant, source, month, claims))
     query = connection.execute(
-        "select x_Claim, project, x_Project, BillingCurrency, count(*), sum(BilledCost),"
+        f"select {TAKEN_BY}, project, x_Project, BillingCurrency, count(*), sum(BilledCost),"
         f" sum(EffectiveCost) from {assigned} group by all"
     )
     for claim, before, after, currency, charges, billed, effective in query.fetchall():

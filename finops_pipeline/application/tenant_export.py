@@ -84,13 +84,25 @@ def export_tenant(installation: Installation, request: ExportRequest) -> Exporte
     return ExportedFile(request.path, tables, target.stat().st_size, trust, not unsettled)
 
 
+def check_outside(installation: Installation, path: Path) -> None:
+    """Refuse a file to write that is among the installation's own.
+
+    Raises:
+        FileProblem: it lies in the data folder, or is a link to a file there.
+    """
+    data = installation.settings.data_folder.resolve()
+    if path.resolve().is_relative_to(data):
+        raise FileProblem(
+            f"{path} lies in {data}, which has the installation's own files",
+            "a file outside of FINOPS_DATA",
+            "Choose another folder with -o",
+        )
+
+
 def _check_target(
     installation: Installation, tenant: str, target: Path, request: ExportRequest
 ) -> None:
-    if target.is_relative_to((installation.settings.data_folder / "lake").resolve()):
-        raise FileProblem(
-            f"{request.path} lies in the folder of the lake", "a file outside of FINOPS_DATA"
-        )
+    check_outside(installation, request.path)
     if not target.exists() or (request.is_forced and target.is_file()):
         return
     if not target.is_file():

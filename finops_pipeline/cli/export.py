@@ -12,7 +12,11 @@ from typing import Annotated
 
 import typer
 
-from finops_pipeline.application.tenant_export import ExportRequest, export_tenant
+from finops_pipeline.application.tenant_export import (
+    ExportRequest,
+    check_outside,
+    export_tenant,
+)
 from finops_pipeline.cli.query import Destination, write_answer
 from finops_pipeline.cli.show import Format, complain, open_installation, say
 from finops_pipeline.contracts.tables import TABLES
@@ -75,6 +79,7 @@ def _export_table(tenant: str, name: str, output: Path, force: bool) -> None:
             f"a name that ends in {', '.join(_FORMATS)}",
             "Give such a name with -o",
         )
+    check_outside(open_installation(), output)
     if output.exists() and not force:
         raise FileProblem(
             f"{output} exists", "a new file", "Choose another name, or add --force to replace it"

@@ -32,6 +32,9 @@ WITHOUT_VALUE = "without_value"
 _PREFIX = "x_kind "
 """Distinguishes columns of the table of kinds from those of the rows."""
 
+TAKEN_BY = ident(f"{_PREFIX}claim")
+"""The column with the name of the claim that takes a row. A bill may have a column `x_Claim`."""
+
 _OTHER = ""
 """The value of a tag that no claim names."""
 
@@ -63,7 +66,7 @@ def rules_of(
 
 
 def assigned_rows(connection: Connection, rows: ClaimedColumns, rules: AssignmentRules) -> str:
-    """Return SQL for the rows with `x_Project`, and `x_Claim`: the name of the claim.
+    """Return SQL for the rows with `x_Project`, and the name of the claim as `TAKEN_BY`.
 
     Creates tables on the connection that the SQL reads.
 
@@ -74,7 +77,7 @@ def assigned_rows(connection: Connection, rows: ClaimedColumns, rules: Assignmen
     kinds.store()
     joined = f"from {rows.relation} as x_rows join {kinds.table} as x_kinds on {kinds.condition}"
     if not kinds.has_followers:
-        return f"(select x_rows.*, x_Project, x_Claim {joined})"
+        return f"(select x_rows.*, x_Project, x_kinds.x_Claim as {TAKEN_BY} {joined})"
     resources, commitments = kinds.store_leaders()
     project = (
         f"coalesce(x_kinds.x_Project, case when {rows.resource} is not null then x_resource.project"
@@ -82,7 +85,7 @@ def assigned_rows(connection: Connection, rows: ClaimedColumns, rules: Assignmen
         f" else x_kinds.x_account_project end, {text(UNASSIGNED)})"
     )
     return (
-        f"(select x_rows.*, {project} as x_Project, x_Claim {joined}"
+        f"(select x_rows.*, {project} as x_Project, x_kinds.x_Claim as {TAKEN_BY} {joined}"
         f" left join {resources} as x_resource on x_kinds.x_Project is null"
         f" and {rows.resource} = x_resource.x_id"
         f" left join {commitments} as x_commitment on x_kinds.x_Project is null"

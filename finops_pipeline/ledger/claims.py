@@ -74,8 +74,9 @@ def has_conditions(claims: Iterable[OwnedClaim]) -> bool:
 def conditions_of(tenant: Tenant, project: Project, source: str, month: str) -> tuple[str, ...]:
     """Return what decides a project's rows besides `claims_of`, as text for its fingerprint.
 
-    These are its claims with other conditions, those of others that may take its charges, and for
-    projects that get charges without a claimed value, the rule and every claim.
+    These are its claims with other conditions, those of others that may take its charges or decide
+    which project has the rest of negations (focus/negation_shares.py), and for projects that get
+    charges without a claimed value, the rule and every claim.
     """
     if not any(p.claims for p in tenant.active_projects):
         return ()
@@ -91,12 +92,16 @@ def conditions_of(tenant: Tenant, project: Project, source: str, month: str) -> 
     deciding = [
         each
         for each in claims
-        if each.project == project.name
-        or any(each.claim.priority <= o.priority and each.claim.may_meet(o) for o in own)
+        if each.project == project.name or any(_may_decide(each.claim, claim) for claim in own)
     ]
     if all(each.is_of_accounts and each.project == project.name for each in deciding):
         return ()  # `claims_of` says it all
     return tuple(sorted(f"{each.project} {each.claim.mark(first, end)}" for each in deciding))
+
+
+def _may_decide(other: Claim, own: Claim) -> bool:
+    comes_first = other.priority <= own.priority and other.may_meet(own)
+    return comes_first or own.may_share_negations(other)
 
 
 @dataclass(frozen=True)

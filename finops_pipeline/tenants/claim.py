@@ -143,6 +143,15 @@ class Claim(BaseModel):
             and _share_values(self.cost_categories, other.cost_categories)
         )
 
+    def may_share_negations(self, other: Claim) -> bool:
+        """Check whether this claim may hold negations of usage that the other one takes.
+
+        They share an account, and this claim asks for no tag of resources, which negations lack
+        (the keys of other tags have a prefix such as `accountTag/`).
+        """
+        has_resource_tag = any("/" not in key for key, _ in self.tags)
+        return not has_resource_tag and _share(self.accounts, other.accounts)
+
     def is_rival_of(self, other: Claim) -> bool:
         """Check whether both have the same priority and can take the same charge."""
         is_same = self.priority == other.priority
