@@ -7,6 +7,7 @@ folders that moved (test_moved_folders.py), formats of single answers (test_answ
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,16 @@ def test_an_export_says_which_months_are_not_reconciled(
     assert "not reconciled: 2026-10 differs" in done.stderr
 
 
+def test_a_file_of_an_earlier_version_is_not_called_wrong(
+    ingested: TemporaryInstallation,
+) -> None:
+    with changing_tables(ingested.installation, "acme") as connection:
+        connection.execute("drop table tag_costs")
+    refused = ingested.finops("check", "acme", ok=False).stderr
+    assert "which wrote no table tag_costs" in refused and "finops ingest acme" in refused
+    assert "globex" not in refused and ingested.finops("check", "globex")
+
+
 def test_one_table_is_exported_in_the_format_of_the_files_name(
     built: TemporaryInstallation, tmp_path: Path
 ) -> None:
@@ -290,6 +301,9 @@ def test_a_frame_can_show_no_other_tenants_data(built: TemporaryInstallation) ->
             with pytest.raises(QueryRefused):
                 warehouse.pl(sql)
         assert warehouse.rows("select 1") == [(1,)]
+        with ThreadPoolExecutor(4) as threads:
+            numbers = threads.map(lambda n: warehouse.rows("select $n, 1", n=n), range(8))
+            assert list(numbers) == [[(n, 1)] for n in range(8)]
     with pytest.raises(Unknown), open_warehouse("initech", built.installation):
         raise AssertionError
 

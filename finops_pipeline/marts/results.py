@@ -15,8 +15,8 @@ from enum import StrEnum
 from typing import Any
 
 from finops_pipeline.contracts.proofs import CHECK_RESULTS, CONFORMANCE
-from finops_pipeline.contracts.tables import TABLES
-from finops_pipeline.errors import IntegrityCheckFailed, counted, one_line
+from finops_pipeline.contracts.tables import MARTS, TABLES
+from finops_pipeline.errors import DamagedFile, IntegrityCheckFailed, counted, one_line
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident, text
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.warehouse import WAREHOUSE, reading
@@ -196,9 +196,11 @@ def check_published(
 
     Raises:
         Unknown: nothing has been built for this tenant yet.
+        DamagedFile: the tenant's file lacks a table that checks read.
     """
     with reading(folder) as connection:
         limits.apply(connection)
+        _require_marts(connection, folder.tenant)
         try:
             run = _PublishedChecks(connection, month and check_month(month))
         except DuckDBError as error:
@@ -210,6 +212,21 @@ def check_published(
             except DuckDBError as error:
                 results.append(_unreadable(check, folder, error))
     return results
+
+
+def _require_marts(connection: Connection, tenant: str) -> None:
+    """Refuse the file of an earlier version, whose checks would fail for want of a table."""
+    rows = connection.execute(
+        "select table_name from duckdb_tables() where database_name = 'w'"
+    ).fetchall()
+    missing = sorted(MARTS.keys() - {name for (name,) in rows})
+    if missing:
+        raise DamagedFile(
+            f"the file of tenant {tenant} was built by an earlier version, which wrote no table"
+            f" {missing[0]}",
+            "a file of this version",
+            f"Bring it up to date: finops ingest {tenant}",
+        )
 
 
 class _PublishedChecks:

@@ -11,6 +11,7 @@ Put here: the interface for notebooks and scripts. Keep out: restricting queries
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,11 +32,15 @@ class UnsettledMonths(UserWarning):
 
 
 class Warehouse:
-    """A tenant's file, open for SELECTs that can read nothing but this tenant's data."""
+    """A tenant's file, open for SELECTs that can read nothing but this tenant's data.
+
+    Threads may share it; their queries run one after another.
+    """
 
     def __init__(self, sandbox: Sandbox, folder: TenantFolder) -> None:
         self._sandbox = sandbox
         self._folder = folder
+        self._one_query = threading.Lock()
 
     def pl(self, sql: str, **values: Any) -> pl.DataFrame:
         """Return the answer to one SELECT as a Polars frame; amounts are exact decimals.
@@ -49,7 +54,7 @@ class Warehouse:
             QueryStopped: it reached a limit.
             DamagedFile: a file that it reads is missing or was changed.
         """
-        with refusing_errors(self._folder):
+        with self._one_query, refusing_errors(self._folder):
             answer = Answer(self._sandbox, Query(sql, values))
             with answer.arrow_stream() as stream, pa.ipc.open_stream(stream) as reader:
                 batches = []
@@ -73,7 +78,7 @@ class Warehouse:
             QueryStopped: it reached a limit.
             DamagedFile: a file that it reads is missing or was changed.
         """
-        with refusing_errors(self._folder):
+        with self._one_query, refusing_errors(self._folder):
             answer = Answer(self._sandbox, Query(sql, values))
             answer.execute()
             rows = list(answer.rows())
