@@ -7,8 +7,9 @@ Put here: the contracts of dimensions and status tables, and the list of all tab
 from __future__ import annotations
 
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.commitment_marts import COMMITMENT_MARTS
 from finops_pipeline.contracts.cost_marts import COST_MARTS
-from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
+from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.mart_columns import PERIOD
 from finops_pipeline.contracts.proofs import (
@@ -18,6 +19,8 @@ from finops_pipeline.contracts.proofs import (
     PARTITIONS,
     RECONCILIATION,
 )
+from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
+from finops_pipeline.contracts.usage_marts import USAGE_MARTS
 
 PROJECTS = Table(
     name="projects",
@@ -201,8 +204,11 @@ SLICES = Table(
     ),
 )
 
-MARTS = {table.name: table for table in COST_MARTS}
+MARTS = {
+    table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS)
+}
 TABLES = (
+    ABOUT,
     COSTS,
     *MARTS.values(),
     COST_EXPLORER_DAILY,
