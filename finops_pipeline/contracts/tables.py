@@ -6,6 +6,7 @@ Put here: the contracts of dimensions and status tables, and the list of all tab
 
 from __future__ import annotations
 
+from finops_pipeline.contracts.account_marts import ACCOUNT_MARTS
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.cost_marts import COST_MARTS
 from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
@@ -43,6 +44,7 @@ ACCOUNTS = Table(
         Column("project", TEXT, "Project that claims it.", False),
         Column("from_day", DAY, "First claimed day; null if the claim has no beginning."),
         Column("to_day", DAY, "First day that is no longer claimed; null if the claim has no end."),
+        Column("sub_account_name", TEXT, "Its name in the newest month that has it and a name."),
     ),
 )
 
@@ -177,7 +179,7 @@ SLICES = Table(
     ),
 )
 
-MARTS = {table.name: table for table in COST_MARTS}
+MARTS = {table.name: table for table in (*COST_MARTS, *ACCOUNT_MARTS)}
 TABLES = (
     ABOUT,
     COSTS,
