@@ -12,6 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from finops_pipeline.contracts.column import MONEY
+from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.ledger.failed_checks import FailedCheck
 from finops_pipeline.ledger.stored_files import Place
 from finops_pipeline.marts.library import Mart, Severity, checks, head, marts
@@ -109,6 +111,12 @@ def test_a_check_of_sums_that_failed_makes_a_month_differ() -> None:
     ]
 
 
+CHECKED = ("resource_daily_costs", "commitment_coverage_hourly", "commitment_utilization_hourly")
+"""Marts that others are summed from; each has a check of its own against the charges."""
+EMPTY_IN_THE_ESTATE = ("split_costs",)
+"""Marts without rows there; test_usage_marts.py breaks them."""
+
+
 @pytest.mark.parametrize("mart", marts(), ids=lambda mart: mart.name)
 def test_every_mart_names_checks_that_compare_it_with_charges(mart: Mart) -> None:
     """Each check that a mart's head names exists, reads the mart and refuses differences."""
@@ -117,17 +125,23 @@ def test_every_mart_names_checks_that_compare_it_with_charges(mart: Mart) -> Non
     assert names
     for name in names:
         check = by_name[name]
-        assert {mart.name, "costs"} <= set(head(check.sql)["reads"].split(", "))
+        reads = set(head(check.sql)["reads"].split(", "))
+        assert mart.name in reads and reads & {"costs", *CHECKED}
         assert check.severity is Severity.REFUSE
 
 
-@pytest.mark.parametrize("broken", marts(), ids=lambda mart: mart.name)
+@pytest.mark.parametrize(
+    "broken",
+    [mart for mart in marts() if mart.name not in EMPTY_IN_THE_ESTATE],
+    ids=lambda mart: mart.name,
+)
 def test_a_mart_that_loses_rows_is_refused(
     ingested: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch, broken: Mart
 ) -> None:
     """A broken mart never reaches the tenant's file: the one before stays, byte for byte."""
-    columns = {"unused_commitment_days": "effective_cost", "account_names": "charges / 100"}
-    cost = columns.get(broken.name, "billed_cost")
+    columns = sorted(MARTS[broken.name].columns, key=lambda column: column.nullable)
+    money = [column.name for column in columns if column.type == MONEY]
+    cost = "billed_cost" if "billed_cost" in money else (money or ["charges / 100"])[0]
     wrong = [
         mart if mart != broken else replace(mart, sql=mart.sql + f" where {cost} < 0.01")
         for mart in marts()

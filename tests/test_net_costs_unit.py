@@ -36,7 +36,7 @@ def net_billed_cost(*charges: tuple[int, str, str | None]) -> Decimal | None:
                 " ?::decimal(38,18) as x_NetUnblendedCost",
                 [day, day, kind, net],
             )
-        for mart in ("unused_commitment_days", "daily_costs"):
+        for mart in ("unused_commitment_days", "resource_daily_costs", "daily_costs"):
             connection.execute(f"create table {mart} as {sql[mart]}")
         rows = connection.execute(
             f"select net_billed_cost from ({sql['monthly_costs']})"

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from finops_pipeline.contracts.column import COUNT, DAY, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.mart_columns import (
+    CHARGE_DATE,
+    CHARGES_WITHOUT_NET_COST,
     COST_COLUMNS,
     GROUP_COLUMNS,
     NET_BILLED_COST,
     NET_COST_COLUMNS,
     PERIOD,
     PROJECT_COLUMNS,
+    RESOURCE_COLUMNS,
 )
 
 DAILY_COSTS = Table(
@@ -26,16 +29,9 @@ DAILY_COSTS = Table(
     ),
     columns=(
         PERIOD,
-        Column(
-            "charge_date", DAY,
-            "Day (UTC) on which the charge's period starts; the effective cost of an unused"
-            " commitment is spread over the days that it covers.", False,
-        ),
+        CHARGE_DATE,
         *PROJECT_COLUMNS, *GROUP_COLUMNS, *COST_COLUMNS, *NET_COST_COLUMNS,
-        Column(
-            "charges_without_net_cost", COUNT,
-            "Number of charges that bill an amount but have no net cost.", False,
-        ),
+        CHARGES_WITHOUT_NET_COST,
     ),
 )  # fmt: skip
 
@@ -44,8 +40,8 @@ UNUSED_COMMITMENT_DAYS = Table(
     kind="mart",
     meaning="The unused part of reservations and Savings Plans, on each day that it covers.",
     grain=(
-        "billing_period", "charge_date", "project", "source", "sub_account_id", "region_id",
-        "service_name", "charge_category", "commitment_discount_id", "billing_currency",
+        "billing_period", "charge_date", "project", "source",
+        *(column.name for column in RESOURCE_COLUMNS), "billing_currency",
     ),
     columns=(
         PERIOD,
@@ -56,8 +52,8 @@ UNUSED_COMMITMENT_DAYS = Table(
         ),
         Column("project", TEXT, "Project that the charges belong to.", False),
         Column("source", TEXT, "Source (export) that the charges came from.", False),
-        *GROUP_COLUMNS,
-        Column("commitment_discount_id", TEXT, "ARN of the reservation or Savings Plan."),
+        *RESOURCE_COLUMNS,
+        GROUP_COLUMNS[-1],
         Column("effective_cost", MONEY, "Amortized basis: the day's share.", False),
         NET_COST_COLUMNS[-1],
     ),
