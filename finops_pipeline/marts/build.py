@@ -62,6 +62,7 @@ from finops_pipeline.marts.status_tables import (
     fill_dimensions,
     fill_partition_tables,
     fill_table,
+    name_accounts,
 )
 from finops_pipeline.marts.views import create_views, find_damage, view_names
 from finops_pipeline.tenants.model import Tenant
@@ -134,6 +135,7 @@ def refresh(
         work.replace_bill_totals(change)
         built, warnings = work.rebuild_marts(change)
         work.note_failed_checks(status)
+        name_accounts(connection)
         create_views(connection, publication, tenant, damage)
         work.record_slices(target)
         explain_file(connection, FileFacts(tenant, publication.number, built))
