@@ -33,6 +33,7 @@ ARGUMENTS = {
     "verify": ["initech"],
     "invoice list": ["initech"],
     "queries run": ["initech", "service_charges"],
+    "project preview": ["initech"],
 }
 """Every command with `--format json`, and arguments that make it fail with a refusal."""
 

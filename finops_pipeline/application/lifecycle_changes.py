@@ -315,6 +315,8 @@ def _with_name(tenant: Tenant, subject: Subject, renamed: Tenant | Source | Proj
             for p in tenant.projects
         ]
         tenant = tenant.model_copy(update={"projects": tuple(projects)})
+    elif tenant.without_value == subject.name:
+        tenant = tenant.model_copy(update={"without_value": renamed.name})
     return with_part(tenant, subject, renamed)
 
 

@@ -77,6 +77,11 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "query:open_command",
             "Print the command that opens the tenant's file, with its views, in the DuckDB shell.",
         ),
+        "export": CommandEntry(
+            "export:export_command",
+            "Write a tenant's tables to one DuckDB file to hand on, or one table as Parquet or"
+            " XLSX.",
+        ),
         "history": CommandEntry(
             "history:history_command",
             "List every delivery of a month: when it landed and what it billed.",
@@ -179,12 +184,12 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     },
     "project": {
         "add": CommandEntry(
-            "declarations:project_add",
-            "Declare a project, or give it more accounts; options not given stay unchanged.",
+            "project_claims:project_add",
+            "Declare a project, or give it more claims; options not given stay unchanged.",
         ),
         "release": CommandEntry(
-            "declarations:project_release",
-            "Remove a project's claim to an account, as if it had never been made.",
+            "project_claims:project_release",
+            "Remove a claim of a project, as if it had never been made.",
         ),
         "disable": CommandEntry(
             "lifecycle_commands:project_disable",
@@ -203,6 +208,13 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "list": CommandEntry(
             "declarations:project_list", "List projects with the accounts they claim."
+        ),
+        "show": CommandEntry(
+            "project_claims:project_show", "List the claims of a project, in order of priority."
+        ),
+        "preview": CommandEntry(
+            "project_preview:preview_command",
+            "Show what each claim would move between projects; nothing is changed or rebuilt.",
         ),
     },
     "invoice": {

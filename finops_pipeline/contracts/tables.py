@@ -7,8 +7,9 @@ Put here: the contracts of dimensions and status tables, and the list of all tab
 from __future__ import annotations
 
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.commitment_marts import COMMITMENT_MARTS
 from finops_pipeline.contracts.cost_marts import COST_MARTS
-from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
+from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.mart_columns import PERIOD
 from finops_pipeline.contracts.proofs import (
@@ -19,6 +20,7 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
+from finops_pipeline.contracts.usage_marts import USAGE_MARTS
 
 PROJECTS = Table(
     name="projects",
@@ -37,11 +39,30 @@ PROJECTS = Table(
 ACCOUNTS = Table(
     name="accounts",
     kind="dimension",
-    meaning="Which project claims an AWS account on which days.",
+    meaning="Which project claims an AWS account on which days; `claims` has all claims.",
     grain=("sub_account_id", "project", "from_day"),
     columns=(
         Column("sub_account_id", TEXT, "AWS account.", False),
         Column("project", TEXT, "Project that claims it.", False),
+        Column("from_day", DAY, "First claimed day; null if the claim has no beginning."),
+        Column("to_day", DAY, "First day that is no longer claimed; null if the claim has no end."),
+    ),
+)
+
+CLAIMS = Table(
+    name="claims",
+    kind="dimension",
+    meaning="Every claim of a project to charges; the lowest priority number takes a charge.",
+    grain=("project", "claim"),
+    columns=(
+        Column("project", TEXT, "Project that claims the charges.", False),
+        Column("claim", TEXT, "`claim` and its number, or `account`, its id and its days.", False),
+        Column("priority", COUNT, "The lower number comes first.", False),
+        Column("accounts", TEXT, "AWS accounts, separated by commas; null: all."),
+        Column("regions", TEXT, "Regions, separated by commas; null: all."),
+        Column("services", TEXT, "Names or codes of services, separated by commas; null: all."),
+        Column("tags", TEXT, "Tags that a charge needs, as JSON: key and list of values."),
+        Column("cost_categories", TEXT, "Cost categories that it needs, as JSON like `tags`."),
         Column("from_day", DAY, "First claimed day; null if the claim has no beginning."),
         Column("to_day", DAY, "First day that is no longer claimed; null if the claim has no end."),
     ),
@@ -137,7 +158,12 @@ COST_EXPLORER_DAILY = Table(
     columns=(
         PERIOD,
         Column("charge_date", DAY, "Day (UTC).", False),
-        Column("project", TEXT, "Project that claims the account on that day.", False),
+        Column(
+            "project", TEXT,
+            "Project that claims the account on that day; `unassigned` where a claim asks for more"
+            " than the account, because Cost Explorer's days have no tags and regions.",
+            False,
+        ),
         Column("source", TEXT, "Source (Cost Explorer's API or console) of the costs.", False),
         Column("sub_account_id", TEXT, "AWS account; null where the answer is by service only."),
         Column(
@@ -178,13 +204,17 @@ SLICES = Table(
     ),
 )
 
-MARTS = {table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS)}
+MARTS = {
+    table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS)
+}
 TABLES = (
+    ABOUT,
     COSTS,
     *MARTS.values(),
     COST_EXPLORER_DAILY,
     PROJECTS,
     ACCOUNTS,
+    CLAIMS,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,

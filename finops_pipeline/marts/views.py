@@ -97,16 +97,30 @@ def _create_focus_versions(connection: Connection) -> None:
         column.name: f"json_extract_string(x_UnknownColumns, {text('$.' + column.name)})"
         for column in NOT_CARRIED
     }
+    present = dict(
+        connection.execute(
+            "select view_name, sql from duckdb_views() where database_name = ?", [WAREHOUSE]
+        ).fetchall()
+    )
     connection.execute(f"use {WAREHOUSE}")
     for view in focus_views():
         columns = ", ".join(
             f"{stated[c.name]} as {ident(c.name)}" if c.name in stated else ident(c.name)
             for c in view.columns
         )
-        connection.execute(
-            f"create or replace view {ident(view.name)} as select {columns} from {COSTS.name}"
-        )
+        body = f"select {columns} from {COSTS.name}"
+        # One that is replaced would lose its comments, and they take longer than all else here.
+        if not present.get(view.name, "").endswith(f" AS {_as_stored(connection, body)};"):
+            connection.execute(f"create or replace view {ident(view.name)} as {body}")
     connection.execute("use memory")
+
+
+def _as_stored(connection: Connection, sql: str) -> str:
+    """Return a query as DuckDB writes it in the definition of a view."""
+    ((stored,),) = connection.execute(
+        "select json_deserialize_sql(json_serialize_sql(?::varchar))", [sql]
+    ).fetchall()
+    return str(stored)
 
 
 def _empty(table: Table) -> str:

@@ -36,6 +36,7 @@ TENANTS = sa.Table(
     sa.Column("display_name", sa.Text, nullable=False),
     sa.Column("external_id", sa.Text, nullable=False, server_default=""),
     sa.Column("state", sa.String(10), nullable=False, server_default="active"),
+    sa.Column("without_value", sa.String(40), nullable=False, server_default=""),
 )
 SOURCES = sa.Table(
     "sources",
@@ -78,6 +79,16 @@ PROJECT_ACCOUNTS = sa.Table(
     sa.Column("from_day", sa.Date),
     sa.Column("to_day", sa.Date),
 )
+PROJECT_CLAIMS = sa.Table(
+    "project_claims",
+    META,
+    sa.Column("tenant", sa.String(40), primary_key=True),
+    sa.Column("project", sa.String(40), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("claim", sa.JSON, nullable=False),
+)
+"""The entries of `claims:` in their order, each as tenants.yaml has it."""
+
 INSTALLATION = sa.Table(
     "installation",
     META,
@@ -97,10 +108,10 @@ SCHEMA = Schema(
     name="registry",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003", "0004"),
+    versions=("0001", "0002", "0003", "0004", "0005"),
     refusal=RegistryError,
 )
-_OF_TENANT = (PROJECT_ACCOUNTS, PROJECT_SOURCES, PROJECTS, SOURCES, TENANTS)
+_OF_TENANT = (PROJECT_CLAIMS, PROJECT_ACCOUNTS, PROJECT_SOURCES, PROJECTS, SOURCES, TENANTS)
 
 
 def load_tenants(
@@ -114,7 +125,10 @@ def load_tenants(
 
     def rows(table: sa.Table) -> defaultdict[str, list[Any]]:
         columns = _present_columns(db, table)
-        query = sa.select(*columns).order_by(*columns)
+        if not columns:  # an older registry lacks the table
+            return defaultdict(list)
+        keys = [column for column in columns if not isinstance(column.type, sa.JSON)]
+        query = sa.select(*columns).order_by(*keys)
         if name is not None:
             query = query.where(table.c.tenant == name)
         by_tenant = defaultdict(list)
@@ -123,7 +137,7 @@ def load_tenants(
         return by_tenant
 
     heads, sources = rows(TENANTS), rows(SOURCES)
-    tables = (PROJECTS, PROJECT_SOURCES, PROJECT_ACCOUNTS)
+    tables = (PROJECTS, PROJECT_SOURCES, PROJECT_ACCOUNTS, PROJECT_CLAIMS)
     parts = [rows(table) if has_projects else defaultdict[str, list[Any]](list) for table in tables]
     return [
         Tenant(
@@ -133,17 +147,23 @@ def load_tenants(
             state=_state(heads[tenant][0]),
             sources=tuple(_source(row) for row in sources[tenant]),
             projects=_projects(*(part[tenant] for part in parts)),
+            # A rule may name a project, so it is read with them.
+            without_value=getattr(heads[tenant][0], "without_value", "") if has_projects else "",
         )
         for tenant in sorted(heads)
     ]
 
 
-def _projects(rows: list[Any], reads: list[Any], claims: list[Any]) -> tuple[Project, ...]:
+def _projects(
+    rows: list[Any], reads: list[Any], accounts: list[Any], claims: list[Any]
+) -> tuple[Project, ...]:
     """Make a tenant's projects of its rows: projects, the sources they read, their claims."""
-    sources_of, claims_of = defaultdict(list), defaultdict(list)
+    sources_of, claims_of, conditions_of = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in reads:
         sources_of[row.project].append(row.source)
     for row in claims:
+        conditions_of[row.project].append(row.claim)
+    for row in accounts:
         claim = {"id": row.account_id, "from": row.from_day, "to": row.to_day}
         claims_of[row.project].append(AccountClaim.model_validate(claim))
     return tuple(
@@ -154,6 +174,7 @@ def _projects(rows: list[Any], reads: list[Any], claims: list[Any]) -> tuple[Pro
             business_unit=row.business_unit,
             sources=tuple(sources_of[row.project]),
             accounts=tuple(claims_of[row.project]),
+            claims=tuple(conditions_of[row.project]),
             state=_state(row),
         )
         for row in rows
@@ -173,6 +194,8 @@ def _state(row: Any) -> Lifecycle:
 
 def _present_columns(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
     """Return the columns of a table in the database; an older registry lacks some."""
+    if not sa.inspect(db).has_table(table.name):
+        return []
     names = {column["name"] for column in sa.inspect(db).get_columns(table.name)}
     return [column for column in table.c if column.name in names]
 
@@ -201,6 +224,7 @@ def delete_tenant(db: sa.Connection, name: str) -> None:
 def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
     """Yield the rows of a tenant, each with its table."""
     head = {"display_name": tenant.display_name, "external_id": tenant.external_id}
+    head["without_value"] = tenant.without_value
     yield TENANTS, head | {"state": tenant.state.value}
     for source in tenant.sources:
         row = {"source": source.name, "format": source.format.value, "location": source.location}
@@ -216,3 +240,5 @@ def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
         for claim in project.accounts:
             days = {"from_day": claim.from_day, "to_day": claim.to_day}
             yield PROJECT_ACCOUNTS, {**key, "account_id": claim.id, **days}
+        for number, entry in enumerate(project.claims, 1):
+            yield PROJECT_CLAIMS, {**key, "number": number, "claim": entry.declaration}
