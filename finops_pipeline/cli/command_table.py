@@ -205,6 +205,21 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "declarations:project_list", "List projects with the accounts they claim."
         ),
     },
+    "rules": {
+        "list": CommandEntry(
+            "rules:list_command",
+            "List a tenant's dimensions and rules, in the order in which rules are tried.",
+        ),
+        "test": CommandEntry(
+            "rules:test_command",
+            "Show what a changed tenants.yaml would move from value to value; change nothing.",
+        ),
+        "explain": CommandEntry(
+            "rules:explain_command",
+            "Explain why charges are in their project, and which rule gave each dimension its"
+            " value.",
+        ),
+    },
     "invoice": {
         "set": CommandEntry(
             "invoice:set_command",

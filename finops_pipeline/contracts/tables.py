@@ -6,6 +6,8 @@ marts (cost_marts.py), SQL (marts/sql), the columns of a charge (focus.py).
 
 from __future__ import annotations
 
+from finops_pipeline.contracts.allocation_marts import ALLOCATION_MARTS
+from finops_pipeline.contracts.allocation_tables import ALLOCATED_COSTS, RULE_TABLES
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.cost_marts import COST_MARTS
 from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
@@ -178,13 +180,15 @@ SLICES = Table(
     ),
 )
 
-MARTS = {table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS)}
+MARTS = {table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS, *ALLOCATION_MARTS)}
 TABLES = (
     COSTS,
+    ALLOCATED_COSTS,
     *MARTS.values(),
     COST_EXPLORER_DAILY,
     PROJECTS,
     ACCOUNTS,
+    *RULE_TABLES,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,

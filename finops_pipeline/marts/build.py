@@ -48,6 +48,7 @@ from finops_pipeline.marts.results import (
     run_checks,
     store_results,
 )
+from finops_pipeline.marts.rule_tables import fill_rules
 from finops_pipeline.marts.status_tables import (
     append_rows,
     create_table,
@@ -140,7 +141,8 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
         if record.rows:
             project = projects.get(name)
             labels = [project.environment, project.business_unit] if project else []
-            slices[name, month] = fingerprint_of([record.fingerprint, code, *labels])
+            rules = tenant.dimensions.of_month(month)
+            slices[name, month] = fingerprint_of([record.fingerprint, code, rules, *labels])
     deliveries = publication.ledger.deliveries()
     slices[_WHOLE_FILE] = fingerprint_of(
         [
@@ -202,6 +204,7 @@ class _Build:
         """Rewrite every table that is not a mart; these tables are small."""
         connection = self._connection
         fill_dimensions(connection, self._tenant)
+        fill_rules(connection, self._tenant.dimensions)
         fill_partition_tables(connection, self._publication)
         for table, rows in (
             (DATA_STATUS, status.data_status),

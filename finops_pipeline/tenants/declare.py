@@ -19,10 +19,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, Valida
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.claim_conflicts import check_stored_claims
+from finops_pipeline.tenants.dimension_changes import (
+    check_rule_projects,
+    list_dimension_changes,
+    merge_dimensions,
+)
+from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import Project, Source, Tenant
 from finops_pipeline.tenants.registry import Registry
 from finops_pipeline.tenants.source import DeclaredSource, SourceKind
+from finops_pipeline.tenants.undeclarable import check_no_external_id, check_not_removed
 from finops_pipeline.tenants.yaml_file import read_yaml
 
 _Part = TypeVar("_Part", Source, Project)
@@ -49,6 +56,7 @@ class _DeclaredTenant(BaseModel):
     state: Lifecycle = Lifecycle.ACTIVE
     sources: Annotated[tuple[DeclaredSource, ...], BeforeValidator(_list_nothing)] = ()
     projects: Annotated[tuple[Project, ...], BeforeValidator(_list_nothing)] = ()
+    dimensions: Dimensions | None = None
 
 
 class _Declaration(BaseModel):
@@ -67,20 +75,8 @@ def read_declaration(path: Path) -> list[Tenant]:
     tenants = [parse_entry(entry, path) for entry in entries]
     _check_unique("tenant", [tenant.name for tenant in tenants], str(path))
     for tenant in tenants:
-        _check_not_removed(tenant, path)
+        check_not_removed(tenant, path)
     return tenants
-
-
-def _check_not_removed(tenant: Tenant, path: Path) -> None:
-    parts: list[Tenant | Source | Project] = [tenant, *tenant.sources, *tenant.projects]
-    for declared in parts:
-        if declared.state is Lifecycle.REMOVED:
-            raise RegistryError(
-                f"{path}, tenant {tenant.name}: {declared.name} has the state removed",
-                "active or disabled",
-                "Leave it out of the file, and run finops tenant remove, finops source remove or"
-                " finops project remove",
-            )
 
 
 def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
@@ -94,26 +90,17 @@ def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
         RegistryError: it breaks a rule; the message names the place.
     """
     place = f"{path}, tenant {entry.get('name', '(no name)')}"
-    _check_no_external_id(entry, place)
+    check_no_external_id(entry, place)
     declared = _validate(_DeclaredTenant, entry, place)
     _check_unique("source", [source.name for source in declared.sources], place)
     _check_unique("project", [project.name for project in declared.projects], place)
     labels = declared.model_dump(include={"name", "display_name", "state"}, exclude_unset=True)
     sources = tuple(_resolve_location(source, path) for source in declared.sources)
     # Rules between sources and projects are checked after merging: a file may name only one part.
-    parts = {"sources": sources, "projects": declared.projects}
+    parts: dict[str, Any] = {"sources": sources, "projects": declared.projects}
+    if "dimensions" in entry:
+        parts["dimensions"] = declared.dimensions or Dimensions()
     return _validate(Tenant, labels, place).model_copy(update=parts)
-
-
-def _check_no_external_id(entry: dict[str, Any], place: str) -> None:
-    sources = entry.get("sources")
-    for part in (entry, *(sources if isinstance(sources, list) else ())):
-        if isinstance(part, dict) and "external_id" in part:
-            raise RegistryError(
-                f"{place}: external_id is declared",
-                "no external_id: it protects the tenant only if nobody can choose it",
-                "Leave it out; finops source policy TENANT/SOURCE shows the generated one",
-            )
 
 
 def _check_unique(kind: str, names: list[str], place: str) -> None:
@@ -203,6 +190,9 @@ def _describe_field(raw: object, path: tuple[int | str, ...]) -> str:
             label = f"{parts.removesuffix('s')}{name or f' {index + 1}'}"
             names = [str(field)[:_SHOWN] for field in fields if field not in _KINDS]
             return ": ".join(filter(None, (label, ".".join(names))))
+        case ("dimensions", "rules", int(index), *fields) if isinstance(raw, dict):
+            names = [str(field)[:_SHOWN] for field in fields]
+            return ": ".join(filter(None, (f"dimensions: rule {index + 1}", ".".join(names))))
         case _:
             return ".".join(str(part)[:_SHOWN] for part in path if part not in _KINDS)
 
@@ -267,6 +257,10 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     declared_projects = tuple(_keep_claims(old, project) for project in new.projects)
     sources, source_lines = _merge_parts(new.name, old.sources, new.sources)
     projects, project_lines = _merge_parts(new.name, old.projects, declared_projects)
+    dimensions = old.dimensions
+    if "dimensions" in new.model_fields_set:
+        check_rule_projects(new, [*old.projects, *new.projects])
+        dimensions = merge_dimensions(old.dimensions, new.dimensions)
     merged = Tenant(
         name=new.name,
         display_name=display_name,
@@ -274,8 +268,10 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
         state=state,
         sources=sources,
         projects=projects,
+        dimensions=dimensions,
     )
-    return merged, [*lines, *source_lines, *project_lines]
+    dimension_lines = list_dimension_changes(new.name, old.dimensions, dimensions)
+    return merged, [*lines, *source_lines, *project_lines, *dimension_lines]
 
 
 def _keep_claims(old: Tenant, project: Project) -> Project:

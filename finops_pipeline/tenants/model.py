@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from finops_pipeline.errors import RegistryError, Unknown, did_you_mean
+from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
 from finops_pipeline.tenants.source import (
@@ -143,6 +144,7 @@ class Tenant(_Model):
     state: Lifecycle = Lifecycle.ACTIVE
     sources: tuple[AnySource, ...] = ()
     projects: tuple[Project, ...] = ()
+    dimensions: Dimensions = Dimensions()
 
     @model_validator(mode="after")
     def _check_parts(self) -> Tenant:

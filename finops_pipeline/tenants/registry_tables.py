@@ -8,6 +8,7 @@ To change a table, add a version: a file in migrations/versions and its id in `S
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 
 from finops_pipeline.database.versions import Schema
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.tenants.dimensions import Dimensions, export_dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import (
     REACH,
@@ -78,6 +80,14 @@ PROJECT_ACCOUNTS = sa.Table(
     sa.Column("from_day", sa.Date),
     sa.Column("to_day", sa.Date),
 )
+DIMENSIONS = sa.Table(
+    "dimensions",
+    META,
+    sa.Column("tenant", sa.ForeignKey("tenants.tenant"), primary_key=True),
+    sa.Column("declaration", sa.Text, nullable=False),
+)
+"""The section `dimensions` of a tenant as JSON, because it is declared and numbered as a whole."""
+
 INSTALLATION = sa.Table(
     "installation",
     META,
@@ -97,10 +107,10 @@ SCHEMA = Schema(
     name="registry",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003", "0004"),
+    versions=("0001", "0002", "0003", "0004", "0006"),
     refusal=RegistryError,
 )
-_OF_TENANT = (PROJECT_ACCOUNTS, PROJECT_SOURCES, PROJECTS, SOURCES, TENANTS)
+_OF_TENANT = (DIMENSIONS, PROJECT_ACCOUNTS, PROJECT_SOURCES, PROJECTS, SOURCES, TENANTS)
 
 
 def load_tenants(
@@ -124,6 +134,7 @@ def load_tenants(
 
     heads, sources = rows(TENANTS), rows(SOURCES)
     tables = (PROJECTS, PROJECT_SOURCES, PROJECT_ACCOUNTS)
+    dimensions = _dimensions(db, name) if has_projects else {}
     parts = [rows(table) if has_projects else defaultdict[str, list[Any]](list) for table in tables]
     return [
         Tenant(
@@ -133,9 +144,22 @@ def load_tenants(
             state=_state(heads[tenant][0]),
             sources=tuple(_source(row) for row in sources[tenant]),
             projects=_projects(*(part[tenant] for part in parts)),
+            dimensions=dimensions.get(tenant, Dimensions()),
         )
         for tenant in sorted(heads)
     ]
+
+
+def _dimensions(db: sa.Connection, name: str | None) -> dict[str, Dimensions]:
+    """Read the dimensions of all tenants, or of one; an older registry has no table of them."""
+    if not sa.inspect(db).has_table(DIMENSIONS.name):
+        return {}
+    query = sa.select(DIMENSIONS)
+    if name is not None:
+        query = query.where(DIMENSIONS.c.tenant == name)
+    return {
+        row.tenant: Dimensions.model_validate_json(row.declaration) for row in db.execute(query)
+    }
 
 
 def _projects(rows: list[Any], reads: list[Any], claims: list[Any]) -> tuple[Project, ...]:
@@ -202,6 +226,8 @@ def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
     """Yield the rows of a tenant, each with its table."""
     head = {"display_name": tenant.display_name, "external_id": tenant.external_id}
     yield TENANTS, head | {"state": tenant.state.value}
+    if tenant.dimensions:
+        yield DIMENSIONS, {"declaration": json.dumps(export_dimensions(tenant.dimensions))}
     for source in tenant.sources:
         row = {"source": source.name, "format": source.format.value, "location": source.location}
         row["state"] = source.state.value

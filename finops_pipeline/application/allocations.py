@@ -1,0 +1,130 @@
+"""Rules of dimensions for an operator: listed, tried out before they are declared, explained.
+
+Put here: what `finops rules` does. Keep out: declaring rules (tenants/declare.py), applying them
+(marts), formatting (cli/rules.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.errors import RegistryError, Unknown
+from finops_pipeline.marts.rule_explanation import ExplainedCharges, explain_charges
+from finops_pipeline.marts.rule_trial import ValueChange, try_rules
+from finops_pipeline.tenants.declare import merge, read_declaration
+from finops_pipeline.tenants.model import UNASSIGNED, Tenant
+
+
+@dataclass(frozen=True)
+class DeclaredRule:
+    """A rule as it is declared, by dimension in the order in which rules are tried.
+
+    The fields of the rule are None for a dimension that has none.
+    """
+
+    dimension: str
+    position: int | None = None
+    rule: str | None = None
+    value: str | None = None
+    conditions: str | None = None
+    days: str | None = None
+    rule_version: int | None = None
+    declared_on: date | None = None
+
+
+def list_rules(installation: Installation, name: str) -> list[DeclaredRule]:
+    """List the dimensions that a tenant declares, with their rules.
+
+    Raises:
+        Unknown: there is no such tenant.
+    """
+    section = installation.registry.tenant(name).dimensions
+    rows = []
+    for dimension in section.names:
+        rules = [rule for rule in section.rules_in_order if rule.dimension == dimension.name]
+        rows += [
+            DeclaredRule(
+                *(dimension.name, position, rule.name, rule.given_value, rule.when.in_words),
+                *(rule.days, rule.version, rule.declared_on),
+            )
+            for position, rule in enumerate(rules, 1)
+        ] or [DeclaredRule(dimension.name)]
+    return rows
+
+
+def try_declaration(installation: Installation, name: str, file: Path) -> list[ValueChange]:
+    """Compare the values that a changed tenants.yaml would give with the published ones.
+
+    Nothing is declared or built.
+
+    Raises:
+        Unknown: there is no such tenant, or nothing has been built for it yet.
+        RegistryError: the file breaks a rule, or does not declare this tenant.
+    """
+    stored = installation.registry.tenant(name)
+    declared = [tenant for tenant in read_declaration(file) if tenant.name == name]
+    if not declared:
+        raise RegistryError(f"{file} does not declare tenant {name}", "a file that does")
+    changed, _ = merge(stored, declared[0])
+    return try_rules(installation.folder(name), changed, installation.limits)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why charges are in their project, and why a dimension has its value, in words."""
+
+    charges: ExplainedCharges
+    claim: str
+    reason: str
+
+
+def explain(installation: Installation, name: str, id: str) -> list[Explanation]:
+    """Explain the charges of a line item, a resource or a commitment.
+
+    Raises:
+        Unknown: there is no such tenant or charge, or nothing has been built for the tenant yet.
+    """
+    tenant = installation.registry.tenant(name)
+    explained = explain_charges(installation.folder(name), id, installation.limits)
+    if not explained:
+        raise Unknown(
+            f"tenant {name} has no charge with the line item, resource or commitment {id!r}",
+            "an id as in x_LineItemId, ResourceId, ResourceName or CommitmentDiscountId of costs",
+            f'Find one: finops query {name} "select distinct ResourceId from costs"',
+        )
+    return [
+        Explanation(charges, claim_of(tenant, charges), _reason_of(charges))
+        for charges in explained
+    ]
+
+
+def claim_of(tenant: Tenant, charges: ExplainedCharges) -> str:
+    """Return the claim that puts charges into their project, for people."""
+    account = charges.sub_account_id
+    if charges.project == UNASSIGNED:
+        return f"no project claims account {account} then" if account else "no account to claim"
+    claims = [
+        f"account {claim.id}, {claim.in_words}"
+        for project in tenant.projects
+        if project.name == charges.project
+        for claim in project.accounts
+        if claim.id == account
+        and (claim.from_day is None or claim.from_day <= charges.last_day)
+        and (claim.to_day is None or charges.first_day < claim.to_day)
+    ]
+    return " and ".join(claims) or "a claim that is no longer declared"
+
+
+def _reason_of(charges: ExplainedCharges) -> str:
+    """Return why the dimension has its value, or none."""
+    if charges.dimension is None:
+        return "no dimension is declared"
+    if charges.rule is None:
+        return "no rule matched"
+    if charges.rule_version is None:
+        return f"no rule matched; label of project {charges.project}"
+    since = f"version {charges.rule_version}, declared on {charges.declared_on}"
+    return f"rule {charges.rule} ({since}): {charges.conditions}"
