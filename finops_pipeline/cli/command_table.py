@@ -207,15 +207,15 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     },
     "rules": {
         "list": CommandEntry(
-            "rules:list_command",
+            "rule_commands:list_command",
             "List a tenant's dimensions and rules, in the order in which rules are tried.",
         ),
         "test": CommandEntry(
-            "rules:test_command",
+            "rule_commands:test_command",
             "Show what a changed tenants.yaml would move from value to value; change nothing.",
         ),
         "explain": CommandEntry(
-            "rules:explain_command",
+            "rule_commands:explain_command",
             "Explain why charges are in their project, and which rule gave each dimension its"
             " value.",
         ),

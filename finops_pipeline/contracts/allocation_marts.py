@@ -73,14 +73,13 @@ ALLOCATIONS = Table(
 DIMENSION_COSTS = Table(
     name="dimension_costs",
     kind="mart",
-    meaning="Costs by the value of each declared dimension: for each dimension every charge once.",
+    meaning="Monthly costs by the value of each declared dimension; each has every charge once.",
     grain=(
-        "billing_period", "charge_date", "project", "dimension", "value", "rule", "rule_version",
-        "service_name", "charge_category", "billing_currency",
+        "billing_period", "project", "dimension", "value", "rule", "rule_version", "service_name",
+        "charge_category", "billing_currency",
     ),
     columns=(
         PERIOD,
-        CHARGE_DATE,
         PROJECT_COLUMNS[0],
         Column("dimension", TEXT, "Declared dimension. Never add up several.", False),
         Column("value", TEXT, "Its value; null: unallocated."),

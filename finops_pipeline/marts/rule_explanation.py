@@ -1,7 +1,7 @@
 """The rules that gave a charge its values: those of a line item, a resource or a commitment.
 
 Put here: reading them from a tenant's published file. Keep out: the claims of projects
-(application/allocations.py).
+(application/rule_use.py).
 
 Reads: costs, <tenant>.duckdb   Writes: nothing
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from finops_pipeline.lake.duck import Limits
+from finops_pipeline.lake.duck import Limits, fetch_dicts
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.marts.library import allocation_sql
@@ -60,4 +60,4 @@ def explain_charges(folder: TenantFolder, id: str, limits: Limits) -> list[Expla
         limits.apply(connection)
         require_allocations(connection, folder.identity.tenant)
         query = connection.execute(allocation_sql("explained_charges"), {"id": id})
-        return [ExplainedCharges(*row) for row in query.fetchall()]
+        return [ExplainedCharges(**row) for row in fetch_dicts(query)]

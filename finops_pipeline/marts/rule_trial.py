@@ -1,7 +1,7 @@
 """Rules that are not declared yet, applied to the published charges: what they would move.
 
 Put here: running the SQL of allocations with other rules on a tenant's file. Keep out: reading the
-declaration (application/allocations.py), rules as rows (rule_tables.py).
+declaration (application/rule_use.py), rules as rows (rule_tables.py).
 
 Reads: <tenant>.duckdb   Writes: nothing
 """
@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from finops_pipeline.contracts.tables import PROJECTS
 from finops_pipeline.errors import Unknown
-from finops_pipeline.lake.duck import Connection, Limits, text
+from finops_pipeline.lake.duck import Connection, Limits, fetch_dicts, text
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.marts.library import allocation_sql, find_mart
@@ -64,8 +64,8 @@ def try_rules(folder: TenantFolder, tenant: Tenant, limits: Limits) -> list[Valu
         for name in _RECOMPUTED:
             connection.execute(f"create temp view published_{name} as from w.main.{name}")
             connection.execute(f"create temp table {name} as {find_mart(name).sql}")
-        rows = connection.execute(allocation_sql("allocation_changes")).fetchall()
-        return [ValueChange(*row) for row in rows]
+        query = connection.execute(allocation_sql("allocation_changes"))
+        return [ValueChange(**row) for row in fetch_dicts(query)]
 
 
 def require_allocations(connection: Connection, tenant: str) -> None:

@@ -49,7 +49,7 @@ class Rule(BaseModel):
         str, BeforeValidator(lambda raw: check_text("value_from", raw, MAX_KEY + 20))
     ] = ""
     mapping: str = ""
-    when: Conditions = Conditions()
+    when: Conditions = Field(default_factory=Conditions)
     priority: Annotated[int | None, Field(ge=1, le=1_000_000, strict=True)] = None
     from_day: date | None = Field(default=None, alias="from")
     to_day: date | None = Field(default=None, alias="to")

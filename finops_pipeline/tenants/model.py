@@ -144,7 +144,7 @@ class Tenant(_Model):
     state: Lifecycle = Lifecycle.ACTIVE
     sources: tuple[AnySource, ...] = ()
     projects: tuple[Project, ...] = ()
-    dimensions: Dimensions = Dimensions()
+    dimensions: Dimensions = Field(default_factory=Dimensions)
 
     @model_validator(mode="after")
     def _check_parts(self) -> Tenant:

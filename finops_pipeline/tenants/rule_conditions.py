@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from finops_pipeline.errors import RegistryError, did_you_mean
+from finops_pipeline.errors import RegistryError, counted, did_you_mean
 from finops_pipeline.tenants.names import check_account
 
 MAX_VALUE = 256
@@ -52,7 +52,7 @@ def check_text(kind: str, value: object, longest: int) -> str:
         raise RegistryError(f"{kind} is {_short(value)}", "text with printable characters")
     if len(value) > longest:
         raise RegistryError(
-            f"{kind} {_short(value)} has {len(value):,} characters", f"at most {longest:,}"
+            f"{kind} {_short(value)} has {counted(len(value), 'character')}", f"at most {longest:,}"
         )
     return value
 
@@ -87,7 +87,7 @@ def _check_pattern(kind: str, value: object) -> str:
         text = text.replace("**", "*")
     if text.count("*") > _MAX_WILDCARDS:
         raise RegistryError(
-            f"the pattern {_short(text)} of {kind} has {text.count('*')} times *",
+            f"the pattern {_short(text)} of {kind} has {counted(text.count('*'), 'wildcard')} *",
             f"at most {_MAX_WILDCARDS}, such as arn:aws:lambda:*:function:pay-*",
             "Leave out a *, or write several patterns",
         )
@@ -105,7 +105,9 @@ def _as_list(kind: str, raw: object) -> list[object]:
     if not values or values == [None]:
         raise RegistryError(f"the list {kind} is empty, so that the rule cannot match", "a value")
     if len(values) > _MAX_PATTERNS:
-        raise RegistryError(f"the list {kind} has {len(values):,} values", f"up to {_MAX_PATTERNS}")
+        raise RegistryError(
+            f"the list {kind} has {counted(len(values), 'value')}", f"up to {_MAX_PATTERNS}"
+        )
     return values
 
 

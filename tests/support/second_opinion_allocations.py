@@ -25,7 +25,7 @@ Key = tuple[Any, ...]
 
 COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 GROUP = (
-    *("billing_period", "charge_date", "project", "dimension", "value", "rule"),
+    *("billing_period", "project", "dimension", "value", "rule"),
     *("service_name", "charge_category", "billing_currency"),
 )
 _COMPARED = {
@@ -67,7 +67,7 @@ def read_charges(folder: Path) -> pl.DataFrame:
     with duckdb.connect(
         str(folder / f"{folder.name.partition('=')[2]}.duckdb"), read_only=True
     ) as db:
-        return db.execute(_CHARGES).pl()
+        return pl.DataFrame(db.sql(_CHARGES).to_arrow_table())
 
 
 def add_up(charges: pl.DataFrame, section: Declared, labels: dict[str, Declared]) -> dict[Key, Key]:

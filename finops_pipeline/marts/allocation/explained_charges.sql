@@ -1,7 +1,7 @@
 -- explained_charges: the charges of a line item, resource or commitment, with the rule that gave
 --   each dimension its value.
 -- grain: billing_period, source, project, sub_account_id, row_kind, charge_category,
---        line_item_type, service_name, resource_id, billing_currency, dimension, value, matched_rule
+--        line_item_type, service_name, resource_id, billing_currency, dimension, value, rule
 -- money: billed_cost, effective_cost (billing currency)
 -- parameters: id
 -- reads: allocated_costs, allocation_rules
@@ -14,7 +14,7 @@ charge as (
     where $id in (x_LineItemId, ResourceId, ResourceName, CommitmentDiscountId)
 ),
 
-rule as (
+declared as (
     select * from allocation_rules
 ),
 
@@ -70,14 +70,14 @@ final as (
         split.effective_cost,
         split.dimension,
         json_extract_string(split.dimensions, '$."' || split.dimension || '"') as value,
-        json_extract_string(split.allocation_rules, '$."' || split.dimension || '"') as matched_rule,
+        json_extract_string(split.allocation_rules, '$."' || split.dimension || '"') as rule,
         json_extract_string(split.allocation_rule_versions, '$."' || split.dimension || '"')::bigint
             as rule_version,
-        rule.declared_on,
-        rule.conditions
+        declared.declared_on,
+        declared.conditions
     from split
-    left join rule
-        on rule.rule
+    left join declared
+        on declared.rule
         = json_extract_string(split.allocation_rules, '$."' || split.dimension || '"')
     order by all
 )

@@ -1,6 +1,6 @@
--- dimension_costs: what each value of each declared dimension cost on a day; null is unallocated.
--- grain: billing_period, charge_date, project, dimension, value, rule, rule_version,
---        service_name, charge_category, billing_currency
+-- dimension_costs: what each value of each declared dimension cost in a month; null is unallocated.
+-- grain: billing_period, project, dimension, value, rule, rule_version, service_name,
+--        charge_category, billing_currency
 -- money: billed_cost, effective_cost, list_cost, contracted_cost; net_billed_cost and
 --        net_effective_cost, null unless every charge of the group states them (billing currency)
 -- reads: resource_daily_costs, allocation_days, allocations
@@ -9,7 +9,8 @@
 -- slice: project, billing_period
 --
 -- Every dimension has every charge exactly once, so that the sum of each equals the bill. Never add
--- up several dimensions.
+-- up several dimensions. Days are not told apart, because with them the table would be as large as
+-- the charges; allocated_costs has them.
 
 with
 
@@ -28,7 +29,6 @@ allocation as (
 summed as materialized (
     select
         cost.billing_period,
-        cost.charge_date,
         cost.project,
         cost.service_name,
         cost.charge_category,
@@ -98,7 +98,6 @@ value as (
 final as (
     select
         summed.billing_period,
-        summed.charge_date,
         summed.project,
         value.dimension,
         value.value,

@@ -1,7 +1,7 @@
 """Commands for the dimensions of a tenant and the rules that give charges their values.
 
 Put here: `rules list`, `rules test`, `rules explain`. Keep out: what they do
-(application/allocations.py); rules are declared by `finops apply`.
+(application/rule_use.py); rules are declared by `finops apply`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from finops_pipeline.application.allocations import (
+from finops_pipeline.application.rule_use import (
     DeclaredRule,
     Explanation,
     explain,

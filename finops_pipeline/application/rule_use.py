@@ -1,7 +1,7 @@
 """Rules of dimensions for an operator: listed, tried out before they are declared, explained.
 
 Put here: what `finops rules` does. Keep out: declaring rules (tenants/declare.py), applying them
-(marts), formatting (cli/rules.py).
+(marts), formatting (cli/rule_commands.py).
 """
 
 from __future__ import annotations
