@@ -7,7 +7,7 @@ OUTSIDE = build/conformance
 PEERS = build/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test test-quick torture bench conformance docs demo dagster lock clean
+.PHONY: help install check test test-quick test-long torture bench conformance docs demo dagster lock clean
 
 help:  ## Show the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -25,8 +25,11 @@ install: $(VENV)/.installed  ## Make the virtual environment with pinned depende
 demo: install  ## Two organisations' bills through the whole pipeline, in Dagster
 	$(BIN)/finops demo
 
-test: install  ## All tests, on two cores
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: install  ## The tests of a change, on two cores (at most eight minutes)
+	$(BIN)/python -m pytest -m "not long and not torture" -n 2 --dist loadfile --no-loadscope-reorder
+
+test-long: install  ## What the gate runs besides: kills, full disks, damage, mutated bills, long reading
+	$(BIN)/python -m pytest -m "long and not torture" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: install  ## The inner loop: rules, isolation, exact numbers, clear errors (a minute and a half)
 	$(BIN)/python -m pytest -m "quick and not torture" -n 2 --dist loadfile --no-loadscope-reorder

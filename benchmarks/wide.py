@@ -59,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--columns", type=int, default=2_400)
     parser.add_argument("--folder", type=Path, default=Path("build/bench/wide"))
-    parser.add_argument("--times", type=int, default=3, help="runs of each; the quickest counts")
+    parser.add_argument("--times", type=int, default=3, help="runs of each; the median counts")
     options = parser.parse_args()
     work = options.folder.absolute()
     shutil.rmtree(work, ignore_errors=True)

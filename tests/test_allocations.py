@@ -224,9 +224,10 @@ def test_explanations_name_claim_and_rule_for_every_row_kind(allocated: Allocate
         seen.add(kind)
         for row in rows:
             if row["project"] == "unassigned":
-                assert row["claim"].startswith(("no project claims account", "no account"))
+                assert row["claim"].startswith("no claim takes charges of account ")
             else:
-                assert row["claim"].startswith(f"account {row['sub_account_id']}, "), kind
+                claim = f"account {row['sub_account_id']} (priority 1000): account "
+                assert row["claim"].startswith(claim), kind
             if row["rule"] is None:
                 assert (row["value"], row["reason"]) == (None, "no rule matched")
             elif row["rule"] == "(project)":
@@ -246,7 +247,7 @@ def test_explanations_of_a_resource_read_well(allocated: Allocated) -> None:
         " 'prod' and ServiceName not like '%S3%'",
     )
     output = allocated.finops("rules", "explain", "acme", id)
-    assert "project prod: account " in output and ", always" in output
+    assert "project prod: account " in output and "(priority 1000): account " in output
     assert "rule env (version 1, declared on " in output
     assert "(unallocated)" in output and "no rule matched" in output
     code, message = finops("rules", "explain", "acme", "i-nope", data=allocated.data)

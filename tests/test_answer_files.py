@@ -203,12 +203,12 @@ def test_a_workbook_is_not_written_to_a_terminal(built: TemporaryInstallation) -
     )
 
 
-def test_what_parquet_cannot_hold_is_refused_with_the_cure(tmp_path: Path) -> None:
+def test_a_column_type_that_parquet_does_not_have_is_refused_with_a_cure(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     for tenant in ("acme", "globex"):
         error = failure_of(
             *("query", tenant, "select interval 1 day as age", "--format", "parquet"),
             *("-o", str(file)),
         )
-        assert "Parquet cannot hold" in error and "cast(COLUMN as varchar)" in error
+        assert "Parquet has no type for a column" in error and "cast(COLUMN as varchar)" in error
     assert list(tmp_path.iterdir()) == []

@@ -36,6 +36,7 @@ ARGUMENTS = {
     "rules test": ["initech", "--file", "/nonexistent/tenants.yaml"],
     "rules explain": ["initech", "i-1"],
     "queries run": ["initech", "service_charges"],
+    "project preview": ["initech"],
 }
 """Every command with `--format json`, and arguments that make it fail with a refusal."""
 

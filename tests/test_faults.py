@@ -110,7 +110,7 @@ REFUSED: dict[str, tuple[Fault, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Night:
+class FaultyRun:
     """One run in which everything went wrong, and an ordinary run after it."""
 
     estate: Estate
@@ -123,16 +123,16 @@ class Night:
 
 
 def part(number: int, faults: Iterable[str]) -> list[str]:
-    """Return the faults of a night: every second one."""
+    """Return the faults of run 0 or 1: every second one."""
     return list(faults)[number::2]
 
 
-in_each_night = pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.torture)])
-"""`make test` has a night of half of the faults, `make torture` one of the other half."""
+in_each_run = pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.torture)])
+"""`make test` has a run with half of the faults, `make torture` one with the other half."""
 
 
 def with_each_fault(faults: Iterable[str]) -> pytest.MarkDecorator:
-    """Parametrize a test by the faults, each in its night."""
+    """Parametrize a test by the faults, each with the number of its run."""
     cases = [
         *(pytest.param(0, name, id=name) for name in part(0, faults)),
         *(pytest.param(1, name, id=name, marks=pytest.mark.torture) for name in part(1, faults)),
@@ -141,35 +141,37 @@ def with_each_fault(faults: Iterable[str]) -> pytest.MarkDecorator:
 
 
 @pytest.fixture(scope="module")
-def nights() -> dict[int, Night]:
-    """The nights that have passed, by number."""
+def faulty_runs() -> dict[int, FaultyRun]:
+    """The runs so far, by number."""
     return {}
 
 
 @pytest.fixture
-def night(
-    nights: dict[int, Night],
+def faulty_run(
+    faulty_runs: dict[int, FaultyRun],
     number: int,
     store: Store,
     line: FaultyServer,
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
-) -> Night:
-    """The night of that number; each passes once."""
-    if number not in nights:
-        estate = build_estate(number, tmp_path_factory.mktemp("night"), store, line)
-        nights[number] = pass_night(number, estate, line)
-        request.config.stash.setdefault(FIGURES, []).append(describe_night(nights[number], number))
-    return nights[number]
+) -> FaultyRun:
+    """The run with this number; the first test that needs it starts it."""
+    if number not in faulty_runs:
+        estate = build_estate(number, tmp_path_factory.mktemp("faulty_run"), store, line)
+        faulty_runs[number] = run_with_faults(number, estate, line)
+        request.config.stash.setdefault(FIGURES, []).append(
+            describe_run(faulty_runs[number], number)
+        )
+    return faulty_runs[number]
 
 
 def build_estate(number: int, folder: Path, store: Store, line: FaultyServer) -> Estate:
-    """Publish the sources of a night: one for each of its faults."""
+    """Publish the sources of a run: one for each of its faults."""
     return build(folder, store, line, part(number, REFUSED), part(number, RECOVERS))
 
 
-def pass_night(number: int, estate: Estate, line: FaultyServer) -> Night:
-    """Ingest while half of the faults occur, each on its own source, and once more after them."""
+def run_with_faults(number: int, estate: Estate, line: FaultyServer) -> FaultyRun:
+    """Ingest while half of the faults occur, each on its own source, and again without faults."""
     recovers, refused = part(number, RECOVERS), part(number, REFUSED)
     script = [
         replace(fault, key=f"{estate.spelled(name)}/*{fault.key}")
@@ -185,66 +187,70 @@ def pass_night(number: int, estate: Estate, line: FaultyServer) -> Night:
     requests, seen = list(line.log), estate.visible()
     after = estate.ingest()
     names = [*recovers, *refused]
-    return Night(estate, names, ran, requests, seen, after, estate.visible())
+    return FaultyRun(estate, names, ran, requests, seen, after, estate.visible())
 
 
-def describe_night(night: Night, number: int) -> str:
-    """Return the figures of a night."""
+def describe_run(faulty_run: FaultyRun, number: int) -> str:
+    """Return the figures of a run."""
     counts = len(part(number, RECOVERS)), len(part(number, REFUSED))
     return (
         f"faults: {counts[0]} kinds recovered from, {counts[1]} refused, in one run of"
-        f" {night.ran.seconds:.0f} s; the next run took {night.after.seconds:.0f} s"
+        f" {faulty_run.ran.seconds:.0f} s; the next run took {faulty_run.after.seconds:.0f} s"
     )
 
 
-def of(night: Night, name: str) -> list[StoreRequest]:
+def of(faulty_run: FaultyRun, name: str) -> list[StoreRequest]:
     """The requests for a source's exports."""
     return [
         request
-        for request in night.requests
-        if request.key.startswith(f"{night.estate.spelled(name)}/")
+        for request in faulty_run.requests
+        if request.key.startswith(f"{faulty_run.estate.spelled(name)}/")
     ]
 
 
 @with_each_fault(RECOVERS)
-def test_an_ingest_recovers_exactly_from_a_passing_fault(night: Night, name: str) -> None:
-    assert any(request.fault for request in of(night, name)), "the fault happened"
-    source = night.estate.spelled(name)
+def test_an_ingest_recovers_exactly_from_a_passing_fault(faulty_run: FaultyRun, name: str) -> None:
+    assert any(request.fault for request in of(faulty_run, name)), "the fault happened"
+    source = faulty_run.estate.spelled(name)
     assert not [
         output_line
-        for output_line in night.ran.output_lines
+        for output_line in faulty_run.ran.output_lines
         if f"{source} " in output_line and "refused" in output_line
     ]
-    assert night.seen[source] == night.estate.new[source]
+    assert faulty_run.seen[source] == faulty_run.estate.new[source]
 
 
 @with_each_fault(REFUSED)
-def test_a_refusal_is_reported_and_the_old_month_stays(night: Night, name: str) -> None:
-    assert any(request.fault for request in of(night, name)), "the fault happened"
-    source = night.estate.spelled(name)
-    (message,) = [s for s in night.ran.output_lines if s.startswith(f"finops: landing {source} ")]
+def test_a_refusal_is_reported_and_the_old_month_stays(faulty_run: FaultyRun, name: str) -> None:
+    assert any(request.fault for request in of(faulty_run, name)), "the fault happened"
+    source = faulty_run.estate.spelled(name)
+    (message,) = [
+        s for s in faulty_run.ran.output_lines if s.startswith(f"finops: landing {source} ")
+    ]
     for message_part in REFUSED[name][1]:
         assert message_part in message, message
-    assert night.seen[source] == night.estate.old[source]
-    assert night.seen_after[source] == night.estate.new[source]
+    assert faulty_run.seen[source] == faulty_run.estate.old[source]
+    assert faulty_run.seen_after[source] == faulty_run.estate.new[source]
 
 
-@in_each_night
-def test_a_run_of_faults_spares_the_other_tenant_and_the_next_run_completes(night: Night) -> None:
-    estate = night.estate
-    assert night.ran.code == 1
-    for name in night.names:
-        assert len(of(night, name)) <= MOST_REQUESTS, name
-    assert night.seen[WELL] == estate.new[WELL]
-    assert night.after.code == 0, night.after.output_lines
-    assert night.seen_after == estate.new
+@in_each_run
+def test_a_run_of_faults_spares_the_other_tenant_and_the_next_run_completes(
+    faulty_run: FaultyRun,
+) -> None:
+    estate = faulty_run.estate
+    assert faulty_run.ran.code == 1
+    for name in faulty_run.names:
+        assert len(of(faulty_run, name)) <= MOST_REQUESTS, name
+    assert faulty_run.seen[WELL] == estate.new[WELL]
+    assert faulty_run.after.code == 0, faulty_run.after.output_lines
+    assert faulty_run.seen_after == estate.new
     assert not estate.leftovers()
     for tenant in estate.tenants:
         assert {s.state for s in estate.made.installation.status(tenant)} == {"reconciled"}
 
 
-@in_each_night
-def test_only_the_missing_bytes_are_fetched_again(night: Night) -> None:
+@in_each_run
+def test_only_the_missing_bytes_are_fetched_again(faulty_run: FaultyRun) -> None:
     for name, begins in {
         "reset-mid-body": [0, 50_000],
         "reset-mid-body-thrice": [0, 10_000, 20_000, 30_000],
@@ -253,9 +259,11 @@ def test_only_the_missing_bytes_are_fetched_again(night: Night) -> None:
         "expired-mid-download": [0, 50_000, 50_000],
         "slowdown-mid-download": [0, 50_000, 50_000, 50_000, 50_000],
     }.items():
-        if name not in night.names:
+        if name not in faulty_run.names:
             continue
-        requests = [request for request in of(night, name) if request.key.endswith(FOLDER + FILE)]
+        requests = [
+            request for request in of(faulty_run, name) if request.key.endswith(FOLDER + FILE)
+        ]
         assert [request.begin for request in requests] == begins, name
         bytes_ = sum(request.sent for request in requests if request.status in (200, 206))
-        assert bytes_ == night.estate.sizes[requests[0].key], name
+        assert bytes_ == faulty_run.estate.sizes[requests[0].key], name

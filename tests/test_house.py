@@ -31,6 +31,7 @@ from tests.support.source_files import (
     by_name,
     calls_in,
 )
+from tests.support.tiers import LONG, QUICK
 
 FILE_LINES = 350
 MEDIAN_LINES, LONGEST_LINES, MOST_ARGUMENTS = 9, 60, 4
@@ -163,3 +164,9 @@ def test_public_functions_say_what_they_raise(module: Module) -> None:
         for name in raised & REFUSALS.keys():
             said = (ast.get_docstring(function) or "").partition("Raises:")[2]
             assert any(kind in said for kind in REFUSALS[name]), f"{function.name} raises {name}"
+
+
+def test_every_file_of_a_tier_exists() -> None:
+    names = {path.stem for path in Path(__file__).parent.glob("test_*.py")}
+    assert names >= QUICK | LONG
+    assert not QUICK & LONG

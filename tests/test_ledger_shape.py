@@ -1,4 +1,4 @@
-"""What a ledger remembers of its tables never outlives the file of a purged or restored folder."""
+"""A ledger whose folder is purged or restored while it is read is read to its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Removing and purging while something else happens: a run, a kill, a command that waited.
+"""Removing and purging while something else happens: a run lands, or a process waits or dies.
 
 acme and globex have a bill each; globex never changes.
 """
@@ -30,11 +30,11 @@ TOTAL = "select sum(billed_cost) as total from monthly_costs"
 
 
 class Killed(BaseException):
-    """The end of a process in the middle of its work."""
+    """Raised in place of killing the process in the middle of its work."""
 
 
 def after(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, then: Callable[[], Any]) -> None:
-    """Let something happen right after a function of a module returned, once."""
+    """Call `then` once, right after a function of a module has returned."""
     real, pending = getattr(module, name), [then]
 
     def wrapped(*arguments: Any, **options: Any) -> Any:
@@ -57,7 +57,7 @@ def test_a_source_that_lands_while_it_is_removed_is_kept(
 ) -> None:
     after(monkeypatch, lifecycle_changes, "_dependents", lambda: made.ingest("acme"))
     code, output = finops("source", "remove", "acme/payer")
-    assert (code, "has had data since a moment ago" in output) == (1, True), output
+    assert (code, "data of source acme/payer has just landed" in output) == (1, True), output
     assert "--yes acme/payer" in output
     assert finops("source", "remove", "acme/payer", "--yes", "acme/payer")[0] == 0
     assert finops("source", "purge", "acme/payer", "--yes", "acme/payer")[0] == 0
@@ -69,7 +69,7 @@ def test_a_tenant_that_lands_while_it_is_removed_keeps_its_name(
 ) -> None:
     after(monkeypatch, lifecycle_changes, "_dependents", lambda: made.ingest("acme"))
     code, output = finops("tenant", "remove", "acme")
-    assert (code, "has data" in output) == (1, True), output
+    assert (code, "now has data" in output) == (1, True), output
     assert ask(TOTAL, "acme") == [{"total": "7.500000000000000000"}]
     assert "acme" in made.installation.registry.names()
 
@@ -82,12 +82,12 @@ def test_removing_what_has_no_data_leaves_no_folder(made: TemporaryInstallation)
     assert not list((made.data / "lake").rglob("*acme*"))
 
 
-def test_a_command_that_waited_for_a_purge_leaves_nothing_for_the_next_of_the_name(
+def test_a_command_that_waited_for_a_purge_leaves_nothing_for_the_next_tenant_of_that_name(
     made: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made.ingest("acme")
     assert finops("tenant", "remove", "acme", "--yes", "acme")[0] == 0
-    # Its folder is gone, its name not yet free: a rebuild that had waited writes one.
+    # The folder is gone, but the name is not free yet: a rebuild that waited makes a folder.
     after(monkeypatch, purge, "delete_folder", lambda: finops("rebuild", "acme"))
     assert finops(*PURGE)[0] == 0
     assert finops("tenant", "add", "acme")[0] == 0
@@ -95,7 +95,7 @@ def test_a_command_that_waited_for_a_purge_leaves_nothing_for_the_next_of_the_na
     assert "no warehouse yet" in finops("query", "acme", "select * from projects")[1]
 
 
-def test_files_by_hand_that_waited_are_not_landed_for_a_removed_tenant_or_source(
+def test_files_by_hand_that_waited_are_not_landed_for_a_disabled_tenant_or_source(
     made: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bill = next((tmp_path / "acme/cur").rglob("*.csv.gz"))
@@ -123,7 +123,7 @@ def test_dagster_lands_nothing_for_a_tenant_that_was_disabled_since_the_run_was_
         assert finops("tenant", undo, "acme")[0] == 0
 
 
-def test_a_purge_that_was_killed_is_never_forgotten(
+def test_files_that_a_killed_purge_left_behind_still_count_as_data(
     made: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made.ingest("acme")
@@ -165,7 +165,7 @@ def history() -> dict[tuple[str, bool], str]:
 def test_a_renamed_project_loses_no_history(
     made: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither if the command is killed half-way, nor if an earlier project had the name."""
+    """Not even if the command is killed halfway, or an earlier project had the new name."""
 
     def kill(*_: object) -> None:
         raise Killed

@@ -1,6 +1,6 @@
-"""A sandbox that stays open: each query gets its own answer, and a name never its former owner's.
+"""A sandbox that stays open: each query gets its own answer, and never an earlier tenant's data.
 
-acme and globex each have 7.50 and 900; acme's folder is purged and restored.
+acme costs 7.50 and globex 900. acme's folder is purged in one test and restored in another.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def total(sandbox: Sandbox) -> str:
     return f"{sandbox.execute(TOTAL).fetchall()[0][0]:.2f}"
 
 
-def test_an_open_sandbox_never_answers_with_a_former_owners_data(
+def test_an_open_sandbox_never_answers_with_data_of_an_earlier_tenant_of_that_name(
     made: TemporaryInstallation, both: tuple[Sandbox, Sandbox], tmp_path: Path
 ) -> None:
     acme, globex = both
@@ -81,10 +81,10 @@ def test_an_open_sandbox_follows_a_restored_folder(
 
 
 class Interrupted(BaseException):
-    """What a server raises in a thread that waits for too long, or Ctrl-C."""
+    """Raised in place of Ctrl-C, or of what a server raises in a thread that waits for too long."""
 
 
-def test_an_interrupted_query_leaves_no_answer_to_the_next(both: tuple[Sandbox, Sandbox]) -> None:
+def test_an_interrupted_query_leaves_no_rows_to_the_next(both: tuple[Sandbox, Sandbox]) -> None:
     def interrupt(*_: object) -> None:
         raise Interrupted
 
@@ -102,7 +102,7 @@ def test_an_interrupted_query_leaves_no_answer_to_the_next(both: tuple[Sandbox, 
     assert total(globex) == "900.00"
 
 
-def test_an_answer_never_goes_on_with_the_rows_of_a_later_query(
+def test_an_answer_never_continues_with_the_rows_of_a_later_query(
     both: tuple[Sandbox, Sandbox],
 ) -> None:
     acme, globex = both
@@ -119,7 +119,7 @@ def test_an_answer_never_goes_on_with_the_rows_of_a_later_query(
     assert total(globex) == "900.00"
 
 
-def test_an_arrow_answer_that_is_read_in_part_blocks_no_later_query(
+def test_an_arrow_answer_that_is_partly_read_blocks_no_later_query(
     both: tuple[Sandbox, Sandbox],
 ) -> None:
     many = MANY.format("old").replace("20000", "1000000")
@@ -134,7 +134,7 @@ def test_an_arrow_answer_that_is_read_in_part_blocks_no_later_query(
         assert sandbox.execute("select 2").fetchall() == [(2,)]
 
 
-def test_an_answer_whose_process_ended_is_never_empty(both: tuple[Sandbox, Sandbox]) -> None:
+def test_reading_an_answer_whose_process_has_ended_fails(both: tuple[Sandbox, Sandbox]) -> None:
     acme, globex = both
     answer = Answer(acme, Query("select n from range(5) as numbers(n)"))
     answer.execute()
@@ -145,7 +145,7 @@ def test_an_answer_whose_process_ended_is_never_empty(both: tuple[Sandbox, Sandb
     assert total(globex) == "900.00"
 
 
-def test_who_reads_slowly_gets_every_row(made: TemporaryInstallation) -> None:
+def test_a_slow_reader_gets_every_row(made: TemporaryInstallation) -> None:
     with opened(made, "acme", seconds=0.5) as acme, opened(made, "globex") as globex:
         wide = "select n, repeat('x', 2000) from range(8000) as numbers(n)"
         count = 0

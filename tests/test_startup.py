@@ -127,7 +127,7 @@ def test_an_interrupt_while_starting_is_one_plain_line(
     running.send_signal(signal.SIGINT)
     _, error = running.communicate(timeout=60)
     printed = [line for line in error.splitlines(keepends=True) if "import time:" not in line]
-    # A fast machine may have finished, or be about to exit, before the longest delay.
+    # On a fast machine the command may have ended, or be about to, before the longest delay.
     ended = [(0, []), (-signal.SIGINT, [])]
     assert (running.returncode, printed) in [(130, [INTERRUPTED_LINE]), *ended]
     assert delay > 0.1 or running.returncode == 130

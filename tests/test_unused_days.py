@@ -217,10 +217,10 @@ def test_costs_of_days_are_unchanged_where_nothing_is_unused(two: Two) -> None:
     assert two.rows("select count(*) from unused_commitment_days") == [(0,)]
 
 
-def test_use_that_ended_before_the_month_divides_no_fee(
+def test_usage_that_ended_before_the_month_divides_no_fee(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a fee whose period began in August, the bill of September states usage of August only."""
+    """The fee's period begins in August, and September's bill states only usage in August."""
     set_clock(monkeypatch, DAYS[20])
     of_september = {"bill/BillingPeriodStartDate": f"{DAYS[0]}T00:00:00Z"}
     lines = (fee("300", "300", "2026-08-02"), used("2026-08-05", "0"))

@@ -118,7 +118,7 @@ def test_a_word_that_is_not_known_changes_no_charge(
         assert charges_of("acme") == plain
     log = capsys.readouterr().err
     assert "acme 2026-09: the charges are written as plain text" in log
-    assert "AmazonEC2" not in log, "no text of a bill"
+    assert "AmazonEC2" not in log, "the log quotes the bill"
 
 
 def test_words_that_do_not_fit_in_memory_change_no_charge(
@@ -127,7 +127,7 @@ def test_words_that_do_not_fit_in_memory_change_no_charge(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A sample may have few texts where the whole bill has millions."""
+    """A sample may have few different texts although the whole bill has millions."""
     plain = charges_of("globex")
 
     def read(connection: Connection, *_: object) -> dict[str, str]:

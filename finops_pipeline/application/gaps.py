@@ -42,7 +42,7 @@ class Gap:
 def list_gaps(installation: Installation, tenant: Tenant) -> list[Gap]:
     """Return all gaps of a tenant, by source and month.
 
-    A published month is a gap only if AWS has delivered it anew long after it was closed.
+    A published month is a gap only if AWS has delivered it again long after it was closed.
     """
     status = installation.status(tenant.name)
     gaps: list[Gap] = []

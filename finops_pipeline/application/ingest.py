@@ -121,7 +121,7 @@ def ingest_files(
     Raises:
         DeliveryRefused: the files cannot be accepted; the message explains why.
         Unknown: there is no such tenant or source.
-        RegistryError: it is disabled or removed.
+        RegistryError: the tenant or source is disabled or removed.
     """
     tenant = installation.registry.tenant(imported.tenant)  # refuse before waiting for anything
     require_active("tenant", tenant.name, tenant)

@@ -143,7 +143,9 @@ def remove(installation: Installation, subject: Subject, confirmation: str = "")
     Raises:
         Unknown: there is no such thing.
         RegistryError: the confirmation is missing (the message lists what depends on the subject),
-            or a project reads no other source.
+            a project reads no other source, or data of the source has landed meanwhile.
+        TenantBusy: another process is writing to the tenant's folder.
+        StorageFailure: data of the tenant has landed meanwhile.
     """
     tenant = installation.registry.tenant(subject.tenant)
     declared = subject.find(tenant)
@@ -193,7 +195,7 @@ def _dependents(
     match subject.kind:
         case Kind.TENANT:
             folder = installation.folder(tenant.name)
-            # What an interrupted purge or restore has left is data, too.
+            # Files that an interrupted purge or restore left behind are data, too.
             has_data = is_taken(folder) or folder.purging.exists() or folder.restoring.exists()
             months = sorted({d.billing_period for d in ledger.deliveries()}) if has_data else []
             return has_data, [_describe_months(months)] if has_data else []
@@ -235,9 +237,9 @@ def _remove_source(installation: Installation, subject: Subject) -> list[str]:
         return [f"- {subject}, from which nothing had landed"]
     with installation.writing(subject.tenant) as session, registry.locked():
         rest = without_source(registry.tenant(subject.tenant), subject)
-        if session.writer.ledger.deliveries(subject.name):  # a run has just landed it
+        if session.writer.ledger.deliveries(subject.name):  # landed by another run meanwhile
             raise RegistryError(
-                f"{subject} has had data since a moment ago",
+                f"data of {subject} has just landed",
                 "a source from which nothing has landed",
                 f"Remove it: finops source remove {subject.full_name} --yes {subject.full_name}",
             )
@@ -314,6 +316,8 @@ def _with_name(tenant: Tenant, subject: Subject, renamed: Tenant | Source | Proj
             for p in tenant.projects
         ]
         tenant = tenant.model_copy(update={"projects": tuple(projects)})
+    elif tenant.without_value == subject.name:
+        tenant = tenant.model_copy(update={"without_value": renamed.name})
     if isinstance(renamed, Project):
         dimensions = rename_rule_project(tenant.dimensions, subject.name, renamed.name)
         tenant = tenant.model_copy(update={"dimensions": dimensions})

@@ -42,11 +42,11 @@ def check_charges(installation: Installation, tenant: str, month: str | None) ->
     """
     folder = installation.folder(installation.registry.tenant(tenant).name)
     period = check_month(month) if month else None
-    _check_files(folder, period)
+    check_cost_files(folder, period)
     return check_published(folder, installation.limits, period)
 
 
-def _check_files(folder: TenantFolder, month: str | None, project: str | None = None) -> None:
+def check_cost_files(folder: TenantFolder, month: str | None, project: str | None = None) -> None:
     """Check the files of charges (of one month or project) before rows of them are shown.
 
     Another tenant's file in the place of one would otherwise be shown as examples and sums.
@@ -80,7 +80,7 @@ def validate_charges(
     name = declared.project(project).name if project else None
     period = check_month(month) if month else None
     folder = installation.folder(declared.name)
-    _check_files(folder, period, name)
+    check_cost_files(folder, period, name)
     files, findings = find_published_violations(folder, installation.limits, period, name)
     if not files:
         scope = " in ".join(filter(None, [name and f"project {name}", period]))

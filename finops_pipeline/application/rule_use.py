@@ -6,16 +6,18 @@ Put here: what `finops rules` does. Keep out: declaring rules (tenants/declare.p
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import RegistryError, Unknown
+from finops_pipeline.focus.claim_matching import ChargeValues, Match, match_claim
 from finops_pipeline.marts.rule_explanation import ExplainedCharges, explain_charges
 from finops_pipeline.marts.rule_trial import ValueChange, try_rules
 from finops_pipeline.tenants.declare import merge, read_declaration
-from finops_pipeline.tenants.model import UNASSIGNED, Tenant
+from finops_pipeline.tenants.model import FOLLOW, UNASSIGNED, Tenant
 
 
 @dataclass(frozen=True)
@@ -105,17 +107,30 @@ def claim_of(tenant: Tenant, charges: ExplainedCharges) -> str:
     """Return the claim that puts charges into their project, for people."""
     account = charges.sub_account_id
     if charges.project == UNASSIGNED:
-        return f"no project claims account {account} then" if account else "no account to claim"
-    claims = [
-        f"account {claim.id}, {claim.in_words}"
-        for project in tenant.projects
-        if project.name == charges.project
-        for claim in project.accounts
-        if claim.id == account
-        and (claim.from_day is None or claim.from_day <= charges.last_day)
-        and (claim.to_day is None or charges.first_day < claim.to_day)
-    ]
-    return " and ".join(claims) or "a claim that is no longer declared"
+        return f"no claim takes charges of account {account} like these"
+    values = ChargeValues(
+        account,
+        charges.first_day,
+        charges.region_id,
+        frozenset(filter(None, (charges.service_name, charges.service_code))),
+        _read(charges.tags),
+        _read(charges.cost_categories),
+    )
+    for project in tenant.active_projects:
+        if project.name == charges.project:
+            claims = [*project.own_claims, *project.account_claims]
+            for name, claim in sorted(claims, key=lambda named: named[1].priority):
+                if match_claim(claim, values) is Match.YES:
+                    return f"{name} (priority {claim.priority}): {claim.in_words}"
+    if tenant.without_value in (FOLLOW, charges.project):
+        return f"no claim: the charges lack a value that claims ask for ({tenant.without_value})"
+    return "a claim that is no longer declared"
+
+
+def _read(labels: str | None) -> dict[str, str]:
+    """Read tags or cost categories, a JSON object as text."""
+    loaded: dict[str, str] = json.loads(labels) if labels else {}
+    return loaded
 
 
 def _reason_of(charges: ExplainedCharges) -> str:

@@ -179,12 +179,12 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     },
     "project": {
         "add": CommandEntry(
-            "declarations:project_add",
-            "Declare a project, or give it more accounts; options not given stay unchanged.",
+            "project_claims:project_add",
+            "Declare a project, or give it more claims; options not given stay unchanged.",
         ),
         "release": CommandEntry(
-            "declarations:project_release",
-            "Remove a project's claim to an account, as if it had never been made.",
+            "project_claims:project_release",
+            "Remove a claim of a project, as if it had never been made.",
         ),
         "disable": CommandEntry(
             "lifecycle_commands:project_disable",
@@ -203,6 +203,13 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "list": CommandEntry(
             "declarations:project_list", "List projects with the accounts they claim."
+        ),
+        "show": CommandEntry(
+            "project_claims:project_show", "List the claims of a project, in order of priority."
+        ),
+        "preview": CommandEntry(
+            "project_preview:preview_command",
+            "Show what each claim would move between projects; nothing is changed or rebuilt.",
         ),
     },
     "rules": {

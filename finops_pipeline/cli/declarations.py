@@ -1,13 +1,13 @@
 """Commands that declare tenants, sources and projects.
 
-Put here: `apply`, `tenant …`, `source …`, `project …`. Keep out: the rules (tenants/).
+Put here: `apply`, `tenant …`, `source …`, `project list`. Keep out: the rules (tenants/), claims
+(project_claims.py).
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +15,11 @@ import typer
 
 from finops_pipeline.cli.show import Row, open_installation, say, split, table
 from finops_pipeline.cli.text_table import Layout
-from finops_pipeline.errors import Unknown, printable
+from finops_pipeline.errors import printable
 from finops_pipeline.tenants.declare import apply, read_declaration
 from finops_pipeline.tenants.exported import export_text
 from finops_pipeline.tenants.lifecycle import Lifecycle
-from finops_pipeline.tenants.model import REACH, Project, SourceFormat, Tenant
+from finops_pipeline.tenants.model import REACH, SourceFormat, Tenant
 from finops_pipeline.tenants.source import EXTENT, parse_source
 
 NO_TENANT = "No tenant is declared. Declare tenants: finops apply FILE"
@@ -31,16 +31,17 @@ def apply_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A tenants.yaml.")],
 ) -> None:
     """Declare tenants, sources and projects from a file; print the changes, delete nothing."""
-    _print_changes(apply(open_installation().registry, read_declaration(file)))
+    print_changes(apply(open_installation().registry, read_declaration(file)))
 
 
-def _print_changes(changes: list[str]) -> None:
+def print_changes(changes: list[str]) -> None:
+    """Print the changes of a declaration."""
     for line in changes or ["nothing changed"]:
         say(line)
 
 
 def _declare(tenant: Tenant) -> None:
-    _print_changes(apply(open_installation().registry, [tenant]))
+    print_changes(apply(open_installation().registry, [tenant]))
 
 
 def _read_tenants(name: str | None) -> list[Tenant]:
@@ -59,9 +60,18 @@ def _print_list(names: Sequence[str], rows: Sequence[Row], if_empty: str) -> Non
 def tenant_add(
     name: TenantName,
     display_name: Annotated[str, typer.Option(help="Free text for people.")] = "",
+    without_value: Annotated[
+        str,
+        typer.Option(
+            metavar="PROJECT",
+            help="Where charges go that lack a value which a claim asks for: a project, follow"
+            " (their resource, commitment or account) or unassigned.",
+        ),
+    ] = "",
 ) -> None:
     """Declare a tenant."""
-    _declare(Tenant(name=name, display_name=display_name))
+    declared = Tenant(name=name, display_name=display_name)
+    _declare(declared.model_copy(update={"without_value": without_value}))
 
 
 def tenant_list() -> None:
@@ -137,90 +147,10 @@ def source_list(tenant: OptionalTenant = None) -> None:
     _print_list(("tenant", "source", "format", "location", "state"), rows, empty)
 
 
-def project_add(
-    project: Annotated[str, typer.Argument(metavar="TENANT/PROJECT")],
-    account: Annotated[
-        list[str] | None, typer.Option(help="AWS account id; may be repeated.")
-    ] = None,
-    environment: Annotated[str, typer.Option(help="Such as prod, staging or dev.")] = "",
-    business_unit: Annotated[str, typer.Option(help="Business unit.")] = "",
-    from_day: Annotated[
-        str, typer.Option("--from", metavar="YYYY-MM-DD", help="First day of the claims.")
-    ] = "",
-    to_day: Annotated[
-        str,
-        typer.Option("--to", metavar="YYYY-MM-DD", help="First day that is no longer claimed."),
-    ] = "",
-    source: Annotated[
-        list[str] | None, typer.Option(help="Source that it reads; may be repeated.")
-    ] = None,
-    display_name: Annotated[str, typer.Option(help="Free text for people.")] = "",
-) -> None:
-    """Declare a project, or give it more accounts; options not given stay unchanged."""
-    tenant_name, name = split(project, "PROJECT")
-    if (from_day or to_day) and not account:
-        raise typer.BadParameter(
-            "--from and --to say on which days accounts are claimed; add --account"
-        )
-    days = {"from": _parse_day("--from", from_day), "to": _parse_day("--to", to_day)}
-    tenant = open_installation().registry.tenant(tenant_name)
-    declared = next((p for p in tenant.projects if p.name == name), None) or Project(name=name)
-    fields = {
-        "name": name,
-        "environment": environment or declared.environment,
-        "business_unit": business_unit or declared.business_unit,
-        "display_name": display_name or declared.display_name,
-        "sources": tuple(source or declared.sources),
-        "accounts": [{"id": each, **days} for each in account or []],
-    }
-    changed_project = Project.model_validate(fields)
-    changed = tenant.model_copy(update={"projects": (changed_project,), "sources": ()})
-    _declare(changed)
-
-
-def _parse_day(option: str, text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{text!r} is not a day written YYYY-MM-DD", param_hint=option
-        ) from error
-
-
-def project_release(
-    project: Annotated[str, typer.Argument(metavar="TENANT/PROJECT")],
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT")],
-) -> None:
-    """Remove a project's claim to an account, as if it had never been made."""
-    tenant_name, name = split(project, "PROJECT")
-    registry = open_installation().registry
-    with registry.locked():
-        tenant = registry.tenant(tenant_name)
-        declared = tenant.project(name)
-        remaining = tuple(claim for claim in declared.accounts if claim.id != account)
-        if remaining == declared.accounts:
-            raise _not_claimed(tenant, name, account)
-        changed = declared.model_copy(update={"accounts": remaining})
-        unchanged = tuple(p for p in tenant.projects if p.name != name)
-        registry.save(tenant.model_copy(update={"projects": (*unchanged, changed)}))
-    say(f"~ project {project}: account {account} released")
-
-
-def _not_claimed(tenant: Tenant, project: str, account: str) -> Unknown:
-    """Return the error of a claim that does not exist, with the project that has it."""
-    holders = [p.name for p in tenant.projects if account in {claim.id for claim in p.accounts}]
-    others = f"; {tenant.name}/{holders[0]} does" if holders else ""
-    return Unknown(
-        f"project {tenant.name}/{project} does not claim account {account}{others}",
-        "an account that the project claims",
-        f"Release it there: finops project release {tenant.name}/{holders[0]} {account}"
-        if holders
-        else f"List its claims: finops project list {tenant.name}",
-    )
-
-
 def project_list(tenant: OptionalTenant = None) -> None:
     """List projects with the accounts they claim."""
+    tenants = _read_tenants(tenant)
+    has_claims = any(p.claims for t in tenants for p in t.projects)
     rows = [
         (
             t.name,
@@ -229,10 +159,12 @@ def project_list(tenant: OptionalTenant = None) -> None:
             p.business_unit,
             ", ".join(t.sources_of(p)),
             ", ".join(c.id if c.days == "always" else f"{c.id} ({c.in_words})" for c in p.accounts),
+            *(["; ".join(claim.in_words for claim in p.claims)] if has_claims else []),
             p.state.value,
         )
-        for t in _read_tenants(tenant)
+        for t in tenants
         for p in sorted({*t.projects, *t.all_projects}, key=lambda project: project.name)
     ]
-    names = ("tenant", "project", "environment", "business_unit", "sources", "accounts", "state")
-    _print_list(names, rows, NO_TENANT)
+    claims = ["claims"] if has_claims else []
+    names = ("tenant", "project", "environment", "business_unit", "sources", "accounts", *claims)
+    _print_list((*names, "state"), rows, NO_TENANT)

@@ -19,7 +19,7 @@ def write_parquet(answer: Answer, sink: BinaryIO) -> None:
     """Write an answer as Parquet, one batch of rows at a time.
 
     Raises:
-        QueryRefused: Parquet has no type for a column, such as an interval.
+        QueryRefused: Parquet has no type for a column, for example for one with intervals.
     """
     with (
         answer.arrow_stream() as stream,
@@ -36,7 +36,7 @@ def _writer(sink: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
         return pq.ParquetWriter(sink, schema, compression="zstd")
     except pa.ArrowNotImplementedError as error:
         raise QueryRefused(
-            f"Parquet cannot hold a column of this answer ({error})",
-            "columns of numbers, text, dates and times",
-            "Cast it in the query, as in cast(COLUMN as varchar), or write it with --format csv",
+            f"Parquet has no type for a column of this answer ({error})",
+            "types that Parquet has, such as numbers, text, dates and times",
+            "Cast the column in the query, as in cast(COLUMN as varchar), or use --format csv",
         ) from error

@@ -122,7 +122,8 @@ def _print_explanations(explanations: Sequence[Explanation], exact: bool) -> Non
         key = (
             *(charges.billing_period, charges.source, charges.project, charges.sub_account_id),
             *(charges.row_kind, charges.charge_category, charges.line_item_type),
-            *(charges.service_name, charges.resource_id, charges.billing_currency),
+            *(charges.region_id, charges.service_name, charges.resource_id, charges.tags),
+            *(charges.cost_categories, charges.billing_currency),
             *(charges.first_day, charges.last_day),
         )
         of_charges.setdefault(key, []).append(explanation)
@@ -138,6 +139,8 @@ def _print_alike(alike: Sequence[Explanation], exact: bool) -> None:
     days = f"{first.first_day} to {first.last_day}"
     title = f"{first.billing_period} {first.service_name} ({kind}), {days}"
     say(f"{title}: {first.charges} charges, {first.billing_currency}")
+    if first.tags and first.tags != "{}":
+        say(f"tags {first.tags}")
     say(f"project {first.project}: {alike[0].claim}")
     rows = [
         (

@@ -25,7 +25,8 @@ INTERRUPTED_LINE = (
 def main() -> None:
     """Run the command line; see app.py."""
     listen_while_starting()
-    # Modules live as long as the process: looking for garbage among them took an eighth of a start.
+    # Modules live as long as the process. Looking for garbage among them took an eighth of the
+    # time that a command needs to start.
     gc.disable()
     try:
         importlib.import_module("finops_pipeline.cli.app").main()
@@ -46,7 +47,10 @@ def listen_while_starting() -> None:
 
 
 def interrupt_command() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt from now on: a command is about to run."""
+    """Let Ctrl-C raise KeyboardInterrupt from now on: a command is about to run.
+
+    Garbage is collected again from now on, too.
+    """
     if not gc.isenabled():
         gc.freeze()
         gc.enable()

@@ -1,4 +1,4 @@
-"""The marts of costs: what each project cost, by day, by month and by invoice.
+"""The cost marts: costs by day and month, unused commitments by day, and the bill by invoice.
 
 Put here: the contracts of these marts, in column order. Keep out: their SQL (marts/sql), tables
 that are not marts (tables.py).
@@ -47,8 +47,8 @@ UNUSED_COMMITMENT_DAYS = Table(
         PERIOD,
         Column(
             "charge_date", DAY,
-            "Day (UTC). In a running month, days after the last usage have the part that is not"
-            " used yet.", False,
+            "Day (UTC). In a running month, the part that is not used yet falls on the days after"
+            " the last usage.", False,
         ),
         Column("project", TEXT, "Project that the charges belong to.", False),
         Column("source", TEXT, "Source (export) that the charges came from.", False),

@@ -1,7 +1,7 @@
-"""Groups of columns that several marts have, so that the same quantity always has the same name.
+"""Columns that several tables share, so that the same quantity always has the same name.
 
-Put here: groups that at least two marts use. Keep out: the marts themselves (cost_marts.py and
-the other modules of marts), columns of charges (focus.py).
+Put here: columns and groups of columns that at least two tables use. Keep out: the marts themselves
+(cost_marts.py), columns of charges (focus.py).
 """
 
 from __future__ import annotations

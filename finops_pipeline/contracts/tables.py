@@ -1,7 +1,7 @@
 """Every table and view of a tenant's DuckDB file: kind, meaning, grain, columns.
 
-Put here: the contract of dimensions and status tables, and the list of all tables. Keep out: the
-marts (cost_marts.py), SQL (marts/sql), the columns of a charge (focus.py).
+Put here: the contracts of dimensions and status tables, and the list of all tables. Keep out: marts
+(cost_marts.py), SQL (marts/sql), the columns of a charge (focus.py).
 """
 
 from __future__ import annotations
@@ -39,11 +39,30 @@ PROJECTS = Table(
 ACCOUNTS = Table(
     name="accounts",
     kind="dimension",
-    meaning="Which project claims an AWS account on which days.",
+    meaning="Which project claims an AWS account on which days; `claims` has all claims.",
     grain=("sub_account_id", "project", "from_day"),
     columns=(
         Column("sub_account_id", TEXT, "AWS account.", False),
         Column("project", TEXT, "Project that claims it.", False),
+        Column("from_day", DAY, "First claimed day; null if the claim has no beginning."),
+        Column("to_day", DAY, "First day that is no longer claimed; null if the claim has no end."),
+    ),
+)
+
+CLAIMS = Table(
+    name="claims",
+    kind="dimension",
+    meaning="Every claim of a project to charges; the lowest priority number takes a charge.",
+    grain=("project", "claim"),
+    columns=(
+        Column("project", TEXT, "Project that claims the charges.", False),
+        Column("claim", TEXT, "`claim` and its number, or `account`, its id and its days.", False),
+        Column("priority", COUNT, "The lower number comes first.", False),
+        Column("accounts", TEXT, "AWS accounts, separated by commas; null: all."),
+        Column("regions", TEXT, "Regions, separated by commas; null: all."),
+        Column("services", TEXT, "Names or codes of services, separated by commas; null: all."),
+        Column("tags", TEXT, "Tags that a charge needs, as JSON: key and list of values."),
+        Column("cost_categories", TEXT, "Cost categories that it needs, as JSON like `tags`."),
         Column("from_day", DAY, "First claimed day; null if the claim has no beginning."),
         Column("to_day", DAY, "First day that is no longer claimed; null if the claim has no end."),
     ),
@@ -139,7 +158,12 @@ COST_EXPLORER_DAILY = Table(
     columns=(
         PERIOD,
         Column("charge_date", DAY, "Day (UTC).", False),
-        Column("project", TEXT, "Project that claims the account on that day.", False),
+        Column(
+            "project", TEXT,
+            "Project that claims the account on that day; `unassigned` where a claim asks for more"
+            " than the account, because Cost Explorer's days have no tags and regions.",
+            False,
+        ),
         Column("source", TEXT, "Source (Cost Explorer's API or console) of the costs.", False),
         Column("sub_account_id", TEXT, "AWS account; null where the answer is by service only."),
         Column(
@@ -188,6 +212,7 @@ TABLES = (
     COST_EXPLORER_DAILY,
     PROJECTS,
     ACCOUNTS,
+    CLAIMS,
     *RULE_TABLES,
     DATA_STATUS,
     RECONCILIATION,

@@ -18,10 +18,10 @@ from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.focus import CHARGE
 from finops_pipeline.errors import IntegrityCheckFailed, counted
 from finops_pipeline.focus.bill_conversions import CONVERSIONS
+from finops_pipeline.focus.claimed_bill import claimed_bill
 from finops_pipeline.focus.conformance import find_violations
 from finops_pipeline.focus.conversion import LINE_ITEM_STATEMENTS
 from finops_pipeline.focus.landed_bill import LandedBill, read_landed_bill
-from finops_pipeline.focus.owned_rows import owned_rows
 from finops_pipeline.focus.vocabulary import make_word_types
 from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import (
@@ -110,7 +110,7 @@ class MonthPass:
             self._copy(connection, everything, types)
 
     def _copy_as_words(self, connection: Connection, sources: list[str], charges: str) -> bool:
-        """Write charges with words as types (vocabulary.py); return whether that was possible."""
+        """Write charges with ENUM types (vocabulary.py); return whether that was possible."""
         types = {column.name: column.type for column in CHARGE}
         try:
             words = self._word_types(connection, sources)
@@ -118,7 +118,7 @@ class MonthPass:
                 self._copy(connection, charges, types | words)
             return bool(words)
         except (DuckDBConversionError, OutOfMemory) as error:
-            # DuckDB's message may have a text of the bill, which does not belong in a log.
+            # DuckDB's message may quote the bill, and what a bill says must not be in a log.
             what = (self._tenant.name, self._month, type(error).__name__)
             logging.getLogger(LOGGER).info(_PLAIN_TEXT, *what)
             files.clear_folder(self._folder)
@@ -175,13 +175,13 @@ class MonthPass:
         """Return SQL for one source's charges; record the totals of its rows in `bills`."""
         bill = self._read_bill(connection, delivery)
         conversion = CONVERSIONS[bill.format]
-        rows = owned_rows(self._plan, readers, bill)
+        claimed = claimed_bill(connection, self._plan, readers, bill)
         view = _view_of(bill.source)
-        select = conversion.select_rows(bill, rows, self._month)
-        connection.execute(f"create or replace temp view {view} as {select}")
+        connection.execute(f"create or replace temp view {view} as {claimed.rows}")
         query = connection.execute(conversion.statements.totals_query(view))
         for project, *key, rows_of, billed, effective, net in query.fetchall():
             account, service, line_type, currency = key
+            rows_of -= claimed.shares.get((project, *key), 0)
             self._nets.setdefault((bill.source, project, currency), []).append(
                 (net or Decimal(0)).copy_negate()
             )

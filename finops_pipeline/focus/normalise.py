@@ -69,7 +69,7 @@ def line_items(landed: LandedColumns, relation: str, origin: Origin) -> str:
         relation: SQL of the landing's rows, each with x_Project (owned_rows.py).
     """
     columns = landed.filled(CUR)
-    parts = [f"{_cur_value(landed, columns, name)} as {name}" for name in cur.COLUMNS]
+    parts = [f"{line_item_value(landed, columns, name)} as {name}" for name in cur.COLUMNS]
     start = f"timestamp {text(origin.month + '-01')}"
     defaults = (
         f"coalesce(bill_billing_period_start_date, {start}) as bill_billing_period_start_date,"
@@ -96,7 +96,7 @@ def line_items(landed: LandedColumns, relation: str, origin: Origin) -> str:
     return f"select * replace ({defaults}) from (select {', '.join(parts)} from {relation})"
 
 
-def _cur_value(landed: LandedColumns, columns: Mapping[str, str], name: str) -> str:
+def line_item_value(landed: LandedColumns, columns: Mapping[str, str], name: str) -> str:
     """Write SQL of one canonical column: a column, a key of the product map, or null."""
     kind = cur.COLUMNS[name]
     if name in columns:

@@ -72,7 +72,7 @@ def _spans(plan: MonthPlan, source: str, account: str) -> list[Span]:
         )
         for project in plan.readers(source)
         if project.name != UNASSIGNED
-        for claim in project.claims[source]
+        for claim in project.deciding.accounts[source]
         if claim.id == account
     ]
     spans: list[Span] = []

@@ -84,14 +84,7 @@ def name_tag(landed: Landing) -> str:
     Read from its own column or key where that is known: taking it out of the JSON text of all tags
     takes longer than making that text.
     """
-    own: dict[str, str] | None
-    if map_of_tags := _map_of_tags(landed):
-        column, entries = map_of_tags
-        keys = _keys_by_name(landed, column, entries)
-        own = keys and {name: f"{ident(column)}[{text(key)}]" for name, key in keys.items()}
-    else:
-        columns = _columns_by_key(landed, _tags_of_headers(landed))
-        own = {key: _filled(column) for key, column in columns.items()}
+    own = _values_of_tags(landed)
     if own is None:
         own = {
             name: f"json_extract_string({tags(landed)}, {text(path)})"
@@ -99,6 +92,35 @@ def name_tag(landed: Landing) -> str:
         }
     values = [own[name] for name in ("Name", "name") if name in own]
     return f"coalesce({', '.join(values)})" if values else _NONE
+
+
+def tag_value(landed: Landing, key: str) -> str:
+    """Write SQL of one tag of a row, null where it has none; `key` is spelled as in the charges."""
+    if key.startswith(OTHERS):
+        return json_value(other_tags(landed), key)
+    own = _values_of_tags(landed)
+    return json_value(tags(landed), key) if own is None else own.get(key, _NONE)
+
+
+def cost_category_value(landed: Landing, key: str) -> str:
+    """Write SQL of one cost category of a row, null where it has none."""
+    return json_value(cost_categories(landed), key)
+
+
+def json_value(cell: str, key: str) -> str:
+    """Write SQL of the value of a key in a JSON object."""
+    pointer = "/" + key.replace("~", "~0").replace("/", "~1")
+    return f"json_extract_string({cell}, {text(pointer)})"
+
+
+def _values_of_tags(landed: Landing) -> dict[str, str] | None:
+    """Map keys of tags to SQL of their values; None if the keys of a map are not known."""
+    if map_of_tags := _map_of_tags(landed):
+        column, entries = map_of_tags
+        keys = _keys_by_name(landed, column, entries)
+        return keys and {name: f"{ident(column)}[{text(key)}]" for name, key in keys.items()}
+    columns = _columns_by_key(landed, _tags_of_headers(landed))
+    return {key: _filled(column) for key, column in columns.items()}
 
 
 def _map_of_tags(landed: Landing) -> tuple[str, Entries] | None:

@@ -157,7 +157,7 @@ def _read_words(connection: Connection, view: str, most: int) -> Words:
 
 def _make_type(connection: Connection, column: str, words: Collection[str]) -> str:
     name = ident(f"words of {column}")
-    # The words are texts of a bill, so they are values and no part of the statement.
+    # The words come from a bill, so they are passed as values and are not part of the SQL.
     connection.execute(
         "create or replace temp table word as select unnest(?::varchar[]) as word",
         [sorted(words) or [""]],

@@ -1,7 +1,8 @@
 """Paths of a tenant's folder that lead out of it, and the permissions of what is in it.
 
-Put here: checking that a file is the tenant's own before it is opened, whether a folder is still
-the same, folders and files that only the owner can read. Keep out: contents (file_marks.py).
+Put here: checking that a file is the tenant's own before it is opened, noticing that a folder was
+replaced, making folders and files that only the owner can read. Keep out: checking contents
+(file_marks.py).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from finops_pipeline.lake.layout import TenantFolder
 class HeldFolder:
     """A folder that is kept open, so that no folder that is made later can be taken for it.
 
-    As long as it is open its number (inode) is not given to another one, even if it is deleted.
+    While it is open, no other folder gets its inode number, even if it is deleted.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,7 +34,7 @@ class HeldFolder:
             return False
 
     def close(self) -> None:
-        """Let it go."""
+        """Close the folder; it is then at no path."""
         if self._handle >= 0:
             os.close(self._handle)
         self._handle = -1

@@ -65,17 +65,18 @@ def delete_folder(folder: TenantFolder, wait_seconds: float) -> Deleted:
 def closing_folder(
     folder: TenantFolder, wait_seconds: float, is_purging: bool = False
 ) -> Iterator[None]:
-    """Keep every writer out of a folder without data until its tenant is forgotten, and delete it.
+    """Lock a folder without data while the caller changes the registry; then delete the folder.
 
-    A command that waited for the lock finds no tenant afterwards. Otherwise it could write for the
-    tenant that is forgotten, and whoever has the name next would have that.
+    The caller deletes the tenant, or a source of it. A command that waited for the lock then no
+    longer finds it. Without the lock, that command could write files for a deleted tenant, and the
+    next tenant of that name would get them.
 
     Args:
-        is_purging: delete what such a command has written since the folder was deleted.
+        is_purging: delete what such a command has written since the folder was purged.
 
     Raises:
-        TenantBusy: another process is writing the tenant.
-        StorageFailure: there is data, and nothing is being purged.
+        TenantBusy: another process is writing to the tenant's folder.
+        StorageFailure: the folder has data and is not being purged.
     """
     with locked(folder, wait_seconds):
         for path in folder.root.iterdir():
@@ -83,7 +84,7 @@ def closing_folder(
                 continue
             if not is_purging:
                 raise StorageFailure(
-                    f"tenant {folder.tenant} has data in {folder.root} since a moment ago",
+                    f"tenant {folder.tenant} now has data in {folder.root}",
                     "a tenant without data",
                     "Run the command again",
                 )

@@ -1,15 +1,20 @@
-"""The account claims that decide a project's rows of a month, and their fingerprint in the ledger.
+"""The claims that decide a project's rows of a month, and their fingerprint in the ledger.
 
 Put here: selecting claims, and comparing them with those with which a partition was built. Keep
 out: the rows themselves (focus/owned_rows.py), declaring claims (tenants).
+
+A fingerprint changes only if the claims do: those of installations without other claims than to
+accounts are as they have always been.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 
 from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
-from finops_pipeline.tenants.model import UNASSIGNED, AccountClaim, Project, Tenant
+from finops_pipeline.tenants.claim import Claim
+from finops_pipeline.tenants.model import FOLLOW, UNASSIGNED, AccountClaim, Project, Tenant
 from finops_pipeline.tenants.months import end_day, first_day
 
 CLAIMS = "(claims)"
@@ -19,7 +24,7 @@ CLAIMS = "(claims)"
 def claims_of(
     tenant: Tenant, project: Project, source: str, month: str
 ) -> tuple[AccountClaim, ...]:
-    """Return the claims that decide a project's rows of one source in a month.
+    """Return the claims to accounts that decide a project's rows of one source in a month.
 
     These are the project's own; for `unassigned`, those of every project that reads the source.
     """
@@ -34,16 +39,108 @@ def claims_of(
     )
 
 
-def claims_fingerprint(project: Project, claims: Mapping[str, tuple[AccountClaim, ...]]) -> str:
+@dataclass(frozen=True)
+class OwnedClaim:
+    """A claim with the project that it belongs to and its name in messages: `claim 2`."""
+
+    project: str
+    name: str
+    claim: Claim
+
+    @property
+    def is_of_accounts(self) -> bool:
+        """Whether it is an entry of `accounts:`."""
+        return self.name.startswith("account ")
+
+
+def list_claims(tenant: Tenant, source: str, month: str) -> list[OwnedClaim]:
+    """List all claims to charges of one source in a month, in the order in which they take them."""
+    first, end = first_day(month), end_day(month)
+    owned = [
+        OwnedClaim(project.name, name, claim)
+        for project in tenant.active_projects
+        if source in tenant.sources_of(project, month)
+        for name, claim in (*project.own_claims, *project.account_claims)
+        if claim.touches(first, end)
+    ]
+    return sorted(owned, key=lambda each: each.claim.priority)
+
+
+def has_conditions(claims: Iterable[OwnedClaim]) -> bool:
+    """Check whether anything but the account and the day decides about charges."""
+    return not all(each.is_of_accounts for each in claims)
+
+
+def conditions_of(tenant: Tenant, project: Project, source: str, month: str) -> tuple[str, ...]:
+    """Return what decides a project's rows besides `claims_of`, as text for its fingerprint.
+
+    These are its claims with other conditions, those of others that may take its charges, and for
+    projects that get charges without a claimed value, the rule and every claim.
+    """
+    if not any(p.claims for p in tenant.active_projects):
+        return ()
+    claims = list_claims(tenant, source, month)
+    if not has_conditions(claims):
+        return ()
+    rule = tenant.without_value or UNASSIGNED
+    first, end = first_day(month), end_day(month)
+    if rule == FOLLOW or project.name in (rule, UNASSIGNED):
+        marks = [f"{each.project} {each.claim.mark(first, end)}" for each in claims]
+        return (*sorted(marks), f"without a value: {rule}")
+    own = [each.claim for each in claims if each.project == project.name]
+    deciding = [
+        each
+        for each in claims
+        if each.project == project.name
+        or any(each.claim.priority <= o.priority and each.claim.may_meet(o) for o in own)
+    ]
+    if all(each.is_of_accounts and each.project == project.name for each in deciding):
+        return ()  # `claims_of` says it all
+    return tuple(sorted(f"{each.project} {each.claim.mark(first, end)}" for each in deciding))
+
+
+@dataclass(frozen=True)
+class DecidingClaims:
+    """What decides a project's rows of a month, by source; see `claims_of` and `conditions_of`."""
+
+    accounts: Mapping[str, tuple[AccountClaim, ...]]
+    conditions: Mapping[str, tuple[str, ...]]
+
+    def of(self, sources: Container[str]) -> DecidingClaims:
+        """Select those of some sources."""
+        return DecidingClaims(
+            {name: claims for name, claims in self.accounts.items() if name in sources},
+            {name: texts for name, texts in self.conditions.items() if name in sources},
+        )
+
+
+def deciding_claims(
+    tenant: Tenant, project: Project, sources: Iterable[str], month: str
+) -> DecidingClaims:
+    """Return the claims that decide a project's rows of these sources in a month."""
+    names = tuple(sources)
+    return DecidingClaims(
+        {source: claims_of(tenant, project, source, month) for source in names},
+        {source: conditions_of(tenant, project, source, month) for source in names},
+    )
+
+
+def claims_fingerprint(project: Project, claims: DecidingClaims) -> str:
     """Return the fingerprint of the claims that decide a project's rows of a month, by source."""
     days = {
-        name: sorted(f"{c.id} {c.days}" for c in of_source) for name, of_source in claims.items()
+        name: sorted(f"{c.id} {c.days}" for c in of_source)
+        for name, of_source in claims.accounts.items()
     }
-    return fingerprint_of({"claims": days, "takes_the_rest": project.name == UNASSIGNED})
+    facts: dict[str, object] = {
+        "claims": days,
+        "takes_the_rest": project.name == UNASSIGNED,
+    }
+    conditions = {name: texts for name, texts in claims.conditions.items() if texts}
+    return fingerprint_of(facts | ({"conditions": conditions} if conditions else {}))
 
 
 def is_reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:
-    """Check whether the account claims have changed since a partition was built.
+    """Check whether the claims have changed since a partition was built.
 
     For a single partition; a stage that has a MonthPlan uses `ProjectPlan.has_same_claims`.
     """
@@ -52,5 +149,5 @@ def is_reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:
         return False
     month = record.billing_period
     sources = [s for s in tenant.sources_of(project, month) if s in record.inputs]
-    claims = {source: claims_of(tenant, project, source, month) for source in sources}
+    claims = deciding_claims(tenant, project, sources, month)
     return record.inputs.get(CLAIMS) != claims_fingerprint(project, claims)

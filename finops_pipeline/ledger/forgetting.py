@@ -51,10 +51,10 @@ def forget_source(source: str, comparisons_table: str) -> Write:
 
 
 def rename_project(before: str, after: str) -> Write:
-    """Give the totals of earlier deliveries in a project the project's new name.
+    """Rename a project in the totals of deliveries.
 
-    An earlier project may have had that name: its totals in the same deliveries are added. Done
-    twice, this changes nothing more.
+    If an earlier project had the new name, its totals for the same deliveries are added to them.
+    Running this a second time changes nothing.
     """
 
     def write(db: sa.Connection) -> None:
@@ -73,7 +73,7 @@ def rename_project(before: str, after: str) -> Write:
 
 
 def _add(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add the amounts of totals that are alike otherwise."""
+    """Add up totals that differ only in their project and amounts."""
     costs = {
         name: format(exact_sum(Decimal(row[name]) for row in rows), "f")
         for name in ("billed_cost", "effective_cost")

@@ -161,7 +161,7 @@ class Ledger:
         version = db.exec_driver_sql("pragma schema_version").scalar_one()
         try:
             key = (self._path.stat().st_ino, version)
-        except FileNotFoundError:  # its folder is being purged or restored: this is the former one
+        except FileNotFoundError:  # purged or replaced meanwhile; `db` still reads the former file
             return read_shape(db)
         if self._shape is None or self._shape[0] != key:
             self._shape = (key, read_shape(db))

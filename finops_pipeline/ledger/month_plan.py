@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from finops_pipeline.ledger.claims import CLAIMS, claims_fingerprint, claims_of
+from finops_pipeline.ledger.claims import (
+    CLAIMS,
+    DecidingClaims,
+    claims_fingerprint,
+    deciding_claims,
+)
 from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord
-from finops_pipeline.tenants.model import AccountClaim, Project, Tenant
-from finops_pipeline.tenants.months import end_day, first_day
+from finops_pipeline.tenants.model import Project, Tenant
 
 
 @dataclass(frozen=True)
@@ -21,18 +25,17 @@ class ProjectPlan:
     """One project's part of a month.
 
     `sources` are the bills that its charges come from, `deliveries` those of them that landed;
-    `all_sources` includes Cost Explorer's. `own_claims` are its account claims that touch the
-    month; `claims` those that decide its rows, by source: its own, and for `unassigned` those of
-    every project that reads the source. `claims_fingerprint` is that of the claims to bills that
-    landed: declaring another source changes no month that it has not delivered.
+    `all_sources` includes Cost Explorer's. `deciding` are the claims that decide its rows: its own,
+    those of others that may take its charges, and for `unassigned` those of every project that
+    reads the source. `claims_fingerprint` is that of the claims to bills that landed: declaring
+    another source changes no month that it has not delivered.
     """
 
     project: Project
     sources: tuple[str, ...]
     all_sources: tuple[str, ...]
-    own_claims: tuple[AccountClaim, ...]
     deliveries: tuple[DeliveryRecord, ...]
-    claims: dict[str, tuple[AccountClaim, ...]]
+    deciding: DecidingClaims
     claims_fingerprint: str
 
     @property
@@ -42,7 +45,7 @@ class ProjectPlan:
 
     def has_same_claims(self, record: PartitionRecord) -> bool:
         """Check whether a partition was built with the current claims to its own bills."""
-        claims = {source: c for source, c in self.claims.items() if source in record.inputs}
+        claims = self.deciding.of(record.inputs)
         return record.inputs.get(CLAIMS) == claims_fingerprint(self.project, claims)
 
 
@@ -87,16 +90,13 @@ def _plan_project(
     tenant: Tenant, project: Project, month: str, deliveries: tuple[DeliveryRecord, ...]
 ) -> ProjectPlan:
     sources = tenant.sources_of(project, month)
-    first, end = first_day(month), end_day(month)
-    claims = {source: claims_of(tenant, project, source, month) for source in sources}
+    deciding = deciding_claims(tenant, project, sources, month)
     landed = tuple(d for d in deliveries if d.source in sources)
-    decisive = {delivery.source: claims[delivery.source] for delivery in landed}
     return ProjectPlan(
         project=project,
         sources=sources,
         all_sources=tenant.named_by(project),
-        own_claims=tuple(c for c in project.accounts if c.touches(first, end)),
         deliveries=landed,
-        claims=claims,
-        claims_fingerprint=claims_fingerprint(project, decisive),
+        deciding=deciding,
+        claims_fingerprint=claims_fingerprint(project, deciding.of({d.source for d in landed})),
     )

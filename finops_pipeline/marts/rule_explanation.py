@@ -34,8 +34,12 @@ class ExplainedCharges:
     row_kind: str
     charge_category: str
     line_item_type: str | None
+    region_id: str | None
     service_name: str
+    service_code: str | None
     resource_id: str | None
+    tags: str | None
+    cost_categories: str | None
     billing_currency: str
     first_day: date
     last_day: date

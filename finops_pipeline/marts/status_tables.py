@@ -8,6 +8,7 @@ Reads: ledger   Writes: <tenant>.duckdb
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus_rules import describe_rule
 from finops_pipeline.contracts.proofs import CONFORMANCE, PARTITIONS
-from finops_pipeline.contracts.tables import ACCOUNTS, DELIVERY_HISTORY, PROJECTS
+from finops_pipeline.contracts.tables import ACCOUNTS, CLAIMS, DELIVERY_HISTORY, PROJECTS
 from finops_pipeline.lake.duck import Connection, ident, text
 from finops_pipeline.lake.layout import COSTS
 from finops_pipeline.lake.publish import Publication
@@ -80,6 +81,24 @@ def fill_dimensions(connection: Connection, tenant: Tenant) -> None:
     ]
     fill_table(connection, PROJECTS, projects)
     fill_table(connection, ACCOUNTS, accounts)
+    fill_table(connection, CLAIMS, list(_claim_rows(tenant)))
+
+
+def _claim_rows(tenant: Tenant) -> Iterator[tuple[object, ...]]:
+    for project in tenant.active_projects:
+        entries = [(f"account {a.id} {a.days}", a.as_claim) for a in project.accounts]
+        for name, claim in (*project.own_claims, *entries):
+            lists = (claim.accounts, claim.regions, claim.services)
+            maps = (claim.tags, claim.cost_categories)
+            yield (
+                project.name,
+                name,
+                claim.priority,
+                *(", ".join(values) or None for values in lists),
+                *(json.dumps(dict(pairs)) if pairs else None for pairs in maps),
+                claim.from_day,
+                claim.to_day,
+            )
 
 
 def fill_partition_tables(connection: Connection, publication: Publication) -> None:

@@ -129,7 +129,7 @@ def land_part(finish: Finish, installation: Installation, request: TenantRequest
 
     Raises:
         FailedSteps: a month was refused, or has no delivery.
-        RegistryError: the tenant was disabled or removed since the run was requested.
+        RegistryError: the tenant has been disabled or removed since the run was requested.
     """
     steps: list[Step] = []
     records: dict[tuple[str, str], DeliveryRecord] = {}

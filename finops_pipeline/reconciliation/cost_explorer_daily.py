@@ -36,6 +36,7 @@ from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, finge
 from finops_pipeline.ledger.month_plan import MonthPlan
 from finops_pipeline.money import exact_sum
 from finops_pipeline.tenants.model import UNASSIGNED, SourceFormat
+from finops_pipeline.tenants.months import end_day, first_day
 
 _HIVE = {"project", "billing_period"}
 
@@ -77,18 +78,29 @@ def _project_of(plan: MonthPlan, source: str) -> str:
 
     Claims of projects that read the source take precedence. Where two other projects claim an
     account for different bills, Cost Explorer cannot distinguish them: the first by name gets it.
+    Its rows have no tags and no regions. So where a claim asks for more than an account, the days
+    that it may take part of are in `unassigned`.
     """
+    first, end = first_day(plan.month), end_day(plan.month)
+    owned = [
+        (source not in project.all_sources, claim.priority, project.name, claim)
+        for project in plan.projects.values()
+        for _, claim in (*project.project.own_claims, *project.project.account_claims)
+        if claim.touches(first, end)
+    ]
     cases = []
-    for project in sorted(
-        plan.projects.values(), key=lambda p: (source not in p.all_sources, p.name)
-    ):
-        for claim in project.own_claims:
-            condition = f"sub_account_id = {text(claim.id)}"
-            if claim.from_day:
-                condition += f" and charge_date >= date {text(claim.from_day.isoformat())}"
-            if claim.to_day:
-                condition += f" and charge_date < date {text(claim.to_day.isoformat())}"
-            cases.append(f"when {condition} then {text(project.name)}")
+    for *_, name, claim in sorted(owned, key=lambda each: each[:3]):
+        conditions = []
+        if claim.accounts:
+            ids = [text(account) for account in claim.accounts]
+            among = f"in ({', '.join(ids)})" if len(ids) > 1 else f"= {ids[0]}"
+            conditions.append(f"sub_account_id {among}")
+        if claim.from_day:
+            conditions.append(f"charge_date >= date {text(claim.from_day.isoformat())}")
+        if claim.to_day:
+            conditions.append(f"charge_date < date {text(claim.to_day.isoformat())}")
+        project = name if claim.has_only_accounts else UNASSIGNED
+        cases.append(f"when {' and '.join(conditions) or 'true'} then {text(project)}")
     return f"case {' '.join(cases)} else {text(UNASSIGNED)} end" if cases else text(UNASSIGNED)
 
 

@@ -47,7 +47,7 @@ class Answer:
 
     def execute(self) -> list[str]:
         """Run the query for `rows`; return the names of its columns."""
-        # Rows are fetched where the query ran, even if the sandbox has another worker by then.
+        # Rows are fetched from the worker that ran the query; the sandbox may have another by then.
         connection = self._connection = self._sandbox.connection
         connection.execute(self._statement, self._query.values or None)
         names = [column[0] for column in connection.description or []]

@@ -64,7 +64,7 @@ class Sandbox:
         return self._connection
 
     def _leave_former_folder(self) -> None:
-        """End a worker whose folder was purged or restored: the name may be somebody else's now."""
+        """End the worker if its folder was purged or restored: the name may be another tenant's."""
         if not self._root.is_at(self._folder.root):
             self._connection.close()
 
@@ -126,7 +126,7 @@ class Sandbox:
                 self._attach(connection)
             except BaseException as error:
                 connection.close()
-                # It may read the folder that was there when it started, not a restored one.
+                # The worker may have been started on a folder that has been replaced since.
                 is_replaced = not self._root.is_at(self._folder.root)
                 if (
                     attempt < _OPENING_ATTEMPTS

@@ -80,7 +80,7 @@ class _Worker:
             # The parent ends this process at its limit; this holds if it cannot.
             confinement.limit_duration(seconds + 1)
             reply = self._reply(operation, arguments)
-            confinement.limit_duration(0)  # a reader may take its time for what it has received
+            confinement.limit_duration(0)  # no time limit while the reader takes the reply
             try:
                 send(channel, reply)
             except MemoryError:
@@ -101,7 +101,7 @@ class _Worker:
             return "defect", type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
 
     def _guard(self, sql: str) -> tuple[str, list[tuple[str, str]]]:
-        self._arrow = None  # DuckDB refuses a statement while an answer is read only in part
+        self._arrow = None  # DuckDB runs no statement while an Arrow answer is partly read
         confinement.limit_processor_time(self._opening.processor_seconds)
         statement = guard(self._connection, sql)
         return statement.sql, [(part.schema, part.name) for part in statement.relations]

@@ -1,4 +1,4 @@
-"""Two projects that claim the same account on the same day: finding them, and the cure.
+"""Two projects that claim the same charges: finding them, and the cure.
 
 Put here: the rule within one tenant, and between a declaration and what is stored. Keep out: the
 claims themselves (model.py), releasing one (application/lifecycle_changes.py).
@@ -10,6 +10,7 @@ from collections import defaultdict
 from itertools import chain, product
 
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.tenants.claim import rival_claims
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Tenant
 
 
@@ -32,6 +33,29 @@ def check_stored_claims(stored: Tenant, declared: Tenant) -> None:
             is_same = project.name in (holder.name, UNASSIGNED)
             if not is_same and _share_sources(stored, declared, project, holder):
                 _check_apart(stored.name, project, holder, mentioned.get(holder.name, set()))
+    _check_stored_rivals(stored, declared)
+
+
+def _check_stored_rivals(stored: Tenant, declared: Tenant) -> None:
+    """Check that no declared claim contradicts one that stays as it is stored."""
+    restated = {p.name for p in declared.projects if "claims" in p.model_fields_set}
+    kept = [
+        (holder, name, claim)
+        for holder in stored.projects
+        if holder.name not in restated
+        for name, claim in holder.own_claims
+    ]
+    for project in declared.projects:
+        for (name, claim), (holder, other_name, other) in product(project.own_claims, kept):
+            is_rival = holder.name != project.name and claim.is_rival_of(other)
+            if is_rival and _share_sources(stored, declared, project, holder):
+                raise rival_claims(
+                    f"{other_name} of {stored.name}/{holder.name} ({other.in_words})",
+                    f"{name} of {stored.name}/{project.name} ({claim.in_words})",
+                    claim.priority,
+                    f"finops project release {stored.name}/{holder.name}"
+                    f" {other_name.removeprefix('claim ')}",
+                )
 
 
 def _accounts_of(project: Project) -> set[str]:

@@ -11,11 +11,10 @@ release`; anything else is disabled or removed by a command (application/lifecyc
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.claim_conflicts import check_stored_claims
@@ -25,21 +24,15 @@ from finops_pipeline.tenants.dimension_changes import (
     merge_dimensions,
 )
 from finops_pipeline.tenants.dimensions import Dimensions
+from finops_pipeline.tenants.field_errors import validate
 from finops_pipeline.tenants.lifecycle import Lifecycle
-from finops_pipeline.tenants.model import Project, Source, Tenant
+from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant
 from finops_pipeline.tenants.registry import Registry
-from finops_pipeline.tenants.source import DeclaredSource, SourceKind
+from finops_pipeline.tenants.source import DeclaredSource
 from finops_pipeline.tenants.undeclarable import check_no_external_id, check_not_removed
 from finops_pipeline.tenants.yaml_file import read_yaml
 
 _Part = TypeVar("_Part", Source, Project)
-_KINDS = frozenset(SourceKind)
-"""Names of source kinds, which pydantic adds to the path of a source's field."""
-
-_SHOWN = 200
-"""Characters of a wrong value that a message repeats."""
-
-T = TypeVar("T")
 
 
 def _list_nothing(value: object) -> object:
@@ -57,6 +50,7 @@ class _DeclaredTenant(BaseModel):
     sources: Annotated[tuple[DeclaredSource, ...], BeforeValidator(_list_nothing)] = ()
     projects: Annotated[tuple[Project, ...], BeforeValidator(_list_nothing)] = ()
     dimensions: Dimensions | None = None
+    without_value: str = ""
 
 
 class _Declaration(BaseModel):
@@ -71,7 +65,7 @@ def read_declaration(path: Path) -> list[Tenant]:
         RegistryError: the file cannot be read, is not YAML, or a declaration in it breaks a rule;
             the message names the place.
     """
-    entries = _validate(_Declaration, read_yaml(path) or {}, str(path)).tenants
+    entries = validate(_Declaration, read_yaml(path) or {}, str(path)).tenants
     tenants = [parse_entry(entry, path) for entry in entries]
     _check_unique("tenant", [tenant.name for tenant in tenants], str(path))
     for tenant in tenants:
@@ -91,16 +85,17 @@ def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
     """
     place = f"{path}, tenant {entry.get('name', '(no name)')}"
     check_no_external_id(entry, place)
-    declared = _validate(_DeclaredTenant, entry, place)
+    declared = validate(_DeclaredTenant, entry, place)
     _check_unique("source", [source.name for source in declared.sources], place)
     _check_unique("project", [project.name for project in declared.projects], place)
     labels = declared.model_dump(include={"name", "display_name", "state"}, exclude_unset=True)
     sources = tuple(_resolve_location(source, path) for source in declared.sources)
     # Rules between sources and projects are checked after merging: a file may name only one part.
-    parts: dict[str, Any] = {"sources": sources, "projects": declared.projects}
+    parts: dict[str, object] = {"sources": sources, "projects": declared.projects}
+    parts["without_value"] = declared.without_value
     if "dimensions" in entry:
         parts["dimensions"] = declared.dimensions or Dimensions()
-    return _validate(Tenant, labels, place).model_copy(update=parts)
+    return validate(Tenant, labels, place).model_copy(update=parts)
 
 
 def _check_unique(kind: str, names: list[str], place: str) -> None:
@@ -128,73 +123,6 @@ def _resolve_location(source: Source, path: Path) -> Source:
             f"{path}: location {location!r} is not a path ({error})", "a folder or a URL"
         ) from error
     return source.model_copy(update={"location": str(folder)})
-
-
-def _validate(kind: type[T], raw: object, place: str) -> T:
-    """Validate plain data as an instance of `kind`.
-
-    Raises:
-        RegistryError: it breaks a rule; the message names the file, the entry and the field.
-    """
-    try:
-        adapter: TypeAdapter[T] = _adapter(cast("Any", kind))
-        return adapter.validate_python(raw)
-    except ValidationError as error:
-        raise _refusal(error, raw, place) from error
-    except RegistryError as error:
-        raise RegistryError(f"{place}: {error.found}", error.expected, error.cure) from error
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    """Make the validator of a class, which takes longer than validating an entry with it."""
-    return TypeAdapter(kind)
-
-
-def _refusal(error: ValidationError, raw: object, place: str) -> RegistryError:
-    """Describe the first rule that plain data breaks."""
-    first = error.errors()[0]
-    field = f"{place}: {_describe_field(raw, first['loc'])}"
-    match first["type"]:
-        case "missing":
-            return RegistryError(f"{field} is missing", "a value for it")
-        case "extra_forbidden":
-            return RegistryError(
-                f"{field}: there is no such field", cure="Correct its name or leave it out"
-            )
-        case _:
-            # pydantic adds the name of our class: "… dictionary or instance of _Declaration".
-            expected = (
-                first["msg"].removeprefix("Input should be ").partition(" or instance of ")[0]
-            )
-            return RegistryError(f"{field} is {_show(first)}", expected)
-
-
-def _show(error: Any) -> str:
-    """Show the value that breaks a rule, shortened; the file as a whole may be somebody else's."""
-    value = error["input"]
-    if not error["loc"]:
-        return "a list" if isinstance(value, list) else "plain text"
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
-
-
-def _describe_field(raw: object, path: tuple[int | str, ...]) -> str:
-    """Describe where a field is: `source 'payer': format` for ("sources", 0, "format")."""
-    match path:
-        case ():
-            return "the file"
-        case (("sources" | "projects") as parts, int(index), *fields) if isinstance(raw, dict):
-            entry = raw[parts][index]
-            name = f" {entry['name']!r}" if isinstance(entry, dict) and "name" in entry else ""
-            label = f"{parts.removesuffix('s')}{name or f' {index + 1}'}"
-            names = [str(field)[:_SHOWN] for field in fields if field not in _KINDS]
-            return ": ".join(filter(None, (label, ".".join(names))))
-        case ("dimensions", "rules", int(index), *fields) if isinstance(raw, dict):
-            names = [str(field)[:_SHOWN] for field in fields]
-            return ": ".join(filter(None, (f"dimensions: rule {index + 1}", ".".join(names))))
-        case _:
-            return ".".join(str(part)[:_SHOWN] for part in path if part not in _KINDS)
 
 
 def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
@@ -253,6 +181,10 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     state = new.state if "state" in new.model_fields_set else old.state
     if state is not old.state:
         lines.append(f"~ tenant {new.name}: state {old.state} -> {state}")
+    without_value = new.without_value or old.without_value
+    if without_value != old.without_value:
+        before = old.without_value or UNASSIGNED
+        lines.append(f"~ tenant {new.name}: without_value {before} -> {without_value}")
     check_stored_claims(old, new)
     declared_projects = tuple(_keep_claims(old, project) for project in new.projects)
     sources, source_lines = _merge_parts(new.name, old.sources, new.sources)
@@ -269,6 +201,7 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
         sources=sources,
         projects=projects,
         dimensions=dimensions,
+        without_value=without_value,
     )
     dimension_lines = list_dimension_changes(new.name, old.dimensions, dimensions)
     return merged, [*lines, *source_lines, *project_lines, *dimension_lines]
@@ -317,7 +250,7 @@ def _merge_part(before: _Part, declared: _Part) -> _Part:
         stored["state"] = Lifecycle.ACTIVE
     # Adding or removing a location may make it a source of another kind.
     kind: Any = DeclaredSource if isinstance(before, Source) else Project
-    merged: _Part = _validate(kind, stored | fields, f"{_name_kind(before)} {before.name}")
+    merged: _Part = validate(kind, stored | fields, f"{_name_kind(before)} {before.name}")
     return merged
 
 
@@ -339,6 +272,8 @@ def _comparable(part: BaseModel, field: str) -> object:
     value = getattr(part, field)
     if field == "accounts":
         return tuple(sorted(f"{claim.id} ({claim.in_words})" for claim in value))
+    if field == "claims":
+        return tuple(f"{claim.in_words} (priority {claim.priority})" for claim in value)
     return tuple(sorted(value)) if isinstance(value, tuple) else value
 
 

@@ -43,6 +43,7 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     entry["sources"] = [_source(source) for source in tenant.sources]
     entry["projects"] = [_project(project) for project in tenant.projects]
     entry["dimensions"] = export_dimensions(tenant.dimensions)
+    entry["without_value"] = tenant.without_value
     return {name: value for name, value in entry.items() if value}
 
 
@@ -106,11 +107,12 @@ def _source(source: Source) -> dict[str, Any]:
 
 
 def _project(project: Project) -> dict[str, Any]:
-    fields = project.model_dump(mode="json", exclude={"accounts", "state"})
+    fields = project.model_dump(mode="json", exclude={"accounts", "claims", "state"})
     fields |= _state(project)
     accounts = [
         claim.model_dump(mode="json", by_alias=True, exclude_none=True)
         for claim in project.accounts
     ]
     fields["accounts"] = [c["id"] if len(c) == 1 else c for c in accounts]
+    fields["claims"] = [claim.declaration for claim in project.claims]
     return {name: value for name, value in fields.items() if value}

@@ -1,20 +1,22 @@
-"""Tenant, Project and AccountClaim; this module also exports Source and the rules of names.
+"""Tenant and Project; this module also exports Source, the claims and the rules of names.
 
 Put here: these classes and the rules that make them valid, alone and together. Keep out: the kinds
-of source (source.py), storing them (registry.py), declaring them in a file (declare.py).
+of source (source.py), the conditions of a claim (claim.py), storing them (registry.py), declaring
+them in a file (declare.py).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import date
 from itertools import combinations, product
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finops_pipeline.errors import RegistryError, Unknown, did_you_mean
+from finops_pipeline.tenants.account_claim import AccountClaim
+from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim, rival_claims
 from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
@@ -28,9 +30,11 @@ from finops_pipeline.tenants.source import (
 )
 
 __all__ = [
+    "FOLLOW",
     "REACH",
     "UNASSIGNED",
     "AccountClaim",
+    "Claim",
     "Project",
     "Source",
     "SourceFormat",
@@ -42,53 +46,14 @@ __all__ = [
 ]
 
 UNASSIGNED = "unassigned"
-"""The built-in project of every tenant: charges of accounts that no project claims."""
+"""The built-in project of every tenant: charges that no project claims."""
+
+FOLLOW = "follow"
+"""The value of `without_value` by which charges follow their resource, commitment or account."""
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class AccountClaim(_Model):
-    """A project's claim to an account from a day (included) to a day (excluded)."""
-
-    id: Annotated[str, BeforeValidator(check_account)]
-    from_day: date | None = Field(default=None, alias="from")
-    to_day: date | None = Field(default=None, alias="to")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> AccountClaim:
-        if self.from_day and self.to_day and self.from_day >= self.to_day:
-            raise RegistryError(
-                f"account {self.id} is claimed from {self.from_day} to {self.to_day}",
-                "'from' before 'to' ('to' is the first day no longer claimed)",
-            )
-        return self
-
-    def overlaps(self, other: AccountClaim) -> bool:
-        """Check whether both claim the same account on at least one common day."""
-        return (
-            self.id == other.id
-            and (self.from_day or date.min) < (other.to_day or date.max)
-            and (other.from_day or date.min) < (self.to_day or date.max)
-        )
-
-    def touches(self, first: date, end: date) -> bool:
-        """Check whether the claim is valid on some day of [first, end)."""
-        return (self.from_day or date.min) < end and first < (self.to_day or date.max)
-
-    @property
-    def in_words(self) -> str:
-        """The claimed days for messages: `always`, or `from 2026-10-01 until 2026-11-01`."""
-        ends = (("from", self.from_day), ("until", self.to_day))
-        return " ".join(f"{word} {day}" for word, day in ends if day) or "always"
-
-    @property
-    def days(self) -> str:
-        """The claimed days as text that never changes, because fingerprints contain it."""
-        if not (self.from_day or self.to_day):
-            return "always"
-        return f"{self.from_day or 'always'} to {self.to_day or 'open'}"
 
 
 class Project(_Model):
@@ -100,6 +65,7 @@ class Project(_Model):
     business_unit: str = ""
     sources: tuple[str, ...] = ()
     accounts: tuple[AccountClaim, ...] = ()
+    claims: tuple[Claim, ...] = ()
     state: Lifecycle = Lifecycle.ACTIVE
 
     @model_validator(mode="before")
@@ -123,6 +89,8 @@ class Project(_Model):
         raw["accounts"] = tuple(
             {"id": entry} if isinstance(entry, int | str) else entry for entry in accounts
         )
+        if "claims" in raw:
+            raw["claims"] = _read_claims(str(raw.get("name")), raw["claims"])
         return raw
 
     @model_validator(mode="after")
@@ -130,12 +98,46 @@ class Project(_Model):
         check_name("project", self.name)
         return self
 
+    @property
+    def own_claims(self) -> list[tuple[str, Claim]]:
+        """The entries of `claims:` with their names in messages: `claim 2`."""
+        return [(f"claim {number}", claim) for number, claim in enumerate(self.claims, 1)]
+
+    @property
+    def account_claims(self) -> list[tuple[str, Claim]]:
+        """The entries of `accounts:` with their names in messages: `account 111122223333`."""
+        return [(f"account {claim.id}", claim.as_claim) for claim in self.accounts]
+
+
+def _read_claims(project: str, entries: Any) -> tuple[Any, ...]:
+    """Read the entries of `claims:`; pydantic names the place of one that has a wrong field.
+
+    Raises:
+        RegistryError: a claim breaks a rule; the message names the place.
+    """
+    if entries is None:
+        return ()
+    if not isinstance(entries, list | tuple):
+        raise RegistryError(f"project {project!r} has claims {entries!r}", "a list of claims")
+    claims = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            claims.append(Claim.model_validate(entry))
+        except ValidationError:
+            claims.append(entry)
+        except RegistryError as error:
+            found = f"project {project!r}, claim {number}: {error.found}"
+            raise RegistryError(found, error.expected, error.cure) from error
+    return tuple(claims)
+
 
 class Tenant(_Model):
     """An organisation: the unit of isolation. One folder, one DuckDB file, one deletion.
 
     `external_id` is the value that the trust policies of the tenant's roles require. The registry
     makes it when the tenant is first saved; nobody chooses it, and it never changes.
+    `without_value` decides about charges that lack a value which a claim asks for: a project's
+    name, `follow`, or nothing, which means `unassigned`.
     """
 
     name: str
@@ -145,6 +147,7 @@ class Tenant(_Model):
     sources: tuple[AnySource, ...] = ()
     projects: tuple[Project, ...] = ()
     dimensions: Dimensions = Field(default_factory=Dimensions)
+    without_value: str = ""
 
     @model_validator(mode="after")
     def _check_parts(self) -> Tenant:
@@ -155,7 +158,19 @@ class Tenant(_Model):
             self._check_project(project)
         for first, second in _claimants_of_one_account(self.projects):
             _check_claims_apart(self, first, second)
+        _check_no_rivals(self)
+        self._check_without_value()
         return self
+
+    def _check_without_value(self) -> None:
+        names = [UNASSIGNED, FOLLOW, *(project.name for project in self.projects)]
+        if self.without_value and self.without_value not in names:
+            raise RegistryError(
+                f"tenant {self.name} has without_value {self.without_value!r}, which is none of its"
+                " projects",
+                f"one of: {', '.join(names)}",
+                f"Choose one: finops tenant add {self.name} --without-value {UNASSIGNED}",
+            )
 
     def _check_project(self, project: Project) -> None:
         source_names = [source.name for source in self.sources]
@@ -167,7 +182,7 @@ class Tenant(_Model):
                     f"one of: {', '.join(source_names) or '(none declared)'}",
                     "Declare the source first or correct the name",
                 )
-        if project.name == UNASSIGNED and (project.accounts or project.sources):
+        if project.name == UNASSIGNED and (project.accounts or project.sources or project.claims):
             raise RegistryError(
                 f"project {self.name}/{UNASSIGNED} cannot claim accounts",
                 "no accounts: it has all accounts that no other project claims",
@@ -261,7 +276,7 @@ def _check_unique(kind: str, tenant: str, names: list[str]) -> None:
 
 
 def _claimants_of_one_account(projects: Iterable[Project]) -> Iterator[tuple[Project, Project]]:
-    """Yield each two projects that claim the same account, whatever the days and sources."""
+    """Yield each pair of projects that claim the same account, on any days, in any sources."""
     claimants = defaultdict[str, list[Project]](list)
     for project in projects:
         for account in dict.fromkeys(claim.id for claim in project.accounts):
@@ -281,4 +296,26 @@ def _check_claims_apart(tenant: Tenant, first: Project, second: Project) -> None
                 f" and by {tenant.name}/{second.name} ({other.in_words})",
                 "one project for an account on each day",
                 "Give the claims 'from' and 'to' dates that do not overlap, or leave one out",
+            )
+
+
+def _check_no_rivals(tenant: Tenant) -> None:
+    """Check that no claims of two projects have one priority and can take the same charge.
+
+    Claims to whole accounts matter only if another claim has their priority.
+    """
+    priorities = {claim.priority for project in tenant.projects for claim in project.claims}
+    owned = [(project, *named) for project in tenant.projects for named in project.own_claims]
+    if ACCOUNT_PRIORITY in priorities:
+        owned += [(p, *named) for p in tenant.projects for named in p.account_claims]
+    for (first, name, claim), (second, other_name, other) in combinations(owned, 2):
+        is_of_accounts = name.startswith("account") and other_name.startswith("account")
+        if first.name == second.name or is_of_accounts:
+            continue
+        has_common_source = set(tenant.named_by(first)) & set(tenant.named_by(second))
+        if claim.is_rival_of(other) and has_common_source:
+            raise rival_claims(
+                f"{name} of {tenant.name}/{first.name} ({claim.in_words})",
+                f"{other_name} of {tenant.name}/{second.name} ({other.in_words})",
+                claim.priority,
             )

@@ -38,6 +38,7 @@ TENANTS = sa.Table(
     sa.Column("display_name", sa.Text, nullable=False),
     sa.Column("external_id", sa.Text, nullable=False, server_default=""),
     sa.Column("state", sa.String(10), nullable=False, server_default="active"),
+    sa.Column("without_value", sa.String(40), nullable=False, server_default=""),
 )
 SOURCES = sa.Table(
     "sources",
@@ -87,6 +88,15 @@ DIMENSIONS = sa.Table(
     sa.Column("declaration", sa.Text, nullable=False),
 )
 """The section `dimensions` of a tenant as JSON, because it is declared and numbered as a whole."""
+PROJECT_CLAIMS = sa.Table(
+    "project_claims",
+    META,
+    sa.Column("tenant", sa.String(40), primary_key=True),
+    sa.Column("project", sa.String(40), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("claim", sa.JSON, nullable=False),
+)
+"""The entries of `claims:` in their order, each as tenants.yaml has it."""
 
 INSTALLATION = sa.Table(
     "installation",
@@ -107,24 +117,35 @@ SCHEMA = Schema(
     name="registry",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003", "0004", "0006"),
+    versions=("0001", "0002", "0003", "0004", "0005", "0006"),
     refusal=RegistryError,
 )
-_OF_TENANT = (DIMENSIONS, PROJECT_ACCOUNTS, PROJECT_SOURCES, PROJECTS, SOURCES, TENANTS)
+_OF_TENANT = (
+    DIMENSIONS,
+    PROJECT_CLAIMS,
+    PROJECT_ACCOUNTS,
+    PROJECT_SOURCES,
+    PROJECTS,
+    SOURCES,
+    TENANTS,
+)
 
 
 def load_tenants(
     db: sa.Connection, name: str | None = None, *, has_projects: bool = True
 ) -> list[Tenant]:
-    """Read all tenants, or one, by name; none that the registry does not have.
+    """Read all tenants, sorted by name, or only the one with this name if the registry has it.
 
     Args:
-        has_projects: whether the projects of the tenants are read, too.
+        has_projects: whether to read the projects of the tenants, too.
     """
 
     def rows(table: sa.Table) -> defaultdict[str, list[Any]]:
         columns = _present_columns(db, table)
-        query = sa.select(*columns).order_by(*columns)
+        if not columns:  # an older registry lacks the table
+            return defaultdict(list)
+        keys = [column for column in columns if not isinstance(column.type, sa.JSON)]
+        query = sa.select(*columns).order_by(*keys)
         if name is not None:
             query = query.where(table.c.tenant == name)
         by_tenant = defaultdict(list)
@@ -133,7 +154,7 @@ def load_tenants(
         return by_tenant
 
     heads, sources = rows(TENANTS), rows(SOURCES)
-    tables = (PROJECTS, PROJECT_SOURCES, PROJECT_ACCOUNTS)
+    tables = (PROJECTS, PROJECT_SOURCES, PROJECT_ACCOUNTS, PROJECT_CLAIMS)
     dimensions = _dimensions(db, name) if has_projects else {}
     parts = [rows(table) if has_projects else defaultdict[str, list[Any]](list) for table in tables]
     return [
@@ -145,6 +166,8 @@ def load_tenants(
             sources=tuple(_source(row) for row in sources[tenant]),
             projects=_projects(*(part[tenant] for part in parts)),
             dimensions=dimensions.get(tenant, Dimensions()),
+            # A rule may name a project, so it is read with them.
+            without_value=getattr(heads[tenant][0], "without_value", "") if has_projects else "",
         )
         for tenant in sorted(heads)
     ]
@@ -162,12 +185,16 @@ def _dimensions(db: sa.Connection, name: str | None) -> dict[str, Dimensions]:
     }
 
 
-def _projects(rows: list[Any], reads: list[Any], claims: list[Any]) -> tuple[Project, ...]:
+def _projects(
+    rows: list[Any], reads: list[Any], accounts: list[Any], claims: list[Any]
+) -> tuple[Project, ...]:
     """Make a tenant's projects of its rows: projects, the sources they read, their claims."""
-    sources_of, claims_of = defaultdict(list), defaultdict(list)
+    sources_of, claims_of, conditions_of = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in reads:
         sources_of[row.project].append(row.source)
     for row in claims:
+        conditions_of[row.project].append(row.claim)
+    for row in accounts:
         claim = {"id": row.account_id, "from": row.from_day, "to": row.to_day}
         claims_of[row.project].append(AccountClaim.model_validate(claim))
     return tuple(
@@ -178,6 +205,7 @@ def _projects(rows: list[Any], reads: list[Any], claims: list[Any]) -> tuple[Pro
             business_unit=row.business_unit,
             sources=tuple(sources_of[row.project]),
             accounts=tuple(claims_of[row.project]),
+            claims=tuple(conditions_of[row.project]),
             state=_state(row),
         )
         for row in rows
@@ -197,6 +225,8 @@ def _state(row: Any) -> Lifecycle:
 
 def _present_columns(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
     """Return the columns of a table in the database; an older registry lacks some."""
+    if not sa.inspect(db).has_table(table.name):
+        return []
     names = {column["name"] for column in sa.inspect(db).get_columns(table.name)}
     return [column for column in table.c if column.name in names]
 
@@ -225,6 +255,7 @@ def delete_tenant(db: sa.Connection, name: str) -> None:
 def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
     """Yield the rows of a tenant, each with its table."""
     head = {"display_name": tenant.display_name, "external_id": tenant.external_id}
+    head["without_value"] = tenant.without_value
     yield TENANTS, head | {"state": tenant.state.value}
     if tenant.dimensions:
         yield DIMENSIONS, {"declaration": json.dumps(export_dimensions(tenant.dimensions))}
@@ -242,3 +273,5 @@ def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
         for claim in project.accounts:
             days = {"from_day": claim.from_day, "to_day": claim.to_day}
             yield PROJECT_ACCOUNTS, {**key, "account_id": claim.id, **days}
+        for number, entry in enumerate(project.claims, 1):
+            yield PROJECT_CLAIMS, {**key, "number": number, "claim": entry.declaration}

@@ -166,7 +166,7 @@ class Two:
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, day: str) -> None:
-    """Set the clock to noon of a day."""
+    """Set the clock to noon (UTC) on a day."""
     now = datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=UTC)
     monkeypatch.setattr(clock, "now", lambda: now)
 

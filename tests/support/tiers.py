@@ -1,11 +1,14 @@
-"""Which tests belong to the quick tier, `make test-quick`: the inner loop of a change.
+"""Which tests belong to which tier: `make test-quick`, `make test`, `make test-long`.
 
-Put here: the list, and in which of two forms a test of line items runs every day. Keep out: the
-rest of the long tier, whose tests carry the mark `torture` themselves.
+Put here: the lists, and in which of two forms a test of line items runs every day. Keep out: the
+tests of `make torture`, which carry the mark `torture` themselves.
 
 The quick tier takes a minute and a half on two cores. It has every test of a rule alone
 (`*_unit.py`), the rules of the source, and for each promise a few tests at a user's doorway:
 tenants stay apart, numbers are exact, errors are clear.
+
+The long tier runs in the gate, after `make test`. Its files kill processes, fill disks, damage
+folders, mutate bills, and read while others write; one test of them takes seconds, not tenths.
 """
 
 from __future__ import annotations
@@ -26,6 +29,17 @@ test_states_unit test_truth
 """
 QUICK = frozenset(_FILES.split())
 
+_LONG_FILES = """
+test_collection test_concurrency test_corruptions test_crashes test_cures test_dagster_backfill
+test_disk_full test_fault_scripts test_faults test_folder_upgrade test_forms test_hostile
+test_hostile_sources test_kill test_kill_often test_ledger_upgrade test_lifecycle_races
+test_mutations test_one_pass test_permissions test_properties test_queries_by_hand
+test_query_limits test_rebuild test_registry_recovery test_repeated_bills test_restatement
+test_restore_faults test_s3 test_sandbox_threads test_seeds test_snapshot_attacks
+test_snapshot_kills test_snapshot_readers test_verify
+"""
+LONG = frozenset(_LONG_FILES.split())
+
 
 LINE_ITEM_FORMS = ("legacy-cur", "cur-2.0")
 
@@ -45,6 +59,11 @@ def some_every_day(values: Iterable[Any], every: int = 3) -> list[Any]:
         value if number % every == 0 else pytest.param(value, marks=pytest.mark.torture)
         for number, value in enumerate(values)
     ]
+
+
+def is_long(file_stem: str) -> bool:
+    """Whether the tests of a file belong to the long tier."""
+    return file_stem in LONG
 
 
 def is_quick(file_stem: str) -> bool:

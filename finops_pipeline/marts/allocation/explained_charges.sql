@@ -1,7 +1,8 @@
 -- explained_charges: the charges of a line item, resource or commitment, with the rule that gave
 --   each dimension its value.
 -- grain: billing_period, source, project, sub_account_id, row_kind, charge_category,
---        line_item_type, service_name, resource_id, billing_currency, dimension, value, rule
+--        line_item_type, region_id, service_name, service_code, resource_id, tags,
+--        cost_categories, billing_currency, dimension, value, rule
 -- money: billed_cost, effective_cost (billing currency)
 -- parameters: id
 -- reads: allocated_costs, allocation_rules
@@ -27,8 +28,12 @@ summed as (
         x_RowKind as row_kind,
         ChargeCategory as charge_category,
         x_LineItemType as line_item_type,
+        RegionId as region_id,
         ServiceName as service_name,
+        x_ServiceCode as service_code,
         ResourceId as resource_id,
+        Tags as tags,
+        x_CostCategories as cost_categories,
         BillingCurrency as billing_currency,
         x_Dimensions as dimensions,
         x_AllocationRule as allocation_rules,
@@ -62,8 +67,12 @@ final as (
         split.row_kind,
         split.charge_category,
         split.line_item_type,
+        split.region_id,
         split.service_name,
+        split.service_code,
         split.resource_id,
+        split.tags,
+        split.cost_categories,
         split.billing_currency,
         split.charges,
         split.billed_cost,

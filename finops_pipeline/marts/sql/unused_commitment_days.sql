@@ -57,7 +57,7 @@ unused as (
         case when is_in_month then overlap_start else ChargePeriodStart end as first_moment,
         case when is_in_month then overlap_end else ChargePeriodStart + interval 1 hour end
             as end_moment,
-        -- a time outside of the days divides nothing
+        -- a charge is divided only at a time within its days
         case when x_UseKnownUntil > first_moment and x_UseKnownUntil < end_moment
             then x_UseKnownUntil end as known_until,
         case when known_until is not null then coalesce(x_NotYetUsedCost, 0) else 0 end

@@ -22,8 +22,12 @@ Share = tuple[Path, str, int, str, int]
 
 
 def catalogue(more: int) -> list[Mutation]:
-    """What is ingested: with `more` = 0 one of 36, for every day; else all of them and
-    `more` times as many of the random ones."""
+    """The mutations that are ingested.
+
+    Args:
+        more: 0 for the selection of every day: one in 36, a few edits, and those in ALWAYS. Any
+            other number for all mutations, with `more` times as many of the random ones.
+    """
     made = _everything(more or 1)
     if more:
         return made

@@ -47,7 +47,7 @@ def _rows(delivery: Delivery, text: str) -> tuple[list[Row], int]:
 
 
 def _is_good(row: Row) -> bool:
-    """Whether billed cost can be read; any other value that cannot be read is left empty."""
+    """Whether a row is kept. Values that billed cost does not need become null if unreadable."""
     if not all(row[short].strip() for short in _REQUIRED):
         return False
     if not all(_TIME.fullmatch(row[short]) for short in ("start", "period")):

@@ -12,7 +12,7 @@ from alembic.operations import Operations
 from finops_pipeline.database.migration import create_missing
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 
 TABLES = sa.MetaData()

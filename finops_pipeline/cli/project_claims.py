@@ -1,0 +1,185 @@
+"""Commands that declare the claims of a project, list them and remove one.
+
+Put here: `project add`, `project release`, `project show`. Keep out: the rules (tenants/), what
+claims would move (project_preview.py), lists of projects (declarations.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from finops_pipeline.cli.declarations import print_changes
+from finops_pipeline.cli.show import open_installation, say, split, table
+from finops_pipeline.cli.text_table import Layout
+from finops_pipeline.errors import Unknown
+from finops_pipeline.tenants.declare import apply
+from finops_pipeline.tenants.model import Claim, Project, Tenant
+from finops_pipeline.tenants.registry import Registry
+
+ProjectName = Annotated[str, typer.Argument(metavar="TENANT/PROJECT")]
+Texts = list[str] | None
+
+
+def project_add(
+    project: ProjectName,
+    account: Annotated[Texts, typer.Option(help="AWS account id; may be repeated.")] = None,
+    tag: Annotated[
+        Texts, typer.Option(metavar="KEY=VALUE", help="Claim charges with this tag; repeatable.")
+    ] = None,
+    cost_category: Annotated[
+        Texts, typer.Option(metavar="KEY=VALUE", help="Claim this cost category; repeatable.")
+    ] = None,
+    region: Annotated[Texts, typer.Option(help="Claim this region; may be repeated.")] = None,
+    service: Annotated[
+        Texts, typer.Option(help="Claim this service, by name or code; may be repeated.")
+    ] = None,
+    priority: Annotated[
+        int | None, typer.Option(help="Of several claims, the lowest number takes a charge.")
+    ] = None,
+    environment: Annotated[str, typer.Option(help="Such as prod, staging or dev.")] = "",
+    business_unit: Annotated[str, typer.Option(help="Business unit.")] = "",
+    from_day: Annotated[
+        str, typer.Option("--from", metavar="YYYY-MM-DD", help="First day of the claims.")
+    ] = "",
+    to_day: Annotated[
+        str,
+        typer.Option("--to", metavar="YYYY-MM-DD", help="First day that is no longer claimed."),
+    ] = "",
+    source: Annotated[Texts, typer.Option(help="Source that it reads; may be repeated.")] = None,
+    display_name: Annotated[str, typer.Option(help="Free text for people.")] = "",
+) -> None:
+    """Declare a project, or give it more claims; options not given stay unchanged.
+
+    With --tag, --cost-category, --region, --service or --priority, all options together are one
+    claim: a charge has to meet each of them. Otherwise each account is a claim of its own.
+    """
+    conditions: dict[str, object] = {
+        "tags": _parse_pairs("--tag", tag),
+        "cost_categories": _parse_pairs("--cost-category", cost_category),
+        "regions": region,
+        "services": service,
+        "priority": priority,
+        "from": _parse_day("--from", from_day),
+        "to": _parse_day("--to", to_day),
+    }
+    asked = {field: value for field, value in conditions.items() if value or value == 0}
+    if asked.keys() & {"from", "to"} == asked.keys() != set() and not account:
+        raise typer.BadParameter(
+            "--from and --to say on which days accounts are claimed; add --account"
+        )
+    labels = {
+        "environment": environment,
+        "business_unit": business_unit,
+        "display_name": display_name,
+        "sources": tuple(source or ()),
+    }
+    registry = open_installation().registry
+    with registry.locked():
+        tenant, name = _split_project(registry, project)
+        declared = next((p for p in tenant.projects if p.name == name), Project(name=name))
+        fields = {field: value or getattr(declared, field) for field, value in labels.items()}
+        claims = _add_claims(declared, account or [], asked)
+        changed = Project.model_validate({"name": name, **fields, **claims})
+        declaration = tenant.model_copy(update={"projects": (changed,), "sources": ()})
+        print_changes(apply(registry, [declaration]))
+
+
+def _split_project(registry: Registry, project: str) -> tuple[Tenant, str]:
+    tenant, name = split(project, "PROJECT")
+    return registry.tenant(tenant), name
+
+
+def _add_claims(
+    declared: Project, accounts: list[str], asked: dict[str, object]
+) -> dict[str, object]:
+    """Return the fields of a project with one more claim, or a claim to each of the accounts."""
+    if asked.keys() <= {"from", "to"}:
+        return {"accounts": [{"id": account, **asked} for account in accounts]}
+    claim = Claim.model_validate({**({"accounts": accounts} if accounts else {}), **asked})
+    return {"claims": (*(c for c in declared.claims if c != claim), claim)}
+
+
+def _parse_pairs(option: str, texts: Texts) -> dict[str, list[str]]:
+    """Read `KEY=VALUE` options; values of the same key are alternatives."""
+    pairs = defaultdict[str, list[str]](list)
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not (key and equals and value):
+            raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint=option)
+        pairs[key].append(value)
+    return dict(pairs)
+
+
+def _parse_day(option: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is not a day written YYYY-MM-DD", param_hint=option
+        ) from error
+
+
+def project_release(
+    project: ProjectName,
+    claim: Annotated[
+        str, typer.Argument(metavar="ACCOUNT", help="An account, or a number of project show.")
+    ],
+) -> None:
+    """Remove a claim of a project, as if it had never been made."""
+    tenant_name, name = split(project, "PROJECT")
+    registry = open_installation().registry
+    with registry.locked():
+        tenant = registry.tenant(tenant_name)
+        declared = tenant.project(name)
+        accounts = tuple(each for each in declared.accounts if each.id != claim)
+        names = [f"claim {claim}" != each for each, _ in declared.own_claims]
+        claims = tuple(c for c, stays in zip(declared.claims, names, strict=True) if stays)
+        if (accounts, claims) == (declared.accounts, declared.claims):
+            raise _not_claimed(tenant, name, claim)
+        changed = declared.model_copy(update={"accounts": accounts, "claims": claims})
+        unchanged = tuple(p for p in tenant.projects if p.name != name)
+        registry.save(tenant.model_copy(update={"projects": (*unchanged, changed)}))
+    what = "account" if accounts != declared.accounts else "claim"
+    say(f"~ project {project}: {what} {claim} released")
+
+
+def _not_claimed(tenant: Tenant, project: str, account: str) -> Unknown:
+    """Return the error of a claim that does not exist, with the project that has it."""
+    holders = [p.name for p in tenant.projects if account in {claim.id for claim in p.accounts}]
+    others = f"; {tenant.name}/{holders[0]} does" if holders else ""
+    return Unknown(
+        f"project {tenant.name}/{project} does not claim account {account}{others}",
+        "an account that the project claims",
+        f"Release it there: finops project release {tenant.name}/{holders[0]} {account}"
+        if holders
+        else f"List its claims: finops project show {tenant.name}/{project}",
+    )
+
+
+def project_show(project: ProjectName) -> None:
+    """List the claims of a project, in order of priority."""
+    tenant_name, name = split(project, "PROJECT")
+    tenant = open_installation().registry.tenant(tenant_name)
+    declared = tenant.project(name)
+    rows = sorted(_claim_rows(declared), key=lambda row: row[1])
+    empty = (
+        f"No claims. Claim an account: finops project add {project} --account 111122223333;"
+        f" or part of one: finops project add {project} --tag Environment=prod"
+    )
+    layout = Layout(f"{project}: the claims, first to last", if_empty=empty)
+    table(("number", "priority", "claims charges with", "from", "to"), rows, layout=layout)
+    if tenant.without_value:
+        say(f"Charges that lack a value which a claim asks for: {tenant.without_value}")
+
+
+def _claim_rows(project: Project) -> Iterable[tuple[str, int, str, str, str]]:
+    for name, claim in (*project.own_claims, *project.account_claims):
+        conditions = claim.model_copy(update={"from_day": None, "to_day": None}).in_words
+        days = (str(claim.from_day or ""), str(claim.to_day or ""))
+        number = name.removeprefix("claim ") if name.startswith("claim") else ""
+        yield number, claim.priority, conditions, *days
