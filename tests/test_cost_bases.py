@@ -122,13 +122,19 @@ def section(charges: dict[str, tuple[str, Costs]]) -> str:
             for charge, (category, costs) in charges.items()]  # fmt: skip
     sums = total(costs for _, costs in charges.values())
     use = total(costs for category, costs in charges.values() if category == "Usage")
+    without_refund = total(
+        costs for charge, (category, costs) in charges.items()
+        if category == "Usage" and not charge.startswith("refund")
+    )  # fmt: skip
     rows.append(("total", "", *map(to_text, sums)))
     billed, effective, _, _, net_billed, net_effective = sums
     _, used, listed, contracted, _, _ = use
     upfront = charges["reservation, upfront payment"][1][0]
     assert billed and effective and used and listed and contracted and upfront
     assert net_effective
-    saved = f"({to_text(listed)} - {to_text(used)}) / {to_text(listed)}"
+    _, priced, at_list, *_ = without_refund
+    assert priced and at_list
+    saved = f"({to_text(at_list)} - {to_text(priced)}) / {to_text(at_list)}"
     points = (
         f"Billed: {to_text(billed)} is the amount on the invoice. The upfront payment of"
         f" {to_text(upfront)} counts in full in this month.",
@@ -141,7 +147,8 @@ def section(charges: dict[str, tuple[str, Costs]]) -> str:
         f"Contracted: the same usage costs {to_text(contracted)} at agreed prices without"
         f" commitments. So the agreed price saved {to_text(listed - contracted)}, and the"
         f" commitments saved another {to_text(contracted - used)}. The effective savings rate is"
-        f" {saved} = {100 * (listed - used) / listed:.2f}%.",
+        f" {saved} = {100 * (at_list - priced) / at_list:.2f}%, without the refund, which is no"
+        " price (mart price_waterfall).",
         f"Net billed: {to_text(net_billed)}. The discount is already deducted from the rows it"
         " applies to, and its line item is 0. The total equals the billed one; deducting the"
         " discount from the billed total as well would count it twice.",
@@ -154,6 +161,22 @@ def section(charges: dict[str, tuple[str, Costs]]) -> str:
     )
     read = "\n".join(fill(f"- {point}", 99, subsequent_indent="  ") for point in points)
     return f"{markdown_table(names, rows)}\n\n{read}\n"
+
+
+WATERFALL = {
+    "list_cost": "60", "spot_savings": "0", "negotiated_savings": "-2",
+    "commitment_savings": "-19", "unused_cost": "7", "discount_cost": "-15.3", "credit_cost": "-8",
+    "fee_cost": "0", "tax_cost": "7", "adjustment_cost": "0", "effective_cost": "29.7",
+    "commitment_fees": "146", "amortized_fees": "-36", "billed_cost": "139.7", "saved_cost": "-14",
+}  # fmt: skip
+"""The steps from public prices to the bill, by hand."""
+
+
+def read_waterfall(made: TemporaryInstallation) -> dict[str, str]:
+    """The mart price_waterfall of acme, summed."""
+    columns = ", ".join(f"sum({name}) as {name}" for name in WATERFALL)
+    (record,) = made.rows("acme", f"select {columns} from price_waterfall")
+    return {name: to_text(Decimal(amount)) for name, amount in record.items()}
 
 
 def test_the_page_shows_the_costs_that_the_pipeline_computes(
@@ -184,6 +207,7 @@ def test_the_page_shows_the_costs_that_the_pipeline_computes(
         " sum(list_cost) as list, sum(contracted_cost) as contracted from monthly_costs",
     )
     assert [Decimal(marts[0][basis]) for basis in BASES[:4]] == list(sums[:4])
+    assert read_waterfall(empty) == WATERFALL
 
     published_section = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     assert published_section == section(charges), (

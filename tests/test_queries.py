@@ -47,6 +47,15 @@ def used_now(charge: Row) -> bool:
     return used(charge) and charge["ChargeClass"] is None
 
 
+def priced(charge: Row) -> bool:
+    """Usage, without the refunds that AWS also calls usage."""
+    return used(charge) and charge["ChargeFrequency"] != "One-Time"
+
+
+def taggable(charge: Row) -> bool:
+    return priced(charge) and charge["ResourceId"] is not None and not is_unused(charge)
+
+
 def rated(charge: Row) -> bool:
     idle = charge["CommitmentDiscountStatus"] == "Unused"
     return used_now(charge) and not idle and bool(charge["PricingQuantity"])
@@ -66,6 +75,7 @@ SOURCE = {B: "BilledCost", E: "EffectiveCost", L: "ListCost", C: "ContractedCost
     "consumed_quantity": "ConsumedQuantity", "pricing_quantity": "PricingQuantity",
     "pricing_currency_effective_cost": "PricingCurrencyEffectiveCost",
     "tagged_cost": "EffectiveCost", "used_cost": "EffectiveCost",
+    "taggable_cost": "EffectiveCost",
 }  # fmt: skip
 SUMS: dict[str, tuple[Predicate, tuple[str, ...]]] = {
     **dict.fromkeys(("provider_invoices", "service_charges"), (every, (B,))),
@@ -82,7 +92,8 @@ SUMS: dict[str, tuple[Predicate, tuple[str, ...]]] = {
     "pricing_currencies": (every, ("pricing_currency_effective_cost", E)),
     "compute_by_sub_account": (lambda c: used(c) and c["ServiceCategory"] == "Compute", (E, L)),
     "regions_by_sub_account": (used, (E,)),
-    "tag_coverage": (used, (E,)),
+    "tag_coverage": (taggable, ("taggable_cost",)),
+    **dict.fromkeys(("charge_groups", "environments", "tag_costs"), (every, (B, E))),
     "pricing_categories": (used, (L, C, E)),
     "sku_costs": (lambda c: c["SkuId"] is not None, ("pricing_quantity", L, E)),
     "resource_skus": (lambda c: c["ResourceId"] is not None, (B, E)),
@@ -103,7 +114,7 @@ SUMS: dict[str, tuple[Predicate, tuple[str, ...]]] = {
         (C, E),
     ),
     "contracted_savings": (used_now, (L, C)),
-    "effective_savings_rate": (used_now, (L, E)),
+    "effective_savings_rate": (priced, (L, E)),
     "refunds": (
         lambda c: c["BilledCost"] < 0 and c["ChargeCategory"] in ("Usage", "Purchase", "Tax"),
         (B,),
@@ -114,9 +125,12 @@ SUMS: dict[str, tuple[Predicate, tuple[str, ...]]] = {
 """Query -> which charges it sums, and the columns of its answer that are those sums."""
 
 ELSEWHERE = {
-    *("capacity_reservations", "unused_capacity", "anomalous_days", "commitment_utilization")
+    *("capacity_reservations", "unused_capacity", "anomalous_days", "commitment_utilization"),
+    *("movers", "vanished_services", "price_steps", "required_tags", "untagged_costs"),
+    *("top_services", "top_resources", "discounts_and_credits", "costs_per_hour"),
 }
-"""Queries with a test of their own, below or in test_queries_by_hand.py."""
+"""Queries with a test of their own, here, in test_queries_by_hand.py, test_queries_of_marts.py,
+test_movers.py or test_hourly_costs.py."""
 
 
 def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Rows:
@@ -232,7 +246,8 @@ def test_shares_and_rates_are_quotients_of_sums(answers: dict[str, dict[str, Row
             rate = round(100 * (row[L] - row[E]) / row[L], 2) if row[L] else None
             assert row["savings_rate_percent"] == rate
         for row in answers[tenant]["tag_coverage"]:
-            share = round(100 * row["tagged_cost"] / row[E], 2) if row[E] else None
+            base = row["taggable_cost"]
+            share = round(100 * row["tagged_cost"] / base, 2) if base else None
             assert row["tagged_percent"] == share
         before = {(r["billing_period"], r["service_name"]): r[E]
                   for r in answers[tenant]["services_month_over_month"]}  # fmt: skip
@@ -260,7 +275,7 @@ def test_tags_are_chosen_by_a_parameter(
             answered[row["tag_value"]] += row[E]
         assert answered == expected, key
         tagged = summed(ask(built, "acme", "tag_coverage", tag=key), "tagged_cost")
-        of_use = [c for c in charges["acme"] if used(c) and key in json.loads(c["Tags"])]
+        of_use = [c for c in charges["acme"] if taggable(c) and json.loads(c["Tags"]).get(key)]
         assert tagged == summed(of_use, "EffectiveCost"), key
 
 

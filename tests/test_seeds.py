@@ -16,6 +16,7 @@ from finops_pipeline.focus.conformance import find_published_violations
 from finops_pipeline.marts.results import check_published
 from finops_pipeline.synthetic.estate import write_estate
 from tests.conftest import LAST_MONTH, TemporaryInstallation
+from tests.support.recomputed_marts import compare_marts
 
 TENANTS = ("acme", "globex")
 
@@ -31,6 +32,7 @@ def check_estate(seed: int, months: int, folder: Path) -> None:
         folder_of_tenant, limits = made.installation.folder(tenant), made.installation.limits
         failed = [r for r in check_published(folder_of_tenant, limits) if r.state == "failed"]
         assert failed == [], [result.describe() for result in failed]
+        compare_marts(made, tenant)
         file_count, broken = find_published_violations(folder_of_tenant, limits)
         assert file_count > months and broken == []
         billed = {

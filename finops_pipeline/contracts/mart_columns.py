@@ -50,6 +50,7 @@ RESOURCE_COLUMNS = (
     Column("billing_entity", TEXT, "AWS or AWS Marketplace."),
     Column("charge_category", TEXT, "Usage, Purchase, Tax, Credit or Adjustment.", False),
     Column("charge_class", TEXT, "Correction of an earlier, invoiced period."),
+    Column("charge_frequency", TEXT, "One-Time, Recurring or Usage-Based.", False),
     Column("line_item_type", TEXT, "AWS line item type; null for a FOCUS export."),
     Column("row_kind", TEXT, "line, unused or residual, as x_RowKind of the charge.", False),
     Column("usage_type", TEXT, "AWS usage type."),
@@ -66,6 +67,17 @@ RESOURCE_COLUMNS = (
 )
 """What a charge is for, down to the resource and its tags, without its hour and its line."""
 
+CHARGE_GROUP = Column(
+    "charge_group",
+    TEXT,
+    "What kind of cost it is; every charge is in exactly one group. usage also has line items that"
+    " AWS does not document yet, commitments also their recurring fees and unused parts.",
+    False,
+    (
+        *("usage", "commitments", "credits_and_refunds", "discounts", "tax", "support"),
+        *("marketplace", "upfront_and_fees"),
+    ),
+)
 PERIOD = Column("billing_period", TEXT, "Billing period YYYY-MM.", False)
 CHARGE_DATE = Column(
     "charge_date",

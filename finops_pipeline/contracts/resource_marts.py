@@ -6,9 +6,10 @@ projects, months and invoices (cost_marts.py).
 
 from __future__ import annotations
 
-from finops_pipeline.contracts.column import MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.column import MONEY, TEXT, TIME, Column, Table
 from finops_pipeline.contracts.mart_columns import (
     CHARGE_DATE,
+    CHARGE_GROUP,
     CHARGES_WITHOUT_NET_COST,
     COST_COLUMNS,
     GROUP_COLUMNS,
@@ -16,6 +17,10 @@ from finops_pipeline.contracts.mart_columns import (
     PERIOD,
     PROJECT_COLUMNS,
     RESOURCE_COLUMNS,
+)
+
+_ACCOUNT_AND_SERVICE = tuple(
+    column for column in GROUP_COLUMNS if column.name in ("sub_account_id", "service_name")
 )
 
 RESOURCE_DAILY_COSTS = Table(
@@ -34,6 +39,7 @@ RESOURCE_DAILY_COSTS = Table(
         *RESOURCE_COLUMNS,
         Column("consumed_unit", TEXT, "Unit of consumed_quantity."),
         GROUP_COLUMNS[-1],
+        CHARGE_GROUP,
         COST_COLUMNS[0],
         Column(
             "consumed_quantity", MONEY,
@@ -45,4 +51,149 @@ RESOURCE_DAILY_COSTS = Table(
     ),
 )  # fmt: skip
 
-RESOURCE_MARTS = (RESOURCE_DAILY_COSTS,)
+HOURLY_COSTS = Table(
+    name="hourly_costs",
+    kind="mart",
+    meaning=(
+        "Costs of each hour of the last 35 days of the data, where a source states hours. What has"
+        " no hour (taxes, credits, monthly fees, sources by day) is not in it."
+    ),
+    grain=(
+        "billing_period", "charge_hour", "project", "source", "sub_account_id", "region_id",
+        "service_name", "charge_category", "pricing_category", "billing_currency",
+    ),
+    columns=(
+        PERIOD,
+        Column("charge_hour", TIME, "First moment of the hour (UTC).", False),
+        *PROJECT_COLUMNS,
+        Column("source", TEXT, "Source (export) that the charges came from.", False),
+        *GROUP_COLUMNS[:-1],
+        Column("pricing_category", TEXT, "Standard, Dynamic (Spot), Committed or Other."),
+        GROUP_COLUMNS[-1],
+        *COST_COLUMNS,
+    ),
+)  # fmt: skip
+
+CHARGE_GROUPS = Table(
+    name="charge_groups",
+    kind="mart",
+    meaning="What a number consists of: costs of each project and day by group of charges.",
+    grain=(
+        "billing_period", "charge_date", "project", "sub_account_id", "service_name",
+        "charge_group", "billing_currency",
+    ),
+    columns=(
+        PERIOD, CHARGE_DATE, *PROJECT_COLUMNS, *_ACCOUNT_AND_SERVICE, CHARGE_GROUP,
+        GROUP_COLUMNS[-1], *COST_COLUMNS, *NET_COST_COLUMNS,
+    ),
+)  # fmt: skip
+
+PRICE_WATERFALL = Table(
+    name="price_waterfall",
+    kind="mart",
+    meaning=(
+        "From public prices to the bill: the columns from list_cost to adjustment_cost add up to"
+        " effective_cost, and with the two after it to billed_cost. Savings are negative."
+        " A savings rate is -saved_cost / list_cost of sums, never a mean of rates."
+    ),
+    grain=(
+        "billing_period", "project", "sub_account_id", "service_name", "billing_currency",
+    ),
+    columns=(
+        PERIOD, *PROJECT_COLUMNS, *_ACCOUNT_AND_SERVICE, GROUP_COLUMNS[-1],
+        Column("list_cost", MONEY, "Usage at public prices; refunds are not usage.", False),
+        Column("spot_savings", MONEY, "Spot price instead of the public one.", False),
+        Column("negotiated_savings", MONEY, "Agreed prices instead of public ones.", False),
+        Column(
+            "commitment_savings", MONEY,
+            "Price of reservations and Savings Plans instead of the agreed one, for what they"
+            " covered.", False,
+        ),
+        Column("unused_cost", MONEY, "Effective cost of what commitments left unused.", False),
+        Column("discount_cost", MONEY, "Effective cost of discounts as line items.", False),
+        Column("credit_cost", MONEY, "Effective cost of credits and refunds.", False),
+        Column(
+            "fee_cost", MONEY,
+            "Effective cost of purchases that are no commitments: support, Marketplace"
+            " subscriptions, other fees.", False,
+        ),
+        Column("tax_cost", MONEY, "Effective cost of taxes.", False),
+        Column(
+            "adjustment_cost", MONEY,
+            "Effective cost of everything else: remainders of negations, line items that AWS does"
+            " not document.", False,
+        ),
+        Column("effective_cost", MONEY, "Amortized basis: the sum of the columns before.", False),
+        Column("commitment_fees", MONEY, "Fees of commitments billed in this month.", False),
+        Column(
+            "amortized_fees", MONEY,
+            "Less the effective cost of commitments, which those fees or earlier ones paid for.",
+            False,
+        ),
+        Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
+        Column(
+            "saved_cost", MONEY,
+            "Spot, negotiated and commitment savings and unused_cost together.", False,
+        ),
+    ),
+)  # fmt: skip
+
+_TAG_COLUMNS = (
+    Column(
+        "tag_kind", TEXT,
+        "Whether the key is a tag of the customer's, a tag of AWS's (aws:…) or a cost category.",
+        False, ("user_tag", "aws_tag", "cost_category"),
+    ),
+    Column("tag_key", TEXT, "Key of the tag, or name of the cost category.", False),
+)  # fmt: skip
+
+TAG_COSTS = Table(
+    name="tag_costs",
+    kind="mart",
+    meaning=(
+        "Costs of each value of each tag key. The same cost is in the rows of every key: never add"
+        " up over keys. What lacks the key has the value null, so the rows of each key add up to"
+        " the month's cost."
+    ),
+    grain=(
+        "billing_period", "project", "sub_account_id", "service_name", "tag_kind", "tag_key",
+        "tag_value", "billing_currency",
+    ),
+    columns=(
+        PERIOD, *PROJECT_COLUMNS, *_ACCOUNT_AND_SERVICE, *_TAG_COLUMNS,
+        Column("tag_value", TEXT, "Value as the bill has it; null where the key is missing."),
+        GROUP_COLUMNS[-1], *COST_COLUMNS,
+        Column(
+            "taggable_cost", MONEY,
+            "Effective cost of usage with a resource, which could have a tag.", False,
+        ),
+    ),
+)  # fmt: skip
+
+TAG_COVERAGE = Table(
+    name="tag_coverage",
+    kind="mart",
+    meaning=(
+        "How much of the cost that could have a tag has it, by key. Taxes, support, credits,"
+        " commitments and usage without a resource cannot be tagged and do not count."
+    ),
+    grain=(
+        "billing_period", "project", "sub_account_id", "service_name", "tag_kind", "tag_key",
+        "billing_currency",
+    ),
+    columns=(
+        PERIOD, *PROJECT_COLUMNS, *_ACCOUNT_AND_SERVICE, *_TAG_COLUMNS, GROUP_COLUMNS[-1],
+        Column("taggable_cost", MONEY, "Effective cost of usage with a resource.", False),
+        Column("tagged_cost", MONEY, "The part that has a value; empty ones do not count.", False),
+        Column("untagged_cost", MONEY, "The rest.", False),
+    ),
+)  # fmt: skip
+
+RESOURCE_MARTS = (
+    RESOURCE_DAILY_COSTS,
+    HOURLY_COSTS,
+    CHARGE_GROUPS,
+    PRICE_WATERFALL,
+    TAG_COSTS,
+    TAG_COVERAGE,
+)

@@ -1,7 +1,8 @@
 """Refresh a tenant's DuckDB file: rebuild the slices that changed, check them, swap the file.
 
-Put here: which slices are due, running the marts and checks in sql/ and checks/. Keep out: copying
-and swapping the file (lake/warehouse.py), tables that are not marts (status_tables.py).
+Put here: what changed since the file was built, and the order of a refresh. Keep out: which slices
+of a mart that reaches (due_slices.py), running marts and checks (mart_runner.py), copying and
+swapping the file (lake/warehouse.py), tables that are not marts (status_tables.py).
 
 Reads: costs, ledger   Writes: <tenant>.duckdb
 """
@@ -9,7 +10,7 @@ Reads: costs, ledger   Writes: <tenant>.duckdb
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,31 +25,28 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.tables import (
-    ACCOUNTS,
     API_REQUESTS,
     COST_EXPLORER_DAILY,
     DATA_STATUS,
     DELIVERY_HISTORY,
     MARTS,
-    PROJECTS,
     SLICES,
 )
 from finops_pipeline.errors import DamagedFile, IntegrityCheckFailed
-from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, fetch_dicts, ident
+from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, fetch_dicts
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Publication
-from finops_pipeline.lake.warehouse import WAREHOUSE, building, files_relation, reading
+from finops_pipeline.lake.warehouse import WAREHOUSE, building, reading
 from finops_pipeline.ledger.cost_explorer_days import read_requests
 from finops_pipeline.ledger.ledger import fingerprint_of
-from finops_pipeline.marts.library import Mart, checks, marts
-from finops_pipeline.marts.results import (
-    CheckState,
-    refuse_failed_checks,
-    run_checks,
-    store_results,
-)
+from finops_pipeline.marts.due_slices import Change, Slice, plan_marts
+from finops_pipeline.marts.library import checks, in_reading_order, marts
+from finops_pipeline.marts.mart_runner import Refresh, replace_slices, run_checks
+from finops_pipeline.marts.results import CheckState, refuse_failed_checks, store_results
 from finops_pipeline.marts.rule_tables import fill_rules
+from finops_pipeline.marts.shown_slices import ShownSlices
+from finops_pipeline.marts.slice_conditions import among_slices
 from finops_pipeline.marts.status_tables import (
     append_rows,
     create_table,
@@ -59,10 +57,7 @@ from finops_pipeline.marts.status_tables import (
 from finops_pipeline.marts.views import create_views, find_damage, view_names
 from finops_pipeline.tenants.model import Tenant
 
-Slice = tuple[str, str]
-"""Project and billing period."""
-
-Slices = dict[Slice, str]
+Fingerprints = dict[Slice, str]
 """Slice -> fingerprint of what it is built from."""
 
 _WHOLE_FILE = ("", "")
@@ -119,19 +114,24 @@ def refresh(
             totals = _totals(connection, "")
         return Refreshed("unchanged", totals=totals, size_bytes=size, left_out=left_out)
     changed = [key for key in due if key != _WHOLE_FILE]
+    change = Change(frozenset(changed), _slices_of(present), _slices_of(target))
     with building(publication, limits, fresh=not present) as connection:
-        work = _Build(connection, publication, tenant, target)
+        work = _Build(connection, publication, tenant)
         work.fill_status_tables(status)
-        work.rebuild_marts(changed)
-        warnings = work.run_checks(changed)
+        work.replace_bill_totals(change)
+        warnings = work.rebuild_marts(change)
         create_views(connection, publication, tenant, damage)
-        work.record_slices()
+        work.record_slices(target)
         totals = _totals(connection, f"{WAREHOUSE}.")
     size = publication.warehouse_bytes
     return Refreshed("built", tuple(changed), tuple(warnings), totals, size, left_out)
 
 
-def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows) -> Slices:
+def _slices_of(fingerprints: Fingerprints) -> frozenset[Slice]:
+    return frozenset(fingerprints.keys() - {_WHOLE_FILE})
+
+
+def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows) -> Fingerprints:
     """Fingerprint the inputs of the file to build, for each slice and for the rest of it."""
     projects = {project.name: project for project in tenant.all_projects}
     code = "\n".join(mart.sql for mart in marts()) + repr(list(MARTS.values()))
@@ -160,7 +160,7 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
     return slices
 
 
-def _present_slices(folder: TenantFolder) -> Slices:
+def _present_slices(folder: TenantFolder) -> Fingerprints:
     """Read the slices and fingerprints of the current file; empty where no file can be read."""
     if not folder.warehouse.exists():
         return {}
@@ -175,30 +175,12 @@ def _present_slices(folder: TenantFolder) -> Slices:
 
 
 class _Build:
-    """One refresh, on a connection with the next file attached.
+    """One refresh, on a connection with the next file attached."""
 
-    In the connection's own schema, `costs` is a view of the changed slices' charges, and each mart
-    a view of its changed part, so that the SQL uses the same names here as in the finished file.
-    """
-
-    def __init__(
-        self, connection: Connection, publication: Publication, tenant: Tenant, target: Slices
-    ) -> None:
+    def __init__(self, connection: Connection, publication: Publication, tenant: Tenant) -> None:
         self._connection = connection
         self._publication = publication
         self._tenant = tenant
-        self._target = target
-        self._files: dict[Slice, Path] = {}
-
-    def _file(self, project: str, month: str) -> Path:
-        path = self._publication.checked(COSTS_TABLE, project, month)
-        if path is None:
-            raise IntegrityCheckFailed(
-                f"the charges of {self._tenant.name}/{project} {month} are missing",
-                "a file of charges of that month",
-                f"Build it again: finops rebuild {self._tenant.name} --month {month}",
-            )
-        return path
 
     def fill_status_tables(self, status: StatusRows) -> None:
         """Rewrite every table that is not a mart; these tables are small."""
@@ -212,81 +194,20 @@ class _Build:
             (API_REQUESTS, read_requests(self._publication.ledger)),
         ):
             fill_table(connection, table, [tuple(asdict(row).values()) for row in rows])
-        for table in (PROJECTS, ACCOUNTS):
-            connection.execute(
-                f"create or replace view {table.name} as from {WAREHOUSE}.{table.name}"
-            )
 
-    def rebuild_marts(self, changed: list[Slice]) -> None:
-        """Replace the changed slices of every mart, each in one transaction.
-
-        A mart is rebuilt after the marts that it reads, and sees exactly the slices of them that it
-        replaces itself. Afterwards `costs` and the marts show all of each changed month, as the
-        checks require.
-        """
-        self._connection.execute("create table x_changed (project varchar, billing_period varchar)")
-        if changed:
-            self._connection.executemany("insert into x_changed values (?, ?)", changed)
-        self._replace_bill_totals(changed)
-        months = {month for _, month in changed}
-        of_months = [k for k in sorted(self._target) if k != _WHOLE_FILE and k[1] in months]
-        self._files = {key: self._file(*key) for key in of_months}
-        for mart in marts():
-            self._show_charges(of_months if mart.by_month else self._files.keys() & set(changed))
-            for name in mart.reads & MARTS.keys():
-                self._show_changed(name, _slice_key(mart))
-            self._replace_slices(mart)
-        self._show_charges(of_months)
-        for table in (*MARTS.values(), DATA_STATUS, PARTITIONS, BILL_TOTALS):
-            self._show_changed(table.name, "billing_period")
-
-    def _show_changed(self, name: str, key: str) -> None:
-        """Make a table's name a view of its rows in the changed slices or months."""
-        self._connection.execute(
-            f"create or replace view {name} as from {WAREHOUSE}.{name}"
-            f" where ({key}) in (select ({key}) from x_changed)"
-        )
-
-    def _replace_bill_totals(self, changed: list[Slice]) -> None:
+    def replace_bill_totals(self, change: Change) -> None:
         """Replace the changed slices of the totals of landed rows."""
         create_table(self._connection, BILL_TOTALS)
         self._connection.execute(
-            f"delete from {WAREHOUSE}.{BILL_TOTALS.name} where (project, billing_period) in"
-            " (select (project, billing_period) from x_changed)"
+            f"delete from {WAREHOUSE}.{BILL_TOTALS.name} where {among_slices(change.changed)}"
         )
-        totals = self._publication.bill_totals(changed)
+        totals = self._publication.bill_totals(sorted(change.changed))
         names = [column.name for column in BILL_TOTALS.columns]
         rows = [tuple(getattr(total, name) for name in names) for total in totals]
         append_rows(self._connection, BILL_TOTALS, sorted(rows, key=str))
 
-    def _replace_slices(self, mart: Mart) -> None:
-        table = MARTS[mart.name]
-        target = f"{WAREHOUSE}.{table.name}"
-        create_table(self._connection, table)
-        key = _slice_key(mart)
-        names = ", ".join(column.name for column in table.columns)
-        self._connection.execute("begin")
-        self._connection.execute(
-            f"delete from {target} where ({key}) in (select ({key}) from x_changed)"
-        )
-        self._connection.execute(
-            f"insert into {target} ({names}) select {names} from ({mart.sql})"
-            f" order by {', '.join(table.grain)}"
-        )
-        self._connection.execute("commit")
-
-    def _show_charges(self, slices: Collection[Slice]) -> None:
-        """Make `costs` a view of these slices' charges; without slices, an empty one."""
-        paths = [self._files[key] for key in sorted(slices)]
-        if paths:
-            body = files_relation(paths, COSTS.columns)
-        else:
-            types = ", ".join(f"null::{c.type} as {ident(c.name)}" for c in COSTS.columns)
-            body = f"select {types} where false"
-        self._connection.execute(f"create or replace view costs as {body}")
-
-    def run_checks(self, changed: list[Slice]) -> list[str]:
-        """Run every check on the changed months, and store the results in the file.
+    def rebuild_marts(self, change: Change) -> list[str]:
+        """Replace the slices of every mart that the change reaches, and run the checks on them.
 
         Returns:
             one line per check and month that failed.
@@ -294,20 +215,32 @@ class _Build:
         Raises:
             IntegrityCheckFailed: a check that refuses found rows.
         """
-        results = run_checks(self._connection, sorted({month for _, month in changed}))
+        ordered = in_reading_order(self._connection, marts())
+        shown = ShownSlices(self._connection, ordered, change, self._file)
+        records = self._publication.partitions(COSTS_TABLE)
+        charges = {key: records[key].rows for key in change.after}
+        due = Refresh(change, ordered, plan_marts(ordered, change), charges)
+        replace_slices(self._connection, shown, due)
+        results = run_checks(self._connection, shown, due)
         refuse_failed_checks(self._tenant.name, results)
         store_results(self._connection, results)
         return [result.describe() for result in results if result.state is CheckState.FAILED]
 
-    def record_slices(self) -> None:
+    def _file(self, key: Slice) -> Path:
+        project, month = key
+        path = self._publication.checked(COSTS_TABLE, project, month)
+        if path is None:
+            raise IntegrityCheckFailed(
+                f"the charges of {self._tenant.name}/{project} {month} are missing",
+                "a file of charges of that month",
+                f"Build it again: finops rebuild {self._tenant.name} --month {month}",
+            )
+        return path
+
+    def record_slices(self, target: Fingerprints) -> None:
         """Store the fingerprint of each slice in the file."""
-        rows = [(*key, fingerprint) for key, fingerprint in sorted(self._target.items())]
+        rows = [(*key, fingerprint) for key, fingerprint in sorted(target.items())]
         fill_table(self._connection, SLICES, rows)
-
-
-def _slice_key(mart: Mart) -> str:
-    """Return the columns, comma separated, that identify a slice of a mart."""
-    return "billing_period" if mart.by_month else "project, billing_period"
 
 
 def _totals(connection: Connection, schema: str) -> tuple[dict[str, Any], ...]:

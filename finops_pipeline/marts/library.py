@@ -1,19 +1,24 @@
-"""The marts and checks of the library: plain .sql files with a head, read and put in order.
+"""The marts and checks of the library: plain .sql files with a head.
 
-Put here: reading heads, the classes Mart and Check, the order of marts. Keep out: running them
-(build.py, results.py), templates: a file's text runs unchanged, so that analysts can run it too.
+Put here: reading heads, the classes Mart and Check, the order of marts. Keep out: which slices are
+due (due_slices.py), running them (mart_runner.py, results.py), templates: a file's text runs
+unchanged, so that analysts can run it too.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib import resources
 
 from finops_pipeline.contracts.tables import MARTS
+from finops_pipeline.lake.duck import Connection
+from finops_pipeline.marts.lookback import Lookback, read_lookback
+from finops_pipeline.marts.sql_reads import tables_read
 
 _FOLDER = resources.files("finops_pipeline.marts")
 _HEAD = re.compile(r"^-- ([a-z ]+|[a-z_0-9]+): (.*(?:\n--  .*)*)", re.MULTILINE)
@@ -26,17 +31,32 @@ class Severity(StrEnum):
     WARN = "warn"
 
 
+class SliceKind(StrEnum):
+    """What is rebuilt as a unit, as a head states it."""
+
+    PROJECT_MONTH = "project, billing_period"
+    MONTH = "billing_period"
+    NEWEST = "newest"
+    """The whole mart, which has the newest month and the time that it looks back, nothing older."""
+
+
 @dataclass(frozen=True)
 class Mart:
-    """An aggregated table: its name, its query, and whether its slices are months.
+    """An aggregated table: its name, its query, and which part of its input a slice needs.
 
     `reads` are the tables that its query reads, as stated in its head; a test verifies them.
     """
 
     name: str
     sql: str
-    by_month: bool
+    slices: SliceKind
+    lookback: Lookback
     reads: frozenset[str]
+
+    @property
+    def reads_marts(self) -> frozenset[str]:
+        """The other marts that it reads."""
+        return self.reads & MARTS.keys()
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,7 @@ class Check:
     sql: str
     meaning: str
     severity: Severity
+    reads: frozenset[str]
 
 
 def head(sql: str) -> dict[str, str]:
@@ -56,26 +77,31 @@ def head(sql: str) -> dict[str, str]:
 
 @cache
 def marts() -> tuple[Mart, ...]:
-    """List all marts, each after the marts that it reads.
+    """List all marts, by name."""
+    return tuple(find_mart(name) for name in sorted(MARTS))
+
+
+@cache
+def find_mart(name: str) -> Mart:
+    """Return the mart of that name."""
+    sql = (_FOLDER / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    lines = head(sql)
+    slices, lookback = SliceKind(lines["slice"]), read_lookback(lines["lookback"])
+    return Mart(name, sql, slices, lookback, frozenset(lines["reads"].split(", ")))
+
+
+def in_reading_order(connection: Connection, unordered: Iterable[Mart]) -> list[Mart]:
+    """Put marts in an order in which each comes after those that its SQL reads.
+
+    Returns:
+        the marts, whose `reads` are what DuckDB's parser finds in their SQL.
 
     Raises:
         graphlib.CycleError: marts read each other in a circle.
     """
-    by_name = {name: _read_mart(name) for name in sorted(MARTS)}
-    order = TopologicalSorter({name: mart.reads & MARTS.keys() for name, mart in by_name.items()})
-    return tuple(by_name[name] for name in order.static_order())
-
-
-def find_mart(name: str) -> Mart:
-    """Return the mart of that name."""
-    return next(mart for mart in marts() if mart.name == name)
-
-
-def _read_mart(name: str) -> Mart:
-    sql = (_FOLDER / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-    lines = head(sql)
-    by_month = lines["slice"] == "billing_period"
-    return Mart(name, sql, by_month, frozenset(lines["reads"].split(", ")))
+    by_name = {m.name: replace(m, reads=tables_read(connection, m.sql)) for m in unordered}
+    graph = {name: mart.reads & by_name.keys() for name, mart in by_name.items()}
+    return [by_name[name] for name in TopologicalSorter(graph).static_order()]
 
 
 @cache
@@ -102,4 +128,5 @@ def find_check(name: str) -> Check:
 
 def _read_check(name: str, sql: str) -> Check:
     lines = head(sql)
-    return Check(name, sql, lines[name], Severity(lines["on failure"]))
+    reads = frozenset(lines["reads"].split(", "))
+    return Check(name, sql, lines[name], Severity(lines["on failure"]), reads)

@@ -14,8 +14,10 @@ from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.lake.duck import Connection, Limits, ident
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.warehouse import reading
-from finops_pipeline.marts.library import Mart, marts
-from finops_pipeline.marts.results import restrict_to_month
+from finops_pipeline.marts.due_slices import Window
+from finops_pipeline.marts.library import Mart, SliceKind, in_reading_order, marts
+from finops_pipeline.marts.results import list_months, restrict_to_months
+from finops_pipeline.marts.slice_conditions import among_months
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,19 @@ def recompute_marts(folder: TenantFolder, limits: Limits) -> Iterator[MartCompar
     """
     with reading(folder) as connection:
         limits.apply(connection)
+        present = list_months(connection)
+        ordered = in_reading_order(connection, marts())
         for month in _months(connection):
-            restrict_to_month(connection, month)
-            for mart in marts():
+            restrict_to_months(connection, {month})
+            for mart in ordered:
+                window = Window(mart.lookback, mart.slices is SliceKind.NEWEST)
+                if window.is_none:
+                    yield _compare(connection, mart, month)
+                    continue
+                seen = window.months([month], present)
+                restrict_to_months(connection, seen)
                 yield _compare(connection, mart, month)
+                restrict_to_months(connection, {month})
 
 
 def _months(connection: Connection) -> list[str]:
@@ -64,10 +75,13 @@ def _months(connection: Connection) -> list[str]:
 
 def _compare(connection: Connection, mart: Mart, month: str) -> MartComparison:
     names = ", ".join(column.name for column in MARTS[mart.name].columns)
-    connection.execute(f"create or replace temp table x_again as select {names} from ({mart.sql})")
-    stored, again = f"select {names} from {mart.name}", f"select {names} from x_again"
+    only = f"where {among_months([month])}"
+    connection.execute(
+        f"create or replace temp table x_again as select {names} from ({mart.sql}) {only}"
+    )
+    stored, again = f"select {names} from {mart.name} {only}", f"select {names} from x_again"
     counts = connection.execute(
-        f"select (select count(*) from {mart.name}),"
+        f"select (select count(*) from ({stored})),"
         f" (select count(*) from ({stored} except all {again})),"
         f" (select count(*) from ({again} except all {stored}))"
     ).fetchall()

@@ -9,7 +9,7 @@ Reads: costs, marts   Writes: <tenant>.duckdb (check_results)
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -20,7 +20,9 @@ from finops_pipeline.errors import IntegrityCheckFailed, counted, one_line
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, ident, text
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.warehouse import WAREHOUSE, reading
-from finops_pipeline.marts.library import Check, Severity, checks
+from finops_pipeline.marts.due_slices import window_of
+from finops_pipeline.marts.library import Check, Severity, checks, in_reading_order, marts
+from finops_pipeline.marts.slice_conditions import among_months
 from finops_pipeline.marts.status_tables import append_rows, create_table
 from finops_pipeline.tenants.months import check_month
 
@@ -29,8 +31,6 @@ EXAMPLES = 3
 
 CONFORMANCE_CHECK = "conformance"
 """The name of the result, among those of checks, that reports broken FOCUS rules."""
-
-_MONTHS = "select distinct billing_period from partitions order by 1"
 
 
 class CheckState(StrEnum):
@@ -70,19 +70,19 @@ def describe_row(example: str) -> str:
     )
 
 
-def run_checks(connection: Connection, months: Sequence[str]) -> list[CheckResult]:
-    """Run every check on a connection whose tables and views have the file's names.
+def run_check(
+    connection: Connection, check: Check, months: Sequence[str], sees_more: bool = False
+) -> list[CheckResult]:
+    """Run a check on a connection whose tables and views have the file's names.
 
     Args:
-        months: billing periods to check; the result has each of them for every check.
+        months: billing periods to check; the result has each of them.
+        sees_more: it also sees a part of other months, of which nothing is reported.
     """
-    return [result for check in checks() for result in _run(connection, check, months)]
-
-
-def _run(connection: Connection, check: Check, months: Sequence[str]) -> list[CheckResult]:
+    only = f" where {among_months(months)}" if sees_more else ""
     rows = connection.execute(
         f"select billing_period, count(*), min(to_json(failure)::varchar, {EXAMPLES})"
-        f" from ({check.sql}) as failure group by 1 order by 1"
+        f" from ({check.sql}) as failure{only} group by 1 order by 1"
     ).fetchall()
     failed = [_failure(check, month or "", count, examples) for month, count, examples in rows]
     passed = [
@@ -200,28 +200,54 @@ def check_published(
     with reading(folder) as connection:
         limits.apply(connection)
         try:
-            if month is not None:
-                restrict_to_month(connection, check_month(month))
-            months = [row[0] for row in connection.execute(_MONTHS).fetchall()]
+            run = _PublishedChecks(connection, month and check_month(month))
         except DuckDBError as error:
             return [_unreadable(check, folder, error) for check in checks()]
         results: list[CheckResult] = []
         for check in checks():
             try:
-                results += _run(connection, check, months)
+                results += run.run(check)
             except DuckDBError as error:
                 results.append(_unreadable(check, folder, error))
     return results
 
 
-def restrict_to_month(connection: Connection, month: str) -> None:
-    """Restrict every table with a billing period to one month, in place of an earlier one."""
+class _PublishedChecks:
+    """Checks over a published file: all of it, or one month and what a check reads beside it."""
+
+    def __init__(self, connection: Connection, month: str | None) -> None:
+        self._connection = connection
+        self._month = month
+        self._present = list_months(connection)
+        self._marts = in_reading_order(connection, marts())
+        self._shown = set[str]()
+
+    def run(self, check: Check) -> list[CheckResult]:
+        if self._month is None:
+            return run_check(self._connection, check, self._present)
+        window = window_of(check.reads, self._marts)
+        seen = window.months([self._month], self._present)
+        if seen != self._shown:
+            restrict_to_months(self._connection, seen)
+            self._shown = seen
+        months = [month for month in self._present if month == self._month]
+        return run_check(self._connection, check, months, sees_more=not window.is_none)
+
+
+def list_months(connection: Connection) -> list[str]:
+    """List the months that have charges, according to the published file."""
+    rows = connection.execute("select distinct billing_period from w.main.partitions order by 1")
+    return [month for (month,) in rows.fetchall()]
+
+
+def restrict_to_months(connection: Connection, months: Collection[str]) -> None:
+    """Restrict every table with a billing period to some months, in place of earlier ones."""
     for table in TABLES:
         if any(column.name == "billing_period" for column in table.columns):
             name = ident(table.name)
             connection.execute(
                 f"create or replace temp view {name} as select * from w.main.{name}"
-                f" where billing_period = {text(month)}"
+                f" where {among_months(months)}"
             )
 
 

@@ -2,26 +2,27 @@
 -- use case: ours, in the library's form (FOCUS 1.0)
 -- grain: billing_period, billing_currency
 -- money: billed_cost, effective_cost, list_cost, contracted_cost (billing currency, exact decimal)
--- reads: costs_focus_1_2
+-- reads: monthly_costs
 
 with
 
-charge as (
-    select *, strftime(BillingPeriodStart, '%Y-%m') as billing_period
-    from costs_focus_1_2
-    where BillingPeriodStart >= $from and BillingPeriodStart < $to
+monthly as (
+    select *
+    from monthly_costs
+    where cast(billing_period || '-01' as date) >= $from
+        and cast(billing_period || '-01' as date) < $to
 ),
 
 final as (
     select
         billing_period,
-        BillingCurrency as billing_currency,
-        sum(BilledCost) as billed_cost,
-        sum(EffectiveCost) as effective_cost,
-        sum(BilledCost) - sum(EffectiveCost) as difference,
-        sum(ListCost) as list_cost,
-        sum(ContractedCost) as contracted_cost
-    from charge
+        billing_currency,
+        sum(billed_cost) as billed_cost,
+        sum(effective_cost) as effective_cost,
+        sum(billed_cost) - sum(effective_cost) as difference,
+        sum(list_cost) as list_cost,
+        sum(contracted_cost) as contracted_cost
+    from monthly
     group by all
     order by billing_period, billing_currency
 )

@@ -2,27 +2,28 @@
 -- use case: Calculate effective savings rate (FOCUS 1.0)
 -- grain: billing_period, service_name, billing_currency
 -- money: list_cost, effective_cost, saved_cost (billing currency, exact decimal)
--- reads: costs_focus_1_2
+-- reads: price_waterfall
 
 with
 
-charge as (
-    select *, strftime(BillingPeriodStart, '%Y-%m') as billing_period
-    from costs_focus_1_2
-    where BillingPeriodStart >= $from and BillingPeriodStart < $to
+waterfall as (
+    select *
+    from price_waterfall
+    where cast(billing_period || '-01' as date) >= $from
+        and cast(billing_period || '-01' as date) < $to
 ),
 
 -- list cost and not a unit price: prices of an hour and of a gigabyte do not add up. What a
--- commitment left unused has no list cost and counts against the rate.
+-- commitment left unused has no list cost and counts against the rate; credits and refunds do not
+-- count, because they are no prices.
 summed as (
     select
         billing_period,
-        ServiceName as service_name,
-        BillingCurrency as billing_currency,
-        sum(ListCost) as list_cost,
-        sum(EffectiveCost) as effective_cost
-    from charge
-    where ChargeCategory = 'Usage' and ChargeClass is null
+        service_name,
+        billing_currency,
+        sum(list_cost) as list_cost,
+        sum(list_cost) + sum(saved_cost) as effective_cost
+    from waterfall
     group by all
 ),
 
@@ -32,6 +33,7 @@ final as (
         list_cost - effective_cost as saved_cost,
         (100 * saved_cost / nullif(list_cost, 0))::decimal(18, 2) as savings_rate_percent
     from summed
+    where list_cost <> 0 or effective_cost <> 0
     order by billing_period, service_name, billing_currency
 )
 

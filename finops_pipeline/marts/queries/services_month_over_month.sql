@@ -2,24 +2,24 @@
 -- use case: Analyze service costs month over month (FOCUS 1.0)
 -- grain: billing_period, service_name, billing_currency
 -- money: effective_cost, cost_before, difference (billing currency, exact decimal)
--- reads: costs_focus_1_2
+-- reads: monthly_costs
 
 with
 
 -- the month before the first one is read for comparison; it is not shown
-charge as (
-    select *
-    from costs_focus_1_2
-    where BillingPeriodStart >= $from::date - interval 1 month and BillingPeriodStart < $to
+costed as (
+    select *, cast(billing_period || '-01' as date) as month_start
+    from monthly_costs
+    where month_start >= $from::date - interval 1 month and month_start < $to
 ),
 
 monthly as (
     select
-        BillingPeriodStart as month_start,
-        ServiceName as service_name,
-        BillingCurrency as billing_currency,
-        sum(EffectiveCost) as effective_cost
-    from charge
+        month_start,
+        service_name,
+        billing_currency,
+        sum(effective_cost) as effective_cost
+    from costed
     group by all
 ),
 

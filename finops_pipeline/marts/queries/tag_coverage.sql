@@ -1,37 +1,47 @@
--- tag_coverage: share of usage cost that carries a tag.
+-- tag_coverage: share of the cost that could have a tag and has it.
 -- use case: Analyze tag coverage (FOCUS 1.0)
 -- grain: billing_period, service_name, billing_currency
--- money: tagged_cost, effective_cost (billing currency, exact decimal)
--- parameters: tag = Team
--- reads: costs_focus_1_2
+-- money: taggable_cost, tagged_cost, untagged_cost (effective cost in billing currency, exact
+--        decimal)
+-- parameters: tag = Team, kind = user_tag
+-- reads: tag_coverage
+--
+-- kind is user_tag, aws_tag or cost_category. An empty value counts as none.
 
 with
 
-charge as (
-    select *, strftime(BillingPeriodStart, '%Y-%m') as billing_period
-    from costs_focus_1_2
-    where BillingPeriodStart >= $from and BillingPeriodStart < $to
+covered as (
+    select *, tag_kind = $kind and tag_key = $tag as is_asked
+    from tag_coverage
+    where cast(billing_period || '-01' as date) >= $from
+        and cast(billing_period || '-01' as date) < $to
 ),
 
-summed as (
+-- every key has the same taggable cost, so that any of them tells it if nothing has the tag
+part as (
     select
         billing_period,
-        ServiceName as service_name,
-        BillingCurrency as billing_currency,
-        coalesce(
-            sum(EffectiveCost) filter (json_extract_string(Tags, $tag) is not null), 0
-        ) as tagged_cost,
-        sum(EffectiveCost) as effective_cost
-    from charge
-    where ChargeCategory = 'Usage'
+        project,
+        sub_account_id,
+        service_name,
+        billing_currency,
+        max(taggable_cost) as taggable_cost,
+        sum(case when is_asked then tagged_cost else 0 end) as tagged_cost
+    from covered
     group by all
 ),
 
 final as (
     select
-        *,
-        (100 * tagged_cost / nullif(effective_cost, 0))::decimal(18, 2) as tagged_percent
-    from summed
+        billing_period,
+        service_name,
+        billing_currency,
+        sum(taggable_cost) as taggable_cost,
+        sum(tagged_cost) as tagged_cost,
+        sum(taggable_cost) - sum(tagged_cost) as untagged_cost,
+        (100 * sum(tagged_cost) / nullif(sum(taggable_cost), 0))::decimal(18, 2) as tagged_percent
+    from part
+    group by billing_period, service_name, billing_currency
     order by billing_period, service_name, billing_currency
 )
 

@@ -1,8 +1,8 @@
 -- resource_daily_costs: what each resource and usage type cost on a day, on every cost basis.
 -- grain: billing_period, charge_date, project, source, sub_account_id, region_id,
 --        availability_zone, service_name, service_code, publisher_name, billing_entity,
---        charge_category, charge_class, line_item_type, row_kind, usage_type, operation,
---        instance_type, pricing_category, commitment_discount_id,
+--        charge_category, charge_class, charge_frequency, line_item_type, row_kind,
+--        usage_type, operation, instance_type, pricing_category, commitment_discount_id,
 --        commitment_discount_status, resource_id, resource_name, resource_type, tags,
 --        cost_categories, consumed_unit, billing_currency
 -- money: billed_cost, effective_cost, list_cost, contracted_cost; net_billed_cost and
@@ -50,6 +50,7 @@ amount as (
         x_BillingEntity as billing_entity,
         ChargeCategory as charge_category,
         ChargeClass as charge_class,
+        ChargeFrequency as charge_frequency,
         x_LineItemType as line_item_type,
         x_RowKind as row_kind,
         x_UsageType as usage_type,
@@ -94,6 +95,7 @@ amount as (
         billing_entity,
         charge_category,
         charge_class,
+        charge_frequency,
         line_item_type,
         row_kind,
         usage_type,
@@ -137,6 +139,7 @@ summed as (
         billing_entity,
         charge_category,
         charge_class,
+        charge_frequency,
         line_item_type,
         row_kind,
         usage_type,
@@ -188,6 +191,7 @@ final as (
         summed.billing_entity,
         summed.charge_category,
         summed.charge_class,
+        summed.charge_frequency,
         summed.line_item_type,
         summed.row_kind,
         summed.usage_type,
@@ -203,6 +207,41 @@ final as (
         summed.cost_categories,
         summed.consumed_unit,
         summed.billing_currency,
+        -- the first group that applies; a FOCUS export has no line item types
+        case
+            when summed.charge_category = 'Tax' then 'tax'
+            when summed.line_item_type in (
+                'EdpDiscount', 'PrivateRateDiscount', 'BundledDiscount', 'RiVolumeDiscount',
+                'SppDiscount', 'DistributorDiscount', 'CrossServiceDiscount', 'Discount'
+            )
+            or (summed.line_item_type is null and summed.charge_category = 'Adjustment')
+            then 'discounts'
+            when summed.charge_category = 'Credit'
+            or summed.line_item_type = 'Refund'
+            or summed.charge_class = 'Correction'
+            or (
+                summed.line_item_type is null
+                and summed.charge_category = 'Usage'
+                and summed.charge_frequency = 'One-Time'
+            )
+            then 'credits_and_refunds'
+            when coalesce(
+                summed.billing_entity = 'AWS Marketplace',
+                summed.publisher_name not ilike 'Amazon%' and summed.publisher_name <> 'AWS'
+            )
+            then 'marketplace'
+            when coalesce(summed.service_code, summed.service_name) like '%Support%' then 'support'
+            when summed.line_item_type in ('RIFee', 'SavingsPlanRecurringFee')
+            or summed.row_kind = 'residual'
+            then 'commitments'
+            when summed.charge_category = 'Purchase'
+            and (
+                summed.commitment_discount_id is null or summed.charge_frequency <> 'Recurring'
+            )
+            then 'upfront_and_fees'
+            when summed.commitment_discount_id is not null then 'commitments'
+            else 'usage'
+        end as charge_group,
         summed.charges,
         summed.consumed_quantity,
         summed.billed_cost,

@@ -1,8 +1,8 @@
 -- unused_commitment_days: the unused part of reservations and Savings Plans, on the days it covers.
 -- grain: billing_period, charge_date, project, source, sub_account_id, region_id,
 --        availability_zone, service_name, service_code, publisher_name, billing_entity,
---        charge_category, charge_class, line_item_type, row_kind, usage_type, operation,
---        instance_type, pricing_category, commitment_discount_id,
+--        charge_category, charge_class, charge_frequency, line_item_type, row_kind,
+--        usage_type, operation, instance_type, pricing_category, commitment_discount_id,
 --        commitment_discount_status, resource_id, resource_name, resource_type, tags,
 --        cost_categories, billing_currency
 -- money: effective_cost; net_effective_cost, null unless every charge of the group states it
@@ -34,6 +34,7 @@ unused as (
         x_BillingEntity as billing_entity,
         ChargeCategory as charge_category,
         ChargeClass as charge_class,
+        ChargeFrequency as charge_frequency,
         x_LineItemType as line_item_type,
         x_RowKind as row_kind,
         x_UsageType as usage_type,
@@ -176,6 +177,7 @@ final as (
         billing_entity,
         charge_category,
         charge_class,
+        charge_frequency,
         line_item_type,
         row_kind,
         usage_type,

@@ -1,0 +1,131 @@
+"""Running marts and checks on the file that is being built, a few months at a time.
+
+Put here: replacing the due slices of each mart, running each check on the months that it concerns.
+Keep out: which slices are due (due_slices.py), what SQL sees (shown_slices.py), what becomes of a
+failed check (results.py).
+
+Reads: costs, marts   Writes: marts of the file being built
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from finops_pipeline.contracts.tables import MARTS
+from finops_pipeline.lake.duck import Connection
+from finops_pipeline.lake.warehouse import WAREHOUSE
+from finops_pipeline.marts.due_slices import Change, Due, Slice, Window, months_of, window_of
+from finops_pipeline.marts.library import Check, Mart, SliceKind, checks
+from finops_pipeline.marts.results import CheckResult, run_check
+from finops_pipeline.marts.shown_slices import ShownSlices
+from finops_pipeline.marts.slice_conditions import among_months, among_slices
+from finops_pipeline.marts.status_tables import create_table
+
+PORTION_CHARGES = 1_500_000
+"""Charges that one statement reads, unless one month has more. It bounds the memory of a refresh;
+smaller portions would only add statements."""
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """One refresh: what changed, the marts in reading order, what is due of them.
+
+    `charges`: the number of charges of each slice after the change.
+    """
+
+    change: Change
+    ordered: Sequence[Mart]
+    plan: Sequence[Due]
+    charges: Mapping[Slice, int]
+
+    def portions(self, months: Collection[str]) -> Iterator[list[str]]:
+        """Yield months in order, as many at once as have few enough charges."""
+        by_month: dict[str, int] = {}
+        for (_, month), count in self.charges.items():
+            by_month[month] = by_month.get(month, 0) + count
+        portion, size = list[str](), 0
+        for month in sorted(months):
+            count = by_month.get(month, 0)
+            if portion and size + count > PORTION_CHARGES:
+                yield portion
+                portion, size = [], 0
+            portion.append(month)
+            size += count
+        if portion:
+            yield portion
+
+    def months_of_check(self, check: Check) -> set[str]:
+        """Return the months that changed, and those of replaced slices of marts that it reads."""
+        months = months_of(self.change.changed)
+        for due in self.plan:
+            if due.mart.name in check.reads and due.mart.slices is not SliceKind.NEWEST:
+                months |= months_of(due.replaced)
+        return months
+
+
+def replace_slices(connection: Connection, shown: ShownSlices, refresh: Refresh) -> None:
+    """Replace what is due of each mart, after the marts that it reads."""
+    for mart in refresh.ordered:
+        create_table(connection, MARTS[mart.name])
+    present = months_of(refresh.change.after)
+    for due in refresh.plan:
+        mart = due.mart
+        table = MARTS[mart.name]
+        target = f"{WAREHOUSE}.{table.name}"
+        names = ", ".join(column.name for column in table.columns)
+        connection.execute(f"delete from {target} where {_replaced_rows(due, refresh.change)}")
+        for months in _portions(due, refresh):
+            shown.show_slices(mart.reads, due.inputs(months, present), mart)
+            connection.execute(
+                f"insert into {target} ({names}) select {names} from ({mart.sql})"
+                f" where {_new_rows(due, months)} order by {', '.join(table.grain)}"
+            )
+
+
+def _portions(due: Due, refresh: Refresh) -> Iterator[list[str]]:
+    months = months_of(due.built)
+    if due.mart.slices is SliceKind.NEWEST:
+        return iter([sorted(months)] if months else [])
+    return refresh.portions(months)
+
+
+def _replaced_rows(due: Due, change: Change) -> str:
+    if change.is_everything or due.mart.slices is SliceKind.NEWEST:
+        return "true"
+    is_by_month = due.mart.slices is SliceKind.MONTH
+    return among_months(months_of(due.replaced)) if is_by_month else among_slices(due.replaced)
+
+
+def _new_rows(due: Due, months: Collection[str]) -> str:
+    """Write the condition for the rows of a statement that belong to the slices it builds.
+
+    A mart that looks back also computes rows of the months before, from a part of their input.
+    """
+    if due.mart.slices is SliceKind.NEWEST or due.mart.lookback.is_none:
+        return "true"
+    if due.mart.slices is SliceKind.MONTH:
+        return among_months(months)
+    return among_slices(frozenset(key for key in due.built if key[1] in months))
+
+
+def run_checks(connection: Connection, shown: ShownSlices, refresh: Refresh) -> list[CheckResult]:
+    """Run every check on the months that it concerns.
+
+    Returns:
+        the results, by check and month.
+    """
+    groups: dict[tuple[frozenset[str], Window], list[Check]] = {}
+    for check in checks():
+        window = window_of(check.reads, refresh.ordered)
+        key = (frozenset(refresh.months_of_check(check)), window)
+        groups.setdefault(key, []).append(check)
+    present = months_of(refresh.change.after)
+    results: list[CheckResult] = []
+    for (months, window), same in groups.items():
+        names = frozenset[str]().union(*(check.reads for check in same))
+        for portion in refresh.portions(months):
+            shown.show_months(names, window.months(portion, present))
+            for check in same:
+                results += run_check(connection, check, portion, not window.is_none)
+    return sorted(results, key=lambda result: (result.check_name, result.billing_period))

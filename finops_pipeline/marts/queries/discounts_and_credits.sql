@@ -1,0 +1,35 @@
+-- discounts_and_credits: what discounts, credits and refunds took off, by project and service.
+-- use case: Which discounts and credits did we get?
+-- grain: billing_period, charge_group, project, service_name, billing_currency
+-- money: billed_cost (billing currency, exact decimal)
+-- parameters: least = 0.01
+-- reads: charge_groups
+--
+-- Rows below `least`, up or down, are left out.
+
+with
+
+grouped as (
+    select *
+    from charge_groups
+    where cast(billing_period || '-01' as date) >= $from
+        and cast(billing_period || '-01' as date) < $to
+        and charge_group in ('discounts', 'credits_and_refunds')
+),
+
+final as (
+    select
+        billing_period,
+        charge_group,
+        project,
+        service_name,
+        billing_currency,
+        sum(charges)::bigint as charges,
+        sum(billed_cost) as billed_cost
+    from grouped
+    group by all
+    having abs(sum(billed_cost)) >= $least::decimal(38, 18)
+    order by billing_period, billing_currency, billed_cost, charge_group, project, service_name
+)
+
+select * from final

@@ -1,0 +1,100 @@
+"""What a mart or check sees while the next file is built: views of some slices under known names.
+
+Put here: the views of charges and tables in the build connection's own schema. Keep out: which
+slices are due (due_slices.py), running marts (mart_runner.py).
+
+The views have the names of the finished file, so that the same SQL runs in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from functools import cache
+from pathlib import Path
+
+from finops_pipeline.contracts.column import Table
+from finops_pipeline.contracts.focus import COSTS
+from finops_pipeline.contracts.tables import MARTS, TABLES
+from finops_pipeline.lake.duck import Connection, ident
+from finops_pipeline.lake.warehouse import WAREHOUSE, files_relation
+from finops_pipeline.marts.due_slices import Change, Slice, Slices, months_of
+from finops_pipeline.marts.library import Mart, SliceKind
+from finops_pipeline.marts.slice_conditions import among_months, among_slices
+
+
+class ShownSlices:
+    """The views of a build connection that has the next file attached.
+
+    Args:
+        marts: every mart of the file.
+        find_file: returns the checked file of a slice's charges.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        marts: Iterable[Mart],
+        change: Change,
+        find_file: Callable[[Slice], Path],
+    ) -> None:
+        self._connection = connection
+        self._kinds = {mart.name: mart.slices for mart in marts}
+        self._change = change
+        self._file = cache(find_file)
+
+    def show_slices(self, names: Iterable[str], slices: Slices, mart: Mart) -> None:
+        """Show tables to a mart: of each, the slices that it reads."""
+        for name in names:
+            if name == COSTS.name:
+                read = slices
+                if mart.slices is SliceKind.MONTH:
+                    read = self._of_months(months_of(slices))
+                self._show_charges(read)
+            else:
+                self._show_table(name, self._condition(name, slices, mart))
+
+    def show_months(self, names: Iterable[str], months: Collection[str]) -> None:
+        """Show some months of tables, of all projects."""
+        for name in names:
+            if name == COSTS.name:
+                self._show_charges(self._of_months(months))
+            else:
+                has_months = "billing_period" in _columns(name)
+                self._show_table(name, among_months(months) if has_months else "true")
+
+    def _of_months(self, months: Collection[str]) -> Slices:
+        return frozenset(key for key in self._change.after if key[1] in months)
+
+    def _condition(self, name: str, slices: Slices, mart: Mart) -> str:
+        columns = _columns(name)
+        if "billing_period" not in columns:
+            return "true"
+        condition = among_months(months_of(slices))
+        is_by_project = mart.slices is SliceKind.PROJECT_MONTH and "project" in columns
+        is_by_project &= self._kinds.get(name, mart.slices) is SliceKind.PROJECT_MONTH
+        if is_by_project and not self._change.is_everything:
+            condition += f" and {among_slices(slices)}"
+        return condition
+
+    def _show_table(self, name: str, condition: str) -> None:
+        self._connection.execute(
+            f"create or replace view {name} as from {WAREHOUSE}.{name} where {condition}"
+        )
+
+    def _show_charges(self, slices: Slices) -> None:
+        """Make `costs` a view of these slices' charges; without charges, an empty one."""
+        paths = [self._file(key) for key in sorted(slices & self._change.after)]
+        if paths:
+            body = files_relation(paths, COSTS.columns)
+        else:
+            types = ", ".join(f"null::{c.type} as {ident(c.name)}" for c in COSTS.columns)
+            body = f"select {types} where false"
+        self._connection.execute(f"create or replace view costs as {body}")
+
+
+def _columns(name: str) -> set[str]:
+    return {column.name for column in _table(name).columns}
+
+
+def _table(name: str) -> Table:
+    return MARTS.get(name) or next(table for table in TABLES if table.name == name)
