@@ -49,7 +49,7 @@ def list_rules(installation: Installation, name: str) -> list[DeclaredRule]:
         rules = [rule for rule in section.rules_in_order if rule.dimension == dimension.name]
         rows += [
             DeclaredRule(
-                *(dimension.name, position, rule.name, rule.given_value, rule.when.in_words),
+                *(dimension.name, position, rule.name, rule.given_value, rule.conditions_in_words),
                 *(rule.days, rule.version, rule.declared_on),
             )
             for position, rule in enumerate(rules, 1)

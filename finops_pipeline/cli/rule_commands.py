@@ -31,6 +31,7 @@ from finops_pipeline.cli.show import (
     write_rows,
 )
 from finops_pipeline.cli.text_table import Layout
+from finops_pipeline.errors import counted
 from finops_pipeline.marts.rule_explanation import ExplainedCharges
 from finops_pipeline.marts.rule_trial import ValueChange
 
@@ -38,6 +39,8 @@ TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="Name of a ten
 FormatOption = Annotated[Format, typer.Option(help="table, csv or json.")]
 
 UNALLOCATED = "(unallocated)"
+_DISPENSABLE = ("rule_before", "billing_currency", "billed_cost", "rule_after")
+"""Columns of a trial that a narrow terminal leaves out, the first one first."""
 
 
 def list_command(tenant: TenantName, format: FormatOption = Format.TABLE) -> None:
@@ -46,7 +49,7 @@ def list_command(tenant: TenantName, format: FormatOption = Format.TABLE) -> Non
     rules = list_rules(open_installation(), tenant)
     if format is Format.TABLE:
         empty = f"Tenant {tenant} declares no dimensions. Declare them in tenants.yaml"
-        _print(DeclaredRule, rules, Layout(if_empty=empty))
+        _print(DeclaredRule, rules, Layout(dispensable=("declared_on", "position"), if_empty=empty))
     else:
         write_records(format, DeclaredRule, rules)
 
@@ -69,7 +72,7 @@ def test_command(
     if format is Format.TABLE:
         named = ("value_before", "value_after")
         empty = "No charge would have another value or another rule."
-        _print(ValueChange, shown, Layout(if_empty=empty, is_exact=exact), named)
+        _print(ValueChange, shown, Layout("", exact, _DISPENSABLE, empty), named)
     else:
         write_records(format, ValueChange, shown)
 
@@ -138,7 +141,7 @@ def _print_alike(alike: Sequence[Explanation], exact: bool) -> None:
     kind = ", ".join(filter(None, (first.row_kind, first.charge_category, first.line_item_type)))
     days = f"{first.first_day} to {first.last_day}"
     title = f"{first.billing_period} {first.service_name} ({kind}), {days}"
-    say(f"{title}: {first.charges} charges, {first.billing_currency}")
+    say(f"{title}: {counted(first.charges, 'charge')}, {first.billing_currency}")
     if first.tags and first.tags != "{}":
         say(f"tags {first.tags}")
     say(f"project {first.project}: {alike[0].claim}")

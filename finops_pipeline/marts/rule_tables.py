@@ -79,7 +79,7 @@ def _rule_row(section: Dimensions, rule: Rule, position: int) -> tuple[object, .
         source,
         _key(section, source, key) if source and key else None,
         rule.mapping or None,
-        rule.when.in_words,
+        rule.conditions_in_words,
         rule.from_day,
         rule.to_day,
         rule.version,

@@ -107,6 +107,13 @@ class Rule(BaseModel):
         )
 
     @property
+    def conditions_in_words(self) -> str:
+        """What it requires of a charge, for people; a value from a tag requires the tag."""
+        own = [requirement.in_words for requirement in self.when.requirements()]
+        own += [f"with {self.value_from}"] if self.value_from else []
+        return ", ".join(own) or "always"
+
+    @property
     def days(self) -> str:
         """The days on which it is valid, for people: `always`, `from 2026-10-01`."""
         ends = (("from", self.from_day), ("until", self.to_day))

@@ -183,11 +183,6 @@ class Conditions(BaseModel):
             elif patterns:
                 yield Requirement(field, "", patterns)
 
-    @property
-    def in_words(self) -> str:
-        """What is required, for people: `account 111122223333, tag Team = pay or payments`."""
-        return ", ".join(requirement.in_words for requirement in self.requirements()) or "always"
-
 
 @dataclass(frozen=True)
 class Requirement:
