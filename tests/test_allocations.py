@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.lake.duck import Limits
+from finops_pipeline.marts.library import marts
 from finops_pipeline.marts.recomputation import recompute_marts
 from finops_pipeline.settings import Settings
 from finops_pipeline.synthetic.estate import write_estate
@@ -304,3 +306,27 @@ def test_dropping_the_section_drops_the_values(changeable: Allocated) -> None:
         ("{}",)
     ]
     assert changeable.mart("acme")
+
+
+BROKEN = {
+    "allocation_days": "where day(charge_date) > 2",
+    "allocations": "where charge_category <> 'Tax'",
+    "dimension_costs": "where billed_cost < 0.01",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_mart_of_rules_that_loses_rows_is_refused(
+    changeable: Allocated, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    wrong = [
+        replace(mart, sql=f"{mart.sql} {BROKEN[name]}") if mart.name == name else mart
+        for mart in marts()
+    ]
+    monkeypatch.setattr("finops_pipeline.marts.build.marts", lambda: tuple(wrong))
+    file = changeable.tenant_folder("acme") / "acme.duckdb"
+    before = file.read_bytes()
+    code, output = finops("ingest", "acme", data=changeable.data)
+    expected = "allocations_cover_charges", "dimension_costs_equal_charges"
+    assert code == 1 and any(check in output for check in expected), output
+    assert file.read_bytes() == before

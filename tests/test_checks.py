@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from finops_pipeline.contracts.allocation_marts import ALLOCATION_MARTS
 from finops_pipeline.contracts.column import MONEY
 from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.ledger.stored_files import Place
@@ -70,7 +71,13 @@ def test_every_mart_names_checks_that_compare_it_with_charges(mart: Mart) -> Non
         assert check.severity is Severity.REFUSE
 
 
-@pytest.mark.parametrize("broken", marts(), ids=lambda mart: mart.name)
+OF_RULES = {table.name for table in ALLOCATION_MARTS}
+"""Marts that are empty without rules: test_allocations.py breaks them."""
+
+
+@pytest.mark.parametrize(
+    "broken", [mart for mart in marts() if mart.name not in OF_RULES], ids=lambda mart: mart.name
+)
 def test_a_mart_that_loses_rows_is_refused(
     ingested: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch, broken: Mart
 ) -> None:

@@ -3,7 +3,7 @@
 -- money: none
 -- reads: resource_daily_costs, allocation_rules, allocation_conditions
 -- lookback: 0 months
--- check: allocations_apart
+-- check: allocations_cover_charges
 -- slice: project, billing_period
 --
 -- A rule is valid on the days from its first to its last. A charge outside of its billing period

@@ -5,7 +5,7 @@
 -- reads: resource_daily_costs, allocation_days, projects, dimensions, allocation_rules,
 --        allocation_conditions, key_spellings, value_mappings
 -- lookback: 0 months
--- check: allocations_apart
+-- check: allocations_cover_charges
 -- slice: project, billing_period
 --
 -- Patterns are compared with the distinct values of a column, rules with the distinct sets of what
