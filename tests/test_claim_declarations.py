@@ -6,14 +6,16 @@ that contradict each other. Keep out: the charges that claims take (test_claims.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
+from finops_pipeline.contracts.cur import canonical
 from finops_pipeline.lake.warehouse import reading
 from tests.conftest import TemporaryInstallation
-from tests.support.bills import deliver, row
+from tests.support.bills import deliver, row, write_csv
 from tests.support.declarations import Apply, apply, table
 from tests.support.globex import finops
 
@@ -124,7 +126,7 @@ def test_claims_are_listed_added_released_and_kept_by_files_that_omit_them(apply
     assert code == 1 and "finops project show acme/p1" in output
     assert "Env" not in finops("project", "show", "acme/p1")[1]
     assert "claims region eu-west-1" in apply(acme("{name: p1, claims: []}"))[1]
-    assert "--tag Environment=prod" in finops("project", "show", "acme/p1")[1]
+    assert "Add --tag" in finops("project", "show", "acme/p1")[1]
     code, output = finops("project", "add", "acme/p1", "--tag", "Env")
     assert code == 2 and "is not KEY=VALUE" in output
 
@@ -321,3 +323,51 @@ def test_days_of_cost_explorer_are_unassigned_where_a_claim_asks_for_more(
         ("all", "2026-10-01", 1), ("all", "2026-10-01", 10), ("all", "2026-10-02", 20),
         ("unassigned", "2026-10-02", 2),
     ]  # fmt: skip
+
+
+def test_tags_in_json_cells_are_claimed_as_the_charges_have_them(
+    empty: TemporaryInstallation, tmp_path: Path
+) -> None:
+    """CUR 2.0 and FOCUS in CSV, whose keys are not known before the rows are read."""
+    text = "tenants:\n"
+    for tenant in ("acme", "globex"):
+        sources = "{name: cur, format: cur-2.0}, {name: focus, format: focus}"
+        claim = "{tags: {'a/b': 'x', 'o''k~': [y, 'z']}}"
+        other = "{cost_categories: {Area: web}, priority: 1}"
+        text += (
+            f"- name: {tenant}\n  sources: [{sources}]\n  without_value: follow\n  projects:\n"
+            f"  - {{name: tagged, claims: [{claim}]}}\n  - {{name: area, claims: [{other}]}}\n"
+        )
+    (tmp_path / "tenants.yaml").write_text(text)
+    empty.apply(tmp_path / "tenants.yaml")
+    maps = ({"a/b": "x", "o'k~": "z"}, {"a/b": "x"}, {"a/b": "x", "o'k~": ""})
+    tags = [*map(json.dumps, maps), "", "no JSON"]
+    cur = [row("1")] + [row("2")] * 3 + [row("4")]
+    cur = [{canonical(name): value for name, value in line.items()} for line in cur]
+    cells = [json.dumps({f"user_{key}": each[key] for key in each}) for each in maps]
+    columns = ("resource_tags", "cost_category", "line_item_resource_id")
+    facts = zip([*cells, *tags[3:]], ["", "", "", "", '{"Area": "web"}'], "rrsrt", strict=True)
+    write_csv(tmp_path / "cur.csv", [
+        line | dict(zip(columns, of_line, strict=True))
+        for line, of_line in zip(cur, facts, strict=True)
+    ])  # fmt: skip
+    focus = {
+        "BillingCurrency": "USD", "BillingPeriodStart": "2026-09-01T00:00:00Z",
+        "ChargeCategory": "Usage", "ChargePeriodStart": "2026-09-02T00:00:00Z",
+        "EffectiveCost": "8", "ServiceName": "S3",
+    }  # fmt: skip
+    costs = ("8", "16", "32", "64", "128")
+    write_csv(tmp_path / "focus.csv", [
+        focus | {"BilledCost": cost, "Tags": cell} for cost, cell in zip(costs, tags, strict=True)
+    ])  # fmt: skip
+    for source in ("cur", "focus"):
+        name = str(tmp_path / f"{source}.csv")
+        code, output = finops("ingest-file", f"acme/{source}", name, data=empty.data)
+        assert code == 0, output
+    sql = "select project, x_Source, sum(BilledCost)::integer from costs group by all order by all"
+    with reading(empty.installation.folder("acme")) as connection:
+        assert connection.execute(sql).fetchall() == [
+            ("area", "cur", 4), ("tagged", "cur", 5), ("tagged", "focus", 8),
+            ("unassigned", "cur", 2), ("unassigned", "focus", 240),
+        ]  # fmt: skip
+    assert "No charge would move" in finops("project", "preview", "acme", data=empty.data)[1]

@@ -19,7 +19,6 @@ from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.errors import Unknown
 from finops_pipeline.tenants.declare import apply
 from finops_pipeline.tenants.model import Claim, Project, Tenant
-from finops_pipeline.tenants.registry import Registry
 
 ProjectName = Annotated[str, typer.Argument(metavar="TENANT/PROJECT")]
 Texts = list[str] | None
@@ -68,30 +67,37 @@ def project_add(
         "to": _parse_day("--to", to_day),
     }
     asked = {field: value for field, value in conditions.items() if value or value == 0}
-    if asked.keys() & {"from", "to"} == asked.keys() != set() and not account:
-        raise typer.BadParameter(
-            "--from and --to say on which days accounts are claimed; add --account"
-        )
-    labels = {
+    _require_account(asked, account)
+    labels: dict[str, object] = {
         "environment": environment,
         "business_unit": business_unit,
         "display_name": display_name,
         "sources": tuple(source or ()),
     }
+    tenant_name, name = split(project, "PROJECT")
     registry = open_installation().registry
     with registry.locked():
-        tenant, name = _split_project(registry, project)
+        tenant = registry.tenant(tenant_name)
         declared = next((p for p in tenant.projects if p.name == name), Project(name=name))
-        fields = {field: value or getattr(declared, field) for field, value in labels.items()}
-        claims = _add_claims(declared, account or [], asked)
-        changed = Project.model_validate({"name": name, **fields, **claims})
+        changed = _with_options(declared, labels, _add_claims(declared, account or [], asked))
         declaration = tenant.model_copy(update={"projects": (changed,), "sources": ()})
         print_changes(apply(registry, [declaration]))
 
 
-def _split_project(registry: Registry, project: str) -> tuple[Tenant, str]:
-    tenant, name = split(project, "PROJECT")
-    return registry.tenant(tenant), name
+def _require_account(asked: dict[str, object], accounts: Texts) -> None:
+    """Refuse days without anything that is claimed on them."""
+    if asked and asked.keys() <= {"from", "to"} and not accounts:
+        raise typer.BadParameter(
+            "--from and --to say on which days accounts are claimed; add --account"
+        )
+
+
+def _with_options(
+    declared: Project, labels: dict[str, object], claims: dict[str, object]
+) -> Project:
+    """Return the declaration of a project: its labels, unless others are given, and its claims."""
+    fields = {field: value or getattr(declared, field) for field, value in labels.items()}
+    return Project.model_validate({"name": declared.name, **fields, **claims})
 
 
 def _add_claims(
@@ -168,8 +174,8 @@ def project_show(project: ProjectName) -> None:
     declared = tenant.project(name)
     rows = sorted(_claim_rows(declared), key=lambda row: row[1])
     empty = (
-        f"No claims. Claim an account: finops project add {project} --account 111122223333;"
-        f" or part of one: finops project add {project} --tag Environment=prod"
+        "No claims. Add --tag, --region or --service to claim a part of the account only: finops"
+        f" project add {project} --account 111122223333"
     )
     layout = Layout(f"{project}: the claims, first to last", if_empty=empty)
     table(("number", "priority", "claims charges with", "from", "to"), rows, layout=layout)

@@ -22,6 +22,7 @@ from finops_pipeline.focus.claim_columns import ClaimedColumns
 from finops_pipeline.focus.claim_matching import Assigner, Assignment, ChargeValues
 from finops_pipeline.lake.duck import Connection, ident, text
 from finops_pipeline.ledger.claims import OwnedClaim
+from finops_pipeline.tenants.claim import Claim
 from finops_pipeline.tenants.model import FOLLOW, UNASSIGNED, Tenant
 from finops_pipeline.tenants.months import end_day, first_day
 
@@ -114,19 +115,30 @@ class _Kinds:
         after = [f"({rows.day} >= date {text(str(day))})::integer" for day in self._starts[1:]]
         keys = {"account": rows.account}
         keys["period"] = f"({' + '.join(after)})::varchar" if after else "'0'"
-        if any(claim.regions for claim in claims):
-            keys["region"] = rows.region
-        if any(claim.services for claim in claims):
-            keys |= {"service": rows.service, "service_code": rows.service_code}
+        if asking := [claim for claim in claims if claim.regions]:
+            keys["region"] = self._where_asked(asking, rows.region)
+        if asking := [claim for claim in claims if claim.services]:
+            keys["service"] = self._where_asked(asking, rows.service)
+            keys["service_code"] = self._where_asked(asking, rows.service_code)
         for kind, named in self._asked.items():
             for number, (key, values) in enumerate(named.items()):
+                asking = [claim for claim in claims if key in dict(getattr(claim, kind))]
                 value = f"nullif({getattr(rows, kind)[key]}, '')"
                 listed = ", ".join(text(each) for each in sorted(values))
-                keys[f"{kind} {number}"] = (
+                keys[f"{kind} {number}"] = self._where_asked(
+                    asking,
                     f"case when {value} in ({listed}) then {value}"
-                    f" when {value} is not null then {text(_OTHER)} end"
+                    f" when {value} is not null then {text(_OTHER)} end",
                 )
         return keys
+
+    def _where_asked(self, asking: Sequence[Claim], value: str) -> str:
+        """Return SQL of a value that is read only in the accounts whose claims ask for it."""
+        if not all(claim.accounts for claim in asking):
+            return value
+        accounts = sorted({account for claim in asking for account in claim.accounts})
+        listed = ", ".join(map(text, accounts))
+        return f"case when trim({self._rows.account}) in ({listed}) then {value} end"
 
     @property
     def condition(self) -> str:
@@ -155,7 +167,7 @@ class _Kinds:
         ]
         leaders = _projects_of_accounts(assigned)
         table = [
-            (*kind, *self._project_and_claim(assignment), leaders.get(kind[0]))
+            (*kind, *self._project_and_claim(assignment), leaders.get(kind[0] or ""))
             for kind, _, assignment in assigned
         ]
         self.has_followers = any(row[-3] is None for row in table)
@@ -235,10 +247,11 @@ def _entries(
 
 def _projects_of_accounts(
     assigned: Iterable[tuple[Sequence[str | None], bool, Assignment]],
-) -> dict[str | None, str]:
+) -> dict[str, str]:
     """Map the accounts whose charges are all in one project to it, without those that follow."""
-    projects = defaultdict[str | None, set[str]](set)
+    projects = defaultdict[str, set[str]](set)
     for kind, is_evidence, assignment in assigned:
-        if is_evidence and assignment.project is not None:
-            projects[kind[0]].add(assignment.project)
+        account = kind[0]
+        if account and is_evidence and assignment.project is not None:
+            projects[account].add(assignment.project)
     return {account: min(of) for account, of in projects.items() if len(of) == 1}

@@ -105,7 +105,7 @@ class Assigner:
             for each in (first, second)
         )
         return RegistryError(
-            f"{self._place}: {rivals} both take charges of account {values.account}, and both have"
+            f"{self._place}: charges of account {values.account} are taken by {rivals}; both have"
             f" the priority {first.claim.priority}",
             "one project for each charge",
             "Give one of them another priority in tenants.yaml (the lower number comes first)",

@@ -169,7 +169,7 @@ class Tenant(_Model):
                 f"tenant {self.name} has without_value {self.without_value!r}, which is none of its"
                 " projects",
                 f"one of: {', '.join(names)}",
-                f"Choose one: finops tenant add {self.name} --without-value {UNASSIGNED}",
+                f"Choose one: finops tenant add {self.name} --without-value unassigned",
             )
 
     def _check_project(self, project: Project) -> None:
