@@ -151,6 +151,12 @@ def test_rules_that_can_all_match_are_accepted(tmp_path: Path, right: str) -> No
 
 
 SECTIONS: dict[str, tuple[Any, str]] = {
+    "two spellings of a tag": (
+        {"names": ["team"], "tag_keys": {"team": []},
+         "rules": [NO_VALUE | {"value_from": "tag TEAM"},
+                   NO_VALUE | {"name": "second", "value_from": "tag t_eam"}]},
+        "rule 'second' cannot match",
+    ),
     "a list": (["team"], "dimensions is \\['team'\\]"),
     "a name in capitals": ({"names": ["Team"]}, "dimension name 'Team' cannot be used"),
     "a name twice": ({"names": ["a-b", "a_b"]}, "dimension a-b is declared twice"),
@@ -164,7 +170,7 @@ SECTIONS: dict[str, tuple[Any, str]] = {
     ),
     "many names": ({"names": [f"d{n}" for n in range(51)]}, "51 names. Expected up to 50"),
     "an unknown key": ({"nmes": []}, "dimensions.nmes: there is no such field"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("wrong", SECTIONS)

@@ -126,8 +126,15 @@ class Dimensions(_Model):
         for name, mapping in self.mappings.items():
             _check_spellings(f"mappings.{name}", mapping, ignores_separators=False)
         for dimension in self.names:
-            _check_order([rule for rule in self.rules if rule.dimension == dimension.name])
+            rules = [rule for rule in self.rules if rule.dimension == dimension.name]
+            _check_order([self._with_declared_key(rule) for rule in rules])
         return self
+
+    def _with_declared_key(self, rule: Rule) -> Rule:
+        """Return a rule whose value comes from the tag that its key is a spelling of."""
+        source = rule.source_of_value
+        key = self.tag_key(source[1]) if source and source[0] == "tag" else None
+        return rule.model_copy(update={"value_from": f"tag {key}"}) if key else rule
 
     def __bool__(self) -> bool:
         """Return whether anything is declared."""
