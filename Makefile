@@ -52,7 +52,7 @@ $(OUTSIDE)/%/.installed: conformance/%.txt
 	$(OUTSIDE)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r conformance/$*.txt
 	@touch $@
 
-conformance: install $(OUTSIDE)/validator/.installed $(OUTSIDE)/converter/.installed  ## Second opinions: the official FOCUS validator, two other conversions
+conformance: install $(OUTSIDE)/validator/.installed $(OUTSIDE)/converter/.installed $(OUTSIDE)/duckdb14/.installed  ## Second opinions: the official FOCUS validator, two other conversions, DuckDB 1.4
 	$(BIN)/python -m conformance.run
 
 check: install  ## Lint, format, types, import floors

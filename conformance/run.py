@@ -32,6 +32,7 @@ from conformance.bills import (
 from conformance.compare import Comparison, compare_with_converter, compare_with_polars
 from conformance.converter import convert, sum_charges
 from conformance.corruption_scores import score_corruptions
+from conformance.exports import export_all, queries, write_queries
 from conformance.waivers import (
     MODELS,
     Failure,
@@ -204,6 +205,19 @@ def run_corruptions(python: Path, home: Path) -> bool:
     return total[1] == total[2]
 
 
+def run_exports(python: Path, ingested: dict[str, Ingested], home: Path) -> bool:
+    """Open an export of each tenant with DuckDB 1.4; whether it answers every query."""
+    start = time.perf_counter()
+    files = export_all(ingested, home)
+    asked = write_queries(home)
+    result = run_outside(python, "open_export.py", str(asked), *map(str, files))
+    say(f"\n### Exported files in DuckDB {result['duckdb']}: {_since(start)}\n")
+    say(f"{len(files)} files answered {len(queries())} queries with {result['rows']:,} rows.")
+    for path, name, error in result["failed"]:
+        say(f"\nFAILED: {name} on {Path(path).name}: {error}")
+    return not result["failed"] and result["rows"] > 0
+
+
 def main() -> int:
     """Make the bills, run every check, and print all results before failing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -220,6 +234,7 @@ def main() -> int:
         run_validator(python, ingested, bills),
         run_other_conversions(python, tool, ingested, bills),
         run_corruptions(python, bills / "corrupted"),
+        run_exports(home / "duckdb14" / "bin" / "python", ingested, bills / "exports"),
     ]
     verdict = "Conformant." if all(passed) else "NOT conformant, see above."
     say(f"\n{verdict} {_since(start)} in total.")

@@ -128,9 +128,12 @@ ELSEWHERE = {
     *("capacity_reservations", "unused_capacity", "anomalous_days", "commitment_utilization"),
     *("movers", "vanished_services", "price_steps", "required_tags", "untagged_costs"),
     *("top_services", "top_resources", "discounts_and_credits", "costs_per_hour"),
+    *("commitments", "commitment_coverage", "commitment_eligible_spend", "data_transfer"),
+    *("storage_costs", "compute_hours", "workloads"),
 }
 """Queries with a test of their own, here, in test_queries_by_hand.py, test_queries_of_marts.py,
-test_movers.py or test_hourly_costs.py."""
+test_movers.py, test_hourly_costs.py, test_commitment_marts.py or
+test_usage_marts.py."""
 
 
 def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Rows:

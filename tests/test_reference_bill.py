@@ -29,6 +29,7 @@ from finops_pipeline.money import exact_sum
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import write_csv
 from tests.support.line_item_bills import obeys_focus
+from tests.support.second_opinions_of_marts import mart_differences
 
 Row = dict[str, Any]
 Charges = dict[str, dict[str | None, list[Row]]]
@@ -125,6 +126,7 @@ def charges(tmp_path_factory: pytest.TempPathFactory) -> Charges:
             broken = connection.execute(rules).fetchall()
         assert len(broken) == 1 and "capacity-new-status" in str(broken), broken
         by_tenant[tenant] = dict(by_line)
+        assert mart_differences(made.installation.folder(tenant)) == []
     return by_tenant
 
 

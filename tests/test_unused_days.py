@@ -166,6 +166,13 @@ def test_a_running_month_keeps_what_is_not_used_yet_for_its_days(
     days = {day: amount - Decimal(of_a_day) for day, amount in daily(two).items()}
     assert [days.get(day, 0) for day in DAYS[:20]] == [Decimal(past)] * 20
     assert [daily(two)[day] for day in DAYS[20:]] == [Decimal(10)] * 10
+    # nor do the days to come lower the use of the reservation
+    ((used_percent, of_units, to_come, note),) = two.rows(
+        "select used_percent, used_quantity_percent, not_yet_used_cost, note"
+        " from commitment_utilization"
+    )
+    assert (used_percent, of_units, to_come) == (10 * Decimal(of_a_day), None, 100)
+    assert note.startswith("The month is not over")
     amortized = {(day, PROD, EC2): Decimal(10) for day in DAYS[:20]}
     two.explorer(amortized, metrics=(Metric.AMORTIZED,))
     assert states(two)["effective_cost"] == "agrees"

@@ -51,6 +51,7 @@ from finops_pipeline.reconciliation.cost_explorer_comparison import (
     compare_charges,
 )
 from finops_pipeline.reconciliation.cost_explorer_daily import build_cost_explorer_days
+from finops_pipeline.reconciliation.failed_check_notes import note_failed_checks
 from finops_pipeline.reconciliation.invoice_comparison import check_bill
 from finops_pipeline.reconciliation.statuses import Pending, reconcile
 from finops_pipeline.tenants.lifecycle import require_active
@@ -311,7 +312,7 @@ def _refresh(session: TenantSession, publication: Publication) -> Refreshed:
     tables = (COSTS, COST_EXPLORER_DAYS, STORED_COMPARISONS)
     pending = Pending(*(publication.partitions(table) for table in tables))
     reconciled = reconcile(tenant, publication.ledger, pending)
-    status = StatusRows(reconciled.statuses, reconciled.comparisons)
+    status = StatusRows(reconciled.statuses, reconciled.comparisons, note_failed_checks)
     return refresh(publication, tenant, status, limits)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,8 @@ from finops_pipeline.lake.publish import Writer
 from finops_pipeline.lake.repair import Repair, repairing_writer
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.writing import settle, tenant_writer
+from finops_pipeline.ledger.failed_checks import FAILED_CHECKS, failed_by_month
+from finops_pipeline.reconciliation.failed_check_notes import note_failed_checks
 from finops_pipeline.reconciliation.states import Status
 from finops_pipeline.reconciliation.statuses import Reconciled, reconcile
 from finops_pipeline.settings import Settings
@@ -179,7 +181,10 @@ class Installation:
         declared = self.registry.tenant(tenant)
         folder = self.folder(tenant)
         settle(folder)
-        return reconcile(declared, open_ledger(folder))
+        ledger = open_ledger(folder)
+        reconciled = reconcile(declared, ledger)
+        failed = failed_by_month(ledger.partitions(FAILED_CHECKS))
+        return replace(reconciled, statuses=note_failed_checks(reconciled.statuses, failed))
 
 
 def local_folders(sources: Iterable[Source]) -> list[Path]:

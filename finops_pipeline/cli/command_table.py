@@ -77,6 +77,11 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "query:open_command",
             "Print the command that opens the tenant's file, with its views, in the DuckDB shell.",
         ),
+        "export": CommandEntry(
+            "export:export_command",
+            "Write a tenant's tables to one DuckDB file to hand on, or one table as Parquet or"
+            " XLSX.",
+        ),
         "history": CommandEntry(
             "history:history_command",
             "List every delivery of a month: when it landed and what it billed.",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import typer
 
-from finops_pipeline.contracts.dictionary import data_dictionary, markdown_table
+from finops_pipeline.contracts.dictionary import MartFacts, data_dictionary, markdown_table
+from finops_pipeline.marts.library import head, marts
 from finops_pipeline.settings import Settings
 
 _OPENING = """\
@@ -43,9 +44,21 @@ def settings_page() -> str:
     return f"{_OPENING}\n{markdown_table(('name', 'default', 'meaning'), rows)}\n{_CLOSING}"
 
 
+def _mart_facts() -> dict[str, MartFacts]:
+    """Read how each mart is built from the head of its SQL."""
+    heads = {mart.name: head(mart.sql) for mart in marts()}
+    return {
+        name: MartFacts(lines["slice"], lines["lookback"], lines["check"], lines["reads"])
+        for name, lines in heads.items()
+    }
+
+
 def pages() -> dict[str, str]:
     """Return the generated pages: file name in docs/ -> text."""
-    return {"data_dictionary.md": data_dictionary() + "\n", "settings.md": settings_page()}
+    return {
+        "data_dictionary.md": data_dictionary(_mart_facts()) + "\n",
+        "settings.md": settings_page(),
+    }
 
 
 def main() -> None:

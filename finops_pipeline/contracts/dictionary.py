@@ -6,9 +6,10 @@ Put here: the presentation of a table and its columns. Keep out: the contracts t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from finops_pipeline.contracts.column import Column, Table
+from finops_pipeline.contracts.column import MONEY, Column, Table
 from finops_pipeline.contracts.focus_versions import NOT_CARRIED, FocusView, focus_views
 from finops_pipeline.contracts.tables import TABLES
 
@@ -21,18 +22,35 @@ Every table and view of a tenant's DuckDB file. Generated from `finops_pipeline/
 A file has a view `landing_<source>` for each source that has landed, with `_` for `-`. Its
 columns are the source's own and `x_SourceFile`; they are not listed here.
 
+The file itself says the same: every table, view and column has a comment, which SQL clients show,
+and the table [about](#about) lists what there is, how new it is and whether it is reconciled.
+
 Times are UTC and have no zone. Money, unit prices and quantities are DECIMAL(38,18). Objects
 such as Tags are JSON text.
 """
 
 
-def data_dictionary() -> str:
-    """Write the data dictionary as Markdown: a list of the tables, then a section for each."""
+@dataclass(frozen=True)
+class MartFacts:
+    """How a mart is built: what is rebuilt as a unit, how far it looks back, what checks it."""
+
+    slices: str
+    lookback: str
+    checks: str
+    reads: str
+
+
+def data_dictionary(marts: Mapping[str, MartFacts]) -> str:
+    """Write the data dictionary as Markdown: a list of the tables, then a section for each.
+
+    Args:
+        marts: how each mart is built, by its name.
+    """
     listed = markdown_table(
         ("table", "kind", "meaning"),
         ((f"[{table.name}](#{table.name})", table.kind, table.meaning) for table in TABLES),
     )
-    sections = ["\n".join(_section(table)) for table in TABLES]
+    sections = ["\n".join(_section(table, marts.get(table.name))) for table in TABLES]
     return "\n".join([_OPENING, listed, *sections, "\n".join(_focus_versions(focus_views()))])
 
 
@@ -65,15 +83,39 @@ def _focus_versions(views: Sequence[FocusView]) -> Iterator[str]:
     )
 
 
-def _section(table: Table) -> Iterator[str]:
+def _section(table: Table, mart: MartFacts | None) -> Iterator[str]:
     yield f"\n## {table.name}\n"
     yield f"{table.meaning}\n"
     yield f"- kind: {table.kind}"
-    yield f"- grain: {', '.join(table.grain)}\n"
+    yield f"- grain: {', '.join(table.grain)}"
+    if mart is not None:
+        yield f"- reads: {mart.reads}"
+        yield f"- rebuilt as a unit: {mart.slices}"
+        yield f"- looks back: {mart.lookback}"
+        yield f"- checks: {mart.checks}"
+        yield f"\n```sql\n{example_query(table)}\n```"
+    yield ""
     yield markdown_table(
         ("name", "type", "nullable", "allowed values", "meaning"),
         (_row(column) for column in table.columns),
     )
+
+
+_GROUPS = ("billing_period", "project", "source", "billing_currency")
+_SUMMED = 2
+
+
+def example_query(table: Table) -> str:
+    """Write a query of a mart to begin with: its first amounts by month, project and currency."""
+    names = [column.name for column in table.columns]
+    groups = [name for name in _GROUPS if name in names]
+    amounts = [
+        column.name
+        for column in table.columns
+        if column.type == MONEY and column.name.endswith("_cost")
+    ]
+    sums = [f"sum({name}) as {name}" for name in amounts[:_SUMMED]] or ["count(*) as rows"]
+    return f"select {', '.join([*groups, *sums])}\nfrom {table.name}\ngroup by all\norder by all;"
 
 
 def _row(column: Column) -> Sequence[str]:

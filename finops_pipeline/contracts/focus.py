@@ -189,6 +189,20 @@ OWN = (
         TEXT,
         "Costs that were null in a FOCUS export and were filled: ContractedCost, ListCost.",
     ),
+    Column(
+        "x_CommitmentOffering",
+        TEXT,
+        "On rows of commitments: the kind of Savings Plan (ComputeSavingsPlans, …), or the class of"
+        " the reservation (standard or convertible).",
+    ),
+    Column("x_CommitmentTerm", TEXT, "On rows of commitments: how long it runs, as 1yr or 3yr."),
+    Column(
+        "x_CommitmentPaymentOption",
+        TEXT,
+        "On rows of commitments: No Upfront, Partial Upfront or All Upfront.",
+    ),
+    Column("x_CommitmentStart", TIME, "On rows of commitments: when it begins (UTC), if stated."),
+    Column("x_CommitmentEnd", TIME, "On rows of commitments: when it ends (UTC), if stated."),
 )
 
 PARTITION = (

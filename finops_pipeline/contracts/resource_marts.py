@@ -162,7 +162,7 @@ TAG_COSTS = Table(
     columns=(
         PERIOD, *PROJECT_COLUMNS, *_ACCOUNT_AND_SERVICE, *_TAG_COLUMNS,
         Column("tag_value", TEXT, "Value as the bill has it; null where the key is missing."),
-        GROUP_COLUMNS[-1], *COST_COLUMNS,
+        GROUP_COLUMNS[-1], *COST_COLUMNS[:3],
         Column(
             "taggable_cost", MONEY,
             "Effective cost of usage with a resource, which could have a tag.", False,

@@ -9,8 +9,9 @@ from __future__ import annotations
 from finops_pipeline.contracts.allocation_marts import ALLOCATION_MARTS
 from finops_pipeline.contracts.allocation_tables import ALLOCATED_COSTS, RULE_TABLES
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
+from finops_pipeline.contracts.commitment_marts import COMMITMENT_MARTS
 from finops_pipeline.contracts.cost_marts import COST_MARTS
-from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
+from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.mart_columns import PERIOD
 from finops_pipeline.contracts.proofs import (
@@ -21,6 +22,7 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
+from finops_pipeline.contracts.usage_marts import USAGE_MARTS
 
 PROJECTS = Table(
     name="projects",
@@ -204,8 +206,15 @@ SLICES = Table(
     ),
 )
 
-MARTS = {table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS, *ALLOCATION_MARTS)}
+MARTS = {
+    table.name: table
+    for table in (
+        *(*COST_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS),
+        *ALLOCATION_MARTS,
+    )
+}
 TABLES = (
+    ABOUT,
     COSTS,
     ALLOCATED_COSTS,
     *MARTS.values(),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
+from finops_pipeline.lake.comments import comments_of, write_comments
 from finops_pipeline.lake.duck import Connection, Reader, ident
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.ledger.stored_files import Place, StoredFile
@@ -90,6 +91,7 @@ def read_partition_files(
 def _create(connection: Connection, catalog: str, table: Table) -> None:
     columns = ", ".join(f"{ident(c.name)} {c.type} not null" for c in table.columns)
     connection.execute(f"create or replace table {ident(catalog)}.{table.name} ({columns})")
+    write_comments(connection, catalog, {table.name: comments_of(table)})
 
 
 def _row(folder: TenantFolder, file: StoredFile) -> tuple[str | int, ...]:

@@ -243,7 +243,7 @@ def _relocate(folder: TenantFolder, ledger: Ledger, owner: Owner) -> None:
     if newest and folder.warehouse.exists():
         _require_published(folder, newest[0])
         # The views keep naming files that are superseded but not released: nothing is released.
-        generation = _rewrite(folder, None, number, move_root(owner.root, str(folder.root)))
+        generation = _rewrite(folder, None, number, move_root(owner.root, folder))
         writes.append(record_generation(generation))
     moved = replace(owner, root=str(folder.root), commits=number)
     ledger.write(*writes, lambda db: store_owner(db, moved))

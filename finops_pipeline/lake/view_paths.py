@@ -12,8 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from pathlib import Path
 
+from finops_pipeline.lake.comments import read_comments, write_comments
 from finops_pipeline.lake.duck import Connection, DuckDBError, ident, text
+from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.moved_notice import notice_path
 
 _QUOTED = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'""")
 """A quoted identifier or a string, as DuckDB spells them."""
@@ -33,6 +37,7 @@ def rewrite_views(connection: Connection, catalog: str, replace: Replacement) ->
         " order by view_oid",
         [catalog],
     ).fetchall()
+    comments = read_comments(connection, catalog)
     connection.execute(f"use {ident(catalog)}")
     for name, sql in views:
         body = re.sub(r"^CREATE (OR REPLACE )?VIEW .*? AS ", "", sql, count=1, flags=re.S)
@@ -41,6 +46,7 @@ def rewrite_views(connection: Connection, catalog: str, replace: Replacement) ->
         except DuckDBError:
             connection.execute(f"drop view {ident(name)}")
     connection.execute("use memory")
+    write_comments(connection, catalog, comments)
 
 
 def _rewrite(sql: str, replace: Replacement) -> str:
@@ -55,11 +61,18 @@ def _rewrite(sql: str, replace: Replacement) -> str:
     return _QUOTED.sub(quoted, sql)
 
 
-def move_root(old: str, new: str) -> Replacement:
-    """Return a replacement of paths below one folder with the same paths below another."""
+def move_root(old: str, new: TenantFolder) -> Replacement:
+    """Return a replacement of paths below one folder with the same paths below another.
+
+    A notice gets its present sentence; an older version of finops may have written another.
+    """
 
     def replace(value: str) -> list[str] | None:
-        return [new + value.removeprefix(old)] if value.startswith(f"{old}/.store/") else None
+        if not value.startswith(f"{old}/.store/"):
+            return None
+        path = f"{new.root}{value.removeprefix(old)}"
+        is_notice = "/billing_period=-/" in path
+        return [str(notice_path(new, Path(path).parents[2].name)) if is_notice else path]
 
     return replace
 

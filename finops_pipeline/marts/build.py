@@ -10,11 +10,12 @@ Reads: costs, ledger   Writes: <tenant>.duckdb
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from finops_pipeline.contracts.file_tables import ABOUT
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.proofs import (
@@ -25,11 +26,13 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.tables import (
+    ACCOUNTS,
     API_REQUESTS,
     COST_EXPLORER_DAILY,
     DATA_STATUS,
     DELIVERY_HISTORY,
     MARTS,
+    PROJECTS,
     SLICES,
 )
 from finops_pipeline.errors import DamagedFile, IntegrityCheckFailed
@@ -39,8 +42,15 @@ from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, building, reading
 from finops_pipeline.ledger.cost_explorer_days import read_requests
+from finops_pipeline.ledger.failed_checks import (
+    FAILED_CHECKS,
+    FailedByMonth,
+    record_failed_checks,
+)
 from finops_pipeline.ledger.ledger import fingerprint_of
+from finops_pipeline.marts.about import FileFacts, explain_file
 from finops_pipeline.marts.due_slices import Change, Slice, plan_marts
+from finops_pipeline.marts.evidence import read_failed_checks
 from finops_pipeline.marts.library import checks, in_reading_order, marts
 from finops_pipeline.marts.mart_runner import Refresh, replace_slices, run_checks
 from finops_pipeline.marts.results import CheckState, refuse_failed_checks, store_results
@@ -66,10 +76,14 @@ _WHOLE_FILE = ("", "")
 
 @dataclass(frozen=True)
 class StatusRows:
-    """Dataclass rows of the tables `data_status` and `reconciliation`."""
+    """Dataclass rows of the tables `data_status` and `reconciliation`.
+
+    `note_checks` returns the rows of `data_status` with the checks that failed.
+    """
 
     data_status: Sequence[Any]
-    reconciliation: Sequence[Any] = ()
+    reconciliation: Sequence[Any]
+    note_checks: Callable[[Sequence[Any], FailedByMonth], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -119,9 +133,11 @@ def refresh(
         work = _Build(connection, publication, tenant)
         work.fill_status_tables(status)
         work.replace_bill_totals(change)
-        warnings = work.rebuild_marts(change)
+        built, warnings = work.rebuild_marts(change)
+        work.note_failed_checks(status)
         create_views(connection, publication, tenant, damage)
         work.record_slices(target)
+        explain_file(connection, FileFacts(tenant, publication.number, built))
         totals = _totals(connection, f"{WAREHOUSE}.")
     size = publication.warehouse_bytes
     return Refreshed("built", tuple(changed), tuple(warnings), totals, size, left_out)
@@ -147,11 +163,13 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
     slices[_WHOLE_FILE] = fingerprint_of(
         [
             tenant.model_dump_json(),
-            json.dumps(asdict(status), default=str),
+            json.dumps(
+                [asdict(row) for row in (*status.data_status, *status.reconciliation)], default=str
+            ),
             *(f"{d.source} {d.billing_period} {d.delivery_id}" for d in deliveries),
             *view_names(),
             repr((COSTS, DELIVERY_HISTORY, PARTITIONS, CONFORMANCE, RECONCILIATION)),
-            repr((COST_EXPLORER_DAILY, API_REQUESTS, focus_views())),
+            repr((COST_EXPLORER_DAILY, API_REQUESTS, focus_views(), ABOUT, PROJECTS, ACCOUNTS)),
             repr(read_requests(publication.ledger)),
             str(publication.folder.root),
             *(f"{f.place} {f.sha256}" for f in publication.current_files()),
@@ -206,11 +224,11 @@ class _Build:
         rows = [tuple(getattr(total, name) for name in names) for total in totals]
         append_rows(self._connection, BILL_TOTALS, sorted(rows, key=str))
 
-    def rebuild_marts(self, change: Change) -> list[str]:
+    def rebuild_marts(self, change: Change) -> tuple[list[str], list[str]]:
         """Replace the slices of every mart that the change reaches, and run the checks on them.
 
         Returns:
-            one line per check and month that failed.
+            the names of these marts, and one line per check and month that failed.
 
         Raises:
             IntegrityCheckFailed: a check that refuses found rows.
@@ -224,7 +242,22 @@ class _Build:
         results = run_checks(self._connection, shown, due)
         refuse_failed_checks(self._tenant.name, results)
         store_results(self._connection, results)
-        return [result.describe() for result in results if result.state is CheckState.FAILED]
+        failed = [result.describe() for result in results if result.state is CheckState.FAILED]
+        return [part.mart.name for part in due.plan], failed
+
+    def note_failed_checks(self, status: StatusRows) -> None:
+        """Write the failed checks of all months to the ledger, and into `data_status`."""
+        failed = read_failed_checks(self._connection)
+        stored = self._publication.partitions(FAILED_CHECKS)
+        for month in sorted({*failed, *(month for _, month in stored)}):
+            record = record_failed_checks(month, failed.get(month, ()))
+            before = stored.get((record.key, month))
+            if before is None or before.fingerprint != record.fingerprint:
+                self._publication.build(record)
+        if failed:
+            rows = status.note_checks(status.data_status, failed)
+            values = [tuple(asdict(row).values()) for row in rows]
+            fill_table(self._connection, DATA_STATUS, values)
 
     def _file(self, key: Slice) -> Path:
         project, month = key

@@ -14,7 +14,8 @@ from typing import Any
 from finops_pipeline.contracts.proofs import CHECK_RESULTS, CONFORMANCE
 from finops_pipeline.lake.duck import Connection, fetch_dicts
 from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.lake.warehouse import reading
+from finops_pipeline.lake.warehouse import WAREHOUSE, reading
+from finops_pipeline.ledger.failed_checks import FailedByMonth, FailedCheck
 from finops_pipeline.marts.library import Severity, checks
 from finops_pipeline.marts.results import CheckState, describe_row
 
@@ -65,7 +66,7 @@ def read_evidence(folder: TenantFolder, month: str) -> Evidence:
             row["says"],
             row["rows"],
             _readable(row["example"]),
-            is_doubt=row["severity"] == Severity.REFUSE or row["check_name"] in DOUBTS,
+            is_doubt=is_doubt(row["check_name"], row["severity"]),
         )
         for row in results or ()
         if row["state"] == CheckState.FAILED
@@ -73,6 +74,25 @@ def read_evidence(folder: TenantFolder, month: str) -> Evidence:
     run = {row["check_name"] for row in results or ()}
     are_all = broken is not None and {check.name for check in checks()} <= run
     return Evidence(len(run), failed, None if broken is None else _rules(broken), are_all)
+
+
+def read_failed_checks(connection: Connection) -> FailedByMonth:
+    """Read the failed checks of every month from the file that is being built."""
+    rows = connection.execute(
+        f"select billing_period, check_name, rows, severity from {WAREHOUSE}.{CHECK_RESULTS.name}"
+        " where state = ? and billing_period <> '' order by all",
+        [CheckState.FAILED],
+    ).fetchall()
+    failed: dict[str, list[FailedCheck]] = {}
+    for month, name, count, severity in rows:
+        check = FailedCheck(name, count, is_doubt(name, severity))
+        failed.setdefault(month, []).append(check)
+    return failed
+
+
+def is_doubt(check_name: str, severity: str) -> bool:
+    """Return whether the rows that a check finds make sums doubtful."""
+    return severity == Severity.REFUSE or check_name in DOUBTS
 
 
 def _rows(connection: Connection, table: str, month: str) -> list[dict[str, Any]] | None:

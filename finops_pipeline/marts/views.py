@@ -102,19 +102,32 @@ def _create_views_of_costs(connection: Connection) -> None:
         column.name: f"json_extract_string(x_UnknownColumns, {text('$.' + column.name)})"
         for column in NOT_CARRIED
     }
-    connection.execute(f"use {WAREHOUSE}")
+    present = dict(
+        connection.execute(
+            "select view_name, sql from duckdb_views() where database_name = ?", [WAREHOUSE]
+        ).fetchall()
+    )
+    bodies = {ALLOCATED_COSTS.name: allocation_sql(ALLOCATED_COSTS.name)}
     for view in focus_views():
         columns = ", ".join(
             f"{stated[c.name]} as {ident(c.name)}" if c.name in stated else ident(c.name)
             for c in view.columns
         )
-        connection.execute(
-            f"create or replace view {ident(view.name)} as select {columns} from {COSTS.name}"
-        )
-    connection.execute(
-        f"create or replace view {ALLOCATED_COSTS.name} as {allocation_sql(ALLOCATED_COSTS.name)}"
-    )
+        bodies[view.name] = f"select {columns} from {COSTS.name}"
+    connection.execute(f"use {WAREHOUSE}")
+    for name, body in bodies.items():
+        # One that is replaced would lose its comments, and they take longer than all else here.
+        if not present.get(name, "").endswith(f" AS {_as_stored(connection, body)};"):
+            connection.execute(f"create or replace view {ident(name)} as {body}")
     connection.execute("use memory")
+
+
+def _as_stored(connection: Connection, sql: str) -> str:
+    """Return a query as DuckDB writes it in the definition of a view."""
+    ((stored,),) = connection.execute(
+        "select json_deserialize_sql(json_serialize_sql(?::varchar))", [sql]
+    ).fetchall()
+    return str(stored)
 
 
 def _empty(table: Table) -> str:

@@ -150,7 +150,10 @@ def _doubtful(bills: Sequence[Status], doubts: Doubts) -> list[str]:
         for status in _distinct(wrong)
     ]
     if not any(status.state in _WITHOUT_SUMS for status in wrong):
-        reasons += doubts.reasons()
+        already = {_first_reason(status) for status in wrong}
+        reasons += (
+            r for r in doubts.reasons() if not any(first.startswith(r) for first in already)
+        )
     outdated = [status for status in bills if status.state == ReconciliationState.OUTDATED]
     return reasons or [
         f"{status.source} is outdated ({_first_reason(status)})" for status in _distinct(outdated)

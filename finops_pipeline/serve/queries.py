@@ -16,6 +16,7 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.progress import Months
 from finops_pipeline.errors import QueryRefused
 from finops_pipeline.lake.duck import DuckDBError, DuckDBInputOutputError
+from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.serve.caveats import Caveat
 from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 
@@ -91,13 +92,23 @@ def open_answer(installation: Installation, tenant: str, query: Query) -> Iterat
         Unknown: no such tenant, or it has no file yet.
     """
     folder = installation.folder(installation.registry.tenant(tenant).name)
-    with open_sandbox(folder, installation.query_limits) as sandbox:
-        try:
-            yield Answer(sandbox, query)
-        except DuckDBInputOutputError as error:
-            reason = str(error).replace(str(folder.root), "").splitlines()[0]
-            cure = "Run the query again: a file was collected or removed while it was read"
-            raise QueryRefused(reason, cure=cure) from error
-        except DuckDBError as error:
-            reason = str(error).replace(str(folder.root), "").splitlines()[0]
-            raise QueryRefused(reason, cure="List the tables and views: SHOW TABLES") from error
+    with open_sandbox(folder, installation.query_limits) as sandbox, refusing_errors(folder):
+        yield Answer(sandbox, query)
+
+
+@contextmanager
+def refusing_errors(folder: TenantFolder) -> Iterator[None]:
+    """Report what DuckDB cannot answer as a refusal, without the path of the folder.
+
+    Raises:
+        QueryRefused: DuckDB has raised an error.
+    """
+    try:
+        yield
+    except DuckDBInputOutputError as error:
+        reason = str(error).replace(str(folder.root), "").splitlines()[0]
+        cure = "Run the query again: a file was collected or removed while it was read"
+        raise QueryRefused(reason, cure=cure) from error
+    except DuckDBError as error:
+        reason = str(error).replace(str(folder.root), "").splitlines()[0]
+        raise QueryRefused(reason, cure="List the tables and views: SHOW TABLES") from error

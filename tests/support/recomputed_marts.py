@@ -19,6 +19,7 @@ from finops_pipeline.serve.sandbox import open_sandbox
 from tests.conftest import TemporaryInstallation
 from tests.support import second_opinion_marts as opinion
 from tests.support.second_opinion_movers import find_movers, hourly_costs, is_metered
+from tests.support.second_opinions_of_marts import mart_differences
 
 Rows = Counter[tuple[Any, ...]]
 DIMENSIONS = {"service": "service_name", "environment": "environment", "usage_type": "usage_type"}
@@ -53,7 +54,7 @@ def computed_marts(made: TemporaryInstallation, tenant: str) -> dict[str, pl.Dat
 
 
 def compare_marts(made: TemporaryInstallation, tenant: str) -> None:
-    """Assert that every mart of costs has exactly the rows that its charges give."""
+    """Assert that every mart has exactly the rows that its charges give."""
     marts = computed_marts(made, tenant)
     for mart, frame in marts.items():
         rows, expected = stored(made, tenant, mart), Counter(frame.rows())
@@ -61,6 +62,7 @@ def compare_marts(made: TemporaryInstallation, tenant: str) -> None:
         extra, missing = rows - expected, expected - rows
         assert not extra and not missing, (mart, list(extra)[:2], list(missing)[:2])
     compare_movers(made, tenant, marts["resource_daily_costs"])
+    assert mart_differences(made.installation.folder(tenant)) == []
 
 
 def compare_movers(made: TemporaryInstallation, tenant: str, days: pl.DataFrame) -> None:

@@ -287,7 +287,7 @@ def tag_costs(days: pl.DataFrame) -> pl.DataFrame:
     )
     dimensions = ["billing_period", "project", "environment", "business_unit", "sub_account_id",
                   "service_name", "billing_currency"]  # fmt: skip
-    sums = _sums("charges", *COSTS, "taggable_cost")
+    costs = ("charges", "billed_cost", "effective_cost", "taggable_cost")
     frames = []
     for month in days["billing_period"].unique():
         of_month = days.filter(pl.col("billing_period") == month)
@@ -303,11 +303,11 @@ def tag_costs(days: pl.DataFrame) -> pl.DataFrame:
                     pl.lit(key_kind).alias("tag_kind"), pl.lit(key).alias("tag_key")
                 )
                 names = [*dimensions, "tag_kind", "tag_key", "tag_value"]
-                frames.append(valued.group_by(names).agg(*sums))
+                frames.append(valued.group_by(names).agg(*_sums(*costs)))
     every = pl.concat(frames)
-    is_something = pl.any_horizontal(
-        pl.col(n) != 0 for n in ("charges", *COSTS, "taggable_cost")
-    ) | pl.col("tag_value").is_not_null()  # fmt: skip
+    is_something = pl.col("tag_value").is_not_null() | pl.any_horizontal(
+        pl.col(name) != 0 for name in costs
+    )
     return of_contract(every.filter(is_something), "tag_costs")
 
 

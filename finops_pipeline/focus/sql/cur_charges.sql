@@ -266,6 +266,31 @@ final as (
         tag_keys as x_TagKeys,
         other_tags as x_OtherTags,
         null as x_FilledCosts,
+        case
+            when commitment_id is null then null
+            when is_savings_plan then savings_plan_offering_type
+            else pricing_offering_class
+        end as x_CommitmentOffering,
+        case
+            when commitment_id is null then null
+            when is_savings_plan then savings_plan_purchase_term
+            else pricing_lease_contract_length
+        end as x_CommitmentTerm,
+        case
+            when commitment_id is null then null
+            when is_savings_plan then savings_plan_payment_option
+            else pricing_purchase_option
+        end as x_CommitmentPaymentOption,
+        case
+            when commitment_id is null then null
+            when is_savings_plan then stated_time(savings_plan_start_time)
+            else stated_time(reservation_start_time)
+        end as x_CommitmentStart,
+        case
+            when commitment_id is null then null
+            when is_savings_plan then stated_time(savings_plan_end_time)
+            else stated_time(reservation_end_time)
+        end as x_CommitmentEnd,
         x_project as x_Project
     from named
     left join by_name on by_name.service_name = named.service

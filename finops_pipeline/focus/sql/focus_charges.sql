@@ -102,7 +102,12 @@ final as (
         null as x_NetSplitUnusedCost,
         null as x_CapacityReservationStatus,
         null as x_TagKeys,
-        null as x_OtherTags
+        null as x_OtherTags,
+        null as x_CommitmentOffering,
+        null as x_CommitmentTerm,
+        null as x_CommitmentPaymentOption,
+        null as x_CommitmentStart,
+        null as x_CommitmentEnd
     from focus_row
 )
 

@@ -97,3 +97,11 @@ create or replace macro focus_unit(unit) as
         )
         else unit
     end;
+
+-- a text as a time in UTC, null where it is none; AWS writes 2026-09-01T00:00:00.000Z
+create or replace macro stated_time(x) as
+    case
+        when x not like '____-__-__%' or x like '%(%' then null
+        when x like '%Z' then try_cast(x as timestamp)
+        else try_cast(x as timestamptz) at time zone 'UTC'
+    end;

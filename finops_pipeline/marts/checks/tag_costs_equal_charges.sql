@@ -12,8 +12,6 @@ charged as (
         sum(charges)::bigint as charges,
         sum(billed_cost) as billed_cost,
         sum(effective_cost) as effective_cost,
-        sum(list_cost) as list_cost,
-        sum(contracted_cost) as contracted_cost,
         sum(
             case
                 when charge_category = 'Usage'
@@ -38,8 +36,6 @@ summed as (
         sum(charges)::bigint as charges,
         sum(billed_cost) as billed_cost,
         sum(effective_cost) as effective_cost,
-        sum(list_cost) as list_cost,
-        sum(contracted_cost) as contracted_cost,
         sum(taggable_cost) as taggable_cost
     from tag_costs
     group by all
@@ -57,10 +53,6 @@ final as (
         summed.billed_cost as billed_by_mart,
         charged.effective_cost as effective_by_charges,
         summed.effective_cost as effective_by_mart,
-        charged.list_cost as list_by_charges,
-        summed.list_cost as list_by_mart,
-        charged.contracted_cost as contracted_by_charges,
-        summed.contracted_cost as contracted_by_mart,
         charged.taggable_cost as taggable_by_charges,
         summed.taggable_cost as taggable_by_mart
     from summed
@@ -70,8 +62,6 @@ final as (
     where charged.charges is distinct from summed.charges
         or charged.billed_cost is distinct from summed.billed_cost
         or charged.effective_cost is distinct from summed.effective_cost
-        or charged.list_cost is distinct from summed.list_cost
-        or charged.contracted_cost is distinct from summed.contracted_cost
         or charged.taggable_cost is distinct from summed.taggable_cost
 )
 

@@ -1,8 +1,7 @@
 -- tag_costs: what each value of each tag key cost, the part without the key included.
 -- grain: billing_period, project, sub_account_id, service_name, tag_kind, tag_key, tag_value,
 --        billing_currency
--- money: billed_cost, effective_cost, list_cost, contracted_cost, taggable_cost (billing currency,
---        exact decimal)
+-- money: billed_cost, effective_cost, taggable_cost (billing currency, exact decimal)
 -- reads: resource_daily_costs
 -- lookback: 0 months
 -- check: tag_costs_equal_charges
@@ -38,8 +37,6 @@ summed as (
         sum(charges)::bigint as charges,
         sum(billed_cost) as billed_cost,
         sum(effective_cost) as effective_cost,
-        sum(list_cost) as list_cost,
-        sum(contracted_cost) as contracted_cost,
         sum(case when is_taggable then effective_cost else 0 end) as taggable_cost
     from resource_day
     group by all
@@ -92,8 +89,6 @@ tagged as (
         sum(charges)::bigint as charges,
         sum(billed_cost) as billed_cost,
         sum(effective_cost) as effective_cost,
-        sum(list_cost) as list_cost,
-        sum(contracted_cost) as contracted_cost,
         sum(taggable_cost) as taggable_cost
     from entered
     where tag_value is not null
@@ -117,8 +112,6 @@ total as (
         sum(charges)::bigint as charges,
         sum(billed_cost) as billed_cost,
         sum(effective_cost) as effective_cost,
-        sum(list_cost) as list_cost,
-        sum(contracted_cost) as contracted_cost,
         sum(taggable_cost) as taggable_cost
     from summed
     group by all
@@ -145,8 +138,6 @@ signed as (
         -charges as charges,
         -billed_cost as billed_cost,
         -effective_cost as effective_cost,
-        -list_cost as list_cost,
-        -contracted_cost as contracted_cost,
         -taggable_cost as taggable_cost
     from tagged
 ),
@@ -165,16 +156,12 @@ without_key as (
         sum(charges)::bigint as charges,
         sum(billed_cost) as billed_cost,
         sum(effective_cost) as effective_cost,
-        sum(list_cost) as list_cost,
-        sum(contracted_cost) as contracted_cost,
         sum(taggable_cost) as taggable_cost
     from signed
     group by all
     having sum(charges) <> 0
         or sum(billed_cost) <> 0
         or sum(effective_cost) <> 0
-        or sum(list_cost) <> 0
-        or sum(contracted_cost) <> 0
         or sum(taggable_cost) <> 0
 ),
 
@@ -199,8 +186,6 @@ final as (
         charges,
         billed_cost,
         effective_cost,
-        list_cost,
-        contracted_cost,
         taggable_cost
     from every
 )

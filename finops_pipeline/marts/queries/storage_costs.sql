@@ -1,0 +1,42 @@
+-- storage_costs: what stored data cost, by service and storage class.
+-- use case: What does storage cost, and in which class is it?
+-- grain: billing_period, service_name, storage_class, project, billing_currency
+-- money: billed_cost, effective_cost (billing currency, exact decimal)
+-- parameters: least = 0
+-- reads: storage_costs
+--
+-- Rows whose effective cost is below `least` are left out. Buckets and volumes are in the mart.
+
+with
+
+stored as (
+    select *
+    from storage_costs
+    where cast(billing_period || '-01' as date) >= $from
+        and cast(billing_period || '-01' as date) < $to
+),
+
+summed as (
+    select
+        billing_period,
+        service_name,
+        storage_class,
+        project,
+        billing_currency,
+        case when count(gigabyte_months) = count(*) then sum(gigabyte_months) end
+            as gigabyte_months,
+        sum(billed_cost) as billed_cost,
+        sum(effective_cost) as effective_cost
+    from stored
+    group by all
+),
+
+final as (
+    select *
+    from summed
+    where effective_cost >= $least::decimal(38, 18)
+    order by
+        billing_period, billing_currency, effective_cost desc, service_name, storage_class, project
+)
+
+select * from final

@@ -1,0 +1,58 @@
+-- commitment_eligible_spend: on-demand spend in each hour that a commitment of a kind could cover.
+-- grain: billing_period, period_start, period_hours, project, source, region_id, commitment_kind,
+--        service_family, instance_family, billing_currency
+-- money: on_demand_cost (billed), on_demand_list_cost (billing currency)
+-- reads: commitment_coverage_hourly
+-- lookback: 0 months
+-- check: eligible_spend_is_on_demand
+-- slice: project, billing_period
+--
+-- The same spend appears under each kind of commitment that could cover it: never add up kinds.
+-- What commitments cover already, and Spot, is not in it.
+
+with
+
+hour as (
+    select * from commitment_coverage_hourly
+),
+
+kind as (
+    select
+        *,
+        unnest(
+            list_concat(
+                list_transform(
+                    string_split(coalesce(savings_plans, ''), ', '),
+                    lambda plan: plan || ' Savings Plan'
+                ),
+                [case when is_reservable then 'Reserved Instance' else '' end]
+            )
+        ) as commitment_kind
+    from hour
+),
+
+final as (
+    select
+        billing_period,
+        period_start,
+        period_hours,
+        project,
+        source,
+        region_id,
+        commitment_kind,
+        service_family,
+        instance_family,
+        billing_currency,
+        sum(on_demand_cost) as on_demand_cost,
+        sum(eligible_list_cost - covered_list_cost) as on_demand_list_cost,
+        case
+            when count(eligible_normalized_hours) = count(*)
+            then sum(eligible_normalized_hours - covered_normalized_hours)
+        end as on_demand_normalized_hours
+    from kind
+    where commitment_kind not in ('', ' Savings Plan')
+    group by all
+    having sum(on_demand_cost) <> 0 or sum(eligible_list_cost - covered_list_cost) <> 0
+)
+
+select * from final
