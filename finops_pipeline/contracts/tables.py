@@ -7,6 +7,8 @@ Put here: the contracts of dimensions and status tables, and the list of all tab
 from __future__ import annotations
 
 from finops_pipeline.contracts.account_marts import ACCOUNT_MARTS
+from finops_pipeline.contracts.allocation_marts import ALLOCATION_MARTS
+from finops_pipeline.contracts.allocation_tables import ALLOCATED_COSTS, RULE_TABLES
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.commitment_marts import COMMITMENT_MARTS
 from finops_pipeline.contracts.cost_marts import COST_MARTS
@@ -208,16 +210,21 @@ SLICES = Table(
 
 MARTS = {
     table.name: table
-    for table in (*COST_MARTS, *ACCOUNT_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS)
+    for table in (
+        *(*COST_MARTS, *ACCOUNT_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS),
+        *ALLOCATION_MARTS,
+    )
 }
 TABLES = (
     ABOUT,
     COSTS,
+    ALLOCATED_COSTS,
     *MARTS.values(),
     COST_EXPLORER_DAILY,
     PROJECTS,
     ACCOUNTS,
     CLAIMS,
+    *RULE_TABLES,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,
