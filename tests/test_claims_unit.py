@@ -1,7 +1,8 @@
-"""Account claims, rule by rule: which claim holds on which day, where claims overlap and end.
+"""Claims, rule by rule: which claim holds on which day, where claims overlap and end.
 
-Put here: AccountClaim and the choice of claims for a month. Keep out: declaring them
-(test_account_claims.py), and the rows that they assign (test_truth.py).
+Put here: AccountClaim, Claim and the choice of claims for a month. Keep out: declaring them
+(test_account_claims.py, test_claim_declarations.py), and the rows that they assign (test_truth.py,
+test_claims.py).
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.ledger.claims import claims_of
-from finops_pipeline.tenants.model import AccountClaim, Project, Tenant
+from finops_pipeline.focus.claim_matching import ChargeValues, Match, match_claim
+from finops_pipeline.ledger.claims import claims_fingerprint, claims_of, deciding_claims
+from finops_pipeline.ledger.ledger import fingerprint_of
+from finops_pipeline.tenants.model import AccountClaim, Claim, Project, Tenant
 from finops_pipeline.tenants.source import LegacyCurSource
 
 ACCOUNT, OTHER_ACCOUNT = "111122223333", "001122334455"
@@ -100,3 +103,77 @@ def test_unassigned_excludes_the_claims_of_every_project_of_the_source() -> None
     assert len(days_of(acme, "unassigned", "payer", "2026-09")) == 3
     assert len(days_of(acme, "unassigned", "labs", "2026-09")) == 2
     assert len(days_of(acme, "unassigned", "payer", "2026-10")) == 2
+
+
+def marks(owner: Tenant, month: str) -> dict[str, str]:
+    """The fingerprint of the claims that decide each project's rows of payer in a month."""
+    return {
+        project.name: claims_fingerprint(project, deciding_claims(owner, project, ["payer"], month))
+        for project in owner.all_projects
+    }
+
+
+def with_claims(owner: Tenant, project: str, *claims: dict[str, object]) -> Tenant:
+    """The tenant with one more project that has these claims."""
+    more = Project.model_validate({"name": project, "claims": claims})
+    return owner.model_copy(update={"projects": (*owner.projects, more)})
+
+
+def test_fingerprints_of_claims_to_accounts_stay_as_they_have_always_been() -> None:
+    acme, globex = tenant("acme", date(2026, 9, 16)), tenant("globex", date(2026, 9, 16))
+    assert marks(acme, "2026-09") == marks(globex, "2026-09")
+    days = {"payer": [f"{ACCOUNT} always to 2026-09-16"]}
+    assert marks(acme, "2026-09")["prod"] == fingerprint_of(
+        {"claims": days, "takes_the_rest": False}
+    )
+
+
+def test_a_claim_changes_the_fingerprints_of_those_it_may_take_charges_from() -> None:
+    acme = tenant("acme", date(2026, 9, 16))
+    before = {month: marks(acme, month) for month in ("2026-09", "2026-10")}
+    claim = {"accounts": [OTHER_ACCOUNT], "tags": {"Env": "x"}, "from": "2026-10-10"}
+    changed = with_claims(acme, "lab", claim)
+    assert marks(changed, "2026-09").items() >= before["2026-09"].items()
+    after = marks(changed, "2026-10")
+    assert {name for name in before["2026-10"] if after[name] != before["2026-10"][name]} == {
+        "dev", "unassigned",
+    }  # fmt: skip
+    # An end after the month, or another spelling of the same claim, is no change of the month.
+    longer = with_claims(acme, "lab", {**claim, "tags": {"Env": ["x"]}, "to": "2026-12-01"})
+    assert marks(longer, "2026-10") == after
+    follows = changed.model_copy(update={"without_value": "follow"})
+    assert {n for n, mark in marks(follows, "2026-10").items() if mark != after[n]} == set(after)
+    assert marks(follows, "2026-09") == marks(changed, "2026-09")
+
+
+KEYS = st.sampled_from(("Env", "Team"))
+VALUES = st.lists(st.sampled_from("abc"), min_size=1, max_size=2)
+CLAIMS = st.builds(
+    lambda tags, regions, accounts, priority: Claim.model_validate(
+        {"priority": priority}
+        | ({"tags": tags} if tags else {})
+        | ({"regions": regions} if regions else {})
+        | ({"accounts": accounts} if accounts else {})
+    ),
+    st.dictionaries(KEYS, VALUES, min_size=1),
+    st.none() | VALUES,
+    st.none() | st.lists(st.sampled_from((ACCOUNT, OTHER_ACCOUNT)), min_size=1),
+    st.sampled_from((1, 2)),
+)
+
+
+@given(CLAIMS, CLAIMS)
+def test_two_claims_may_meet_when_a_charge_meets_both(first: Claim, second: Claim) -> None:
+    charges = [
+        ChargeValues(account, date(2026, 9, 1), region, tags={"Env": env, "Team": team})
+        for account in (ACCOUNT, OTHER_ACCOUNT)
+        for region in "abc"
+        for env in "abc"
+        for team in "abc"
+    ]
+    meets_both = any(
+        match_claim(first, each) is Match.YES and match_claim(second, each) is Match.YES
+        for each in charges
+    )
+    assert first.may_meet(second) is second.may_meet(first) is meets_both
+    assert first.is_rival_of(second) is (meets_both and first.priority == second.priority)

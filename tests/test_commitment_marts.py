@@ -9,10 +9,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pytest
 
+from finops_pipeline.contracts.tables import MARTS, PROJECTS
 from finops_pipeline.lake.duck import fetch_dicts
 from finops_pipeline.lake.warehouse import reading
+from finops_pipeline.marts.library import find_mart
 from tests.conftest import TemporaryInstallation
 from tests.support.commitment_bills import commitment_bills
 from tests.support.second_opinions_of_marts import mart_differences
@@ -215,3 +218,43 @@ def test_queries_of_commitments_answer_from_the_marts(
         assert compute["spend"] == 60 and compute["hours"] == 24
         assert compute["least_hourly"] == compute["low_hourly"] == eighth
         assert compute["most_hourly"] == 52 + eighth
+
+
+USES = {
+    "as committed": ({"fees_billed": 10, "upfront_share": 0, "used_cost": 8, "unused_cost": 2},
+                     80, None),
+    "fee elsewhere": ({"used_cost": 8}, None, "The fee is not in this bill"),
+    "shared": ({"fees_billed": 6, "upfront_share": 4, "used_cost": 3, "unused_cost": 2},
+               80, "Part was used by accounts that are not in this bill"),
+    "too much": ({"fees_billed": 10, "upfront_share": 0, "used_cost": 11, "unused_cost": -1},
+                 110, "The bill states more used than committed"),
+    "contradiction": ({"fees_billed": 10, "upfront_share": 0, "used_cost": 9, "unused_cost": 2},
+                      80, "Covered usage costs more than the fee says"),
+    "nothing": ({"fees_billed": 0, "upfront_share": 0}, None, "Nothing was committed"),
+    "FOCUS": ({"fees_billed": 5, "used_cost": 9, "unused_cost": 3}, 75, None),
+    "upfront only": ({"upfront_billed": 100}, None, None),
+}  # fmt: skip
+"""Name -> sums of a commitment's month, the percentage that is used, how the note begins."""
+
+
+def test_a_percentage_that_is_missing_or_above_100_is_explained() -> None:
+    """The mart's own SQL on hours made by hand; an upfront payment alone has no row."""
+    hours = MARTS["commitment_utilization_hourly"]
+    with duckdb.connect(":memory:") as connection:
+        for table in (hours, PROJECTS):
+            columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+            connection.execute(f"create table {table.name} ({columns})")
+        for name, (sums, _, _) in USES.items():
+            row = {"commitment_discount_id": name, "charges": 2, "billing_currency": "USD"} | sums
+            marks = ", ".join("?" for _ in row)
+            connection.execute(
+                f"insert into {hours.name} ({', '.join(row)}) values ({marks})", [*row.values()]
+            )
+        rows = fetch_dicts(connection.execute(find_mart("commitment_utilization").sql))
+    by_name = {row["commitment_discount_id"]: row for row in rows}
+    assert by_name.keys() == USES.keys() - {"upfront only"}
+    for name, row in by_name.items():
+        _, used_percent, note = USES[name]
+        assert row["used_percent"] == used_percent, name
+        assert (row["note"] or "").startswith(note or "") and bool(row["note"]) == bool(note), name
+    assert by_name["shared"]["used_elsewhere_cost"] == 5

@@ -32,6 +32,9 @@ ARGUMENTS = {
     "backup": ["initech", "/nonexistent/backups"],
     "verify": ["initech"],
     "invoice list": ["initech"],
+    "rules list": ["initech"],
+    "rules test": ["initech", "--file", "/nonexistent/tenants.yaml"],
+    "rules explain": ["initech", "i-1"],
     "queries run": ["initech", "service_charges"],
     "project preview": ["initech"],
 }

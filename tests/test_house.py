@@ -19,6 +19,7 @@ from finops_pipeline import errors
 from finops_pipeline.contracts.tables import MARTS
 from tests.support.house_measures import FOLDERS, bound_names, functions
 from tests.support.source_files import (
+    ALLOCATION_SQL,
     CHECK_SQL,
     EVERY_SQL,
     EVERYWHERE,
@@ -41,7 +42,7 @@ VAGUE_SHARE = 0.015
 def test_the_rules_see_the_house() -> None:
     assert len(MODULES) > 50
     assert {path.stem for path in STAGE_SQL} > set(MARTS)
-    assert sorted([*STAGE_SQL, *CHECK_SQL, *QUERY_SQL]) == EVERY_SQL
+    assert sorted([*STAGE_SQL, *CHECK_SQL, *QUERY_SQL, *ALLOCATION_SQL]) == EVERY_SQL
     assert CHECK_SQL
 
 

@@ -6,6 +6,7 @@ movers of whole estates (test_marts_again.py), comparisons month by month (test_
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,8 @@ from tests.test_queries import ask
 PARTS = ("change", "usage_change", "price_change", "mix_change", "new_cost", "gone_cost",
          "other_change")  # fmt: skip
 EC2, S3 = "Amazon Elastic Compute Cloud", "Amazon Simple Storage Service"
+HUGE = "9999999999999999999"
+"""A quantity that cannot be multiplied."""
 SNS, SQS = "Amazon Simple Notification Service", "Amazon Simple Queue Service"
 
 
@@ -40,7 +43,8 @@ def september() -> list[dict[str, str]]:
             usage(day, "AWSQueueService", "Requests", "1", "0.5"),
             usage(day, "AWSGlue", "Crawl", "1", "0.01"),
         ]
-    return [*lines, usage("2026-09-20", "AmazonEC2", "BoxUsage", "10000", "1000")]
+    huge = usage("2026-09-03", "AmazonKinesis", "Bytes", HUGE, "2")
+    return [*lines, huge, usage("2026-09-20", "AmazonEC2", "BoxUsage", "10000", "1000")]
 
 
 def october() -> list[dict[str, str]]:
@@ -55,6 +59,7 @@ def october() -> list[dict[str, str]]:
             *(usage(day, "AmazonSNS", "Requests", "1", "0.1")
               for _ in range(4)),
         ]  # fmt: skip
+    lines.append(usage("2026-10-04", "AmazonKinesis", "Bytes", HUGE, "3"))
     tax = row("77", day="2026-10-01", **{"lineItem/LineItemType": "Tax"})
     return [*lines, tax, usage("2026-10-11", "AmazonEC2", "BoxUsage", "1", "0.1")]
 
@@ -97,6 +102,7 @@ def test_d20_a_partial_month_is_compared_with_the_same_days(made: TemporaryInsta
         SQS: [-5, 0, 0, 0, 0, -5, 0],
         S3: [Decimal("4.5"), 0, 0, Decimal("4.5"), 0, 0, 0],
         SNS: [4, 0, 0, 0, 4, 0, 0],
+        "Amazon Kinesis": [1, 0, 0, 0, 0, 0, 1],
         "smaller changes": [Decimal("0.2"), 0, Decimal("0.2"), 0, 0, 0, 0],
     }
     assert parts(made, "globex") == {EC2: [20, 10, 10, 0, 0, 0, 0]}
@@ -107,7 +113,12 @@ def test_d13_many_small_lines_are_a_large_change(made: TemporaryInstallation) ->
     assert parts(made, "acme", least="4")[SNS][0] == 4
     rows = ask_movers(made, "acme", least="5")
     (small,) = (r for r in rows if r["mover"] == "smaller changes")
-    assert small["change"] == 4 + Decimal("4.5") + Decimal("0.2")
+    assert small["change"] == 4 + Decimal("4.5") + 1 + Decimal("0.2")
+
+
+def test_changes_are_shown_as_money(made: TemporaryInstallation) -> None:
+    shown = finops("queries", "run", "acme", "movers", data=made.data)[1]
+    assert re.search(r"usage_change +10\.00$", shown, re.MULTILINE), "rounded to cents"
 
 
 def test_any_period_is_compared_with_any_other(made: TemporaryInstallation) -> None:
@@ -126,7 +137,7 @@ def test_movers_are_of_any_dimension(made: TemporaryInstallation) -> None:
     """D6: what has no region or environment is not lost, although null equals nothing."""
     for by in ("project", "environment", "business_unit", "account", "region", "charge_group"):
         changes = parts(made, "acme", by=by)
-        assert len(changes) == 1 and next(iter(changes.values()))[0] == Decimal("23.7"), by
+        assert len(changes) == 1 and next(iter(changes.values()))[0] == Decimal("24.7"), by
     code, output = finops("queries", "run", "acme", "movers", "--set", "by=colour", data=made.data)
     assert code == 1 and "by is none of service, project" in " ".join(output.split())
 
@@ -136,5 +147,6 @@ def test_a_service_that_vanished_is_listed(made: TemporaryInstallation) -> None:
         rows = ask(made, tenant, "vanished_services", **given)
         return [(r["service_name"], str(r["last_day"]), r["cost_before"]) for r in rows]
 
-    assert vanished("acme") == [(SQS, "2026-09-30", 15)]
+    gone = [(SQS, "2026-09-30", 15), ("Amazon Kinesis", "2026-10-04", 2)]
+    assert vanished("acme") == gone, "SNS is new, and Kinesis was last used a week before the rest"
     assert vanished("acme", least="16") == vanished("globex") == []

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from finops_pipeline.application.ingest import FilesByHand, ingest_files
+from finops_pipeline.focus import claimed_bill
 from finops_pipeline.focus import month_pass as month
 from finops_pipeline.lake import commit, files, publish
 from finops_pipeline.lake.layout import COSTS, TenantFolder
@@ -296,8 +297,10 @@ def test_a_lost_or_doubled_row_without_cost_is_detected(
     payer = [LegacyCurSource(name="payer")]
     declare(two, "acme", sources=payer, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     write_csv(tmp_path / "a.csv", [row("1", ACCOUNTS[0]), row("0", ACCOUNTS[1])])
-    real = month.owned_rows
-    monkeypatch.setattr(month, "owned_rows", lambda *arguments: leak.format(real(*arguments)))
+    real = claimed_bill.owned_rows
+    monkeypatch.setattr(
+        claimed_bill, "owned_rows", lambda *arguments: leak.format(real(*arguments))
+    )
     report = ingest_files(two.installation, FilesByHand("acme", "payer", [tmp_path / "a.csv"]))
     assert f"landed 2 rows, but its projects have {row_count}" in str(report.failed)
     assert not published_files(two.folder("acme"), "costs")

@@ -23,6 +23,7 @@ from finops_pipeline.lake.tenant_purge import closing_folder
 from finops_pipeline.lake.tenant_restore import is_taken
 from finops_pipeline.ledger.forgetting import forget_source, rename_project
 from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
+from finops_pipeline.tenants.dimension_changes import rename_rule_project
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant, check_name
 
@@ -317,6 +318,9 @@ def _with_name(tenant: Tenant, subject: Subject, renamed: Tenant | Source | Proj
         tenant = tenant.model_copy(update={"projects": tuple(projects)})
     elif tenant.without_value == subject.name:
         tenant = tenant.model_copy(update={"without_value": renamed.name})
+    if isinstance(renamed, Project):
+        dimensions = rename_rule_project(tenant.dimensions, subject.name, renamed.name)
+        tenant = tenant.model_copy(update={"dimensions": dimensions})
     return with_part(tenant, subject, renamed)
 
 

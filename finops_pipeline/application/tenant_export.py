@@ -12,17 +12,16 @@ from pathlib import Path
 from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
-from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
-from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, SLICES, TABLES
+from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, QUARANTINE, SLICES, TABLES
 from finops_pipeline.errors import DamagedFile, FileProblem
 from finops_pipeline.lake.comments import read_comments, write_comments
 from finops_pipeline.lake.duck import Connection, ident
 from finops_pipeline.lake.exported_file import EXPORT, SOURCE, exporting, read_exported_fact
 from finops_pipeline.lake.file_identity import read_partition_files
 from finops_pipeline.lake.file_marks import FileChecker
-from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, TenantFolder
-from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
+from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, LANDING, TenantFolder
+from finops_pipeline.lake.layout import TABLES as TABLES_OF_FILES
 from finops_pipeline.lake.tenant_ledger import open_ledger
 
 _INTERNAL = {FILE_IDENTITY.name, PARTITION_FILES.name, SLICES.name}
@@ -117,8 +116,9 @@ def _check_target(
 
 def _check_charges(connection: Connection, folder: TenantFolder, has_charges: bool) -> None:
     """Check the Parquet files that the export reads."""
-    tables = [COST_EXPLORER_DAYS, *([COSTS_TABLE] if has_charges else [])]
-    files = read_partition_files(connection, SOURCE, tables)
+    tables = TABLES_OF_FILES if has_charges else (COST_EXPLORER_DAYS,)
+    own = [table for table in tables if table not in (LANDING, QUARANTINE.name)]
+    files = read_partition_files(connection, SOURCE, own)
     FileChecker(folder, open_ledger(folder)).check(files)
 
 
@@ -134,16 +134,17 @@ def _copy_tables(connection: Connection, has_charges: bool) -> int:
             "a file of this version",
             "Bring it up to date with finops ingest",
         )
-    names += [COST_EXPLORER_DAILY.name, *([COSTS.name] if has_charges else [])]
-    for name in names:
-        _copy_table(connection, name)
-    if not has_charges:
-        return len(names)
     views = dict(
         connection.execute(
             "select view_name, sql from duckdb_views() where database_name = ?", [SOURCE]
         ).fetchall()
     )
+    of_contracts = {table.name for table in TABLES} - {QUARANTINE.name}
+    names += sorted(views.keys() & (of_contracts if has_charges else {COST_EXPLORER_DAILY.name}))
+    for name in names:
+        _copy_table(connection, name)
+    if not has_charges:
+        return len(names)
     connection.execute(f"use {EXPORT}")
     for view in focus_views():
         connection.execute(views[view.name])

@@ -68,6 +68,14 @@ app.add_typer(
     ),
     name="invoice",
 )
+app.add_typer(
+    typer.Typer(
+        cls=CommandGroup,
+        help="Rules that give charges the values of declared dimensions.",
+        no_args_is_help=True,
+    ),
+    name="rules",
+)
 queries_app = typer.Typer(cls=CommandGroup, help=LIST_QUERIES.help)
 app.add_typer(queries_app, name="queries")
 

@@ -217,6 +217,21 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "Show what each claim would move between projects; nothing is changed or rebuilt.",
         ),
     },
+    "rules": {
+        "list": CommandEntry(
+            "rule_commands:list_command",
+            "List a tenant's dimensions and rules, in the order in which rules are tried.",
+        ),
+        "test": CommandEntry(
+            "rule_commands:test_command",
+            "Show what a changed tenants.yaml would move from value to value; change nothing.",
+        ),
+        "explain": CommandEntry(
+            "rule_commands:explain_command",
+            "Explain why charges are in their project, and which rule gave each dimension its"
+            " value.",
+        ),
+    },
     "invoice": {
         "set": CommandEntry(
             "invoice:set_command",

@@ -204,7 +204,9 @@ def _is_money(name: str, column: Sequence[Any]) -> bool:
     parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
     decimals = [value for value in column if isinstance(value, Decimal)]
     has_places = any(value.as_tuple().exponent != 0 for value in decimals)
-    return has_places and _NOT_MONEY.isdisjoint(part.lower() for part in parts)
+    is_other = not _NOT_MONEY.isdisjoint(part.lower() for part in parts)
+    # the part of a change of cost that usage or prices explain is money, too
+    return has_places and (not is_other or name.endswith("_change"))
 
 
 def _narrowest(cells: Sequence[str]) -> int:

@@ -6,6 +6,9 @@ Put here: the contracts of dimensions and status tables, and the list of all tab
 
 from __future__ import annotations
 
+from finops_pipeline.contracts.account_marts import ACCOUNT_MARTS
+from finops_pipeline.contracts.allocation_marts import ALLOCATION_MARTS
+from finops_pipeline.contracts.allocation_tables import ALLOCATED_COSTS, RULE_TABLES
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.commitment_marts import COMMITMENT_MARTS
 from finops_pipeline.contracts.cost_marts import COST_MARTS
@@ -46,6 +49,7 @@ ACCOUNTS = Table(
         Column("project", TEXT, "Project that claims it.", False),
         Column("from_day", DAY, "First claimed day; null if the claim has no beginning."),
         Column("to_day", DAY, "First day that is no longer claimed; null if the claim has no end."),
+        Column("sub_account_name", TEXT, "Its name in the newest month that has it and a name."),
     ),
 )
 
@@ -205,16 +209,22 @@ SLICES = Table(
 )
 
 MARTS = {
-    table.name: table for table in (*COST_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS)
+    table.name: table
+    for table in (
+        *(*COST_MARTS, *ACCOUNT_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS),
+        *ALLOCATION_MARTS,
+    )
 }
 TABLES = (
     ABOUT,
     COSTS,
+    ALLOCATED_COSTS,
     *MARTS.values(),
     COST_EXPLORER_DAILY,
     PROJECTS,
     ACCOUNTS,
     CLAIMS,
+    *RULE_TABLES,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,

@@ -54,6 +54,7 @@ from finops_pipeline.marts.evidence import read_failed_checks
 from finops_pipeline.marts.library import checks, in_reading_order, marts
 from finops_pipeline.marts.mart_runner import Refresh, replace_slices, run_checks
 from finops_pipeline.marts.results import CheckState, refuse_failed_checks, store_results
+from finops_pipeline.marts.rule_tables import fill_rules
 from finops_pipeline.marts.shown_slices import ShownSlices
 from finops_pipeline.marts.slice_conditions import among_slices
 from finops_pipeline.marts.status_tables import (
@@ -62,6 +63,7 @@ from finops_pipeline.marts.status_tables import (
     fill_dimensions,
     fill_partition_tables,
     fill_table,
+    name_accounts,
 )
 from finops_pipeline.marts.views import create_views, find_damage, view_names
 from finops_pipeline.tenants.model import Tenant
@@ -134,6 +136,7 @@ def refresh(
         work.replace_bill_totals(change)
         built, warnings = work.rebuild_marts(change)
         work.note_failed_checks(status)
+        name_accounts(connection)
         create_views(connection, publication, tenant, damage)
         work.record_slices(target)
         explain_file(connection, FileFacts(tenant, publication.number, built))
@@ -156,7 +159,8 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
         if record.rows:
             project = projects.get(name)
             labels = [project.environment, project.business_unit] if project else []
-            slices[name, month] = fingerprint_of([record.fingerprint, code, *labels])
+            rules = tenant.dimensions.of_month(month)
+            slices[name, month] = fingerprint_of([record.fingerprint, code, rules, *labels])
     deliveries = publication.ledger.deliveries()
     slices[_WHOLE_FILE] = fingerprint_of(
         [
@@ -202,6 +206,7 @@ class _Build:
         """Rewrite every table that is not a mart; these tables are small."""
         connection = self._connection
         fill_dimensions(connection, self._tenant)
+        fill_rules(connection, self._tenant.dimensions)
         fill_partition_tables(connection, self._publication)
         for table, rows in (
             (DATA_STATUS, status.data_status),

@@ -109,6 +109,12 @@ def in_reading_order(connection: Connection, unordered: Iterable[Mart]) -> list[
 
 
 @cache
+def allocation_sql(name: str) -> str:
+    """Read the SQL of a view or query of allocations."""
+    return (_FOLDER / "allocation" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
 def checks() -> tuple[Check, ...]:
     """List all checks, by name."""
     files = sorted((_FOLDER / "checks").iterdir(), key=lambda file: file.name)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from finops_pipeline.contracts.account_marts import ACCOUNT_NAMES
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus_rules import describe_rule
 from finops_pipeline.contracts.proofs import CONFORMANCE, PARTITIONS
@@ -75,7 +76,7 @@ def fill_dimensions(connection: Connection, tenant: Tenant) -> None:
         for project in tenant.all_projects
     ]
     accounts = [
-        (claim.id, project.name, claim.from_day, claim.to_day)
+        (claim.id, project.name, claim.from_day, claim.to_day, None)
         for project in tenant.active_projects
         for claim in project.accounts
     ]
@@ -99,6 +100,17 @@ def _claim_rows(tenant: Tenant) -> Iterator[tuple[object, ...]]:
                 claim.from_day,
                 claim.to_day,
             )
+
+
+def name_accounts(connection: Connection) -> None:
+    """Write the newest names of accounts, which the marts have, into the table of accounts."""
+    accounts, names = (f"{WAREHOUSE}.{t.name}" for t in (ACCOUNTS, ACCOUNT_NAMES))
+    connection.execute(
+        f"update {accounts} set sub_account_name = newest.name from (select sub_account_id,"
+        " max_by(sub_account_name, billing_period) as name"
+        f" from {names} where sub_account_name is not null group by 1) as newest"
+        f" where newest.sub_account_id = {ACCOUNTS.name}.sub_account_id"
+    )
 
 
 def fill_partition_tables(connection: Connection, publication: Publication) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from finops_pipeline.contracts.allocation_tables import ALLOCATED_COSTS
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import NOT_CARRIED, focus_views
@@ -18,13 +19,17 @@ from finops_pipeline.lake.duck import Connection, ident, text
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, files_relation, published_paths
 from finops_pipeline.marts.landing_views import landing_relation
+from finops_pipeline.marts.library import allocation_sql
 from finops_pipeline.tenants.model import Tenant
 
 
 def view_names() -> list[str]:
     """List the names of the views that every tenant's file has."""
     of_focus = [view.name for view in focus_views()]
-    return [COSTS.name, *of_focus, QUARANTINE.name, COST_EXPLORER_DAILY.name]
+    return [
+        *(COSTS.name, ALLOCATED_COSTS.name),
+        *(*of_focus, QUARANTINE.name, COST_EXPLORER_DAILY.name),
+    ]
 
 
 def landing_view(source: str) -> str:
@@ -69,10 +74,10 @@ def create_views(
         body = files_relation(paths, table.columns) if paths else _empty(table)
         _create(connection, table.name, body)
     if COSTS.name in damage:
-        for view in focus_views():
-            _drop(connection, view.name)
+        for name in (ALLOCATED_COSTS.name, *(view.name for view in focus_views())):
+            _drop(connection, name)
     else:
-        _create_focus_versions(connection)
+        _create_views_of_costs(connection)
     for source in tenant.sources:
         name = landing_view(source.name)
         is_damaged = name in damage
@@ -87,8 +92,8 @@ def _drop(connection: Connection, name: str) -> None:
     connection.execute(f"drop view if exists {WAREHOUSE}.{ident(name)}")
 
 
-def _create_focus_versions(connection: Connection) -> None:
-    """Create the view of each FOCUS version over the view `costs` of the same file.
+def _create_views_of_costs(connection: Connection) -> None:
+    """Create the views over the view `costs` of the same file: FOCUS versions, allocated_costs.
 
     The file is made current for it: a view names other views of its own file without the name under
     which the file is attached, which is another one for every reader.
@@ -102,16 +107,18 @@ def _create_focus_versions(connection: Connection) -> None:
             "select view_name, sql from duckdb_views() where database_name = ?", [WAREHOUSE]
         ).fetchall()
     )
-    connection.execute(f"use {WAREHOUSE}")
+    bodies = {ALLOCATED_COSTS.name: allocation_sql(ALLOCATED_COSTS.name)}
     for view in focus_views():
         columns = ", ".join(
             f"{stated[c.name]} as {ident(c.name)}" if c.name in stated else ident(c.name)
             for c in view.columns
         )
-        body = f"select {columns} from {COSTS.name}"
+        bodies[view.name] = f"select {columns} from {COSTS.name}"
+    connection.execute(f"use {WAREHOUSE}")
+    for name, body in bodies.items():
         # One that is replaced would lose its comments, and they take longer than all else here.
-        if not present.get(view.name, "").endswith(f" AS {_as_stored(connection, body)};"):
-            connection.execute(f"create or replace view {ident(view.name)} as {body}")
+        if not present.get(name, "").endswith(f" AS {_as_stored(connection, body)};"):
+            connection.execute(f"create or replace view {ident(name)} as {body}")
     connection.execute("use memory")
 
 

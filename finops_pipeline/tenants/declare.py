@@ -18,11 +18,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.claim_conflicts import check_stored_claims
+from finops_pipeline.tenants.dimension_changes import (
+    check_rule_projects,
+    list_dimension_changes,
+    merge_dimensions,
+)
+from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.field_errors import validate
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant
 from finops_pipeline.tenants.registry import Registry
 from finops_pipeline.tenants.source import DeclaredSource
+from finops_pipeline.tenants.undeclarable import check_no_external_id, check_not_removed
 from finops_pipeline.tenants.yaml_file import read_yaml
 
 _Part = TypeVar("_Part", Source, Project)
@@ -42,6 +49,7 @@ class _DeclaredTenant(BaseModel):
     state: Lifecycle = Lifecycle.ACTIVE
     sources: Annotated[tuple[DeclaredSource, ...], BeforeValidator(_list_nothing)] = ()
     projects: Annotated[tuple[Project, ...], BeforeValidator(_list_nothing)] = ()
+    dimensions: Dimensions | None = None
     without_value: str = ""
 
 
@@ -61,20 +69,8 @@ def read_declaration(path: Path) -> list[Tenant]:
     tenants = [parse_entry(entry, path) for entry in entries]
     _check_unique("tenant", [tenant.name for tenant in tenants], str(path))
     for tenant in tenants:
-        _check_not_removed(tenant, path)
+        check_not_removed(tenant, path)
     return tenants
-
-
-def _check_not_removed(tenant: Tenant, path: Path) -> None:
-    parts: list[Tenant | Source | Project] = [tenant, *tenant.sources, *tenant.projects]
-    for declared in parts:
-        if declared.state is Lifecycle.REMOVED:
-            raise RegistryError(
-                f"{path}, tenant {tenant.name}: {declared.name} has the state removed",
-                "active or disabled",
-                "Leave it out of the file, and run finops tenant remove, finops source remove or"
-                " finops project remove",
-            )
 
 
 def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
@@ -88,7 +84,7 @@ def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
         RegistryError: it breaks a rule; the message names the place.
     """
     place = f"{path}, tenant {entry.get('name', '(no name)')}"
-    _check_no_external_id(entry, place)
+    check_no_external_id(entry, place)
     declared = validate(_DeclaredTenant, entry, place)
     _check_unique("source", [source.name for source in declared.sources], place)
     _check_unique("project", [project.name for project in declared.projects], place)
@@ -97,18 +93,9 @@ def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
     # Rules between sources and projects are checked after merging: a file may name only one part.
     parts: dict[str, object] = {"sources": sources, "projects": declared.projects}
     parts["without_value"] = declared.without_value
+    if "dimensions" in entry:
+        parts["dimensions"] = declared.dimensions or Dimensions()
     return validate(Tenant, labels, place).model_copy(update=parts)
-
-
-def _check_no_external_id(entry: dict[str, Any], place: str) -> None:
-    sources = entry.get("sources")
-    for part in (entry, *(sources if isinstance(sources, list) else ())):
-        if isinstance(part, dict) and "external_id" in part:
-            raise RegistryError(
-                f"{place}: external_id is declared",
-                "no external_id: it protects the tenant only if nobody can choose it",
-                "Leave it out; finops source policy TENANT/SOURCE shows the generated one",
-            )
 
 
 def _check_unique(kind: str, names: list[str], place: str) -> None:
@@ -202,6 +189,10 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     declared_projects = tuple(_keep_claims(old, project) for project in new.projects)
     sources, source_lines = _merge_parts(new.name, old.sources, new.sources)
     projects, project_lines = _merge_parts(new.name, old.projects, declared_projects)
+    dimensions = old.dimensions
+    if "dimensions" in new.model_fields_set:
+        check_rule_projects(new, [*old.projects, *new.projects])
+        dimensions = merge_dimensions(old.dimensions, new.dimensions)
     merged = Tenant(
         name=new.name,
         display_name=display_name,
@@ -209,9 +200,11 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
         state=state,
         sources=sources,
         projects=projects,
+        dimensions=dimensions,
         without_value=without_value,
     )
-    return merged, [*lines, *source_lines, *project_lines]
+    dimension_lines = list_dimension_changes(new.name, old.dimensions, dimensions)
+    return merged, [*lines, *source_lines, *project_lines, *dimension_lines]
 
 
 def _keep_claims(old: Tenant, project: Project) -> Project:

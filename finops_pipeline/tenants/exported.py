@@ -19,6 +19,7 @@ import yaml
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.declare import parse_entry
+from finops_pipeline.tenants.dimensions import export_dimensions
 from finops_pipeline.tenants.lifecycle import Declared, Lifecycle
 from finops_pipeline.tenants.model import Project, Source, Tenant
 from finops_pipeline.tenants.yaml_file import read_yaml
@@ -41,6 +42,7 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     entry["external_id"] = tenant.external_id
     entry["sources"] = [_source(source) for source in tenant.sources]
     entry["projects"] = [_project(project) for project in tenant.projects]
+    entry["dimensions"] = export_dimensions(tenant.dimensions)
     entry["without_value"] = tenant.without_value
     return {name: value for name, value in entry.items() if value}
 

@@ -86,5 +86,8 @@ def _describe_field(raw: object, path: tuple[int | str, ...]) -> str:
                     label = f"{label}, claim {number + 1}"
             names = [str(field)[:_SHOWN] for field in fields if field not in _KINDS]
             return ": ".join(filter(None, (label, ".".join(names))))
+        case ("dimensions", "rules", int(index), *fields):
+            names = [str(field)[:_SHOWN] for field in fields]
+            return ": ".join(filter(None, (f"dimensions: rule {index + 1}", ".".join(names))))
         case _:
             return ".".join(str(part)[:_SHOWN] for part in path if part not in _KINDS)

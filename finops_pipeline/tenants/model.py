@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finops_pipeline.errors import RegistryError, Unknown, did_you_mean
 from finops_pipeline.tenants.account_claim import AccountClaim
 from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim, rival_claims
+from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
 from finops_pipeline.tenants.source import (
@@ -145,6 +146,7 @@ class Tenant(_Model):
     state: Lifecycle = Lifecycle.ACTIVE
     sources: tuple[AnySource, ...] = ()
     projects: tuple[Project, ...] = ()
+    dimensions: Dimensions = Field(default_factory=Dimensions)
     without_value: str = ""
 
     @model_validator(mode="after")

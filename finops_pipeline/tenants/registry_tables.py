@@ -8,6 +8,7 @@ To change a table, add a version: a file in migrations/versions and its id in `S
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 
 from finops_pipeline.database.versions import Schema
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.tenants.dimensions import Dimensions, export_dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import (
     REACH,
@@ -79,6 +81,13 @@ PROJECT_ACCOUNTS = sa.Table(
     sa.Column("from_day", sa.Date),
     sa.Column("to_day", sa.Date),
 )
+DIMENSIONS = sa.Table(
+    "dimensions",
+    META,
+    sa.Column("tenant", sa.ForeignKey("tenants.tenant"), primary_key=True),
+    sa.Column("declaration", sa.Text, nullable=False),
+)
+"""The section `dimensions` of a tenant as JSON, because it is declared and numbered as a whole."""
 PROJECT_CLAIMS = sa.Table(
     "project_claims",
     META,
@@ -108,10 +117,18 @@ SCHEMA = Schema(
     name="registry",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003", "0004", "0005"),
+    versions=("0001", "0002", "0003", "0004", "0005", "0006"),
     refusal=RegistryError,
 )
-_OF_TENANT = (PROJECT_CLAIMS, PROJECT_ACCOUNTS, PROJECT_SOURCES, PROJECTS, SOURCES, TENANTS)
+_OF_TENANT = (
+    DIMENSIONS,
+    PROJECT_CLAIMS,
+    PROJECT_ACCOUNTS,
+    PROJECT_SOURCES,
+    PROJECTS,
+    SOURCES,
+    TENANTS,
+)
 
 
 def load_tenants(
@@ -138,6 +155,7 @@ def load_tenants(
 
     heads, sources = rows(TENANTS), rows(SOURCES)
     tables = (PROJECTS, PROJECT_SOURCES, PROJECT_ACCOUNTS, PROJECT_CLAIMS)
+    dimensions = _dimensions(db, name) if has_projects else {}
     parts = [rows(table) if has_projects else defaultdict[str, list[Any]](list) for table in tables]
     return [
         Tenant(
@@ -147,11 +165,24 @@ def load_tenants(
             state=_state(heads[tenant][0]),
             sources=tuple(_source(row) for row in sources[tenant]),
             projects=_projects(*(part[tenant] for part in parts)),
+            dimensions=dimensions.get(tenant, Dimensions()),
             # A rule may name a project, so it is read with them.
             without_value=getattr(heads[tenant][0], "without_value", "") if has_projects else "",
         )
         for tenant in sorted(heads)
     ]
+
+
+def _dimensions(db: sa.Connection, name: str | None) -> dict[str, Dimensions]:
+    """Read the dimensions of all tenants, or of one; an older registry has no table of them."""
+    if not sa.inspect(db).has_table(DIMENSIONS.name):
+        return {}
+    query = sa.select(DIMENSIONS)
+    if name is not None:
+        query = query.where(DIMENSIONS.c.tenant == name)
+    return {
+        row.tenant: Dimensions.model_validate_json(row.declaration) for row in db.execute(query)
+    }
 
 
 def _projects(
@@ -226,6 +257,8 @@ def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
     head = {"display_name": tenant.display_name, "external_id": tenant.external_id}
     head["without_value"] = tenant.without_value
     yield TENANTS, head | {"state": tenant.state.value}
+    if tenant.dimensions:
+        yield DIMENSIONS, {"declaration": json.dumps(export_dimensions(tenant.dimensions))}
     for source in tenant.sources:
         row = {"source": source.name, "format": source.format.value, "location": source.location}
         row["state"] = source.state.value

@@ -27,6 +27,12 @@ ITEM = (
 _LARGE, _SMALL = Decimal(10) ** 9, Decimal("0.000001")
 
 
+def _is_divisible(cost: Decimal, *quantities: Decimal) -> bool:
+    """Whether costs and quantities have a size for which the query divides them."""
+    least = Decimal(1) if max(quantities) >= _LARGE else _SMALL
+    return abs(cost) < _LARGE and min(quantities) >= least and max(quantities) < 10**18
+
+
 def is_metered(row: Row) -> bool:
     """Whether a row is usage that is stated by day."""
     keys = (row["charge_category"], row["row_kind"], row["charge_frequency"])
@@ -52,9 +58,9 @@ class _Item:
 
     @property
     def is_comparable(self) -> bool:
-        quantities = (self.before.quantity, self.now.quantity)
-        has_both = bool(self.before.rows and self.now.rows) and abs(self.before.cost) < _LARGE
-        return has_both and min(quantities) >= _SMALL and max(quantities) < _LARGE
+        has_both = bool(self.before.rows and self.now.rows)
+        sizes = (self.before.cost, self.before.quantity, self.now.quantity)
+        return has_both and _is_divisible(*sizes)
 
 
 def _whole(amount: Decimal, scale: int) -> int:
@@ -63,8 +69,9 @@ def _whole(amount: Decimal, scale: int) -> int:
 
 def _repriced(cost: Decimal, before: Decimal, now: Decimal) -> Decimal:
     """What a quantity would have cost at the price before, cut to a millionth."""
-    dividend = _whole(cost, 10**6) * _whole(now, 10**9)
-    share = abs(dividend) // _whole(before, 10**9)
+    scale = 1 if max(before, now) >= _LARGE else 10**9
+    dividend = _whole(cost, 10**6) * _whole(now, scale)
+    share = abs(dividend) // _whole(before, scale)
     return Decimal(share if dividend >= 0 else -share).scaleb(-6)
 
 
@@ -127,7 +134,7 @@ def _add_pool(change: Change, items: list[_Item]) -> None:
     repriced = sum(
         (_repriced(i.before.cost, i.before.quantity, i.now.quantity) for i in items), Decimal(0)
     )
-    average = _repriced(before, *quantities)
+    average = _repriced(before, *quantities) if _is_divisible(before, *quantities) else repriced
     change.usage_change += average - before
     change.mix_change += repriced - average
     change.price_change += now - repriced

@@ -30,13 +30,14 @@ test_states_unit test_truth
 QUICK = frozenset(_FILES.split())
 
 _LONG_FILES = """
-test_collection test_concurrency test_corruptions test_crashes test_cures test_dagster_backfill
-test_disk_full test_fault_scripts test_faults test_folder_upgrade test_forms test_hostile
+test_allocations test_claimed_lines test_claims test_collection test_concurrency
+test_corruptions test_crashes test_cures test_dagster_backfill test_disk_full
+test_explained_files test_fault_scripts test_faults test_folder_upgrade test_forms test_hostile
 test_hostile_sources test_kill test_kill_often test_ledger_upgrade test_lifecycle_races
-test_mutations test_one_pass test_permissions test_properties test_queries_by_hand
-test_query_limits test_rebuild test_registry_recovery test_repeated_bills test_restatement
-test_restore_faults test_s3 test_sandbox_threads test_seeds test_snapshot_attacks
-test_snapshot_kills test_snapshot_readers test_verify
+test_lookback test_marts_again test_mutations test_one_pass test_permissions test_properties
+test_queries_by_hand test_query_limits test_rebuild test_registry_recovery test_repeated_bills
+test_restatement test_restore_faults test_s3 test_sandbox_threads test_seeds
+test_snapshot_attacks test_snapshot_kills test_snapshot_readers test_verify
 """
 LONG = frozenset(_LONG_FILES.split())
 

@@ -120,13 +120,14 @@ item as (
         coalesce(sum(effective_cost) filter (is_now), 0::decimal(38, 18)) as cost,
         coalesce(sum(consumed_quantity) filter (is_before), 0::decimal(38, 18)) as quantity_before,
         coalesce(sum(consumed_quantity) filter (is_now), 0::decimal(38, 18)) as quantity,
-        -- the arithmetic below is exact for amounts of this size
+        -- the arithmetic below is exact for amounts of this size; large quantities are bytes
+        case when greatest(quantity, quantity_before) < 1000000000 then 1000000000 else 1 end
+            as scale,
         has_before
         and has_now
         and abs(cost_before) < 1000000000
-        and quantity_before >= 0.000001
-        and quantity >= 0.000001
-        and greatest(quantity, quantity_before) < 1000000000 as is_comparable
+        and least(quantity, quantity_before) >= case when scale = 1 then 1 else 0.000001 end
+        and greatest(quantity, quantity_before) < 1000000000000000000 as is_comparable
     from chosen
     group by all
 ),
@@ -144,8 +145,8 @@ pooled as (
         -- what usage would have cost at the prices before, to a millionth of the currency
         sum(
             (
-                (cost_before * 1000000)::hugeint * (quantity * 1000000000)::hugeint
-                // (quantity_before * 1000000000)::hugeint
+                (cost_before * 1000000)::hugeint * (quantity * scale)::hugeint
+                // (quantity_before * scale)::hugeint
             )::decimal(32, 0)
             * 0.000001
         )::decimal(38, 18) as cost_at_old_prices
@@ -157,13 +158,16 @@ pooled as (
 effect as (
     select
         *,
+        case when greatest(quantity, quantity_before) < 1000000000 then 1000000000 else 1 end
+            as scale,
         case
             when abs(cost_before) < 1000000000
-            and greatest(quantity, quantity_before) < 1000000000
+            and least(quantity, quantity_before) >= case when scale = 1 then 1 else 0.000001 end
+            and greatest(quantity, quantity_before) < 1000000000000000000
             then (
                 (
-                    (cost_before * 1000000)::hugeint * (quantity * 1000000000)::hugeint
-                    // (quantity_before * 1000000000)::hugeint
+                    (cost_before * 1000000)::hugeint * (quantity * scale)::hugeint
+                    // (quantity_before * scale)::hugeint
                 )::decimal(32, 0)
                 * 0.000001
             )::decimal(38, 18)

@@ -83,10 +83,12 @@ moved as (
             when regexp_matches(used.usage_type, '(^|-)(In|IN)(-|$)|DataXfer-In') then 'in'
             when regexp_matches(used.usage_type, '(^|-)(Out|OUT)(-|$)|DataXfer-Out') then 'out'
         end as direction,
-        -- AWS's terabytes and gigabytes are powers of 1,024
-        case consumed_unit
-            when 'GB' then consumed_quantity
-            when 'TB' then consumed_quantity * 1024
+        -- AWS's terabytes and gigabytes are powers of 1,024; quantities too large for this
+        -- arithmetic have no gigabytes
+        case
+            when consumed_unit = 'GB' then consumed_quantity
+            when consumed_unit = 'TB' and abs(consumed_quantity) < 1000000000000
+            then consumed_quantity * 1024
         end::decimal(38, 18) as gigabytes
     from used
     inner join classified using (service_code, usage_type, operation)

@@ -42,17 +42,20 @@ summed as (
     group by all
 ),
 
--- each object is taken apart once, however many charges have it
+-- each object is taken apart once, however many charges have it; text that is no JSON has no tags
 tag_object as (
-    select tags as object, unnest(map_entries(cast(cast(tags as json) as map(varchar, varchar))))
-        as entry
+    select
+        tags as object,
+        unnest(map_entries(try_cast(try_cast(tags as json) as map(varchar, varchar)))) as entry
     from (select distinct tags from summed where tags is not null)
 ),
 
 category_object as (
     select
         cost_categories as object,
-        unnest(map_entries(cast(cast(cost_categories as json) as map(varchar, varchar)))) as entry
+        unnest(
+            map_entries(try_cast(try_cast(cost_categories as json) as map(varchar, varchar)))
+        ) as entry
     from (select distinct cost_categories from summed where cost_categories is not null)
 ),
 
