@@ -32,7 +32,7 @@ WITHOUT_VALUE = "without_value"
 _PREFIX = "x_kind "
 """Distinguishes columns of the table of kinds from those of the rows."""
 
-TAKEN_BY = ident(f"{_PREFIX}claim")
+TAKEN_BY = '"x_kind claim"'
 """The column with the name of the claim that takes a row. A bill may have a column `x_Claim`."""
 
 _OTHER = ""
