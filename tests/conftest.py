@@ -112,8 +112,8 @@ class TemporaryInstallation:
 
     @property
     def installation(self) -> Installation:
-        """The installation for calls from Python."""
-        return Installation(Settings(data=self.data))
+        """The installation for calls from Python. Two test processes share two cores."""
+        return Installation(Settings(data=self.data, threads=1))
 
     def folder(self, tenant: str) -> Path:
         """A tenant's folder."""
