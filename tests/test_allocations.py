@@ -39,7 +39,7 @@ __all__ = ["allocated", "changeable"]
 OTHER_SEED = 23
 
 
-@pytest.fixture(scope="module", params=[SEED, OTHER_SEED])
+@pytest.fixture(scope="module", params=[SEED, pytest.param(OTHER_SEED, marks=pytest.mark.torture)])
 def of_seed(
     request: pytest.FixtureRequest, allocated: Allocated, tmp_path_factory: pytest.TempPathFactory
 ) -> Allocated:

@@ -192,7 +192,7 @@ def start(made: TemporaryInstallation) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.torture)])
 def test_an_ingest_killed_at_any_moment_leaves_the_old_or_the_new_month(
     case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]], kills: int
 ) -> None:
@@ -225,7 +225,7 @@ def test_an_ingest_killed_at_any_moment_leaves_the_old_or_the_new_month(
         shutil.rmtree(made.data)
 
 
-@pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("stride", [18, pytest.param(1, marks=pytest.mark.torture)])
 def test_a_process_that_dies_at_any_step_of_publication_leaves_a_complete_month(
     case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]], stride: int
 ) -> None:

@@ -39,6 +39,7 @@ from tests.support.second_opinion import (
     lines,
     two,
 )
+from tests.support.tiers import some_every_day
 from tests.test_status_screen import as_json, read_streams, screen
 
 __all__ = ["built_two", "two"]
@@ -81,7 +82,7 @@ def repeated(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
     return made
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=["+".join(pair) for pair in PAIRS])
+@pytest.mark.parametrize("pair", some_every_day(PAIRS, every=2), ids="+".join)
 def test_every_pair_of_exports_of_one_bill_counts_twice(
     pair: tuple[str, str], repeated: TemporaryInstallation
 ) -> None:

@@ -71,6 +71,8 @@ from finops_pipeline.tenants.model import Tenant
 Fingerprints = dict[Slice, str]
 """Slice -> fingerprint of what it is built from."""
 
+_STALE = "stays as it was: it also needs charges of a month of which a file is lost"
+
 _WHOLE_FILE = ("", "")
 """The key, among slices, of everything that does not belong to one project and month."""
 
@@ -135,10 +137,13 @@ def refresh(
         work.fill_status_tables(status)
         work.replace_bill_totals(change)
         built, warnings = work.rebuild_marts(change)
+        left_out += tuple(f"{name} {_STALE}" for name in sorted(work.stale))
         work.note_failed_checks(status)
         name_accounts(connection)
         create_views(connection, publication, tenant, damage)
-        work.record_slices(target)
+        # Slices from which a mart could not be built differ from every target: they stay due.
+        again = {key: f"{target[key]} {_STALE}" for key in changed if key in target and work.stale}
+        work.record_slices(target | again)
         explain_file(connection, FileFacts(tenant, publication.number, built))
         totals = _totals(connection, f"{WAREHOUSE}.")
     size = publication.warehouse_bytes
@@ -201,6 +206,7 @@ class _Build:
         self._connection = connection
         self._publication = publication
         self._tenant = tenant
+        self.stale: frozenset[str] = frozenset()
 
     def fill_status_tables(self, status: StatusRows) -> None:
         """Rewrite every table that is not a mart; these tables are small."""
@@ -240,8 +246,8 @@ class _Build:
         records = self._publication.partitions(COSTS_TABLE)
         charges = {key: records[key].rows for key in change.after}
         due = Refresh(change, ordered, plan_marts(ordered, change), charges)
-        replace_slices(self._connection, shown, due)
-        results = run_checks(self._connection, shown, due)
+        self.stale = replace_slices(self._connection, shown, due)
+        results = run_checks(self._connection, shown, due, self.stale)
         refuse_failed_checks(self._tenant.name, results)
         store_results(self._connection, results)
         failed = [result.describe() for result in results if result.state is CheckState.FAILED]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.warehouse import WAREHOUSE
@@ -64,13 +65,22 @@ class Refresh:
         return months
 
 
-def replace_slices(connection: Connection, shown: ShownSlices, refresh: Refresh) -> None:
-    """Replace what is due of each mart, after the marts that it reads."""
+def replace_slices(connection: Connection, shown: ShownSlices, refresh: Refresh) -> frozenset[str]:
+    """Replace what is due of each mart, after the marts that it reads.
+
+    Returns:
+        the marts that stay as they were, because they look back at a month of which a file is lost.
+        Such a month must not stop the others.
+    """
+    stale = set[str]()
     for mart in refresh.ordered:
         create_table(connection, MARTS[mart.name])
     present = months_of(refresh.change.after)
     for due in refresh.plan:
         mart = due.mart
+        if mart.reads & stale or _looks_back_at_lost_charges(due, shown, present):
+            stale.add(mart.name)
+            continue
         table = MARTS[mart.name]
         target = f"{WAREHOUSE}.{table.name}"
         names = ", ".join(column.name for column in table.columns)
@@ -81,6 +91,12 @@ def replace_slices(connection: Connection, shown: ShownSlices, refresh: Refresh)
                 f"insert into {target} ({names}) select {names} from ({mart.sql})"
                 f" where {_new_rows(due, months)} order by {', '.join(table.grain)}"
             )
+    return frozenset(stale)
+
+
+def _looks_back_at_lost_charges(due: Due, shown: ShownSlices, present: Collection[str]) -> bool:
+    is_reader = not due.mart.lookback.is_none and COSTS.name in due.mart.reads
+    return is_reader and shown.has_lost_charges(due.inputs(months_of(due.built), present))
 
 
 def _portions(due: Due, refresh: Refresh) -> Iterator[list[str]]:
@@ -109,14 +125,16 @@ def _new_rows(due: Due, months: Collection[str]) -> str:
     return among_slices(frozenset(key for key in due.built if key[1] in months))
 
 
-def run_checks(connection: Connection, shown: ShownSlices, refresh: Refresh) -> list[CheckResult]:
-    """Run every check on the months that it concerns.
+def run_checks(
+    connection: Connection, shown: ShownSlices, refresh: Refresh, stale: frozenset[str]
+) -> list[CheckResult]:
+    """Run every check on the months that it concerns, but none of marts that stayed as they were.
 
     Returns:
         the results, by check and month.
     """
     groups: dict[tuple[frozenset[str], Window], list[Check]] = {}
-    for check in checks():
+    for check in (check for check in checks() if not check.reads & stale):
         window = window_of(check.reads, refresh.ordered)
         key = (frozenset(refresh.months_of_check(check)), window)
         groups.setdefault(key, []).append(check)

@@ -15,6 +15,7 @@ from pathlib import Path
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.tables import MARTS, TABLES
+from finops_pipeline.errors import DamagedFile, ForeignFile, IntegrityCheckFailed
 from finops_pipeline.lake.duck import Connection, ident
 from finops_pipeline.lake.warehouse import WAREHOUSE, files_relation
 from finops_pipeline.marts.due_slices import Change, Slice, Slices, months_of
@@ -49,6 +50,15 @@ class ShownSlices:
         self._change = change
         self._file = cache(find_file)
         self._in_memory: Slices | None = None
+
+    def has_lost_charges(self, slices: Slices) -> bool:
+        """Return whether a file of charges that did not change is lost, or is another one now."""
+        try:
+            for key in sorted((slices & self._change.after) - self._change.changed):
+                self._file(key)
+        except (DamagedFile, ForeignFile, IntegrityCheckFailed):
+            return True
+        return False
 
     def show_slices(self, names: Iterable[str], slices: Slices, mart: Mart) -> None:
         """Show tables to a mart: of each, the slices that it reads."""
