@@ -28,8 +28,8 @@ demo: install  ## Two organisations' bills through the whole pipeline, in Dagste
 test: install  ## The tests of a change, on two cores (at most eight minutes)
 	$(BIN)/python -m pytest -m "not long and not torture" -n 2 --dist loadfile --no-loadscope-reorder
 
-test-long: install  ## What the gate runs besides: kills, full disks, damage, mutated bills, long reading
-	$(BIN)/python -m pytest -m "long and not torture" -n 2 --dist loadfile --no-loadscope-reorder
+test-long: install  ## What the gate runs besides: kills, full disks, damage, mutated bills (they often wait, so three at a time)
+	$(BIN)/python -m pytest -m "long and not torture" -n 3 --dist loadfile --no-loadscope-reorder
 
 test-quick: install  ## The inner loop: rules, isolation, exact numbers, clear errors (a minute and a half)
 	$(BIN)/python -m pytest -m "quick and not torture" -n 2 --dist loadfile --no-loadscope-reorder
