@@ -31,8 +31,8 @@ def catalogue(more: int) -> list[Mutation]:
     made = _everything(more or 1)
     if more:
         return made
-    few = [m for m in made if m.family == "edits"][::24]
-    return [m for n, m in enumerate(made) if n % 72 == 0 or m in few or m.name in ALWAYS]
+    few = [m for m in made if m.family == "edits"][::12]
+    return [m for n, m in enumerate(made) if n % 36 == 0 or m in few or m.name in ALWAYS]
 
 
 ALWAYS = ("20,000 tag columns", "a quote left open, few quoted", "nested deep, legacy")
