@@ -11,7 +11,6 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-import duckdb
 import pytest
 
 from finops_pipeline.contracts.column import COUNT, DAY, MONEY, TEXT, Column, Table
@@ -26,6 +25,7 @@ from tests.conftest import TemporaryInstallation
 from tests.support.beside_globex import ZEROS, built_globex, rows, take, two
 from tests.support.bills import deliver, row
 from tests.support.published_files import changing_tables
+from tests.support.sql_tables import tables_read
 
 __all__ = ["built_globex", "two"]
 
@@ -40,7 +40,7 @@ def own_mart(
     """A mart of the test, and its contract."""
     grain = tuple(c.name for c in columns if c.type in (TEXT, DAY))
     table = Table(name, "mart", "A mart of a test.", grain, columns)
-    return Mart(name, sql, slices, lookback, frozenset()), table
+    return Mart(name, sql, slices, lookback, tables_read(sql)), table
 
 
 CHANGES = own_mart(
@@ -132,8 +132,7 @@ def test_a_lookback_of_another_form_is_an_error() -> None:
 def planned(changed: Iterable[Slice], before: Iterable[Slice], after: Iterable[Slice]) -> Any:
     """What is due of each own mart, by its name."""
     every = [mart for mart, _ in OWN] + list(marts())
-    with duckdb.connect(":memory:") as connection:
-        ordered = in_reading_order(connection, every)
+    ordered = in_reading_order(every)
     change = Change(frozenset(changed), frozenset(before), frozenset(after))
     return {due.mart.name: due for due in plan_marts(ordered, change)}
 
@@ -164,8 +163,7 @@ def test_a_new_month_rebuilds_it_for_projects_without_charges_in_it() -> None:
 
 
 def test_marts_come_after_those_that_their_sql_reads() -> None:
-    with duckdb.connect(":memory:") as connection:
-        ordered = in_reading_order(connection, [*(mart for mart, _ in OWN), *marts()])
+    ordered = in_reading_order([*(mart for mart, _ in OWN), *marts()])
     names = [mart.name for mart in ordered]
     assert names.index("daily_costs") < names.index("monthly_costs")
     assert names.index("monthly_costs") < names.index("cost_changes") < names.index("gone_projects")

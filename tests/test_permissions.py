@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from finops_pipeline.lake.exported_file import exporting
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 from tests.support.tiers import some_every_day
@@ -101,3 +102,15 @@ def test_a_registry_of_an_older_version_becomes_private(empty: TemporaryInstalla
     (empty.data / "registry.sqlite").chmod(0o644)
     empty.finops("tenant", "add", "hooli")
     assert _open_to(empty.data, 0o077) == {}
+
+
+def test_an_unfinished_export_is_readable_by_its_user_only(
+    built: TemporaryInstallation, tmp_path: Path
+) -> None:
+    """Whenever the process dies, what it leaves has the charges of a tenant."""
+    folder, limits = built.installation.folder("acme"), built.installation.limits
+    with exporting(folder, tmp_path / "acme.duckdb", limits) as connection:
+        connection.execute("create table export.unfinished as select 1 as n")
+        (unfinished,) = tmp_path.iterdir()
+        assert stat.S_IMODE(unfinished.stat().st_mode) == 0o700
+    assert [path.name for path in tmp_path.iterdir()] == ["acme.duckdb"]

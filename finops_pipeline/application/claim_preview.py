@@ -110,7 +110,7 @@ def _groups(
     connection: Connection, tenant: Tenant, source: str, month: str
 ) -> Iterable[MovedCharges]:
     claims = list_claims(tenant, source, month)
-    words = {(each.project, each.name): each.claim.in_words for each in claims}
+    descriptions = {(each.project, each.name): each.claim.in_words for each in claims}
     where = f"billing_period = {text(month)} and x_Source = {text(source)}"
     rows = charge_columns(f"(select * from costs where {where})", f"{source} {month}", claims)
     assigned = assigned_rows(connection, rows, rules_of(tenant, source, month, claims))
@@ -121,7 +121,7 @@ def _groups(
     for claim, before, after, currency, charges, billed, effective in query.fetchall():
         yield MovedCharges(
             claim=claim or NO_CLAIM,
-            conditions=words.get((after, claim), ""),
+            conditions=descriptions.get((after, claim), ""),
             from_project=before,
             to_project=after,
             billing_currency=currency,

@@ -15,7 +15,7 @@ import typer
 
 from finops_pipeline import __version__
 from finops_pipeline.cli.command_table import LIST_QUERIES, ROOT, CommandEntry, CommandGroup
-from finops_pipeline.cli.start import INTERRUPTED, interrupt_command, report_interruption
+from finops_pipeline.cli.start import INTERRUPTED, begin_command, report_interruption
 
 app = typer.Typer(
     name=ROOT,
@@ -85,7 +85,7 @@ def queries(context: typer.Context) -> None:
     """List the queries of the library, unless a further command is called."""
     if context.invoked_subcommand is None:
         list_queries = LIST_QUERIES.load_function()
-        interrupt_command()
+        begin_command()
         list_queries()
 
 

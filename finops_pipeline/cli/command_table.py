@@ -17,7 +17,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from finops_pipeline.cli.start import interrupt_command
+from finops_pipeline.cli.start import begin_command
 
 _CLI = "finops_pipeline.cli"
 
@@ -274,7 +274,7 @@ class CommandGroup(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and name in self._entries:
             command = build_command(name, self._entries[name])
-            interrupt_command()
+            begin_command()
         return name, command, rest
 
 

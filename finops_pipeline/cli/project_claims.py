@@ -66,8 +66,8 @@ def project_add(
         "from": _parse_day("--from", from_day),
         "to": _parse_day("--to", to_day),
     }
-    asked = {field: value for field, value in conditions.items() if value or value == 0}
-    _require_account(asked, account)
+    requested = {field: value for field, value in conditions.items() if value or value == 0}
+    _require_account(requested, account)
     labels: dict[str, object] = {
         "environment": environment,
         "business_unit": business_unit,
@@ -79,14 +79,14 @@ def project_add(
     with registry.locked():
         tenant = registry.tenant(tenant_name)
         declared = next((p for p in tenant.projects if p.name == name), Project(name=name))
-        changed = _with_options(declared, labels, _add_claims(declared, account or [], asked))
+        changed = _with_options(declared, labels, _add_claims(declared, account or [], requested))
         declaration = tenant.model_copy(update={"projects": (changed,), "sources": ()})
         print_changes(apply(registry, [declaration]))
 
 
-def _require_account(asked: dict[str, object], accounts: Texts) -> None:
+def _require_account(requested: dict[str, object], accounts: Texts) -> None:
     """Refuse days without anything that is claimed on them."""
-    if asked and asked.keys() <= {"from", "to"} and not accounts:
+    if requested and requested.keys() <= {"from", "to"} and not accounts:
         raise typer.BadParameter(
             "--from and --to say on which days accounts are claimed; add --account"
         )
@@ -101,12 +101,12 @@ def _with_options(
 
 
 def _add_claims(
-    declared: Project, accounts: list[str], asked: dict[str, object]
+    declared: Project, accounts: list[str], requested: dict[str, object]
 ) -> dict[str, object]:
     """Return the fields of a project with one more claim, or a claim to each of the accounts."""
-    if asked.keys() <= {"from", "to"}:
-        return {"accounts": [{"id": account, **asked} for account in accounts]}
-    claim = Claim.model_validate({**({"accounts": accounts} if accounts else {}), **asked})
+    if requested.keys() <= {"from", "to"}:
+        return {"accounts": [{"id": account, **requested} for account in accounts]}
+    claim = Claim.model_validate({**({"accounts": accounts} if accounts else {}), **requested})
     return {"claims": (*(c for c in declared.claims if c != claim), claim)}
 
 

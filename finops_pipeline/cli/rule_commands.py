@@ -68,13 +68,13 @@ def test_command(
     """Show what a changed tenants.yaml would move from value to value; change nothing."""
     refuse_parquet(format)
     changes = try_declaration(open_installation(), tenant, file)
-    shown = [change for change in changes if every or change.is_change]
+    listed = [change for change in changes if every or change.is_change]
     if format is Format.TABLE:
         named = ("value_before", "value_after")
         empty = "No charge would have another value or another rule."
-        _print(ValueChange, shown, Layout("", exact, _DISPENSABLE, empty), named)
+        _print(ValueChange, listed, Layout("", exact, _DISPENSABLE, empty), named)
     else:
-        write_records(format, ValueChange, shown)
+        write_records(format, ValueChange, listed)
 
 
 def explain_command(

@@ -46,11 +46,8 @@ def listen_while_starting() -> None:
         signal.signal(signal.SIGINT, _end)
 
 
-def interrupt_command() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt from now on: a command is about to run.
-
-    Garbage is collected again from now on, too.
-    """
+def begin_command() -> None:
+    """End the time of starting: Ctrl-C raises KeyboardInterrupt, and garbage is collected again."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()

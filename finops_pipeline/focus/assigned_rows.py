@@ -241,10 +241,10 @@ def _values_by_key(pairs: Iterable[tuple[str, Collection[str]]]) -> dict[str, se
 
 
 def _entries(
-    kind: Mapping[str, str | None], name: str, asked: Mapping[str, Collection[str]]
+    kind: Mapping[str, str | None], name: str, requested: Mapping[str, Collection[str]]
 ) -> dict[str, str]:
     """Return the tags or cost categories of a kind of row, by key."""
-    values = {key: kind[f"{name} {number}"] for number, key in enumerate(asked)}
+    values = {key: kind[f"{name} {number}"] for number, key in enumerate(requested)}
     return {key: value for key, value in values.items() if value is not None}
 
 

@@ -55,9 +55,9 @@ class ClaimedColumns:
 def landed_columns(bill: LandedBill, claims: Iterable[OwnedClaim]) -> ClaimedColumns:
     """Return what claims ask about the landed rows of a bill."""
     landed = LandedColumns(bill.columns, bill.empty, bill.keys, bill.unreadable, bill.tag_spellings)
-    asked = list(claims)
+    conditions = list(claims)
     if bill.form is FOCUS:
-        return _focus_columns(bill, landed, asked)
+        return _focus_columns(bill, landed, conditions)
     columns = landed.filled(CUR)
 
     def value(name: str) -> str:
@@ -84,9 +84,9 @@ def landed_columns(bill: LandedBill, claims: Iterable[OwnedClaim]) -> ClaimedCol
         ),
         service=value("product_product_name"),
         service_code=value(cur.SERVICE),
-        tags={key: tag_value(landed, key) for key in _keys(asked, "tags")},
+        tags={key: tag_value(landed, key) for key in _keys(conditions, "tags")},
         cost_categories={
-            key: cost_category_value(landed, key) for key in _keys(asked, "cost_categories")
+            key: cost_category_value(landed, key) for key in _keys(conditions, "cost_categories")
         },
         resource=(
             f"case when {line_type} in {_FEES} and {arn} is not null then null"
@@ -140,7 +140,7 @@ def charge_columns(relation: str, name: str, claims: Iterable[OwnedClaim]) -> Cl
     Args:
         relation: SQL for the charges.
     """
-    asked = list(claims)
+    conditions = list(claims)
 
     def tag(key: str) -> str:
         return json_value(valid_json("x_OtherTags" if key.startswith(OTHERS) else "Tags"), key)
@@ -153,10 +153,10 @@ def charge_columns(relation: str, name: str, claims: Iterable[OwnedClaim]) -> Cl
         region="RegionId",
         service="ServiceName",
         service_code="x_ServiceCode",
-        tags={key: tag(key) for key in _keys(asked, "tags")},
+        tags={key: tag(key) for key in _keys(conditions, "tags")},
         cost_categories={
             key: json_value(valid_json("x_CostCategories"), key)
-            for key in _keys(asked, "cost_categories")
+            for key in _keys(conditions, "cost_categories")
         },
         resource="nullif(ResourceId, coalesce(CommitmentDiscountId, ''))",
         commitment="CommitmentDiscountId",

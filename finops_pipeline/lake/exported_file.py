@@ -6,9 +6,10 @@ an earlier one. Keep out: which tables it gets (application/tenant_export.py).
 
 from __future__ import annotations
 
-import uuid
+import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from finops_pipeline.errors import FileProblem
@@ -42,7 +43,8 @@ def exporting(folder: TenantFolder, target: Path, limits: Limits) -> Iterator[Co
         ForeignFile, DamagedFile: the tenant's file is not the one that was published.
         FileProblem: the new file cannot be written there.
     """
-    part = target.with_name(f".{uuid.uuid4().hex}.part")
+    private = _make_private_folder(target)
+    part = private / target.name
     try:
         with open_in_memory(read_settings(limits)) as connection:
             _attach_new(connection, part, target)
@@ -54,9 +56,23 @@ def exporting(folder: TenantFolder, target: Path, limits: Limits) -> Iterator[Co
         part.replace(target)
         files.sync(target.parent)
     finally:
-        for path in (part, part.with_name(f"{part.name}.wal")):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def _make_private_folder(target: Path) -> Path:
+    """Make a folder beside a file to write that only this user can read, even after a kill."""
+    try:
+        return Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target.parent))
+    except OSError as error:
+        if files.no_room(error):
+            raise
+        raise _not_writable(target) from error
+
+
+def _not_writable(target: Path) -> FileProblem:
+    return FileProblem(
+        f"{target} cannot be written", "a folder that exists and that this user can write"
+    )
 
 
 def _attach_new(connection: Connection, part: Path, target: Path) -> None:
@@ -68,9 +84,7 @@ def _attach_new(connection: Connection, part: Path, target: Path) -> None:
     except DuckDBInputOutputError as error:
         if files.no_room(error):
             raise
-        raise FileProblem(
-            f"{target} cannot be written", "a folder that exists and that this user can write"
-        ) from error
+        raise _not_writable(target) from error
 
 
 def read_exported_fact(path: Path) -> str:

@@ -241,7 +241,7 @@ class _Build:
         Raises:
             IntegrityCheckFailed: a check that refuses found rows.
         """
-        ordered = in_reading_order(self._connection, marts())
+        ordered = in_reading_order(marts())
         shown = ShownSlices(self._connection, ordered, change, self._file)
         records = self._publication.partitions(COSTS_TABLE)
         charges = {key: records[key].rows for key in change.after}

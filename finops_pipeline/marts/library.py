@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib import resources
 
 from finops_pipeline.contracts.tables import MARTS
-from finops_pipeline.lake.duck import Connection
 from finops_pipeline.marts.lookback import Lookback, read_lookback
-from finops_pipeline.marts.sql_reads import tables_read
 
 _FOLDER = resources.files("finops_pipeline.marts")
 _HEAD = re.compile(r"^-- ([a-z ]+|[a-z_0-9]+): (.*(?:\n--  .*)*)", re.MULTILINE)
@@ -90,20 +88,15 @@ def find_mart(name: str) -> Mart:
     return Mart(name, sql, slices, lookback, frozenset(lines["reads"].split(", ")))
 
 
-def in_reading_order(connection: Connection, unordered: Iterable[Mart]) -> list[Mart]:
+def in_reading_order(unordered: Iterable[Mart]) -> list[Mart]:
     """Put marts in an order in which each comes after those that its SQL reads.
 
-    Returns:
-        the marts, with `reads`: those of its head, which a test compares with its SQL, or, for a
-        mart without a head, what DuckDB's parser finds in its SQL.
+    What a mart reads is in its head, which a test compares with its SQL.
 
     Raises:
         graphlib.CycleError: marts read each other in a circle.
     """
-    by_name = {
-        m.name: m if m.reads else replace(m, reads=tables_read(connection, m.sql))
-        for m in unordered
-    }
+    by_name = {mart.name: mart for mart in unordered}
     graph = {name: mart.reads & by_name.keys() for name, mart in by_name.items()}
     return [by_name[name] for name in TopologicalSorter(graph).static_order()]
 

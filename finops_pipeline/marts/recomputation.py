@@ -53,7 +53,7 @@ def recompute_marts(folder: TenantFolder, limits: Limits) -> Iterator[MartCompar
     with reading(folder) as connection:
         limits.apply(connection)
         present = list_months(connection)
-        ordered = in_reading_order(connection, marts())
+        ordered = in_reading_order(marts())
         for month in _months(connection):
             restrict_to_months(connection, {month})
             for mart in ordered:

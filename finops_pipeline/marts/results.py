@@ -236,7 +236,7 @@ class _PublishedChecks:
         self._connection = connection
         self._month = month
         self._present = list_months(connection)
-        self._marts = in_reading_order(connection, marts())
+        self._marts = in_reading_order(marts())
         self._shown = set[str]()
 
     def run(self, check: Check) -> list[CheckResult]:

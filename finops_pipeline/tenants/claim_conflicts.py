@@ -39,14 +39,14 @@ def check_stored_claims(stored: Tenant, declared: Tenant) -> None:
 def _check_stored_rivals(stored: Tenant, declared: Tenant) -> None:
     """Check that no declared claim contradicts one that stays as it is stored."""
     restated = {p.name for p in declared.projects if "claims" in p.model_fields_set}
-    kept = [
+    remaining = [
         (holder, name, claim)
         for holder in stored.projects
         if holder.name not in restated
         for name, claim in holder.own_claims
     ]
     for project in declared.projects:
-        for (name, claim), (holder, other_name, other) in product(project.own_claims, kept):
+        for (name, claim), (holder, other_name, other) in product(project.own_claims, remaining):
             is_rival = holder.name != project.name and claim.is_rival_of(other)
             if is_rival and _share_sources(stored, declared, project, holder):
                 raise rival_claims(

@@ -26,15 +26,15 @@ def check_rule_projects(declared: Tenant, projects: Iterable[Project]) -> None:
     Raises:
         RegistryError: a rule requires a project that the tenant does not have.
     """
-    known = sorted({UNASSIGNED, *(project.name for project in projects)})
+    project_names = sorted({UNASSIGNED, *(project.name for project in projects)})
     for rule in declared.dimensions.rules:
         for name in rule.when.projects:
-            if name not in known:
+            if name not in project_names:
                 raise RegistryError(
                     f"tenant {declared.name}, dimensions: rule {rule.name!r} requires the project"
                     f" {name!r}, which is not declared, so that it cannot match",
-                    f"one of: {', '.join(known)}",
-                    did_you_mean(name, known) + "Declare the project, or correct the rule",
+                    f"one of: {', '.join(project_names)}",
+                    did_you_mean(name, project_names) + "Declare the project, or correct the rule",
                 )
 
 

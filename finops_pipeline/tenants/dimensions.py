@@ -190,15 +190,16 @@ def _check_names(section: Dimensions) -> None:
                 "names that differ in more than '-' and '_'",
             )
     rule_names = [rule.name for rule in section.rules]
-    known = [dimension.name for dimension in section.names]
+    declared_names = [dimension.name for dimension in section.names]
     for rule in section.rules:
         if rule_names.count(rule.name) > 1:
             raise rule.error("is declared twice", "each name once", "Rename one of them")
-        if rule.dimension not in known:
+        if rule.dimension not in declared_names:
             raise rule.error(
                 f"assigns the dimension {rule.dimension!r}, which is not declared",
-                f"one of: {', '.join(known) or '(none declared)'}",
-                did_you_mean(rule.dimension, known) + "Declare it under names, or correct the rule",
+                f"one of: {', '.join(declared_names) or '(none declared)'}",
+                did_you_mean(rule.dimension, declared_names)
+                + "Declare it under names, or correct the rule",
             )
         if rule.mapping and rule.mapping not in section.mappings:
             raise rule.error(

@@ -235,11 +235,16 @@ _SEVERAL_VALUES = frozenset({"service", "resource"})
 def can_both_match(first: Conditions, second: Conditions) -> bool:
     """Return whether a charge can meet both, as far as the fields can tell."""
     return not any(
-        one.excludes(other) for one in first.requirements() for other in second.requirements()
+        requirement.excludes(other)
+        for requirement in first.requirements()
+        for other in second.requirements()
     )
 
 
 def covers(first: Conditions, second: Conditions) -> bool:
     """Return whether every charge that meets the second meets the first."""
     required = list(second.requirements())
-    return all(any(one.includes(other) for other in required) for one in first.requirements())
+    return all(
+        any(requirement.includes(other) for other in required)
+        for requirement in first.requirements()
+    )

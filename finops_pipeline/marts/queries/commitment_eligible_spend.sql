@@ -27,7 +27,9 @@ spread as (
                 period_start, period_start + (hours - 1) * interval 1 hour, interval 1 hour
             )
         ) as hour_start,
-        cast(on_demand_cost / hours as decimal(38, 12)) as hour_spend
+        -- a decimal divided by a number would become a float; 1 / hours to 14 places does not
+        cast(on_demand_cost as decimal(22, 8))
+        * cast((100000000000000 // hours) * 0.00000000000001 as decimal(16, 14)) as hour_spend
     from spend
 ),
 
