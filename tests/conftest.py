@@ -27,7 +27,7 @@ from tests.support.published_files import copy_installation
 from tests.support.rewound_folder import preserve
 from tests.support.servers import moto, store
 from tests.support.shifted_clock import shift_clock
-from tests.support.tiers import is_for_torture, is_long, is_quick
+from tests.support.tiers import is_for_torture, is_long, is_quick, place_in_run
 
 __all__ = ["moto", "store"]
 
@@ -43,7 +43,7 @@ FIGURES = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the quick and the long tier, and those of line items for torture."""
+    """Mark the tests of each tier, and put the files in the order of a run."""
     for item in items:
         form = item.callspec.params.get("prepared") if hasattr(item, "callspec") else None
         if form and is_for_torture(item.name, form):
@@ -52,6 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("quick")
         if is_long(item.path.stem):
             item.add_marker("long")
+    items.sort(key=lambda item: place_in_run(item.path.stem))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

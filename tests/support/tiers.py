@@ -29,17 +29,51 @@ test_states_unit test_truth
 """
 QUICK = frozenset(_FILES.split())
 
-_LONG_FILES = """
-test_allocations test_claimed_lines test_claims test_collection test_concurrency
-test_corruptions test_crashes test_cures test_dagster_backfill test_disk_full
-test_explained_files test_fault_scripts test_faults test_folder_upgrade test_forms test_hostile
-test_hostile_sources test_kill test_kill_often test_ledger_upgrade test_lifecycle_races
-test_lookback test_marts_again test_mutations test_one_pass test_permissions test_properties
-test_queries_by_hand test_query_limits test_rebuild test_registry_recovery test_repeated_bills
-test_restatement test_restore_faults test_s3 test_sandbox_threads test_seeds
-test_snapshot_attacks test_snapshot_kills test_snapshot_readers test_verify
-"""
-LONG = frozenset(_LONG_FILES.split())
+_LONG_FILES = [
+    "test_kill",
+    "test_mutations",
+    "test_snapshot_readers",
+    "test_repeated_bills",
+    "test_forms",
+    "test_allocations",
+    "test_restatement",
+    "test_cures",
+    "test_marts_again",
+    "test_one_pass",
+    "test_s3",
+    "test_ledger_upgrade",
+    "test_faults",
+    "test_sandbox_threads",
+    "test_disk_full",
+    "test_concurrency",
+    "test_snapshot_attacks",
+    "test_lookback",
+    "test_corruptions",
+    "test_claims",
+    "test_collection",
+    "test_lifecycle_races",
+    "test_rebuild",
+    "test_verify",
+    "test_snapshot_kills",
+    "test_dagster_backfill",
+    "test_fault_scripts",
+    "test_seeds",
+    "test_properties",
+    "test_folder_upgrade",
+    "test_claimed_lines",
+    "test_crashes",
+    "test_explained_files",
+    "test_hostile",
+    "test_hostile_sources",
+    "test_kill_often",
+    "test_permissions",
+    "test_queries_by_hand",
+    "test_query_limits",
+    "test_registry_recovery",
+    "test_restore_faults",
+]
+"""The slowest first: the processes that share them then end at about the same time."""
+LONG = frozenset(_LONG_FILES)
 
 
 LINE_ITEM_FORMS = ("legacy-cur", "cur-2.0")
@@ -65,6 +99,11 @@ def some_every_day(values: Iterable[Any], every: int = 3) -> list[Any]:
 def is_long(file_stem: str) -> bool:
     """Whether the tests of a file belong to the long tier."""
     return file_stem in LONG
+
+
+def place_in_run(file_stem: str) -> int:
+    """Return a number by which files are put in order: the slowest files first."""
+    return _LONG_FILES.index(file_stem) if file_stem in LONG else len(_LONG_FILES)
 
 
 def is_quick(file_stem: str) -> bool:
