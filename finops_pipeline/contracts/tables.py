@@ -23,6 +23,8 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
+from finops_pipeline.contracts.shared_cost_table import SHARED_COSTS
+from finops_pipeline.contracts.statement_tables import STATEMENT_TABLES
 from finops_pipeline.contracts.usage_marts import USAGE_MARTS
 
 PROJECTS = Table(
@@ -225,6 +227,8 @@ TABLES = (
     ACCOUNTS,
     CLAIMS,
     *RULE_TABLES,
+    SHARED_COSTS,
+    *STATEMENT_TABLES,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,

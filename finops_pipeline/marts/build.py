@@ -25,6 +25,7 @@ from finops_pipeline.contracts.proofs import (
     PARTITIONS,
     RECONCILIATION,
 )
+from finops_pipeline.contracts.statement_tables import STATEMENT_TERMS, STATEMENTS
 from finops_pipeline.contracts.tables import (
     ACCOUNTS,
     API_REQUESTS,
@@ -57,6 +58,7 @@ from finops_pipeline.marts.results import CheckState, refuse_failed_checks, stor
 from finops_pipeline.marts.rule_tables import fill_rules
 from finops_pipeline.marts.shown_slices import ShownSlices
 from finops_pipeline.marts.slice_conditions import among_slices
+from finops_pipeline.marts.statement_views import VIEWS, fill_statements, statement_sql
 from finops_pipeline.marts.status_tables import (
     append_rows,
     create_table,
@@ -176,6 +178,8 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
             *(f"{d.source} {d.billing_period} {d.delivery_id}" for d in deliveries),
             *view_names(),
             repr((COSTS, DELIVERY_HISTORY, PARTITIONS, CONFORMANCE, RECONCILIATION)),
+            repr([statement_sql(view.name) for view in VIEWS]),
+            repr((STATEMENT_TERMS, STATEMENTS)),
             repr((COST_EXPLORER_DAILY, API_REQUESTS, focus_views(), ABOUT, PROJECTS, ACCOUNTS)),
             repr(read_requests(publication.ledger)),
             str(publication.folder.root),
@@ -213,6 +217,7 @@ class _Build:
         connection = self._connection
         fill_dimensions(connection, self._tenant)
         fill_rules(connection, self._tenant.dimensions)
+        fill_statements(connection, self._publication, self._tenant)
         fill_partition_tables(connection, self._publication)
         for table, rows in (
             (DATA_STATUS, status.data_status),

@@ -28,6 +28,12 @@ from finops_pipeline.tenants.source import (
     SourceKind,
     parse_source,
 )
+from finops_pipeline.tenants.statement_terms import (
+    DeclaredTerms,
+    ProjectTerms,
+    TenantTerms,
+    read_project_terms,
+)
 
 __all__ = [
     "FOLLOW",
@@ -67,6 +73,7 @@ class Project(_Model):
     accounts: tuple[AccountClaim, ...] = ()
     claims: tuple[Claim, ...] = ()
     state: Lifecycle = Lifecycle.ACTIVE
+    statements: ProjectTerms = Field(default_factory=ProjectTerms)
 
     @model_validator(mode="before")
     @classmethod
@@ -91,6 +98,9 @@ class Project(_Model):
         )
         if "claims" in raw:
             raw["claims"] = _read_claims(str(raw.get("name")), raw["claims"])
+        if "statements" in raw:
+            place = f"project {raw.get('name')!r}: statements"
+            raw["statements"] = read_project_terms(raw["statements"], place)
         return raw
 
     @model_validator(mode="after")
@@ -148,6 +158,7 @@ class Tenant(_Model):
     projects: tuple[Project, ...] = ()
     dimensions: Dimensions = Field(default_factory=Dimensions)
     without_value: str = ""
+    statements: DeclaredTerms = Field(default_factory=TenantTerms)
 
     @model_validator(mode="after")
     def _check_parts(self) -> Tenant:

@@ -36,6 +36,7 @@ _LONG_FILES = [
     "test_repeated_bills",
     "test_forms",
     "test_allocations",
+    "test_statements",
     "test_restatement",
     "test_cures",
     "test_marts_again",
