@@ -204,6 +204,23 @@ def test_printed_lines_add_up_to_the_printed_total(base: Stated) -> None:
     assert {r["version"] for r in rows} == {None}
 
 
+def test_the_ready_made_query_adds_up_the_lines(base: Stated) -> None:
+    code, output = finops(
+        "queries", "run", "globex", "project_statements", "--format", "json", data=base.made.data
+    )
+    assert code == 0, output
+    rows = {
+        (r["project"], r["billing_currency"]): r for r in json.loads(output, parse_float=Decimal)
+    }
+    lines = preview_statements(base.installation, "globex", MONTH)
+    for (project, currency), found in rows.items():
+        own = [x for x in lines if (x.project, x.billing_currency) == (project, currency)]
+        for column in ("direct", "markup", "fixed_fee"):
+            assert found[column] == exact_sum(x.amount for x in own if x.line_kind == column)
+        assert found["total"] == exact_sum(x.amount for x in own) and found["shared"] == 0
+    assert len(rows) == 4
+
+
 def shared_cost(direction: str, project: str, billed: str, effective: str) -> str:
     values = (MONTH, "support", direction, project)
     texts = ", ".join(f"'{value}'" for value in values)
@@ -339,7 +356,9 @@ def test_a_killed_closing_leaves_one_or_none(stated: Stated, step: int) -> None:
     lines = by_line(read_statements(stated.installation, "acme", MONTH)[0].lines)
     assert lines == by_line(preview_statements(stated.installation, "acme", MONTH))
     assert stated.rows("select count(distinct version) from statements") == [(1,)]
-    files = list((stated.made.folder("acme") / ".store" / "statements").rglob("statement-*.parquet"))
+    files = list(
+        (stated.made.folder("acme") / ".store" / "statements").rglob("statement-*.parquet")
+    )
     assert len(files) == 1
 
 
