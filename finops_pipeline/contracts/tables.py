@@ -25,6 +25,7 @@ from finops_pipeline.contracts.proofs import (
 from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
 from finops_pipeline.contracts.shared_cost_table import SHARED_COSTS
 from finops_pipeline.contracts.statement_tables import STATEMENT_TABLES
+from finops_pipeline.contracts.tag_marts import REQUIRED_TAG_COVERAGE, REQUIRED_TAG_KEYS
 from finops_pipeline.contracts.usage_marts import USAGE_MARTS
 
 PROJECTS = Table(
@@ -215,6 +216,7 @@ MARTS = {
     for table in (
         *(*COST_MARTS, *ACCOUNT_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS),
         *ALLOCATION_MARTS,
+        REQUIRED_TAG_COVERAGE,
     )
 }
 TABLES = (
@@ -227,6 +229,7 @@ TABLES = (
     ACCOUNTS,
     CLAIMS,
     *RULE_TABLES,
+    REQUIRED_TAG_KEYS,
     SHARED_COSTS,
     *STATEMENT_TABLES,
     DATA_STATUS,

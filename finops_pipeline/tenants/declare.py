@@ -28,6 +28,11 @@ from finops_pipeline.tenants.field_errors import validate
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant
 from finops_pipeline.tenants.registry import Registry
+from finops_pipeline.tenants.required_tags import (
+    DeclaredSets,
+    check_projects,
+    list_set_changes,
+)
 from finops_pipeline.tenants.source import DeclaredSource
 from finops_pipeline.tenants.statement_terms import DeclaredTerms, TenantTerms
 from finops_pipeline.tenants.undeclarable import check_no_external_id, check_not_removed
@@ -53,6 +58,7 @@ class _DeclaredTenant(BaseModel):
     dimensions: Dimensions | None = None
     without_value: str = ""
     statements: DeclaredTerms = Field(default_factory=TenantTerms)
+    required_tags: DeclaredSets = {}
 
 
 class _Declaration(BaseModel):
@@ -97,8 +103,9 @@ def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
     parts["without_value"] = declared.without_value
     if "dimensions" in entry:
         parts["dimensions"] = declared.dimensions or Dimensions()
-    if "statements" in entry:
-        parts["statements"] = declared.statements
+    for section in ("statements", "required_tags"):
+        if section in entry:
+            parts[section] = getattr(declared, section)
     return validate(Tenant, labels, place).model_copy(update=parts)
 
 
@@ -192,6 +199,12 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     statements = new.statements if "statements" in new.model_fields_set else old.statements
     if statements != old.statements:
         lines.append(f"~ tenant {new.name}: statements {old.statements} -> {statements}")
+    required_tags = old.required_tags
+    if "required_tags" in new.model_fields_set:
+        required_tags = new.required_tags
+        names = {UNASSIGNED, *(project.name for project in (*old.projects, *new.projects))}
+        check_projects(new.name, required_tags, names)
+        lines += list_set_changes(new.name, old.required_tags, required_tags)
     check_stored_claims(old, new)
     declared_projects = tuple(_keep_claims(old, project) for project in new.projects)
     sources, source_lines = _merge_parts(new.name, old.sources, new.sources)
@@ -210,6 +223,7 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
         dimensions=dimensions,
         without_value=without_value,
         statements=statements,
+        required_tags=required_tags,
     )
     dimension_lines = list_dimension_changes(new.name, old.dimensions, dimensions)
     return merged, [*lines, *source_lines, *project_lines, *dimension_lines]

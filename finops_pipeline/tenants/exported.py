@@ -22,6 +22,7 @@ from finops_pipeline.tenants.declare import parse_entry
 from finops_pipeline.tenants.dimensions import export_dimensions
 from finops_pipeline.tenants.lifecycle import Declared, Lifecycle
 from finops_pipeline.tenants.model import Project, Source, Tenant
+from finops_pipeline.tenants.required_tags import export_required_sets
 from finops_pipeline.tenants.statement_terms import export_terms
 from finops_pipeline.tenants.yaml_file import read_yaml
 
@@ -46,6 +47,7 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     entry["dimensions"] = export_dimensions(tenant.dimensions)
     entry["without_value"] = tenant.without_value
     entry["statements"] = export_terms(tenant.statements)
+    entry["required_tags"] = export_required_sets(tenant.required_tags)
     return {name: value for name, value in entry.items() if value}
 
 

@@ -20,6 +20,7 @@ from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim, rival_claims
 from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
+from finops_pipeline.tenants.required_tags import DeclaredSets
 from finops_pipeline.tenants.source import (
     REACH,
     AnySource,
@@ -159,6 +160,7 @@ class Tenant(_Model):
     dimensions: Dimensions = Field(default_factory=Dimensions)
     without_value: str = ""
     statements: DeclaredTerms = Field(default_factory=TenantTerms)
+    required_tags: DeclaredSets = {}
 
     @model_validator(mode="after")
     def _check_parts(self) -> Tenant:

@@ -28,6 +28,7 @@ from finops_pipeline.tenants.model import (
     Tenant,
     parse_source,
 )
+from finops_pipeline.tenants.required_tags import export_required_sets
 from finops_pipeline.tenants.source import EXTENT
 from finops_pipeline.tenants.statement_terms import ProjectTerms, TenantTerms, export_terms
 
@@ -173,6 +174,7 @@ def load_tenants(
             # A rule may name a project, so it is read with them.
             without_value=getattr(heads[tenant][0], "without_value", "") if has_projects else "",
             statements=TenantTerms(**_section(heads[tenant][0], "statements")),
+            required_tags=_section(heads[tenant][0], "required_tags"),
         )
         for tenant in sorted(heads)
     ]
@@ -273,6 +275,7 @@ def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
     head = {"display_name": tenant.display_name, "external_id": tenant.external_id}
     head["without_value"] = tenant.without_value
     head["statements"] = _as_text(export_terms(tenant.statements))
+    head["required_tags"] = _as_text(export_required_sets(tenant.required_tags))
     yield TENANTS, head | {"state": tenant.state.value}
     if tenant.dimensions:
         yield DIMENSIONS, {"declaration": json.dumps(export_dimensions(tenant.dimensions))}
