@@ -1,32 +1,22 @@
 """Statements: what is stated adds up to the bill, never changes once closed, and is adjusted.
 
-Put here: previewing, closing, adjusting, listing and writing statements of two tenants. Keep out:
-splitting shared costs, bad declarations of terms (test_statement_terms_unit.py).
+Put here: previewing, closing, adjusting and listing statements of two tenants. Keep out: written
+statements and folders (test_statement_files.py), bad terms (test_statement_terms_unit.py).
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import multiprocessing
 import os
-import re
-import shutil
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 import yaml
 
 from finops_pipeline.application.closed_statements import list_statements, read_statements
-from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.statements import (
-    StatementRequest,
-    adjust_month,
-    close_month,
     preview_statements,
 )
 from finops_pipeline.errors import FinopsError
@@ -35,115 +25,24 @@ from finops_pipeline.marts.statement_views import StatementLine, preview_lines, 
 from finops_pipeline.money import exact_sum
 from finops_pipeline.tenants.statement_terms import CostBasis, FixedFee, ProjectTerms, TenantTerms
 from tests.conftest import TemporaryInstallation
-from tests.support.bills import deliver, row
+from tests.support.bills import row
 from tests.support.commit_steps import end_at
 from tests.support.globex import finops
-from tests.support.published_files import copy_installation
-from tests.support.second_opinion_statements import Lines, expected_lines
+from tests.support.second_opinion_statements import expected_lines
+from tests.support.stated_tenants import (
+    MONTH,
+    OTHER,
+    SERVICE,
+    TENANTS,
+    Stated,
+    base,
+    bill,
+    by_line,
+    declaration,
+    stated,
+)
 
-MONTH, TENANTS = "2026-09", ("acme", "globex")
-PROD, DEV, OTHER = "111122223333", "111122224444", "999122224444"
-NAME = "<b>Acme & Sons</b>"
-SERVICE, CURRENCY, KIND = "product/ProductName", "lineItem/CurrencyCode", "lineItem/LineItemType"
-
-
-def bill(more: str = "") -> list[dict[str, str]]:
-    """A bill in two currencies whose cents do not add up, with tax and a service named `<img>`."""
-    usd = [
-        row(f"{more}1.114", PROD, **{SERVICE: "EC2"}),
-        row("0.005", PROD, **{SERVICE: "S3"}),
-        row("0.005", PROD, **{SERVICE: "<img src=x onerror=alert(1)>"}),
-        row("0.7", PROD, **{SERVICE: "EC2", KIND: "Tax"}),
-        row("3.3333333333", DEV, **{SERVICE: "S3"}),
-        row("-1.5", DEV, **{SERVICE: "S3", KIND: "Credit"}),
-        row("4", OTHER, **{SERVICE: "S3"}),
-    ]
-    return [*usd, row("7.125", PROD, **{SERVICE: "S3", CURRENCY: "EUR"})]
-
-
-def declaration(name: str, **terms: Any) -> dict[str, Any]:
-    fee = {"amount": "100.10", "currency": "USD"}
-    return {
-        "name": name,
-        "display_name": NAME if name == "acme" else "Globex",
-        "sources": [{"name": "payer", "format": "legacy-cur", "location": f"{name}/cur"}],
-        "statements": {"markup_percent": 5.5, "fixed_fee": fee} | terms,
-        "projects": [
-            {"name": "prod", "environment": "live", "business_unit": "shop", "accounts": [PROD]},
-            {"name": "dev", "accounts": [DEV], "statements": {"markup_percent": 0}},
-        ],
-    }
-
-
-class Stated:
-    """An installation with the bills of two tenants."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.made = TemporaryInstallation(folder / "data")
-
-    @property
-    def installation(self) -> Installation:
-        """The installation for calls from Python."""
-        return self.made.installation
-
-    def declare(self, **terms: Any) -> None:
-        """Declare both tenants; `terms` replace the common ones."""
-        path = self.folder / "tenants.yaml"
-        path.write_text(yaml.safe_dump({"tenants": [declaration(n, **terms) for n in TENANTS]}))
-        self.made.apply(path)
-
-    def bill(self, tenant: str, rows: list[dict[str, str]], assembly: str = "one") -> None:
-        """Deliver September to a tenant and ingest it."""
-        deliver(self.folder / tenant / "cur", rows, MONTH, assembly)
-        assert not self.made.ingest(tenant).failed
-
-    def close(self, tenant: str = "acme", **more: Any) -> Any:
-        """Close September."""
-        return close_month(self.installation, StatementRequest(tenant, MONTH, **more))
-
-    def adjust(self, tenant: str = "acme", **more: Any) -> Any:
-        """Adjust September."""
-        return adjust_month(self.installation, StatementRequest(tenant, MONTH, **more))
-
-    def finops(self, *arguments: str, ok: bool = True) -> str:
-        """Run `finops statements`; return all output."""
-        code, output = finops("statements", *arguments, data=self.made.data)
-        assert (code == 0) is ok, output
-        return output
-
-    def rows(self, sql: str, tenant: str = "acme") -> list[tuple[Any, ...]]:
-        """Read a tenant's file."""
-        with reading(self.installation.folder(tenant)) as connection:
-            return connection.execute(sql).fetchall()
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Stated:
-    """Both tenants with one bill; nothing is closed."""
-    stated = Stated(tmp_path_factory.mktemp("stated"))
-    stated.declare()
-    for tenant in TENANTS:
-        stated.bill(tenant, bill())
-    return stated
-
-
-@pytest.fixture
-def stated(base: Stated, tmp_path: Path) -> Stated:
-    """The same, to change."""
-    copy = Stated(tmp_path / "own")
-    shutil.copytree(base.folder, copy.folder, ignore=shutil.ignore_patterns("data"))
-    copy_installation(base.made.data, copy.made.data)
-    copy.declare()
-    return copy
-
-
-def by_line(lines: list[StatementLine]) -> Lines:
-    sums: Lines = {}
-    for line in lines:
-        key = (line.project, line.billing_currency, line.line_kind, line.line)
-        sums[key] = sums.get(key, Decimal(0)) + line.amount
-    return {key: amount for key, amount in sums.items() if amount}
+__all__ = ["base", "stated"]
 
 
 def totals(lines: list[StatementLine]) -> dict[str, Decimal]:
@@ -402,104 +301,3 @@ def test_a_fee_in_another_currency_is_refused_by_its_place(stated: Stated) -> No
         output = stated.finops(command, "acme", "--month", MONTH, ok=False)
         assert "project 'prod': statements.fixed_fee.currency is CHF" in output
     assert list_statements(stated.installation, "acme") == []
-
-
-# ---- files
-
-
-@pytest.fixture(scope="module")
-def closed(base: Stated, tmp_path_factory: pytest.TempPathFactory) -> Stated:
-    """Both tenants, acme's month closed; to read only."""
-    copy = Stated(tmp_path_factory.mktemp("closed") / "own")
-    shutil.copytree(base.folder, copy.folder, ignore=shutil.ignore_patterns("data"))
-    copy_installation(base.made.data, copy.made.data)
-    copy.close()
-    return copy
-
-
-def written(closed: Stated, suffix: str) -> Path:
-    path = closed.folder / f"statement.{suffix}"
-    closed.finops("show", "acme", "--month", MONTH, "-o", str(path))
-    return path
-
-
-def test_files_of_all_formats_have_the_same_lines(closed: Stated) -> None:
-    (version,) = read_statements(closed.installation, "acme", MONTH)
-    amounts = [line.amount for line in version.lines]
-    frame = pl.read_parquet(written(closed, "parquet"))
-    assert sorted(frame["amount"].to_list()) == sorted(amounts)
-    assert frame.schema["amount"] == pl.Decimal(38, 18)
-    rows = list(csv.DictReader(io.StringIO(written(closed, "csv").read_text())))
-    assert sorted(Decimal(r["amount"]) for r in rows) == sorted(amounts)
-    loaded = json.loads(written(closed, "json").read_text(), parse_float=Decimal)
-    assert sorted(Decimal(r["amount"]) for r in loaded) == sorted(amounts)
-    assert written(closed, "xlsx").read_bytes()[:2] == b"PK"
-    only = closed.finops("show", "acme", "--month", MONTH, "--project", "dev", "--format", "csv")
-    assert {r["project"] for r in csv.DictReader(io.StringIO(only))} == {"dev"}
-
-
-def test_the_page_is_self_contained_and_escaped(closed: Stated) -> None:
-    page = written(closed, "html").read_text()
-    assert "<img" not in page and "<b>" not in page and "<script" not in page.lower()
-    assert "&lt;img src=x onerror=alert(1)&gt;" in page
-    assert "&lt;b&gt;Acme &amp; Sons&lt;/b&gt;" in page
-    assert not re.search(r"https?://|src=\"|href=|@import|url\(", page)
-    assert page.count("<section>") == page.count("</section>") == 4
-    for text in ("shop", "live", "102.02", "Mark-up 5.5 %", "reconciled", "@page", "2026-11"):
-        assert text in page, text
-    sheets = page.split("<section>")[1:]
-    for sheet in sheets:
-        amounts = re.findall(r'<td class="amount">(-?[\d,.]+)</td>', sheet)
-        numbers = [Decimal(a.replace(",", "")) for a in amounts]
-        assert sum(numbers[:-1]) == numbers[-1]
-
-
-def test_a_file_is_not_written_into_the_data_folder(closed: Stated) -> None:
-    path = closed.made.data / "statement.html"
-    output = closed.finops("show", "acme", "--month", MONTH, "-o", str(path), ok=False)
-    assert "own files" in output and not path.exists()
-
-
-# ---- the folder
-
-
-def test_closed_statements_survive_backups_rebuilds_and_a_lost_ledger(stated: Stated) -> None:
-    first = stated.close().lines
-    made, data = stated.made, stated.made.data
-    assert finops("backup", "--all", str(stated.folder / "backup"), data=data)[0] == 0
-    code, output = finops("rebuild", "acme", data=data)
-    assert code == 0, output
-    assert read_statements(stated.installation, "acme", MONTH)[0].lines == first
-    folder = made.folder("acme")
-    for name in ("ledger.sqlite", ".ledger-copy.sqlite"):
-        (folder / name).unlink()
-    code, output = finops("rebuild", "acme", data=data)
-    assert code == 0, output
-    assert read_statements(stated.installation, "acme", MONTH)[0].lines == first
-    assert stated.rows("select count(*) from statements") == [(len(first),)]
-    file = next((folder / "statements").glob("*/*/*.parquet")).resolve()
-    content = file.read_bytes()
-    file.chmod(0o600)
-    file.write_bytes(content[:-1] + b"X")
-    code, output = finops("verify", "acme", data=data)
-    assert code and file.name in output and "from a backup" in output
-    output = stated.finops("show", "acme", "--month", MONTH, ok=False)
-    assert "is not the file that was published" in output
-    # damage of a statement stops no bill, and is reported with each run
-    deliver(stated.folder / "acme" / "cur", bill("3"), MONTH, "three")
-    (failed,) = made.ingest("acme").failed
-    assert "statements is left out" in failed.reason and "from a backup" in failed.reason
-    assert stated.rows("select sum(billed_cost) from monthly_bill")[0][0] > 20
-    output = stated.finops("adjust", "acme", "--month", MONTH, ok=False)
-    assert "is not the file that was published" in output
-    code, output = finops("restore", str(stated.folder / "backup"), "acme", "--replace", data=data)
-    assert code == 0, output
-    assert read_statements(stated.installation, "acme", MONTH)[0].lines == first
-    assert finops("verify", "acme", data=data)[0] == 0
-
-
-def test_purging_a_tenant_deletes_its_statements(stated: Stated) -> None:
-    stated.close("globex")
-    for command in ("remove", "purge"):
-        assert finops("tenant", command, "globex", "--yes", "globex", data=stated.made.data)[0] == 0
-    assert not list(stated.made.data.rglob("statement-*.parquet"))

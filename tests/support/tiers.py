@@ -37,6 +37,7 @@ _LONG_FILES = [
     "test_forms",
     "test_allocations",
     "test_statements",
+    "test_statement_files",
     "test_restatement",
     "test_cures",
     "test_marts_again",
