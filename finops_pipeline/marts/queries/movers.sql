@@ -3,12 +3,12 @@
 -- grain: mover, billing_currency
 -- money: cost_before, cost, change and its parts (effective cost in billing currency, exact decimal)
 -- parameters: by = service, least = 1, before_from = , before_to =
+-- values: by = service | project | environment | business_unit | account | region | usage_type |
+--         charge_group | resource, least = amount, before_from = month, before_to = month
 -- reads: resource_daily_costs
 --
 -- Without --from and --to, the newest month is compared with the month before; otherwise the months
 -- shown with as many months before them, or with those of before_from and before_to (YYYY-MM).
--- by is service, project, environment, business_unit, account, region, usage_type, charge_group or
--- resource.
 -- If the newest month is not over, only its days before the newest one count, on both sides, and only
 -- usage, because taxes, fees and credits are stated by month.
 -- The parts add up exactly to the change. For a usage type of an account and region that both periods
@@ -88,10 +88,6 @@ chosen as (
             when 'usage_type' then usage_type
             when 'charge_group' then charge_group
             when 'resource' then resource_id
-            else error(
-                'by is none of service, project, environment, business_unit, account, region,'
-                || ' usage_type, charge_group, resource'
-            )
         end as mover,
         month_start >= first_start and month_start <= last_start and charge_date < this_end
             as is_now,

@@ -3,6 +3,7 @@
 -- grain: billing_period, project, sub_account_id, service_name, billing_currency
 -- money: cost_before (effective cost in billing currency, exact decimal)
 -- parameters: least = 1
+-- values: least = amount
 -- reads: daily_costs
 --
 -- A service of an account is gone if it has no usage any more. In a month that is not over, it is gone
