@@ -265,17 +265,14 @@ def test_an_export_says_which_months_are_not_reconciled(
     assert "not reconciled: 2026-10 differs" in done.stderr
 
 
-def test_a_file_of_an_earlier_version_is_not_called_wrong(
-    ingested: TemporaryInstallation,
-) -> None:
+def test_a_file_of_an_earlier_version_is_named(ingested: TemporaryInstallation) -> None:
     with changing_tables(ingested.installation, "acme") as connection:
         connection.execute("drop table tag_costs")
     refused = ingested.finops("check", "acme", ok=False).stderr
     assert "which wrote no table tag_costs" in refused and "finops ingest acme" in refused
     assert "globex" not in refused and ingested.finops("check", "globex")
-    refused = ingested.finops("query", "acme", "select * from tag_costs", ok=False).stderr
-    assert "has no table tag_costs: an earlier version" in " ".join(refused.split())
-    assert "finops ingest acme" in refused
+    refused = ingested.finops("query", "acme", "from tag_costs", ok=False).stderr
+    assert "no table tag_costs: an earlier" in refused
 
 
 def test_one_table_is_exported_in_the_format_of_the_files_name(

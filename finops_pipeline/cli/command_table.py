@@ -69,6 +69,11 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "status:status_command",
             "Show whether each month reconciles; for one month, whether to trust it and why.",
         ),
+        "costs": CommandEntry(
+            "costs:costs_command",
+            "Show costs, by any field and period, of all or of one environment, project or"
+            " service.",
+        ),
         "query": CommandEntry(
             "query:query_command",
             "Run one SELECT on the tenant's file; it can read only this tenant's data.",
