@@ -226,14 +226,16 @@ def test_explanations_name_claim_and_rule_for_every_row_kind(allocated: Allocate
         seen.add(kind)
         for row in rows:
             if row["project"] == "unassigned":
-                assert row["claim"].startswith("no claim takes charges of account ")
+                assert row["claim"].startswith("no claim takes such charges of account ")
             else:
                 claim = f"account {row['sub_account_id']} (priority 1000): account "
                 assert row["claim"].startswith(claim), kind
             if row["rule"] is None:
                 assert (row["value"], row["reason"]) == (None, "no rule matched")
             elif row["rule"] == "(project)":
-                assert row["reason"] == f"no rule matched; label of project {row['project']}"
+                assert row["reason"] == (
+                    f"no rule matched, so the label of project {row['project']} counts"
+                )
             else:
                 version = f"rule {row['rule']} (version 1, declared on {row['declared_on']}): "
                 assert row["reason"].startswith(version), row["reason"]

@@ -31,7 +31,7 @@ def acme(*projects: str, more: str = "") -> str:
 @pytest.mark.parametrize(
     ("claims", "message"),
     [
-        ("{claims: [{regions: []}]}", "claim 1: regions is [], which no charge has"),
+        ("{claims: [{regions: []}]}", "claim 1: regions is [], so that no charge can match"),
         ("{claims: [{regions: [eu-west-1]}, {tags: {Env: ''}}]}", "claim 2: tags: Env is ''"),
         ("{claims: [{tags: {Env: true}}]}", "Write it in quotes"),
         ("{claims: [{tags: {}}]}", "claim 1: tags is {}"),

@@ -155,7 +155,7 @@ PRICE_WATERFALL = Table(
 _TAG_COLUMNS = (
     Column(
         "tag_kind", TEXT,
-        "user_tag: the customer's tag; aws_tag: AWS's own (aws:…); or a cost category.",
+        "user_tag: the customer's tag; aws_tag: AWS's own tag (aws:…); or a cost category.",
         False, ("user_tag", "aws_tag", "cost_category"),
     ),
     Column("tag_key", TEXT, "Key of the tag, or name of the cost category.", False),

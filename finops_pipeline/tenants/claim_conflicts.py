@@ -1,4 +1,4 @@
-"""Two projects that claim the same charges: finding them, and the cure.
+"""Finding two projects that claim the same charges, and suggesting a cure.
 
 Put here: the rule within one tenant, and between a declaration and what is stored. Keep out: the
 claims themselves (model.py), releasing one (application/lifecycle_changes.py).
@@ -17,8 +17,8 @@ from finops_pipeline.tenants.model import UNASSIGNED, Project, Tenant
 def check_stored_claims(stored: Tenant, declared: Tenant) -> None:
     """Check that no declared claim is to an account that another stored project claims.
 
-    The model has the rule itself. Here it is known which project had the account before, so the
-    cure can be typed as it stands.
+    The model enforces the rule itself. This function knows which project had the account before,
+    so that its message can contain a command that works as it stands.
 
     Raises:
         RegistryError: there is such a claim.

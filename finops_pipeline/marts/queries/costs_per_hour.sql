@@ -5,7 +5,7 @@
 -- parameters: least = 0.01
 -- reads: hourly_costs
 --
--- Only sources that state hours are in it. Rows below `least` are left out.
+-- It contains only hourly sources. Rows below `least` are left out.
 
 with
 
