@@ -182,7 +182,7 @@ def test_a_trial_says_what_the_result_will_be_and_changes_nothing(changeable: Al
     moved = [row for row in tried if row["value_before"] != row["value_after"]]
     assert {row["dimension"] for row in moved} == {"team", "stage"}
     default = changeable.finops("rules", "test", "acme", "-f", str(file))
-    assert default == "No charge would have another value or another rule.\n"
+    assert default == "No charge would get another value or another rule.\n"
 
 
 def sums(tried: list[dict[str, Any]], state: str) -> dict[tuple[Any, ...], list[Any]]:

@@ -98,7 +98,7 @@ def open_answer(installation: Installation, tenant: str, query: Query) -> Iterat
 
 @contextmanager
 def refusing_errors(folder: TenantFolder) -> Iterator[None]:
-    """Report what DuckDB cannot answer as a refusal, without the path of the folder.
+    """Report DuckDB's errors as refusals, without the path of the folder.
 
     Raises:
         QueryRefused: DuckDB has raised an error.
@@ -107,7 +107,7 @@ def refusing_errors(folder: TenantFolder) -> Iterator[None]:
         yield
     except DuckDBInputOutputError as error:
         reason = str(error).replace(str(folder.root), "").splitlines()[0]
-        cure = "Run the query again: a file was collected or removed while it was read"
+        cure = "Run the query again: a file was removed while it was being read"
         raise QueryRefused(reason, cure=cure) from error
     except DuckDBError as error:
         reason = str(error).replace(str(folder.root), "").splitlines()[0]

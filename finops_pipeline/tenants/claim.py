@@ -152,7 +152,7 @@ class Claim(BaseModel):
         has_resource_tag = any("/" not in key for key, _ in self.tags)
         return not has_resource_tag and _share(self.accounts, other.accounts)
 
-    def is_rival_of(self, other: Claim) -> bool:
+    def conflicts_with(self, other: Claim) -> bool:
         """Check whether both have the same priority and can take the same charge."""
         is_same = self.priority == other.priority
         return is_same and self.may_meet(other) and _share(self.services, other.services)
@@ -187,7 +187,7 @@ class Claim(BaseModel):
         return json.dumps(entry, sort_keys=True)
 
 
-def rival_claims(first: str, second: str, priority: int, release: str = "") -> RegistryError:
+def conflicting_claims(first: str, second: str, priority: int, release: str = "") -> RegistryError:
     """Return the error for two claims that can take the same charge.
 
     Args:

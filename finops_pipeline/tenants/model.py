@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from finops_pipeline.errors import RegistryError, Unknown, did_you_mean
 from finops_pipeline.tenants.account_claim import AccountClaim
-from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim, rival_claims
+from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim, conflicting_claims
 from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
@@ -158,7 +158,7 @@ class Tenant(_Model):
             self._check_project(project)
         for first, second in _claimants_of_one_account(self.projects):
             _check_claims_apart(self, first, second)
-        _check_no_rivals(self)
+        _check_no_conflicts(self)
         self._check_without_value()
         return self
 
@@ -299,7 +299,7 @@ def _check_claims_apart(tenant: Tenant, first: Project, second: Project) -> None
             )
 
 
-def _check_no_rivals(tenant: Tenant) -> None:
+def _check_no_conflicts(tenant: Tenant) -> None:
     """Check that no two projects have claims of equal priority that can take the same charge.
 
     Claims to whole accounts matter only if another claim has their priority.
@@ -313,8 +313,8 @@ def _check_no_rivals(tenant: Tenant) -> None:
         if first.name == second.name or is_of_accounts:
             continue
         has_common_source = set(tenant.named_by(first)) & set(tenant.named_by(second))
-        if claim.is_rival_of(other) and has_common_source:
-            raise rival_claims(
+        if claim.conflicts_with(other) and has_common_source:
+            raise conflicting_claims(
                 f"{name} of {tenant.name}/{first.name} ({claim.in_words})",
                 f"{other_name} of {tenant.name}/{second.name} ({other.in_words})",
                 claim.priority,
