@@ -273,6 +273,9 @@ def test_a_file_of_an_earlier_version_is_not_called_wrong(
     refused = ingested.finops("check", "acme", ok=False).stderr
     assert "and has no table tag_costs" in refused and "finops ingest acme" in refused
     assert "globex" not in refused and ingested.finops("check", "globex")
+    refused = ingested.finops("query", "acme", "select * from tag_costs", ok=False).stderr
+    assert "by an earlier version and has no table tag_costs" in " ".join(refused.split())
+    assert "finops ingest acme" in refused
 
 
 def test_one_table_is_exported_in_the_format_of_the_files_name(

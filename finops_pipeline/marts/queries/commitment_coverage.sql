@@ -4,6 +4,7 @@
 -- money: eligible_list_cost, covered_list_cost (at public prices), on_demand_cost (billed; billing
 --        currency, exact decimal)
 -- parameters: least = 0
+-- values: least = amount
 -- reads: commitment_coverage
 --
 -- Spot is not eligible. Rows with an eligible list cost below `least` are left out.

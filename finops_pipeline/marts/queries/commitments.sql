@@ -4,6 +4,7 @@
 -- grain: source, commitment_discount_id, billing_currency
 -- money: hourly_commitment, recurring_hourly_cost (per hour; billing currency, exact decimal)
 -- parameters: days = 100000
+-- values: days = count
 -- reads: commitments
 --
 -- Commitments with more than `days` days left are not shown. Commitments without an end in the bill

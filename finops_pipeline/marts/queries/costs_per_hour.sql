@@ -3,6 +3,7 @@
 -- grain: charge_hour, project, service_name, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- parameters: least = 0.01
+-- values: least = amount
 -- reads: hourly_costs
 --
 -- It contains only hourly sources. Rows below `least` are left out.

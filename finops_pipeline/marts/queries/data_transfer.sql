@@ -3,6 +3,7 @@
 -- grain: billing_period, kind, direction, project, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- parameters: least = 0
+-- values: least = amount
 -- reads: data_transfer
 --
 -- Rows whose effective cost is below `least` are left out.

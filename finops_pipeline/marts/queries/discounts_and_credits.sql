@@ -3,6 +3,7 @@
 -- grain: billing_period, charge_group, project, service_name, billing_currency
 -- money: billed_cost (billing currency, exact decimal)
 -- parameters: least = 0.01
+-- values: least = amount
 -- reads: charge_groups
 --
 -- Rows whose amount, ignoring its sign, is below `least` are left out.

@@ -4,6 +4,7 @@
 -- money: taggable_cost, complete_cost, incomplete_cost (effective cost in billing currency, exact
 --        decimal)
 -- parameters: tags = Team;Env
+-- values: tags = text
 -- reads: resource_daily_costs
 --
 -- `tags` lists the required keys of users' tags, separated by semicolons. An empty value counts as

@@ -3,6 +3,7 @@
 -- grain: billing_period, service_name, storage_class, project, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- parameters: least = 0
+-- values: least = amount
 -- reads: storage_costs
 --
 -- Rows whose effective cost is below `least` are left out. The mart storage_costs also has buckets

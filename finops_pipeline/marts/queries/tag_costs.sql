@@ -3,6 +3,7 @@
 -- grain: billing_period, tag_value, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- parameters: tag = Team, kind = user_tag
+-- values: tag = text, kind = user_tag | aws_tag | cost_category
 -- reads: tag_costs
 --
 -- kind is user_tag, aws_tag or cost_category. Costs without the tag are in a row with no value, so

@@ -4,6 +4,7 @@
 -- money: taggable_cost, tagged_cost, untagged_cost (effective cost in billing currency, exact
 --        decimal)
 -- parameters: tag = Team, kind = user_tag
+-- values: tag = text, kind = user_tag | aws_tag | cost_category
 -- reads: tag_coverage
 --
 -- kind is user_tag, aws_tag or cost_category. An empty value counts as missing.

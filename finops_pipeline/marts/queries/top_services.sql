@@ -3,6 +3,7 @@
 -- grain: billing_period, service_name, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- parameters: top = 10
+-- values: top = count
 -- reads: monthly_costs
 
 with

@@ -3,6 +3,7 @@
 -- grain: billing_period, project, sub_account_id, service_name, billing_currency
 -- money: untagged_cost (effective cost in billing currency, exact decimal)
 -- parameters: tag = Team, kind = user_tag, least = 1
+-- values: tag = text, kind = user_tag | aws_tag | cost_category, least = amount
 -- reads: tag_coverage
 --
 -- kind is user_tag, aws_tag or cost_category. Rows below `least` are left out.

@@ -3,6 +3,7 @@
 -- grain: billing_period, project, sub_account_id, service_name, billing_currency
 -- money: cost_before (effective cost in billing currency, exact decimal)
 -- parameters: least = 1
+-- values: least = amount
 -- reads: daily_costs
 --
 -- A service of an account has vanished if it has no usage in the month. In an unfinished month, it
