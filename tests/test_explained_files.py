@@ -290,11 +290,14 @@ def test_one_table_is_exported_in_the_format_of_the_files_name(
     ((total,),) = ask(built, "acme", "select sum(billed_cost) from monthly_costs")
     assert frame.schema["billed_cost"] == pl.Decimal(38, 18)
     assert frame["billed_cost"].sum() == total
+    for view in ("costs", "allocated_costs"):
+        built.finops("export", "acme", view, "-o", str(tmp_path / f"{view}.parquet"))
+        assert pl.read_parquet(tmp_path / f"{view}.parquet")["BilledCost"].sum() == total
     refused = built.finops(
         "export", "acme", "monthly_cost", "-o", str(tmp_path / "x.csv"), ok=False
     )
     assert "Did you mean monthly_costs" in refused.stderr
-    assert "Give such a name with -o" in built.finops(
+    assert "Choose such a name with -o" in built.finops(
         "export", "acme", "monthly_costs", "-o", str(tmp_path / "x.txt"), ok=False
     ).stderr  # fmt: skip
 

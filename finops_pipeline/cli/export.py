@@ -89,7 +89,8 @@ def _export_table(tenant: str, name: str, output: Path, force: bool) -> None:
         raise FileProblem(
             f"{output} exists", "a new file", "Choose another name, or add --force to replace it"
         )
-    order = ", ".join(ident(column) for column in contract.grain)
-    sql = f"select * from {ident(name)} order by {order}"
+    columns = {column.name for column in contract.columns}
+    order = ", ".join(ident(column) for column in contract.grain if column in columns)
+    sql = f"select * from {ident(name)}" + (f" order by {order}" if order else "")
     write_answer(tenant, Query(sql), Destination(format, output))
     say(f"wrote {output}")

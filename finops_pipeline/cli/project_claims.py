@@ -18,7 +18,7 @@ from finops_pipeline.cli.show import open_installation, say, split, table
 from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.errors import Unknown
 from finops_pipeline.tenants.declare import apply
-from finops_pipeline.tenants.model import Claim, Project, Tenant
+from finops_pipeline.tenants.model import UNASSIGNED, Claim, Project, Tenant
 
 ProjectName = Annotated[str, typer.Argument(metavar="TENANT/PROJECT")]
 Texts = list[str] | None
@@ -182,6 +182,8 @@ def project_show(project: ProjectName) -> None:
         f"No claims. Add one: finops project add {project} --account 111122223333\n"
         "Options such as --tag, --region or --service claim only part of the account."
     )
+    if name == UNASSIGNED:
+        empty = f"No claims: {project} has all charges that no other project claims."
     layout = Layout(f"{project}: claims in order of priority", if_empty=empty)
     table(("number", "priority", "claims charges with", "from", "to"), rows, layout=layout)
     if tenant.without_value:
