@@ -23,7 +23,7 @@ from finops_pipeline.errors import QueryRefused, Unknown
 from finops_pipeline.lake.view_paths import move_root, rewrite_views
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.marts.use_cases import bind_parameters, use_cases
-from finops_pipeline.serve.analysis import UnsettledMonths, open_warehouse
+from finops_pipeline.serve.analysis import UnreconciledMonths, open_warehouse
 from tests.conftest import TemporaryInstallation
 from tests.support.published_files import changing_tables
 from tests.test_checks import EMPTY_IN_THE_ESTATE
@@ -269,10 +269,10 @@ def test_a_file_of_an_earlier_version_is_named(ingested: TemporaryInstallation) 
     with changing_tables(ingested.installation, "acme") as connection:
         connection.execute("drop table tag_costs")
     refused = ingested.finops("check", "acme", ok=False).stderr
-    assert "which wrote no table tag_costs" in refused and "finops ingest acme" in refused
+    assert "and has no table tag_costs" in refused and "finops ingest acme" in refused
     assert "globex" not in refused and ingested.finops("check", "globex")
     refused = ingested.finops("query", "acme", "from tag_costs", ok=False).stderr
-    assert "no table tag_costs: an earlier" in refused
+    assert "version and has no table tag_costs" in refused and "finops ingest acme" in refused
 
 
 def test_one_table_is_exported_in_the_format_of_the_files_name(
@@ -287,11 +287,14 @@ def test_one_table_is_exported_in_the_format_of_the_files_name(
     ((total,),) = ask(built, "acme", "select sum(billed_cost) from monthly_costs")
     assert frame.schema["billed_cost"] == pl.Decimal(38, 18)
     assert frame["billed_cost"].sum() == total
+    for view in ("costs", "allocated_costs"):
+        built.finops("export", "acme", view, "-o", str(tmp_path / f"{view}.parquet"))
+        assert pl.read_parquet(tmp_path / f"{view}.parquet")["BilledCost"].sum() == total
     refused = built.finops(
         "export", "acme", "monthly_cost", "-o", str(tmp_path / "x.csv"), ok=False
     )
     assert "Did you mean monthly_costs" in refused.stderr
-    assert "Give such a name with -o" in built.finops(
+    assert "Choose such a name with -o" in built.finops(
         "export", "acme", "monthly_costs", "-o", str(tmp_path / "x.txt"), ok=False
     ).stderr  # fmt: skip
 
@@ -343,7 +346,7 @@ def test_a_frame_warns_about_months_that_are_not_reconciled(
     with changing_tables(ingested.installation, "acme") as connection:
         connection.execute("update data_status set state = 'open' where billing_period = '2026-10'")
     with open_warehouse("acme", ingested.installation) as warehouse:
-        with pytest.warns(UnsettledMonths, match="not reconciled: 2026-10 open"):
+        with pytest.warns(UnreconciledMonths, match="not reconciled: 2026-10 open"):
             warehouse.pl("select billing_period, billed_cost from monthly_costs")
         warehouse.pl(
             "select billing_period, billed_cost from monthly_costs where billing_period = '2026-09'"

@@ -1,4 +1,4 @@
-"""Rules of dimensions for an operator: listed, tried out before they are declared, explained.
+"""Listing rules of dimensions, trying them out before they are declared, and explaining them.
 
 Put here: what `finops rules` does. Keep out: declaring rules (tenants/declare.py), applying them
 (marts), formatting (cli/rule_commands.py).
@@ -22,9 +22,9 @@ from finops_pipeline.tenants.model import FOLLOW, UNASSIGNED, Tenant
 
 @dataclass(frozen=True)
 class DeclaredRule:
-    """A rule as it is declared, by dimension in the order in which rules are tried.
+    """A declared dimension with one of its rules, in the order in which the rules are tried.
 
-    The fields of the rule are None for a dimension that has none.
+    If the dimension has no rules, all other fields are None.
     """
 
     dimension: str
@@ -76,7 +76,7 @@ def try_declaration(installation: Installation, name: str, file: Path) -> list[V
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why charges are in their project, and why a dimension has its value, in words."""
+    """Why charges are in their project, and why a dimension has its value, as text."""
 
     charges: ExplainedCharges
     claim: str
@@ -94,8 +94,8 @@ def explain(installation: Installation, name: str, id: str) -> list[Explanation]
     if not explained:
         raise Unknown(
             f"tenant {name} has no charge with the line item, resource or commitment {id!r}",
-            "an id as in x_LineItemId, ResourceId, ResourceName or CommitmentDiscountId of costs",
-            f'Find one: finops query {name} "select distinct ResourceId from costs"',
+            "a value of x_LineItemId, ResourceId, ResourceName or CommitmentDiscountId in costs",
+            f'To list the resources: finops query {name} "select distinct ResourceId from costs"',
         )
     return [
         Explanation(charges, claim_of(tenant, charges), _reason_of(charges))
@@ -104,10 +104,10 @@ def explain(installation: Installation, name: str, id: str) -> list[Explanation]
 
 
 def claim_of(tenant: Tenant, charges: ExplainedCharges) -> str:
-    """Return the claim that puts charges into their project, for people."""
+    """Describe the claim that puts charges into their project."""
     account = charges.sub_account_id
     if charges.project == UNASSIGNED:
-        return f"no claim takes charges of account {account} like these"
+        return f"no claim takes such charges of account {account}"
     values = ChargeValues(
         account,
         charges.first_day,
@@ -123,7 +123,8 @@ def claim_of(tenant: Tenant, charges: ExplainedCharges) -> str:
                 if match_claim(claim, values) is Match.YES:
                     return f"{name} (priority {claim.priority}): {claim.in_words}"
     if tenant.without_value in (FOLLOW, charges.project):
-        return f"no claim: the charges lack a value that claims ask for ({tenant.without_value})"
+        rule = f"without_value: {tenant.without_value}"
+        return f"no claim; the charges lack a value that a claim requires ({rule})"
     return "a claim that is no longer declared"
 
 
@@ -134,12 +135,12 @@ def _read(labels: str | None) -> dict[str, str]:
 
 
 def _reason_of(charges: ExplainedCharges) -> str:
-    """Return why the dimension has its value, or none."""
+    """Describe why the dimension has its value, or has none."""
     if charges.dimension is None:
         return "no dimension is declared"
     if charges.rule is None:
         return "no rule matched"
     if charges.rule_version is None:
-        return f"no rule matched; label of project {charges.project}"
+        return f"no rule matched, so the label of project {charges.project} counts"
     since = f"version {charges.rule_version}, declared on {charges.declared_on}"
     return f"rule {charges.rule} ({since}): {charges.conditions}"

@@ -84,8 +84,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "export": CommandEntry(
             "export:export_command",
-            "Write a tenant's tables to one DuckDB file to hand on, or one table as Parquet or"
-            " XLSX.",
+            "Write a tenant's tables to one DuckDB file to share, or one table as Parquet or XLSX.",
         ),
         "history": CommandEntry(
             "history:history_command",
@@ -219,7 +218,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "preview": CommandEntry(
             "project_preview:preview_command",
-            "Show what each claim would move between projects; nothing is changed or rebuilt.",
+            "Show which charges each claim would move between projects; change nothing.",
         ),
     },
     "rules": {
@@ -229,7 +228,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "test": CommandEntry(
             "rule_commands:test_command",
-            "Show what a changed tenants.yaml would move from value to value; change nothing.",
+            "Show which charges a changed tenants.yaml would give other values; change nothing.",
         ),
         "explain": CommandEntry(
             "rule_commands:explain_command",

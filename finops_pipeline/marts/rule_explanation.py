@@ -1,4 +1,4 @@
-"""The rules that gave a charge its values: those of a line item, a resource or a commitment.
+"""Explaining which rules gave a line item, a resource or a commitment its values.
 
 Put here: reading them from a tenant's published file. Keep out: the claims of projects
 (application/rule_use.py).
@@ -21,10 +21,10 @@ from finops_pipeline.marts.rule_trial import require_allocations
 
 @dataclass(frozen=True)
 class ExplainedCharges:
-    """Like charges of a month, and the rule that gave one dimension its value.
+    """Charges of a month that are alike, and the rule that gave them the value of one dimension.
 
-    `dimension` is None if none is declared. `rule` is `(project)` where the label of the project
-    counts, and None where no rule matched.
+    `dimension` is None if none is declared. `rule` is `(project)` if the value is the label of the
+    project, and None if no rule matched.
     """
 
     billing_period: str
@@ -55,7 +55,7 @@ class ExplainedCharges:
 
 
 def explain_charges(folder: TenantFolder, id: str, limits: Limits) -> list[ExplainedCharges]:
-    """Read the charges whose line item, resource or commitment has this id or name, explained.
+    """Explain the charges whose line item, resource or commitment has this id or name.
 
     Raises:
         Unknown: nothing has been built for this tenant yet, or by an older version.

@@ -38,8 +38,8 @@ _EXPECTED = {
 class UseCase:
     """One query and its own parameters (`from` and `to` are not among them).
 
-    `parameters`: name -> default value. `values`: name -> what it takes: `text`, `amount`, `count`,
-    `factor`, `month` (which may be empty), or the words it can be, separated by `|`.
+    `parameters`: name -> default value. `values`: name -> what the parameter accepts: `text`,
+    `amount`, `count`, `factor`, `month` (which may be empty), or words separated by `|`.
     """
 
     name: str
@@ -145,7 +145,7 @@ def _check_value(query: UseCase, name: str, value: str) -> None:
 def _refuse_value(query: UseCase, name: str, value: str, expected: str) -> QueryRefused:
     words = query.values[name].split(" | ")
     return QueryRefused(
-        f"{value!r} is not a value of {name!r}, a parameter of query {query.name}",
+        f"{value!r} is not a value of the parameter {name!r} of query {query.name}",
         expected,
         did_you_mean(value, words) + f"Show the query: finops queries show {query.name}",
     )

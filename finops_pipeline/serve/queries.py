@@ -101,7 +101,7 @@ def open_answer(installation: Installation, tenant: str, query: Query) -> Iterat
 
 @contextmanager
 def refusing_errors(folder: TenantFolder) -> Iterator[None]:
-    """Report what DuckDB cannot answer as a refusal, without the path of the folder.
+    """Report DuckDB's errors as refusals, without the path of the folder.
 
     Raises:
         QueryRefused: DuckDB has raised an error.
@@ -110,16 +110,16 @@ def refusing_errors(folder: TenantFolder) -> Iterator[None]:
         yield
     except DuckDBInputOutputError as error:
         reason = str(error).replace(str(folder.root), "").splitlines()[0]
-        cure = "Run the query again: a file was collected or removed while it was read"
+        cure = "Run the query again: a file was removed while it was being read"
         raise QueryRefused(reason, cure=cure) from error
     except DuckDBError as error:
         reason = str(error).replace(str(folder.root), "").splitlines()[0]
         missing = _MISSING_TABLE.search(reason)
         if missing and missing[1].lower() in MARTS:
             raise QueryRefused(
-                f"the file of tenant {folder.tenant} has no table {missing[1]}: an earlier version"
-                " built it",
-                "a file of this version",
+                f"the file of tenant {folder.tenant} was built by an earlier version and has no"
+                f" table {missing[1]}",
+                "a file built by this version",
                 f"Bring it up to date: finops ingest {folder.tenant}",
             ) from error
         raise QueryRefused(reason, cure="List the tables and views: SHOW TABLES") from error

@@ -6,7 +6,7 @@
 -- values: least = amount
 -- reads: hourly_costs
 --
--- Only sources that state hours are in it. Rows below `least` are left out.
+-- It contains only hourly sources. Rows below `least` are left out.
 
 with
 
