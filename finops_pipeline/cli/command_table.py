@@ -71,8 +71,8 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "costs": CommandEntry(
             "costs:costs_command",
-            "Show costs, by any field and period, of all or of one environment, project or"
-            " service.",
+            "Show costs by any field and period: of everything, or of some projects, services or"
+            " accounts.",
         ),
         "query": CommandEntry(
             "query:query_command",

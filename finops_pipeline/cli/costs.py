@@ -39,29 +39,31 @@ from finops_pipeline.serve.questions.question import (
 
 _By = Annotated[
     list[str] | None,
-    typer.Option("--by", metavar="FIELD", help="Group by this field, see docs/costs.md; repeat."),
+    typer.Option("--by", metavar="FIELD", help="Group by this field (docs/costs.md); repeatable."),
 ]
 _Last = Annotated[
     tuple[int, str] | None,
     typer.Option(metavar="N UNIT", help="The last N complete days, weeks, months or years."),
 ]
-_From = Annotated[
-    str | None, typer.Option("--from", metavar="DATE", help="From this YYYY-MM or YYYY-MM-DD.")
-]
+_From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First month or day.")]
 _To = Annotated[
-    str | None, typer.Option("--to", metavar="DATE", help="Up to this month or day, included.")
+    str | None, typer.Option("--to", metavar="DATE", help="Last month or day (included).")
 ]
-_Names = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeat.")]
+_Names = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only this one; repeatable.")
+]
 _Where = Annotated[
     list[str] | None,
-    typer.Option(metavar="FIELD=VALUE", help="Only charges with this value; != others; repeat."),
+    typer.Option(
+        metavar="FIELD=VALUE", help="Only charges with this value (!=: without it); repeatable."
+    ),
 ]
 _Granularity = Annotated[Granularity, typer.Option(help="One sum, or one for each month or day.")]
 _CompareTo = Annotated[Comparison | None, typer.Option(help="Compare with another period.")]
 _Limit = Annotated[
     int | None, typer.Option(help="Show this many groups; a line gives the sum of the rest.")
 ]
-_Sql = Annotated[bool, typer.Option("--sql", help="Print the SQL that answers, too.")]
+_Sql = Annotated[bool, typer.Option("--sql", help="Also print the SQL of the answer.")]
 
 
 def costs_command(
@@ -77,7 +79,7 @@ def costs_command(
     service: _Names = None,
     where: _Where = None,
     basis: Annotated[CostBasis, typer.Option(help="Basis of the cost.")] = CostBasis.EFFECTIVE,
-    metric: Annotated[Metric, typer.Option(help="What is summed.")] = Metric.COST,
+    metric: Annotated[Metric, typer.Option(help="What to add up.")] = Metric.COST,
     granularity: _Granularity = Granularity.TOTAL,
     compare_to: _CompareTo = None,
     order: Annotated[Order, typer.Option(help="Order of the groups.")] = Order.LARGEST,
@@ -86,7 +88,7 @@ def costs_command(
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
     exact: ExactOption = False,
 ) -> None:
-    """Show costs, by any field and period, of all or of one environment, project or service."""
+    """Show costs by any field and period: of everything, or of some projects, services or accounts."""
     refuse_parquet(format)
     named = {"project": project, "environment": environment, "account": account,
              "region": region, "service": service}  # fmt: skip
@@ -140,7 +142,7 @@ def _write(tenant: str, answer: CostAnswer, format: Format, is_exact: bool) -> N
             layout = Layout(
                 title=_title(tenant, answer),
                 is_exact=is_exact,
-                if_empty=f"No charge matches. The months that there are: finops status {tenant}",
+                if_empty=f"No charge matches. To see which months exist: finops status {tenant}",
             )
             table(answer.columns, answer.rows, layout=layout)
             for line in _totals(answer, is_exact):

@@ -35,7 +35,7 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True)
 class CostTotal:
-    """The sum of all groups in one currency (and unit), also of those that are not shown.
+    """The sum of all groups in one currency (and unit), including those that are not shown.
 
     `rest`: the sum of the groups that are not shown. Sums are None if a net cost is not known.
     """

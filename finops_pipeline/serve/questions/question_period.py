@@ -27,8 +27,8 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 class Period:
     """Days from `first` up to, but not including, `end`.
 
-    Whole months are months of the bill: a charge counts in the billing period that bills it. Other
-    periods are days on which the charges lie.
+    A period of whole months contains the charges of these billing periods. Any other period
+    contains the charges on its days.
     """
 
     first: date
@@ -82,7 +82,7 @@ def _between(start: str | None, end: str | None, today: date) -> Period:
             f"a period that ends with {end} and has no start", "a start", "Give the start as well"
         )
     first = _read_edge("start", start)[0]
-    # Without an end, a period ends with the running month, or today if it starts within a month.
+    # Without an end, a period ends with the current month, or today if it starts within a month.
     running = first_day(shift(month_of(today), 1)) if _MONTH.fullmatch(start) else None
     last = _read_edge("end", end)[1] if end else running or today + timedelta(days=1)
     if last <= first:
