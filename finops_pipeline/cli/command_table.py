@@ -71,8 +71,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "costs": CommandEntry(
             "costs:costs_command",
-            "Show costs by any field and period: of everything, or of some projects, services or"
-            " accounts.",
+            "Show costs by any field and period: of everything, or of some projects or services.",
         ),
         "query": CommandEntry(
             "query:query_command",

@@ -88,7 +88,7 @@ def costs_command(
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
     exact: ExactOption = False,
 ) -> None:
-    """Show costs by any field and period: of everything, or of some projects, services or accounts."""
+    """Show costs by any field and period: of everything, or of some projects or services."""
     refuse_parquet(format)
     named = {"project": project, "environment": environment, "account": account,
              "region": region, "service": service}  # fmt: skip
