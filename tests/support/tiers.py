@@ -36,6 +36,8 @@ _LONG_FILES = [
     "test_repeated_bills",
     "test_forms",
     "test_allocations",
+    "test_random_changes",
+    "test_explanations",
     "test_restatement",
     "test_cures",
     "test_marts_again",
