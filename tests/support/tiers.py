@@ -65,6 +65,7 @@ _LONG_FILES = [
     "test_claimed_lines",
     "test_crashes",
     "test_explained_files",
+    "test_duckdb_1_4",
     "test_hostile",
     "test_hostile_sources",
     "test_kill_often",
