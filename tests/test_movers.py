@@ -133,8 +133,8 @@ def test_any_period_is_compared_with_any_other(made: TemporaryInstallation) -> N
     )
 
 
-def test_movers_are_of_any_dimension(made: TemporaryInstallation) -> None:
-    """D6: what has no region or environment is not lost, although null equals nothing."""
+def test_d6_movers_are_of_any_dimension(made: TemporaryInstallation) -> None:
+    """What has no region or environment is not lost, although null equals nothing."""
     for by in ("project", "environment", "business_unit", "account", "region", "charge_group"):
         changes = parts(made, "acme", by=by)
         assert len(changes) == 1 and next(iter(changes.values()))[0] == Decimal("24.7"), by

@@ -6,18 +6,21 @@ Put here: what `finops rules` does. Keep out: declaring rules (tenants/declare.p
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from finops_pipeline.application.claim_explanation import explain_claims
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import RegistryError, Unknown
-from finops_pipeline.focus.claim_matching import ChargeValues, Match, match_claim
-from finops_pipeline.marts.rule_explanation import ExplainedCharges, explain_charges
+from finops_pipeline.lake.warehouse import reading
+from finops_pipeline.marts.rule_explanation import (
+    COST_EXPLORER_DAY,
+    ExplainedCharges,
+    explain_charges,
+)
 from finops_pipeline.marts.rule_trial import ValueChange, try_rules
 from finops_pipeline.tenants.declare import merge, read_declaration
-from finops_pipeline.tenants.model import FOLLOW, UNASSIGNED, Tenant
 
 
 @dataclass(frozen=True)
@@ -86,56 +89,36 @@ class Explanation:
 def explain(installation: Installation, name: str, id: str) -> list[Explanation]:
     """Explain the charges of a line item, a resource or a commitment.
 
+    The id of an account is for charges that have none of these, such as taxes of a FOCUS export,
+    and for its days in Cost Explorer.
+
     Raises:
         Unknown: there is no such tenant or charge, or nothing has been built for the tenant yet.
+        RegistryError: claims of equal priority take the same charge.
     """
-    tenant = installation.registry.tenant(name)
-    explained = explain_charges(installation.folder(name), id, installation.limits)
-    if not explained:
-        raise Unknown(
-            f"tenant {name} has no charge with the line item, resource or commitment {id!r}",
-            "a value of x_LineItemId, ResourceId, ResourceName or CommitmentDiscountId in costs",
-            f'To list the resources: finops query {name} "select distinct ResourceId from costs"',
-        )
+    tenant, folder = installation.registry.tenant(name), installation.folder(name)
+    with reading(folder) as connection:
+        installation.limits.apply(connection)
+        explained = explain_charges(connection, name, id)
+        if not explained:
+            raise Unknown(
+                f"tenant {name} has no charge with the line item, resource or commitment {id!r}",
+                "a value of x_LineItemId, ResourceId, ResourceName or CommitmentDiscountId in"
+                " costs, or the account of charges that have none of them, such as taxes",
+                f'To list the resources: finops query {name} "select distinct ResourceId from'
+                ' costs"',
+            )
+        claims = explain_claims(connection, tenant, explained, id)
     return [
-        Explanation(charges, claim_of(tenant, charges), _reason_of(charges))
-        for charges in explained
+        Explanation(charges, claim, _reason_of(charges))
+        for charges, claim in zip(explained, claims, strict=True)
     ]
 
 
-def claim_of(tenant: Tenant, charges: ExplainedCharges) -> str:
-    """Describe the claim that puts charges into their project."""
-    account = charges.sub_account_id
-    if charges.project == UNASSIGNED:
-        return f"no claim takes such charges of account {account}"
-    values = ChargeValues(
-        account,
-        charges.first_day,
-        charges.region_id,
-        frozenset(filter(None, (charges.service_name, charges.service_code))),
-        _read(charges.tags),
-        _read(charges.cost_categories),
-    )
-    for project in tenant.active_projects:
-        if project.name == charges.project:
-            claims = [*project.own_claims, *project.account_claims]
-            for name, claim in sorted(claims, key=lambda named: named[1].priority):
-                if match_claim(claim, values) is Match.YES:
-                    return f"{name} (priority {claim.priority}): {claim.in_words}"
-    if tenant.without_value in (FOLLOW, charges.project):
-        rule = f"without_value: {tenant.without_value}"
-        return f"no claim; the charges lack a value that a claim requires ({rule})"
-    return "a claim that is no longer declared"
-
-
-def _read(labels: str | None) -> dict[str, str]:
-    """Read tags or cost categories, a JSON object as text."""
-    loaded: dict[str, str] = json.loads(labels) if labels else {}
-    return loaded
-
-
 def _reason_of(charges: ExplainedCharges) -> str:
-    """Describe why the dimension has its value, or has none."""
+    """Return why the dimension has its value, or none."""
+    if charges.row_kind == COST_EXPLORER_DAY:
+        return "Cost Explorer's days have no dimensions"
     if charges.dimension is None:
         return "no dimension is declared"
     if charges.rule is None:

@@ -32,7 +32,7 @@ from finops_pipeline.cli.show import (
 )
 from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.errors import counted
-from finops_pipeline.marts.rule_explanation import ExplainedCharges
+from finops_pipeline.marts.rule_explanation import COST_EXPLORER_DAY, ExplainedCharges
 from finops_pipeline.marts.rule_trial import ValueChange
 
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="Name of a tenant.")]
@@ -84,7 +84,8 @@ def explain_command(
         str,
         typer.Argument(
             metavar="CHARGE-or-RESOURCE",
-            help="Id of a line item, of a resource (or its name), or of a commitment.",
+            help="Id of a line item, resource (or its name) or commitment; or the account of"
+            " charges that have none.",
         ),
     ],
     format: FormatOption = Format.TABLE,
@@ -142,10 +143,14 @@ def _print_alike(alike: Sequence[Explanation], exact: bool) -> None:
     kind = ", ".join(filter(None, (first.row_kind, first.charge_category, first.line_item_type)))
     days = f"{first.first_day} to {first.last_day}"
     title = f"{first.billing_period} {first.service_name} ({kind}), {days}"
-    say(f"{title}: {counted(first.charges, 'charge')}, {first.billing_currency}")
+    is_day = first.row_kind == COST_EXPLORER_DAY
+    number = counted(first.charges, "row" if is_day else "charge")
+    say(f"{title}: {number}, {first.billing_currency}")
     if first.tags and first.tags != "{}":
         say(f"tags {first.tags}")
     say(f"project {first.project}: {alike[0].claim}")
+    if is_day:
+        return
     rows = [
         (
             e.charges.dimension,
