@@ -128,8 +128,8 @@ def _views_of_costs() -> dict[str, str]:
 def _create_changed(connection: Connection, bodies: Mapping[str, str]) -> None:
     """Create views that read other tables and views of the same file.
 
-    The file is made current for it: a view names those of its own file without the name under which
-    the file is attached, which is another one for every reader.
+    The file becomes the current catalog: such a view must not contain the name under which the file
+    is attached, because readers attach it under other names.
     """
     present = dict(
         connection.execute(
@@ -138,7 +138,7 @@ def _create_changed(connection: Connection, bodies: Mapping[str, str]) -> None:
     )
     connection.execute(f"use {WAREHOUSE}")
     for name, body in bodies.items():
-        # One that is replaced would lose its comments, and they take longer than all else here.
+        # A replaced view would lose its comments; writing these takes longer than all the rest.
         if not present.get(name, "").endswith(f" AS {_as_stored(connection, body)};"):
             connection.execute(f"create or replace view {ident(name)} as {body}")
     connection.execute("use memory")

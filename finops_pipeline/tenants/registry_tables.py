@@ -171,7 +171,7 @@ def load_tenants(
             sources=tuple(_source(row) for row in sources[tenant]),
             projects=_projects(*(part[tenant] for part in parts)),
             dimensions=dimensions.get(tenant, Dimensions()),
-            # A rule may name a project, so it is read with them.
+            # Its value may name a project, so it is read together with them.
             without_value=getattr(heads[tenant][0], "without_value", "") if has_projects else "",
             statements=TenantTerms(**_section(heads[tenant][0], "statements")),
             required_tags=_section(heads[tenant][0], "required_tags"),
