@@ -26,7 +26,11 @@ from finops_pipeline.tenants.required_tags import read_required_sets
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 from tests.support.globex import finops
-from tests.support.second_opinion_required_tags import Coverage, expected_coverage
+from tests.support.second_opinion_required_tags import (
+    MEASURED,
+    expected_coverage,
+    measured_rows,
+)
 
 TENANTS, MONTH = ("acme", "globex"), "2026-09"
 TEAM, ENV = "resourceTags/user:Team", "resourceTags/user:Env"
@@ -103,21 +107,6 @@ def test_sets_are_stored_replaced_renamed_and_exported(
     assert not registry.tenant("globex").required_tags
 
 
-def measured(rows: list[tuple[Any, ...]]) -> Coverage:
-    found: Coverage = {}
-    for *key, taggable, tagged, untagged in rows:
-        assert taggable == tagged + untagged
-        before = found.get(tuple(key), (Decimal(0), Decimal(0)))  # type: ignore[arg-type]
-        found[tuple(key)] = (before[0] + taggable, before[1] + tagged)  # type: ignore[index]
-    return found
-
-
-COLUMNS = (
-    "billing_period, required_set, project, service_name, billing_currency, taggable_cost,"
-    " tagged_cost, untagged_cost"
-)
-
-
 def show_keys(connection: Any, tenant: Tenant) -> None:
     names = ("required_set", "tag_key", "spelling", "is_exact", "allowed_values", "services")
     names += ("projects", "environments")
@@ -155,13 +144,13 @@ def test_coverage_is_what_the_charges_say(built: TemporaryInstallation, tenant: 
         show_keys(connection, changed)
         sql = find_mart("required_tag_coverage").sql
         connection.execute(f"create temp table required_tag_coverage as {sql}")
-        rows = connection.execute(f"select {COLUMNS} from required_tag_coverage").fetchall()
+        rows = connection.execute(f"select {MEASURED} from required_tag_coverage").fetchall()
         failures = connection.execute(find_check("required_tag_coverage_equals_charges").sql)
         assert failures.fetchall() == []
         connection.execute("delete from required_tag_coverage where required_set = 'both'")
         failures = connection.execute(find_check("required_tag_coverage_equals_charges").sql)
         assert failures.fetchall() != []
-    found = measured(rows)
+    found = measured_rows(rows)
     assert found == expected_coverage(folder, changed)
     assert {key[1] for key in found} == set(sets)
     assert any(0 < tagged < taggable for taggable, tagged in found.values())
@@ -180,9 +169,9 @@ def test_declared_sets_are_measured_with_the_next_run(
     empty.apply(declaration(tmp_path, SETS))
     for tenant in TENANTS:
         assert not empty.ingest(tenant).failed
-    sql = f"select {COLUMNS} from required_tag_coverage"
+    sql = f"select {MEASURED} from required_tag_coverage"
     with reading(empty.installation.folder("acme")) as connection:
-        found = measured(connection.execute(sql).fetchall())
+        found = measured_rows(connection.execute(sql).fetchall())
     by_set = {key[1]: costs for key, costs in found.items()}
     assert by_set == {"policy": (7, 1), "owners": (7, 0), "spelled": (7, 0)}
     with reading(empty.installation.folder("globex")) as connection:

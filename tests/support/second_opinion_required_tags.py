@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.required_tags import RequiredSet
 from tests.support.mart_comparison import read_charges
@@ -22,6 +23,31 @@ _COLUMNS = (
     "ChargeCategory", "x_RowKind", "CommitmentDiscountStatus", "ResourceId", "Tags",
     "EffectiveCost",
 )  # fmt: skip
+
+
+MEASURED = (
+    "billing_period, required_set, project, service_name, billing_currency, taggable_cost,"
+    " tagged_cost, untagged_cost"
+)
+"""The columns of the mart from which `measured_rows` makes a coverage."""
+
+
+def measured_coverage(folder: TenantFolder) -> Coverage:
+    """Read the coverage that a tenant's file has."""
+    with reading(folder) as connection:
+        query = connection.execute(f"select {MEASURED} from required_tag_coverage")
+        return measured_rows(query.fetchall())
+
+
+def measured_rows(rows: list[tuple[Any, ...]]) -> Coverage:
+    """Add up rows of the mart over accounts; tagged and untagged cost must be all of it."""
+    found: Coverage = {}
+    for month, name, project, service, currency, taggable, tagged, untagged in rows:
+        assert taggable == tagged + untagged
+        key = (month, name, project, service, currency)
+        before = found.get(key, (Decimal(0), Decimal(0)))
+        found[key] = (before[0] + taggable, before[1] + tagged)
+    return found
 
 
 def expected_coverage(folder: TenantFolder, tenant: Tenant) -> Coverage:
