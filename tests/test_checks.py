@@ -118,8 +118,8 @@ EMPTY_IN_THE_ESTATE = (
     *("split_costs", "required_tag_coverage"),
     *(table.name for table in ALLOCATION_MARTS),
 )
-"""Marts without rows there; test_usage_marts.py, test_required_tags.py and test_allocations.py break
-them."""
+"""Marts without rows there; other files have tests that break them (test_usage_marts.py,
+test_required_tags.py, test_allocations.py)."""
 
 
 @pytest.mark.parametrize("mart", marts(), ids=lambda mart: mart.name)
