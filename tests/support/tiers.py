@@ -74,6 +74,7 @@ _LONG_FILES = [
     "test_folder_upgrade",
     "test_claimed_lines",
     "test_crashes",
+    "test_dimension_questions",
     "test_explained_files",
     "test_duckdb_1_4",
     "test_hostile",
