@@ -284,13 +284,8 @@ def test_one_table_is_exported_in_the_format_of_the_files_name(
     assert frame.schema["billed_cost"] == pl.Decimal(38, 18)
     assert frame["billed_cost"].sum() == total
     for view in ("costs", "allocated_costs"):
-<<<<<<< HEAD
-        built.finops("export", "acme", view, "-o", str(tmp_path / f"all-{view}.parquet"))
-        assert pl.read_parquet(tmp_path / f"all-{view}.parquet")["BilledCost"].sum() == total
-=======
         built.finops("export", "acme", view, "-o", str(tmp_path / f"view-{view}.parquet"))
         assert pl.read_parquet(tmp_path / f"view-{view}.parquet")["BilledCost"].sum() == total
->>>>>>> main
     refused = built.finops(
         "export", "acme", "monthly_cost", "-o", str(tmp_path / "x.csv"), ok=False
     )
