@@ -34,6 +34,7 @@ ARGUMENTS = {
     "verify": ["initech"],
     "invoice list": ["initech"],
     "rules list": ["initech"],
+    "statements list": ["initech"],
     "rules test": ["initech", "--file", "/nonexistent/tenants.yaml"],
     "rules explain": ["initech", "i-1"],
     "queries run": ["initech", "service_charges"],

@@ -26,6 +26,7 @@ from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
 from finops_pipeline.tenants.dimension_changes import rename_rule_project
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant, check_name
+from finops_pipeline.tenants.required_tags import rename_set_project
 
 
 class Kind(StrEnum):
@@ -320,7 +321,8 @@ def _with_name(tenant: Tenant, subject: Subject, renamed: Tenant | Source | Proj
         tenant = tenant.model_copy(update={"without_value": renamed.name})
     if isinstance(renamed, Project):
         dimensions = rename_rule_project(tenant.dimensions, subject.name, renamed.name)
-        tenant = tenant.model_copy(update={"dimensions": dimensions})
+        sets = rename_set_project(tenant.required_tags, subject.name, renamed.name)
+        tenant = tenant.model_copy(update={"dimensions": dimensions, "required_tags": sets})
     return with_part(tenant, subject, renamed)
 
 

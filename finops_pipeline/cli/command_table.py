@@ -235,6 +235,29 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             " value.",
         ),
     },
+    "statements": {
+        "preview": CommandEntry(
+            "statement_commands:preview_command",
+            "Show what would be stated to each project for a month; close nothing.",
+        ),
+        "close": CommandEntry(
+            "statement_commands:close_command",
+            "Close the statements of a month, of all projects together; they never change"
+            " afterwards.",
+        ),
+        "adjust": CommandEntry(
+            "statement_commands:adjust_command",
+            "Add a dated adjustment to a closed month whose bill has changed since.",
+        ),
+        "list": CommandEntry(
+            "statement_commands:list_command",
+            "List closed statements and adjustments, and which months an adjustment would change.",
+        ),
+        "show": CommandEntry(
+            "statement_commands:show_command",
+            "Show a closed month with its adjustments, or write it as CSV, Parquet, XLSX or HTML.",
+        ),
+    },
     "invoice": {
         "set": CommandEntry(
             "invoice:set_command",

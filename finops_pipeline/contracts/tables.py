@@ -23,6 +23,9 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
+from finops_pipeline.contracts.shared_cost_table import SHARED_COSTS
+from finops_pipeline.contracts.statement_tables import STATEMENT_TABLES
+from finops_pipeline.contracts.tag_marts import REQUIRED_TAG_COVERAGE, REQUIRED_TAG_KEYS
 from finops_pipeline.contracts.usage_marts import USAGE_MARTS
 
 PROJECTS = Table(
@@ -222,6 +225,7 @@ MARTS = {
     for table in (
         *(*COST_MARTS, *ACCOUNT_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS),
         *ALLOCATION_MARTS,
+        REQUIRED_TAG_COVERAGE,
     )
 }
 TABLES = (
@@ -234,6 +238,9 @@ TABLES = (
     ACCOUNTS,
     CLAIMS,
     *RULE_TABLES,
+    REQUIRED_TAG_KEYS,
+    SHARED_COSTS,
+    *STATEMENT_TABLES,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,

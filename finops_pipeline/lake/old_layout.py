@@ -15,6 +15,7 @@ OLD_NAMES = {
     "costs": "charges.parquet",
     "quarantine": "rows.parquet",
     "cost_explorer_daily": "daily.parquet",
+    "statements": "statement.parquet",
 }
 
 

@@ -25,6 +25,7 @@ from finops_pipeline.contracts.proofs import (
     PARTITIONS,
     RECONCILIATION,
 )
+from finops_pipeline.contracts.statement_tables import STATEMENT_TERMS, STATEMENTS
 from finops_pipeline.contracts.tables import (
     ACCOUNTS,
     API_REQUESTS,
@@ -35,6 +36,7 @@ from finops_pipeline.contracts.tables import (
     PROJECTS,
     SLICES,
 )
+from finops_pipeline.contracts.tag_marts import REQUIRED_TAG_KEYS
 from finops_pipeline.errors import DamagedFile, IntegrityCheckFailed
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, fetch_dicts
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
@@ -53,10 +55,12 @@ from finops_pipeline.marts.due_slices import Change, Slice, plan_marts
 from finops_pipeline.marts.evidence import read_failed_checks
 from finops_pipeline.marts.library import checks, in_reading_order, marts
 from finops_pipeline.marts.mart_runner import Refresh, replace_slices, run_checks
+from finops_pipeline.marts.required_tag_rows import required_tag_rows
 from finops_pipeline.marts.results import CheckState, refuse_failed_checks, store_results
 from finops_pipeline.marts.rule_tables import fill_rules
 from finops_pipeline.marts.shown_slices import ShownSlices
 from finops_pipeline.marts.slice_conditions import among_slices
+from finops_pipeline.marts.statement_views import VIEWS, fill_statements, statement_sql
 from finops_pipeline.marts.status_tables import (
     append_rows,
     create_table,
@@ -160,12 +164,15 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
     code = "\n".join(mart.sql for mart in marts()) + repr(list(MARTS.values()))
     code += repr((BILL_TOTALS, CHECK_RESULTS, [check.sql for check in checks()]))
     slices = {}
+    required_tags = [repr(row) for row in required_tag_rows(tenant)]
     for (name, month), record in publication.partitions(COSTS_TABLE).items():
         if record.rows:
             project = projects.get(name)
             labels = [project.environment, project.business_unit] if project else []
             rules = tenant.dimensions.of_month(month)
-            slices[name, month] = fingerprint_of([record.fingerprint, code, rules, *labels])
+            slices[name, month] = fingerprint_of(
+                [record.fingerprint, code, rules, *labels, *required_tags]
+            )
     deliveries = publication.ledger.deliveries()
     slices[_WHOLE_FILE] = fingerprint_of(
         [
@@ -176,6 +183,8 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
             *(f"{d.source} {d.billing_period} {d.delivery_id}" for d in deliveries),
             *view_names(),
             repr((COSTS, DELIVERY_HISTORY, PARTITIONS, CONFORMANCE, RECONCILIATION)),
+            repr([statement_sql(view.name) for view in VIEWS]),
+            repr((STATEMENT_TERMS, STATEMENTS)),
             repr((COST_EXPLORER_DAILY, API_REQUESTS, focus_views(), ABOUT, PROJECTS, ACCOUNTS)),
             repr(read_requests(publication.ledger)),
             str(publication.folder.root),
@@ -213,6 +222,8 @@ class _Build:
         connection = self._connection
         fill_dimensions(connection, self._tenant)
         fill_rules(connection, self._tenant.dimensions)
+        fill_table(connection, REQUIRED_TAG_KEYS, required_tag_rows(self._tenant))
+        fill_statements(connection, self._publication, self._tenant)
         fill_partition_tables(connection, self._publication)
         for table, rows in (
             (DATA_STATUS, status.data_status),

@@ -39,6 +39,8 @@ _LONG_FILES = [
     "test_repeated_bills",
     "test_forms",
     "test_allocations",
+    "test_statements",
+    "test_statement_files",
     "test_random_changes",
     "test_explanations",
     "test_restatement",
