@@ -32,6 +32,7 @@ ARGUMENTS = {
     "backup": ["initech", "/nonexistent/backups"],
     "verify": ["initech"],
     "invoice list": ["initech"],
+    "metrics list": ["initech"],
     "rules list": ["initech"],
     "rules test": ["initech", "--file", "/nonexistent/tenants.yaml"],
     "rules explain": ["initech", "i-1"],

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from finops_pipeline import clock
+from finops_pipeline.application.business_metrics import rename_in_values
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import RegistryError, counted
 from finops_pipeline.lake.layout import COSTS
@@ -291,6 +292,7 @@ def rename(installation: Installation, subject: Subject, new_name: str) -> list[
         if subject.kind is Kind.PROJECT:
             # Before the registry: if this process is killed in between, renaming again continues.
             ledger.write(rename_project(subject.name, new_name))
+            rename_in_values(session, subject.name, new_name)
         else:
             _refuse_landed(subject, [d.billing_period for d in ledger.deliveries(subject.name)])
             ledger.write(forget_source(subject.name, STORED_COMPARISONS))

@@ -15,6 +15,7 @@ from finops_pipeline.contracts.cost_marts import COST_MARTS
 from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.mart_columns import PERIOD
+from finops_pipeline.contracts.metric_marts import BUSINESS_METRICS, METRIC_MARTS
 from finops_pipeline.contracts.proofs import (
     BILL_TOTALS,
     CHECK_RESULTS,
@@ -212,7 +213,7 @@ MARTS = {
     table.name: table
     for table in (
         *(*COST_MARTS, *ACCOUNT_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS),
-        *ALLOCATION_MARTS,
+        *(*ALLOCATION_MARTS, *METRIC_MARTS),
     )
 }
 TABLES = (
@@ -225,6 +226,7 @@ TABLES = (
     ACCOUNTS,
     CLAIMS,
     *RULE_TABLES,
+    BUSINESS_METRICS,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,

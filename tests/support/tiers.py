@@ -71,6 +71,7 @@ _LONG_FILES = [
     "test_query_limits",
     "test_registry_recovery",
     "test_restore_faults",
+    "test_business_metrics",
 ]
 """The slowest first: the processes that share them then end at about the same time."""
 LONG = frozenset(_LONG_FILES)
