@@ -27,6 +27,7 @@ from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
 from finops_pipeline.tenants.dimension_changes import rename_rule_project
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant, check_name
+from finops_pipeline.tenants.shared_costs import rename_shared_project
 
 
 class Kind(StrEnum):
@@ -321,8 +322,10 @@ def _with_name(tenant: Tenant, subject: Subject, renamed: Tenant | Source | Proj
     elif tenant.without_value == subject.name:
         tenant = tenant.model_copy(update={"without_value": renamed.name})
     if isinstance(renamed, Project):
-        dimensions = rename_rule_project(tenant.dimensions, subject.name, renamed.name)
-        tenant = tenant.model_copy(update={"dimensions": dimensions})
+        names = (subject.name, renamed.name)
+        sections = {"dimensions": rename_rule_project(tenant.dimensions, *names)}
+        shared = {"shared_costs": rename_shared_project(tenant.shared_costs, *names)}
+        tenant = tenant.model_copy(update=sections | shared)
     return with_part(tenant, subject, renamed)
 
 

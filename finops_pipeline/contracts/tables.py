@@ -24,6 +24,7 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
+from finops_pipeline.contracts.shared_cost_marts import SHARED_COST_MARTS, SHARED_COST_RULES
 from finops_pipeline.contracts.usage_marts import USAGE_MARTS
 
 PROJECTS = Table(
@@ -213,7 +214,7 @@ MARTS = {
     table.name: table
     for table in (
         *(*COST_MARTS, *ACCOUNT_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS),
-        *(*ALLOCATION_MARTS, *METRIC_MARTS),
+        *(*ALLOCATION_MARTS, *METRIC_MARTS, *SHARED_COST_MARTS),
     )
 }
 TABLES = (
@@ -227,6 +228,7 @@ TABLES = (
     CLAIMS,
     *RULE_TABLES,
     BUSINESS_METRICS,
+    SHARED_COST_RULES,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,

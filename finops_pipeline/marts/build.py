@@ -169,7 +169,7 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
             labels = [project.environment, project.business_unit] if project else []
             rules = tenant.dimensions.of_month(month)
             slices[name, month] = fingerprint_of([record.fingerprint, code, rules, *labels])
-    slices |= input_fingerprints(publication, tenant)
+    slices |= input_fingerprints(publication, tenant, slices)
     deliveries = publication.ledger.deliveries()
     slices[_WHOLE_FILE] = fingerprint_of(
         [

@@ -9,19 +9,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from finops_pipeline.contracts.metric_marts import BUSINESS_METRICS
+from finops_pipeline.contracts.shared_cost_marts import SHARED_COST_RULES
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.publish import Publication
-from finops_pipeline.marts.due_slices import Change, Slice
+from finops_pipeline.marts.due_slices import Change, Slice, months_of
 from finops_pipeline.marts.metric_tables import fill_metrics, metric_fingerprints
+from finops_pipeline.marts.shared_cost_tables import fill_shared_costs, shared_cost_fingerprints
 from finops_pipeline.tenants.model import Tenant
 
-INPUT_TABLES = (BUSINESS_METRICS.name,)
+INPUT_TABLES = (BUSINESS_METRICS.name, SHARED_COST_RULES.name)
 
 
-def input_fingerprints(publication: Publication, tenant: Tenant) -> dict[Slice, str]:
-    """Return a fingerprint of each month of these tables that has rows."""
+def input_fingerprints(
+    publication: Publication, tenant: Tenant, charged: Iterable[Slice]
+) -> dict[Slice, str]:
+    """Return a fingerprint of each month of these tables that has rows.
+
+    Args:
+        charged: the slices that have charges.
+    """
     by_table: Mapping[str, Mapping[str, str]] = {
         BUSINESS_METRICS.name: metric_fingerprints(publication),
+        SHARED_COST_RULES.name: shared_cost_fingerprints(tenant, months_of(charged)),
     }
     return {
         (_key(name), month): fingerprint
@@ -60,5 +69,6 @@ def plan_change(
 def fill_inputs(
     connection: Connection, publication: Publication, tenant: Tenant, change: Change
 ) -> None:
-    """Replace the changed months of these tables."""
+    """Replace the changed months of these tables, and what has no months."""
     fill_metrics(connection, publication, change.tables[BUSINESS_METRICS.name])
+    fill_shared_costs(connection, tenant)

@@ -28,6 +28,11 @@ from finops_pipeline.tenants.field_errors import validate
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant
 from finops_pipeline.tenants.registry import Registry
+from finops_pipeline.tenants.shared_costs import (
+    SharedCosts,
+    check_shared_projects,
+    list_shared_changes,
+)
 from finops_pipeline.tenants.source import DeclaredSource
 from finops_pipeline.tenants.undeclarable import check_no_external_id, check_not_removed
 from finops_pipeline.tenants.yaml_file import read_yaml
@@ -50,6 +55,7 @@ class _DeclaredTenant(BaseModel):
     sources: Annotated[tuple[DeclaredSource, ...], BeforeValidator(_list_nothing)] = ()
     projects: Annotated[tuple[Project, ...], BeforeValidator(_list_nothing)] = ()
     dimensions: Dimensions | None = None
+    shared_costs: SharedCosts = ()
     without_value: str = ""
 
 
@@ -93,6 +99,8 @@ def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
     # Rules between sources and projects are checked after merging: a file may name only one part.
     parts: dict[str, object] = {"sources": sources, "projects": declared.projects}
     parts["without_value"] = declared.without_value
+    if "shared_costs" in entry:
+        parts["shared_costs"] = declared.shared_costs
     if "dimensions" in entry:
         parts["dimensions"] = declared.dimensions or Dimensions()
     return validate(Tenant, labels, place).model_copy(update=parts)
@@ -193,6 +201,11 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     if "dimensions" in new.model_fields_set:
         check_rule_projects(new, [*old.projects, *new.projects])
         dimensions = merge_dimensions(old.dimensions, new.dimensions)
+    shared_costs = old.shared_costs
+    if "shared_costs" in new.model_fields_set:
+        names = (project.name for project in (*old.projects, *new.projects))
+        check_shared_projects(new.name, new.shared_costs, (UNASSIGNED, *names))
+        shared_costs = new.shared_costs
     merged = Tenant(
         name=new.name,
         display_name=display_name,
@@ -201,10 +214,12 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
         sources=sources,
         projects=projects,
         dimensions=dimensions,
+        shared_costs=shared_costs,
         without_value=without_value,
     )
     dimension_lines = list_dimension_changes(new.name, old.dimensions, dimensions)
-    return merged, [*lines, *source_lines, *project_lines, *dimension_lines]
+    shared_lines = list_shared_changes(new.name, old.shared_costs, shared_costs)
+    return merged, [*lines, *source_lines, *project_lines, *dimension_lines, *shared_lines]
 
 
 def _keep_claims(old: Tenant, project: Project) -> Project:

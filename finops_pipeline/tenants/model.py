@@ -20,6 +20,7 @@ from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim, rival_claims
 from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
+from finops_pipeline.tenants.shared_costs import SharedCosts
 from finops_pipeline.tenants.source import (
     REACH,
     AnySource,
@@ -147,6 +148,7 @@ class Tenant(_Model):
     sources: tuple[AnySource, ...] = ()
     projects: tuple[Project, ...] = ()
     dimensions: Dimensions = Field(default_factory=Dimensions)
+    shared_costs: SharedCosts = ()
     without_value: str = ""
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 -- unit_costs_equal_charges: metrics and months whose unit_costs have other costs than their days,
 --   or a unit cost on a day without units.
--- reads: unit_costs, daily_costs, business_metrics
+-- reads: unit_costs, resource_daily_costs, business_metrics
 -- on failure: refuse
 
 with
@@ -14,13 +14,13 @@ charged as (
         series.billing_period,
         series.metric,
         series.project,
-        daily_costs.billing_currency,
-        sum(daily_costs.billed_cost) as billed_cost,
-        sum(daily_costs.effective_cost) as effective_cost
+        resource_daily_costs.billing_currency,
+        sum(resource_daily_costs.billed_cost) as billed_cost,
+        sum(resource_daily_costs.effective_cost) as effective_cost
     from series
-    inner join daily_costs
-        on daily_costs.billing_period = series.billing_period
-        and (series.project is null or daily_costs.project = series.project)
+    inner join resource_daily_costs
+        on resource_daily_costs.billing_period = series.billing_period
+        and (series.project is null or resource_daily_costs.project = series.project)
     group by all
 ),
 
