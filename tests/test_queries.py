@@ -129,11 +129,11 @@ ELSEWHERE = {
     *("movers", "vanished_services", "price_steps", "required_tags", "untagged_costs"),
     *("top_services", "top_resources", "discounts_and_credits", "costs_per_hour"),
     *("commitments", "commitment_coverage", "commitment_eligible_spend", "data_transfer"),
-    *("storage_costs", "compute_hours", "workloads", "unit_costs"),
+    *("storage_costs", "compute_hours", "workloads", "unit_costs", "shared_costs"),
 }
 """Queries with a test of their own, here, in test_queries_by_hand.py, test_queries_of_marts.py,
-test_movers.py, test_hourly_costs.py, test_commitment_marts.py, test_usage_marts.py or
-test_business_metrics.py."""
+test_movers.py, test_hourly_costs.py, test_commitment_marts.py, test_usage_marts.py,
+test_business_metrics.py or test_shared_costs.py."""
 
 
 def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Rows:

@@ -6,6 +6,7 @@ themselves (test_business_metrics.py).
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import replace
 from decimal import Decimal
@@ -18,9 +19,17 @@ import yaml
 from finops_pipeline.lake.duck import Limits
 from finops_pipeline.marts.library import head, marts
 from finops_pipeline.marts.recomputation import recompute_marts
+from finops_pipeline.money import exact_sum
 from tests.conftest import TemporaryInstallation
 from tests.support.mart_comparison import differences, read_mart
-from tests.support.measured_tenants import TENANTS, Measured, measured, measured_once, metrics
+from tests.support.measured_tenants import (
+    MONTHS,
+    TENANTS,
+    Measured,
+    measured,
+    measured_once,
+    metrics,
+)
 from tests.support.published_files import changing_tables
 from tests.support.second_opinion_shared_costs import COSTS, expected_shared_costs
 
@@ -99,6 +108,21 @@ def test_shared_costs_are_the_charges_split_once_more(shared_once: Measured, ten
     assert shared_once.rows(failed, tenant) == []
 
 
+def test_the_query_adds_up_to_the_bill(shared_once: Measured) -> None:
+    out = shared_once.finops("queries", "run", "acme", "shared_costs", "--format", "json")
+    rows = [r for r in json.loads(out, parse_float=str) if r["billing_currency"] == "USD"]
+    for month in MONTHS:
+        of_month = [row for row in rows if row["billing_period"] == month]
+        total = {
+            name: exact_sum(Decimal(row[name]) for row in of_month)
+            for name in ("effective_cost", "given_cost", "received_cost", "cost_with_shared")
+        }
+        assert total["cost_with_shared"] == total["effective_cost"] > 100
+        assert total["received_cost"] == -total["given_cost"] > 100
+        rest = next(row for row in of_month if row["project"] == "unassigned")
+        assert Decimal(rest["cost_with_shared"]) == 0
+
+
 def test_no_charge_and_no_other_mart_changes(
     measured_once: Measured, shared_once: Measured
 ) -> None:
@@ -114,11 +138,11 @@ def test_a_share_goes_to_each_receiver_to_the_last_decimal(shared: Measured) -> 
     share(shared, "acme", section)
     sql = "select project, billed_cost, share from shared_costs where billing_period = '2026-09'"
     rows = shared.rows(f"{sql} and direction = 'received' order by project")
-    third = Decimal("33.333333333333333333")
-    assert [row["billed_cost"] for row in rows] == [
-        third + Decimal("1e-18") if number == 0 else third + Decimal(extra).scaleb(-18)
-        for number, extra in ((0, 1), (1, 0), (2, 1))
-    ] or sum(row["billed_cost"] for row in rows) == Decimal("100.000000000000000001")
+    assert [str(row["billed_cost"]) for row in rows] == [
+        "33.333333333333333401",
+        "33.333333333333333300",
+        "33.333333333333333300",
+    ]
     assert sum(row["share"] for row in rows) == 1
     assert wrong_rows(shared, "acme", section) == []
 

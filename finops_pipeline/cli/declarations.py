@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from finops_pipeline.application.declaration import apply_declaration
+from finops_pipeline.application.declared_file import apply_declaration
 from finops_pipeline.cli.show import Row, open_installation, say, split, table
 from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.errors import printable
