@@ -14,6 +14,8 @@ import pytest
 
 from finops_pipeline.contracts.allocation_marts import ALLOCATION_MARTS
 from finops_pipeline.contracts.column import MONEY
+from finops_pipeline.contracts.metric_marts import METRIC_MARTS
+from finops_pipeline.contracts.shared_cost_marts import SHARED_COST_MARTS
 from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.ledger.failed_checks import FailedCheck
 from finops_pipeline.ledger.stored_files import Place
@@ -112,14 +114,15 @@ def test_a_check_of_sums_that_failed_makes_a_month_differ() -> None:
     ]
 
 
-CHECKED = ("resource_daily_costs", "commitment_coverage_hourly", "commitment_utilization_hourly")
+CHECKED = ("resource_daily_costs", "commitment_coverage_hourly", "commitment_utilization_hourly",
+           "costs_to_share")  # fmt: skip
 """Marts that others are summed from; each has a check of its own against the charges."""
 EMPTY_IN_THE_ESTATE = (
     *("split_costs", "required_tag_coverage"),
-    *(table.name for table in ALLOCATION_MARTS),
+    *(table.name for table in (*ALLOCATION_MARTS, *METRIC_MARTS, *SHARED_COST_MARTS)),
 )
-"""Marts without rows there; test_usage_marts.py, test_required_tags.py and test_allocations.py break
-them."""
+"""Marts without rows there; test_usage_marts.py, test_required_tags.py, test_allocations.py,
+test_business_metrics.py and test_shared_costs.py break them."""
 
 
 @pytest.mark.parametrize("mart", marts(), ids=lambda mart: mart.name)

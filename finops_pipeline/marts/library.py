@@ -43,6 +43,7 @@ class Mart:
     """An aggregated table: its name, its query, and which part of its input a slice needs.
 
     `reads` are the tables that its query reads, as stated in its head; a test verifies them.
+    `needs` are those of them without which it has no rows.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Mart:
     slices: SliceKind
     lookback: Lookback
     reads: frozenset[str]
+    needs: frozenset[str] = frozenset()
 
     @property
     def reads_marts(self) -> frozenset[str]:
@@ -85,7 +87,8 @@ def find_mart(name: str) -> Mart:
     sql = (_FOLDER / "sql" / f"{name}.sql").read_text(encoding="utf-8")
     lines = head(sql)
     slices, lookback = SliceKind(lines["slice"]), read_lookback(lines["lookback"])
-    return Mart(name, sql, slices, lookback, frozenset(lines["reads"].split(", ")))
+    needs = frozenset(lines["needs"].split(", ")) if "needs" in lines else frozenset[str]()
+    return Mart(name, sql, slices, lookback, frozenset(lines["reads"].split(", ")), needs)
 
 
 def in_reading_order(unordered: Iterable[Mart]) -> list[Mart]:

@@ -18,7 +18,7 @@ from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.warehouse import WAREHOUSE
 from finops_pipeline.marts.due_slices import Change, Due, Slice, Window, months_of, window_of
 from finops_pipeline.marts.library import Check, Mart, SliceKind, checks
-from finops_pipeline.marts.results import CheckResult, run_check
+from finops_pipeline.marts.results import CheckResult, pass_check, run_check
 from finops_pipeline.marts.shown_slices import ShownSlices
 from finops_pipeline.marts.slice_conditions import among_months, among_slices
 from finops_pipeline.marts.status_tables import create_table
@@ -55,6 +55,11 @@ class Refresh:
             size += count
         if portion:
             yield portion
+
+    @property
+    def unused(self) -> frozenset[str]:
+        """The marts that have no rows, because a table that they need has none."""
+        return frozenset(m.name for m in self.ordered if m.needs & self.change.unused)
 
     def months_of_check(self, check: Check) -> set[str]:
         """Return the months that changed, and those of replaced slices of marts that it reads."""
@@ -134,12 +139,15 @@ def run_checks(
         the results, by check and month.
     """
     groups: dict[tuple[frozenset[str], Window], list[Check]] = {}
+    results: list[CheckResult] = []
     for check in (check for check in checks() if not check.reads & stale):
+        if check.reads & refresh.unused:
+            results += pass_check(check, refresh.months_of_check(check))
+            continue
         window = window_of(check.reads, refresh.ordered)
         key = (frozenset(refresh.months_of_check(check)), window)
         groups.setdefault(key, []).append(check)
     present = months_of(refresh.change.after)
-    results: list[CheckResult] = []
     for (months, window), same in groups.items():
         names = frozenset[str]().union(*(check.reads for check in same))
         for portion in refresh.portions(months):

@@ -87,6 +87,8 @@ _LONG_FILES = [
     "test_query_limits",
     "test_registry_recovery",
     "test_restore_faults",
+    "test_business_metrics",
+    "test_shared_costs",
 ]
 """The slowest first: the processes that share them then end at about the same time."""
 LONG = frozenset(_LONG_FILES)
