@@ -16,7 +16,7 @@
 
 with
 
-charge as (
+charge as not materialized (
     select
         billing_period,
         ChargePeriodStart as period_start,
@@ -163,6 +163,7 @@ sized as (
 classified as (
     select
         *,
+        size_factor * copies as units_each,
         case
             when service_family = 'EC2 Instance' then 'Compute, EC2 Instance'
             when service_family in ('Fargate', 'Lambda') then 'Compute'
@@ -196,7 +197,7 @@ eligible as (
         -- quantities too large for this arithmetic have no normalized hours
         case
             when abs(quantity) < 1000000000000
-            then (quantity * size_factor * copies)::decimal(38, 18)
+            then (quantity * units_each)::decimal(38, 18)
         end as normalized_hours
     from charge
     join classified
