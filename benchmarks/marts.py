@@ -123,7 +123,9 @@ class Answers:
             f"create view cur as from read_parquet('{export}/data/*/*.parquet',"
             " hive_partitioning = true, hive_types = {'BILLING_PERIOD': varchar})"
         )
-        self._raw.execute("create table claim (account varchar, project varchar, environment varchar)")
+        self._raw.execute(
+            "create table claim (account varchar, project varchar, environment varchar)"
+        )
         claims = [[i, name, name] for name, ids in _accounts().items() for i in ids]
         self._raw.executemany("insert into claim values (?, ?, ?)", claims)
         view, self._sql, self._without = raw_answers()
@@ -164,9 +166,7 @@ def _least(
 def _numbers(rows: list[tuple[Any, ...]], positions: list[int]) -> Numbers:
     """Return the numbers of an answer's columns, in cents, in order of size."""
     cent = Decimal("0.01")
-    found = [
-        tuple(Decimal(str(row[p] or 0)).quantize(cent) for p in positions) for row in rows
-    ]
+    found = [tuple(Decimal(str(row[p] or 0)).quantize(cent) for p in positions) for row in rows]
     return sorted(found)
 
 
@@ -227,7 +227,9 @@ class Page:
         page = PAGE.read_text(encoding="utf-8")
         before, _, rest = page.partition(START)
         _, _, after = rest.partition(END)
-        PAGE.write_text(f"{before}{START}{chr(10).join(self.lines)}\n{END}{after}", encoding="utf-8")
+        PAGE.write_text(
+            f"{before}{START}{chr(10).join(self.lines)}\n{END}{after}", encoding="utf-8"
+        )
 
 
 def compare_answers(page: Page, work: Path) -> Values:
@@ -244,7 +246,9 @@ def compare_answers(page: Page, work: Path) -> Values:
         ratios += [] if answer.ratio is None else [answer.ratio]
         page.say(f"| {question} | {answer.mart * 1000:.1f} | {raw} | {ratio} | {answer.compared} |")
     reached = sum(ratio >= targets.ANSWERS.most for ratio in ratios)
-    page.say(f"\n{reached} of {len(ratios)} answers are at least {targets.ANSWERS.most:.0f} times faster.")
+    page.say(
+        f"\n{reached} of {len(ratios)} answers are at least {targets.ANSWERS.most:.0f} times faster."
+    )
     return {targets.ANSWERS: min(ratios)}
 
 
@@ -267,7 +271,9 @@ def compare_refresh(page: Page, data: Path, months: list[str], times: int) -> Va
         rows.append((f"{name}: copying the file and writing it to disk", result, "file", unit))
     for label, result, part, unit in rows:
         cpu, wall = result["cpu"][part], result["wall"][part]
-        page.say(f"| {label} | {cpu:.2f} | {wall:.2f} | {result['peak']:,.0f} | {cpu / unit:.1f} x |")
+        page.say(
+            f"| {label} | {cpu:.2f} | {wall:.2f} | {result['peak']:,.0f} | {cpu / unit:.1f} x |"
+        )
     page.say(f"\nThe tenant's file has {every['bytes'] / 2**20:,.0f} MiB.")
     return {
         targets.REFRESH: every["cpu"]["marts"] / base,

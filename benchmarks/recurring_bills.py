@@ -37,7 +37,9 @@ def write_month(folder: Path, month: str, lines: int, delivery: str = "one") -> 
     meta.mkdir(parents=True, exist_ok=True)
     target = data / "export-00001.snappy.parquet"
     sql = Path(__file__).with_suffix("").with_name("recurring_bill.sql").read_text()
-    with duckdb.connect(config={"memory_limit": "2GB", "temp_directory": str(folder)}) as connection:
+    with duckdb.connect(
+        config={"memory_limit": "2GB", "temp_directory": str(folder)}
+    ) as connection:
         connection.execute(f"set variable month = '{month}'; set variable lines = {lines:d}")
         connection.execute(f"copy ({sql}) to '{target}' (format parquet, compression snappy)")
     manifest = {

@@ -18,7 +18,7 @@ from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.warehouse import WAREHOUSE
 from finops_pipeline.marts.due_slices import Change, Due, Slice, Window, months_of, window_of
 from finops_pipeline.marts.library import Check, Mart, SliceKind, checks
-from finops_pipeline.marts.results import CheckResult, run_check
+from finops_pipeline.marts.results import CheckResult, list_passed, run_check
 from finops_pipeline.marts.shown_slices import ShownSlices
 from finops_pipeline.marts.slice_conditions import among_months, among_slices
 from finops_pipeline.marts.status_tables import create_table
@@ -90,6 +90,8 @@ def replace_slices(connection: Connection, shown: ShownSlices, refresh: Refresh)
         connection.execute(f"delete from {target} where {_replaced_rows(due, refresh.change)}")
         for months in _portions(due, refresh):
             shown.show_slices(mart.reads, due.inputs(months, present), mart)
+            if not shown.has_rows(mart.needs):
+                continue
             connection.execute(
                 f"insert into {target} ({names}) select {names} from ({mart.sql})"
                 f" where {_new_rows(due, months)} order by {', '.join(table.grain[:SORTED_BY])}"
@@ -148,5 +150,8 @@ def run_checks(
         for portion in refresh.portions(months):
             shown.show_months(names, window.months(portion, present))
             for check in same:
-                results += run_check(connection, check, portion, not window.is_none)
+                if shown.has_rows(check.needs):
+                    results += run_check(connection, check, portion, not window.is_none)
+                else:
+                    results += list_passed(check, portion)
     return sorted(results, key=lambda result: (result.check_name, result.billing_period))
