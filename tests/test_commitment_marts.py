@@ -229,7 +229,7 @@ USES = {
     "too much": ({"fees_billed": 10, "upfront_share": 0, "used_cost": 11, "unused_cost": -1},
                  110, "According to the bill, more was used than was committed"),
     "contradiction": ({"fees_billed": 10, "upfront_share": 0, "used_cost": 9, "unused_cost": 2},
-                      80, "Covered usage costs more than the fee says"),
+                      80, "Covered usage costs more than was used"),
     "nothing": ({"fees_billed": 0, "upfront_share": 0}, None, "Nothing was committed"),
     "FOCUS": ({"fees_billed": 5, "used_cost": 9, "unused_cost": 3}, 75, None),
     "upfront only": ({"upfront_billed": 100}, None, None),

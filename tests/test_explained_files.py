@@ -284,8 +284,8 @@ def test_one_table_is_exported_in_the_format_of_the_files_name(
     assert frame.schema["billed_cost"] == pl.Decimal(38, 18)
     assert frame["billed_cost"].sum() == total
     for view in ("costs", "allocated_costs"):
-        built.finops("export", "acme", view, "-o", str(tmp_path / f"{view}.parquet"))
-        assert pl.read_parquet(tmp_path / f"{view}.parquet")["BilledCost"].sum() == total
+        built.finops("export", "acme", view, "-o", str(tmp_path / f"view-{view}.parquet"))
+        assert pl.read_parquet(tmp_path / f"view-{view}.parquet")["BilledCost"].sum() == total
     refused = built.finops(
         "export", "acme", "monthly_cost", "-o", str(tmp_path / "x.csv"), ok=False
     )

@@ -33,6 +33,7 @@ ARGUMENTS = {
     "backup": ["initech", "/nonexistent/backups"],
     "verify": ["initech"],
     "invoice list": ["initech"],
+    "metrics list": ["initech"],
     "rules list": ["initech"],
     "statements list": ["initech"],
     "rules test": ["initech", "--file", "/nonexistent/tenants.yaml"],

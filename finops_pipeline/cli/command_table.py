@@ -269,6 +269,20 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "invoice:remove_command", "Withdraw an invoice total; its history stays."
         ),
     },
+    "metrics": {
+        "load": CommandEntry(
+            "metric_commands:load_command",
+            "Load business metrics such as orders per day; values of the same days are replaced.",
+        ),
+        "list": CommandEntry(
+            "metric_commands:list_command",
+            "List a tenant's business metrics: of which projects and days there are values.",
+        ),
+        "remove": CommandEntry(
+            "metric_commands:remove_command",
+            "Remove the values of a business metric, of all days.",
+        ),
+    },
     "queries": {
         "show": CommandEntry(
             "query_library:show_command", "Print a query's SQL, to read, copy and change."

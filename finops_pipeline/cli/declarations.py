@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from finops_pipeline.application.declaring import declare_file
+from finops_pipeline.application.declared_file import apply_declaration
 from finops_pipeline.cli.show import Row, open_installation, say, split, table
 from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.errors import printable
@@ -32,7 +32,7 @@ def apply_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A tenants.yaml.")],
 ) -> None:
     """Declare tenants, sources and projects from a file; print the changes, delete nothing."""
-    print_changes(declare_file(open_installation(), file))
+    print_changes(apply_declaration(open_installation(), file))
 
 
 def print_changes(changes: list[str]) -> None:

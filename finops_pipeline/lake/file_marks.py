@@ -15,7 +15,13 @@ from pathlib import Path
 
 from finops_pipeline.errors import DamagedFile, ForeignFile, SchemaTooNew, counted
 from finops_pipeline.lake.files import fingerprint
-from finops_pipeline.lake.layout import COSTS, STATEMENTS, TenantFolder, key_of
+from finops_pipeline.lake.layout import (
+    BUSINESS_METRICS,
+    COSTS,
+    STATEMENTS,
+    TenantFolder,
+    key_of,
+)
 from finops_pipeline.lake.own_files import require_own
 from finops_pipeline.ledger.ledger import Ledger, LedgerError
 from finops_pipeline.ledger.stored_files import FileMark, StoredFile, read_marks, record_marks
@@ -112,9 +118,12 @@ def damaged_partition(folder: TenantFolder, file: StoredFile, state: str) -> Dam
         option = ""
     if place.table_name == STATEMENTS:
         return _damaged_statement(folder, file, state)
+    cure = f"Build it again: finops rebuild {folder.tenant}{option} --month {place.billing_period}"
+    if place.table_name == BUSINESS_METRICS:
+        cure = f"Load its values again: finops metrics load {folder.tenant} FILE"
     return DamagedFile(
         f"{path} {state}",
         f"{place.table_name} of {folder.tenant}/{place.key} {place.billing_period} with"
         f" {counted(file.size_bytes, 'byte')}",
-        f"Build it again: finops rebuild {folder.tenant}{option} --month {place.billing_period}",
+        cure,
     )

@@ -4,8 +4,9 @@ Put here: what a restored ledger contains. Keep out: the copy itself (ledger_cop
 landings (landing_records.py), landing again what neither has (application/rebuild.py).
 
 The copy may be outdated or missing. So landings that it lacks are registered from the records
-beside their files. All other files of the store become superseded: readers of an earlier generation
-may still need them, and they are collected after the usual time.
+beside their files, and so are files of business metrics. All other files of the store become
+superseded: readers of an earlier generation may still need them, and they are collected after the
+usual time.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.landing_records import LandingRecord, read_landing_records
 from finops_pipeline.lake.layout import QUARANTINE, STATEMENTS, TenantFolder, parse_stored
 from finops_pipeline.lake.ledger_copy import restore_copy
+from finops_pipeline.lake.metric_values import newest_metric_files
 from finops_pipeline.lake.own_files import protect_file
 from finops_pipeline.lake.shown_folders import shown_publication
 from finops_pipeline.lake.statement_files import read_entry
@@ -55,6 +57,8 @@ def restore_ledger(folder: TenantFolder) -> LedgerOrigin:
     new = Owner(identity.tenant, identity.installation_id, owner.root if owner else root, commits)
     landings = _missing_landings(folder, ledger)
     writes = [write for landed in landings for write in _register(landed)]
+    metrics = newest_metric_files(folder, read_stored_files(ledger))
+    writes += [record_file(file.place, file) for file in metrics]
     ledger.write(*_supersede_unrecorded(folder, ledger), *writes, lambda db: store_owner(db, new))
     protect_file(folder, folder.ledger)
     return origin

@@ -19,7 +19,7 @@ def notice_path(folder: TenantFolder, table: str) -> Path:
     sentence = (
         "The files of this view are missing - if the folder was moved or restored, run"
         f" finops status {folder.tenant} to rewrite the view - if only this file was copied,"
-        " open the original or an export with --detail.parquet"
+        " open the original or an export with all charges.parquet"
     )
     return folder.store / table / f"{key_of(table)}=-" / "billing_period=-" / sentence
 

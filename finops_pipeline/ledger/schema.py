@@ -189,7 +189,7 @@ SCHEMA = Schema(
     name="ledger",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003", "0005"),
+    versions=("0001", "0002", "0003", "0004"),
     refusal=SchemaTooNew,
 )
 

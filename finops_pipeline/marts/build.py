@@ -53,6 +53,7 @@ from finops_pipeline.ledger.ledger import fingerprint_of
 from finops_pipeline.marts.about import FileFacts, explain_file
 from finops_pipeline.marts.due_slices import Change, Slice, plan_marts
 from finops_pipeline.marts.evidence import read_failed_checks
+from finops_pipeline.marts.input_tables import fill_inputs, input_fingerprints, plan_change
 from finops_pipeline.marts.library import checks, in_reading_order, marts
 from finops_pipeline.marts.mart_runner import Refresh, replace_slices, run_checks
 from finops_pipeline.marts.required_tag_rows import required_tag_rows
@@ -134,27 +135,29 @@ def refresh(
         with reading(publication.folder) as connection:
             totals = _totals(connection, "")
         return Refreshed("unchanged", totals=totals, size_bytes=size, left_out=left_out)
-    changed = [key for key in due if key != _WHOLE_FILE]
-    change = Change(frozenset(changed), _slices_of(present), _slices_of(target))
+    due = [key for key in due if key != _WHOLE_FILE]
+    change = plan_change(due, _keys_of(present), _keys_of(target))
+    changed = tuple(sorted(change.changed))
     with building(publication, limits, fresh=not present) as connection:
         work = _Build(connection, publication, tenant)
         work.fill_status_tables(status)
         work.replace_bill_totals(change)
+        fill_inputs(connection, publication, tenant, change)
         built, warnings = work.rebuild_marts(change)
         left_out += tuple(f"{name} {_STALE}" for name in sorted(work.stale))
         work.note_failed_checks(status)
         name_accounts(connection)
         create_views(connection, publication, tenant, damage)
-        # Slices that a mart could not use get a fingerprint that no target has, so they stay due.
-        again = {key: f"{target[key]} {_STALE}" for key in changed if key in target and work.stale}
+        # Slices from which a mart could not be built differ from every target: they stay due.
+        again = {key: f"{target[key]} {_STALE}" for key in due if key in target and work.stale}
         work.record_slices(target | again)
         explain_file(connection, FileFacts(tenant, publication.number, built))
         totals = _totals(connection, f"{WAREHOUSE}.")
     size = publication.warehouse_bytes
-    return Refreshed("built", tuple(changed), tuple(warnings), totals, size, left_out)
+    return Refreshed("built", changed, tuple(warnings), totals, size, left_out)
 
 
-def _slices_of(fingerprints: Fingerprints) -> frozenset[Slice]:
+def _keys_of(fingerprints: Fingerprints) -> frozenset[Slice]:
     return frozenset(fingerprints.keys() - {_WHOLE_FILE})
 
 
@@ -173,6 +176,7 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
             slices[name, month] = fingerprint_of(
                 [record.fingerprint, code, rules, *labels, *required_tags]
             )
+    slices |= input_fingerprints(publication, tenant, slices)
     deliveries = publication.ledger.deliveries()
     slices[_WHOLE_FILE] = fingerprint_of(
         [

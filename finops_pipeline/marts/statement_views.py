@@ -14,7 +14,6 @@ from decimal import Decimal
 from functools import cache
 from importlib import resources
 
-from finops_pipeline.contracts.shared_cost_table import SHARED_COSTS
 from finops_pipeline.contracts.statement_tables import (
     STATEMENT_DIFFERENCES,
     STATEMENT_PREVIEW,
@@ -65,7 +64,6 @@ def statement_sql(name: str) -> str:
 def fill_statements(connection: Connection, publication: Publication, tenant: Tenant) -> None:
     """Fill the terms of a tenant, and its closed statements from their files."""
     fill_table(connection, STATEMENT_TERMS, term_rows(tenant))
-    create_table(connection, SHARED_COSTS)
     create_table(connection, STATEMENTS)
     files = publication.current_files(layout.STATEMENTS)
     if not files or publication.find_damage(layout.STATEMENTS):

@@ -55,6 +55,7 @@ Damage = Mapping[str, Sequence[DamagedFile | ForeignFile]]
 def find_damage(publication: Publication, tenant: Tenant) -> Damage:
     """Return the views of which a file is lost or was changed, and the errors of these files."""
     found = {table.name: publication.find_damage(folder) for table, folder in _TABLES}
+    found[layout.BUSINESS_METRICS] = publication.find_damage(layout.BUSINESS_METRICS)
     for source in tenant.sources:
         errors = publication.find_damage(layout.LANDING, source.name)
         found[landing_view(source.name)] = errors

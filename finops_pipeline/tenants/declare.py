@@ -33,6 +33,11 @@ from finops_pipeline.tenants.required_tags import (
     check_projects,
     list_set_changes,
 )
+from finops_pipeline.tenants.shared_costs import (
+    SharedCosts,
+    check_shared_projects,
+    list_shared_changes,
+)
 from finops_pipeline.tenants.source import DeclaredSource
 from finops_pipeline.tenants.statement_terms import DeclaredTerms, TenantTerms
 from finops_pipeline.tenants.undeclarable import check_no_external_id, check_not_removed
@@ -56,6 +61,7 @@ class _DeclaredTenant(BaseModel):
     sources: Annotated[tuple[DeclaredSource, ...], BeforeValidator(_list_nothing)] = ()
     projects: Annotated[tuple[Project, ...], BeforeValidator(_list_nothing)] = ()
     dimensions: Dimensions | None = None
+    shared_costs: SharedCosts = ()
     without_value: str = ""
     statements: DeclaredTerms = Field(default_factory=TenantTerms)
     required_tags: DeclaredSets = {}
@@ -101,6 +107,8 @@ def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
     # Rules between sources and projects are checked after merging: a file may name only one part.
     parts: dict[str, object] = {"sources": sources, "projects": declared.projects}
     parts["without_value"] = declared.without_value
+    if "shared_costs" in entry:
+        parts["shared_costs"] = declared.shared_costs
     if "dimensions" in entry:
         parts["dimensions"] = declared.dimensions or Dimensions()
     for section in ("statements", "required_tags"):
@@ -199,10 +207,10 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     statements = new.statements if "statements" in new.model_fields_set else old.statements
     if statements != old.statements:
         lines.append(f"~ tenant {new.name}: statements {old.statements} -> {statements}")
+    names = {UNASSIGNED, *(project.name for project in (*old.projects, *new.projects))}
     required_tags = old.required_tags
     if "required_tags" in new.model_fields_set:
         required_tags = new.required_tags
-        names = {UNASSIGNED, *(project.name for project in (*old.projects, *new.projects))}
         check_projects(new.name, required_tags, names)
         lines += list_set_changes(new.name, old.required_tags, required_tags)
     check_stored_claims(old, new)
@@ -213,6 +221,10 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     if "dimensions" in new.model_fields_set:
         check_rule_projects(new, [*old.projects, *new.projects])
         dimensions = merge_dimensions(old.dimensions, new.dimensions)
+    shared_costs = old.shared_costs
+    if "shared_costs" in new.model_fields_set:
+        check_shared_projects(new.name, new.shared_costs, names)
+        shared_costs = new.shared_costs
     merged = Tenant(
         name=new.name,
         display_name=display_name,
@@ -221,12 +233,14 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
         sources=sources,
         projects=projects,
         dimensions=dimensions,
+        shared_costs=shared_costs,
         without_value=without_value,
         statements=statements,
         required_tags=required_tags,
     )
     dimension_lines = list_dimension_changes(new.name, old.dimensions, dimensions)
-    return merged, [*lines, *source_lines, *project_lines, *dimension_lines]
+    shared_lines = list_shared_changes(new.name, old.shared_costs, shared_costs)
+    return merged, [*lines, *source_lines, *project_lines, *dimension_lines, *shared_lines]
 
 
 def _keep_claims(old: Tenant, project: Project) -> Project:

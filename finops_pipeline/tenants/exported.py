@@ -45,6 +45,7 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     entry["sources"] = [_source(source) for source in tenant.sources]
     entry["projects"] = [_project(project) for project in tenant.projects]
     entry["dimensions"] = export_dimensions(tenant.dimensions)
+    entry["shared_costs"] = [shared.declaration for shared in tenant.shared_costs]
     entry["without_value"] = tenant.without_value
     entry["statements"] = export_terms(tenant.statements)
     entry["required_tags"] = export_required_sets(tenant.required_tags)

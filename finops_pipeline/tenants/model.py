@@ -21,6 +21,7 @@ from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
 from finops_pipeline.tenants.required_tags import DeclaredSets
+from finops_pipeline.tenants.shared_costs import SharedCosts
 from finops_pipeline.tenants.source import (
     REACH,
     AnySource,
@@ -158,6 +159,7 @@ class Tenant(_Model):
     sources: tuple[AnySource, ...] = ()
     projects: tuple[Project, ...] = ()
     dimensions: Dimensions = Field(default_factory=Dimensions)
+    shared_costs: SharedCosts = ()
     without_value: str = ""
     statements: DeclaredTerms = Field(default_factory=TenantTerms)
     required_tags: DeclaredSets = {}

@@ -29,6 +29,7 @@ from finops_pipeline.tenants.model import (
     parse_source,
 )
 from finops_pipeline.tenants.required_tags import export_required_sets
+from finops_pipeline.tenants.shared_cost import SharedCost
 from finops_pipeline.tenants.source import EXTENT
 from finops_pipeline.tenants.statement_terms import ProjectTerms, TenantTerms, export_terms
 
@@ -93,6 +94,13 @@ DIMENSIONS = sa.Table(
     sa.Column("declaration", sa.Text, nullable=False),
 )
 """The section `dimensions` of a tenant as JSON, because it is declared and numbered as a whole."""
+SHARED_COSTS = sa.Table(
+    "shared_costs",
+    META,
+    sa.Column("tenant", sa.ForeignKey("tenants.tenant"), primary_key=True),
+    sa.Column("declaration", sa.Text, nullable=False),
+)
+"""The section `shared_costs` of a tenant as JSON, because it is declared as a whole."""
 PROJECT_CLAIMS = sa.Table(
     "project_claims",
     META,
@@ -122,11 +130,12 @@ SCHEMA = Schema(
     name="registry",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003", "0004", "0005", "0006", "0008"),
+    versions=("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"),
     refusal=RegistryError,
 )
 _OF_TENANT = (
     DIMENSIONS,
+    SHARED_COSTS,
     PROJECT_CLAIMS,
     PROJECT_ACCOUNTS,
     PROJECT_SOURCES,
@@ -161,6 +170,7 @@ def load_tenants(
     heads, sources = rows(TENANTS), rows(SOURCES)
     tables = (PROJECTS, PROJECT_SOURCES, PROJECT_ACCOUNTS, PROJECT_CLAIMS)
     dimensions = _dimensions(db, name) if has_projects else {}
+    shared = rows(SHARED_COSTS) if has_projects else {}
     parts = [rows(table) if has_projects else defaultdict[str, list[Any]](list) for table in tables]
     return [
         Tenant(
@@ -171,6 +181,11 @@ def load_tenants(
             sources=tuple(_source(row) for row in sources[tenant]),
             projects=_projects(*(part[tenant] for part in parts)),
             dimensions=dimensions.get(tenant, Dimensions()),
+            shared_costs=tuple(
+                SharedCost.model_validate(entry)
+                for row in shared.get(tenant, ())
+                for entry in json.loads(row.declaration)
+            ),
             # Its value may name a project, so it is read together with them.
             without_value=getattr(heads[tenant][0], "without_value", "") if has_projects else "",
             statements=TenantTerms(**_section(heads[tenant][0], "statements")),
@@ -279,6 +294,9 @@ def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
     yield TENANTS, head | {"state": tenant.state.value}
     if tenant.dimensions:
         yield DIMENSIONS, {"declaration": json.dumps(export_dimensions(tenant.dimensions))}
+    if tenant.shared_costs:
+        entries = [entry.declaration for entry in tenant.shared_costs]
+        yield SHARED_COSTS, {"declaration": json.dumps(entries)}
     for source in tenant.sources:
         row = {"source": source.name, "format": source.format.value, "location": source.location}
         row["state"] = source.state.value

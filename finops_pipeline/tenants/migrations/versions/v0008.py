@@ -12,7 +12,7 @@ from alembic.operations import Operations
 from finops_pipeline.database.migration import create_missing
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 
 TABLES = sa.MetaData()

@@ -1,4 +1,4 @@
-"""Version 0005: closed statements and their adjustments.
+"""Version 0004: closed statements and their adjustments.
 
 Put here: the table that this version adds. Keep out: the current tables (ledger/schema.py).
 """
@@ -10,7 +10,7 @@ from alembic.operations import Operations
 
 from finops_pipeline.database.migration import create_missing
 
-revision = "0005"
+revision = "0004"
 down_revision = "0003"
 
 
