@@ -95,6 +95,26 @@ def test_tenants_keep_their_own_rules(allocated: Allocated) -> None:
     }
 
 
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_questions_are_answered_by_dimension(allocated: Allocated, tenant: str) -> None:
+    asked = ("costs", tenant, "--from", "2026-08", "--to", LAST_MONTH, "--format", "json", "--by")
+    answer = json.loads(allocated.finops(*asked, "dimension:team,environment"), parse_float=Decimal)
+    summed = allocated.rows(
+        tenant,
+        "select value, environment, billing_currency, sum(effective_cost) from dimension_costs left"
+        " join projects using (project) where dimension = 'team' and billing_period >= '2026-08'"
+        " group by all",
+    )
+    assert {tuple(row.values()) for row in answer["rows"]} == set(summed) and len(summed) > 3
+    rest = allocated.finops(*asked, "service", "--where", "dimension:team=")
+    assert (
+        json.loads(rest, parse_float=Decimal)["totals"][0]["total"]
+        == sum(cost for value, _, _, cost in summed if value is None)
+        != 0
+    )
+    assert "with region" in finops(*asked, "dimension:team,region", data=allocated.data)[1]
+
+
 def test_labels_of_projects_count_where_no_rule_matches(allocated: Allocated) -> None:
     rows = allocated.rows(
         "acme",
@@ -182,7 +202,7 @@ def test_a_trial_says_what_the_result_will_be_and_changes_nothing(changeable: Al
     moved = [row for row in tried if row["value_before"] != row["value_after"]]
     assert {row["dimension"] for row in moved} == {"team", "stage"}
     default = changeable.finops("rules", "test", "acme", "-f", str(file))
-    assert default == "No charge would have another value or another rule.\n"
+    assert default == "No charge would get another value or another rule.\n"
 
 
 def sums(tried: list[dict[str, Any]], state: str) -> dict[tuple[Any, ...], list[Any]]:
@@ -226,14 +246,16 @@ def test_explanations_name_claim_and_rule_for_every_row_kind(allocated: Allocate
         seen.add(kind)
         for row in rows:
             if row["project"] == "unassigned":
-                assert row["claim"].startswith("no claim takes charges of account ")
+                assert row["claim"].startswith("no claim takes such charges of account ")
             else:
                 claim = f"account {row['sub_account_id']} (priority 1000): account "
                 assert row["claim"].startswith(claim), kind
             if row["rule"] is None:
                 assert (row["value"], row["reason"]) == (None, "no rule matched")
             elif row["rule"] == "(project)":
-                assert row["reason"] == f"no rule matched; label of project {row['project']}"
+                assert row["reason"] == (
+                    f"no rule matched, so the label of project {row['project']} counts"
+                )
             else:
                 version = f"rule {row['rule']} (version 1, declared on {row['declared_on']}): "
                 assert row["reason"].startswith(version), row["reason"]

@@ -23,6 +23,7 @@ SHAPE = {"type", "kind", "found", "expected", "cure", "is_transient"}
 ARGUMENTS = {
     "status": ["initech"],
     "query": ["initech", "select 1"],
+    "costs": ["initech"],
     "history": ["initech/payer", "2026-10"],
     "diff": ["initech/payer", "2026-10"],
     "gaps": ["initech"],

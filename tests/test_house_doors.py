@@ -113,6 +113,7 @@ PURE = {
     *("app.add_typer", "app.callback", "queries_app.callback", "CommandEntry"),
     *("frozenset", "Fraction"),
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
+    "CostField",
     *("_patterns", "_patterns_by_key", "_spellings"),  # validators for their arguments
 }
 """Calls that may run at import: they make a value of their arguments, or wire commands."""

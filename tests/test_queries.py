@@ -174,6 +174,12 @@ def summed(rows: Rows, column: str, is_summed: Predicate = every) -> dict[tuple[
     return {key: value for key, value in sums.items() if value}
 
 
+def test_every_parameter_states_its_values_and_its_default_is_such_a_value() -> None:
+    for query in use_cases():
+        assert query.values.keys() == query.parameters.keys(), query.name
+        bind_parameters(query, None, None, query.parameters)
+
+
 def test_every_query_is_tested() -> None:
     assert len(use_cases()) >= 25
     assert {query.name for query in use_cases()} == SUMS.keys() | ELSEWHERE

@@ -69,6 +69,10 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "status:status_command",
             "Show whether each month reconciles; for one month, whether to trust it and why.",
         ),
+        "costs": CommandEntry(
+            "costs:costs_command",
+            "Show costs by any field and period: of everything, or of some projects or services.",
+        ),
         "query": CommandEntry(
             "query:query_command",
             "Run one SELECT on the tenant's file; it can read only this tenant's data.",
@@ -79,8 +83,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "export": CommandEntry(
             "export:export_command",
-            "Write a tenant's tables to one DuckDB file to hand on, or one table as Parquet or"
-            " XLSX.",
+            "Write a tenant's tables to one DuckDB file to share, or one table as Parquet or XLSX.",
         ),
         "history": CommandEntry(
             "history:history_command",
@@ -214,7 +217,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "preview": CommandEntry(
             "project_preview:preview_command",
-            "Show what each claim would move between projects; nothing is changed or rebuilt.",
+            "Show which charges each claim would move between projects; change nothing.",
         ),
     },
     "rules": {
@@ -224,7 +227,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "test": CommandEntry(
             "rule_commands:test_command",
-            "Show what a changed tenants.yaml would move from value to value; change nothing.",
+            "Show which charges a changed tenants.yaml would give other values; change nothing.",
         ),
         "explain": CommandEntry(
             "rule_commands:explain_command",

@@ -65,8 +65,8 @@ def tenant_add(
         str,
         typer.Option(
             metavar="PROJECT",
-            help="Where charges go that lack a value which a claim asks for: a project, follow"
-            " (their resource, commitment or account) or unassigned.",
+            help="Where charges go that lack a value which a claim requires: a project, follow"
+            " (the project of their resource, commitment or account) or unassigned.",
         ),
     ] = "",
 ) -> None:

@@ -51,23 +51,32 @@ ACCOUNTS = Table(
         Column("project", TEXT, "Project that claims it.", False),
         Column("from_day", DAY, "First claimed day; null if the claim has no beginning."),
         Column("to_day", DAY, "First day that is no longer claimed; null if the claim has no end."),
-        Column("sub_account_name", TEXT, "Its name in the newest month that has it and a name."),
+        Column(
+            "sub_account_name",
+            TEXT,
+            "Name of the account, from the newest month in which the bill has one.",
+        ),
     ),
 )
 
 CLAIMS = Table(
     name="claims",
     kind="dimension",
-    meaning="Every claim of a project to charges; the lowest priority number takes a charge.",
+    meaning="Every claim of the projects to charges, with its priority and conditions.",
     grain=("project", "claim"),
     columns=(
         Column("project", TEXT, "Project that claims the charges.", False),
-        Column("claim", TEXT, "`claim` and its number, or `account`, its id and its days.", False),
-        Column("priority", COUNT, "The lower number comes first.", False),
+        Column("claim", TEXT, "claim and its number, or account, its id and its days.", False),
+        Column(
+            "priority",
+            COUNT,
+            "Of several claims, the one with the lowest number takes a charge.",
+            False,
+        ),
         Column("accounts", TEXT, "AWS accounts, separated by commas; null: all."),
         Column("regions", TEXT, "Regions, separated by commas; null: all."),
         Column("services", TEXT, "Names or codes of services, separated by commas; null: all."),
-        Column("tags", TEXT, "Tags that a charge needs, as JSON: key and list of values."),
+        Column("tags", TEXT, "Tags that a charge needs, as JSON: keys with lists of values."),
         Column("cost_categories", TEXT, "Cost categories that it needs, as JSON like `tags`."),
         Column("from_day", DAY, "First claimed day; null if the claim has no beginning."),
         Column("to_day", DAY, "First day that is no longer claimed; null if the claim has no end."),
@@ -166,8 +175,8 @@ COST_EXPLORER_DAILY = Table(
         Column("charge_date", DAY, "Day (UTC).", False),
         Column(
             "project", TEXT,
-            "Project that claims the account on that day; `unassigned` where a claim asks for more"
-            " than the account, because Cost Explorer's days have no tags and regions.",
+            "Project that claims the account on that day; `unassigned` if a claim also requires"
+            " other conditions, because costs from Cost Explorer have no tags or regions.",
             False,
         ),
         Column("source", TEXT, "Source (Cost Explorer's API or console) of the costs.", False),

@@ -1,7 +1,7 @@
 """Refresh a tenant's DuckDB file: rebuild the slices that changed, check them, swap the file.
 
 Put here: what changed since the file was built, and the order of a refresh. Keep out: which slices
-of a mart that reaches (due_slices.py), running marts and checks (mart_runner.py), copying and
+of a mart are due (due_slices.py), running marts and checks (mart_runner.py), copying and
 swapping the file (lake/warehouse.py), tables that are not marts (status_tables.py).
 
 Reads: costs, ledger   Writes: <tenant>.duckdb
@@ -72,7 +72,7 @@ from finops_pipeline.tenants.model import Tenant
 Fingerprints = dict[Slice, str]
 """Slice -> fingerprint of what it is built from."""
 
-_STALE = "stays as it was: it also needs charges of a month of which a file is lost"
+_STALE = "was not rebuilt, because it also needs charges of a month that has lost a file"
 
 _WHOLE_FILE = ("", "")
 """The key, among slices, of everything that does not belong to one project and month."""
@@ -80,9 +80,9 @@ _WHOLE_FILE = ("", "")
 
 @dataclass(frozen=True)
 class StatusRows:
-    """Dataclass rows of the tables `data_status` and `reconciliation`.
+    """Rows of the tables `data_status` and `reconciliation`, as data classes.
 
-    `note_checks` returns the rows of `data_status` with the checks that failed.
+    `note_checks` adds the failed checks to the rows of `data_status`.
     """
 
     data_status: Sequence[Any]
@@ -144,7 +144,7 @@ def refresh(
         work.note_failed_checks(status)
         name_accounts(connection)
         create_views(connection, publication, tenant, damage)
-        # Slices from which a mart could not be built differ from every target: they stay due.
+        # Slices that a mart could not use get a fingerprint that no target has, so they stay due.
         again = {key: f"{target[key]} {_STALE}" for key in due if key in target and work.stale}
         work.record_slices(target | again)
         explain_file(connection, FileFacts(tenant, publication.number, built))
@@ -237,7 +237,7 @@ class _Build:
         append_rows(self._connection, BILL_TOTALS, sorted(rows, key=str))
 
     def rebuild_marts(self, change: Change) -> tuple[list[str], list[str]]:
-        """Replace the slices of every mart that the change reaches, and run the checks on them.
+        """Replace the slices of every mart that depend on the change, and run the checks on them.
 
         Returns:
             the names of these marts, and one line per check and month that failed.

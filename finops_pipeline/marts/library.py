@@ -35,7 +35,7 @@ class SliceKind(StrEnum):
     PROJECT_MONTH = "project, billing_period"
     MONTH = "billing_period"
     NEWEST = "newest"
-    """The whole mart, which has the newest month and the time that it looks back, nothing older."""
+    """The whole mart: it covers the newest month and the time that it looks back, nothing older."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ smaller portions would only add statements."""
 
 @dataclass(frozen=True)
 class Refresh:
-    """One refresh: what changed, the marts in reading order, what is due of them.
+    """One refresh: what changed, the marts in reading order, and which of their slices are due.
 
     `charges`: the number of charges of each slice after the change.
     """
@@ -41,7 +41,7 @@ class Refresh:
     charges: Mapping[Slice, int]
 
     def portions(self, months: Collection[str]) -> Iterator[list[str]]:
-        """Yield months in order, as many at once as have few enough charges."""
+        """Yield months in order, grouped so that each group has few enough charges."""
         by_month: dict[str, int] = {}
         for (_, month), count in self.charges.items():
             by_month[month] = by_month.get(month, 0) + count
@@ -71,10 +71,10 @@ class Refresh:
 
 
 def replace_slices(connection: Connection, shown: ShownSlices, refresh: Refresh) -> frozenset[str]:
-    """Replace what is due of each mart, after the marts that it reads.
+    """Replace the due slices of each mart, after those of the marts that it reads.
 
     Returns:
-        the marts that stay as they were, because they look back at a month of which a file is lost.
+        the marts that were not rebuilt, because they look back to a month that has lost a file.
         Such a month must not stop the others.
     """
     stale = set[str]()
@@ -121,7 +121,7 @@ def _replaced_rows(due: Due, change: Change) -> str:
 def _new_rows(due: Due, months: Collection[str]) -> str:
     """Write the condition for the rows of a statement that belong to the slices it builds.
 
-    A mart that looks back also computes rows of the months before, from a part of their input.
+    A mart that looks back also computes rows of earlier months, from only part of their input.
     """
     if due.mart.slices is SliceKind.NEWEST or due.mart.lookback.is_none:
         return "true"
@@ -133,7 +133,7 @@ def _new_rows(due: Due, months: Collection[str]) -> str:
 def run_checks(
     connection: Connection, shown: ShownSlices, refresh: Refresh, stale: frozenset[str]
 ) -> list[CheckResult]:
-    """Run every check on the months that it concerns, but none of marts that stayed as they were.
+    """Run every check on the months that it concerns, except checks of marts that were not rebuilt.
 
     Returns:
         the results, by check and month.

@@ -96,8 +96,8 @@ def _drop(connection: Connection, name: str) -> None:
 def _create_views_of_costs(connection: Connection) -> None:
     """Create the views over the view `costs` of the same file: FOCUS versions, allocated_costs.
 
-    The file is made current for it: a view names other views of its own file without the name under
-    which the file is attached, which is another one for every reader.
+    The file becomes the current catalog: such a view must not contain the name under which the file
+    is attached, because readers attach it under other names.
     """
     stated = {
         column.name: f"json_extract_string(x_UnknownColumns, {text('$.' + column.name)})"
@@ -117,7 +117,7 @@ def _create_views_of_costs(connection: Connection) -> None:
         bodies[view.name] = f"select {columns} from {COSTS.name}"
     connection.execute(f"use {WAREHOUSE}")
     for name, body in bodies.items():
-        # One that is replaced would lose its comments, and they take longer than all else here.
+        # A replaced view would lose its comments; writing these takes longer than all the rest.
         if not present.get(name, "").endswith(f" AS {_as_stored(connection, body)};"):
             connection.execute(f"create or replace view {ident(name)} as {body}")
     connection.execute("use memory")

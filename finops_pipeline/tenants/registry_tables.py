@@ -181,7 +181,7 @@ def load_tenants(
                 for row in shared.get(tenant, ())
                 for entry in json.loads(row.declaration)
             ),
-            # A rule may name a project, so it is read with them.
+            # Its value may name a project, so it is read together with them.
             without_value=getattr(heads[tenant][0], "without_value", "") if has_projects else "",
         )
         for tenant in sorted(heads)

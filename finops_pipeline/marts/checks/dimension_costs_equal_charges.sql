@@ -19,7 +19,7 @@ charged as (
     group by all
 ),
 
--- every dimension has all of them
+-- every dimension has all charges
 expected as (
     select dimensions.dimension, charged.*
     from charged

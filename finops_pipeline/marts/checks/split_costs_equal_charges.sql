@@ -1,4 +1,5 @@
--- split_costs_equal_charges: projects and months whose split costs are not those of the charges.
+-- split_costs_equal_charges: projects and months whose split costs differ from those of the
+--   charges.
 -- reads: costs, split_costs
 -- on failure: refuse
 

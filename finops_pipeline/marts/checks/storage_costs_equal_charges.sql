@@ -1,4 +1,4 @@
--- storage_costs_equal_charges: projects and months whose stored GB-months, or what they cost, are not
+-- storage_costs_equal_charges: projects and months whose stored GB-months or costs differ from
 --   those of the charges.
 -- reads: resource_daily_costs, storage_costs
 -- on failure: refuse

@@ -1,4 +1,4 @@
--- data_transfer: what moving data cost, by kind and direction, day by day.
+-- data_transfer: daily costs of data transfer, by kind and direction.
 -- grain: billing_period, charge_date, project, source, sub_account_id, region_id, service_name,
 --        service_code, kind, direction, usage_type, resource_id, billing_currency
 -- money: billed_cost, effective_cost, list_cost (billing currency)

@@ -1,4 +1,4 @@
--- storage_costs: what stored data cost in a month, by service, storage class, and bucket or volume.
+-- storage_costs: monthly costs of storage, by service, storage class, and bucket or volume.
 -- grain: billing_period, project, source, sub_account_id, region_id, service_name, service_code,
 --        storage_class, usage_type, resource_id, resource_name, billing_currency
 -- money: billed_cost, effective_cost, list_cost (billing currency)
