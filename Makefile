@@ -28,7 +28,7 @@ demo: install  ## Two organisations' bills through the whole pipeline, in Dagste
 test: install  ## The tests of a change, on two cores (at most eight minutes)
 	$(BIN)/python -m pytest -m "not long and not torture" -n 2 --dist loadfile --no-loadscope-reorder
 
-test-long: install  ## What the gate runs besides: kills, full disks, damage, mutated bills (they often wait, so three at a time)
+test-long: install $(OUTSIDE)/duckdb14/.installed  ## What the gate runs besides: kills, full disks, damage, mutated bills (they often wait, so three at a time)
 	$(BIN)/python -m pytest -m "long and not torture" -n 3 --dist loadfile --no-loadscope-reorder
 
 test-quick: install  ## The inner loop: rules, isolation, exact numbers, clear errors (a minute and a half)
@@ -53,6 +53,11 @@ $(OUTSIDE)/%/.installed: conformance/%.txt
 	@$(PYTHON312) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' || { echo 'The validator and focus_converter need Python 3.12. Try: make $(or $(MAKECMDGOALS),conformance) PYTHON312=/path/to/python3.12'; exit 1; }
 	$(PYTHON312) -m venv --clear $(OUTSIDE)/$*
 	$(OUTSIDE)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r conformance/$*.txt
+	@touch $@
+
+$(OUTSIDE)/duckdb14/.installed: conformance/duckdb14.txt
+	$(PYTHON) -m venv --clear $(OUTSIDE)/duckdb14
+	$(OUTSIDE)/duckdb14/bin/python -m pip install --quiet --disable-pip-version-check -r conformance/duckdb14.txt
 	@touch $@
 
 conformance: install $(OUTSIDE)/validator/.installed $(OUTSIDE)/converter/.installed $(OUTSIDE)/duckdb14/.installed  ## Second opinions: the official FOCUS validator, two other conversions, DuckDB 1.4

@@ -7,6 +7,7 @@ printing (run.py).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -31,10 +32,7 @@ def queries() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
     for query in use_cases():
         values = bind_parameters(query, None, None, {})
         days = {"from": _FIRST.isoformat(), "to": _LAST.isoformat()}
-        casts = {name: f"cast(${name} as date)" for name in days}
-        sql = query.sql
-        for name, cast in casts.items():
-            sql = sql.replace(f"${name}", cast)
+        sql = re.sub(rf"\$({'|'.join(days)})\b", r"cast($\1 as date)", query.sql)
         asked[query.name] = (sql, {**values, **days})
     return asked
 

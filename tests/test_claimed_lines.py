@@ -177,6 +177,13 @@ def test_days_of_cost_explorer_are_unassigned_where_a_claim_asks_for_more(
         ("all", "2026-10-01", 1), ("all", "2026-10-01", 10), ("all", "2026-10-02", 20),
         ("unassigned", "2026-10-02", 2),
     ]  # fmt: skip
+    for account, project, claim in (
+        (other, "all", f"account {other} (priority 1000): account {other}"),
+        (ACCOUNT, "unassigned", "no claim: claim 1 of project part (tag Env=prod, account"),
+    ):
+        listed = finops("rules", "explain", "acme", account, "--format", "json", data=empty.data)
+        words = {row["project"]: row["claim"] for row in json.loads(listed[1])}
+        assert words[project].startswith(claim)
 
 
 def test_tags_in_json_cells_are_claimed_as_the_charges_have_them(

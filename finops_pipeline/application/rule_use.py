@@ -1,4 +1,4 @@
-"""Rules of dimensions for an operator: listed, tried out before they are declared, explained.
+"""Listing rules of dimensions, trying them out before they are declared, and explaining them.
 
 Put here: what `finops rules` does. Keep out: declaring rules (tenants/declare.py), applying them
 (marts), formatting (cli/rule_commands.py).
@@ -6,25 +6,28 @@ Put here: what `finops rules` does. Keep out: declaring rules (tenants/declare.p
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from finops_pipeline.application.claim_explanation import explain_claims
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import RegistryError, Unknown
-from finops_pipeline.focus.claim_matching import ChargeValues, Match, match_claim
-from finops_pipeline.marts.rule_explanation import ExplainedCharges, explain_charges
+from finops_pipeline.lake.warehouse import reading
+from finops_pipeline.marts.rule_explanation import (
+    COST_EXPLORER_DAY,
+    ExplainedCharges,
+    explain_charges,
+)
 from finops_pipeline.marts.rule_trial import ValueChange, try_rules
 from finops_pipeline.tenants.declare import merge, read_declaration
-from finops_pipeline.tenants.model import FOLLOW, UNASSIGNED, Tenant
 
 
 @dataclass(frozen=True)
 class DeclaredRule:
-    """A rule as it is declared, by dimension in the order in which rules are tried.
+    """A declared dimension with one of its rules, in the order in which the rules are tried.
 
-    The fields of the rule are None for a dimension that has none.
+    If the dimension has no rules, all other fields are None.
     """
 
     dimension: str
@@ -76,7 +79,7 @@ def try_declaration(installation: Installation, name: str, file: Path) -> list[V
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why charges are in their project, and why a dimension has its value, in words."""
+    """Why charges are in their project, and why a dimension has its value, as text."""
 
     charges: ExplainedCharges
     claim: str
@@ -86,60 +89,41 @@ class Explanation:
 def explain(installation: Installation, name: str, id: str) -> list[Explanation]:
     """Explain the charges of a line item, a resource or a commitment.
 
+    The id of an account is for charges that have none of these, such as taxes of a FOCUS export,
+    and for its days in Cost Explorer.
+
     Raises:
         Unknown: there is no such tenant or charge, or nothing has been built for the tenant yet.
+        RegistryError: claims of equal priority take the same charge.
     """
-    tenant = installation.registry.tenant(name)
-    explained = explain_charges(installation.folder(name), id, installation.limits)
-    if not explained:
-        raise Unknown(
-            f"tenant {name} has no charge with the line item, resource or commitment {id!r}",
-            "an id as in x_LineItemId, ResourceId, ResourceName or CommitmentDiscountId of costs",
-            f'Find one: finops query {name} "select distinct ResourceId from costs"',
-        )
+    tenant, folder = installation.registry.tenant(name), installation.folder(name)
+    with reading(folder) as connection:
+        installation.limits.apply(connection)
+        explained = explain_charges(connection, name, id)
+        if not explained:
+            raise Unknown(
+                f"tenant {name} has no charge with the line item, resource or commitment {id!r}",
+                "a value of x_LineItemId, ResourceId, ResourceName or CommitmentDiscountId in"
+                " costs, or the account of charges that have none of them, such as taxes",
+                f'To list the resources: finops query {name} "select distinct ResourceId from'
+                ' costs"',
+            )
+        claims = explain_claims(connection, tenant, explained, id)
     return [
-        Explanation(charges, claim_of(tenant, charges), _reason_of(charges))
-        for charges in explained
+        Explanation(charges, claim, _reason_of(charges))
+        for charges, claim in zip(explained, claims, strict=True)
     ]
-
-
-def claim_of(tenant: Tenant, charges: ExplainedCharges) -> str:
-    """Return the claim that puts charges into their project, for people."""
-    account = charges.sub_account_id
-    if charges.project == UNASSIGNED:
-        return f"no claim takes charges of account {account} like these"
-    values = ChargeValues(
-        account,
-        charges.first_day,
-        charges.region_id,
-        frozenset(filter(None, (charges.service_name, charges.service_code))),
-        _read(charges.tags),
-        _read(charges.cost_categories),
-    )
-    for project in tenant.active_projects:
-        if project.name == charges.project:
-            claims = [*project.own_claims, *project.account_claims]
-            for name, claim in sorted(claims, key=lambda named: named[1].priority):
-                if match_claim(claim, values) is Match.YES:
-                    return f"{name} (priority {claim.priority}): {claim.in_words}"
-    if tenant.without_value in (FOLLOW, charges.project):
-        return f"no claim: the charges lack a value that claims ask for ({tenant.without_value})"
-    return "a claim that is no longer declared"
-
-
-def _read(labels: str | None) -> dict[str, str]:
-    """Read tags or cost categories, a JSON object as text."""
-    loaded: dict[str, str] = json.loads(labels) if labels else {}
-    return loaded
 
 
 def _reason_of(charges: ExplainedCharges) -> str:
     """Return why the dimension has its value, or none."""
+    if charges.row_kind == COST_EXPLORER_DAY:
+        return "Cost Explorer's days have no dimensions"
     if charges.dimension is None:
         return "no dimension is declared"
     if charges.rule is None:
         return "no rule matched"
     if charges.rule_version is None:
-        return f"no rule matched; label of project {charges.project}"
+        return f"no rule matched, so the label of project {charges.project} counts"
     since = f"version {charges.rule_version}, declared on {charges.declared_on}"
     return f"rule {charges.rule} ({since}): {charges.conditions}"

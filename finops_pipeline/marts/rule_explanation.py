@@ -1,9 +1,9 @@
-"""The rules that gave a charge its values: those of a line item, a resource or a commitment.
+"""Explaining which rules gave a line item, a resource or a commitment its values.
 
 Put here: reading them from a tenant's published file. Keep out: the claims of projects
-(application/rule_use.py).
+(application/claim_explanation.py).
 
-Reads: costs, <tenant>.duckdb   Writes: nothing
+Reads: costs, cost_explorer_daily, <tenant>.duckdb   Writes: nothing
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from finops_pipeline.lake.duck import Limits, fetch_dicts
-from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.lake.warehouse import reading
+from finops_pipeline.lake.duck import Connection, fetch_dicts
 from finops_pipeline.marts.library import allocation_sql
 from finops_pipeline.marts.rule_trial import require_allocations
+
+COST_EXPLORER_DAY = "cost explorer day"
+"""The row kind of what is no charge: days of an account as Cost Explorer states them."""
 
 
 @dataclass(frozen=True)
 class ExplainedCharges:
-    """Like charges of a month, and the rule that gave one dimension its value.
+    """Charges of a month that are alike, and the rule that gave them the value of one dimension.
 
-    `dimension` is None if none is declared. `rule` is `(project)` where the label of the project
-    counts, and None where no rule matched.
+    `row_kind` is that of the charges, or COST_EXPLORER_DAY. `dimension` is None if none is
+    declared. `rule` is `(project)` if the value is the label of the project, and None if no rule
+    matched.
     """
 
     billing_period: str
@@ -32,7 +34,7 @@ class ExplainedCharges:
     project: str
     sub_account_id: str | None
     row_kind: str
-    charge_category: str
+    charge_category: str | None
     line_item_type: str | None
     region_id: str | None
     service_name: str
@@ -54,14 +56,12 @@ class ExplainedCharges:
     conditions: str | None
 
 
-def explain_charges(folder: TenantFolder, id: str, limits: Limits) -> list[ExplainedCharges]:
-    """Read the charges whose line item, resource or commitment has this id or name, explained.
+def explain_charges(connection: Connection, tenant: str, id: str) -> list[ExplainedCharges]:
+    """Explain the charges whose line item, resource or commitment has this id or name.
 
     Raises:
-        Unknown: nothing has been built for this tenant yet, or by an older version.
+        Unknown: an older version built the tenant's file.
     """
-    with reading(folder) as connection:
-        limits.apply(connection)
-        require_allocations(connection, folder.identity.tenant)
-        query = connection.execute(allocation_sql("explained_charges"), {"id": id})
-        return [ExplainedCharges(**row) for row in fetch_dicts(query)]
+    require_allocations(connection, tenant)
+    query = connection.execute(allocation_sql("explained_charges"), {"id": id})
+    return [ExplainedCharges(**row) for row in fetch_dicts(query)]

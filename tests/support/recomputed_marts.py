@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -17,11 +18,19 @@ from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.marts.use_cases import bind_parameters, use_case
 from finops_pipeline.serve.sandbox import open_sandbox
 from tests.conftest import TemporaryInstallation
+from tests.support import second_opinion_allocations as allocations
+from tests.support import second_opinion_bills as bills
 from tests.support import second_opinion_marts as opinion
+from tests.support.mart_comparison import differences, read_mart
 from tests.support.second_opinion_movers import find_movers, hourly_costs, is_metered
-from tests.support.second_opinions_of_marts import mart_differences
+from tests.support.second_opinion_required_tags import expected_coverage, measured_coverage
+from tests.support.second_opinions_of_marts import expected_marts
 
 Rows = Counter[tuple[Any, ...]]
+WITHOUT_SECOND_OPINION = {
+    "allocation_days": "internal: what it leads to is compared in allocated_costs",
+    "allocations": "internal: what it leads to is compared in allocated_costs, charge by charge",
+}
 DIMENSIONS = {"service": "service_name", "environment": "environment", "usage_type": "usage_type"}
 
 
@@ -50,19 +59,66 @@ def computed_marts(made: TemporaryInstallation, tenant: str) -> dict[str, pl.Dat
         "tag_costs": of_tags,
         "tag_coverage": opinion.tag_coverage(of_tags),
         "hourly_costs": hourly_costs(charges, registered),
+        "monthly_bill": bills.monthly_bill(charges),
+        "account_names": bills.account_names(charges),
+        "unused_commitment_days": bills.unused_commitment_days(charges),
     }  # fmt: skip
 
 
-def compare_marts(made: TemporaryInstallation, tenant: str) -> None:
-    """Assert that every mart has exactly the rows that its charges give."""
-    marts = computed_marts(made, tenant)
+def compare_marts(
+    made: TemporaryInstallation, tenant: str, section: dict[str, Any] | None = None
+) -> None:
+    """Assert that every mart has exactly the rows that its charges give.
+
+    Args:
+        section: `dimensions:` as the tenant declares them.
+    """
+    marts, others = computed_marts(made, tenant), expected_marts(made.installation.folder(tenant))
+    compared = {*marts, *others, "dimension_costs", "required_tag_coverage"}
+    compared |= WITHOUT_SECOND_OPINION.keys()
+    assert compared == MARTS.keys(), "a mart lacks a second opinion"
+    folder, registered = made.installation.folder(tenant), made.installation.registry.tenant(tenant)
+    assert measured_coverage(folder) == expected_coverage(folder, registered)
     for mart, frame in marts.items():
         rows, expected = stored(made, tenant, mart), Counter(frame.rows())
         assert rows, mart
         extra, missing = rows - expected, expected - rows
         assert not extra and not missing, (mart, list(extra)[:2], list(missing)[:2])
     compare_movers(made, tenant, marts["resource_daily_costs"])
-    assert mart_differences(made.installation.folder(tenant)) == []
+    for mart, expected_rows in others.items():
+        wrong = differences(mart, read_mart(made.installation.folder(tenant), mart), expected_rows)
+        assert not wrong, wrong[:3]
+    compare_dimensions(made, tenant, section or {})
+
+
+def compare_dimensions(made: TemporaryInstallation, tenant: str, section: dict[str, Any]) -> None:
+    """Assert that every dimension has the values that its rules give to each charge."""
+    declared = made.installation.registry.tenant(tenant)
+    labels = {
+        p.name: {"environment": p.environment, "business_unit": p.business_unit}
+        for p in declared.projects
+    }
+    charges = allocations.read_charges(made.folder(tenant))
+    expected = allocations.add_up(charges, section, labels)
+    columns = ", ".join((*allocations.GROUP, "charges", *allocations.COSTS))
+    with reading(made.installation.folder(tenant)) as connection:
+        rows = connection.execute(f"select {columns} from dimension_costs").fetchall()
+        of_charges = connection.execute(
+            "select dimension, json_extract_string(x_Dimensions, '$.\"' || dimension || '\"'),"
+            " json_extract_string(x_AllocationRule, '$.\"' || dimension || '\"'), count(*),"
+            " sum(BilledCost) from (select *, unnest(json_keys(x_Dimensions)) as dimension"
+            " from allocated_costs) group by all"
+        ).fetchall()
+    width = len(allocations.GROUP)
+    assert {row[:width]: row[width:] for row in rows} == expected
+    assert len(rows) == len(expected)
+    summed: dict[tuple[Any, ...], tuple[int, Decimal]] = {}
+    for (_, _, *key, _, _, _), (count, billed, *_) in expected.items():
+        before = summed.get(tuple(key), (0, Decimal(0)))
+        summed[tuple(key)] = (before[0] + count, before[1] + billed)
+    assert {tuple(key): (count, billed) for *key, count, billed in of_charges} == {
+        key: sums for key, sums in summed.items() if sums[0]
+    }
 
 
 def compare_movers(made: TemporaryInstallation, tenant: str, days: pl.DataFrame) -> None:

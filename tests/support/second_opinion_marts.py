@@ -87,7 +87,7 @@ def _spread(
         day += timedelta(days=1)
 
 
-def _days(charge: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def days_of(charge: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the days of the unused part of a commitment, each with its effective cost."""
     month = charge["billing_period"]
     first = datetime.combine(first_day(month), datetime.min.time())
@@ -187,7 +187,7 @@ def resource_daily_costs(charges: pl.DataFrame, tenant: Tenant) -> pl.DataFrame:
         (pl.col("net").is_null() & (pl.col("row_kind") != "unused")).alias("is_without_net"),
     )  # fmt: skip
     unused = charges.filter(IS_UNUSED)
-    of_days = [day for charge in unused.iter_rows(named=True) for day in _days(charge)]
+    of_days = [day for charge in unused.iter_rows(named=True) for day in days_of(charge)]
     spread = pl.DataFrame(of_days, schema={**unused.schema, "charge_date": pl.Date}).with_columns(
         *(ZERO.alias(n) for n in ("billed_cost", "list_cost", "contracted_cost")),
         pl.lit(None, MONEY).alias("consumed_quantity"),

@@ -5,14 +5,26 @@
 --        cost_categories, billing_currency, dimension, value, rule
 -- money: billed_cost, effective_cost (billing currency)
 -- parameters: id
--- reads: allocated_costs, allocation_rules
+-- reads: allocated_costs, allocation_rules, cost_explorer_daily
+--
+-- The id of an account is for charges that have no other, such as taxes in a FOCUS export or what
+-- Savings Plan negations did not cancel, and for its days in Cost Explorer, which are no charges.
 
 with
 
 charge as (
     select *
     from allocated_costs
-    where $id in (x_LineItemId, ResourceId, ResourceName, CommitmentDiscountId)
+    where
+        $id in (x_LineItemId, ResourceId, ResourceName, CommitmentDiscountId)
+        or (
+            coalesce(x_LineItemId, ResourceId, CommitmentDiscountId) is null
+            and $id = coalesce(SubAccountId, BillingAccountId)
+        )
+),
+
+cost_explorer_day as (
+    select * from cost_explorer_daily where sub_account_id = $id
 ),
 
 declared as (
@@ -56,7 +68,7 @@ split as (
     from summed
 ),
 
-final as (
+explained as (
     select
         split.billing_period,
         split.source,
@@ -88,6 +100,30 @@ final as (
     left join declared
         on declared.rule
         = json_extract_string(split.allocation_rules, '$."' || split.dimension || '"')
+),
+
+day as (
+    select
+        billing_period,
+        source,
+        project,
+        sub_account_id,
+        'cost explorer day' as row_kind,
+        'Cost Explorer' as service_name,
+        billing_currency,
+        min(charge_date) as first_day,
+        max(charge_date) as last_day,
+        count(*) as charges,
+        coalesce(sum(billed_cost), 0) as billed_cost,
+        coalesce(sum(effective_cost), 0) as effective_cost
+    from cost_explorer_day
+    group by billing_period, source, project, sub_account_id, billing_currency
+),
+
+final as (
+    select * from explained
+    union all by name
+    select * from day
     order by all
 )
 

@@ -9,10 +9,10 @@
 -- check: coverage_equals_charges
 -- slice: project, billing_period
 --
--- Coverage = covered / eligible at list prices. Covered is what a commitment paid for; eligible is
--- that and on-demand usage of a kind that AWS sells commitments for, without Spot. Fees play no part.
--- Periods are those of the bill: an hour, or a day in a daily report. Which usage is eligible:
--- decision 100.
+-- Coverage = covered / eligible at list prices. Covered usage is what a commitment paid for;
+-- eligible usage is covered usage plus on-demand usage for which AWS sells commitments, without
+-- Spot. Fees are not counted. Periods are those of the bill: an hour, or a day in a daily report.
+-- Decision 100 lists which usage is eligible.
 
 with
 
@@ -36,7 +36,7 @@ charge as not materialized (
         ListCost as list_cost,
         BilledCost as billed_cost,
         EffectiveCost as effective_cost,
-        -- a cost that stands in for a public price which the bill does not state
+        -- the charge's own cost, used in place of a public price that the bill does not state
         case
             when x_LineItemType is null then coalesce(contains(x_FilledCosts, 'ListCost'), false)
             else x_PublicOnDemandCost is null or PricingCurrency <> BillingCurrency

@@ -1,15 +1,16 @@
--- commitment_eligible_spend: on-demand spend in each hour that a commitment of a kind could cover.
+-- commitment_eligible_spend: on-demand spend that commitments could cover, by hour and kind of
+--   commitment.
 -- grain: billing_period, period_start, period_hours, project, source, region_id, commitment_kind,
 --        service_family, instance_family, billing_currency
 -- money: on_demand_cost (billed), on_demand_list_cost (billing currency)
 -- reads: commitment_coverage_hourly
--- needs rows of: commitment_coverage_hourly
+-- rows only from: commitment_coverage_hourly
 -- lookback: 0 months
 -- check: eligible_spend_is_on_demand
 -- slice: project, billing_period
 --
--- The same spend appears under each kind of commitment that could cover it: never add up kinds.
--- What commitments cover already, and Spot, is not in it.
+-- The same spend appears under each kind of commitment that could cover it, so never add up several
+-- kinds. Spot, and usage that commitments already cover, are left out.
 
 with
 

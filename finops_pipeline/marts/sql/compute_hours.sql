@@ -8,9 +8,9 @@
 -- check: compute_hours_equal_charges
 -- slice: billing_period
 --
--- Elasticity is the share of the period that an instance ran: 100 % means that it was never stopped.
--- The period is that of the source's usage in the month; the newest day of an unfinished month is
--- left out, because the bill may not state all of its hours yet.
+-- Elasticity is the percentage of the period during which an instance ran: 100 means that it was
+-- never stopped. The period covers the days of the month on which the source has usage; the newest
+-- day of an unfinished month is left out, because the bill may not have all of its hours yet.
 
 with
 
@@ -31,7 +31,7 @@ used as (
         and commitment_discount_status is distinct from 'Unused'
 ),
 
--- the days of the month that the source's bill states whole
+-- the days of the month that the source's bill states completely
 observed as (
     select
         billing_period,
@@ -169,7 +169,7 @@ summed as (
     group by all
 ),
 
--- an instance that changed its type, or whose account changed its project, ran as one
+-- an instance counts as one even if its type, or the project of its account, changed
 resource as (
     select
         *,
