@@ -41,7 +41,7 @@ COOKBOOK = HERE.parent / "docs" / "cookbook.md"
 PROJECTS = ("prod", "staging", "dev")
 MONTHS = 12
 START, END = "<!-- bench-marts: start -->\n", "<!-- bench-marts: end -->\n"
-SETTINGS = {"memory_limit": "1GB"}
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "1GB"}
 _NUMERIC = re.compile("^(DECIMAL|NUMBER|DOUBLE|BIGINT|INTEGER|HUGEINT)")
 Numbers = list[tuple[Decimal, ...]]
 
@@ -134,8 +134,9 @@ class Answers:
     def compare(self, question: str, sql: str) -> Answered:
         """Measure both answers to a question and compare their numbers."""
         mart, names, rows = _least(self._marts, sql, 15)
-        if question in self._without:
-            return Answered(question, mart, None, self._without[question])
+        if question not in self._sql:
+            reason = self._without.get(question, "Nobody has written the answer from the raw bill.")
+            return Answered(question, mart, None, reason)
         raw, raw_names, raw_rows = _least(self._raw, self._sql[question], 3)
         both = [name for name in names if name and name in raw_names]
         ours = _numbers(rows, [names.index(name) for name in both])
