@@ -53,14 +53,15 @@ def refresh(session: TenantSession, months: frozenset[str] | None, clock: Clock)
         records = publication.partitions(COSTS_TABLE)
         slices = frozenset(key for key, record in records.items() if record.rows)
         changed = frozenset(key for key in slices if months is None or key[1] in months)
-        change = Change(changed, slices, slices)
+        ordered = in_reading_order(marts())
+        unused = frozenset[str]().union(*(mart.needs for mart in ordered))  # nothing is declared
+        change = Change(changed, slices, slices, unused=unused)
 
         def find_file(key: Slice) -> Path:
             path = publication.checked(COSTS_TABLE, *key)
             assert path is not None
             return path
 
-        ordered = in_reading_order(marts())
         charges = {key: records[key].rows for key in slices}
         due = Refresh(change, ordered, plan_marts(ordered, change), charges)
         with clock.part("file"), building(publication, session.limits, fresh=False) as connection:

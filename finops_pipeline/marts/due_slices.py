@@ -87,7 +87,7 @@ def plan_marts(ordered: Sequence[Mart], change: Change) -> list[Due]:
     plan: dict[str, Due] = {}
     slices: dict[str, Slices] = {}
     for mart in ordered:
-        if mart.input_tables & change.unused:
+        if mart.needs & change.unused:
             continue
         present = change.after.union(*(slices[name] for name in mart.reads & slices.keys()))
         slices[mart.name] = _slices_of(mart, present, change)
