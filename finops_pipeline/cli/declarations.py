@@ -31,7 +31,7 @@ def apply_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A tenants.yaml.")],
 ) -> None:
     """Declare tenants, sources and projects from a file; print the changes, delete nothing."""
-    print_changes(apply(open_installation().registry, read_declaration(file)))
+    print_changes(apply(open_installation().registry, read_declaration(file), file))
 
 
 def print_changes(changes: list[str]) -> None:
