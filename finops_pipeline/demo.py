@@ -107,7 +107,7 @@ def _show(installation: Installation, tenant: Tenant) -> bool:
 
 def _print_next_steps(tenants: list[Tenant]) -> None:
     finops = f"{sys.prefix}/bin/finops"
-    typer.echo("\nGo on from here:")
+    typer.echo("\nNext steps:")
     for tenant in tenants:
         typer.echo(f"  {finops} open {tenant.name}      # the line that opens its DuckDB file")
     typer.echo(

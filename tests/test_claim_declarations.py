@@ -31,7 +31,7 @@ def acme(*projects: str, more: str = "") -> str:
 @pytest.mark.parametrize(
     ("claims", "message"),
     [
-        ("{claims: [{regions: []}]}", "claim 1: regions is [], which no charge has"),
+        ("{claims: [{regions: []}]}", "claim 1: regions is [], so that no charge can match"),
         ("{claims: [{regions: [eu-west-1]}, {tags: {Env: ''}}]}", "claim 2: tags: Env is ''"),
         ("{claims: [{tags: {Env: true}}]}", "Write it in quotes"),
         ("{claims: [{tags: {}}]}", "claim 1: tags is {}"),
@@ -123,7 +123,7 @@ def test_claims_are_listed_added_released_and_kept_by_files_that_omit_them(apply
     assert code == 1 and "finops project show acme/p1" in output
     assert "Env" not in finops("project", "show", "acme/p1")[1]
     assert "claims region eu-west-1" in apply(acme("{name: p1, claims: []}"))[1]
-    assert "Add --tag" in finops("project", "show", "acme/p1")[1]
+    assert "No claims. Add one" in finops("project", "show", "acme/p1")[1]
     code, output = finops("project", "add", "acme/p1", "--tag", "Env")
     assert code == 2 and "is not KEY=VALUE" in output
 
@@ -136,7 +136,7 @@ def test_the_rule_for_missing_values_names_a_project(apply: Apply) -> None:
     code, output = finops("project", "remove", "acme/p1")
     assert code == 1 and "finops tenant add acme --without-value unassigned" in output
     assert finops("project", "rename", "acme/p1", "p9")[0] == 0
-    assert "a claim asks for: p9" in finops("project", "show", "acme/p9")[1]
+    assert "a claim requires go to: p9" in finops("project", "show", "acme/p9")[1]
     assert finops("tenant", "add", "acme", "--without-value", "unassigned")[0] == 0
     assert finops("project", "remove", "acme/p9")[0] == 0
 

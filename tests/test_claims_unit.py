@@ -176,4 +176,4 @@ def test_two_claims_may_meet_when_a_charge_meets_both(first: Claim, second: Clai
         for each in charges
     )
     assert first.may_meet(second) is second.may_meet(first) is meets_both
-    assert first.is_rival_of(second) is (meets_both and first.priority == second.priority)
+    assert first.conflicts_with(second) is (meets_both and first.priority == second.priority)

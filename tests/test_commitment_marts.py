@@ -71,7 +71,7 @@ def test_d2_a_ledger_where_a_peer_reports_126_percent_is_85_5_percent_used(
         ]
 
 
-def test_the_ledger_is_amortized_as_the_reviewer_computed(
+def test_billed_and_amortized_costs_differ_by_upfront_payments(
     commitment_bills: TemporaryInstallation,
 ) -> None:
     """Unblended = amortized - what upfront payments add to the month + upfront fees."""
@@ -227,9 +227,9 @@ USES = {
     "shared": ({"fees_billed": 6, "upfront_share": 4, "used_cost": 3, "unused_cost": 2},
                80, "Part was used by accounts that are not in this bill"),
     "too much": ({"fees_billed": 10, "upfront_share": 0, "used_cost": 11, "unused_cost": -1},
-                 110, "The bill states more used than committed"),
+                 110, "According to the bill, more was used than was committed"),
     "contradiction": ({"fees_billed": 10, "upfront_share": 0, "used_cost": 9, "unused_cost": 2},
-                      80, "Covered usage costs more than the fee says"),
+                      80, "Covered usage costs more than was used"),
     "nothing": ({"fees_billed": 0, "upfront_share": 0}, None, "Nothing was committed"),
     "FOCUS": ({"fees_billed": 5, "used_cost": 9, "unused_cost": 3}, 75, None),
     "upfront only": ({"upfront_billed": 100}, None, None),

@@ -49,7 +49,7 @@ NO_VALUE = {"name": "payments", "dimension": "team"}
 WRONG: dict[str, tuple[list[dict[str, Any]], str]] = {
     "an unknown dimension": (
         [rule(dimension="teem")],
-        "rule 'payments' assigns the dimension 'teem', which is not declared. Expected one of:"
+        "rule 'payments' gives a value to dimension 'teem', which is not declared. Expected one of:"
         " team. Did you mean team?",
     ),
     "an unknown mapping": (
@@ -69,7 +69,7 @@ WRONG: dict[str, tuple[list[dict[str, Any]], str]] = {
     ),
     "a mapping of a literal": (
         [rule(mapping="m")],
-        "rule 'payments' has a mapping and a literal value",
+        "rule 'payments' has both a mapping and a literal value",
     ),
     "a long value": ([rule(value="x" * 257)], "value 'x+… has 257 characters. .* at most 256"),
     "a long key": (
@@ -84,7 +84,7 @@ WRONG: dict[str, tuple[list[dict[str, Any]], str]] = {
         "the pattern '.*' of resources has 9 wildcards .* Expected at most 2",
     ),
     "another kind of wildcard": ([when(resources="i-?[0-9]")], r"contains \?, \[ or \]"),
-    "no patterns": ([when(regions=[])], "the list regions is empty, so that the rule cannot match"),
+    "no patterns": ([when(regions=[])], "the list regions is empty, so that no charge can match"),
     "too many patterns": ([when(accounts=["1" * 12] * 1001)], "accounts has 1001 values"),
     "a wrong account": ([when(accounts="123")], "account id '123' is not an AWS account id"),
     "a wrong category": (
@@ -95,7 +95,7 @@ WRONG: dict[str, tuple[list[dict[str, Any]], str]] = {
     "no rule name": ([{"dimension": "team", "value": "x"}], "rule 1: name is missing"),
     "no days": (
         [rule(**{"from": date(2026, 10, 1), "to": date(2026, 10, 1)})],
-        "valid from 2026-10-01 to 2026-10-01, so that it cannot match",
+        "valid from 2026-10-01 to 2026-10-01, so that no charge can match",
     ),
     "a rule that a rule precludes": (
         [rule(), later(when={"regions": "eu-*"})],
@@ -112,7 +112,7 @@ WRONG: dict[str, tuple[list[dict[str, Any]], str]] = {
     "equal priorities": (
         [rule(priority=1, when={"regions": "eu-*"}),
          later(priority=1, when={"tags": {"Team": "x"}})],
-        "rule 'second' has priority 1, as rule 'payments' of the same dimension",
+        "rule 'second' has the same priority .1. as rule 'payments' of the same",
     ),
     "some with priorities": (
         [rule(priority=1, when={"regions": "eu-*"}), later()],

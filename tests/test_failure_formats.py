@@ -23,6 +23,7 @@ SHAPE = {"type", "kind", "found", "expected", "cure", "is_transient"}
 ARGUMENTS = {
     "status": ["initech"],
     "query": ["initech", "select 1"],
+    "costs": ["initech"],
     "history": ["initech/payer", "2026-10"],
     "diff": ["initech/payer", "2026-10"],
     "gaps": ["initech"],
@@ -32,7 +33,9 @@ ARGUMENTS = {
     "backup": ["initech", "/nonexistent/backups"],
     "verify": ["initech"],
     "invoice list": ["initech"],
+    "metrics list": ["initech"],
     "rules list": ["initech"],
+    "statements list": ["initech"],
     "rules test": ["initech", "--file", "/nonexistent/tenants.yaml"],
     "rules explain": ["initech", "i-1"],
     "queries run": ["initech", "service_charges"],

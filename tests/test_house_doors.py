@@ -31,6 +31,7 @@ WRITERS = {
     "finops_pipeline/cli/demo_process.py": "Dagster's settings, in the folder of its instance",
     "finops_pipeline/cli/start.py": "the line of an interrupt, on stderr",
     "finops_pipeline/cli/parquet_answer.py": "the answer to a query, as Parquet",
+    "finops_pipeline/cli/statement_parquet.py": "statements, as Parquet",
     "finops_pipeline/cli/pages.py": "the generated pages of docs/",
     "finops_pipeline/sources/s3_bucket.py": "downloads, into the scratch folder it is given",
 }
@@ -113,6 +114,7 @@ PURE = {
     *("app.add_typer", "app.callback", "queries_app.callback", "CommandEntry"),
     *("frozenset", "Fraction"),
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
+    "CostField",
     *("_patterns", "_patterns_by_key", "_spellings"),  # validators for their arguments
 }
 """Calls that may run at import: they make a value of their arguments, or wire commands."""

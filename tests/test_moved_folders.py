@@ -40,7 +40,7 @@ def test_the_views_of_a_moved_file_say_what_to_do_until_a_command_rewrites_them(
     count = "select sum(BilledCost) from costs"
     for tenant in OTHER:
         file = moved.folder(tenant) / f"{tenant}.duckdb"
-        cure = f"run finops status {tenant}, and the view is rewritten - of a file"
+        cure = f"run finops status {tenant} to rewrite the view - if only this file"
         with (
             duckdb.connect(file, read_only=True) as connection,
             pytest.raises(duckdb.IOException, match=f"moved or restored, {cure}"),

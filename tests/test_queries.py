@@ -129,11 +129,12 @@ ELSEWHERE = {
     *("movers", "vanished_services", "price_steps", "required_tags", "untagged_costs"),
     *("top_services", "top_resources", "discounts_and_credits", "costs_per_hour"),
     *("commitments", "commitment_coverage", "commitment_eligible_spend", "data_transfer"),
-    *("storage_costs", "compute_hours", "workloads"),
+    *("storage_costs", "compute_hours", "workloads", "unit_costs", "shared_costs"),
+    *("project_statements", "required_tag_coverage"),
 }
 """Queries with a test of their own, here, in test_queries_by_hand.py, test_queries_of_marts.py,
-test_movers.py, test_hourly_costs.py, test_commitment_marts.py or
-test_usage_marts.py."""
+test_movers.py, test_hourly_costs.py, test_commitment_marts.py, test_usage_marts.py,
+test_business_metrics.py, test_shared_costs.py, test_statements.py or test_required_tags.py."""
 
 
 def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Rows:
@@ -172,6 +173,12 @@ def summed(rows: Rows, column: str, is_summed: Predicate = every) -> dict[tuple[
         currency = row.get("billing_currency") or row["BillingCurrency"]
         sums[month, currency] += row[column] or Decimal(0)
     return {key: value for key, value in sums.items() if value}
+
+
+def test_every_parameter_states_its_values_and_its_default_is_such_a_value() -> None:
+    for query in use_cases():
+        assert query.values.keys() == query.parameters.keys(), query.name
+        bind_parameters(query, None, None, query.parameters)
 
 
 def test_every_query_is_tested() -> None:

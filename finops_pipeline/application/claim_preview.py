@@ -1,7 +1,7 @@
-"""What a changed declaration of claims would move between projects, before anything is rebuilt.
+"""Previewing which charges a changed declaration of claims would move between projects.
 
-Put here: assigning the published charges by the declared claims, and comparing. Keep out: the
-assignment itself (focus/assigned_rows.py), applying a declaration (tenants/declare.py).
+Put here: assigning the published charges by the declared claims and comparing the projects. Keep
+out: the assignment itself (focus/assigned_rows.py), applying a declaration (tenants/declare.py).
 
 Reads: the tenant's file, the registry   Writes: nothing
 """
@@ -27,16 +27,16 @@ from finops_pipeline.tenants.model import Tenant
 IS_RESIDUAL = "x_RowKind = 'residual'"
 
 NO_CLAIM = "no claim"
-"""What takes a charge that no claim takes."""
+"""Stands for the claim of charges that no claim takes."""
 
 
 @dataclass(frozen=True)
 class MovedCharges:
     """Charges of one currency that one claim would move from one project to another.
 
-    `claim` is its name in the project that gets them (`claim 2`), `without_value` for charges that
-    lack a claimed value, or `no claim`; `conditions` are those of the claim. `first_month` and
-    `last_month` are the billing periods of the charges.
+    `claim` is the claim's name in the project that gets the charges (`claim 2`), `without_value`
+    for charges that lack a claimed value, or `no claim`; `conditions` are the claim's conditions.
+    `first_month` and `last_month` are the first and last billing period of the charges.
     """
 
     claim: str
@@ -60,16 +60,16 @@ class ClaimPreview:
 
 
 def preview_claims(installation: Installation, tenant: str, file: Path | None) -> ClaimPreview:
-    """Compare the projects of a tenant's published charges with those by declared claims.
+    """Compare the projects of a tenant's published charges with those that claims would give them.
 
     Args:
-        file: a tenants.yaml that declares the tenant, as `finops apply` would merge it; None: what
-            the registry has.
+        file: a tenants.yaml that declares the tenant, merged as `finops apply` would; None: the
+            claims in the registry.
 
     Raises:
         Unknown: there is no such tenant, or nothing has been built for it.
-        RegistryError: the file is refused, as `finops apply` would; or claims of equal priority
-            take the same charge.
+        RegistryError: `finops apply` would refuse the file, or claims of equal priority take the
+            same charge.
         DamagedFile, ForeignFile: a file of charges is not the one that was published.
     """
     stored = installation.registry.tenant(tenant)
@@ -93,12 +93,12 @@ def _merged(stored: Tenant, file: Path) -> Tenant:
     raise RegistryError(
         f"{file} does not declare tenant {stored.name}",
         "a tenants.yaml that declares it",
-        f"Leave out -f for the claims that are declared: finops project preview {stored.name}",
+        f"To preview the claims that are already declared: finops project preview {stored.name}",
     )
 
 
 def _all_groups(connection: Connection, tenant: Tenant) -> list[MovedCharges]:
-    """Sum the charges of each month by claim, present project and project by the claims."""
+    """Sum the charges of each month by claim, present project, and project according to claims."""
     months = connection.execute(
         "select distinct x_Source, billing_period from costs order by all"
     ).fetchall()

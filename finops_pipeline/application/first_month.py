@@ -25,7 +25,7 @@ def find_first_month(installation: Installation) -> str:
 
     A source in S3 is not listed, because this is called whenever Dagster loads its definitions: its
     first month is the one that is declared (`from`), or else the setting. The same holds for a
-    source that cannot be read. Without any bill the result is the running month. A setting in the
+    source that cannot be read. Without any bill, the result is the current month. A setting in the
     environment takes precedence over all of this.
     """
     settings = installation.settings

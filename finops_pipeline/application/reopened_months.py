@@ -31,7 +31,7 @@ class ReopenedMonth:
 
 
 def recent_months() -> tuple[str, str]:
-    """Return the last month and the running one, which AWS delivers again all the time."""
+    """Return the previous and the current month, which AWS delivers again all the time."""
     this_month = clock.this_month()
     return shift(this_month, -1), this_month
 

@@ -1,4 +1,4 @@
-"""Rules of dimensions for an operator: listed, tried out before they are declared, explained.
+"""Listing rules of dimensions, trying them out before they are declared, and explaining them.
 
 Put here: what `finops rules` does. Keep out: declaring rules (tenants/declare.py), applying them
 (marts), formatting (cli/rule_commands.py).
@@ -25,9 +25,9 @@ from finops_pipeline.tenants.declare import merge, read_declaration
 
 @dataclass(frozen=True)
 class DeclaredRule:
-    """A rule as it is declared, by dimension in the order in which rules are tried.
+    """A declared dimension with one of its rules, in the order in which the rules are tried.
 
-    The fields of the rule are None for a dimension that has none.
+    If the dimension has no rules, all other fields are None.
     """
 
     dimension: str
@@ -79,7 +79,7 @@ def try_declaration(installation: Installation, name: str, file: Path) -> list[V
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why charges are in their project, and why a dimension has its value, in words."""
+    """Why charges are in their project, and why a dimension has its value, as text."""
 
     charges: ExplainedCharges
     claim: str
@@ -103,9 +103,10 @@ def explain(installation: Installation, name: str, id: str) -> list[Explanation]
         if not explained:
             raise Unknown(
                 f"tenant {name} has no charge with the line item, resource or commitment {id!r}",
-                "an id as in x_LineItemId, ResourceId, ResourceName or CommitmentDiscountId of"
+                "a value of x_LineItemId, ResourceId, ResourceName or CommitmentDiscountId in"
                 " costs, or the account of charges that have none of them, such as taxes",
-                f'Find one: finops query {name} "select distinct ResourceId from costs"',
+                f'To list the resources: finops query {name} "select distinct ResourceId from'
+                ' costs"',
             )
         claims = explain_claims(connection, tenant, explained, id)
     return [
@@ -123,6 +124,6 @@ def _reason_of(charges: ExplainedCharges) -> str:
     if charges.rule is None:
         return "no rule matched"
     if charges.rule_version is None:
-        return f"no rule matched; label of project {charges.project}"
+        return f"no rule matched, so the label of project {charges.project} counts"
     since = f"version {charges.rule_version}, declared on {charges.declared_on}"
     return f"rule {charges.rule} ({since}): {charges.conditions}"

@@ -1,4 +1,4 @@
-"""Exporting a tenant: a self-contained DuckDB file for somebody who has no installation.
+"""Exporting a tenant to a self-contained DuckDB file, for people without an installation.
 
 Put here: which tables and views the file gets, when an existing file may be replaced. Keep out:
 opening and writing files (lake/exported_file.py), one table as CSV or Parquet (cli/export.py).
@@ -13,6 +13,7 @@ from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus_versions import focus_views
+from finops_pipeline.contracts.statement_tables import STATEMENT_DIFFERENCES, STATEMENT_PREVIEW
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, QUARANTINE, SLICES, TABLES
 from finops_pipeline.errors import DamagedFile, FileProblem
 from finops_pipeline.lake.comments import read_comments, write_comments
@@ -20,7 +21,7 @@ from finops_pipeline.lake.duck import Connection, ident
 from finops_pipeline.lake.exported_file import EXPORT, SOURCE, exporting, read_exported_fact
 from finops_pipeline.lake.file_identity import read_partition_files
 from finops_pipeline.lake.file_marks import FileChecker
-from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, LANDING, TenantFolder
+from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, LANDING, STATEMENTS, TenantFolder
 from finops_pipeline.lake.layout import TABLES as TABLES_OF_FILES
 from finops_pipeline.lake.tenant_ledger import open_ledger
 
@@ -36,9 +37,9 @@ _FOLDERS = r"(^|[\s(\"''=:])(?:file://)?/(?:[^\s/\"''():;,]+/)+"
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to export, and whither.
+    """What to export, and where to write it.
 
-    `has_charges`: also every charge. `is_forced`: in the place of any file.
+    `has_charges`: whether to export every charge, too. `is_forced`: whether to replace any file.
     """
 
     tenant: str
@@ -49,7 +50,7 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """An export: its tables, its size, and what its reader must know about the months."""
+    """An export: its tables, its size, and whether its months are reconciled."""
 
     path: Path
     tables: int
@@ -63,7 +64,7 @@ def export_tenant(installation: Installation, request: ExportRequest) -> Exporte
 
     Raises:
         Unknown: there is no such tenant, or nothing has been built for it yet.
-        FileProblem: the file cannot be written, or a file that is no export of the tenant is there.
+        FileProblem: the file cannot be written, or it exists and is not an export of the tenant.
         ForeignFile, DamagedFile: the tenant's own files are not those that were published.
     """
     name = installation.registry.tenant(request.tenant).name
@@ -84,7 +85,7 @@ def export_tenant(installation: Installation, request: ExportRequest) -> Exporte
 
 
 def check_outside(installation: Installation, path: Path) -> None:
-    """Refuse a file to write that is among the installation's own.
+    """Refuse to write a file among the installation's own files.
 
     Raises:
         FileProblem: it lies in the data folder, or is a link to a file there.
@@ -92,8 +93,8 @@ def check_outside(installation: Installation, path: Path) -> None:
     data = installation.settings.data_folder.resolve()
     if path.resolve().is_relative_to(data):
         raise FileProblem(
-            f"{path} lies in {data}, which has the installation's own files",
-            "a file outside of FINOPS_DATA",
+            f"{path} is in {data}, which contains the installation's own files",
+            "a file outside the data folder",
             "Choose another folder with -o",
         )
 
@@ -117,21 +118,22 @@ def _check_target(
 def _check_charges(connection: Connection, folder: TenantFolder, has_charges: bool) -> None:
     """Check the Parquet files that the export reads."""
     tables = TABLES_OF_FILES if has_charges else (COST_EXPLORER_DAYS,)
-    own = [table for table in tables if table not in (LANDING, QUARANTINE.name)]
+    left_out = (LANDING, QUARANTINE.name, STATEMENTS)
+    own = [table for table in tables if table not in left_out]
     files = read_partition_files(connection, SOURCE, own)
     FileChecker(folder, open_ledger(folder)).check(files)
 
 
 def _copy_tables(connection: Connection, has_charges: bool) -> int:
-    """Copy every table, and the charges with the views over them; return how many there are."""
+    """Copy every table, and if requested the charges and their views; return how many there are."""
     rows = connection.execute(
         "select table_name from duckdb_tables() where database_name = ?", [SOURCE]
     ).fetchall()
     names = sorted({name for (name,) in rows} - _INTERNAL)
     if ABOUT.name not in names:
         raise DamagedFile(
-            "the tenant's file was built by an earlier version, which wrote no table `about`",
-            "a file of this version",
+            "the tenant's file was built by an earlier version and has no table `about`",
+            "a file built by this version",
             "Bring it up to date with finops ingest",
         )
     views = dict(
@@ -140,7 +142,8 @@ def _copy_tables(connection: Connection, has_charges: bool) -> int:
         ).fetchall()
     )
     of_contracts = {table.name for table in TABLES} - {QUARANTINE.name}
-    names += sorted(views.keys() & (of_contracts if has_charges else {COST_EXPLORER_DAILY.name}))
+    of_tables = {COST_EXPLORER_DAILY.name, STATEMENT_PREVIEW.name, STATEMENT_DIFFERENCES.name}
+    names += sorted(views.keys() & (of_contracts if has_charges else of_tables))
     for name in names:
         _copy_table(connection, name)
     if not has_charges:
@@ -172,7 +175,7 @@ def _copy_table(connection: Connection, name: str) -> None:
 
 
 def _fill_about(connection: Connection, tenant: str) -> None:
-    """Say that the file is an export, and leave out what it does not have."""
+    """Add a row that says that the file is an export; remove rows of what it does not have."""
     about = f"{EXPORT}.{ABOUT.name}"
     connection.execute(
         f"delete from {about} where kind <> 'file' and name not in"
@@ -185,5 +188,5 @@ def _fill_about(connection: Connection, tenant: str) -> None:
         f"insert into {about} by name select name, kind, what, built_at, how_to_cite from"
         " (select 'exported' as name, 'file' as kind, ? as what, ? as built_at,"
         f" (select how_to_cite from {about} where name = 'tenant') as how_to_cite)",
-        [f"finops export {tenant} on {now}; it does not change any more", now],
+        [f"finops export {tenant} on {now}; it no longer changes", now],
     )

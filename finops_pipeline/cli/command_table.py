@@ -69,6 +69,10 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "status:status_command",
             "Show whether each month reconciles; for one month, whether to trust it and why.",
         ),
+        "costs": CommandEntry(
+            "costs:costs_command",
+            "Show costs by any field and period: of everything, or of some projects or services.",
+        ),
         "query": CommandEntry(
             "query:query_command",
             "Run one SELECT on the tenant's file; it can read only this tenant's data.",
@@ -79,8 +83,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "export": CommandEntry(
             "export:export_command",
-            "Write a tenant's tables to one DuckDB file to hand on, or one table as Parquet or"
-            " XLSX.",
+            "Write a tenant's tables to one DuckDB file to share, or one table as Parquet or XLSX.",
         ),
         "history": CommandEntry(
             "history:history_command",
@@ -214,7 +217,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "preview": CommandEntry(
             "project_preview:preview_command",
-            "Show what each claim would move between projects; nothing is changed or rebuilt.",
+            "Show which charges each claim would move between projects; change nothing.",
         ),
     },
     "rules": {
@@ -224,12 +227,35 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "test": CommandEntry(
             "rule_commands:test_command",
-            "Show what a changed tenants.yaml would move from value to value; change nothing.",
+            "Show which charges a changed tenants.yaml would give other values; change nothing.",
         ),
         "explain": CommandEntry(
             "rule_commands:explain_command",
             "Explain why charges are in their project, and which rule gave each dimension its"
             " value.",
+        ),
+    },
+    "statements": {
+        "preview": CommandEntry(
+            "statement_commands:preview_command",
+            "Show what would be stated to each project for a month; close nothing.",
+        ),
+        "close": CommandEntry(
+            "statement_commands:close_command",
+            "Close the statements of a month, of all projects together; they never change"
+            " afterwards.",
+        ),
+        "adjust": CommandEntry(
+            "statement_commands:adjust_command",
+            "Add a dated adjustment to a closed month whose bill has changed since.",
+        ),
+        "list": CommandEntry(
+            "statement_commands:list_command",
+            "List closed statements and adjustments, and which months an adjustment would change.",
+        ),
+        "show": CommandEntry(
+            "statement_commands:show_command",
+            "Show a closed month with its adjustments, or write it as CSV, Parquet, XLSX or HTML.",
         ),
     },
     "invoice": {
@@ -241,6 +267,20 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "list": CommandEntry("invoice:list_command", "List the invoice totals that were entered."),
         "remove": CommandEntry(
             "invoice:remove_command", "Withdraw an invoice total; its history stays."
+        ),
+    },
+    "metrics": {
+        "load": CommandEntry(
+            "metric_commands:load_command",
+            "Load business metrics such as orders per day; values of the same days are replaced.",
+        ),
+        "list": CommandEntry(
+            "metric_commands:list_command",
+            "List a tenant's business metrics: of which projects and days there are values.",
+        ),
+        "remove": CommandEntry(
+            "metric_commands:remove_command",
+            "Remove the values of a business metric, of all days.",
         ),
     },
     "queries": {

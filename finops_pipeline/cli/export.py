@@ -1,4 +1,4 @@
-"""The command that writes a file to hand to somebody: a whole tenant, or one table.
+"""The command that writes a file to share: a whole tenant, or one table.
 
 Put here: `export` and what it prints. Keep out: the contents of the file
 (application/tenant_export.py), how an answer is written (query.py).
@@ -36,18 +36,23 @@ def export_command(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", help="The file to write; default: one in this folder."
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="File to write; default: TENANT.duckdb or TABLE.parquet in the current folder.",
         ),
     ] = None,
     detail: Annotated[
-        bool, typer.Option("--detail", help="Also every charge, not only the tables of sums.")
+        bool, typer.Option("--detail", help="Export every charge, too, not only aggregated tables.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file, whatever it is.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing file, whatever it is.")
+    ] = False,
 ) -> None:
-    """Write a tenant's tables to one DuckDB file to hand on, or one table as Parquet or XLSX."""
+    """Write a tenant's tables to one DuckDB file to share, or one table as Parquet or XLSX."""
     if table is not None:
         if detail:
-            raise typer.BadParameter("--detail is about the whole tenant; leave out TABLE")
+            raise typer.BadParameter("--detail applies only to a whole tenant; leave out TABLE")
         _export_table(tenant, table, output or Path(f"{table}.parquet"), force)
         return
     output = output or Path(f"{tenant}.duckdb")
@@ -56,8 +61,8 @@ def export_command(
     tables = counted(exported.tables, "table", "tables and views")
     say(f"wrote {output}: {tables}, {exported.size_bytes / 1_000_000:.1f} MB")
     say(
-        f"Open it: duckdb -readonly {shlex.quote(str(output))}   then read: from about;\n"
-        "It needs DuckDB 1.4 or later, and no other file.",
+        f"Open it with: duckdb -readonly {shlex.quote(str(output))}\n"
+        "Start with: from about;   It needs DuckDB 1.4 or later and no other files.",
         to_stderr=True,
     )
     if not exported.is_trusted:
@@ -70,21 +75,22 @@ def _export_table(tenant: str, name: str, output: Path, force: bool) -> None:
         names = [table.name for table in TABLES]
         raise Unknown(
             f"there is no table {name!r}",
-            cure=did_you_mean(name, names) + f'List them: finops query {tenant} "from about"',
+            cure=did_you_mean(name, names) + f'List the tables: finops query {tenant} "from about"',
         )
     format = _FORMATS.get(output.suffix.lower())
     if format is None:
         raise FileProblem(
-            f"the name of {output} does not say in which format to write {name}",
+            f"the name of {output} does not say which format to write",
             f"a name that ends in {', '.join(_FORMATS)}",
-            "Give such a name with -o",
+            "Choose such a name with -o",
         )
     check_outside(open_installation(), output)
     if output.exists() and not force:
         raise FileProblem(
             f"{output} exists", "a new file", "Choose another name, or add --force to replace it"
         )
-    order = ", ".join(ident(column) for column in contract.grain)
-    sql = f"select * from {ident(name)} order by {order}"
+    columns = {column.name for column in contract.columns}
+    order = ", ".join(ident(column) for column in contract.grain if column in columns)
+    sql = f"select * from {ident(name)}" + (f" order by {order}" if order else "")
     write_answer(tenant, Query(sql), Destination(format, output))
     say(f"wrote {output}")

@@ -19,7 +19,7 @@ def write_parquet(answer: Answer, sink: BinaryIO) -> None:
     """Write an answer as Parquet, one batch of rows at a time.
 
     Raises:
-        QueryRefused: Parquet has no type for a column, for example for one with intervals.
+        QueryRefused: Parquet has no type for a column, for example a column of intervals.
     """
     with (
         answer.arrow_stream() as stream,

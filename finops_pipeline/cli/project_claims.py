@@ -18,44 +18,44 @@ from finops_pipeline.cli.show import open_installation, say, split, table
 from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.errors import Unknown
 from finops_pipeline.tenants.declare import apply
-from finops_pipeline.tenants.model import Claim, Project, Tenant
+from finops_pipeline.tenants.model import UNASSIGNED, Claim, Project, Tenant
 
 ProjectName = Annotated[str, typer.Argument(metavar="TENANT/PROJECT")]
 Texts = list[str] | None
+_ACCOUNT_DIGITS = 12
 
 
 def project_add(
     project: ProjectName,
-    account: Annotated[Texts, typer.Option(help="AWS account id; may be repeated.")] = None,
+    account: Annotated[Texts, typer.Option(help="AWS account id; repeatable.")] = None,
     tag: Annotated[
         Texts, typer.Option(metavar="KEY=VALUE", help="Claim charges with this tag; repeatable.")
     ] = None,
     cost_category: Annotated[
-        Texts, typer.Option(metavar="KEY=VALUE", help="Claim this cost category; repeatable.")
+        Texts, typer.Option(metavar="KEY=VALUE", help="The same for a cost category; repeatable.")
     ] = None,
-    region: Annotated[Texts, typer.Option(help="Claim this region; may be repeated.")] = None,
+    region: Annotated[Texts, typer.Option(help="Claim charges in this region; repeatable.")] = None,
     service: Annotated[
-        Texts, typer.Option(help="Claim this service, by name or code; may be repeated.")
+        Texts, typer.Option(help="Claim charges of this service (name or code); repeatable.")
     ] = None,
     priority: Annotated[
-        int | None, typer.Option(help="Of several claims, the lowest number takes a charge.")
+        int | None, typer.Option(help="The claim with the lowest number takes a charge.")
     ] = None,
     environment: Annotated[str, typer.Option(help="Such as prod, staging or dev.")] = "",
     business_unit: Annotated[str, typer.Option(help="Business unit.")] = "",
     from_day: Annotated[
-        str, typer.Option("--from", metavar="YYYY-MM-DD", help="First day of the claims.")
+        str, typer.Option("--from", metavar="YYYY-MM-DD", help="First day of the claim.")
     ] = "",
     to_day: Annotated[
-        str,
-        typer.Option("--to", metavar="YYYY-MM-DD", help="First day that is no longer claimed."),
+        str, typer.Option("--to", metavar="YYYY-MM-DD", help="First day after the claim.")
     ] = "",
-    source: Annotated[Texts, typer.Option(help="Source that it reads; may be repeated.")] = None,
+    source: Annotated[Texts, typer.Option(help="Source of its bills; repeatable.")] = None,
     display_name: Annotated[str, typer.Option(help="Free text for people.")] = "",
 ) -> None:
     """Declare a project, or give it more claims; options not given stay unchanged.
 
-    With --tag, --cost-category, --region, --service or --priority, all options together are one
-    claim: a charge has to meet each of them. Otherwise each account is a claim of its own.
+    With --tag, --cost-category, --region, --service or --priority, all options together form one
+    claim, and a charge has to meet all of them. Without these, each account is a claim of its own.
     """
     conditions: dict[str, object] = {
         "tags": _parse_pairs("--tag", tag),
@@ -85,7 +85,7 @@ def project_add(
 
 
 def _require_account(requested: dict[str, object], accounts: Texts) -> None:
-    """Refuse days without anything that is claimed on them."""
+    """Refuse days if nothing is claimed on them."""
     if requested and requested.keys() <= {"from", "to"} and not accounts:
         raise typer.BadParameter(
             "--from and --to say on which days accounts are claimed; add --account"
@@ -95,7 +95,7 @@ def _require_account(requested: dict[str, object], accounts: Texts) -> None:
 def _with_options(
     declared: Project, labels: dict[str, object], claims: dict[str, object]
 ) -> Project:
-    """Return the declaration of a project: its labels, unless others are given, and its claims."""
+    """Return the declaration of a project: labels as given or as declared, and its claims."""
     fields = {field: value or getattr(declared, field) for field, value in labels.items()}
     return Project.model_validate({"name": declared.name, **fields, **claims})
 
@@ -103,7 +103,7 @@ def _with_options(
 def _add_claims(
     declared: Project, accounts: list[str], requested: dict[str, object]
 ) -> dict[str, object]:
-    """Return the fields of a project with one more claim, or a claim to each of the accounts."""
+    """Return a project's fields with one more claim, or with a claim to each of the accounts."""
     if requested.keys() <= {"from", "to"}:
         return {"accounts": [{"id": account, **requested} for account in accounts]}
     claim = Claim.model_validate({**({"accounts": accounts} if accounts else {}), **requested})
@@ -133,7 +133,10 @@ def _parse_day(option: str, text: str) -> date | None:
 def project_release(
     project: ProjectName,
     claim: Annotated[
-        str, typer.Argument(metavar="ACCOUNT", help="An account, or a number of project show.")
+        str,
+        typer.Argument(
+            metavar="CLAIM", help="Account id, or the number that finops project show lists."
+        ),
     ],
 ) -> None:
     """Remove a claim of a project, as if it had never been made."""
@@ -159,8 +162,10 @@ def _not_claimed(tenant: Tenant, project: str, account: str) -> Unknown:
     holders = [p.name for p in tenant.projects if account in {claim.id for claim in p.accounts}]
     others = f"; {tenant.name}/{holders[0]} does" if holders else ""
     return Unknown(
-        f"project {tenant.name}/{project} does not claim account {account}{others}",
-        "an account that the project claims",
+        f"project {tenant.name}/{project} does not claim account {account}{others}"
+        if len(account) == _ACCOUNT_DIGITS
+        else f"project {tenant.name}/{project} has no claim with the number {account}",
+        "an account or the number of a claim of the project",
         f"Release it there: finops project release {tenant.name}/{holders[0]} {account}"
         if holders
         else f"List its claims: finops project show {tenant.name}/{project}",
@@ -174,13 +179,15 @@ def project_show(project: ProjectName) -> None:
     declared = tenant.project(name)
     rows = sorted(_claim_rows(declared), key=lambda row: row[1])
     empty = (
-        "No claims. Add --tag, --region or --service to claim a part of the account only: finops"
-        f" project add {project} --account 111122223333"
+        f"No claims. Add one: finops project add {project} --account 111122223333\n"
+        "Options such as --tag, --region or --service claim only part of the account."
     )
-    layout = Layout(f"{project}: the claims, first to last", if_empty=empty)
+    if name == UNASSIGNED:
+        empty = f"No claims: {project} has all charges that no other project claims."
+    layout = Layout(f"{project}: claims in order of priority", if_empty=empty)
     table(("number", "priority", "claims charges with", "from", "to"), rows, layout=layout)
     if tenant.without_value:
-        say(f"Charges that lack a value which a claim asks for: {tenant.without_value}")
+        say(f"Charges that lack a value which a claim requires go to: {tenant.without_value}")
 
 
 def _claim_rows(project: Project) -> Iterable[tuple[str, int, str, str, str]]:

@@ -23,7 +23,7 @@ from finops_pipeline.cli.show import (
 )
 from finops_pipeline.cli.text_table import Layout
 
-_NAMES = ("from", "to", "by", "charges", "billed_cost", "effective_cost", "currency",
+_NAMES = ("from", "to", "claim", "charges", "billed_cost", "effective_cost", "currency",
           "first month", "last month")  # fmt: skip
 
 
@@ -31,12 +31,17 @@ def preview_command(
     tenant: Annotated[str, typer.Argument(metavar="TENANT", help="Name of a tenant.")],
     file: Annotated[
         Path | None,
-        typer.Option("--file", "-f", metavar="FILE", help="A tenants.yaml; default: as declared."),
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="A tenants.yaml; default: the claims already declared.",
+        ),
     ] = None,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
     exact: ExactOption = False,
 ) -> None:
-    """Show what each claim would move between projects; nothing is changed or rebuilt."""
+    """Show which charges each claim would move between projects; change nothing."""
     refuse_parquet(format)
     preview = preview_claims(open_installation(), tenant, file)
     if format is Format.TABLE:
@@ -49,7 +54,7 @@ def preview_command(
 
 def _print(tenant: str, file: Path | None, preview: ClaimPreview, is_exact: bool) -> None:
     if not preview.moved:
-        say("No charge would move: the published charges are in the projects that claim them.")
+        say("No charge would move: all published charges are already in the right projects.")
         return
     title = f"{tenant}: published charges that would move to another project"
     rows = [

@@ -24,7 +24,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 def list_command() -> None:
     """List the ready-made queries for common FinOps questions."""
     rows = [(query.name, query.meaning, ", ".join(query.parameters)) for query in use_cases()]
-    table(("name", "meaning", "own parameters"), rows)
+    table(("name", "meaning", "parameters (--set)"), rows)
 
 
 def show_command(name: Name) -> None:
@@ -43,7 +43,11 @@ def run_command(
     ] = None,
     parameters: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the query itself."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A parameter of this query; finops queries lists them.",
+        ),
     ] = None,
     format: Annotated[Format, typer.Option(help="Format of the answer.")] = Format.TABLE,
     output: Annotated[

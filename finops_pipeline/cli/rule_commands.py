@@ -40,7 +40,7 @@ FormatOption = Annotated[Format, typer.Option(help="table, csv or json.")]
 
 UNALLOCATED = "(unallocated)"
 _DISPENSABLE = ("rule_before", "billing_currency", "billed_cost", "rule_after")
-"""Columns of a trial that a narrow terminal leaves out, the first one first."""
+"""Columns that are left out on a narrow terminal, in this order."""
 
 
 def list_command(tenant: TenantName, format: FormatOption = Format.TABLE) -> None:
@@ -48,7 +48,7 @@ def list_command(tenant: TenantName, format: FormatOption = Format.TABLE) -> Non
     refuse_parquet(format)
     rules = list_rules(open_installation(), tenant)
     if format is Format.TABLE:
-        empty = f"Tenant {tenant} declares no dimensions. Declare them in tenants.yaml"
+        empty = f"Tenant {tenant} declares no dimensions. Add a section dimensions to tenants.yaml."
         _print(DeclaredRule, rules, Layout(dispensable=("declared_on", "position"), if_empty=empty))
     else:
         write_records(format, DeclaredRule, rules)
@@ -57,7 +57,8 @@ def list_command(tenant: TenantName, format: FormatOption = Format.TABLE) -> Non
 def test_command(
     tenant: TenantName,
     file: Annotated[
-        Path, typer.Option("--file", "-f", metavar="FILE", help="The changed tenants.yaml.")
+        Path,
+        typer.Option("--file", "-f", metavar="FILE", help="A tenants.yaml with changed rules."),
     ],
     every: Annotated[
         bool, typer.Option("--all", help="Also show charges whose values stay as they are.")
@@ -65,13 +66,13 @@ def test_command(
     format: FormatOption = Format.TABLE,
     exact: ExactOption = False,
 ) -> None:
-    """Show what a changed tenants.yaml would move from value to value; change nothing."""
+    """Show which charges a changed tenants.yaml would give other values; change nothing."""
     refuse_parquet(format)
     changes = try_declaration(open_installation(), tenant, file)
     listed = [change for change in changes if every or change.is_change]
     if format is Format.TABLE:
         named = ("value_before", "value_after")
-        empty = "No charge would have another value or another rule."
+        empty = "No charge would get another value or another rule."
         _print(ValueChange, listed, Layout("", exact, _DISPENSABLE, empty), named)
     else:
         write_records(format, ValueChange, listed)
@@ -119,7 +120,7 @@ def _print(
 
 
 def _print_explanations(explanations: Sequence[Explanation], exact: bool) -> None:
-    """Print like charges under a line that says what they are and why they are in their project."""
+    """Print like charges under lines that describe them and say why they are in their project."""
     of_charges: dict[tuple[Any, ...], list[Explanation]] = {}
     for explanation in explanations:
         charges = explanation.charges

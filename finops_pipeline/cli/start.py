@@ -47,7 +47,7 @@ def listen_while_starting() -> None:
 
 
 def begin_command() -> None:
-    """End the time of starting: Ctrl-C raises KeyboardInterrupt, and garbage is collected again."""
+    """End the start: Ctrl-C raises KeyboardInterrupt, and garbage is collected again."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()

@@ -205,7 +205,7 @@ def _is_money(name: str, column: Sequence[Any]) -> bool:
     decimals = [value for value in column if isinstance(value, Decimal)]
     has_places = any(value.as_tuple().exponent != 0 for value in decimals)
     is_other = not _NOT_MONEY.isdisjoint(part.lower() for part in parts)
-    # the part of a change of cost that usage or prices explain is money, too
+    # the parts of a change in cost, such as usage_change, are money, too
     return has_places and (not is_other or name.endswith("_change"))
 
 

@@ -1,4 +1,4 @@
-"""The mart of accounts: which accounts each month's charges have, and what the bill calls them.
+"""The mart of accounts: the accounts in each month's charges, and their names in the bill.
 
 Put here: its contract. Keep out: its SQL (marts/sql), which project claims an account (tables.py).
 """
@@ -11,13 +11,17 @@ from finops_pipeline.contracts.mart_columns import PERIOD
 ACCOUNT_NAMES = Table(
     name="account_names",
     kind="mart",
-    meaning="The accounts of each month's charges, with the names that the bill gives them.",
+    meaning="The accounts in each month's charges, with their names in the bill.",
     grain=("billing_period", "sub_account_id"),
     columns=(
         PERIOD,
         Column("sub_account_id", TEXT, "AWS account that used the service.", False),
-        Column("sub_account_name", TEXT, "Its name in that month; null where the bill has none."),
-        Column("charges", COUNT, "Number of its charges.", False),
+        Column(
+            "sub_account_name",
+            TEXT,
+            "Name of the account in that month; null if the bill has none.",
+        ),
+        Column("charges", COUNT, "Number of charges of the account.", False),
     ),
 )
 

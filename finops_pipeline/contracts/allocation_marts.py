@@ -19,14 +19,14 @@ from finops_pipeline.contracts.mart_columns import (
 )
 
 _RULES_SINCE = Column(
-    "rules_since", DAY, "First day of the month since which the same rules are valid.", False
+    "rules_since", DAY, "First day, within the month, since which the same rules are valid.", False
 )
 _COMPARED = {
     "sub_account_id", "region_id", "service_name", "service_code", "resource_id", "resource_name",
     "tags", "cost_categories",
 }  # fmt: skip
 _COMPARED_COLUMNS = tuple(
-    Column(column.name, column.type, f"{column.meaning} Null if no rule of the month compares it.")
+    Column(column.name, column.type, f"{column.meaning} Null if no rule of the month uses it.")
     for column in RESOURCE_COLUMNS
     if column.name in _COMPARED
 )
@@ -34,26 +34,26 @@ _COMPARED_COLUMNS = tuple(
 ALLOCATION_DAYS = Table(
     name="allocation_days",
     kind="mart",
-    meaning="Which rules are valid on a day, and which columns of charges the month's rules read.",
+    meaning="Which rules are valid on a day, and which columns of charges the month's rules use.",
     grain=("billing_period", "project", "charge_date"),
     columns=(
         PERIOD,
         PROJECT_COLUMNS[0],
         CHARGE_DATE,
         _RULES_SINCE,
-        Column("has_account", FLAG, "Whether a rule of the month compares accounts.", False),
-        Column("has_region", FLAG, "Whether one compares regions.", False),
-        Column("has_service", FLAG, "Whether one compares services.", False),
-        Column("has_resource", FLAG, "Whether one compares names or ids of resources.", False),
-        Column("has_tag", FLAG, "Whether one reads tags.", False),
-        Column("has_cost_category", FLAG, "Whether one reads cost categories.", False),
+        Column("has_account", FLAG, "Whether a rule of the month uses accounts.", False),
+        Column("has_region", FLAG, "Whether a rule uses regions.", False),
+        Column("has_service", FLAG, "Whether a rule uses services.", False),
+        Column("has_resource", FLAG, "Whether a rule uses names or ids of resources.", False),
+        Column("has_tag", FLAG, "Whether a rule uses tags.", False),
+        Column("has_cost_category", FLAG, "Whether a rule uses cost categories.", False),
     ),
 )
 
 ALLOCATIONS = Table(
     name="allocations",
     kind="mart",
-    meaning="The values of all dimensions for each kind of charge that rules tell apart.",
+    meaning="The values of all dimensions for each set of charges that the rules treat alike.",
     grain=(
         "billing_period", "project", "rules_since", "charge_category",
         *(column.name for column in _COMPARED_COLUMNS),
@@ -73,7 +73,7 @@ ALLOCATIONS = Table(
 DIMENSION_COSTS = Table(
     name="dimension_costs",
     kind="mart",
-    meaning="Monthly costs by the value of each declared dimension; each has every charge once.",
+    meaning="Monthly costs by dimension and value; each dimension has every charge exactly once.",
     grain=(
         "billing_period", "project", "dimension", "value", "rule", "rule_version", "service_name",
         "charge_category", "billing_currency",
@@ -81,7 +81,7 @@ DIMENSION_COSTS = Table(
     columns=(
         PERIOD,
         PROJECT_COLUMNS[0],
-        Column("dimension", TEXT, "Declared dimension. Never add up several.", False),
+        Column("dimension", TEXT, "Dimension. Never add up several dimensions.", False),
         Column("value", TEXT, "Its value; null: unallocated."),
         Column(
             "rule", TEXT,

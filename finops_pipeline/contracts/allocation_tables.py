@@ -35,10 +35,10 @@ ALLOCATION_RULES = Table(
         Column("value_source", TEXT, "tag or cost_category, where the value comes from one."),
         Column("value_key", TEXT, "Key of the tag or cost category."),
         Column("mapping", TEXT, "Mapping that normalizes the value (value_mappings)."),
-        Column("conditions", TEXT, "What it requires of a charge, in words.", False),
-        Column("from_day", DAY, "First day on which it is valid; null: no beginning."),
-        Column("to_day", DAY, "First day on which it is no longer valid; null: no end."),
-        Column("rule_version", COUNT, "Version of the rules that brought it, as it is now.", False),
+        Column("conditions", TEXT, "What it requires of a charge, as text.", False),
+        Column("from_day", DAY, "First day on which it is valid; null if it always was."),
+        Column("to_day", DAY, "First day on which it is no longer valid; null if it has no end."),
+        Column("rule_version", COUNT, "Version since which the rule does what it does now.", False),
         Column("declared_on", DAY, "Day on which that version was declared."),
     ),
 )
@@ -46,7 +46,7 @@ ALLOCATION_RULES = Table(
 ALLOCATION_CONDITIONS = Table(
     name="allocation_conditions",
     kind="dimension",
-    meaning="What rules require: for each of its fields, a charge must match one of the patterns.",
+    meaning="What rules require: for each field of a rule, a charge must match one pattern.",
     grain=("rule", "field", "key", "prefix", "middle", "suffix", "is_exact"),
     columns=(
         _RULE,
@@ -57,7 +57,7 @@ ALLOCATION_CONDITIONS = Table(
         ),
         Column("key", TEXT, "Key of the tag or cost category; empty for other fields.", False),
         Column("prefix", TEXT, "What a value begins with; if is_exact, the whole value.", False),
-        Column("middle", TEXT, "What it contains after that.", False),
+        Column("middle", TEXT, "What it contains after the prefix.", False),
         Column("suffix", TEXT, "What it ends with.", False),
         Column("is_exact", FLAG, "Whether the value equals prefix.", False),
     ),
@@ -66,25 +66,25 @@ ALLOCATION_CONDITIONS = Table(
 KEY_SPELLINGS = Table(
     name="key_spellings",
     kind="dimension",
-    meaning="Keys that rules read, and the spellings that count as the same key.",
+    meaning="Keys that rules use, and the spellings that count as the same key.",
     grain=("field", "key", "spelling"),
     columns=(
         Column("field", TEXT, "tag or cost_category.", False),
         Column("key", TEXT, "Key as rules use it.", False),
-        Column("spelling", TEXT, "Key as charges may have it.", False),
+        Column("spelling", TEXT, "Key as it may appear in charges.", False),
         Column("rank", COUNT, "If a charge has several spellings, the lowest rank counts.", False),
-        Column("is_exact", FLAG, "Whether case, `-`, `_` and spaces count.", False),
+        Column("is_exact", FLAG, "Whether case, `-`, `_` and spaces matter.", False),
     ),
 )
 
 VALUE_MAPPINGS = Table(
     name="value_mappings",
     kind="dimension",
-    meaning="Values of tags, and what rules with this mapping make of them; case is ignored.",
+    meaning="Tag values, and the values that rules with this mapping use instead; case is ignored.",
     grain=("mapping", "spelling"),
     columns=(
         Column("mapping", TEXT, "Name of the mapping.", False),
-        Column("spelling", TEXT, "Value as charges may have it.", False),
+        Column("spelling", TEXT, "Value as it may appear in charges.", False),
         Column("value", TEXT, "Value that it stands for.", False),
     ),
 )

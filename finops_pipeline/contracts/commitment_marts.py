@@ -1,4 +1,4 @@
-"""The marts of commitments: reservations and Savings Plans, their use, and what they cover.
+"""The marts of commitments (reservations and Savings Plans): their utilization and coverage.
 
 Put here: the contracts of these marts, in column order. Keep out: their SQL (marts/sql), the
 unused part by day (cost_marts.py).
@@ -27,37 +27,46 @@ _OFFERING = (
         "offering",
         TEXT,
         "Kind of Savings Plan (ComputeSavingsPlans, …), or class of the reservation (standard or"
-        " convertible); null where the bill does not say.",
+        " convertible); null if the bill does not say.",
     ),
-    Column("term", TEXT, "How long it runs, as 1yr or 3yr; null where the bill does not say."),
+    Column("term", TEXT, "How long it runs, such as 1yr; null if the bill does not say."),
     Column(
         "payment_option",
         TEXT,
-        "No Upfront, Partial Upfront or All Upfront; null where the bill does not say.",
+        "No Upfront, Partial Upfront or All Upfront; null if the bill does not say.",
     ),
 )
 _TIMES = (
-    Column("start_time", TIME, "When it begins (UTC); null where the bill does not say."),
-    Column("end_time", TIME, "When it ends (UTC); null where the bill does not say."),
+    Column("start_time", TIME, "When it begins (UTC); null if the bill does not say."),
+    Column("end_time", TIME, "When it ends (UTC); null if the bill does not say."),
 )
 _PROJECT = (
     Column(
         "project",
         TEXT,
-        "Project of the fee's account; without a fee, the first one that used the commitment.",
+        "Project of the account that pays the fee; without a fee, the first project, by name, that"
+        " used the commitment.",
     ),
     *PROJECT_COLUMNS[1:],
 )
-_NOT_YET = Column("not_yet_used_cost", MONEY, "Part of the unused cost that is for hours to come.")
+_NOT_YET = Column(
+    "not_yet_used_cost", MONEY, "Part of unused_cost that is for hours still to come."
+)
 _PERIOD_COLUMNS = (
     Column("period_start", TIME, "First moment of the charges' period (UTC).", False),
-    Column("period_hours", COUNT, "Its whole hours: 1, or 24 where the bill is daily.", False),
+    Column(
+        "period_hours",
+        COUNT,
+        "Its whole hours: 1, or 24 if the bill is daily; for fees, those of a month, or 0"
+        " (upfront).",
+        False,
+    ),
 )
 
 COMMITMENT_UTILIZATION_HOURLY = Table(
     name="commitment_utilization_hourly",
     kind="mart",
-    meaning="What was committed, used and unused in each period that the bill states.",
+    meaning="What was committed, used and unused in each period of the bill, such as an hour.",
     grain=(
         "billing_period", "period_start", "period_hours", "source", "commitment_discount_id",
         "billing_currency",
@@ -66,7 +75,10 @@ COMMITMENT_UTILIZATION_HOURLY = Table(
         PERIOD,
         *_PERIOD_COLUMNS,
         _SOURCE, _ARN, _CURRENCY, _TYPE, _UNIT,
-        Column("fee_project", TEXT, "Project of the fee's account; null without a fee."),
+        Column(
+            "fee_project", TEXT,
+            "Project of the account that pays the fee; null without a fee.",
+        ),
         Column("use_project", TEXT, "First project, by name, that used the commitment."),
         _OWNER,
         Column("fee_region_id", TEXT, "Region of the fee."),
@@ -74,19 +86,19 @@ COMMITMENT_UTILIZATION_HOURLY = Table(
         Column("fee_service_name", TEXT, "AWS service of the fee."),
         *_OFFERING, *_TIMES,
         Column("charges", COUNT, "Number of charges summed.", False),
-        Column("committed_quantity", MONEY, "Quantity that the fee states; null without a fee."),
+        Column("committed_quantity", MONEY, "Quantity stated with the fee; null without a fee."),
         Column("covered_quantity", MONEY, "Quantity of the covered usage in this bill."),
-        Column("unused_quantity", MONEY, "Quantity that nothing used."),
+        Column("unused_quantity", MONEY, "Quantity that was not used."),
         Column("fees_billed", MONEY, "Recurring fees, as billed."),
         Column("upfront_share", MONEY, "The period's share of an upfront payment."),
         Column("used_cost", MONEY, "Amortized cost of the covered usage in this bill."),
-        Column("unused_cost", MONEY, "Amortized cost of what nothing used."),
+        Column("unused_cost", MONEY, "Amortized cost of the unused part."),
         _NOT_YET,
         Column("upfront_billed", MONEY, "Upfront payments, as billed."),
-        Column("cost_so_far", MONEY, "Fees and upfront share without the hours to come."),
+        Column("cost_so_far", MONEY, "Fees and upfront share, without hours still to come."),
         Column(
             "used_percent", PERCENT,
-            "Used part of the cost so far; null where the period has no fee.",
+            "Used part of cost_so_far; null if the period has no fee.",
         ),
     ),
 )  # fmt: skip
@@ -98,30 +110,33 @@ COMMITMENT_UTILIZATION = Table(
     grain=("billing_period", "source", "commitment_discount_id", "billing_currency"),
     columns=(
         PERIOD, _SOURCE, *_PROJECT, _OWNER, _ARN, _TYPE, _UNIT, _CURRENCY,
-        Column("total_quantity", MONEY, "Quantity that the fees state; null without a fee."),
-        Column("used_quantity", MONEY, "The total without its unused part."),
-        Column("unused_quantity", MONEY, "Quantity that nothing used."),
+        Column(
+            "total_quantity", MONEY,
+            "Quantity stated with the fees: the sum of committed_quantity; null without a fee.",
+        ),
+        Column("used_quantity", MONEY, "total_quantity minus unused_quantity."),
+        Column("unused_quantity", MONEY, "Quantity that was not used."),
         Column("covered_quantity", MONEY, "Quantity of the covered usage in this bill."),
         Column(
             "used_quantity_percent", PERCENT,
-            "Used part of the total quantity; null while a month is running.",
+            "Used part of total_quantity; null in an unfinished month.",
         ),
         Column(
             "total_cost", MONEY,
             "Fees and the month's share of an upfront payment; null without a fee.",
         ),
         Column("used_cost", MONEY, "Amortized cost of the covered usage in this bill.", False),
-        Column("unused_cost", MONEY, "Amortized cost of what nothing used.", False),
+        Column("unused_cost", MONEY, "Amortized cost of the unused part.", False),
         _NOT_YET,
         Column(
             "used_elsewhere_cost", MONEY,
-            "The rest of the total: used by accounts that are not in this bill. If it is negative,"
-            " covered usage costs more than the fee says was used.",
+            "The rest of total_cost: used by accounts that are not in this bill. If it is negative,"
+            " covered usage costs more than was used according to the fee.",
         ),
-        Column("used_percent", PERCENT, "Used part of the total cost, without hours to come."),
+        Column("used_percent", PERCENT, "Used part of total_cost, without hours still to come."),
         Column(
             "note", TEXT,
-            "Why a percentage is missing, is above 100, or is not used cost divided by total cost.",
+            "Why a percentage is missing, above 100, or not simply used_cost / total_cost.",
         ),
     ),
 )  # fmt: skip
@@ -129,26 +144,37 @@ COMMITMENT_UTILIZATION = Table(
 COMMITMENTS = Table(
     name="commitments",
     kind="mart",
-    meaning="The reservations and Savings Plans of a month, as they were on its newest day.",
+    meaning="The reservations and Savings Plans of a month, as of the newest day in the bill.",
     grain=("billing_period", "source", "commitment_discount_id", "billing_currency"),
     columns=(
         PERIOD,
-        Column("as_of_day", DAY, "Newest day (UTC) with usage in the source's month.", False),
+        Column(
+            "as_of_day", DAY,
+            "Newest day (UTC) of the month on which the source has usage.",
+            False,
+        ),
         _SOURCE, *_PROJECT, _OWNER, _ARN, _TYPE, *_OFFERING,
         Column("service_name", TEXT, "AWS service of the fee."),
         Column("region_id", TEXT, "Region of the fee; null for Savings Plans of any region."),
-        Column("instance_type", TEXT, "Instance type that is reserved."),
+        Column("instance_type", TEXT, "Instance type of the reservation."),
         *_TIMES,
         Column("days_left", COUNT, "Days from as_of_day to the end; 0 once it has ended."),
         Column(
             "committed_quantity_per_hour", MONEY,
-            "Reserved instances or normalized units, or money of a Savings Plan, per hour.",
+            "What is committed per hour: instances or normalized units (reservation), or an amount"
+            " of money (Savings Plan).",
         ),
         _UNIT,
-        Column("hourly_commitment", MONEY, "What it costs per hour, with the upfront share."),
+        Column(
+            "hourly_commitment", MONEY,
+            "Cost per hour: the recurring fee and the share of an upfront payment.",
+        ),
         Column("recurring_hourly_cost", MONEY, "Recurring fee per hour."),
         Column("upfront_hourly_cost", MONEY, "Share of an upfront payment per hour."),
-        Column("upfront_billed", MONEY, "Upfront payment billed in this month; null if none was."),
+        Column(
+            "upfront_billed", MONEY,
+            "Upfront payment billed in this month; null if there was none.",
+        ),
         _CURRENCY,
     ),
 )  # fmt: skip
@@ -157,43 +183,56 @@ _USAGE = (
     Column("sub_account_id", TEXT, "AWS account that used the service."),
     Column("region_id", TEXT, "AWS region code."),
     Column("service_family", TEXT, "EC2 Instance, Fargate, Lambda, RDS, …", False),
-    Column("instance_family", TEXT, "Instance family (m5, db.r6g); null without instances."),
+    Column("instance_family", TEXT, "Instance family (m5, db.r6g); null if no instance is used."),
 )
 _CONSUMED_UNIT = Column("consumed_unit", TEXT, "Unit of the quantities.")
 _COVERED = (
     Column("charges", COUNT, "Number of charges summed.", False),
     Column(
         "charges_without_list_price", COUNT,
-        "Charges whose public price the bill does not state; they count with the cost they have.",
+        "Charges without a public price in the bill; they count with their own cost.",
         False,
     ),
-    Column("eligible_quantity", MONEY, "Quantity that commitments covered or could cover.", False),
+    Column(
+        "eligible_quantity", MONEY,
+        "Quantity that commitments covered or could have covered.",
+        False,
+    ),
     Column("covered_quantity", MONEY, "Quantity that commitments covered.", False),
     Column(
         "eligible_normalized_hours", MONEY,
-        "Eligible hours by the size of the instance; null unless every size is known.",
+        "Eligible hours times the size factor of the instance; null unless every size is known.",
     ),
     Column(
         "covered_normalized_hours", MONEY,
-        "Covered hours by the size of the instance; null unless every size is known.",
+        "Covered hours times the size factor of the instance; null unless every size is known.",
     ),
     Column("eligible_list_cost", MONEY, "Eligible usage at public on-demand prices.", False),
     Column("covered_list_cost", MONEY, "Covered usage at public on-demand prices.", False),
-    Column("reservation_list_cost", MONEY, "What reservations covered, at those prices.", False),
+    Column(
+        "reservation_list_cost", MONEY,
+        "The part of covered_list_cost that reservations covered.",
+        False,
+    ),
 )  # fmt: skip
 _PLANNED = Column(
-    "savings_plan_list_cost", MONEY, "What Savings Plans covered, at those prices.", False
+    "savings_plan_list_cost",
+    MONEY,
+    "The part of covered_list_cost that Savings Plans covered.",
+    False,
 )
 _ON_DEMAND = (
-    Column("on_demand_cost", MONEY, "Eligible usage that nothing covered, as billed.", False),
+    Column("on_demand_cost", MONEY, "Billed cost of eligible usage that was not covered.", False),
     Column("covered_cost", MONEY, "Amortized cost of the covered usage.", False),
 )
-_COVERED_PERCENT = Column("covered_percent", PERCENT, "Covered part of the eligible list cost.")
+_COVERED_PERCENT = Column(
+    "covered_percent", PERCENT, "covered_list_cost as a percentage of eligible_list_cost."
+)
 
 COMMITMENT_COVERAGE_HOURLY = Table(
     name="commitment_coverage_hourly",
     kind="mart",
-    meaning="Usage that commitments covered or could have covered, by hour; without Spot.",
+    meaning="Usage, without Spot, that commitments covered or could have covered, by hour.",
     grain=(
         "billing_period", "period_start", "period_hours", "project", "source", "sub_account_id",
         "region_id", "service_family", "instance_family", "savings_plans", "is_reservable",
@@ -203,9 +242,9 @@ COMMITMENT_COVERAGE_HOURLY = Table(
         PERIOD, *_PERIOD_COLUMNS, PROJECT_COLUMNS[0], _SOURCE, *_USAGE,
         Column(
             "savings_plans", TEXT,
-            "Kinds of Savings Plans that could cover it, separated by commas; null if none could.",
+            "Kinds of Savings Plans that could cover the usage, separated by commas; null if none.",
         ),
-        Column("is_reservable", FLAG, "Whether a reservation could cover it.", False),
+        Column("is_reservable", FLAG, "Whether a reservation could cover the usage.", False),
         _CONSUMED_UNIT, _CURRENCY, *_COVERED, *_ON_DEMAND, _PLANNED, _COVERED_PERCENT,
     ),
 )  # fmt: skip
@@ -213,7 +252,7 @@ COMMITMENT_COVERAGE_HOURLY = Table(
 COMMITMENT_COVERAGE = Table(
     name="commitment_coverage",
     kind="mart",
-    meaning="How much of the usage that commitments can cover they did cover in a month.",
+    meaning="How much of a month's eligible usage was covered by commitments.",
     grain=(
         "billing_period", "project", "source", "sub_account_id", "region_id", "service_family",
         "instance_family", "consumed_unit", "billing_currency",
@@ -221,15 +260,18 @@ COMMITMENT_COVERAGE = Table(
     columns=(
         PERIOD, *PROJECT_COLUMNS, _SOURCE, *_USAGE, _CONSUMED_UNIT, _CURRENCY, *_COVERED,
         _PLANNED, *_ON_DEMAND, _COVERED_PERCENT,
-        Column("covered_quantity_percent", PERCENT, "Covered part of the eligible quantity."),
-        Column("note", TEXT, "Why a percentage may mislead, or is above 100."),
+        Column(
+            "covered_quantity_percent", PERCENT,
+            "covered_quantity as a percentage of eligible_quantity.",
+        ),
+        Column("note", TEXT, "Why a percentage may mislead or is above 100."),
     ),
 )  # fmt: skip
 
 COMMITMENT_ELIGIBLE_SPEND = Table(
     name="commitment_eligible_spend",
     kind="mart",
-    meaning="On-demand spend in each hour that a commitment of a kind could cover.",
+    meaning="On-demand spend that commitments could cover, by hour and kind of commitment.",
     grain=(
         "billing_period", "period_start", "period_hours", "project", "source", "region_id",
         "commitment_kind", "service_family", "instance_family", "billing_currency",
@@ -239,15 +281,16 @@ COMMITMENT_ELIGIBLE_SPEND = Table(
         Column(
             "commitment_kind", TEXT,
             "Compute, EC2 Instance, SageMaker or Database Savings Plan, or Reserved Instance. The"
-            " same spend appears under each kind that could cover it: never add up kinds.",
+            " same spend appears under each kind that could cover it, so never add up several.",
             False,
         ),
         *_USAGE[2:], _CURRENCY,
-        Column("on_demand_cost", MONEY, "What was billed for the uncovered usage.", False),
-        Column("on_demand_list_cost", MONEY, "The same at public on-demand prices.", False),
+        Column("on_demand_cost", MONEY, "Billed cost of the uncovered usage.", False),
+        Column("on_demand_list_cost", MONEY, "Uncovered usage at public on-demand prices.", False),
         Column(
             "on_demand_normalized_hours", MONEY,
-            "Uncovered hours by the size of the instance; null unless every size is known.",
+            "Uncovered hours times the size factor of the instance; null unless every size is"
+            " known.",
         ),
     ),
 )  # fmt: skip

@@ -47,8 +47,8 @@ UNUSED_COMMITMENT_DAYS = Table(
         PERIOD,
         Column(
             "charge_date", DAY,
-            "Day (UTC). In a running month, the part that is not used yet falls on the days after"
-            " the last usage.", False,
+            "Day (UTC). In an unfinished month, the part that is not used yet counts on the days"
+            " after the last usage.", False,
         ),
         Column("project", TEXT, "Project that the charges belong to.", False),
         Column("source", TEXT, "Source (export) that the charges came from.", False),

@@ -22,8 +22,9 @@ Every table and view of a tenant's DuckDB file. Generated from `finops_pipeline/
 A file has a view `landing_<source>` for each source that has landed, with `_` for `-`. Its
 columns are the source's own and `x_SourceFile`; they are not listed here.
 
-The file itself says the same: every table, view and column has a comment, which SQL clients show,
-and the table [about](#about) lists what there is, how new it is and whether it is reconciled.
+The file itself contains the same descriptions: every table, view and column has a comment, which
+SQL clients show. The table [about](#about) lists the tables and views, when they were computed and
+whether their months are reconciled.
 
 Times are UTC and have no zone. Money, unit prices and quantities are DECIMAL(38,18). Objects
 such as Tags are JSON text.
@@ -32,7 +33,7 @@ such as Tags are JSON text.
 
 @dataclass(frozen=True)
 class MartFacts:
-    """How a mart is built: what is rebuilt as a unit, how far it looks back, what checks it."""
+    """How a mart is built: what is rebuilt as a unit, how far it looks back, its checks."""
 
     slices: str
     lookback: str
@@ -91,7 +92,7 @@ def _section(table: Table, mart: MartFacts | None) -> Iterator[str]:
     if mart is not None:
         yield f"- reads: {mart.reads}"
         yield f"- rebuilt as a unit: {mart.slices}"
-        yield f"- looks back: {mart.lookback}"
+        yield f"- reads earlier months: {mart.lookback}"
         yield f"- checks: {mart.checks}"
         yield f"\n```sql\n{example_query(table)}\n```"
     yield ""
@@ -106,7 +107,7 @@ _SUMMED = 2
 
 
 def example_query(table: Table) -> str:
-    """Write a query of a mart to begin with: its first amounts by month, project and currency."""
+    """Write a first query of a mart: its first amounts by month, project and currency."""
     names = [column.name for column in table.columns]
     groups = [name for name in _GROUPS if name in names]
     amounts = [

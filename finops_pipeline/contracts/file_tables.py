@@ -11,24 +11,31 @@ from finops_pipeline.contracts.column import COUNT, TEXT, Column, Table
 ABOUT = Table(
     name="about",
     kind="status",
-    meaning="Read this first: what this file is, and what each of its tables and views is.",
+    meaning="Read this first: facts about this file, and what each table and view contains.",
     grain=("name",),
     columns=(
-        Column("name", TEXT, "Table or view, or a fact about the file.", False),
+        Column("name", TEXT, "Name of the table, the view, or the fact about the file.", False),
         Column(
-            "kind", TEXT, "Whether it is a fact about the file, or what kind of table it is.",
+            "kind", TEXT, "Kind of table, or file for a fact about the file.",
             False, ("file", "mart", "dimension", "status", "proof", "view"),
         ),
-        Column("what", TEXT, "What it is; of a fact about the file, the fact.", False),
+        Column(
+            "what", TEXT,
+            "What it contains; for a fact about the file, the fact itself.",
+            False,
+        ),
         Column("grain", TEXT, "The columns that identify a row."),
-        Column("first_period", TEXT, "First billing period that it has; null where it has none."),
-        Column("last_period", TEXT, "Last billing period that it has."),
+        Column("first_period", TEXT, "First billing period that it contains; null if it has none."),
+        Column("last_period", TEXT, "Last billing period that it contains."),
         Column("built_at", TEXT, "When its rows were last computed (UTC)."),
         Column(
             "state", TEXT,
-            "Of tables of costs: reconciled, or the months that are not and their states.",
+            "For tables of costs: reconciled, or the months that are not, with their states.",
         ),
-        Column("how_to_cite", TEXT, "How to name it in a report, so that others find the same."),
+        Column(
+            "how_to_cite", TEXT,
+            "How to cite it in a report, so that readers can find the same data.",
+        ),
     ),
 )  # fmt: skip
 

@@ -144,12 +144,12 @@ OWN = (
     Column(
         "x_UseKnownUntil",
         TIME,
-        "On unused parts of a running month: the time up to which the bill states usage.",
+        "On unused parts of an unfinished month: the time up to which the bill has usage.",
     ),
     Column(
         "x_NotYetUsedCost",
         MONEY,
-        "On unused parts of a running month: the cost of the time after x_UseKnownUntil.",
+        "On unused parts of an unfinished month: the cost of the time after x_UseKnownUntil.",
     ),
     Column("x_PublicOnDemandCost", MONEY, "On-demand cost as AWS states it, in PricingCurrency."),
     Column("x_CostCategories", JSON, "AWS cost categories, a JSON object as text."),
@@ -195,7 +195,7 @@ OWN = (
         "On rows of commitments: the kind of Savings Plan (ComputeSavingsPlans, …), or the class of"
         " the reservation (standard or convertible).",
     ),
-    Column("x_CommitmentTerm", TEXT, "On rows of commitments: how long it runs, as 1yr or 3yr."),
+    Column("x_CommitmentTerm", TEXT, "On rows of commitments: how long it runs, such as 1yr."),
     Column(
         "x_CommitmentPaymentOption",
         TEXT,

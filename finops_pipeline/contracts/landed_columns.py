@@ -1,4 +1,4 @@
-"""What a column of a landing means: the source's own column, under the name that it came with.
+"""What each column of a landing means; the columns keep their names in the source.
 
 Put here: one sentence for each column of a `landing_<source>` view. Keep out: which columns a
 conversion reads (cur.py, focus.py).
@@ -36,7 +36,7 @@ def column_meaning(name: str) -> str:
         return f"As delivered, FOCUS {name}: {_FOCUS[name]}"
     documented = canonical(name)
     if is_tag(documented):
-        return "As delivered: a tag or cost category that the customer has named."
+        return "As delivered: a tag or cost category of the customer."
     if is_documented(documented):
-        return f"As delivered: {documented} in AWS's data dictionary of CUR 2.0."
+        return f"As delivered: {documented} in AWS's CUR 2.0 data dictionary."
     return "As delivered by the source."

@@ -70,8 +70,8 @@ RESOURCE_COLUMNS = (
 CHARGE_GROUP = Column(
     "charge_group",
     TEXT,
-    "What kind of cost it is; every charge is in exactly one group. usage also has line items that"
-    " AWS does not document yet, commitments also their recurring fees and unused parts.",
+    "Kind of cost; every charge is in exactly one group. usage includes line items of types that"
+    " AWS does not document; commitments includes recurring fees and unused parts.",
     False,
     (
         *("usage", "commitments", "credits_and_refunds", "discounts", "tax", "support"),

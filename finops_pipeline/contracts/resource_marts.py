@@ -1,4 +1,4 @@
-"""The marts that keep resources, usage types and tags: what analyses of costs start from.
+"""The marts of costs by resource, usage type, hour, group of charges and tag.
 
 Put here: the contracts of these marts, in column order. Keep out: their SQL (marts/sql), marts of
 projects, months and invoices (cost_marts.py).
@@ -43,7 +43,7 @@ RESOURCE_DAILY_COSTS = Table(
         COST_COLUMNS[0],
         Column(
             "consumed_quantity", MONEY,
-            "Amount used; null where no charge states it. Never added up over units.",
+            "Amount used, in consumed_unit; null if no charge states it.",
         ),
         *COST_COLUMNS[1:],
         *NET_COST_COLUMNS,
@@ -55,8 +55,8 @@ HOURLY_COSTS = Table(
     name="hourly_costs",
     kind="mart",
     meaning=(
-        "Costs of each hour of the last 35 days of the data, where a source states hours. What has"
-        " no hour (taxes, credits, monthly fees, sources by day) is not in it."
+        "Costs of each hour of the last 35 days of the data. It leaves out whatever has no hour:"
+        " taxes, credits, monthly fees, and all charges of daily sources."
     ),
     grain=(
         "billing_period", "charge_hour", "project", "source", "sub_account_id", "region_id",
@@ -77,7 +77,7 @@ HOURLY_COSTS = Table(
 CHARGE_GROUPS = Table(
     name="charge_groups",
     kind="mart",
-    meaning="What a number consists of: costs of each project and day by group of charges.",
+    meaning="What a total consists of: costs of each project and day by group of charges.",
     grain=(
         "billing_period", "charge_date", "project", "sub_account_id", "service_name",
         "charge_group", "billing_currency",
@@ -92,48 +92,62 @@ PRICE_WATERFALL = Table(
     name="price_waterfall",
     kind="mart",
     meaning=(
-        "From public prices to the bill: the columns from list_cost to adjustment_cost add up to"
-        " effective_cost, and with the two after it to billed_cost. Savings are negative."
-        " A savings rate is -saved_cost / list_cost of sums, never a mean of rates."
+        "The steps from public prices to the bill. The columns from list_cost to adjustment_cost"
+        " add up to effective_cost; effective_cost, commitment_fees and amortized_fees add up to"
+        " billed_cost. Savings are negative. The savings rate of several rows is -sum(saved_cost)"
+        " / sum(list_cost), never an average of rates."
     ),
     grain=(
         "billing_period", "project", "sub_account_id", "service_name", "billing_currency",
     ),
     columns=(
         PERIOD, *PROJECT_COLUMNS, *_ACCOUNT_AND_SERVICE, GROUP_COLUMNS[-1],
-        Column("list_cost", MONEY, "Usage at public prices; refunds are not usage.", False),
-        Column("spot_savings", MONEY, "Spot price instead of the public one.", False),
-        Column("negotiated_savings", MONEY, "Agreed prices instead of public ones.", False),
+        Column("list_cost", MONEY, "Usage at public prices, without refunds.", False),
+        Column(
+            "spot_savings", MONEY,
+            "Saved because Spot prices are lower than public ones.",
+            False,
+        ),
+        Column(
+            "negotiated_savings", MONEY,
+            "Saved because agreed prices are lower than public ones.",
+            False,
+        ),
         Column(
             "commitment_savings", MONEY,
-            "Price of reservations and Savings Plans instead of the agreed one, for what they"
-            " covered.", False,
+            "Saved on usage that reservations and Savings Plans covered, compared with agreed"
+            " prices.", False,
         ),
-        Column("unused_cost", MONEY, "Effective cost of what commitments left unused.", False),
-        Column("discount_cost", MONEY, "Effective cost of discounts as line items.", False),
+        Column("unused_cost", MONEY, "Effective cost of the unused part of commitments.", False),
+        Column("discount_cost", MONEY, "Effective cost of line items that are discounts.", False),
         Column("credit_cost", MONEY, "Effective cost of credits and refunds.", False),
         Column(
             "fee_cost", MONEY,
-            "Effective cost of purchases that are no commitments: support, Marketplace"
+            "Effective cost of purchases other than commitments: support, Marketplace"
             " subscriptions, other fees.", False,
         ),
         Column("tax_cost", MONEY, "Effective cost of taxes.", False),
         Column(
             "adjustment_cost", MONEY,
-            "Effective cost of everything else: remainders of negations, line items that AWS does"
-            " not document.", False,
+            "Effective cost of everything else: remainders of negations, and line items of types"
+            " that AWS does not document.", False,
         ),
-        Column("effective_cost", MONEY, "Amortized basis: the sum of the columns before.", False),
+        Column(
+            "effective_cost", MONEY,
+            "Amortized basis: the sum of the columns from list_cost on.",
+            False,
+        ),
         Column("commitment_fees", MONEY, "Fees of commitments billed in this month.", False),
         Column(
             "amortized_fees", MONEY,
-            "Less the effective cost of commitments, which those fees or earlier ones paid for.",
-            False,
+            "The effective cost of commitments, which fees of this or an earlier month paid for,"
+            " as a negative amount.", False,
         ),
         Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
         Column(
             "saved_cost", MONEY,
-            "Spot, negotiated and commitment savings and unused_cost together.", False,
+            "Sum of spot_savings, negotiated_savings, commitment_savings and unused_cost; negative"
+            " if anything was saved.", False,
         ),
     ),
 )  # fmt: skip
@@ -141,7 +155,7 @@ PRICE_WATERFALL = Table(
 _TAG_COLUMNS = (
     Column(
         "tag_kind", TEXT,
-        "Whether the key is a tag of the customer's, a tag of AWS's (aws:…) or a cost category.",
+        "user_tag: the customer's tag; aws_tag: AWS's own tag (aws:…); or a cost category.",
         False, ("user_tag", "aws_tag", "cost_category"),
     ),
     Column("tag_key", TEXT, "Key of the tag, or name of the cost category.", False),
@@ -151,9 +165,9 @@ TAG_COSTS = Table(
     name="tag_costs",
     kind="mart",
     meaning=(
-        "Costs of each value of each tag key. The same cost is in the rows of every key: never add"
-        " up over keys. What lacks the key has the value null, so the rows of each key add up to"
-        " the month's cost."
+        "Costs of each value of each tag key. Every key has rows for all costs of the month, so"
+        " never add up several keys. Costs without the key have the value null, so the rows of each"
+        " key add up to the costs of the month."
     ),
     grain=(
         "billing_period", "project", "sub_account_id", "service_name", "tag_kind", "tag_key",
@@ -161,11 +175,11 @@ TAG_COSTS = Table(
     ),
     columns=(
         PERIOD, *PROJECT_COLUMNS, *_ACCOUNT_AND_SERVICE, *_TAG_COLUMNS,
-        Column("tag_value", TEXT, "Value as the bill has it; null where the key is missing."),
+        Column("tag_value", TEXT, "Value as in the bill; null for costs without the key."),
         GROUP_COLUMNS[-1], *COST_COLUMNS[:3],
         Column(
             "taggable_cost", MONEY,
-            "Effective cost of usage with a resource, which could have a tag.", False,
+            "Effective cost of usage with a resource, which can have a tag.", False,
         ),
     ),
 )  # fmt: skip
@@ -174,8 +188,8 @@ TAG_COVERAGE = Table(
     name="tag_coverage",
     kind="mart",
     meaning=(
-        "How much of the cost that could have a tag has it, by key. Taxes, support, credits,"
-        " commitments and usage without a resource cannot be tagged and do not count."
+        "How much of the taggable cost has a tag, by key. Taxes, support, credits, commitments and"
+        " usage without a resource cannot be tagged and do not count."
     ),
     grain=(
         "billing_period", "project", "sub_account_id", "service_name", "tag_kind", "tag_key",
@@ -184,8 +198,8 @@ TAG_COVERAGE = Table(
     columns=(
         PERIOD, *PROJECT_COLUMNS, *_ACCOUNT_AND_SERVICE, *_TAG_COLUMNS, GROUP_COLUMNS[-1],
         Column("taggable_cost", MONEY, "Effective cost of usage with a resource.", False),
-        Column("tagged_cost", MONEY, "The part that has a value; empty ones do not count.", False),
-        Column("untagged_cost", MONEY, "The rest.", False),
+        Column("tagged_cost", MONEY, "The part with a value that is not empty.", False),
+        Column("untagged_cost", MONEY, "taggable_cost minus tagged_cost.", False),
     ),
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from finops_pipeline.contracts.cost_marts import COST_MARTS
 from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.mart_columns import PERIOD
+from finops_pipeline.contracts.metric_marts import BUSINESS_METRICS, METRIC_MARTS
 from finops_pipeline.contracts.proofs import (
     BILL_TOTALS,
     CHECK_RESULTS,
@@ -23,6 +24,9 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
+from finops_pipeline.contracts.shared_cost_marts import SHARED_COST_MARTS, SHARED_COST_RULES
+from finops_pipeline.contracts.statement_tables import STATEMENT_TABLES
+from finops_pipeline.contracts.tag_marts import REQUIRED_TAG_COVERAGE, REQUIRED_TAG_KEYS
 from finops_pipeline.contracts.usage_marts import USAGE_MARTS
 
 PROJECTS = Table(
@@ -49,23 +53,32 @@ ACCOUNTS = Table(
         Column("project", TEXT, "Project that claims it.", False),
         Column("from_day", DAY, "First claimed day; null if the claim has no beginning."),
         Column("to_day", DAY, "First day that is no longer claimed; null if the claim has no end."),
-        Column("sub_account_name", TEXT, "Its name in the newest month that has it and a name."),
+        Column(
+            "sub_account_name",
+            TEXT,
+            "Name of the account, from the newest month in which the bill has one.",
+        ),
     ),
 )
 
 CLAIMS = Table(
     name="claims",
     kind="dimension",
-    meaning="Every claim of a project to charges; the lowest priority number takes a charge.",
+    meaning="Every claim of the projects to charges, with its priority and conditions.",
     grain=("project", "claim"),
     columns=(
         Column("project", TEXT, "Project that claims the charges.", False),
-        Column("claim", TEXT, "`claim` and its number, or `account`, its id and its days.", False),
-        Column("priority", COUNT, "The lower number comes first.", False),
+        Column("claim", TEXT, "claim and its number, or account, its id and its days.", False),
+        Column(
+            "priority",
+            COUNT,
+            "Of several claims, the one with the lowest number takes a charge.",
+            False,
+        ),
         Column("accounts", TEXT, "AWS accounts, separated by commas; null: all."),
         Column("regions", TEXT, "Regions, separated by commas; null: all."),
         Column("services", TEXT, "Names or codes of services, separated by commas; null: all."),
-        Column("tags", TEXT, "Tags that a charge needs, as JSON: key and list of values."),
+        Column("tags", TEXT, "Tags that a charge needs, as JSON: keys with lists of values."),
         Column("cost_categories", TEXT, "Cost categories that it needs, as JSON like `tags`."),
         Column("from_day", DAY, "First claimed day; null if the claim has no beginning."),
         Column("to_day", DAY, "First day that is no longer claimed; null if the claim has no end."),
@@ -164,8 +177,8 @@ COST_EXPLORER_DAILY = Table(
         Column("charge_date", DAY, "Day (UTC).", False),
         Column(
             "project", TEXT,
-            "Project that claims the account on that day; `unassigned` where a claim asks for more"
-            " than the account, because Cost Explorer's days have no tags and regions.",
+            "Project that claims the account on that day; `unassigned` if a claim also requires"
+            " other conditions, because costs from Cost Explorer have no tags or regions.",
             False,
         ),
         Column("source", TEXT, "Source (Cost Explorer's API or console) of the costs.", False),
@@ -212,7 +225,8 @@ MARTS = {
     table.name: table
     for table in (
         *(*COST_MARTS, *ACCOUNT_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS),
-        *ALLOCATION_MARTS,
+        *(*ALLOCATION_MARTS, *METRIC_MARTS, *SHARED_COST_MARTS),
+        REQUIRED_TAG_COVERAGE,
     )
 }
 TABLES = (
@@ -225,6 +239,10 @@ TABLES = (
     ACCOUNTS,
     CLAIMS,
     *RULE_TABLES,
+    REQUIRED_TAG_KEYS,
+    BUSINESS_METRICS,
+    SHARED_COST_RULES,
+    *STATEMENT_TABLES,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,

@@ -29,7 +29,7 @@ _COSTS = COST_COLUMNS[1:4]
 DATA_TRANSFER = Table(
     name="data_transfer",
     kind="mart",
-    meaning="What moving data cost, by kind and direction, day by day.",
+    meaning="Daily costs of data transfer, by kind and direction.",
     grain=(
         "billing_period", "charge_date", "project", "source", "sub_account_id", "region_id",
         "service_name", "service_code", "kind", "direction", "usage_type", "resource_id",
@@ -43,9 +43,9 @@ DATA_TRANSFER = Table(
             " Direct Connect, CloudFront, VPC endpoint or Other; exactly one for each charge.",
             False,
         ),
-        Column("direction", TEXT, "in or out; null where the bill counts both together."),
+        Column("direction", TEXT, "in or out; null if the bill counts both together."),
         _USAGE_TYPE, _RESOURCE, _CURRENCY, _CHARGES,
-        Column("gigabytes", MONEY, "Data moved; null unless every charge is in GB or TB."),
+        Column("gigabytes", MONEY, "Data transferred; null unless every charge is in GB or TB."),
         *_COSTS,
     ),
 )  # fmt: skip
@@ -53,7 +53,7 @@ DATA_TRANSFER = Table(
 STORAGE_COSTS = Table(
     name="storage_costs",
     kind="mart",
-    meaning="What stored data cost in a month, by service, storage class, and bucket or volume.",
+    meaning="Monthly costs of storage, by service, storage class, and bucket or volume.",
     grain=(
         "billing_period", "project", "source", "sub_account_id", "region_id", "service_name",
         "service_code", "storage_class", "usage_type", "resource_id", "resource_name",
@@ -66,7 +66,10 @@ STORAGE_COSTS = Table(
         Column("resource_id", TEXT, "Bucket, volume or other resource; null if not stated."),
         Column("resource_name", TEXT, "Name that the resource's owner gave it (tag Name)."),
         _CURRENCY, _CHARGES,
-        Column("gigabyte_months", MONEY, "GB-months stored; null unless every charge is in them."),
+        Column(
+            "gigabyte_months", MONEY,
+            "GB-months stored; null unless every charge is in GB-months.",
+        ),
         *_COSTS,
     ),
 )  # fmt: skip
@@ -84,27 +87,32 @@ COMPUTE_HOURS = Table(
         Column("instance_family", TEXT, "Instance family (m5, db.r6g)."),
         Column("instance_type", TEXT, "Instance type."),
         _RESOURCE, _CURRENCY, _CHARGES,
-        Column("running_hours", MONEY, "Hours that it ran; the sum of the next four.", False),
+        Column(
+            "running_hours", MONEY,
+            "Hours that it ran: the sum of the next four columns.",
+            False,
+        ),
         Column("on_demand_hours", MONEY, "Hours on demand.", False),
         Column("spot_hours", MONEY, "Hours on Spot.", False),
         Column("savings_plan_hours", MONEY, "Hours that a Savings Plan covered.", False),
         Column("reserved_hours", MONEY, "Hours that a reservation covered.", False),
         Column(
             "normalized_hours", MONEY,
-            "Hours by the size of the instance: small is 1, a database with a standby (Multi-AZ)"
-            " counts twice; null unless every size is known.",
+            "Hours times the size factor of the instance: 1 for small; a database with a standby"
+            " (Multi-AZ) counts twice. Null unless every size is known.",
         ),
-        Column("hours_in_period", MONEY, "Running hours within the period.", False),
+        Column("hours_in_period", MONEY, "Running hours within the days of period_hours.", False),
         Column(
             "period_hours", COUNT,
-            "Hours of the days that the bill states whole: the newest day of an unfinished month is"
-            " left out.",
+            "Hours of the days that the bill states completely, without the newest day of an"
+            " unfinished month.",
             False,
         ),
         *_COSTS,
         Column(
             "elasticity_percent", PERCENT,
-            "Share of the period that the resource ran, in all its rows: 100 means never stopped.",
+            "Percentage of period_hours that the resource ran, in all its rows; 100: never"
+            " stopped.",
         ),
         Column("note", TEXT, "Why the elasticity is missing or above 100."),
     ),
@@ -113,7 +121,7 @@ COMPUTE_HOURS = Table(
 SPLIT_COSTS = Table(
     name="split_costs",
     kind="mart",
-    meaning="Shares of tasks and pods in the cost of their instances; never added to the bill.",
+    meaning="Shares of tasks and pods in the cost of their instances; never add them to the bill.",
     grain=(
         "billing_period", "charge_date", "project", "source", "sub_account_id", "region_id",
         "platform", "cluster", "namespace", "workload", "workload_type", "parent_resource_id",
@@ -122,18 +130,27 @@ SPLIT_COSTS = Table(
     columns=(
         PERIOD, _DAY, *PROJECT_COLUMNS, _SOURCE, *_PLACE,
         Column("platform", TEXT, "EKS, ECS, or the service of the task.", False),
-        Column("cluster", TEXT, "Name of the cluster; null where neither tag nor ARN has it."),
+        Column(
+            "cluster", TEXT,
+            "Name of the cluster; null if neither a tag nor the ARN contains it.",
+        ),
         Column("namespace", TEXT, "Kubernetes namespace."),
-        Column("workload", TEXT, "Deployment or other workload of the pod; service of the task."),
+        Column(
+            "workload", TEXT,
+            "Deployment or other workload of the pod, or service of the task.",
+        ),
         Column("workload_type", TEXT, "Kind of Kubernetes workload, such as Deployment."),
         Column("parent_resource_id", TEXT, "Instance that the tasks or pods ran on.", False),
         _CURRENCY,
         Column("charges", COUNT, "Number of split rows summed.", False),
         Column("split_cost", MONEY, "Share of the instance's cost that they used.", False),
-        Column("unused_cost", MONEY, "Share of the cost that nothing used.", False),
-        Column("net_split_cost", MONEY, "The first after private discounts; null if not stated."),
-        Column("net_unused_cost", MONEY, "The second after private discounts."),
-        Column("total_cost", MONEY, "Both shares together.", False),
+        Column("unused_cost", MONEY, "Share of the instance's unused cost.", False),
+        Column("net_split_cost", MONEY, "split_cost after private discounts; null if not stated."),
+        Column(
+            "net_unused_cost", MONEY,
+            "unused_cost after private discounts; null if not stated.",
+        ),
+        Column("total_cost", MONEY, "split_cost plus unused_cost.", False),
     ),
 )  # fmt: skip
 

@@ -4,9 +4,9 @@ Put here: assigning each kind of row once, and charges that follow their resourc
 account. Keep out: matching claims (claim_matching.py), the values they ask about
 (claim_columns.py), claims to accounts alone (owned_rows.py).
 
-Rows with the same values of everything that claims ask about are one kind. There are few, because
-values that no claim names count as one. So the rows are joined once to a short table, however many
-claims there are, and no value of a claim becomes part of that join's SQL.
+Rows with the same values of everything that claims compare are one kind. There are few kinds,
+because all values that no claim names count as the same value. So the rows are joined once to a
+short table, however many claims there are, and no value of a claim becomes part of the join's SQL.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from finops_pipeline.tenants.model import FOLLOW, UNASSIGNED, Tenant
 from finops_pipeline.tenants.months import end_day, first_day
 
 WITHOUT_VALUE = "without_value"
-"""What takes a charge that no claim takes and that lacks a value which a claim asks for."""
+"""Stands for the claim of charges that no claim takes and that lack a value that one requires."""
 
 _PREFIX = "x_kind "
 """Distinguishes columns of the table of kinds from those of the rows."""
 
 TAKEN_BY = '"x_kind claim"'
-"""The column with the name of the claim that takes a row. A bill may have a column `x_Claim`."""
+"""The column with the claim that takes a row; a bill may itself have a column `x_Claim`."""
 
 _OTHER = ""
-"""The value of a tag that no claim names."""
+"""Stands for all values of a tag that no claim names."""
 
 _SERVICE_NAMES = {code: name for code, name, *_ in SERVICES}
 
@@ -66,7 +66,7 @@ def rules_of(
 
 
 def assigned_rows(connection: Connection, rows: ClaimedColumns, rules: AssignmentRules) -> str:
-    """Return SQL for the rows with `x_Project`, and the name of the claim as `TAKEN_BY`.
+    """Return SQL for the rows with `x_Project`, and with the name of the claim in `TAKEN_BY`.
 
     Creates tables on the connection that the SQL reads.
 
@@ -113,7 +113,7 @@ class _Kinds:
         self.has_followers = False
 
     def _list_keys(self) -> dict[str, str]:
-        """Return SQL of what claims ask about a row, by the name of its column in the table."""
+        """Return SQL of the values that claims compare, by their column in the table."""
         rows, claims = self._rows, [each.claim for each in self._rules.claims]
         after = [f"({rows.day} >= date {text(str(day))})::integer" for day in self._starts[1:]]
         keys = {"account": rows.account}
@@ -136,7 +136,7 @@ class _Kinds:
         return keys
 
     def _where_asked(self, asking: Sequence[Claim], value: str) -> str:
-        """Return SQL of a value that is read only in the accounts whose claims ask for it."""
+        """Return SQL of a value, read only for rows of the accounts whose claims compare it."""
         if not all(claim.accounts for claim in asking):
             return value
         accounts = sorted({account for claim in asking for account in claim.accounts})
@@ -145,7 +145,7 @@ class _Kinds:
 
     @property
     def condition(self) -> str:
-        """SQL of whether a row is of the kind in `x_kinds`."""
+        """SQL that is true if a row is of the kind in `x_kinds`."""
         return " and ".join(
             f"{value} is not distinct from x_kinds.{ident(_PREFIX + name)}"
             for name, value in self._keys.items()
@@ -226,7 +226,7 @@ class _Kinds:
 
 
 def _starts_of_periods(rules: AssignmentRules) -> list[date]:
-    """Return the first days of the parts of a month in which the same claims hold."""
+    """Return the first day of each part of a month in which the same claims are valid."""
     first, end = first_day(rules.month), end_day(rules.month)
     days = {day for each in rules.claims for day in (each.claim.from_day, each.claim.to_day) if day}
     return [first, *sorted(day for day in days if first < day < end)]
@@ -251,7 +251,7 @@ def _entries(
 def _projects_of_accounts(
     assigned: Iterable[tuple[Sequence[str | None], bool, Assignment]],
 ) -> dict[str, str]:
-    """Map the accounts whose charges are all in one project to it, without those that follow."""
+    """Map accounts to their project if all charges, except those that follow, are in one."""
     projects = defaultdict[str, set[str]](set)
     for kind, is_evidence, assignment in assigned:
         account = kind[0]

@@ -1,7 +1,7 @@
-"""The values that claims ask about, as SQL on landed rows and on charges.
+"""The values that claims compare, as SQL on landed rows and on charges.
 
-Put here: account, day, region, service, tags, resource and commitment of a row, the same for a
-landed row and for the charge that it becomes. Keep out: matching them with claims
+Put here: account, day, region, service, tags, resource and commitment of a row; equal for a landed
+row and for the charge that it becomes. Keep out: matching them with claims
 (claim_matching.py), assigning rows (assigned_rows.py), the conversions (sql/).
 """
 
@@ -31,7 +31,7 @@ NEGATION = "SavingsPlanNegation"
 
 @dataclass(frozen=True)
 class ClaimedColumns:
-    """Rows, and SQL of what claims ask about them; values that claims do not ask for are left out.
+    """Rows, and SQL of the values that claims compare; other values are left out.
 
     `name` distinguishes the rows from others on the same connection. `tags` and `cost_categories`
     are by key. `resource` is null for a row of a commitment itself, such as its fee. `is_evidence`:
@@ -53,7 +53,7 @@ class ClaimedColumns:
 
 
 def landed_columns(bill: LandedBill, claims: Iterable[OwnedClaim]) -> ClaimedColumns:
-    """Return what claims ask about the landed rows of a bill."""
+    """Return the values that claims compare, for the landed rows of a bill."""
     landed = LandedColumns(bill.columns, bill.empty, bill.keys, bill.unreadable, bill.tag_spellings)
     conditions = list(claims)
     if bill.form is FOCUS:
@@ -135,7 +135,7 @@ def _focus_columns(
 
 
 def charge_columns(relation: str, name: str, claims: Iterable[OwnedClaim]) -> ClaimedColumns:
-    """Return what claims ask about charges; the same as about the rows that they come from.
+    """Return the values that claims compare, for charges: the same as for the rows behind them.
 
     Args:
         relation: SQL for the charges.
@@ -165,5 +165,5 @@ def charge_columns(relation: str, name: str, claims: Iterable[OwnedClaim]) -> Cl
 
 
 def _keys(claims: Iterable[OwnedClaim], kind: str) -> list[str]:
-    """List the keys of tags or cost categories that claims ask for."""
+    """List the keys of tags or cost categories that claims compare."""
     return sorted({key for each in claims for key, _ in getattr(each.claim, kind)})

@@ -1,4 +1,4 @@
-"""The project of each kind of charge, by claims.
+"""Deciding by claims to which project each kind of charge belongs.
 
 Put here: matching claims with the values of charges, priorities, and claims that contradict each
 other. Keep out: reading the values (claim_columns.py), SQL that assigns rows (assigned_rows.py).
@@ -19,10 +19,10 @@ from finops_pipeline.tenants.model import UNASSIGNED
 
 @dataclass(frozen=True)
 class ChargeValues:
-    """What claims ask about a charge; None where it has no value.
+    """The values of a charge that claims compare; None where the charge has none.
 
     `services` are the name and the code of its service; `tags` and `cost_categories` have the keys
-    that claims name. `day` is the first of the days on which the same claims hold.
+    that claims name. `day` is the first of the days on which the same claims are valid.
     """
 
     account: str | None
@@ -34,7 +34,7 @@ class ChargeValues:
 
 
 class Match(StrEnum):
-    """Whether a charge meets a claim; `UNKNOWN` if it only lacks values that the claim asks for."""
+    """Whether a charge meets a claim; `UNKNOWN` if it fails only for lack of a value."""
 
     YES = "yes"
     NO = "no"
@@ -45,7 +45,7 @@ class Match(StrEnum):
 class Assignment:
     """The project of a charge, and the claim that takes it.
 
-    `project` is None if no claim takes it and some claim asks for a value that it lacks.
+    `project` is None if no claim takes it and some claim requires a value that it lacks.
     """
 
     project: str | None
@@ -89,23 +89,23 @@ class Assigner:
                 case Match.YES if taken is None:
                     taken = each
                 case Match.YES if taken and taken.project != each.project:
-                    raise self._contradiction(taken, each, values)
+                    raise self._conflict(taken, each, values)
                 case Match.UNKNOWN:
                     lacks_value = True
         if taken:
             return Assignment(taken.project, taken.name)
         return Assignment(None if lacks_value else UNASSIGNED)
 
-    def _contradiction(
+    def _conflict(
         self, first: OwnedClaim, second: OwnedClaim, values: ChargeValues
     ) -> RegistryError:
         tenant = self._place.partition("/")[0]
-        rivals = " and ".join(
+        takers = " and ".join(
             f"{each.name} of {tenant}/{each.project} ({each.claim.in_words})"
             for each in (first, second)
         )
         return RegistryError(
-            f"{self._place}: charges of account {values.account} are taken by {rivals}; both have"
+            f"{self._place}: charges of account {values.account} are taken by {takers}; both have"
             f" the priority {first.claim.priority}",
             "one project for each charge",
             "Give one of them another priority in tenants.yaml (the lower number comes first)",

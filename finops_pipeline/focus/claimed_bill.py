@@ -1,6 +1,6 @@
-"""The line items of a bill, each with its project, whatever the claims ask for.
+"""The line items of a bill, each with its project, for every kind of claim.
 
-Put here: the choice between claims to accounts and others, and what the latter need. Keep out:
+Put here: the choice between assignment by accounts and by other claims. Keep out:
 either kind of assignment (owned_rows.py, assigned_rows.py), running the conversion (month_pass.py).
 """
 
@@ -25,8 +25,8 @@ from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
 class ClaimedBill:
     """SQL for the normalized rows of some projects.
 
-    `shares` counts rows that are none of the bill (negation_shares.py), by project, account,
-    service code, line item type and currency.
+    `shares` counts rows that are not in the bill (negation_shares.py), by project, account, service
+    code, line item type and currency.
     """
 
     rows: str

@@ -27,7 +27,7 @@ class LandedBill:
     the Parquet footer), which need not be evaluated row by row; `accounts`: the distinct unaltered
     values of its account column, None for null; `keys`: the keys of each map column; `in_units`:
     ARNs of reservations that are counted in normalized units; `use_known_until`: the end of the
-    last usage of a running month, None for any other; `unreadable`: columns with values
+    last usage of an unfinished month, None for any other; `unreadable`: columns with values
     that cannot be read; `tag_spellings`: see MonthPlan.
     """
 

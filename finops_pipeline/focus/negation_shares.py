@@ -1,11 +1,11 @@
-"""Shares of Savings Plan negations for the projects that an account is split into.
+"""Sharing Savings Plan negations among the projects that an account is split into.
 
-Put here: what each project's covered usage needs so that negations cancel it. Keep out: what a
+Put here: the share of each project, with which negations cancel its covered usage. Keep out: what a
 negation is and what remains of it (sql/cur_priced.sql).
 
 AWS negates covered usage per account and SKU ("SavingsPlanNegation used by AccountId … and
-UsageSku …"), on rows without tags. If the usage is in several projects, the negations are in none
-of them, or in the wrong one (docs/decisions/0094).
+UsageSku …"), on rows without tags. If the usage is in several projects, its negations may be
+in another one, or all in one of them (docs/decisions/0094).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def store_negation_shares(connection: Connection, source: str, line_items: str) 
     """Create a table of line items that move parts of negations between projects.
 
     The shares of each account, plan, service and currency add up to 0. Per plan, the project with
-    most of the negations has what remains of them.
+    most of the negations gets the rest.
 
     Args:
         line_items: SQL for the line items of the whole bill, with `x_project`.

@@ -53,7 +53,7 @@ class Origin:
 
     The billing period replaces the bill's own dates where those are absent. `in_normalized_units`:
     ARNs of reservations that are counted in normalized units. `use_known_until`: the end of the
-    last usage of a running month (running_month.py).
+    last usage of an unfinished month (running_month.py).
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""The time up to which a running month's bill states usage.
+"""The time up to which an unfinished month's bill has usage.
 
 Put here: the last usage of a bill that landed before its month was over. Keep out: what is not used
 by then (sql/cur_priced.sql), its days (marts/sql/unused_commitment_days.sql).
@@ -21,7 +21,7 @@ _USAGE = "('Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage')"
 def find_use_known_until(
     connection: Connection, relation: str, columns: dict[str, str], delivery: DeliveryRecord
 ) -> datetime | None:
-    """Find the end of the last usage that a running month's report states.
+    """Find the end of the last usage in an unfinished month's report.
 
     In its first hour, the fee of a reservation states the whole month as unused; every usage that
     the reservation covers reduces that. All landed rows decide the time, not those of one project.

@@ -95,7 +95,7 @@ def name_tag(landed: Landing) -> str:
 
 
 def tag_value(landed: Landing, key: str) -> str:
-    """Write SQL of one tag of a row, null where it has none; `key` is spelled as in the charges."""
+    """Write SQL of one tag of a row, null if it has none; `key` is spelled as in the charges."""
     if key.startswith(OTHERS):
         return json_value(other_tags(landed), key)
     own = _values_of_tags(landed)

@@ -1,11 +1,11 @@
 """Comments on the tables, views and columns of a tenant's file, which every SQL client shows.
 
-Put here: writing those that are not there yet, reading them, so that a rewritten view keeps its
-own. Keep out: their text (contracts).
+Put here: writing comments that are missing, and reading them, so that a rewritten view keeps its
+comments. Keep out: their text (contracts).
 
-A statement takes a fifth of a millisecond, and a file has a thousand columns, so only what differs
-is written. A table keeps its comments from one generation to the next; a view that is replaced has
-lost them.
+A statement takes a fifth of a millisecond, and a file has a thousand columns, so only comments
+that differ are written. A table keeps its comments from one generation to the next; a replaced view
+loses its comments.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def read_comments(connection: Reader, catalog: str) -> dict[str, Comments]:
 
 
 def write_comments(connection: Connection, catalog: str, after: Mapping[str, Comments]) -> None:
-    """Write comments of tables and views of an attached file, where they are not there already.
+    """Write the missing comments on tables and views of an attached file.
 
-    What the file does not have is left out.
+    Tables and views that the file does not have are skipped.
     """
     views = {
         name

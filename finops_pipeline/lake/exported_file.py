@@ -1,4 +1,4 @@
-"""A self-contained DuckDB file with the contents of a tenant's file, to hand to somebody.
+"""A self-contained DuckDB file with the contents of a tenant's file, to share with others.
 
 Put here: opening both files on a confined connection, writing the new one atomically, recognising
 an earlier one. Keep out: which tables it gets (application/tenant_export.py).
@@ -60,7 +60,7 @@ def exporting(folder: TenantFolder, target: Path, limits: Limits) -> Iterator[Co
 
 
 def _make_private_folder(target: Path) -> Path:
-    """Make a folder beside a file to write that only this user can read, even after a kill."""
+    """Make a folder beside the target that only this user can read, even after a kill."""
     try:
         return Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target.parent))
     except OSError as error:
@@ -88,7 +88,7 @@ def _attach_new(connection: Connection, part: Path, target: Path) -> None:
 
 
 def read_exported_fact(path: Path) -> str:
-    """Return what an earlier export says about itself; empty if a file is none."""
+    """Return the sentence in which an export identifies itself; empty for any other file."""
     try:
         with path.open("rb") as stream:
             if stream.read(12)[8:] != b"DUCK":

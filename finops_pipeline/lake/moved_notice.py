@@ -17,8 +17,8 @@ from finops_pipeline.lake.own_files import make_folder, protect_file
 def notice_path(folder: TenantFolder, table: str) -> Path:
     """Return the path of the empty file that every view of a table names first."""
     sentence = (
-        "The files of this view are not here - if the folder was moved or restored, run"
-        f" finops status {folder.tenant}, and the view is rewritten - of a file copied alone,"
+        "The files of this view are missing - if the folder was moved or restored, run"
+        f" finops status {folder.tenant} to rewrite the view - if only this file was copied,"
         " open the original or an export with all charges.parquet"
     )
     return folder.store / table / f"{key_of(table)}=-" / "billing_period=-" / sentence

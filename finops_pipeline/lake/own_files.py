@@ -15,7 +15,7 @@ from finops_pipeline.lake.layout import TenantFolder
 
 
 class HeldFolder:
-    """A folder that is kept open, so that no folder that is made later can be taken for it.
+    """A folder that is held open, so that no later folder can be mistaken for it.
 
     While it is open, no other folder gets its inode number, even if it is deleted.
     """

@@ -62,9 +62,9 @@ def _rewrite(sql: str, replace: Replacement) -> str:
 
 
 def move_root(old: str, new: TenantFolder) -> Replacement:
-    """Return a replacement of paths below one folder with the same paths below another.
+    """Return a function that replaces paths below one folder with the same paths below another.
 
-    A notice gets its present sentence; an older version of finops may have written another.
+    The name of a notice is replaced with the current sentence; older versions had others.
     """
 
     def replace(value: str) -> list[str] | None:

@@ -1,10 +1,10 @@
 """The claims that decide a project's rows of a month, and their fingerprint in the ledger.
 
-Put here: selecting claims, and comparing them with those with which a partition was built. Keep
+Put here: selecting claims, and comparing them with the claims that a partition was built with. Keep
 out: the rows themselves (focus/owned_rows.py), declaring claims (tenants).
 
-A fingerprint changes only if the claims do: those of installations without other claims than to
-accounts are as they have always been.
+A fingerprint changes only if the claims change. If an installation has only claims to accounts, its
+fingerprints are the same as in earlier versions.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ def has_conditions(claims: Iterable[OwnedClaim]) -> bool:
 def conditions_of(tenant: Tenant, project: Project, source: str, month: str) -> tuple[str, ...]:
     """Return what decides a project's rows besides `claims_of`, as text for its fingerprint.
 
-    These are its claims with other conditions, those of others that may take its charges or decide
-    which project has the rest of negations (focus/negation_shares.py), and for projects that get
-    charges without a claimed value, the rule and every claim.
+    This is: its claims with other conditions; claims of other projects that may take its charges
+    or decide which project gets the rest of negations (focus/negation_shares.py); and for projects
+    that get charges without a claimed value, the rule and every claim.
     """
     if not any(p.claims for p in tenant.active_projects):
         return ()
@@ -95,7 +95,7 @@ def conditions_of(tenant: Tenant, project: Project, source: str, month: str) -> 
         if each.project == project.name or any(_may_decide(each.claim, claim) for claim in own)
     ]
     if all(each.is_of_accounts and each.project == project.name for each in deciding):
-        return ()  # `claims_of` says it all
+        return ()  # `claims_of` is enough
     return tuple(sorted(f"{each.project} {each.claim.mark(first, end)}" for each in deciding))
 
 
@@ -112,7 +112,7 @@ class DecidingClaims:
     conditions: Mapping[str, tuple[str, ...]]
 
     def of(self, sources: Container[str]) -> DecidingClaims:
-        """Select those of some sources."""
+        """Select what concerns some sources."""
         return DecidingClaims(
             {name: claims for name, claims in self.accounts.items() if name in sources},
             {name: texts for name, texts in self.conditions.items() if name in sources},

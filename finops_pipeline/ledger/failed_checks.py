@@ -3,8 +3,8 @@
 Put here: the record of a month's failed checks. Keep out: running checks and all their results
 (marts/results.py), what a failed check means for a month (reconciliation/failed_check_notes.py).
 
-They are in the ledger beside the totals that states are computed from, so that `finops status` and
-the table `data_status` see the same, and a state needs no DuckDB.
+They are in the ledger, next to the totals from which states are computed, so that `finops status`
+and the table `data_status` agree, and computing a state does not need DuckDB.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass
 from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
 
 FAILED_CHECKS = "failed_checks"
-"""The table name of these records among those of partitions."""
+"""The table name under which the ledger stores these records."""
 
 _EVERY_PROJECT = "-"
 
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check that found rows; `is_doubt`: they make the sums of the month doubtful."""
+    """A check that found rows. `is_doubt`: whether they make the sums of the month doubtful."""
 
     name: str
     rows: int
@@ -33,7 +33,7 @@ FailedByMonth = Mapping[str, Sequence[FailedCheck]]
 
 
 def record_failed_checks(month: str, failed: Sequence[FailedCheck]) -> PartitionRecord:
-    """Return the record of a month's failed checks, of which there may be none."""
+    """Return the record of a month's failed checks, even if there are none."""
     totals = tuple(asdict(check) for check in failed)
     return PartitionRecord(
         table_name=FAILED_CHECKS,

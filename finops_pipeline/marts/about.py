@@ -26,16 +26,16 @@ from finops_pipeline.marts.views import landing_view
 from finops_pipeline.tenants.model import Tenant
 
 _SETTLED = ("reconciled", "landed")
-"""States of `data_status` about which there is nothing to say."""
+"""States of `data_status` that need no remark."""
 
 _NAMED_MONTHS = 5
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a file is: whose, which generation, and which of its marts were computed for it.
+    """Facts about a file: its tenant, its generation, and which marts were computed for it.
 
-    `built`: the marts that this refresh has computed; the others have the time of an earlier one.
+    `built`: the marts that this refresh has computed; the others keep an earlier time.
     """
 
     tenant: Tenant
@@ -172,7 +172,7 @@ class _About:
 
 
 def _is_of_costs(name: str) -> bool:
-    """Return whether a table or view has amounts of money whose months may be in doubt."""
+    """Return whether a table or view has amounts of money whose months may be doubtful."""
     views = {view.name for view in focus_views()}
     others = {COSTS.name, COST_EXPLORER_DAILY.name, DELIVERY_HISTORY.name}
     return name in MARTS or name in views | others or name.startswith("landing_")
@@ -194,7 +194,7 @@ def _periods(connection: Connection) -> dict[str, tuple[str | None, str | None]]
 
 
 def _state(connection: Connection) -> str:
-    """Say whether every month is reconciled, or which are not."""
+    """Say that every month is reconciled, or which are not."""
     rows = connection.execute(
         "select billing_period, string_agg(distinct state, ' and ' order by state)"
         f" from {WAREHOUSE}.data_status where state not in (?, ?) group by 1 order by 1",

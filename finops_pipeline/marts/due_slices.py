@@ -1,10 +1,10 @@
-"""Which slices of each mart a change reaches, and which part of its input they need.
+"""Which slices of each mart depend on a change, and which part of its input they need.
 
-Put here: the arithmetic of slices. Keep out: SQL (mart_runner.py), fingerprints of slices
+Put here: computing sets of slices. Keep out: SQL (mart_runner.py), fingerprints of slices
 (build.py).
 
-A change of a month reaches that month's slices of a mart, those of the months that look back to it,
-and so on through the marts that read this mart. Nothing else is rebuilt.
+A change of a month makes that month's slices of a mart due, those of later months that look back to
+it, and then the slices of the marts that read this mart. Nothing else is rebuilt.
 """
 
 from __future__ import annotations
@@ -23,20 +23,31 @@ Slices = frozenset[Slice]
 
 @dataclass(frozen=True)
 class Change:
-    """The slices of charges that changed, and all that the file has before and after."""
+    """The slices of charges that changed, and all that the file has before and after.
+
+    `tables`: tables that users fill -> the months of which they changed. `unused`: those of these
+    tables that have no rows, before and after; marts that need one have none either.
+    """
 
     changed: Slices
     before: Slices
     after: Slices
+    tables: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unused: frozenset[str] = frozenset()
 
     @property
     def is_everything(self) -> bool:
-        """Whether nothing of the file before can stay."""
+        """Whether nothing of the previous file can be kept."""
         return self.changed >= self.before | self.after
 
+    def slices_of_tables(self, names: Collection[str]) -> Slices:
+        """Return the slices of the months of which one of these tables changed."""
+        months = frozenset[str]().union(*(self.tables.get(name, ()) for name in names))
+        return _every_project(months, self.before | self.after)
+
     @property
-    def moved_months(self) -> set[str]:
-        """The months that the file has only before, or only after."""
+    def added_or_removed_months(self) -> set[str]:
+        """The months that the file has only before or only after the change."""
         return months_of(self.before) ^ months_of(self.after)
 
 
@@ -44,8 +55,8 @@ class Change:
 class Due:
     """What a refresh does to a mart.
 
-    `replaced`: slices whose rows are deleted; `built`: those that get new rows. Of a mart by month,
-    only the months count.
+    `replaced`: slices whose rows are deleted; `built`: slices that get new rows. For a mart with
+    monthly slices, only the months count.
     """
 
     mart: Mart
@@ -53,10 +64,10 @@ class Due:
     built: Slices
 
     def inputs(self, months: Collection[str], present: Collection[str]) -> Slices:
-        """Return the slices of input of what is built in some months.
+        """Return the slices of the input that are needed to build some months.
 
         Args:
-            months: the months; of a mart of the newest time, all that are built.
+            months: the months; for a mart with slice `newest`, all months that are built.
             present: every month that has charges.
         """
         built = frozenset(key for key in self.built if key[1] in months)
@@ -76,16 +87,19 @@ def plan_marts(ordered: Sequence[Mart], change: Change) -> list[Due]:
     plan: dict[str, Due] = {}
     slices: dict[str, Slices] = {}
     for mart in ordered:
+        if mart.input_tables & change.unused:
+            continue
         present = change.after.union(*(slices[name] for name in mart.reads & slices.keys()))
         slices[mart.name] = _slices_of(mart, present, change)
         touched = change.changed.union(
-            *(_as_read(plan[name], change) for name in mart.reads & plan.keys())
+            change.slices_of_tables(mart.reads),
+            *(_as_read(plan[name], change) for name in mart.reads & plan.keys()),
         )
         replaced = _replaced(mart, touched, change)
         if replaced:
             in_scope = replaced
             if mart.slices is not SliceKind.PROJECT_MONTH:
-                in_scope = _every_project(replaced, slices[mart.name])
+                in_scope = _every_project(months_of(replaced), slices[mart.name])
             plan[mart.name] = Due(mart, replaced, slices[mart.name] & in_scope)
     return list(plan.values())
 
@@ -112,26 +126,25 @@ def _replaced(mart: Mart, touched: Slices, change: Change) -> Slices:
     reached = {month: mart.lookback.reached(month, months) for month in months_of(touched)}
     replaced = {(name, m) for name, month in touched for m in reached[month]}
     if not mart.lookback.is_none:
-        # A month that comes or goes has rows of projects without charges in it, too.
+        # A month that is added or removed may have rows of projects without charges in it.
         names = {name for name, _ in every}
-        replaced |= {(name, month) for name in names for month in change.moved_months}
+        replaced |= {(name, month) for name in names for month in change.added_or_removed_months}
     return frozenset(replaced)
 
 
 def _as_read(due: Due, change: Change) -> Slices:
-    """Return a mart's replaced slices as its readers see them: a month has every project."""
+    """Return a mart's replaced slices as its readers see them: a month stands for every project."""
     if due.mart.slices is SliceKind.PROJECT_MONTH:
         return due.replaced
-    return due.replaced | _every_project(due.replaced, change.before | change.after)
+    return due.replaced | _every_project(months_of(due.replaced), change.before | change.after)
 
 
-def _every_project(replaced: Slices, every: Slices) -> Slices:
-    months = months_of(replaced)
+def _every_project(months: Collection[str], every: Slices) -> Slices:
     return frozenset(key for key in every if key[1] in months)
 
 
 def newest_window(lookback: Lookback, months: Collection[str]) -> list[str]:
-    """Return the months that a mart of the newest time reads."""
+    """Return the months that a mart with slice `newest` reads."""
     return lookback.inputs(max(months), months) if months else []
 
 
@@ -142,18 +155,18 @@ def months_of(slices: Iterable[Slice]) -> set[str]:
 
 @dataclass(frozen=True)
 class Window:
-    """The time that a query over marts and charges must see beside the months it is about."""
+    """The months that a query over marts and charges must see besides those that it is about."""
 
     lookback: Lookback = field(default_factory=Lookback)
     is_newest: bool = False
 
     @property
     def is_none(self) -> bool:
-        """Whether it sees nothing else."""
+        """Whether it sees no other months."""
         return self.lookback.is_none and not self.is_newest
 
     def months(self, about: Collection[str], present: Collection[str]) -> set[str]:
-        """Return the months to show to a query about some of the months that there are."""
+        """Return which of the present months to show to a query about some months."""
         seen = {m for month in about for m in self.lookback.inputs(month, present)}
         newest = newest_window(self.lookback, present) if self.is_newest else []
         return {*about, *seen, *newest}

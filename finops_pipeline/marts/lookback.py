@@ -1,4 +1,4 @@
-"""How far back in time a mart looks: the months of input that a slice needs, and the reverse.
+"""How far back a mart looks: which months a slice reads, and which slices read a month.
 
 Put here: reading `lookback` from a head, arithmetic on months. Keep out: which slices are due
 (due_slices.py).
@@ -18,7 +18,7 @@ _FORM = re.compile(r"(\d+) (month|day)s?")
 
 @dataclass(frozen=True)
 class Lookback:
-    """The time before a month that its slice also reads; both parts count, months first."""
+    """The time before a month that its slice also reads: first the months, then the days."""
 
     months: int = 0
     days: int = 0
@@ -36,12 +36,12 @@ class Lookback:
         return month_of(first_day(shift(month, -self.months)) - timedelta(days=self.days))
 
     def inputs(self, month: str, months: Iterable[str]) -> list[str]:
-        """Return those of these months that a month's slice reads."""
+        """Return which of these months a month's slice reads."""
         first = self.first_input(month)
         return [m for m in months if first <= m <= month]
 
     def reached(self, month: str, months: Iterable[str]) -> list[str]:
-        """Return those of these months whose slices read a month."""
+        """Return the months whose slices read a given month."""
         return [m for m in months if self.first_input(m) <= month <= m]
 
 

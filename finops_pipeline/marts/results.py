@@ -77,7 +77,7 @@ def run_check(
 
     Args:
         months: billing periods to check; the result has each of them.
-        sees_more: it also sees a part of other months, of which nothing is reported.
+        sees_more: whether it also sees part of other months, about which nothing is reported.
     """
     only = f" where {among_months(months)}" if sees_more else ""
     rows = connection.execute(
@@ -85,11 +85,16 @@ def run_check(
         f" from ({check.sql}) as failure{only} group by 1 order by 1"
     ).fetchall()
     failed = [_failure(check, month or "", count, examples) for month, count, examples in rows]
-    passed = [
-        CheckResult(check.name, month, CheckState.PASSED, check.severity, 0, (), check.meaning)
-        for month in sorted(set(months) - {result.billing_period for result in failed})
-    ]
+    passed = list_passed(check, set(months) - {result.billing_period for result in failed})
     return sorted([*failed, *passed], key=lambda result: result.billing_period)
+
+
+def list_passed(check: Check, months: Collection[str]) -> list[CheckResult]:
+    """Return the results of a check that found nothing in these months, or had nothing to find."""
+    return [
+        CheckResult(check.name, month, CheckState.PASSED, check.severity, 0, (), check.meaning)
+        for month in sorted(months)
+    ]
 
 
 def _failure(check: Check, month: str, rows: int, examples: Sequence[str]) -> CheckResult:
@@ -215,22 +220,22 @@ def check_published(
 
 
 def _require_marts(connection: Connection, tenant: str) -> None:
-    """Refuse the file of an earlier version, whose checks would fail for want of a table."""
+    """Refuse the file of an earlier version, whose checks would fail because a table is missing."""
     rows = connection.execute(
         "select table_name from duckdb_tables() where database_name = 'w'"
     ).fetchall()
     missing = sorted(MARTS.keys() - {name for (name,) in rows})
     if missing:
         raise DamagedFile(
-            f"the file of tenant {tenant} was built by an earlier version, which wrote no table"
+            f"the file of tenant {tenant} was built by an earlier version and has no table"
             f" {missing[0]}",
-            "a file of this version",
+            "a file built by this version",
             f"Bring it up to date: finops ingest {tenant}",
         )
 
 
 class _PublishedChecks:
-    """Checks over a published file: all of it, or one month and what a check reads beside it."""
+    """Checks over a published file: all of it, or one month and what a check needs for it."""
 
     def __init__(self, connection: Connection, month: str | None) -> None:
         self._connection = connection
@@ -258,7 +263,7 @@ def list_months(connection: Connection) -> list[str]:
 
 
 def restrict_to_months(connection: Connection, months: Collection[str]) -> None:
-    """Restrict every table with a billing period to some months, in place of earlier ones."""
+    """Restrict every table with a billing period to some months, instead of the previous ones."""
     for table in TABLES:
         if any(column.name == "billing_period" for column in table.columns):
             name = ident(table.name)

@@ -1,4 +1,4 @@
-"""The rules that gave a charge its values: those of a line item, a resource or a commitment.
+"""Explaining which rules gave a line item, a resource or a commitment its values.
 
 Put here: reading them from a tenant's published file. Keep out: the claims of projects
 (application/claim_explanation.py).
@@ -22,10 +22,10 @@ COST_EXPLORER_DAY = "cost explorer day"
 
 @dataclass(frozen=True)
 class ExplainedCharges:
-    """Like charges of a month, and the rule that gave one dimension its value.
+    """Charges of a month that are alike, and the rule that gave them the value of one dimension.
 
     `row_kind` is that of the charges, or COST_EXPLORER_DAY. `dimension` is None if none is
-    declared. `rule` is `(project)` where the label of the project counts, and None where no rule
+    declared. `rule` is `(project)` if the value is the label of the project, and None if no rule
     matched.
     """
 
@@ -57,7 +57,7 @@ class ExplainedCharges:
 
 
 def explain_charges(connection: Connection, tenant: str, id: str) -> list[ExplainedCharges]:
-    """Read the charges whose line item, resource or commitment has this id or name, explained.
+    """Explain the charges whose line item, resource or commitment has this id or name.
 
     Raises:
         Unknown: an older version built the tenant's file.

@@ -28,7 +28,7 @@ from finops_pipeline.tenants.rule_conditions import parse_pattern
 
 
 def fill_rules(connection: Connection, section: Dimensions) -> None:
-    """Fill the tables of rules in the file being built, and let SQL read them by their names."""
+    """Fill the tables of rules in the file being built, and make them visible to SQL."""
     for table, rows in _rows(section).items():
         fill_table(connection, table, rows)
         connection.execute(f"create or replace view {table.name} as from {WAREHOUSE}.{table.name}")
@@ -88,7 +88,7 @@ def _rule_row(section: Dimensions, rule: Rule, position: int) -> tuple[object, .
 
 
 def _key(section: Dimensions, field: str, key: str) -> str:
-    """Return the key under which charges are compared: its declared text, if it is a spelling."""
+    """Return the declared key, if this is a spelling of it; otherwise the key itself."""
     return (section.tag_key(key) if field == "tag" else None) or key
 
 

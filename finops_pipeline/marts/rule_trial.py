@@ -1,4 +1,4 @@
-"""Rules that are not declared yet, applied to the published charges: what they would move.
+"""Trying out rules that are not declared yet: which published charges would get other values.
 
 Put here: running the SQL of allocations with other rules on a tenant's file. Keep out: reading the
 declaration (application/rule_use.py), rules as rows (rule_tables.py).
@@ -25,9 +25,9 @@ _RECOMPUTED = ("allocation_days", "allocations")
 
 @dataclass(frozen=True)
 class ValueChange:
-    """Charges of a month, and the value of a dimension that they have and would have.
+    """Charges of a month with their present value in a dimension and the value they would get.
 
-    A value is None where it is unallocated, a rule where none matches.
+    A value is None if the charges are unallocated, a rule is None if none matches.
     """
 
     billing_period: str
@@ -43,7 +43,7 @@ class ValueChange:
 
     @property
     def is_change(self) -> bool:
-        """Whether the value or the rule would be another one."""
+        """Whether the value or the rule would change."""
         return (self.value_before, self.rule_before) != (self.value_after, self.rule_after)
 
 
@@ -51,7 +51,7 @@ def try_rules(folder: TenantFolder, tenant: Tenant, limits: Limits) -> list[Valu
     """Apply a tenant's rules to its published charges, and compare with the published values.
 
     Args:
-        tenant: the tenant with the rules to try; nothing of it is stored.
+        tenant: the tenant with the rules to try out; it is not stored.
 
     Raises:
         Unknown: nothing has been built for this tenant yet, or by an older version.
@@ -80,13 +80,13 @@ def require_allocations(connection: Connection, tenant: str) -> None:
     ).fetchall()
     if names != [(len(_RECOMPUTED),)]:
         raise Unknown(
-            f"the file of tenant {tenant} has no dimensions: an older version built it",
+            f"the file of tenant {tenant} was built by an older version and has no dimensions",
             cure=f"Build it again: finops rebuild {tenant}",
         )
 
 
 def _show_labels(connection: Connection, tenant: Tenant) -> None:
-    """Let the SQL read the labels of projects as they would be."""
+    """Let the SQL read the labels that projects would have."""
     projects = tenant.all_projects
     columns = [
         [project.name for project in projects],

@@ -1,4 +1,4 @@
-"""What a mart or check sees while the next file is built: views of some slices under known names.
+"""What a mart or check sees while the next file is built: views of some of the slices.
 
 Put here: the views of charges and tables in the build connection's own schema. Keep out: which
 slices are due (due_slices.py), running marts (mart_runner.py).
@@ -52,7 +52,7 @@ class ShownSlices:
         self._in_memory: Slices | None = None
 
     def has_lost_charges(self, slices: Slices) -> bool:
-        """Return whether a file of charges that did not change is lost, or is another one now."""
+        """Return whether a file of unchanged charges is lost or was replaced."""
         try:
             for key in sorted((slices & self._change.after) - self._change.changed):
                 self._file(key)
@@ -61,7 +61,7 @@ class ShownSlices:
         return False
 
     def show_slices(self, names: Iterable[str], slices: Slices, mart: Mart) -> None:
-        """Show tables to a mart: of each, the slices that it reads."""
+        """Show the slices that a mart reads of each table."""
         for name in names:
             if name == COSTS.name:
                 read = slices
@@ -79,6 +79,15 @@ class ShownSlices:
             else:
                 has_months = "billing_period" in _columns(name)
                 self._show_table(name, among_months(months) if has_months else "true")
+
+    def has_rows(self, needs: Collection[str]) -> bool:
+        """Return whether one of these tables, as it is shown, has a row; no tables: yes.
+
+        Args:
+            needs: tables, each with a condition (`costs where …`) or without.
+        """
+        tests = " or ".join(f"exists (select 1 from {need})" for need in needs)
+        return not tests or self._connection.execute(f"select {tests}").fetchall() == [(True,)]
 
     def _of_months(self, months: Collection[str]) -> Slices:
         return frozenset(key for key in self._change.after if key[1] in months)
@@ -100,7 +109,7 @@ class ShownSlices:
         )
 
     def _show_charges(self, slices: Slices) -> None:
-        """Make `costs` a view of these slices' charges; without charges, an empty one."""
+        """Make `costs` a view of these slices' charges; an empty one if there are none."""
         present = slices & self._change.after
         if present == self._in_memory:
             return

@@ -103,7 +103,7 @@ def _claim_rows(tenant: Tenant) -> Iterator[tuple[object, ...]]:
 
 
 def name_accounts(connection: Connection) -> None:
-    """Write the newest names of accounts, which the marts have, into the table of accounts."""
+    """Copy the newest names of accounts from the mart account_names to the table accounts."""
     accounts, names = (f"{WAREHOUSE}.{t.name}" for t in (ACCOUNTS, ACCOUNT_NAMES))
     connection.execute(
         f"update {accounts} set sub_account_name = newest.name from (select sub_account_id,"

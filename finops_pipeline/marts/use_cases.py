@@ -10,6 +10,7 @@ a head's `parameters` are additional. Values are bound, never written into the S
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -18,14 +19,28 @@ from importlib import resources
 
 from finops_pipeline.errors import QueryRefused, Unknown, did_you_mean
 from finops_pipeline.marts.library import head
-from finops_pipeline.tenants.months import end_day, first_day
+from finops_pipeline.tenants.months import check_month, end_day, first_day
 
 _FOLDER = resources.files("finops_pipeline.marts") / "queries"
+_PATTERNS = {
+    "amount": re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?"),
+    "count": re.compile(r"[0-9]{1,18}"),
+    "factor": re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?"),
+}
+_EXPECTED = {
+    "amount": "an amount such as 2.5",
+    "count": "a whole number such as 10",
+    "factor": "a number such as 2.5",
+}
 
 
 @dataclass(frozen=True)
 class UseCase:
-    """One query; `parameters`: name -> default value (`from` and `to` are not among them)."""
+    """One query and its own parameters (`from` and `to` are not among them).
+
+    `parameters`: name -> default value. `values`: name -> what the parameter accepts: `text`,
+    `amount`, `count`, `factor`, `month` (which may be empty), or words separated by `|`.
+    """
 
     name: str
     sql: str
@@ -34,6 +49,7 @@ class UseCase:
     grain: tuple[str, ...]
     money: str
     parameters: Mapping[str, str]
+    values: Mapping[str, str]
 
 
 @cache
@@ -49,7 +65,6 @@ def use_cases() -> tuple[UseCase, ...]:
 
 def _read(name: str, sql: str) -> UseCase:
     lines = head(sql)
-    parameters = [part.partition("=") for part in lines.get("parameters", "").split(",") if part]
     return UseCase(
         name,
         sql,
@@ -57,8 +72,14 @@ def _read(name: str, sql: str) -> UseCase:
         lines["use case"],
         tuple(lines["grain"].split(", ")),
         lines["money"],
-        {key.strip(): value.strip() for key, _, value in parameters},
+        _read_pairs(lines.get("parameters", "")),
+        _read_pairs(lines.get("values", "")),
     )
+
+
+def _read_pairs(text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(",") if part]
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def use_case(name: str) -> UseCase:
@@ -87,10 +108,10 @@ def bind_parameters(
         given: values for the query's own parameters, by name.
 
     Raises:
-        QueryRefused: the query has no such parameter.
+        QueryRefused: the query has no such parameter, or the parameter does not take such a value.
         RegistryError: a billing period is not of the form YYYY-MM.
     """
-    for name in given:
+    for name, value in given.items():
         if name not in query.parameters:
             names = ", ".join(query.parameters)
             raise QueryRefused(
@@ -99,9 +120,32 @@ def bind_parameters(
                 did_you_mean(name, query.parameters)
                 + "List the queries and their parameters: finops queries",
             )
+        _check_value(query, name, value)
     return {
         "from": first_day(first) if first else date.min,
         "to": end_day(last) if last else date.max,
         **query.parameters,
         **given,
     }
+
+
+def _check_value(query: UseCase, name: str, value: str) -> None:
+    takes = query.values[name]
+    words = takes.split(" | ")
+    if takes == "month":
+        if value:
+            check_month(value)
+    elif takes in _PATTERNS:
+        if not _PATTERNS[takes].fullmatch(value):
+            raise _refuse_value(query, name, value, _EXPECTED[takes])
+    elif takes != "text" and value not in words:
+        raise _refuse_value(query, name, value, f"one of {', '.join(words)}")
+
+
+def _refuse_value(query: UseCase, name: str, value: str, expected: str) -> QueryRefused:
+    words = query.values[name].split(" | ")
+    return QueryRefused(
+        f"{value!r} is not a value of the parameter {name!r} of query {query.name}",
+        expected,
+        did_you_mean(value, words) + f"Show the query: finops queries show {query.name}",
+    )

@@ -78,8 +78,8 @@ def _project_of(plan: MonthPlan, source: str) -> str:
 
     Claims of projects that read the source take precedence. Where two other projects claim an
     account for different bills, Cost Explorer cannot distinguish them: the first by name gets it.
-    Its rows have no tags and no regions. So where a claim asks for more than an account, the days
-    that it may take part of are in `unassigned`.
+    Its rows have no tags and no regions. So if a claim also requires other conditions than an
+    account, the days that it might take partly are in `unassigned`.
     """
     first, end = first_day(plan.month), end_day(plan.month)
     owned = [

@@ -1,4 +1,4 @@
-"""What a failed check means for the state of a month, wherever a state is shown.
+"""How failed checks change the state and the reason of a month.
 
 Put here: the state and reason of months with failed checks. Keep out: states from totals and
 comparisons (statuses.py), which checks make sums doubtful (marts/evidence.py).
@@ -19,13 +19,14 @@ _AGREEING = frozenset(
 _WITH_CHARGES = _AGREEING | {ReconciliationState.DIFFERS}
 
 _COMPARED = frozenset({"bills_apart", "charges_equal_bill"})
-"""Checks of what the comparisons of a month say, too: for each source alone, and with amounts."""
+"""Checks whose findings the comparisons of a month report as well, by source and with amounts."""
 
 
 def note_failed_checks(statuses: Iterable[Status], failed: FailedByMonth) -> tuple[Status, ...]:
-    """Return the same states, with the failed checks of their months.
+    """Return the states with the failed checks of their months added.
 
-    A month whose sums a check makes doubtful is `differs`; any other failed check is a remark.
+    If a check makes the sums of a month doubtful, its state becomes `differs`. Any other failed
+    check is only mentioned in the reason.
     """
     return tuple(_note(status, failed.get(status.billing_period, ())) for status in statuses)
 

@@ -1,4 +1,4 @@
-"""A tenant's file in Python: `open_warehouse` gives exact frames and rows, and nothing else.
+"""Reading a tenant's file in Python: `open_warehouse` returns exact data frames and rows.
 
 Put here: the interface for notebooks and scripts. Keep out: restricting queries to the tenant
 (sandbox.py), the command line (cli/query.py).
@@ -27,8 +27,8 @@ from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 from finops_pipeline.settings import load_settings
 
 
-class UnsettledMonths(UserWarning):
-    """An answer shows money of months that are not reconciled; the text names them."""
+class UnreconciledMonths(UserWarning):
+    """An answer contains amounts from months that are not reconciled; the message names them."""
 
 
 class Warehouse:
@@ -43,7 +43,7 @@ class Warehouse:
         self._one_query = threading.Lock()
 
     def pl(self, sql: str, **values: Any) -> pl.DataFrame:
-        """Return the answer to one SELECT as a Polars frame; amounts are exact decimals.
+        """Return the answer to one SELECT as a Polars data frame; amounts are exact decimals.
 
         Args:
             sql: the SELECT.
@@ -87,16 +87,16 @@ class Warehouse:
 
     def _warn(self, answer: Answer) -> None:
         if caveat := answer.caveat(self._folder.tenant):
-            warnings.warn(caveat, UnsettledMonths, stacklevel=3)
+            warnings.warn(caveat, UnreconciledMonths, stacklevel=3)
 
 
 @contextmanager
 def open_warehouse(tenant: str, installation: Installation | None = None) -> Iterator[Warehouse]:
-    """Open a tenant's file for reading, with the limits and walls of `finops query`.
+    """Open a tenant's file for reading, with the limits and the isolation of `finops query`.
 
     Args:
         tenant: name of the tenant.
-        installation: the installation that has it; None: the one that the environment describes.
+        installation: the tenant's installation; None: the one that the environment describes.
 
     Raises:
         Unknown: there is no such tenant, or it has no file yet.

@@ -7,6 +7,7 @@ it to the tenant (sandbox.py), the months of the caveat (caveats.py), formatting
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.progress import Months
+from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.errors import QueryRefused
 from finops_pipeline.lake.duck import DuckDBError, DuckDBInputOutputError
 from finops_pipeline.lake.layout import TenantFolder
@@ -21,6 +23,7 @@ from finops_pipeline.serve.caveats import Caveat
 from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 
 Row = Sequence[Any]
+_MISSING_TABLE = re.compile(r"Table with name (\w+) does not exist")
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def open_answer(installation: Installation, tenant: str, query: Query) -> Iterat
 
 @contextmanager
 def refusing_errors(folder: TenantFolder) -> Iterator[None]:
-    """Report what DuckDB cannot answer as a refusal, without the path of the folder.
+    """Report DuckDB's errors as refusals, without the path of the folder.
 
     Raises:
         QueryRefused: DuckDB has raised an error.
@@ -107,8 +110,16 @@ def refusing_errors(folder: TenantFolder) -> Iterator[None]:
         yield
     except DuckDBInputOutputError as error:
         reason = str(error).replace(str(folder.root), "").splitlines()[0]
-        cure = "Run the query again: a file was collected or removed while it was read"
+        cure = "Run the query again: a file was removed while it was being read"
         raise QueryRefused(reason, cure=cure) from error
     except DuckDBError as error:
         reason = str(error).replace(str(folder.root), "").splitlines()[0]
+        missing = _MISSING_TABLE.search(reason)
+        if missing and missing[1].lower() in MARTS:
+            raise QueryRefused(
+                f"the file of tenant {folder.tenant} was built by an earlier version and has no"
+                f" table {missing[1]}",
+                "a file built by this version",
+                f"Bring it up to date: finops ingest {folder.tenant}",
+            ) from error
         raise QueryRefused(reason, cure="List the tables and views: SHOW TABLES") from error

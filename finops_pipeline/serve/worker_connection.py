@@ -123,9 +123,9 @@ class WorkerConnection:
         """Refuse to answer one statement with the rows of a later one."""
         if statement != self._statements:
             raise QueryRefused(
-                "another query was run before this answer had been read to its end",
+                "another query was run before this answer was read to the end",
                 "one answer at a time",
-                "Read each answer to its end before the next query, or open a sandbox for each",
+                "Read each answer to the end before the next query, or open a sandbox for each",
             )
 
     def _begin(self, query: str) -> None:

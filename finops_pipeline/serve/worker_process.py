@@ -151,7 +151,7 @@ class WorkerProcess:
         except (EOFError, OSError, pickle.UnpicklingError):
             self._raise_end()
         except BaseException:
-            # For example Ctrl-C. The rest of this answer must not be taken for the next one.
+            # For example Ctrl-C. The rest of this answer must not be mistaken for the next one.
             self.close()
             raise
 

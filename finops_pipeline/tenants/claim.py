@@ -26,28 +26,28 @@ from finops_pipeline.tenants.names import check_account
 
 DEFAULT_PRIORITY = 100
 ACCOUNT_PRIORITY = 1000
-"""The priority of an entry of `accounts:`: after every claim that does not say otherwise."""
+"""The priority of an entry of `accounts:`: such a claim comes after those with the default."""
 
 Pairs = tuple[tuple[str, tuple[str, ...]], ...]
-"""Keys with the values of which a charge needs one, sorted."""
+"""Keys, each with the values of which a charge needs one; sorted."""
 
 
 def _check_texts(value: object, place: str) -> tuple[str, ...]:
     """Return one text or a list of texts as a sorted tuple.
 
     Raises:
-        RegistryError: it is empty, or a value is not a text; such a claim matches no charge.
+        RegistryError: the list is empty, or a value is not text.
     """
     values = value if isinstance(value, list | tuple) else [value]
     if not values:
         raise RegistryError(
-            f"{place} is {value!r}, which no charge has", "a text or a list of texts"
+            f"{place} is {value!r}, so that no charge can match", "text or a list of texts"
         )
     for each in values:
         if not isinstance(each, str) or not each.strip():
             raise RegistryError(
-                f"{place} is {each!r}, which no charge has",
-                "a text that is not empty",
+                f"{place} is {each!r}, so that no charge can match",
+                "text that is not empty",
                 'Write it in quotes, for example "prod"',
             )
     return tuple(sorted(set(values)))
@@ -74,7 +74,7 @@ def _read_pairs(value: object, info: ValidationInfo) -> Pairs:
     keys = [item[0] for item in items if isinstance(item, list | tuple) and len(item) == 2]
     if not items or len(keys) < len(items) or not all(isinstance(k, str) and k for k in keys):
         raise RegistryError(
-            f"{name} is {value!r}, which no charge has",
+            f"{name} is {value!r}, so that no charge can match",
             "keys with values, such as {Environment: prod}",
         )
     return tuple(sorted((key, _check_texts(texts, f"{name}: {key}")) for key, texts in items))
@@ -85,10 +85,10 @@ KeysAndValues = Annotated[Pairs, BeforeValidator(_read_pairs)]
 
 
 class Claim(BaseModel):
-    """A claim takes the charges that meet all its conditions, of which it has at least one.
+    """A claim takes the charges that meet all of its conditions, of which it has at least one.
 
-    Of each list, a charge needs one value; of each tag and cost category, one of its values. Of the
-    claims that a charge meets, the one with the lowest priority number takes it.
+    A charge has to match one value of each list, and for each tag and cost category one of its
+    values. If a charge meets several claims, the one with the lowest priority number takes it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -110,7 +110,7 @@ class Claim(BaseModel):
             )
         if self.from_day and self.to_day and self.from_day >= self.to_day:
             raise RegistryError(
-                f"the claim is from {self.from_day} to {self.to_day}, so it takes no charge",
+                f"the claim is from {self.from_day} to {self.to_day}, so that no charge can match",
                 "'from' before 'to' ('to' is the first day no longer claimed)",
             )
         return self
@@ -122,7 +122,7 @@ class Claim(BaseModel):
 
     @property
     def has_only_accounts(self) -> bool:
-        """Whether the account and the day alone decide about it."""
+        """Whether only the account and the day decide which charges it takes."""
         return self._conditions.keys() == {"accounts"}
 
     def touches(self, first: date, end: date) -> bool:
@@ -130,10 +130,10 @@ class Claim(BaseModel):
         return (self.from_day or date.min) < end and first < (self.to_day or date.max)
 
     def may_meet(self, other: Claim) -> bool:
-        """Check whether some charge might meet both; services are left out of account.
+        """Check whether some charge might meet both claims; services are not compared.
 
-        A charge has the name and the code of its service, so that two lists without a common
-        text may mean the same.
+        A charge has both a name and a code of its service, so two lists without a common text may
+        mean the same service.
         """
         return (
             self.touches(other.from_day or date.min, other.to_day or date.max)
@@ -146,13 +146,13 @@ class Claim(BaseModel):
     def may_share_negations(self, other: Claim) -> bool:
         """Check whether this claim may hold negations of usage that the other one takes.
 
-        They share an account, and this claim asks for no tag of resources, which negations lack
-        (the keys of other tags have a prefix such as `accountTag/`).
+        This is so if they share an account and this claim does not require a tag of resources,
+        which negations lack (the keys of other tags have a prefix such as `accountTag/`).
         """
         has_resource_tag = any("/" not in key for key, _ in self.tags)
         return not has_resource_tag and _share(self.accounts, other.accounts)
 
-    def is_rival_of(self, other: Claim) -> bool:
+    def conflicts_with(self, other: Claim) -> bool:
         """Check whether both have the same priority and can take the same charge."""
         is_same = self.priority == other.priority
         return is_same and self.may_meet(other) and _share(self.services, other.services)
@@ -187,7 +187,7 @@ class Claim(BaseModel):
         return json.dumps(entry, sort_keys=True)
 
 
-def rival_claims(first: str, second: str, priority: int, release: str = "") -> RegistryError:
+def conflicting_claims(first: str, second: str, priority: int, release: str = "") -> RegistryError:
     """Return the error for two claims that can take the same charge.
 
     Args:

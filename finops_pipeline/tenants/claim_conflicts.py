@@ -1,4 +1,4 @@
-"""Two projects that claim the same charges: finding them, and the cure.
+"""Finding two projects that claim the same charges, and suggesting a cure.
 
 Put here: the rule within one tenant, and between a declaration and what is stored. Keep out: the
 claims themselves (model.py), releasing one (application/lifecycle_changes.py).
@@ -10,15 +10,15 @@ from collections import defaultdict
 from itertools import chain, product
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.tenants.claim import rival_claims
+from finops_pipeline.tenants.claim import conflicting_claims
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Tenant
 
 
 def check_stored_claims(stored: Tenant, declared: Tenant) -> None:
     """Check that no declared claim is to an account that another stored project claims.
 
-    The model has the rule itself. Here it is known which project had the account before, so the
-    cure can be typed as it stands.
+    The model enforces the rule itself. This function knows which project had the account before,
+    so that its message can contain a command that works as it stands.
 
     Raises:
         RegistryError: there is such a claim.
@@ -33,10 +33,10 @@ def check_stored_claims(stored: Tenant, declared: Tenant) -> None:
             is_same = project.name in (holder.name, UNASSIGNED)
             if not is_same and _share_sources(stored, declared, project, holder):
                 _check_apart(stored.name, project, holder, mentioned.get(holder.name, set()))
-    _check_stored_rivals(stored, declared)
+    _check_stored_conflicts(stored, declared)
 
 
-def _check_stored_rivals(stored: Tenant, declared: Tenant) -> None:
+def _check_stored_conflicts(stored: Tenant, declared: Tenant) -> None:
     """Check that no declared claim contradicts one that stays as it is stored."""
     restated = {p.name for p in declared.projects if "claims" in p.model_fields_set}
     remaining = [
@@ -47,9 +47,9 @@ def _check_stored_rivals(stored: Tenant, declared: Tenant) -> None:
     ]
     for project in declared.projects:
         for (name, claim), (holder, other_name, other) in product(project.own_claims, remaining):
-            is_rival = holder.name != project.name and claim.is_rival_of(other)
-            if is_rival and _share_sources(stored, declared, project, holder):
-                raise rival_claims(
+            is_conflict = holder.name != project.name and claim.conflicts_with(other)
+            if is_conflict and _share_sources(stored, declared, project, holder):
+                raise conflicting_claims(
                     f"{other_name} of {stored.name}/{holder.name} ({other.in_words})",
                     f"{name} of {stored.name}/{project.name} ({claim.in_words})",
                     claim.priority,

@@ -3,8 +3,8 @@
 Put here: numbering versions, describing changes, the rules between rules and projects. Keep out:
 the section itself (dimensions.py), merging everything else (declare.py).
 
-The section is declared as a whole: a file that has it replaces all of it, because a rule means
-something only among the others. A file without it changes nothing.
+The section is declared as a whole: a file that has it replaces all of it, because a rule has a
+meaning only together with the others. A file without it changes nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from finops_pipeline.tenants.model import UNASSIGNED, Project, Tenant
 def check_rule_projects(declared: Tenant, projects: Iterable[Project]) -> None:
     """Check that every project that a declared rule requires exists.
 
-    A project that is removed later leaves its rules without charges; they do no harm.
+    If a project is removed later, its rules stay: they match no charge, which does no harm.
 
     Raises:
         RegistryError: a rule requires a project that the tenant does not have.
@@ -32,14 +32,14 @@ def check_rule_projects(declared: Tenant, projects: Iterable[Project]) -> None:
             if name not in project_names:
                 raise RegistryError(
                     f"tenant {declared.name}, dimensions: rule {rule.name!r} requires the project"
-                    f" {name!r}, which is not declared, so that it cannot match",
+                    f" {name!r}, which is not declared, so that no charge can match",
                     f"one of: {', '.join(project_names)}",
                     did_you_mean(name, project_names) + "Declare the project, or correct the rule",
                 )
 
 
 def rename_rule_project(section: Dimensions, old: str, new: str) -> Dimensions:
-    """Return a section whose rules require a project under its new name; versions stay."""
+    """Return the section with the new name of a project in its rules; versions stay."""
     rules = []
     for rule in section.rules:
         projects = tuple(new if name == old else name for name in rule.when.projects)
@@ -49,7 +49,7 @@ def rename_rule_project(section: Dimensions, old: str, new: str) -> Dimensions:
 
 
 def merge_dimensions(old: Dimensions, declared: Dimensions) -> Dimensions:
-    """Number a declared section: a rule that does the same as before keeps its version and day."""
+    """Number a declared section; a rule that does the same as before keeps its version and day."""
     if _content(old) == _content(declared):
         return old
     version = old.version + 1
@@ -81,7 +81,7 @@ def _content(section: Dimensions) -> str:
 
 
 def list_dimension_changes(tenant: str, old: Dimensions, new: Dimensions) -> list[str]:
-    """Describe what a merge changed, a line per dimension and rule; empty if nothing did."""
+    """Describe what a merge changed, one line per dimension and rule; empty if nothing changed."""
     if old == new:
         return []
     lines = [

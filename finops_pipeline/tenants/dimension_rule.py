@@ -1,6 +1,6 @@
 """One rule of a dimension: its conditions, its days and the value that it gives.
 
-Put here: the rule and what makes it valid by itself. Keep out: rules among each other
+Put here: the rule and what makes it valid by itself. Keep out: rules between rules
 (dimensions.py), conditions (rule_conditions.py).
 """
 
@@ -34,11 +34,11 @@ _VALUE_FROM = re.compile(r"(tag|cost_category) (\S.*)")
 
 
 class Rule(BaseModel):
-    """A rule: gives a dimension of the charges that meet its conditions a value.
+    """A rule gives the charges that meet its conditions a value in one dimension.
 
     The value is literal, or the charge's own value of a tag or cost category (`value_from`), which
-    a mapping may normalize. `version` is the version of the section in which the rule was declared
-    as it is now, `declared_on` the day of that.
+    a mapping may normalize. `version` is the version of the section since which the rule does what
+    it does now, `declared_on` the day on which that version was declared.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -81,10 +81,12 @@ class Rule(BaseModel):
         if self.value_from and not _VALUE_FROM.fullmatch(self.value_from):
             raise self.error(f"has value_from {self.value_from!r}", "tag KEY or cost_category KEY")
         if self.mapping and self.value:
-            raise self.error("has a mapping and a literal value", "a mapping only with value_from")
+            raise self.error(
+                "has both a mapping and a literal value", "a mapping only together with value_from"
+            )
         if self.from_day and self.to_day and self.from_day >= self.to_day:
             raise self.error(
-                f"is valid from {self.from_day} to {self.to_day}, so that it cannot match",
+                f"is valid from {self.from_day} to {self.to_day}, so that no charge can match",
                 "'from' before 'to' ('to' is the first day on which it is no longer valid)",
             )
         return self
@@ -131,7 +133,7 @@ class Rule(BaseModel):
         ) < (self.to_day or date.max)
 
     def precludes(self, later: Rule) -> bool:
-        """Return whether a later rule cannot match, because this takes all of its charges."""
+        """Return whether a later rule can never match because this one takes all its charges."""
         takes_all = not self.value_from or self.value_from == later.value_from
         covers_days = (self.from_day or date.min) <= (later.from_day or date.min) and (
             later.to_day or date.max

@@ -30,7 +30,7 @@ from finops_pipeline.tenants.rule_conditions import (
 )
 
 OF_PROJECT = ("environment", "business_unit")
-"""Dimensions that a project's own labels give where no rule does."""
+"""Dimensions in which a charge that no rule matches gets the label of its project."""
 
 _DIMENSION = re.compile(r"[a-z][a-z0-9_-]{0,38}[a-z0-9]")
 _MAX_DIMENSIONS = 50
@@ -62,12 +62,12 @@ class Dimension(_Model):
 
 
 def fold(key: str) -> str:
-    """Return the key of a tag without what spellings differ in: case, `-`, `_` and spaces."""
+    """Return a tag key in lower case without `-`, `_` and spaces, to compare spellings."""
     return re.sub(r"[-_ ]", "", key.lower())
 
 
 Spellings = dict[str, tuple[str, ...]]
-"""Text -> its other spellings."""
+"""Maps a text to its other spellings."""
 
 
 def _spellings(kind: str, longest: int) -> BeforeValidator:
@@ -76,7 +76,7 @@ def _spellings(kind: str, longest: int) -> BeforeValidator:
     def check(raw: object) -> object:
         if not isinstance(raw, dict):
             raise RegistryError(
-                f"dimensions: {kind} is not a mapping",
+                f"dimensions: {kind} is not a map",
                 f"texts with their spellings, such as {kind}: {{cost_center: [CostCenter]}}",
             )
         if sum(len(v) if isinstance(v, list | tuple) else 1 for v in raw.values()) > _MAX_SPELLINGS:
@@ -131,7 +131,7 @@ class Dimensions(_Model):
         return self
 
     def _with_declared_key(self, rule: Rule) -> Rule:
-        """Return a rule whose value comes from the tag that its key is a spelling of."""
+        """Return the rule with the declared key in place of another spelling of it."""
         source = rule.source_of_value
         key = self.tag_key(source[1]) if source and source[0] == "tag" else None
         return rule.model_copy(update={"value_from": f"tag {key}"}) if key else rule
@@ -142,14 +142,14 @@ class Dimensions(_Model):
 
     @property
     def rules_in_order(self) -> tuple[Rule, ...]:
-        """The rules as they are tried: by priority where they have one, else as declared."""
+        """The rules in the order in which they are tried: by priority, or as declared."""
         numbered = enumerate(self.rules)
         return tuple(
             r for _, r in sorted(numbered, key=lambda each: (each[1].priority or 0, each[0]))
         )
 
     def tag_key(self, key: str) -> str | None:
-        """Return the declared text of which `key` is a spelling; None if there is none."""
+        """Return the declared key of which `key` is a spelling, if there is one."""
         folded = fold(key)
         for text, spellings in self.tag_keys.items():
             if folded in {fold(text), *map(fold, spellings)}:
@@ -157,7 +157,7 @@ class Dimensions(_Model):
         return None
 
     def definition(self, rule: Rule) -> str:
-        """Return everything that decides what a rule does, as text that never changes by itself."""
+        """Return everything that decides what a rule does, as stable text."""
         keys = [r.key for r in rule.when.requirements() if r.field == "tag"]
         source = rule.source_of_value
         keys += [source[1]] if source and source[0] == "tag" else []
@@ -187,7 +187,7 @@ def _check_names(section: Dimensions) -> None:
         if folded.count(fold(dimension.name)) > 1:
             raise RegistryError(
                 f"dimensions: dimension {dimension.name} is declared twice",
-                "names that differ in more than '-' and '_'",
+                "names that differ in more than case, '-' and '_'",
             )
     rule_names = [rule.name for rule in section.rules]
     declared_names = [dimension.name for dimension in section.names]
@@ -196,7 +196,7 @@ def _check_names(section: Dimensions) -> None:
             raise rule.error("is declared twice", "each name once", "Rename one of them")
         if rule.dimension not in declared_names:
             raise rule.error(
-                f"assigns the dimension {rule.dimension!r}, which is not declared",
+                f"gives a value to dimension {rule.dimension!r}, which is not declared",
                 f"one of: {', '.join(declared_names) or '(none declared)'}",
                 did_you_mean(rule.dimension, declared_names)
                 + "Declare it under names, or correct the rule",
@@ -211,7 +211,7 @@ def _check_names(section: Dimensions) -> None:
 
 
 def _check_spellings(kind: str, spellings: Spellings, *, ignores_separators: bool) -> None:
-    """Check that no spelling belongs to two texts."""
+    """Check that no text is a spelling of two others."""
     owners: dict[str, str] = {}
     for text, others in spellings.items():
         for spelling in (text, *others):
@@ -230,7 +230,7 @@ def _check_spellings(kind: str, spellings: Spellings, *, ignores_separators: boo
 
 
 def _check_order(rules: list[Rule]) -> None:
-    """Check that the rules of a dimension have an order in which each of them can match."""
+    """Check that the order of the rules of a dimension is defined and lets each of them match."""
     with_priority = [rule for rule in rules if rule.priority is not None]
     if with_priority and len(with_priority) < len(rules):
         other = next(rule for rule in rules if rule.priority is None)
@@ -242,8 +242,8 @@ def _check_order(rules: list[Rule]) -> None:
         is_tie = first.priority is not None and first.priority == second.priority
         if is_tie and first.shares_days(second) and can_both_match(first.when, second.when):
             raise second.error(
-                f"has priority {second.priority}, as rule {first.name!r} of the same dimension"
-                " has, and both can match the same charge",
+                f"has the same priority ({second.priority}) as rule {first.name!r} of the same"
+                " dimension, and both can match the same charge",
                 "different priorities; the lower number is tried first",
             )
     for earlier, later in _in_turn(rules):

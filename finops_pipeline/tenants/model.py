@@ -16,10 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from finops_pipeline.errors import RegistryError, Unknown, did_you_mean
 from finops_pipeline.tenants.account_claim import AccountClaim
-from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim, rival_claims
+from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim, conflicting_claims
 from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
+from finops_pipeline.tenants.required_tags import DeclaredSets
+from finops_pipeline.tenants.shared_costs import SharedCosts
 from finops_pipeline.tenants.source import (
     REACH,
     AnySource,
@@ -27,6 +29,12 @@ from finops_pipeline.tenants.source import (
     SourceFormat,
     SourceKind,
     parse_source,
+)
+from finops_pipeline.tenants.statement_terms import (
+    DeclaredTerms,
+    ProjectTerms,
+    TenantTerms,
+    read_project_terms,
 )
 
 __all__ = [
@@ -49,7 +57,7 @@ UNASSIGNED = "unassigned"
 """The built-in project of every tenant: charges that no project claims."""
 
 FOLLOW = "follow"
-"""The value of `without_value` by which charges follow their resource, commitment or account."""
+"""The value of `without_value` that lets charges follow their resource, commitment or account."""
 
 
 class _Model(BaseModel):
@@ -67,6 +75,7 @@ class Project(_Model):
     accounts: tuple[AccountClaim, ...] = ()
     claims: tuple[Claim, ...] = ()
     state: Lifecycle = Lifecycle.ACTIVE
+    statements: ProjectTerms = Field(default_factory=ProjectTerms)
 
     @model_validator(mode="before")
     @classmethod
@@ -91,6 +100,9 @@ class Project(_Model):
         )
         if "claims" in raw:
             raw["claims"] = _read_claims(str(raw.get("name")), raw["claims"])
+        if "statements" in raw:
+            place = f"project {raw.get('name')!r}: statements"
+            raw["statements"] = read_project_terms(raw["statements"], place)
         return raw
 
     @model_validator(mode="after")
@@ -110,7 +122,7 @@ class Project(_Model):
 
 
 def _read_claims(project: str, entries: Any) -> tuple[Any, ...]:
-    """Read the entries of `claims:`; pydantic names the place of one that has a wrong field.
+    """Read the entries of `claims:`; pydantic reports entries with a wrong field later.
 
     Raises:
         RegistryError: a claim breaks a rule; the message names the place.
@@ -136,8 +148,8 @@ class Tenant(_Model):
 
     `external_id` is the value that the trust policies of the tenant's roles require. The registry
     makes it when the tenant is first saved; nobody chooses it, and it never changes.
-    `without_value` decides about charges that lack a value which a claim asks for: a project's
-    name, `follow`, or nothing, which means `unassigned`.
+    `without_value` decides where charges go that lack a value which a claim requires: the name of
+    a project, `follow`, or nothing, which means `unassigned`.
     """
 
     name: str
@@ -147,7 +159,10 @@ class Tenant(_Model):
     sources: tuple[AnySource, ...] = ()
     projects: tuple[Project, ...] = ()
     dimensions: Dimensions = Field(default_factory=Dimensions)
+    shared_costs: SharedCosts = ()
     without_value: str = ""
+    statements: DeclaredTerms = Field(default_factory=TenantTerms)
+    required_tags: DeclaredSets = {}
 
     @model_validator(mode="after")
     def _check_parts(self) -> Tenant:
@@ -158,7 +173,7 @@ class Tenant(_Model):
             self._check_project(project)
         for first, second in _claimants_of_one_account(self.projects):
             _check_claims_apart(self, first, second)
-        _check_no_rivals(self)
+        _check_no_conflicts(self)
         self._check_without_value()
         return self
 
@@ -166,8 +181,8 @@ class Tenant(_Model):
         names = [UNASSIGNED, FOLLOW, *(project.name for project in self.projects)]
         if self.without_value and self.without_value not in names:
             raise RegistryError(
-                f"tenant {self.name} has without_value {self.without_value!r}, which is none of its"
-                " projects",
+                f"tenant {self.name} has without_value {self.without_value!r}, which is not one"
+                " of its projects",
                 f"one of: {', '.join(names)}",
                 f"Choose one: finops tenant add {self.name} --without-value unassigned",
             )
@@ -299,8 +314,8 @@ def _check_claims_apart(tenant: Tenant, first: Project, second: Project) -> None
             )
 
 
-def _check_no_rivals(tenant: Tenant) -> None:
-    """Check that no claims of two projects have one priority and can take the same charge.
+def _check_no_conflicts(tenant: Tenant) -> None:
+    """Check that no two projects have claims of equal priority that can take the same charge.
 
     Claims to whole accounts matter only if another claim has their priority.
     """
@@ -313,8 +328,8 @@ def _check_no_rivals(tenant: Tenant) -> None:
         if first.name == second.name or is_of_accounts:
             continue
         has_common_source = set(tenant.named_by(first)) & set(tenant.named_by(second))
-        if claim.is_rival_of(other) and has_common_source:
-            raise rival_claims(
+        if claim.conflicts_with(other) and has_common_source:
+            raise conflicting_claims(
                 f"{name} of {tenant.name}/{first.name} ({claim.in_words})",
                 f"{other_name} of {tenant.name}/{second.name} ({other.in_words})",
                 claim.priority,

@@ -25,7 +25,7 @@ MAX_KEY = 128
 """Characters of a key: the most that AWS allows in the key of a tag."""
 
 CHARGE_CATEGORIES = ("Usage", "Purchase", "Tax", "Credit", "Adjustment")
-"""As in FOCUS; a test compares them with the contract of charges, which this floor cannot see."""
+"""As in FOCUS; a test compares them with the contract of charges, which cannot be imported here."""
 
 _MAX_PATTERN = 512
 _MAX_PATTERNS = 1000
@@ -39,7 +39,7 @@ def check_text(kind: str, value: object, longest: int) -> str:
     YAML reads an unquoted 0471 as a number and yes as true, so anything but text is refused.
 
     Args:
-        kind: the word for it in a message.
+        kind: what to call it in a message.
 
     Raises:
         RegistryError: it is not such text.
@@ -64,7 +64,7 @@ def _short(value: object) -> str:
 
 @dataclass(frozen=True)
 class Pattern:
-    """Text that a value equals, or begins with, contains and ends with, in this order."""
+    """What a value must equal, or what it must begin with, then contain, and end with."""
 
     prefix: str
     middle: str = ""
@@ -94,8 +94,8 @@ def _check_pattern(kind: str, value: object) -> str:
     if any(character in "?[]" for character in text):
         raise RegistryError(
             f"the pattern {_short(text)} of {kind} contains ?, [ or ]",
-            "text in which only * has a meaning: any characters",
-            "Use * in place of it",
+            "text in which only * has a special meaning: any characters",
+            "Use * instead",
         )
     return text
 
@@ -103,7 +103,9 @@ def _check_pattern(kind: str, value: object) -> str:
 def _as_list(kind: str, raw: object) -> list[object]:
     values = list(raw) if isinstance(raw, list | tuple) else [raw]
     if not values or values == [None]:
-        raise RegistryError(f"the list {kind} is empty, so that the rule cannot match", "a value")
+        raise RegistryError(
+            f"the list {kind} is empty, so that no charge can match", "at least one value"
+        )
     if len(values) > _MAX_PATTERNS:
         raise RegistryError(
             f"the list {kind} has {counted(len(values), 'value')}", f"up to {_MAX_PATTERNS}"
@@ -202,7 +204,7 @@ class Requirement:
         return f"{name} {' or '.join(self.patterns)}"
 
     def excludes(self, other: Requirement) -> bool:
-        """Return whether no charge meets both: a field has one value, and all values differ."""
+        """Return whether no charge can meet both: a field has one value, and they share none."""
         if (self.field, self.key) != (other.field, other.key) or self.field in _SEVERAL_VALUES:
             return False
         every = (*self.patterns, *other.patterns)
@@ -226,7 +228,7 @@ _FIELDS = {
     "tags": "tag",
     "cost_categories": "cost_category",
 }
-"""Names in tenants.yaml, and the field of a charge that each is about."""
+"""Names in tenants.yaml, each with the field of a charge that it compares."""
 
 _SEVERAL_VALUES = frozenset({"service", "resource"})
 """Fields that compare two columns: name and code of the service, name and id of the resource."""

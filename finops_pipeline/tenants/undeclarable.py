@@ -1,4 +1,4 @@
-"""What no file may declare: external ids, and that something is removed.
+"""Refusing what a file may not declare: external ids, and the state `removed`.
 
 Put here: refusals of what only the registry or a command decides. Keep out: fields with a wrong
 value (declare.py, model.py).
@@ -15,7 +15,7 @@ from finops_pipeline.tenants.model import Project, Source, Tenant
 
 
 def check_not_removed(tenant: Tenant, path: Path) -> None:
-    """Refuse the state removed, which only commands give.
+    """Refuse the state `removed`, which only commands can set.
 
     Raises:
         RegistryError: the tenant, or a source or project of it, has this state.
@@ -32,7 +32,7 @@ def check_not_removed(tenant: Tenant, path: Path) -> None:
 
 
 def check_no_external_id(entry: dict[str, Any], place: str) -> None:
-    """Refuse an external id, which the registry makes.
+    """Refuse an external id, which only the registry creates.
 
     Args:
         entry: the tenant as plain data.

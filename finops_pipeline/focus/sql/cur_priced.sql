@@ -79,7 +79,7 @@ costed as (
             then x_use_known_until
         end as known_until,
         -- the fee of a reservation states what is not used in the whole period, a Savings Plan what
-        -- was not used to date; the rest of a running month costs as much per minute as the whole
+        -- was not used to date; the rest of an unfinished month costs as much per minute as the whole
         case
             when known_until is not null and line_type = 'RIFee'
             then coalesce(

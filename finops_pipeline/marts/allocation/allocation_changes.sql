@@ -1,4 +1,4 @@
--- allocation_changes: the charges and money that changed rules give other values than published ones.
+-- allocation_changes: the charges and money whose values would change under changed rules.
 -- grain: billing_period, dimension, value_before, value_after, rule_before, rule_after,
 --        billing_currency
 -- money: billed_cost, effective_cost (billing currency)

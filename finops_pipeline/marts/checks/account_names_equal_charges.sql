@@ -1,5 +1,5 @@
--- account_names_equal_charges: accounts whose row in account_names does not count their charges, or
---   has a name that none of them has.
+-- account_names_equal_charges: accounts whose row in account_names has a wrong number of charges,
+--   or a name that none of the charges has.
 -- reads: account_names, costs
 -- on failure: refuse
 

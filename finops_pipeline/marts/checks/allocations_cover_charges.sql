@@ -1,5 +1,5 @@
--- allocations_cover_charges: days of charges without rules or with two sets of them, kinds of
---   charges without values of dimensions, and allocations for the same charges.
+-- allocations_cover_charges: days of charges without rules or with two sets of rules, charges
+--   without a row of values, and charges with several rows of values.
 -- reads: resource_daily_costs, dimensions, allocation_days, allocations
 -- on failure: refuse
 

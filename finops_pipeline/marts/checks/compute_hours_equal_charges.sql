@@ -1,5 +1,5 @@
--- compute_hours_equal_charges: projects and months whose hours of EC2 instances, or what they cost,
---   are not those of the charges, or whose purchase options do not add up.
+-- compute_hours_equal_charges: projects and months whose EC2 instance hours or costs differ from
+--   those of the charges, or whose purchase options do not add up.
 -- reads: compute_hours, resource_daily_costs
 -- on failure: refuse
 

@@ -1,5 +1,5 @@
--- coverage_equals_charges: projects and months whose covered usage is not the sum of its charges, or
---   that have more on-demand usage than the charges.
+-- coverage_equals_charges: projects and months whose covered usage is not the sum of the covered
+--   charges, or whose on-demand usage is more than that of the charges.
 -- reads: commitment_coverage_hourly, resource_daily_costs
 -- on failure: refuse
 

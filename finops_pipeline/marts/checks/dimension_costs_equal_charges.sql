@@ -1,6 +1,7 @@
 -- dimension_costs_equal_charges: dimensions, projects and months whose dimension_costs are not the
 --   sum of their charges.
 -- reads: costs, dimensions, dimension_costs
+-- needs rows of: dimensions; dimension_costs
 -- on failure: refuse
 
 with
@@ -19,7 +20,7 @@ charged as (
     group by all
 ),
 
--- every dimension has all of them
+-- every dimension has all charges
 expected as (
     select dimensions.dimension, charged.*
     from charged

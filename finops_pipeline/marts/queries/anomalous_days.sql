@@ -3,6 +3,7 @@
 -- grain: charge_date, sub_account_id, service_name, billing_currency
 -- money: effective_cost, usual_cost (billing currency; usual_cost is rounded to 6 places)
 -- parameters: times = 2, least = 1
+-- values: times = factor, least = amount
 -- reads: costs_focus_1_2
 
 with

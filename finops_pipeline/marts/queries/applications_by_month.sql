@@ -3,6 +3,7 @@
 -- grain: billing_period, tag_value, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- parameters: tag = Team
+-- values: tag = text
 -- reads: costs_focus_1_2
 
 with

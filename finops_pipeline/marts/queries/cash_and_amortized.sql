@@ -1,5 +1,5 @@
 -- cash_and_amortized: billed cost next to amortized cost, month by month.
--- use case: ours, in the library's form (FOCUS 1.0)
+-- use case: not in the FOCUS library, but in its form (FOCUS 1.0)
 -- grain: billing_period, billing_currency
 -- money: billed_cost, effective_cost, list_cost, contracted_cost (billing currency, exact decimal)
 -- reads: monthly_costs

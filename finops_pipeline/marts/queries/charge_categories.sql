@@ -1,6 +1,6 @@
 -- charge_categories: cost of each month by charge category: usage, purchases, tax, credits,
 --   adjustments.
--- use case: ours, in the library's form (FOCUS 1.0)
+-- use case: not in the FOCUS library, but in its form (FOCUS 1.0)
 -- grain: billing_period, charge_category, charge_class, charge_frequency, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- reads: costs_focus_1_2

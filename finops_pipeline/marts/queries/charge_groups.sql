@@ -1,5 +1,5 @@
--- charge_groups: what a month's number consists of: usage, commitments, credits, tax and so on.
--- use case: What is in this number?
+-- charge_groups: what the total of a month consists of: usage, commitments, credits, tax and so on.
+-- use case: What does the total consist of?
 -- grain: billing_period, charge_group, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- reads: charge_groups

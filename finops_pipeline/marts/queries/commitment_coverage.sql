@@ -1,9 +1,10 @@
--- commitment_coverage: how much of the usage that commitments can cover they did cover.
--- use case: How much of our compute and databases do commitments cover?
+-- commitment_coverage: how much of the eligible usage was covered by commitments.
+-- use case: How much of our compute and database usage do commitments cover?
 -- grain: billing_period, project, service_family, billing_currency
 -- money: eligible_list_cost, covered_list_cost (at public prices), on_demand_cost (billed; billing
 --        currency, exact decimal)
 -- parameters: least = 0
+-- values: least = amount
 -- reads: commitment_coverage
 --
 -- Spot is not eligible. Rows with an eligible list cost below `least` are left out.

@@ -1,13 +1,13 @@
--- commitment_eligible_spend: on-demand spend per hour that another commitment could cover.
+-- commitment_eligible_spend: on-demand spend per hour that further commitments could cover.
 -- use case: How large a commitment could we still use?
 -- grain: billing_period, source, commitment_kind, billing_currency
 -- money: spend (billed; billing currency, exact decimal); least_hourly, low_hourly, median_hourly,
 --        most_hourly (per hour, 6 places)
 -- reads: commitment_eligible_spend
 --
--- The same spend appears under each kind that could cover it: never add up kinds. low_hourly is
--- exceeded in nine hours of ten; an hour without spend counts as 0. Spend that the bill states by the
--- day is spread evenly over its hours.
+-- The same spend appears under each kind that could cover it, so never add up several kinds.
+-- low_hourly is exceeded in nine of ten hours; an hour without spend counts as 0. In a daily bill,
+-- the spend of a day is spread evenly over its hours.
 
 with
 

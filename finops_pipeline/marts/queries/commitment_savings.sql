@@ -1,6 +1,6 @@
 -- commitment_savings: what commitments saved compared with contracted prices, net of their unused
 --   parts.
--- use case: ours, in the library's form (FOCUS 1.0)
+-- use case: not in the FOCUS library, but in its form (FOCUS 1.0)
 -- grain: billing_period, commitment_discount_type, billing_currency
 -- money: contracted_cost, effective_cost, saved_cost (billing currency, exact decimal)
 -- reads: costs_focus_1_2

@@ -1,10 +1,10 @@
 -- commitment_utilization: how much of each commitment was used.
--- use case: Are our commitments used?
+-- use case: How much of our commitments do we use?
 -- grain: billing_period, source, commitment_discount_id, billing_currency
 -- money: total_cost, used_cost, unused_cost (amortized; billing currency, exact decimal)
 -- reads: commitment_utilization
 --
--- used_percent is the part of the fees that is not unused. In a running month, hours to come do not
+-- used_percent is the used part of the fees. In an unfinished month, the hours still to come do not
 -- lower it.
 
 with

@@ -1,12 +1,14 @@
--- commitments: the reservations and Savings Plans of each source's newest month, those that end
---   first on top.
+-- commitments: the reservations and Savings Plans of each source's newest month, with those that
+--   end first at the top.
 -- use case: Which commitments do we have, and which end soon?
 -- grain: source, commitment_discount_id, billing_currency
 -- money: hourly_commitment, recurring_hourly_cost (per hour; billing currency, exact decimal)
 -- parameters: days = 100000
+-- values: days = count
 -- reads: commitments
 --
--- Commitments with more than `days` days left are not shown; those whose end the bill does not state are.
+-- Commitments with more than `days` days left are not shown. Commitments without an end in the bill
+-- are always shown.
 
 with
 

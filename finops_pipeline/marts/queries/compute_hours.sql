@@ -4,7 +4,8 @@
 -- money: effective_cost, list_cost (billing currency, exact decimal)
 -- reads: compute_hours
 --
--- always_on counts the instances that were never stopped in the days that the bill states whole.
+-- always_on counts the instances that were never stopped on the days that the bill states
+-- completely.
 
 with
 

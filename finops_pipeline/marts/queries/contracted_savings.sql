@@ -1,5 +1,5 @@
 -- contracted_savings: what negotiated prices saved compared with list prices.
--- use case: ours, in the library's form (FOCUS 1.0)
+-- use case: not in the FOCUS library, but in its form (FOCUS 1.0)
 -- grain: billing_period, service_name, billing_currency
 -- money: list_cost, contracted_cost, saved_cost (billing currency, exact decimal)
 -- reads: costs_focus_1_2

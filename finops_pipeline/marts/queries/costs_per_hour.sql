@@ -3,9 +3,10 @@
 -- grain: charge_hour, project, service_name, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- parameters: least = 0.01
+-- values: least = amount
 -- reads: hourly_costs
 --
--- Only sources that state hours are in it. Rows below `least` are left out.
+-- It contains only hourly sources. Rows below `least` are left out.
 
 with
 

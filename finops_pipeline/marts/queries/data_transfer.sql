@@ -1,8 +1,9 @@
--- data_transfer: what moving data cost, by kind and direction.
--- use case: What does data transfer cost, and of which kind is it?
+-- data_transfer: costs of data transfer, by kind and direction.
+-- use case: What does each kind of data transfer cost?
 -- grain: billing_period, kind, direction, project, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- parameters: least = 0
+-- values: least = amount
 -- reads: data_transfer
 --
 -- Rows whose effective cost is below `least` are left out.

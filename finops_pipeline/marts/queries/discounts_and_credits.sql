@@ -1,11 +1,12 @@
--- discounts_and_credits: what discounts, credits and refunds took off, by project and service.
+-- discounts_and_credits: discounts, credits and refunds, by project and service.
 -- use case: Which discounts and credits did we get?
 -- grain: billing_period, charge_group, project, service_name, billing_currency
 -- money: billed_cost (billing currency, exact decimal)
 -- parameters: least = 0.01
+-- values: least = amount
 -- reads: charge_groups
 --
--- Rows below `least`, up or down, are left out.
+-- Rows whose amount, ignoring its sign, is below `least` are left out.
 
 with
 

@@ -13,9 +13,9 @@ waterfall as (
         and cast(billing_period || '-01' as date) < $to
 ),
 
--- list cost and not a unit price: prices of an hour and of a gigabyte do not add up. What a
--- commitment left unused has no list cost and counts against the rate; credits and refunds do not
--- count, because they are no prices.
+-- list costs and not unit prices, because prices per hour and per gigabyte cannot be added up. The
+-- unused part of a commitment has no list cost and lowers the rate; credits and refunds do not
+-- count, because they are not prices.
 summed as (
     select
         billing_period,

@@ -1,21 +1,22 @@
 -- movers: what changed most between two periods, and why: usage, price, mix, new, gone.
--- use case: What changed since the month before?
+-- use case: What changed since the previous month?
 -- grain: mover, billing_currency
 -- money: cost_before, cost, change and its parts (effective cost in billing currency, exact decimal)
 -- parameters: by = service, least = 1, before_from = , before_to =
+-- values: by = service | project | environment | business_unit | account | region | usage_type |
+--         charge_group | resource, least = amount, before_from = month, before_to = month
 -- reads: resource_daily_costs
 --
--- Without --from and --to, the newest month is compared with the month before; otherwise the months
--- shown with as many months before them, or with those of before_from and before_to (YYYY-MM).
--- by is service, project, environment, business_unit, account, region, usage_type, charge_group or
--- resource.
--- If the newest month is not over, only its days before the newest one count, on both sides, and only
--- usage, because taxes, fees and credits are stated by month.
--- The parts add up exactly to the change. For a usage type of an account and region that both periods
--- have: usage_change is what the change of the quantity costs at the average price before, mix_change
--- what its shift to cheaper or dearer usage types costs, price_change the rest; new_cost and gone_cost
--- are usage types that only one period has; other_change has no quantity (fees, credits, taxes).
--- Changes below `least` are one row.
+-- Without --from and --to, the newest month is compared with the previous one. With them, these
+-- months are compared with as many months before them, or with the months from before_from to
+-- before_to (YYYY-MM).
+-- If the newest month is unfinished, both periods are limited to its days without the newest one, and
+-- to usage, because taxes, fees and credits are stated by month.
+-- The parts add up exactly to the change. For a usage type of an account and region that both
+-- periods have: usage_change is the change in quantity at the earlier average price, mix_change the
+-- effect of a shift to cheaper or more expensive usage types, and price_change the rest. new_cost and
+-- gone_cost are usage types that only one period has; other_change is charges without a quantity
+-- (fees, credits, taxes). Changes smaller than `least` are combined in one row.
 
 with
 
@@ -88,10 +89,6 @@ chosen as (
             when 'usage_type' then usage_type
             when 'charge_group' then charge_group
             when 'resource' then resource_id
-            else error(
-                'by is none of service, project, environment, business_unit, account, region,'
-                || ' usage_type, charge_group, resource'
-            )
         end as mover,
         month_start >= first_start and month_start <= last_start and charge_date < this_end
             as is_now,
@@ -132,7 +129,7 @@ item as (
     group by all
 ),
 
--- quantities of one unit and service add up to an average price before
+-- the earlier average price of all usage with the same unit and service
 pooled as (
     select
         mover,
@@ -142,7 +139,7 @@ pooled as (
         sum(cost_before) as cost_before,
         sum(quantity_before) as quantity_before,
         sum(quantity) as quantity,
-        -- what usage would have cost at the prices before, to a millionth of the currency
+        -- what usage would have cost at the earlier prices, to a millionth of the currency unit
         sum(
             (
                 (cost_before * 1000000)::hugeint * (quantity * scale)::hugeint

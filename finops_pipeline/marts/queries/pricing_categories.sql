@@ -1,5 +1,5 @@
 -- pricing_categories: cost of usage by pricing category: standard, dynamic (spot), committed.
--- use case: ours, in the library's form (FOCUS 1.0)
+-- use case: not in the FOCUS library, but in its form (FOCUS 1.0)
 -- grain: billing_period, pricing_category, service_name, billing_currency
 -- money: list_cost, contracted_cost, effective_cost (billing currency, exact decimal)
 -- reads: costs_focus_1_2

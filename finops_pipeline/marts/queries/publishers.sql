@@ -1,5 +1,5 @@
 -- publishers: what sellers other than the provider charge (Marketplace).
--- use case: ours, in the library's form (FOCUS 1.0)
+-- use case: not in the FOCUS library, but in its form (FOCUS 1.0)
 -- grain: billing_period, publisher_name, invoice_issuer_name, service_name, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- reads: costs_focus_1_2

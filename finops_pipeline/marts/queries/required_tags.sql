@@ -1,13 +1,14 @@
--- required_tags: share of the cost that has every one of several tags.
+-- required_tags: share of the cost that has all of several tags.
 -- use case: How much spend meets the tagging policy?
 -- grain: billing_period, project, billing_currency
 -- money: taggable_cost, complete_cost, incomplete_cost (effective cost in billing currency, exact
 --        decimal)
 -- parameters: tags = Team;Env
+-- values: tags = text
 -- reads: resource_daily_costs
 --
--- tags are the keys of users' tags that are required, with semicolons between them; an empty value
--- counts as none. Taxes, support, credits and commitments cannot be tagged and do not count.
+-- `tags` lists the required keys of users' tags, separated by semicolons. An empty value counts as
+-- missing. Taxes, support, credits and commitments cannot be tagged and do not count.
 
 with
 

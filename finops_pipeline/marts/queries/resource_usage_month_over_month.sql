@@ -1,4 +1,4 @@
--- resource_usage_month_over_month: usage of each resource, and its change from the month before.
+-- resource_usage_month_over_month: usage of each resource, and its change from the previous month.
 -- use case: Compare resource usage month over month (FOCUS 1.0)
 -- grain: billing_period, resource_id, sku_id, consumed_unit, billing_currency
 -- money: effective_cost (billing currency, exact decimal); quantities are exact too

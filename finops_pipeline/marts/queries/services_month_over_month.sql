@@ -1,4 +1,4 @@
--- services_month_over_month: cost of each service, and its change from the month before.
+-- services_month_over_month: cost of each service, and its change from the previous month.
 -- use case: Analyze service costs month over month (FOCUS 1.0)
 -- grain: billing_period, service_name, billing_currency
 -- money: effective_cost, cost_before, difference (billing currency, exact decimal)
@@ -27,7 +27,7 @@ billed_month as (
     select distinct month_start from monthly
 ),
 
--- the services of a month, and those of the month before, which may be gone: they cost 0
+-- the services of a month, and those of the previous month; those without charges now cost 0
 listed as (
     select month_start, service_name, billing_currency from monthly
     union

@@ -1,11 +1,13 @@
--- storage_costs: what stored data cost, by service and storage class.
--- use case: What does storage cost, and in which class is it?
+-- storage_costs: costs of storage, by service and storage class.
+-- use case: What does each class of storage cost?
 -- grain: billing_period, service_name, storage_class, project, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- parameters: least = 0
+-- values: least = amount
 -- reads: storage_costs
 --
--- Rows whose effective cost is below `least` are left out. Buckets and volumes are in the mart.
+-- Rows whose effective cost is below `least` are left out. The mart storage_costs also has buckets
+-- and volumes.
 
 with
 

@@ -1,12 +1,13 @@
--- tag_costs: what each value of a tag or cost category costs, and what has none.
+-- tag_costs: costs of each value of a tag or cost category, and costs without it.
 -- use case: What does each team cost?
 -- grain: billing_period, tag_value, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- parameters: tag = Team, kind = user_tag
+-- values: tag = text, kind = user_tag | aws_tag | cost_category
 -- reads: tag_costs
 --
--- kind is user_tag, aws_tag or cost_category. What lacks the tag has no value, so that the rows add
--- up to the month.
+-- kind is user_tag, aws_tag or cost_category. Costs without the tag are in a row with no value, so
+-- that the rows add up to the month.
 
 with
 

@@ -1,12 +1,13 @@
--- tag_coverage: share of the cost that could have a tag and has it.
+-- tag_coverage: share of the taggable cost that has a tag.
 -- use case: Analyze tag coverage (FOCUS 1.0)
 -- grain: billing_period, service_name, billing_currency
 -- money: taggable_cost, tagged_cost, untagged_cost (effective cost in billing currency, exact
 --        decimal)
 -- parameters: tag = Team, kind = user_tag
+-- values: tag = text, kind = user_tag | aws_tag | cost_category
 -- reads: tag_coverage
 --
--- kind is user_tag, aws_tag or cost_category. An empty value counts as none.
+-- kind is user_tag, aws_tag or cost_category. An empty value counts as missing.
 
 with
 
@@ -17,7 +18,7 @@ covered as (
         and cast(billing_period || '-01' as date) < $to
 ),
 
--- every key has the same taggable cost, so that any of them tells it if nothing has the tag
+-- every key has the same taggable cost, so any key will do if nothing has the tag
 part as (
     select
         billing_period,

@@ -1,8 +1,9 @@
--- top_resources: the resources that cost most.
+-- top_resources: the most expensive resources.
 -- use case: Which resources cost most?
 -- grain: billing_period, resource_id, service_name, project, billing_currency
 -- money: effective_cost (billing currency, exact decimal)
 -- parameters: top = 20, least = 1
+-- values: top = count, least = amount
 -- reads: resource_daily_costs
 
 with

@@ -1,8 +1,9 @@
--- top_services: the services that cost most, and their share of the month.
+-- top_services: the most expensive services, and their share of the month.
 -- use case: What do we spend most on?
 -- grain: billing_period, service_name, billing_currency
 -- money: billed_cost, effective_cost (billing currency, exact decimal)
 -- parameters: top = 10
+-- values: top = count
 -- reads: monthly_costs
 
 with

@@ -1,8 +1,9 @@
--- untagged_costs: where the cost is that could have a tag and lacks it.
--- use case: Where is untagged spend?
+-- untagged_costs: taggable costs without a tag, by project, account and service.
+-- use case: Where is spend untagged?
 -- grain: billing_period, project, sub_account_id, service_name, billing_currency
 -- money: untagged_cost (effective cost in billing currency, exact decimal)
 -- parameters: tag = Team, kind = user_tag, least = 1
+-- values: tag = text, kind = user_tag | aws_tag | cost_category, least = amount
 -- reads: tag_coverage
 --
 -- kind is user_tag, aws_tag or cost_category. Rows below `least` are left out.

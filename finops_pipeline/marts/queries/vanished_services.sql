@@ -1,13 +1,15 @@
--- vanished_services: what cost something in the month before and costs nothing any more.
+-- vanished_services: services that cost something in the previous month and nothing any more.
 -- use case: What disappeared from the bill?
 -- grain: billing_period, project, sub_account_id, service_name, billing_currency
 -- money: cost_before (effective cost in billing currency, exact decimal)
 -- parameters: least = 1
+-- values: least = amount
 -- reads: daily_costs
 --
--- A service of an account is gone if it has no usage any more. In a month that is not over, it is gone
--- if its last usage is more than three days before the newest usage of all, because bills are late.
--- What cost less than `least` in the month before is left out.
+-- A service of an account has vanished if it has no usage in the month. In an unfinished month, it
+-- has vanished if its last usage is more than three days older than the newest usage of any
+-- service, because bills lag. Services that cost less than `least` in the previous month are left
+-- out.
 
 with
 
@@ -21,7 +23,7 @@ used as (
         and charges > 0
 ),
 
--- in a month that is not over, the newest usage is before its last day
+-- in an unfinished month, the newest usage is before its last day
 month as (
     select month_start, max(charge_date) as newest_day
     from used

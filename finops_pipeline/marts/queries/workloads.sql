@@ -4,8 +4,8 @@
 -- money: split_cost, unused_cost, total_cost (amortized; billing currency, exact decimal)
 -- reads: split_costs
 --
--- The instances are in the bill already: never add these costs to others. Without split cost allocation
--- data in the report, there are no rows.
+-- The instances are already in the bill, so never add these costs to others. Without split cost
+-- allocation data in the report, there are no rows.
 
 with
 

@@ -1,4 +1,4 @@
--- account_names: the accounts of each month's charges, and the names that the bill gives them.
+-- account_names: the accounts in each month's charges, with their names in the bill.
 -- grain: billing_period, sub_account_id
 -- money: none
 -- reads: costs
@@ -6,7 +6,7 @@
 -- check: account_names_equal_charges
 -- slice: billing_period
 --
--- An account may be renamed within a month; the name of its last charge that has one counts.
+-- If an account was renamed within the month, the name on its last charge with a name counts.
 
 with
 

@@ -6,8 +6,8 @@
 -- check: allocations_cover_charges
 -- slice: project, billing_period
 --
--- A rule is valid on the days from its first to its last. A charge outside of its billing period
--- counts on the nearest day of it. A month depends on the rules that are valid in it, on no others.
+-- A charge whose day is outside its billing period counts on the nearest day of the period. A month
+-- depends only on rules that are valid on one of its days.
 
 with
 

@@ -1,17 +1,18 @@
--- allocations: the values of all dimensions for each kind of charge that rules tell apart.
+-- allocations: the values of all dimensions for each set of charges that the rules treat alike.
 -- grain: billing_period, project, rules_since, charge_category, sub_account_id, region_id,
 --        service_name, service_code, resource_id, resource_name, tags, cost_categories
 -- money: none
 -- reads: resource_daily_costs, allocation_days, projects, dimensions, allocation_rules,
 --        allocation_conditions, key_spellings, value_mappings
+-- needs rows of: dimensions
 -- lookback: 0 months
 -- check: allocations_cover_charges
 -- slice: project, billing_period
 --
--- Patterns are compared with the distinct values of a column, rules with the distinct sets of what
--- charges meet, so that neither depends on the number of charges. A column that no rule of the
--- month compares is null. For environment and business_unit, the label of the project counts where
--- no rule matches.
+-- Patterns are compared with the distinct values of a column, and rules with the distinct sets of
+-- conditions that charges meet, so that neither depends on the number of charges. A column that no
+-- rule of the month uses is null. In environment and business_unit, charges that no rule matches
+-- get the label of their project.
 
 with
 

@@ -1,4 +1,4 @@
--- charge_groups: what a number consists of: costs of each project and day by group of charges.
+-- charge_groups: what a total consists of: costs of each project and day by group of charges.
 -- grain: billing_period, charge_date, project, sub_account_id, service_name, charge_group,
 --        billing_currency
 -- money: billed_cost, effective_cost, list_cost, contracted_cost; net_billed_cost and

@@ -1,15 +1,16 @@
--- commitment_coverage: how much of the usage that commitments can cover they did cover in a month.
+-- commitment_coverage: how much of a month's eligible usage was covered by commitments.
 -- grain: billing_period, project, source, sub_account_id, region_id, service_family,
 --        instance_family, consumed_unit, billing_currency
 -- money: eligible_list_cost, covered_list_cost, reservation_list_cost, savings_plan_list_cost (at
 --        public on-demand prices); on_demand_cost (billed), covered_cost (amortized)
 -- reads: commitment_coverage_hourly, projects
+-- needs rows of: commitment_coverage_hourly
 -- lookback: 0 months
 -- check: coverage_is_explained
 -- slice: project, billing_period
 --
--- The definition is that of commitment_coverage_hourly. A percentage of several rows is the quotient
--- of their sums.
+-- Coverage is defined in commitment_coverage_hourly. For a percentage of several rows, divide their
+-- sums.
 
 with
 
@@ -70,7 +71,7 @@ final as (
             then 'Some usage has a negative cost at list prices.'
             when charges_without_list_price > 0
             then charges_without_list_price
-                || ' charges state no public price and count with the cost that they have.'
+                || ' charges have no public price in the bill and count with their own cost.'
         end as note
     from summed
     left join project on project.project = summed.project

@@ -3,13 +3,15 @@
 -- money: total_cost, used_cost, unused_cost, not_yet_used_cost, used_elsewhere_cost (amortized;
 --        billing currency)
 -- reads: commitment_utilization_hourly, projects
+-- needs rows of: commitment_utilization_hourly
 -- lookback: 0 months
 -- check: utilization_is_explained
 -- slice: billing_period
 --
--- The fee of a commitment states what it costs and what nothing used; what was used is the
--- difference. On-demand prices of fees play no part, and in a running month neither do hours to come. Where the bill has no fees (a FOCUS export
--- without an amortized upfront payment), the total is the sum of what was used and unused.
+-- The bill states the cost and the unused part of a commitment with its fee; the difference was
+-- used. On-demand prices of fees are not used, and in an unfinished month the hours still to come
+-- do not count. If the bill has no fees (a FOCUS export without an amortized upfront payment), the
+-- total is the sum of the used and the unused part.
 
 with
 
@@ -46,7 +48,7 @@ summed as (
         coalesce(sum(not_yet_used_cost), 0) as not_yet_used_cost
     from period
     group by all
-    -- an upfront payment alone says nothing about use
+    -- an upfront payment alone does not show any use
     having count(fees_billed) + count(used_cost) + count(unused_cost) > 0
 ),
 
@@ -100,13 +102,15 @@ final as (
         case
             when not has_fee then 'The fee is not in this bill, so the total is not known.'
             when unused_cost < 0 or idle_quantity < 0
-            then 'The bill states more used than committed.'
+            then 'According to the bill, more was used than was committed.'
             when total_cost = 0 then 'Nothing was committed in this month.'
             when is_used_elsewhere and elsewhere_cost > 0
             then 'Part was used by accounts that are not in this bill.'
-            when is_used_elsewhere then 'Covered usage costs more than the fee says was used.'
+            when is_used_elsewhere then 'Covered usage costs more than was used according to the fee.'
             when not_yet_used_cost <> 0
-            then 'The month is not over: hours to come are unused but do not lower the percentage.'
+            then
+                'The month is unfinished: hours still to come are unused but do not lower the'
+                || ' percentage.'
         end as note
     from measured
     left join project on project.project = measured.project

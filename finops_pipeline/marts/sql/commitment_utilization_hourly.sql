@@ -1,18 +1,19 @@
--- commitment_utilization_hourly: what was committed, used and unused in each period that the bill
---   states.
+-- commitment_utilization_hourly: what was committed, used and unused in each period of the bill,
+--   such as an hour.
 -- grain: billing_period, period_start, period_hours, source, commitment_discount_id,
 --        billing_currency
 -- money: fees_billed, upfront_share, used_cost, unused_cost, not_yet_used_cost, upfront_billed,
---        cost_so_far (amortized but for what was billed; billing currency)
+--        cost_so_far (amortized, except for what was billed; billing currency)
 -- reads: costs
+-- needs rows of: costs where CommitmentDiscountId is not null
 -- lookback: 0 months
 -- check: commitment_hours_equal_charges
 -- slice: billing_period
 --
 -- Periods are those of the bill: an hour or a day for usage and for the fees of Savings Plans; the
--- fee of a reservation has its month. Use and fee of the same period are compared where both are
--- stated, so a percentage is never above 100 unless AWS states more used than committed.
--- A refund is no use and no fee (decision 99).
+-- fee of a reservation covers a month. Use is compared with the fee of the same period, so a
+-- percentage is never above 100 unless AWS states more used than committed. A refund counts neither
+-- as use nor as a fee (decision 99).
 
 with
 
@@ -74,7 +75,7 @@ summed as (
 final as (
     select
         *,
-        -- the fee states what was committed and what nothing used; hours to come do not count
+        -- the fee states what was committed and what is unused; hours still to come do not count
         fees_billed + upfront_share - coalesce(not_yet_used_cost, 0) as cost_so_far,
         try_cast(
             100 * (

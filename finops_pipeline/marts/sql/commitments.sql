@@ -1,14 +1,15 @@
--- commitments: the reservations and Savings Plans of a month, as they were on its newest day.
+-- commitments: the reservations and Savings Plans of a month, as of the newest day in the bill.
 -- grain: billing_period, source, commitment_discount_id, billing_currency
 -- money: hourly_commitment, recurring_hourly_cost, upfront_hourly_cost (per hour, ten decimals),
 --        upfront_billed (billing currency)
 -- reads: commitment_utilization_hourly, projects, resource_daily_costs
+-- needs rows of: commitment_utilization_hourly
 -- lookback: 0 months
 -- check: commitments_are_complete
 -- slice: billing_period
 --
--- Each month lists the commitments that it has charges of, so the newest month is the inventory of
--- today. Days are counted from the newest day with usage in the bill, never from today.
+-- Each month lists the commitments with charges in it, so the newest month is the current
+-- inventory. Days left are counted from the newest day with usage in the bill, never from today.
 
 with
 
@@ -106,7 +107,7 @@ final as (
         instance_type,
         start_time,
         end_time,
-        -- greatest leaves nulls out
+        -- greatest ignores nulls
         case
             when end_time is not null
             then greatest(date_diff('day', as_of_day, end_time::date), 0)

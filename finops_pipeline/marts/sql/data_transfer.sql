@@ -1,8 +1,10 @@
--- data_transfer: what moving data cost, by kind and direction, day by day.
+-- data_transfer: daily costs of data transfer, by kind and direction.
 -- grain: billing_period, charge_date, project, source, sub_account_id, region_id, service_name,
 --        service_code, kind, direction, usage_type, resource_id, billing_currency
 -- money: billed_cost, effective_cost, list_cost (billing currency)
 -- reads: resource_daily_costs, projects
+-- needs rows of: resource_daily_costs where contains(usage_type, 'Bytes') or
+--        contains(usage_type, 'DataXfer') or contains(usage_type, 'S3RTC') or service_code = 'AWSDataTransfer'
 -- lookback: 0 months
 -- check: data_transfer_is_usage
 -- slice: project, billing_period

@@ -1,15 +1,16 @@
--- dimension_costs: what each value of each declared dimension cost in a month; null is unallocated.
+-- dimension_costs: monthly costs of each value of each declared dimension; null is unallocated.
 -- grain: billing_period, project, dimension, value, rule, rule_version, service_name,
 --        charge_category, billing_currency
 -- money: billed_cost, effective_cost, list_cost, contracted_cost; net_billed_cost and
 --        net_effective_cost, null unless every charge of the group states them (billing currency)
 -- reads: resource_daily_costs, allocation_days, allocations
+-- needs rows of: allocations
 -- lookback: 0 months
 -- check: dimension_costs_equal_charges
 -- slice: project, billing_period
 --
--- Every dimension has every charge exactly once, so that the sum of each equals the bill. Never add
--- up several dimensions. Days are not told apart, because with them the table would be as large as
+-- Every dimension has every charge exactly once, so that the sum of each dimension equals the bill.
+-- Never add up several dimensions. The mart has no days, because with them it would be as large as
 -- the charges; allocated_costs has them.
 
 with
@@ -111,7 +112,7 @@ final as (
         sum(summed.effective_cost) as effective_cost,
         sum(summed.list_cost) as list_cost,
         sum(summed.contracted_cost) as contracted_cost,
-        -- a day of unused commitments alone states no net cost and bills nothing
+        -- days of unused commitments have neither net cost nor billed cost
         case
             when sum(summed.charges_without_net_cost) = 0 then sum(summed.net_billed_cost)
         end as net_billed_cost,

@@ -3,13 +3,14 @@
 --        charge_category, pricing_category, billing_currency
 -- money: billed_cost, effective_cost, list_cost, contracted_cost (billing currency, exact decimal)
 -- reads: costs, projects
+-- needs rows of: costs where ChargePeriodEnd = ChargePeriodStart + interval 1 hour
 -- lookback: 35 days
 -- check: hourly_costs_equal_charges
 -- slice: newest
 --
--- Usage and fees are hourly if their period is an hour; a source that states days has none. Taxes,
--- credits and monthly fees belong to no hour. The last day is the newest on which any charge begins, so that
--- every source has the same days.
+-- Usage and fees are hourly if their period is an hour; daily sources have no such charges. Taxes,
+-- credits and monthly fees belong to no hour. The last day is the newest on which any charge
+-- begins, so that the days are the same for every source.
 
 with
 

@@ -7,8 +7,9 @@
 -- check: price_waterfall_equals_charges
 -- slice: project, billing_period
 --
--- Costs and never unit prices: a price of an hour and a price of a gigabyte do not add up. Only
--- usage has a list cost here, because the list cost of a fee would count the same usage twice.
+-- It adds up costs and never unit prices, because a price per hour and a price per gigabyte cannot
+-- be added up. Only usage has a list cost here, because the list cost of a fee would count the same
+-- usage twice.
 
 with
 
@@ -27,7 +28,7 @@ resource_day as (
     from resource_daily_costs
 ),
 
--- usage goes through all prices; every other row is one step
+-- usage goes through all price steps; every other row is in one step
 priced as (
     select
         *,

@@ -12,8 +12,8 @@
 -- check: resource_daily_costs_equal_charges
 -- slice: project, billing_period
 --
--- Other marts read this one instead of the charges: it has everything but hours and lines of the
--- bill. A charge counts on the day on which its period starts, as in Cost Explorer; only the
+-- Other marts read this one instead of the charges: it has everything except hours and the lines of
+-- the bill. A charge counts on the day on which its period starts, as in Cost Explorer; only the
 -- effective cost of the unused part of a commitment is spread over the days that it covers.
 
 with
@@ -34,7 +34,7 @@ unused_day as (
     select * from unused_commitment_days
 ),
 
--- an unused part is a charge without effective cost, and its days are effective cost alone
+-- the charge of an unused part has no effective cost here; its days have only effective cost
 amount as (
     select
         billing_period,

@@ -4,14 +4,15 @@
 -- money: split_cost, unused_cost, total_cost; net_split_cost and net_unused_cost, null unless every
 --        row of the group states them (amortized; billing currency)
 -- reads: costs, projects
+-- needs rows of: costs where x_ParentResourceId is not null
 -- lookback: 0 months
 -- check: split_costs_equal_charges
 -- slice: project, billing_period
 --
--- The instance is in the bill already: never add these costs to another mart's. The total of all
--- rows of an instance is what the instance cost (check split_costs_equal_parents).
--- Clusters and workloads are AWS's tags aws:eks:… and aws:ecs:…, as any form of report spells them
--- (decision 48); without them, cluster and namespace are those of the pod's or task's ARN.
+-- The instance is already in the bill: never add these costs to those of another mart. The total of
+-- all rows of an instance is what the instance cost (check split_costs_equal_parents). Clusters and
+-- workloads come from AWS's tags aws:eks:… and aws:ecs:…, in any spelling of any form of report
+-- (decision 48). Without these tags, cluster and namespace come from the ARN of the pod or task.
 
 with
 

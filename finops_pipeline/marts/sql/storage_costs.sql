@@ -1,8 +1,10 @@
--- storage_costs: what stored data cost in a month, by service, storage class, and bucket or volume.
+-- storage_costs: monthly costs of storage, by service, storage class, and bucket or volume.
 -- grain: billing_period, project, source, sub_account_id, region_id, service_name, service_code,
 --        storage_class, usage_type, resource_id, resource_name, billing_currency
 -- money: billed_cost, effective_cost, list_cost (billing currency)
 -- reads: resource_daily_costs, projects
+-- needs rows of: resource_daily_costs where consumed_unit in ('GB-Months', 'GB-month', 'GB-months')
+--        or regexp_matches(usage_type, 'TimedStorage|EBS:VolumeUsage|EBS:Snapshot')
 -- lookback: 0 months
 -- check: storage_costs_equal_charges
 -- slice: project, billing_period

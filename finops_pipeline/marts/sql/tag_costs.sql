@@ -1,14 +1,16 @@
--- tag_costs: what each value of each tag key cost, the part without the key included.
+-- tag_costs: costs of each value of each tag key, including costs without the key.
 -- grain: billing_period, project, sub_account_id, service_name, tag_kind, tag_key, tag_value,
 --        billing_currency
 -- money: billed_cost, effective_cost, taggable_cost (billing currency, exact decimal)
 -- reads: resource_daily_costs
+-- needs rows of: resource_daily_costs where tags is not null or cost_categories is not null
 -- lookback: 0 months
 -- check: tag_costs_equal_charges
 -- slice: billing_period
 --
--- The same cost is in the rows of every key, so that costs of different keys are never added up.
--- Keys are those of the whole month, so that the rows of each key add up to the month's cost.
+-- Every key has rows for all costs of the month, so never add up several keys. Every key that any
+-- project has in the month appears in all projects, so that its rows add up to the costs of the
+-- month.
 
 with
 
@@ -42,7 +44,7 @@ summed as (
     group by all
 ),
 
--- each object is taken apart once, however many charges have it; text that is no JSON has no tags
+-- each object is parsed once, however many charges have it; text that is not JSON has no tags
 tag_object as (
     select
         tags as object,
@@ -98,7 +100,7 @@ tagged as (
     group by all
 ),
 
--- what lacks a key is all less what has it
+-- costs without a key are all costs minus those with it
 key_of_month as (
     select distinct billing_period, tag_kind, tag_key from tagged
 ),

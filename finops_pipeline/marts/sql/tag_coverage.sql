@@ -1,13 +1,14 @@
--- tag_coverage: how much of the cost that could have a tag has it, by key.
+-- tag_coverage: how much of the taggable cost has a tag, by key.
 -- grain: billing_period, project, sub_account_id, service_name, tag_kind, tag_key, billing_currency
 -- money: taggable_cost, tagged_cost, untagged_cost (effective cost in billing currency, exact
 --        decimal)
 -- reads: tag_costs
+-- needs rows of: tag_costs
 -- lookback: 0 months
 -- check: tag_coverage_equals_charges
 -- slice: billing_period
 --
--- A missing value and an empty one are both untagged.
+-- A missing tag and an empty value both count as untagged.
 
 with
 

@@ -8,6 +8,7 @@
 -- money: effective_cost; net_effective_cost, null unless every charge of the group states it
 --        (billing currency)
 -- reads: costs
+-- needs rows of: costs where x_RowKind = 'unused' or CommitmentDiscountStatus = 'Unused'
 -- lookback: 0 months
 -- check: unused_days_equal_charges
 -- slice: project, billing_period
@@ -15,8 +16,9 @@
 -- AWS states the unused part of a reservation once a month, on the row of its fee. Cost Explorer
 -- spreads amortized cost over the days of the billing period (AWS "Exploring your data using Cost
 -- Explorer": amortized costs are "broken out into the effective daily rate"); here it is spread in
--- proportion to time. In a running month, what is not used yet falls on the days to come (decision
--- 50). A day's amount has ten decimals, as in Cost Explorer; the days of a charge add up to it exactly.
+-- proportion to time. In an unfinished month, the part that is not used yet counts on the days
+-- still to come (decision 50). A day's amount has ten decimals, as in Cost Explorer; the days of a
+-- charge add up to it exactly.
 
 with
 
@@ -113,7 +115,7 @@ day as (
     from part
 ),
 
--- what has passed before a day, and by its end
+-- the time that has passed before a day, and by its end
 passed as (
     select
         *,

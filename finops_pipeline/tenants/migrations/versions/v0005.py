@@ -1,4 +1,4 @@
-"""Version 0005: claims with other conditions than an account, and charges without a claimed value.
+"""Version 0005: claims with conditions other than an account, and `without_value`.
 
 Put here: the column and the table that this version adds. Keep out: the current tables
 (tenants/registry_tables.py).
@@ -32,5 +32,5 @@ sa.Table(
 
 
 def upgrade(op: Operations) -> None:
-    """Add the column and the table; no project has such claims."""
+    """Add the column and the table; no project has such claims yet."""
     create_missing(op, TABLES)

@@ -30,5 +30,5 @@ sa.Table(
 
 
 def upgrade(op: Operations) -> None:
-    """Add the table; no tenant has dimensions."""
+    """Add the table; no tenant has dimensions yet."""
     create_missing(op, TABLES)
