@@ -7,7 +7,7 @@ OUTSIDE = build/conformance
 PEERS = build/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test test-quick test-long torture bench conformance docs demo dagster lock clean
+.PHONY: help install check test test-quick test-long torture bench bench-marts conformance docs demo dagster lock clean
 
 help:  ## Show the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -40,6 +40,9 @@ torture: install  ## Faults, kills and damaged deliveries with many more seeds (
 bench: install $(OUTSIDE)/converter/.installed $(PEERS)/pandas/.installed  ## How fast bills become visible, beside peers (writes 15 GB to build/bench)
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/wide.py
+
+bench-marts: install  ## How fast questions are answered and marts refreshed (20 minutes, 6 GB in build/bench; writes docs/performance.md)
+	$(BIN)/python benchmarks/marts.py --write
 
 $(PEERS)/%/.installed: benchmarks/%.txt
 	$(PYTHON) -m venv --clear $(PEERS)/$*

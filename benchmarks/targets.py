@@ -6,6 +6,7 @@ Put here: what is promised, and printing it beside what was measured. Keep out: 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from measure import say
@@ -13,11 +14,12 @@ from measure import say
 
 @dataclass(frozen=True)
 class Target:
-    """A value that should be at most `most`, in `unit`."""
+    """A value that should be at most `most`, or with `is_least` at least, in `unit`."""
 
     name: str
     most: float
     unit: str
+    is_least: bool = False
 
 
 CSV = Target("csv.gz: finops ingest / DuckDB's bare copy", 1.8, "x")
@@ -35,6 +37,13 @@ TARGETS = (
     CSV, PARQUET_PEER, PARQUET, CSV_PEAK, PARQUET_PEAK, CSV_GROWTH, PARQUET_GROWTH, MONTHS,
     NOTHING_NEW, APPLY, APPLY_CHANGED,
 )  # fmt: skip
+
+ANSWERS = Target("a question: the raw bill / the tenant's tables", 50.0, "x", is_least=True)
+REFRESH = Target("all marts / one bare aggregation", 4.0, "x")
+MONTH_SHARE = Target("marts of one changed month / its share of all", 1.2, "x")
+REFRESH_PEAK = Target("peak memory of a refresh", 1536, "MiB")
+YEAR_PEAK = Target("peak memory of the ingest of a year", 1536, "MiB")
+OF_MARTS = (ANSWERS, REFRESH, MONTH_SHARE, REFRESH_PEAK, YEAR_PEAK)
 
 Values = dict[Target, float]
 """The measured value of each target that a run measured."""
@@ -55,7 +64,13 @@ def print_targets(values: Values) -> None:
 
 def verdict(target: Target, value: float) -> str:
     """Return whether a value reaches a target."""
-    return "reached" if value <= target.most else "MISSED"
+    is_reached = value >= target.most if target.is_least else value <= target.most
+    return "reached" if is_reached else "MISSED"
+
+
+def list_targets(of: Iterable[Target], values: Values) -> list[Target]:
+    """List those targets that a run measured."""
+    return [target for target in of if target in values]
 
 
 def _show(value: float, unit: str) -> str:

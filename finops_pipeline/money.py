@@ -1,13 +1,13 @@
 """Exact sums of money in Python: decimals, never floats, never rounded by a context.
 
-Put here: parsing, adding and formatting amounts. Keep out: what an amount means.
+Put here: parsing, adding, rounding and formatting amounts. Keep out: what an amount means.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, localcontext
 
 _AMOUNT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SMALLEST, _END = Decimal("1e-18"), Decimal("1e20")
@@ -52,6 +52,24 @@ def plain(amount: Decimal) -> str:
     if "." in spelled:
         spelled = spelled.rstrip("0").rstrip(".")
     return "0" if spelled in ("-0", "") else spelled
+
+
+def round_to_total(amounts: Sequence[Decimal], digits: int) -> list[Decimal]:
+    """Round amounts so that they add up to their rounded total, half a unit away from zero.
+
+    The amounts whose digits are cut off by the most are the ones that are rounded up; an amount is
+    off by less than one unit.
+    """
+    unit = Decimal(1).scaleb(-digits)
+    with localcontext() as context:
+        context.prec = _DIGITS
+        total = exact_sum(amounts).quantize(unit, ROUND_HALF_UP)
+        rounded = [amount.quantize(unit, ROUND_FLOOR) for amount in amounts]
+        missing = int((total - sum(rounded, Decimal(0))) / unit)
+        by_rest = sorted(range(len(amounts)), key=lambda i: rounded[i] - amounts[i])
+        for position in by_rest[:missing]:
+            rounded[position] += unit
+    return [amount or abs(amount) for amount in rounded]
 
 
 def in_cents(amount: Decimal) -> str:

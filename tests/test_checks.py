@@ -14,6 +14,8 @@ import pytest
 
 from finops_pipeline.contracts.allocation_marts import ALLOCATION_MARTS
 from finops_pipeline.contracts.column import MONEY
+from finops_pipeline.contracts.metric_marts import METRIC_MARTS
+from finops_pipeline.contracts.shared_cost_marts import SHARED_COST_MARTS
 from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.ledger.failed_checks import FailedCheck
 from finops_pipeline.ledger.stored_files import Place
@@ -112,10 +114,15 @@ def test_a_check_of_sums_that_failed_makes_a_month_differ() -> None:
     ]
 
 
-CHECKED = ("resource_daily_costs", "commitment_coverage_hourly", "commitment_utilization_hourly")
+CHECKED = ("resource_daily_costs", "commitment_coverage_hourly", "commitment_utilization_hourly",
+           "costs_to_share")  # fmt: skip
 """Marts that others are summed from; each has a check of its own against the charges."""
-EMPTY_IN_THE_ESTATE = ("split_costs", *(table.name for table in ALLOCATION_MARTS))
-"""Marts without rows there; test_usage_marts.py and test_allocations.py break them."""
+EMPTY_IN_THE_ESTATE = (
+    *("split_costs", "required_tag_coverage"),
+    *(table.name for table in (*ALLOCATION_MARTS, *METRIC_MARTS, *SHARED_COST_MARTS)),
+)
+"""Marts without rows there; test_usage_marts.py, test_required_tags.py, test_allocations.py,
+test_business_metrics.py and test_shared_costs.py break them."""
 
 
 @pytest.mark.parametrize("mart", marts(), ids=lambda mart: mart.name)
@@ -129,6 +136,26 @@ def test_every_mart_names_checks_that_compare_it_with_charges(mart: Mart) -> Non
         reads = set(head(check.sql)["reads"].split(", "))
         assert mart.name in reads and reads & {"costs", *CHECKED}
         assert check.severity is Severity.REFUSE
+
+
+def test_marts_and_checks_have_no_rows_without_those_that_their_heads_need(
+    built: TemporaryInstallation,
+) -> None:
+    """A refresh skips them then; with everything else of the estate, they still find nothing."""
+    needing = [query for query in (*marts(), *checks()) if query.needs]
+    assert len(needing) > 25
+    for query in needing:
+        with duckdb.connect() as connection:
+            file = built.folder("acme") / "acme.duckdb"
+            connection.execute(f"attach '{file}' as w (read_only); use w")
+            for need in query.needs:
+                table, _, condition = need.partition(" where ")
+                assert table in query.reads
+                connection.execute(
+                    f"create temp view {table} as from w.main.{table}"
+                    f" where {f'not coalesce(({condition}), false)' if condition else 'false'}"
+                )
+            assert connection.execute(query.sql).fetchall() == [], query.name
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ WRITERS = {
     "finops_pipeline/cli/demo_process.py": "Dagster's settings, in the folder of its instance",
     "finops_pipeline/cli/start.py": "the line of an interrupt, on stderr",
     "finops_pipeline/cli/parquet_answer.py": "the answer to a query, as Parquet",
+    "finops_pipeline/cli/statement_parquet.py": "statements, as Parquet",
     "finops_pipeline/cli/pages.py": "the generated pages of docs/",
     "finops_pipeline/sources/s3_bucket.py": "downloads, into the scratch folder it is given",
 }

@@ -129,11 +129,12 @@ ELSEWHERE = {
     *("movers", "vanished_services", "price_steps", "required_tags", "untagged_costs"),
     *("top_services", "top_resources", "discounts_and_credits", "costs_per_hour"),
     *("commitments", "commitment_coverage", "commitment_eligible_spend", "data_transfer"),
-    *("storage_costs", "compute_hours", "workloads"),
+    *("storage_costs", "compute_hours", "workloads", "unit_costs", "shared_costs"),
+    *("project_statements", "required_tag_coverage"),
 }
 """Queries with a test of their own, here, in test_queries_by_hand.py, test_queries_of_marts.py,
-test_movers.py, test_hourly_costs.py, test_commitment_marts.py or
-test_usage_marts.py."""
+test_movers.py, test_hourly_costs.py, test_commitment_marts.py, test_usage_marts.py,
+test_business_metrics.py, test_shared_costs.py, test_statements.py or test_required_tags.py."""
 
 
 def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Rows:

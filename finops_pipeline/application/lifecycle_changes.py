@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from finops_pipeline import clock
+from finops_pipeline.application.business_metrics import rename_in_values
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import RegistryError, counted
 from finops_pipeline.lake.layout import COSTS
@@ -26,6 +27,8 @@ from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
 from finops_pipeline.tenants.dimension_changes import rename_rule_project
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant, check_name
+from finops_pipeline.tenants.required_tags import rename_set_project
+from finops_pipeline.tenants.shared_costs import rename_shared_project
 
 
 class Kind(StrEnum):
@@ -291,6 +294,7 @@ def rename(installation: Installation, subject: Subject, new_name: str) -> list[
         if subject.kind is Kind.PROJECT:
             # Before the registry: if this process is killed in between, renaming again continues.
             ledger.write(rename_project(subject.name, new_name))
+            rename_in_values(session, subject.name, new_name)
         else:
             _refuse_landed(subject, [d.billing_period for d in ledger.deliveries(subject.name)])
             ledger.write(forget_source(subject.name, STORED_COMPARISONS))
@@ -319,8 +323,13 @@ def _with_name(tenant: Tenant, subject: Subject, renamed: Tenant | Source | Proj
     elif tenant.without_value == subject.name:
         tenant = tenant.model_copy(update={"without_value": renamed.name})
     if isinstance(renamed, Project):
-        dimensions = rename_rule_project(tenant.dimensions, subject.name, renamed.name)
-        tenant = tenant.model_copy(update={"dimensions": dimensions})
+        names = (subject.name, renamed.name)
+        sections = {
+            "dimensions": rename_rule_project(tenant.dimensions, *names),
+            "required_tags": rename_set_project(tenant.required_tags, *names),
+            "shared_costs": rename_shared_project(tenant.shared_costs, *names),
+        }
+        tenant = tenant.model_copy(update=sections)
     return with_part(tenant, subject, renamed)
 
 

@@ -13,6 +13,7 @@ from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus_versions import focus_views
+from finops_pipeline.contracts.statement_tables import STATEMENT_DIFFERENCES, STATEMENT_PREVIEW
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, QUARANTINE, SLICES, TABLES
 from finops_pipeline.errors import DamagedFile, FileProblem
 from finops_pipeline.lake.comments import read_comments, write_comments
@@ -20,7 +21,7 @@ from finops_pipeline.lake.duck import Connection, ident
 from finops_pipeline.lake.exported_file import EXPORT, SOURCE, exporting, read_exported_fact
 from finops_pipeline.lake.file_identity import read_partition_files
 from finops_pipeline.lake.file_marks import FileChecker
-from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, LANDING, TenantFolder
+from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, LANDING, STATEMENTS, TenantFolder
 from finops_pipeline.lake.layout import TABLES as TABLES_OF_FILES
 from finops_pipeline.lake.tenant_ledger import open_ledger
 
@@ -117,7 +118,8 @@ def _check_target(
 def _check_charges(connection: Connection, folder: TenantFolder, has_charges: bool) -> None:
     """Check the Parquet files that the export reads."""
     tables = TABLES_OF_FILES if has_charges else (COST_EXPLORER_DAYS,)
-    own = [table for table in tables if table not in (LANDING, QUARANTINE.name)]
+    left_out = (LANDING, QUARANTINE.name, STATEMENTS)
+    own = [table for table in tables if table not in left_out]
     files = read_partition_files(connection, SOURCE, own)
     FileChecker(folder, open_ledger(folder)).check(files)
 
@@ -140,7 +142,8 @@ def _copy_tables(connection: Connection, has_charges: bool) -> int:
         ).fetchall()
     )
     of_contracts = {table.name for table in TABLES} - {QUARANTINE.name}
-    names += sorted(views.keys() & (of_contracts if has_charges else {COST_EXPLORER_DAILY.name}))
+    of_tables = {COST_EXPLORER_DAILY.name, STATEMENT_PREVIEW.name, STATEMENT_DIFFERENCES.name}
+    names += sorted(views.keys() & (of_contracts if has_charges else of_tables))
     for name in names:
         _copy_table(connection, name)
     if not has_charges:

@@ -76,6 +76,22 @@ app.add_typer(
     ),
     name="rules",
 )
+app.add_typer(
+    typer.Typer(
+        cls=CommandGroup,
+        help="What each project is charged for a month: closed once, adjusted later.",
+        no_args_is_help=True,
+    ),
+    name="statements",
+)
+app.add_typer(
+    typer.Typer(
+        cls=CommandGroup,
+        help="Business metrics, such as orders per day, for costs per unit.",
+        no_args_is_help=True,
+    ),
+    name="metrics",
+)
 queries_app = typer.Typer(cls=CommandGroup, help=LIST_QUERIES.help)
 app.add_typer(queries_app, name="queries")
 

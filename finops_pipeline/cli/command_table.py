@@ -235,6 +235,29 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             " value.",
         ),
     },
+    "statements": {
+        "preview": CommandEntry(
+            "statement_commands:preview_command",
+            "Show what would be stated to each project for a month; close nothing.",
+        ),
+        "close": CommandEntry(
+            "statement_commands:close_command",
+            "Close the statements of a month, of all projects together; they never change"
+            " afterwards.",
+        ),
+        "adjust": CommandEntry(
+            "statement_commands:adjust_command",
+            "Add a dated adjustment to a closed month whose bill has changed since.",
+        ),
+        "list": CommandEntry(
+            "statement_commands:list_command",
+            "List closed statements and adjustments, and which months an adjustment would change.",
+        ),
+        "show": CommandEntry(
+            "statement_commands:show_command",
+            "Show a closed month with its adjustments, or write it as CSV, Parquet, XLSX or HTML.",
+        ),
+    },
     "invoice": {
         "set": CommandEntry(
             "invoice:set_command",
@@ -244,6 +267,20 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "list": CommandEntry("invoice:list_command", "List the invoice totals that were entered."),
         "remove": CommandEntry(
             "invoice:remove_command", "Withdraw an invoice total; its history stays."
+        ),
+    },
+    "metrics": {
+        "load": CommandEntry(
+            "metric_commands:load_command",
+            "Load business metrics such as orders per day; values of the same days are replaced.",
+        ),
+        "list": CommandEntry(
+            "metric_commands:list_command",
+            "List a tenant's business metrics: of which projects and days there are values.",
+        ),
+        "remove": CommandEntry(
+            "metric_commands:remove_command",
+            "Remove the values of a business metric, of all days.",
         ),
     },
     "queries": {

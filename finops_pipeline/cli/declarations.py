@@ -13,10 +13,11 @@ from typing import Annotated
 
 import typer
 
+from finops_pipeline.application.declared_file import apply_declaration
 from finops_pipeline.cli.show import Row, open_installation, say, split, table
 from finops_pipeline.cli.text_table import Layout
 from finops_pipeline.errors import printable
-from finops_pipeline.tenants.declare import apply, read_declaration
+from finops_pipeline.tenants.declare import apply
 from finops_pipeline.tenants.exported import export_text
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import REACH, SourceFormat, Tenant
@@ -31,7 +32,7 @@ def apply_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A tenants.yaml.")],
 ) -> None:
     """Declare tenants, sources and projects from a file; print the changes, delete nothing."""
-    print_changes(apply(open_installation().registry, read_declaration(file)))
+    print_changes(apply_declaration(open_installation(), file))
 
 
 def print_changes(changes: list[str]) -> None:

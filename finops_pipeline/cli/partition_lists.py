@@ -25,7 +25,10 @@ def files_command(
     tenant: Annotated[str, typer.Argument(metavar="TENANT")],
     table_name: Annotated[
         str,
-        typer.Argument(metavar="TABLE", help="landing, costs, quarantine or cost_explorer_daily."),
+        typer.Argument(
+            metavar="TABLE",
+            help="landing, costs, quarantine, cost_explorer_daily or business_metrics.",
+        ),
     ],
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:

@@ -117,7 +117,7 @@ def write_answer(tenant: str, query: Query, destination: Destination) -> None:
         elif destination.path is None:
             _write(answer, destination, sys.stdout.buffer)
         else:
-            with _new_file(destination.path) as stream:
+            with new_file(destination.path) as stream:
                 _write(answer, destination, stream)
         if caveat := answer.caveat(tenant):
             complain(caveat)
@@ -156,7 +156,7 @@ def _write(answer: Answer, destination: Destination, stream: BinaryIO) -> None:
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file for an answer; it takes the place of an earlier one when it is complete.
 
     Raises:

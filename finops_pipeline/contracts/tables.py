@@ -15,6 +15,7 @@ from finops_pipeline.contracts.cost_marts import COST_MARTS
 from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.mart_columns import PERIOD
+from finops_pipeline.contracts.metric_marts import BUSINESS_METRICS, METRIC_MARTS
 from finops_pipeline.contracts.proofs import (
     BILL_TOTALS,
     CHECK_RESULTS,
@@ -23,6 +24,9 @@ from finops_pipeline.contracts.proofs import (
     RECONCILIATION,
 )
 from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
+from finops_pipeline.contracts.shared_cost_marts import SHARED_COST_MARTS, SHARED_COST_RULES
+from finops_pipeline.contracts.statement_tables import STATEMENT_TABLES
+from finops_pipeline.contracts.tag_marts import REQUIRED_TAG_COVERAGE, REQUIRED_TAG_KEYS
 from finops_pipeline.contracts.usage_marts import USAGE_MARTS
 
 PROJECTS = Table(
@@ -221,7 +225,8 @@ MARTS = {
     table.name: table
     for table in (
         *(*COST_MARTS, *ACCOUNT_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS),
-        *ALLOCATION_MARTS,
+        *(*ALLOCATION_MARTS, *METRIC_MARTS, *SHARED_COST_MARTS),
+        REQUIRED_TAG_COVERAGE,
     )
 }
 TABLES = (
@@ -234,6 +239,10 @@ TABLES = (
     ACCOUNTS,
     CLAIMS,
     *RULE_TABLES,
+    REQUIRED_TAG_KEYS,
+    BUSINESS_METRICS,
+    SHARED_COST_RULES,
+    *STATEMENT_TABLES,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,

@@ -15,7 +15,13 @@ from pathlib import Path
 
 from finops_pipeline.errors import DamagedFile, ForeignFile, SchemaTooNew, counted
 from finops_pipeline.lake.files import fingerprint
-from finops_pipeline.lake.layout import COSTS, TenantFolder, key_of
+from finops_pipeline.lake.layout import (
+    BUSINESS_METRICS,
+    COSTS,
+    STATEMENTS,
+    TenantFolder,
+    key_of,
+)
 from finops_pipeline.lake.own_files import require_own
 from finops_pipeline.ledger.ledger import Ledger, LedgerError
 from finops_pipeline.ledger.stored_files import FileMark, StoredFile, read_marks, record_marks
@@ -92,15 +98,32 @@ class FileChecker:
                 self._ledger.write(record_marks(new))
 
 
+def _damaged_statement(folder: TenantFolder, file: StoredFile, state: str) -> DamagedFile:
+    """Return the error for a closed statement, which nothing can compute again."""
+    month, version = file.place.billing_period, file.place.key
+    return DamagedFile(
+        f"{folder.stored(file)} {state}",
+        f"version {version} of the statements of {folder.tenant} {month} with SHA-256"
+        f" {file.sha256}",
+        "Copy this file from a backup to its place; in the backup it is below"
+        f" {folder.root.name}/store",
+    )
+
+
 def damaged_partition(folder: TenantFolder, file: StoredFile, state: str) -> DamagedFile:
     """Return the error for a partition's file that is missing or was changed."""
     place, path = file.place, folder.stored(file)
     option = f" --project {place.key}" if key_of(place.table_name) == "project" else ""
     if place.table_name != COSTS:
         option = ""
+    if place.table_name == STATEMENTS:
+        return _damaged_statement(folder, file, state)
+    cure = f"Build it again: finops rebuild {folder.tenant}{option} --month {place.billing_period}"
+    if place.table_name == BUSINESS_METRICS:
+        cure = f"Load its values again: finops metrics load {folder.tenant} FILE"
     return DamagedFile(
         f"{path} {state}",
         f"{place.table_name} of {folder.tenant}/{place.key} {place.billing_period} with"
         f" {counted(file.size_bytes, 'byte')}",
-        f"Build it again: finops rebuild {folder.tenant}{option} --month {place.billing_period}",
+        cure,
     )

@@ -9,6 +9,8 @@ Put here: the layout of a tenant's folder. Keep out: reading and writing files.
       costs/project=prod/billing_period=2026-10/charges-90…7c.parquet
       quarantine/source=payer/billing_period=2026-10/rows-c4…02.parquet
       cost_explorer_daily/project=prod/billing_period=2026-10/daily-5b…e9.parquet
+      business_metrics/metric=orders/billing_period=2026-10/values-07…3d.parquet
+      statements/version=v1/billing_period=2026-10/statement-07…d4.parquet
       .store/            the files themselves, named by their content and never changed
       .folders/          one tree of links per publication; the newest is shown as costs, landing, …
       .ledger-copy.sqlite, .set-aside/   the ledger as of the last commit; what finops rebuild moved
@@ -29,16 +31,26 @@ from finops_pipeline.tenants.model import check_name
 from finops_pipeline.tenants.months import check_month
 
 LANDING, COSTS, QUARANTINE = "landing", "costs", "quarantine"
-COST_EXPLORER_DAYS = "cost_explorer_daily"
-TABLES = (LANDING, COSTS, QUARANTINE, COST_EXPLORER_DAYS)
+COST_EXPLORER_DAYS, BUSINESS_METRICS = "cost_explorer_daily", "business_metrics"
+STATEMENTS = "statements"
+TABLES = (LANDING, COSTS, QUARANTINE, COST_EXPLORER_DAYS, BUSINESS_METRICS, STATEMENTS)
 
 _STEM = {
     LANDING: "delivery",
     COSTS: "charges",
     QUARANTINE: "rows",
     COST_EXPLORER_DAYS: "daily",
+    BUSINESS_METRICS: "values",
+    STATEMENTS: "statement",
 }
-_KEY = {LANDING: "source", COSTS: "project", QUARANTINE: "source", COST_EXPLORER_DAYS: "project"}
+_KEY = {
+    LANDING: "source",
+    COSTS: "project",
+    QUARANTINE: "source",
+    COST_EXPLORER_DAYS: "project",
+    BUSINESS_METRICS: "metric",
+    STATEMENTS: "version",
+}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_NAME = re.compile(r"[a-z]+-[0-9a-f]{24}\.parquet")
 _NAMED_DIGITS = 24
@@ -191,5 +203,5 @@ def _impossible(place: Place, tenant: str) -> DamagedFile:
 
 
 def key_of(table: str) -> str:
-    """Return what a table's partitions are keyed by: `source` or `project`."""
+    """Return what a table's partitions are keyed by: source, project, metric or version."""
     return _KEY[table]

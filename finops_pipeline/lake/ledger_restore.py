@@ -4,24 +4,29 @@ Put here: what a restored ledger contains. Keep out: the copy itself (ledger_cop
 landings (landing_records.py), landing again what neither has (application/rebuild.py).
 
 The copy may be outdated or missing. So landings that it lacks are registered from the records
-beside their files. All other files of the store become superseded: readers of an earlier generation
-may still need them, and they are collected after the usual time.
+beside their files, and so are files of business metrics. All other files of the store become
+superseded: readers of an earlier generation may still need them, and they are collected after the
+usual time.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 
 from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.landing_records import LandingRecord, read_landing_records
-from finops_pipeline.lake.layout import QUARANTINE, TenantFolder, parse_stored
+from finops_pipeline.lake.layout import QUARANTINE, STATEMENTS, TenantFolder, parse_stored
 from finops_pipeline.lake.ledger_copy import restore_copy
+from finops_pipeline.lake.metric_values import newest_metric_files
 from finops_pipeline.lake.own_files import protect_file
 from finops_pipeline.lake.shown_folders import shown_publication
+from finops_pipeline.lake.statement_files import read_entry
 from finops_pipeline.lake.store import PartitionStore
 from finops_pipeline.ledger.cost_explorer_days import record_days
 from finops_pipeline.ledger.ledger import Ledger, Write, record_delivery
 from finops_pipeline.ledger.ownership import Owner, store_owner
+from finops_pipeline.ledger.statement_entries import record_statement
 from finops_pipeline.ledger.stored_files import (
     Place,
     StoredFile,
@@ -52,6 +57,8 @@ def restore_ledger(folder: TenantFolder) -> LedgerOrigin:
     new = Owner(identity.tenant, identity.installation_id, owner.root if owner else root, commits)
     landings = _missing_landings(folder, ledger)
     writes = [write for landed in landings for write in _register(landed)]
+    metrics = newest_metric_files(folder, read_stored_files(ledger))
+    writes += [record_file(file.place, file) for file in metrics]
     ledger.write(*_supersede_unrecorded(folder, ledger), *writes, lambda db: store_owner(db, new))
     protect_file(folder, folder.ledger)
     return origin
@@ -77,7 +84,8 @@ def _register(landed: LandingRecord) -> list[Write]:
 def _supersede_unrecorded(folder: TenantFolder, ledger: Ledger) -> list[Write]:
     """Record files of the store that the ledger does not name as superseded ones.
 
-    Each file becomes current and is superseded when its partition changes back.
+    Each file becomes current and is superseded when its partition changes back. Files of statements
+    stay current: there is one of each version, and it never changes.
     """
     current = read_stored_files(ledger)
     known = {*current.values(), *(item.file for item in read_superseded_files(ledger))}
@@ -88,6 +96,15 @@ def _supersede_unrecorded(folder: TenantFolder, ledger: Ledger) -> list[Write]:
         if place is None or path.is_symlink():
             continue
         file = StoredFile(place, fingerprint(path), path.stat().st_size)
-        if folder.stored(file) == path:
+        if folder.stored(file) != path:
+            continue
+        if place.table_name == STATEMENTS:
+            writes += _register_statement(path, file)
+        else:
             writes += [record_file(place, file), record_file(place, current.get(place))]
     return writes
+
+
+def _register_statement(path: Path, file: StoredFile) -> list[Write]:
+    entry = read_entry(path, file)
+    return [] if entry is None else [record_file(file.place, file), record_statement(entry)]

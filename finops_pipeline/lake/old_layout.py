@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 
-from finops_pipeline.lake.layout import TABLES, TenantFolder, key_of
+from finops_pipeline.lake.layout import TenantFolder, key_of
 
 OLD_NAMES = {
     "landing": "delivery.parquet",
     "costs": "charges.parquet",
     "quarantine": "rows.parquet",
     "cost_explorer_daily": "daily.parquet",
+    "statements": "statement.parquet",
 }
 
 
@@ -24,8 +25,8 @@ def is_old_move(folder: TenantFolder, staged: str | None, final: str) -> bool:
     Any other could move, overwrite or delete a file outside the tenant's folder.
     """
     partitions = (
-        rf"{table}/{key_of(table)}=[a-z0-9-]+/billing_period=[0-9-]+/{OLD_NAMES[table]}"
-        for table in TABLES
+        rf"{table}/{key_of(table)}=[a-z0-9-]+/billing_period=[0-9-]+/{name}"
+        for table, name in OLD_NAMES.items()
     )
     known = "|".join([re.escape(folder.warehouse.name), *partitions])
     if not re.fullmatch(known, final):

@@ -158,8 +158,8 @@ def _write_landing_records(
 
 def _old_files(folder: TenantFolder) -> list[Path]:
     found = []
-    for table in TABLES:
-        pattern = f"{table}/{key_of(table)}=*/billing_period=*/{OLD_NAMES[table]}"
+    for table, name in OLD_NAMES.items():
+        pattern = f"{table}/{key_of(table)}=*/billing_period=*/{name}"
         found += [path for path in folder.root.glob(pattern)]
     return sorted(found)
 

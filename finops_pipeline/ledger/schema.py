@@ -122,6 +122,19 @@ INVOICES = sa.Table(
     sa.Column("amount", sa.Text),
     sa.Column("entered_at", sa.String(25), nullable=False),
 )
+STATEMENTS = sa.Table(
+    "statements",
+    META,
+    sa.Column("billing_period", sa.String(7), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("closed_at", sa.String(25), nullable=False),
+    sa.Column("month_state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("lines", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+)
 OWNER = sa.Table(
     "owner",
     META,
@@ -176,7 +189,7 @@ SCHEMA = Schema(
     name="ledger",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003"),
+    versions=("0001", "0002", "0003", "0004"),
     refusal=SchemaTooNew,
 )
 

@@ -20,7 +20,7 @@ from finops_pipeline.ledger.schema import FILE_MARKS, STORED_FILES, SUPERSEDED_F
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """A partition of any table; `key` is a source or a project."""
+    """A partition of any table; `key` is a source, a project or a metric."""
 
     table_name: str
     key: str

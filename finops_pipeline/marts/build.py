@@ -25,6 +25,7 @@ from finops_pipeline.contracts.proofs import (
     PARTITIONS,
     RECONCILIATION,
 )
+from finops_pipeline.contracts.statement_tables import STATEMENT_TERMS, STATEMENTS
 from finops_pipeline.contracts.tables import (
     ACCOUNTS,
     API_REQUESTS,
@@ -35,6 +36,7 @@ from finops_pipeline.contracts.tables import (
     PROJECTS,
     SLICES,
 )
+from finops_pipeline.contracts.tag_marts import REQUIRED_TAG_KEYS
 from finops_pipeline.errors import DamagedFile, IntegrityCheckFailed
 from finops_pipeline.lake.duck import Connection, DuckDBError, Limits, fetch_dicts
 from finops_pipeline.lake.layout import COSTS as COSTS_TABLE
@@ -51,12 +53,15 @@ from finops_pipeline.ledger.ledger import fingerprint_of
 from finops_pipeline.marts.about import FileFacts, explain_file
 from finops_pipeline.marts.due_slices import Change, Slice, plan_marts
 from finops_pipeline.marts.evidence import read_failed_checks
+from finops_pipeline.marts.input_tables import fill_inputs, input_fingerprints, plan_change
 from finops_pipeline.marts.library import checks, in_reading_order, marts
 from finops_pipeline.marts.mart_runner import Refresh, replace_slices, run_checks
+from finops_pipeline.marts.required_tag_rows import required_tag_rows
 from finops_pipeline.marts.results import CheckState, refuse_failed_checks, store_results
 from finops_pipeline.marts.rule_tables import fill_rules
 from finops_pipeline.marts.shown_slices import ShownSlices
 from finops_pipeline.marts.slice_conditions import among_slices
+from finops_pipeline.marts.statement_views import VIEWS, fill_statements, statement_sql
 from finops_pipeline.marts.status_tables import (
     append_rows,
     create_table,
@@ -130,27 +135,29 @@ def refresh(
         with reading(publication.folder) as connection:
             totals = _totals(connection, "")
         return Refreshed("unchanged", totals=totals, size_bytes=size, left_out=left_out)
-    changed = [key for key in due if key != _WHOLE_FILE]
-    change = Change(frozenset(changed), _slices_of(present), _slices_of(target))
+    due = [key for key in due if key != _WHOLE_FILE]
+    change = plan_change(due, _keys_of(present), _keys_of(target))
+    changed = tuple(sorted(change.changed))
     with building(publication, limits, fresh=not present) as connection:
         work = _Build(connection, publication, tenant)
         work.fill_status_tables(status)
         work.replace_bill_totals(change)
+        fill_inputs(connection, publication, tenant, change)
         built, warnings = work.rebuild_marts(change)
         left_out += tuple(f"{name} {_STALE}" for name in sorted(work.stale))
         work.note_failed_checks(status)
         name_accounts(connection)
         create_views(connection, publication, tenant, damage)
-        # Slices that a mart could not use get a fingerprint that no target has, so they stay due.
-        again = {key: f"{target[key]} {_STALE}" for key in changed if key in target and work.stale}
+        # Slices from which a mart could not be built differ from every target: they stay due.
+        again = {key: f"{target[key]} {_STALE}" for key in due if key in target and work.stale}
         work.record_slices(target | again)
         explain_file(connection, FileFacts(tenant, publication.number, built))
         totals = _totals(connection, f"{WAREHOUSE}.")
     size = publication.warehouse_bytes
-    return Refreshed("built", tuple(changed), tuple(warnings), totals, size, left_out)
+    return Refreshed("built", changed, tuple(warnings), totals, size, left_out)
 
 
-def _slices_of(fingerprints: Fingerprints) -> frozenset[Slice]:
+def _keys_of(fingerprints: Fingerprints) -> frozenset[Slice]:
     return frozenset(fingerprints.keys() - {_WHOLE_FILE})
 
 
@@ -160,12 +167,16 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
     code = "\n".join(mart.sql for mart in marts()) + repr(list(MARTS.values()))
     code += repr((BILL_TOTALS, CHECK_RESULTS, [check.sql for check in checks()]))
     slices = {}
+    required_tags = [repr(row) for row in required_tag_rows(tenant)]
     for (name, month), record in publication.partitions(COSTS_TABLE).items():
         if record.rows:
             project = projects.get(name)
             labels = [project.environment, project.business_unit] if project else []
             rules = tenant.dimensions.of_month(month)
-            slices[name, month] = fingerprint_of([record.fingerprint, code, rules, *labels])
+            slices[name, month] = fingerprint_of(
+                [record.fingerprint, code, rules, *labels, *required_tags]
+            )
+    slices |= input_fingerprints(publication, tenant, slices)
     deliveries = publication.ledger.deliveries()
     slices[_WHOLE_FILE] = fingerprint_of(
         [
@@ -176,6 +187,8 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
             *(f"{d.source} {d.billing_period} {d.delivery_id}" for d in deliveries),
             *view_names(),
             repr((COSTS, DELIVERY_HISTORY, PARTITIONS, CONFORMANCE, RECONCILIATION)),
+            repr([statement_sql(view.name) for view in VIEWS]),
+            repr((STATEMENT_TERMS, STATEMENTS)),
             repr((COST_EXPLORER_DAILY, API_REQUESTS, focus_views(), ABOUT, PROJECTS, ACCOUNTS)),
             repr(read_requests(publication.ledger)),
             str(publication.folder.root),
@@ -213,6 +226,8 @@ class _Build:
         connection = self._connection
         fill_dimensions(connection, self._tenant)
         fill_rules(connection, self._tenant.dimensions)
+        fill_table(connection, REQUIRED_TAG_KEYS, required_tag_rows(self._tenant))
+        fill_statements(connection, self._publication, self._tenant)
         fill_partition_tables(connection, self._publication)
         for table, rows in (
             (DATA_STATUS, status.data_status),

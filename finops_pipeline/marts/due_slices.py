@@ -23,16 +23,27 @@ Slices = frozenset[Slice]
 
 @dataclass(frozen=True)
 class Change:
-    """The slices of charges that changed, and all slices before and after the change."""
+    """The slices of charges that changed, and all that the file has before and after.
+
+    `tables`: tables that users fill -> the months of which they changed. `unused`: those of these
+    tables that have no rows, before and after; marts that need one have none either.
+    """
 
     changed: Slices
     before: Slices
     after: Slices
+    tables: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unused: frozenset[str] = frozenset()
 
     @property
     def is_everything(self) -> bool:
         """Whether nothing of the previous file can be kept."""
         return self.changed >= self.before | self.after
+
+    def slices_of_tables(self, names: Collection[str]) -> Slices:
+        """Return the slices of the months of which one of these tables changed."""
+        months = frozenset[str]().union(*(self.tables.get(name, ()) for name in names))
+        return _every_project(months, self.before | self.after)
 
     @property
     def added_or_removed_months(self) -> set[str]:
@@ -76,16 +87,19 @@ def plan_marts(ordered: Sequence[Mart], change: Change) -> list[Due]:
     plan: dict[str, Due] = {}
     slices: dict[str, Slices] = {}
     for mart in ordered:
+        if mart.input_tables & change.unused:
+            continue
         present = change.after.union(*(slices[name] for name in mart.reads & slices.keys()))
         slices[mart.name] = _slices_of(mart, present, change)
         touched = change.changed.union(
-            *(_as_read(plan[name], change) for name in mart.reads & plan.keys())
+            change.slices_of_tables(mart.reads),
+            *(_as_read(plan[name], change) for name in mart.reads & plan.keys()),
         )
         replaced = _replaced(mart, touched, change)
         if replaced:
             in_scope = replaced
             if mart.slices is not SliceKind.PROJECT_MONTH:
-                in_scope = _every_project(replaced, slices[mart.name])
+                in_scope = _every_project(months_of(replaced), slices[mart.name])
             plan[mart.name] = Due(mart, replaced, slices[mart.name] & in_scope)
     return list(plan.values())
 
@@ -122,11 +136,10 @@ def _as_read(due: Due, change: Change) -> Slices:
     """Return a mart's replaced slices as its readers see them: a month stands for every project."""
     if due.mart.slices is SliceKind.PROJECT_MONTH:
         return due.replaced
-    return due.replaced | _every_project(due.replaced, change.before | change.after)
+    return due.replaced | _every_project(months_of(due.replaced), change.before | change.after)
 
 
-def _every_project(replaced: Slices, every: Slices) -> Slices:
-    months = months_of(replaced)
+def _every_project(months: Collection[str], every: Slices) -> Slices:
     return frozenset(key for key in every if key[1] in months)
 
 

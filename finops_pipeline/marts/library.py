@@ -8,7 +8,7 @@ unchanged, so that analysts can run it too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -43,6 +43,8 @@ class Mart:
     """An aggregated table: its name, its query, and which part of its input a slice needs.
 
     `reads` are the tables that its query reads, as stated in its head; a test verifies them.
+    `input_tables`: those of them that users fill; without rows of each it has none. `needs`: it has
+    no rows unless one of these has; empty where that is not stated.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Mart:
     slices: SliceKind
     lookback: Lookback
     reads: frozenset[str]
+    input_tables: frozenset[str] = frozenset()
+    needs: tuple[str, ...] = ()
 
     @property
     def reads_marts(self) -> frozenset[str]:
@@ -59,13 +63,14 @@ class Mart:
 
 @dataclass(frozen=True)
 class Check:
-    """A query whose rows are failures; `meaning` describes such rows."""
+    """A query whose rows are failures; `meaning` describes such rows, `needs` is as of a mart."""
 
     name: str
     sql: str
     meaning: str
     severity: Severity
     reads: frozenset[str]
+    needs: tuple[str, ...] = ()
 
 
 def head(sql: str) -> dict[str, str]:
@@ -85,7 +90,15 @@ def find_mart(name: str) -> Mart:
     sql = (_FOLDER / "sql" / f"{name}.sql").read_text(encoding="utf-8")
     lines = head(sql)
     slices, lookback = SliceKind(lines["slice"]), read_lookback(lines["lookback"])
-    return Mart(name, sql, slices, lookback, frozenset(lines["reads"].split(", ")))
+    reads = frozenset(lines["reads"].split(", "))
+    inputs = frozenset(lines["input"].split(", ")) if "input" in lines else frozenset[str]()
+    return Mart(name, sql, slices, lookback, reads, inputs, _read_needs(lines))
+
+
+def _read_needs(lines: Mapping[str, str]) -> tuple[str, ...]:
+    """Read `needs rows of`: tables, each with a condition or without, and semicolons between."""
+    stated = lines.get("needs rows of", "")
+    return tuple(part.strip() for part in stated.split(";")) if stated else ()
 
 
 def in_reading_order(unordered: Iterable[Mart]) -> list[Mart]:
@@ -126,4 +139,5 @@ def find_check(name: str) -> Check:
 def _read_check(name: str, sql: str) -> Check:
     lines = head(sql)
     reads = frozenset(lines["reads"].split(", "))
-    return Check(name, sql, lines[name], Severity(lines["on failure"]), reads)
+    severity = Severity(lines["on failure"])
+    return Check(name, sql, lines[name], severity, reads, _read_needs(lines))

@@ -18,7 +18,7 @@ from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.warehouse import WAREHOUSE
 from finops_pipeline.marts.due_slices import Change, Due, Slice, Window, months_of, window_of
 from finops_pipeline.marts.library import Check, Mart, SliceKind, checks
-from finops_pipeline.marts.results import CheckResult, run_check
+from finops_pipeline.marts.results import CheckResult, list_passed, run_check
 from finops_pipeline.marts.shown_slices import ShownSlices
 from finops_pipeline.marts.slice_conditions import among_months, among_slices
 from finops_pipeline.marts.status_tables import create_table
@@ -26,6 +26,9 @@ from finops_pipeline.marts.status_tables import create_table
 PORTION_CHARGES = 1_500_000
 """Charges that one statement reads, unless one month has more. It bounds the memory of a refresh;
 smaller portions would only add statements."""
+
+SORTED_BY = 4
+"""Columns of the grain by which new rows are sorted: enough for readers to skip most row groups."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class Refresh:
             size += count
         if portion:
             yield portion
+
+    @property
+    def unused(self) -> frozenset[str]:
+        """The marts that have no rows, because a table that they need has none."""
+        return frozenset(m.name for m in self.ordered if m.input_tables & self.change.unused)
 
     def months_of_check(self, check: Check) -> set[str]:
         """Return the months that changed, and those of replaced slices of marts that it reads."""
@@ -87,9 +95,11 @@ def replace_slices(connection: Connection, shown: ShownSlices, refresh: Refresh)
         connection.execute(f"delete from {target} where {_replaced_rows(due, refresh.change)}")
         for months in _portions(due, refresh):
             shown.show_slices(mart.reads, due.inputs(months, present), mart)
+            if not shown.has_rows(mart.needs):
+                continue
             connection.execute(
                 f"insert into {target} ({names}) select {names} from ({mart.sql})"
-                f" where {_new_rows(due, months)} order by {', '.join(table.grain)}"
+                f" where {_new_rows(due, months)} order by {', '.join(table.grain[:SORTED_BY])}"
             )
     return frozenset(stale)
 
@@ -134,16 +144,22 @@ def run_checks(
         the results, by check and month.
     """
     groups: dict[tuple[frozenset[str], Window], list[Check]] = {}
+    results: list[CheckResult] = []
     for check in (check for check in checks() if not check.reads & stale):
+        if check.reads & refresh.unused:
+            results += list_passed(check, refresh.months_of_check(check))
+            continue
         window = window_of(check.reads, refresh.ordered)
         key = (frozenset(refresh.months_of_check(check)), window)
         groups.setdefault(key, []).append(check)
     present = months_of(refresh.change.after)
-    results: list[CheckResult] = []
     for (months, window), same in groups.items():
         names = frozenset[str]().union(*(check.reads for check in same))
         for portion in refresh.portions(months):
             shown.show_months(names, window.months(portion, present))
             for check in same:
-                results += run_check(connection, check, portion, not window.is_none)
+                if shown.has_rows(check.needs):
+                    results += run_check(connection, check, portion, not window.is_none)
+                else:
+                    results += list_passed(check, portion)
     return sorted(results, key=lambda result: (result.check_name, result.billing_period))

@@ -85,11 +85,16 @@ def run_check(
         f" from ({check.sql}) as failure{only} group by 1 order by 1"
     ).fetchall()
     failed = [_failure(check, month or "", count, examples) for month, count, examples in rows]
-    passed = [
-        CheckResult(check.name, month, CheckState.PASSED, check.severity, 0, (), check.meaning)
-        for month in sorted(set(months) - {result.billing_period for result in failed})
-    ]
+    passed = list_passed(check, set(months) - {result.billing_period for result in failed})
     return sorted([*failed, *passed], key=lambda result: result.billing_period)
+
+
+def list_passed(check: Check, months: Collection[str]) -> list[CheckResult]:
+    """Return the results of a check that found nothing in these months, or had nothing to find."""
+    return [
+        CheckResult(check.name, month, CheckState.PASSED, check.severity, 0, (), check.meaning)
+        for month in sorted(months)
+    ]
 
 
 def _failure(check: Check, month: str, rows: int, examples: Sequence[str]) -> CheckResult:

@@ -12,6 +12,7 @@ from finops_pipeline.contracts.allocation_tables import ALLOCATED_COSTS
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import NOT_CARRIED, focus_views
+from finops_pipeline.contracts.statement_tables import STATEMENTS
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, QUARANTINE
 from finops_pipeline.errors import DamagedFile, ForeignFile
 from finops_pipeline.lake import layout
@@ -20,6 +21,8 @@ from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE, files_relation, published_paths
 from finops_pipeline.marts.landing_views import landing_relation
 from finops_pipeline.marts.library import allocation_sql
+from finops_pipeline.marts.statement_views import VIEWS as VIEWS_OF_STATEMENTS
+from finops_pipeline.marts.statement_views import statement_sql
 from finops_pipeline.tenants.model import Tenant
 
 
@@ -28,6 +31,7 @@ def view_names() -> list[str]:
     of_focus = [view.name for view in focus_views()]
     return [
         *(COSTS.name, ALLOCATED_COSTS.name),
+        *(view.name for view in VIEWS_OF_STATEMENTS),
         *(*of_focus, QUARANTINE.name, COST_EXPLORER_DAILY.name),
     ]
 
@@ -51,9 +55,12 @@ Damage = Mapping[str, Sequence[DamagedFile | ForeignFile]]
 def find_damage(publication: Publication, tenant: Tenant) -> Damage:
     """Return the views of which a file is lost or was changed, and the errors of these files."""
     found = {table.name: publication.find_damage(folder) for table, folder in _TABLES}
+    found[layout.BUSINESS_METRICS] = publication.find_damage(layout.BUSINESS_METRICS)
     for source in tenant.sources:
         errors = publication.find_damage(layout.LANDING, source.name)
         found[landing_view(source.name)] = errors
+    if errors := publication.find_damage(layout.STATEMENTS):
+        found[STATEMENTS.name] = errors
     return {name: errors for name, errors in found.items() if errors}
 
 
@@ -77,7 +84,11 @@ def create_views(
         for name in (ALLOCATED_COSTS.name, *(view.name for view in focus_views())):
             _drop(connection, name)
     else:
-        _create_views_of_costs(connection)
+        _create_changed(connection, _views_of_costs())
+    if STATEMENTS.name in damage:
+        _drop_statements(connection)
+    else:
+        _create_changed(connection, {v.name: statement_sql(v.name) for v in VIEWS_OF_STATEMENTS})
     for source in tenant.sources:
         name = landing_view(source.name)
         is_damaged = name in damage
@@ -92,21 +103,19 @@ def _drop(connection: Connection, name: str) -> None:
     connection.execute(f"drop view if exists {WAREHOUSE}.{ident(name)}")
 
 
-def _create_views_of_costs(connection: Connection) -> None:
-    """Create the views over the view `costs` of the same file: FOCUS versions, allocated_costs.
+def _drop_statements(connection: Connection) -> None:
+    """Leave out the statements: without one of their files, every sum of them would be wrong."""
+    for view in reversed(VIEWS_OF_STATEMENTS):
+        _drop(connection, view.name)
+    connection.execute(f"drop table if exists {WAREHOUSE}.{STATEMENTS.name}")
 
-    The file becomes the current catalog: such a view must not contain the name under which the file
-    is attached, because readers attach it under other names.
-    """
+
+def _views_of_costs() -> dict[str, str]:
+    """Return the views over the view `costs` of the same file: FOCUS versions, allocated_costs."""
     stated = {
         column.name: f"json_extract_string(x_UnknownColumns, {text('$.' + column.name)})"
         for column in NOT_CARRIED
     }
-    present = dict(
-        connection.execute(
-            "select view_name, sql from duckdb_views() where database_name = ?", [WAREHOUSE]
-        ).fetchall()
-    )
     bodies = {ALLOCATED_COSTS.name: allocation_sql(ALLOCATED_COSTS.name)}
     for view in focus_views():
         columns = ", ".join(
@@ -114,6 +123,20 @@ def _create_views_of_costs(connection: Connection) -> None:
             for c in view.columns
         )
         bodies[view.name] = f"select {columns} from {COSTS.name}"
+    return bodies
+
+
+def _create_changed(connection: Connection, bodies: Mapping[str, str]) -> None:
+    """Create views that read other tables and views of the same file.
+
+    The file becomes the current catalog: such a view must not contain the name under which the file
+    is attached, because readers attach it under other names.
+    """
+    present = dict(
+        connection.execute(
+            "select view_name, sql from duckdb_views() where database_name = ?", [WAREHOUSE]
+        ).fetchall()
+    )
     connection.execute(f"use {WAREHOUSE}")
     for name, body in bodies.items():
         # A replaced view would lose its comments; writing these takes longer than all the rest.

@@ -158,6 +158,8 @@ def _tables_of(view: str) -> tuple[str, ...]:
     name = view.lower()
     if name in (QUARANTINE, COST_EXPLORER_DAYS):
         return (name,)
+    if name.startswith("statement_"):
+        return ()  # it reads tables of the file itself
     return (LANDING,) if name.startswith("landing_") else (COSTS,)
 
 

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.tenants.claim_conflicts import check_stored_claims
@@ -28,7 +28,18 @@ from finops_pipeline.tenants.field_errors import validate
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant
 from finops_pipeline.tenants.registry import Registry
+from finops_pipeline.tenants.required_tags import (
+    DeclaredSets,
+    check_projects,
+    list_set_changes,
+)
+from finops_pipeline.tenants.shared_costs import (
+    SharedCosts,
+    check_shared_projects,
+    list_shared_changes,
+)
 from finops_pipeline.tenants.source import DeclaredSource
+from finops_pipeline.tenants.statement_terms import DeclaredTerms, TenantTerms
 from finops_pipeline.tenants.undeclarable import check_no_external_id, check_not_removed
 from finops_pipeline.tenants.yaml_file import read_yaml
 
@@ -50,7 +61,10 @@ class _DeclaredTenant(BaseModel):
     sources: Annotated[tuple[DeclaredSource, ...], BeforeValidator(_list_nothing)] = ()
     projects: Annotated[tuple[Project, ...], BeforeValidator(_list_nothing)] = ()
     dimensions: Dimensions | None = None
+    shared_costs: SharedCosts = ()
     without_value: str = ""
+    statements: DeclaredTerms = Field(default_factory=TenantTerms)
+    required_tags: DeclaredSets = {}
 
 
 class _Declaration(BaseModel):
@@ -93,8 +107,13 @@ def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
     # Rules between sources and projects are checked after merging: a file may name only one part.
     parts: dict[str, object] = {"sources": sources, "projects": declared.projects}
     parts["without_value"] = declared.without_value
+    if "shared_costs" in entry:
+        parts["shared_costs"] = declared.shared_costs
     if "dimensions" in entry:
         parts["dimensions"] = declared.dimensions or Dimensions()
+    for section in ("statements", "required_tags"):
+        if section in entry:
+            parts[section] = getattr(declared, section)
     return validate(Tenant, labels, place).model_copy(update=parts)
 
 
@@ -185,6 +204,15 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     if without_value != old.without_value:
         before = old.without_value or UNASSIGNED
         lines.append(f"~ tenant {new.name}: without_value {before} -> {without_value}")
+    statements = new.statements if "statements" in new.model_fields_set else old.statements
+    if statements != old.statements:
+        lines.append(f"~ tenant {new.name}: statements {old.statements} -> {statements}")
+    names = {UNASSIGNED, *(project.name for project in (*old.projects, *new.projects))}
+    required_tags = old.required_tags
+    if "required_tags" in new.model_fields_set:
+        required_tags = new.required_tags
+        check_projects(new.name, required_tags, names)
+        lines += list_set_changes(new.name, old.required_tags, required_tags)
     check_stored_claims(old, new)
     declared_projects = tuple(_keep_claims(old, project) for project in new.projects)
     sources, source_lines = _merge_parts(new.name, old.sources, new.sources)
@@ -193,6 +221,10 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     if "dimensions" in new.model_fields_set:
         check_rule_projects(new, [*old.projects, *new.projects])
         dimensions = merge_dimensions(old.dimensions, new.dimensions)
+    shared_costs = old.shared_costs
+    if "shared_costs" in new.model_fields_set:
+        check_shared_projects(new.name, new.shared_costs, names)
+        shared_costs = new.shared_costs
     merged = Tenant(
         name=new.name,
         display_name=display_name,
@@ -201,10 +233,14 @@ def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
         sources=sources,
         projects=projects,
         dimensions=dimensions,
+        shared_costs=shared_costs,
         without_value=without_value,
+        statements=statements,
+        required_tags=required_tags,
     )
     dimension_lines = list_dimension_changes(new.name, old.dimensions, dimensions)
-    return merged, [*lines, *source_lines, *project_lines, *dimension_lines]
+    shared_lines = list_shared_changes(new.name, old.shared_costs, shared_costs)
+    return merged, [*lines, *source_lines, *project_lines, *dimension_lines, *shared_lines]
 
 
 def _keep_claims(old: Tenant, project: Project) -> Project:

@@ -22,6 +22,8 @@ from finops_pipeline.tenants.declare import parse_entry
 from finops_pipeline.tenants.dimensions import export_dimensions
 from finops_pipeline.tenants.lifecycle import Declared, Lifecycle
 from finops_pipeline.tenants.model import Project, Source, Tenant
+from finops_pipeline.tenants.required_tags import export_required_sets
+from finops_pipeline.tenants.statement_terms import export_terms
 from finops_pipeline.tenants.yaml_file import read_yaml
 
 _FORM = "a file that finops tenant export wrote, or a tenants.yaml"
@@ -43,7 +45,10 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     entry["sources"] = [_source(source) for source in tenant.sources]
     entry["projects"] = [_project(project) for project in tenant.projects]
     entry["dimensions"] = export_dimensions(tenant.dimensions)
+    entry["shared_costs"] = [shared.declaration for shared in tenant.shared_costs]
     entry["without_value"] = tenant.without_value
+    entry["statements"] = export_terms(tenant.statements)
+    entry["required_tags"] = export_required_sets(tenant.required_tags)
     return {name: value for name, value in entry.items() if value}
 
 
@@ -107,8 +112,9 @@ def _source(source: Source) -> dict[str, Any]:
 
 
 def _project(project: Project) -> dict[str, Any]:
-    fields = project.model_dump(mode="json", exclude={"accounts", "claims", "state"})
+    fields = project.model_dump(mode="json", exclude={"accounts", "claims", "state", "statements"})
     fields |= _state(project)
+    fields["statements"] = export_terms(project.statements)
     accounts = [
         claim.model_dump(mode="json", by_alias=True, exclude_none=True)
         for claim in project.accounts

@@ -86,6 +86,12 @@ def _describe_field(raw: object, path: tuple[int | str, ...]) -> str:
                     label = f"{label}, claim {number + 1}"
             names = [str(field)[:_SHOWN] for field in fields if field not in _KINDS]
             return ": ".join(filter(None, (label, ".".join(names))))
+        case ("shared_costs", int(index), *fields) if isinstance(raw, dict):
+            entry = raw["shared_costs"][index]
+            name = f" {entry['name']!r}" if isinstance(entry, dict) and "name" in entry else ""
+            names = [str(field)[:_SHOWN] for field in fields]
+            label = f"shared_costs:{name or f' entry {index + 1}'}"
+            return ": ".join(filter(None, (label, ".".join(names))))
         case ("dimensions", "rules", int(index), *fields):
             names = [str(field)[:_SHOWN] for field in fields]
             return ": ".join(filter(None, (f"dimensions: rule {index + 1}", ".".join(names))))

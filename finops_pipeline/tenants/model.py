@@ -20,6 +20,8 @@ from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim, conflicting_c
 from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.names import check_account, check_name
+from finops_pipeline.tenants.required_tags import DeclaredSets
+from finops_pipeline.tenants.shared_costs import SharedCosts
 from finops_pipeline.tenants.source import (
     REACH,
     AnySource,
@@ -27,6 +29,12 @@ from finops_pipeline.tenants.source import (
     SourceFormat,
     SourceKind,
     parse_source,
+)
+from finops_pipeline.tenants.statement_terms import (
+    DeclaredTerms,
+    ProjectTerms,
+    TenantTerms,
+    read_project_terms,
 )
 
 __all__ = [
@@ -67,6 +75,7 @@ class Project(_Model):
     accounts: tuple[AccountClaim, ...] = ()
     claims: tuple[Claim, ...] = ()
     state: Lifecycle = Lifecycle.ACTIVE
+    statements: ProjectTerms = Field(default_factory=ProjectTerms)
 
     @model_validator(mode="before")
     @classmethod
@@ -91,6 +100,9 @@ class Project(_Model):
         )
         if "claims" in raw:
             raw["claims"] = _read_claims(str(raw.get("name")), raw["claims"])
+        if "statements" in raw:
+            place = f"project {raw.get('name')!r}: statements"
+            raw["statements"] = read_project_terms(raw["statements"], place)
         return raw
 
     @model_validator(mode="after")
@@ -147,7 +159,10 @@ class Tenant(_Model):
     sources: tuple[AnySource, ...] = ()
     projects: tuple[Project, ...] = ()
     dimensions: Dimensions = Field(default_factory=Dimensions)
+    shared_costs: SharedCosts = ()
     without_value: str = ""
+    statements: DeclaredTerms = Field(default_factory=TenantTerms)
+    required_tags: DeclaredSets = {}
 
     @model_validator(mode="after")
     def _check_parts(self) -> Tenant:

@@ -28,7 +28,10 @@ from finops_pipeline.tenants.model import (
     Tenant,
     parse_source,
 )
+from finops_pipeline.tenants.required_tags import export_required_sets
+from finops_pipeline.tenants.shared_cost import SharedCost
 from finops_pipeline.tenants.source import EXTENT
+from finops_pipeline.tenants.statement_terms import ProjectTerms, TenantTerms, export_terms
 
 META = sa.MetaData()
 TENANTS = sa.Table(
@@ -39,6 +42,8 @@ TENANTS = sa.Table(
     sa.Column("external_id", sa.Text, nullable=False, server_default=""),
     sa.Column("state", sa.String(10), nullable=False, server_default="active"),
     sa.Column("without_value", sa.String(40), nullable=False, server_default=""),
+    sa.Column("statements", sa.Text, nullable=False, server_default=""),
+    sa.Column("required_tags", sa.Text, nullable=False, server_default=""),
 )
 SOURCES = sa.Table(
     "sources",
@@ -64,6 +69,7 @@ PROJECTS = sa.Table(
     sa.Column("environment", sa.Text, nullable=False),
     sa.Column("business_unit", sa.Text, nullable=False),
     sa.Column("state", sa.String(10), nullable=False, server_default="active"),
+    sa.Column("statements", sa.Text, nullable=False, server_default=""),
 )
 PROJECT_SOURCES = sa.Table(
     "project_sources",
@@ -88,6 +94,13 @@ DIMENSIONS = sa.Table(
     sa.Column("declaration", sa.Text, nullable=False),
 )
 """The section `dimensions` of a tenant as JSON, because it is declared and numbered as a whole."""
+SHARED_COSTS = sa.Table(
+    "shared_costs",
+    META,
+    sa.Column("tenant", sa.ForeignKey("tenants.tenant"), primary_key=True),
+    sa.Column("declaration", sa.Text, nullable=False),
+)
+"""The section `shared_costs` of a tenant as JSON, because it is declared as a whole."""
 PROJECT_CLAIMS = sa.Table(
     "project_claims",
     META,
@@ -117,11 +130,12 @@ SCHEMA = Schema(
     name="registry",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003", "0004", "0005", "0006"),
+    versions=("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"),
     refusal=RegistryError,
 )
 _OF_TENANT = (
     DIMENSIONS,
+    SHARED_COSTS,
     PROJECT_CLAIMS,
     PROJECT_ACCOUNTS,
     PROJECT_SOURCES,
@@ -156,6 +170,7 @@ def load_tenants(
     heads, sources = rows(TENANTS), rows(SOURCES)
     tables = (PROJECTS, PROJECT_SOURCES, PROJECT_ACCOUNTS, PROJECT_CLAIMS)
     dimensions = _dimensions(db, name) if has_projects else {}
+    shared = rows(SHARED_COSTS) if has_projects else {}
     parts = [rows(table) if has_projects else defaultdict[str, list[Any]](list) for table in tables]
     return [
         Tenant(
@@ -166,8 +181,15 @@ def load_tenants(
             sources=tuple(_source(row) for row in sources[tenant]),
             projects=_projects(*(part[tenant] for part in parts)),
             dimensions=dimensions.get(tenant, Dimensions()),
+            shared_costs=tuple(
+                SharedCost.model_validate(entry)
+                for row in shared.get(tenant, ())
+                for entry in json.loads(row.declaration)
+            ),
             # Its value may name a project, so it is read together with them.
             without_value=getattr(heads[tenant][0], "without_value", "") if has_projects else "",
+            statements=TenantTerms(**_section(heads[tenant][0], "statements")),
+            required_tags=_section(heads[tenant][0], "required_tags"),
         )
         for tenant in sorted(heads)
     ]
@@ -207,6 +229,7 @@ def _projects(
             accounts=tuple(claims_of[row.project]),
             claims=tuple(conditions_of[row.project]),
             state=_state(row),
+            statements=ProjectTerms(**_section(row, "statements")),
         )
         for row in rows
     )
@@ -221,6 +244,12 @@ def _source(row: Any) -> Source:
 def _state(row: Any) -> Lifecycle:
     """Return the state of a row; those of an older registry have none and are active."""
     return Lifecycle(getattr(row, "state", Lifecycle.ACTIVE))
+
+
+def _section(row: Any, name: str) -> dict[str, Any]:
+    """Return a section that is stored as JSON; rows of an older registry have none."""
+    section: dict[str, Any] = json.loads(getattr(row, name, "") or "{}")
+    return section
 
 
 def _present_columns(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
@@ -252,13 +281,22 @@ def delete_tenant(db: sa.Connection, name: str) -> None:
         db.execute(sa.delete(table).where(table.c.tenant == name))
 
 
+def _as_text(section: dict[str, Any]) -> str:
+    return json.dumps(section) if section else ""
+
+
 def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
     """Yield the rows of a tenant, each with its table."""
     head = {"display_name": tenant.display_name, "external_id": tenant.external_id}
     head["without_value"] = tenant.without_value
+    head["statements"] = _as_text(export_terms(tenant.statements))
+    head["required_tags"] = _as_text(export_required_sets(tenant.required_tags))
     yield TENANTS, head | {"state": tenant.state.value}
     if tenant.dimensions:
         yield DIMENSIONS, {"declaration": json.dumps(export_dimensions(tenant.dimensions))}
+    if tenant.shared_costs:
+        entries = [entry.declaration for entry in tenant.shared_costs]
+        yield SHARED_COSTS, {"declaration": json.dumps(entries)}
     for source in tenant.sources:
         row = {"source": source.name, "format": source.format.value, "location": source.location}
         row["state"] = source.state.value
@@ -267,6 +305,7 @@ def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
         key = {"project": project.name}
         labels = ("display_name", "environment", "business_unit")
         row = {label: getattr(project, label) for label in labels}
+        row["statements"] = _as_text(export_terms(project.statements))
         yield PROJECTS, key | row | {"state": project.state.value}
         for source_name in project.sources:
             yield PROJECT_SOURCES, {**key, "source": source_name}

@@ -23,6 +23,7 @@ from tests.support import second_opinion_bills as bills
 from tests.support import second_opinion_marts as opinion
 from tests.support.mart_comparison import differences, read_mart
 from tests.support.second_opinion_movers import find_movers, hourly_costs, is_metered
+from tests.support.second_opinion_required_tags import expected_coverage, measured_coverage
 from tests.support.second_opinions_of_marts import expected_marts
 
 Rows = Counter[tuple[Any, ...]]
@@ -73,8 +74,11 @@ def compare_marts(
         section: `dimensions:` as the tenant declares them.
     """
     marts, others = computed_marts(made, tenant), expected_marts(made.installation.folder(tenant))
-    compared = {*marts, *others, "dimension_costs", *WITHOUT_SECOND_OPINION}
+    compared = {*marts, *others, "dimension_costs", "required_tag_coverage"}
+    compared |= WITHOUT_SECOND_OPINION.keys()
     assert compared == MARTS.keys(), "a mart lacks a second opinion"
+    folder, registered = made.installation.folder(tenant), made.installation.registry.tenant(tenant)
+    assert measured_coverage(folder) == expected_coverage(folder, registered)
     for mart, frame in marts.items():
         rows, expected = stored(made, tenant, mart), Counter(frame.rows())
         assert rows, mart

@@ -46,6 +46,7 @@ STAGE_SQL = sorted([*PACKAGE.glob("focus/sql/*.sql"), *PACKAGE.glob("marts/sql/*
 CHECK_SQL = sorted(PACKAGE.glob("marts/checks/*.sql"))
 QUERY_SQL = sorted(PACKAGE.glob("marts/queries/*.sql"))
 ALLOCATION_SQL = sorted(PACKAGE.glob("marts/allocation/*.sql"))
+STATEMENT_SQL = sorted(PACKAGE.glob("marts/statements/*.sql"))
 EVERY_SQL = sorted(PACKAGE.rglob("*.sql"))
 by_name = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 

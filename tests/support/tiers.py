@@ -39,6 +39,8 @@ _LONG_FILES = [
     "test_repeated_bills",
     "test_forms",
     "test_allocations",
+    "test_statements",
+    "test_statement_files",
     "test_random_changes",
     "test_explanations",
     "test_restatement",
@@ -74,6 +76,7 @@ _LONG_FILES = [
     "test_folder_upgrade",
     "test_claimed_lines",
     "test_crashes",
+    "test_dimension_questions",
     "test_explained_files",
     "test_duckdb_1_4",
     "test_hostile",
@@ -84,6 +87,8 @@ _LONG_FILES = [
     "test_query_limits",
     "test_registry_recovery",
     "test_restore_faults",
+    "test_business_metrics",
+    "test_shared_costs",
 ]
 """The slowest first: the processes that share them then end at about the same time."""
 LONG = frozenset(_LONG_FILES)

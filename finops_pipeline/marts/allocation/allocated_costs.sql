@@ -30,7 +30,7 @@ final as (
     left join day
         on day.billing_period = charge.billing_period
         and day.project = charge.project
-        and day.charge_date = cast(charge.ChargePeriodStart as date)
+        and day.charge_date = cast(charge.ChargePeriodStart as DATE)
     left join allocation
         on allocation.billing_period = charge.billing_period
         and allocation.project = charge.project

@@ -1,6 +1,8 @@
 -- unused_days_equal_charges: commitments whose unused_commitment_days are not the sum of their
 --   unused charges.
 -- reads: costs, unused_commitment_days
+-- needs rows of: costs where x_RowKind = 'unused' or CommitmentDiscountStatus = 'Unused';
+--        unused_commitment_days
 -- on failure: refuse
 
 with

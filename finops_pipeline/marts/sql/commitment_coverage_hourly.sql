@@ -16,10 +16,26 @@
 
 with
 
-charge as (
+charge as not materialized (
     select
-        *,
+        billing_period,
+        ChargePeriodStart as period_start,
+        date_diff('second', ChargePeriodStart, ChargePeriodEnd) // 3600 as period_hours,
+        project,
+        x_Source as source,
+        SubAccountId as sub_account_id,
+        RegionId as region_id,
+        x_ServiceCode as service_code,
+        coalesce(x_UsageType, '') as usage_type,
+        x_InstanceType as stated_type,
         CommitmentDiscountStatus is not distinct from 'Used' as is_covered,
+        CommitmentDiscountType as commitment_type,
+        ConsumedUnit as consumed_unit,
+        BillingCurrency as billing_currency,
+        ConsumedQuantity as quantity,
+        ListCost as list_cost,
+        BilledCost as billed_cost,
+        EffectiveCost as effective_cost,
         -- the charge's own cost, used in place of a public price that the bill does not state
         case
             when x_LineItemType is null then coalesce(contains(x_FilledCosts, 'ListCost'), false)
@@ -47,32 +63,9 @@ charge as (
         )
 ),
 
--- this leaves few rows for the patterns below
-metered as (
-    select
-        billing_period,
-        ChargePeriodStart as period_start,
-        date_diff('second', ChargePeriodStart, ChargePeriodEnd) // 3600 as period_hours,
-        project,
-        x_Source as source,
-        SubAccountId as sub_account_id,
-        RegionId as region_id,
-        x_ServiceCode as service_code,
-        coalesce(x_UsageType, '') as usage_type,
-        coalesce(x_Operation, '') as operation,
-        x_InstanceType as stated_type,
-        is_covered,
-        CommitmentDiscountType as commitment_type,
-        ConsumedUnit as consumed_unit,
-        BillingCurrency as billing_currency,
-        count(*) as charges,
-        count(*) filter (is_without_list_price) as charges_without_list_price,
-        sum(ConsumedQuantity) as quantity,
-        sum(ListCost) as list_cost,
-        sum(BilledCost) as billed_cost,
-        sum(EffectiveCost) as effective_cost
-    from charge
-    group by all
+-- patterns are compared once for each meter, not for each charge
+meter as (
+    select distinct service_code, usage_type, stated_type, is_covered from charge
 ),
 
 -- the first family that matches
@@ -133,7 +126,7 @@ named as (
             '(\.search|\.elasticsearch|-[A-Z][A-Za-z]*)$',
             ''
         ) as instance_type
-    from metered
+    from meter
 ),
 
 sized as (
@@ -167,9 +160,10 @@ sized as (
     where service_family is not null
 ),
 
-eligible as (
+classified as (
     select
         *,
+        size_factor * copies as units_each,
         case
             when service_family = 'EC2 Instance' then 'Compute, EC2 Instance'
             when service_family in ('Fargate', 'Lambda') then 'Compute'
@@ -190,14 +184,27 @@ eligible as (
         end as savings_plans,
         service_family in (
             'EC2 Instance', 'RDS', 'ElastiCache', 'MemoryDB', 'OpenSearch', 'Redshift', 'DynamoDB'
-        ) as is_reservable,
-        is_covered and commitment_type is not distinct from 'Reserved Instance' as is_reserved,
+        ) as is_reservable
+    from sized
+),
+
+eligible as (
+    select
+        charge.*,
+        classified.* exclude (service_code, usage_type, stated_type, is_covered),
+        charge.is_covered and commitment_type is not distinct from 'Reserved Instance'
+            as is_reserved,
         -- quantities too large for this arithmetic have no normalized hours
         case
             when abs(quantity) < 1000000000000
-            then (quantity * size_factor * copies)::decimal(38, 18)
+            then (quantity * units_each)::decimal(38, 18)
         end as normalized_hours
-    from sized
+    from charge
+    join classified
+        on classified.service_code is not distinct from charge.service_code
+        and classified.usage_type = charge.usage_type
+        and classified.stated_type is not distinct from charge.stated_type
+        and classified.is_covered = charge.is_covered
 ),
 
 summed as (
@@ -215,8 +222,8 @@ summed as (
         is_reservable,
         consumed_unit,
         billing_currency,
-        sum(charges)::bigint as charges,
-        sum(charges_without_list_price)::bigint as charges_without_list_price,
+        count(*) as charges,
+        count(*) filter (is_without_list_price) as charges_without_list_price,
         coalesce(sum(quantity), 0) as eligible_quantity,
         coalesce(sum(quantity) filter (is_covered), 0) as covered_quantity,
         case when count(normalized_hours) = count(*) then sum(normalized_hours) end

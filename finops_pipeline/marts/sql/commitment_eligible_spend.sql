@@ -4,6 +4,7 @@
 --        service_family, instance_family, billing_currency
 -- money: on_demand_cost (billed), on_demand_list_cost (billing currency)
 -- reads: commitment_coverage_hourly
+-- needs rows of: commitment_coverage_hourly
 -- lookback: 0 months
 -- check: eligible_spend_is_on_demand
 -- slice: project, billing_period
@@ -17,9 +18,11 @@ hour as (
     select * from commitment_coverage_hourly
 ),
 
+-- few combinations are taken apart, however many hours they have
 kind as (
     select
-        *,
+        savings_plans,
+        is_reservable,
         unnest(
             list_concat(
                 list_transform(
@@ -29,7 +32,7 @@ kind as (
                 [case when is_reservable then 'Reserved Instance' else '' end]
             )
         ) as commitment_kind
-    from hour
+    from (select distinct savings_plans, is_reservable from hour)
 ),
 
 final as (
@@ -50,7 +53,10 @@ final as (
             when count(eligible_normalized_hours) = count(*)
             then sum(eligible_normalized_hours - covered_normalized_hours)
         end as on_demand_normalized_hours
-    from kind
+    from hour
+    join kind
+        on kind.savings_plans is not distinct from hour.savings_plans
+        and kind.is_reservable = hour.is_reservable
     where commitment_kind not in ('', ' Savings Plan')
     group by all
     having sum(on_demand_cost) <> 0 or sum(eligible_list_cost - covered_list_cost) <> 0

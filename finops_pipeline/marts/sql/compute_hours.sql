@@ -45,22 +45,28 @@ observed as (
     group by all
 ),
 
-instance as (
+-- patterns are compared once for each meter, not for each day of a resource
+meter as (
+    select *
+    from (select distinct service_code, usage_type, instance_type from used)
+    where service_code = 'AmazonEC2'
+        and regexp_matches(usage_type, '(^|-)(Box|Spot|Dedicated|Host)Usage')
+        or service_code in ('AmazonRDS', 'AmazonDocDB', 'AmazonNeptune', 'AmazonTimestream')
+        and regexp_matches(usage_type, '(Instance|Multi-AZ|Multi-AZCluster)Usage')
+        or service_code in ('AmazonElastiCache', 'AmazonMemoryDB')
+        and contains(usage_type, 'NodeUsage')
+        or service_code = 'AmazonES' and contains(usage_type, 'ESInstance')
+        or service_code = 'AmazonRedshift' and contains(usage_type, 'Node:')
+        or service_code = 'AmazonSageMaker' and contains(usage_type, ':ml.')
+        or service_code = 'AWSDatabaseMigrationSvc'
+        and regexp_matches(usage_type, '(Instance|Multi-AZ)Us')
+),
+
+named as (
     select
-        used.*,
-        charge_date < end_day as is_in_period,
-        period_hours,
-        case
-            when pricing_category = 'Dynamic' then 'Spot'
-            when line_item_type = 'SavingsPlanCoveredUsage' then 'Savings Plan'
-            when line_item_type = 'DiscountedUsage' then 'Reserved'
-            when commitment_discount_status = 'Used'
-            then case
-                when contains(commitment_discount_id, ':savingsplan') then 'Savings Plan'
-                else 'Reserved'
-            end
-            else 'On demand'
-        end as purchase_option,
+        service_code,
+        usage_type,
+        instance_type,
         regexp_replace(
             coalesce(
                 instance_type,
@@ -75,19 +81,7 @@ instance as (
             when service_code = 'AmazonRDS' and contains(usage_type, 'Multi-AZ') then 2
             else 1
         end as copies
-    from used
-    inner join observed using (billing_period, source)
-    where service_code = 'AmazonEC2'
-        and regexp_matches(usage_type, '(^|-)(Box|Spot|Dedicated|Host)Usage')
-        or service_code in ('AmazonRDS', 'AmazonDocDB', 'AmazonNeptune', 'AmazonTimestream')
-        and regexp_matches(usage_type, '(Instance|Multi-AZ|Multi-AZCluster)Usage')
-        or service_code in ('AmazonElastiCache', 'AmazonMemoryDB')
-        and contains(usage_type, 'NodeUsage')
-        or service_code = 'AmazonES' and contains(usage_type, 'ESInstance')
-        or service_code = 'AmazonRedshift' and contains(usage_type, 'Node:')
-        or service_code = 'AmazonSageMaker' and contains(usage_type, ':ml.')
-        or service_code = 'AWSDatabaseMigrationSvc'
-        and regexp_matches(usage_type, '(Instance|Multi-AZ)Us')
+    from meter
 ),
 
 sized as (
@@ -107,13 +101,39 @@ sized as (
                 nullif(regexp_extract(size, '^(?:metal-)?(\d{1,3})xl(?:arge)?$', 1), '')
                 as decimal(3, 0)
             )
-        end::decimal(9, 2) as size_factor,
+        end::decimal(9, 2) * copies as units_each
+    from named
+),
+
+instance as (
+    select
+        used.*,
+        sized.sized_type,
+        sized.instance_family,
+        charge_date < end_day as is_in_period,
+        period_hours,
+        case
+            when pricing_category = 'Dynamic' then 'Spot'
+            when line_item_type = 'SavingsPlanCoveredUsage' then 'Savings Plan'
+            when line_item_type = 'DiscountedUsage' then 'Reserved'
+            when commitment_discount_status = 'Used'
+            then case
+                when contains(commitment_discount_id, ':savingsplan') then 'Savings Plan'
+                else 'Reserved'
+            end
+            else 'On demand'
+        end as purchase_option,
         -- quantities too large for this arithmetic have no normalized hours
         case
             when abs(consumed_quantity) < 1000000000000
-            then (consumed_quantity * size_factor * copies)::decimal(38, 18)
+            then (consumed_quantity * units_each)::decimal(38, 18)
         end as normalized_hours
-    from instance
+    from used
+    inner join observed using (billing_period, source)
+    inner join sized
+        on sized.service_code = used.service_code
+        and sized.usage_type = used.usage_type
+        and sized.instance_type is not distinct from used.instance_type
 ),
 
 summed as (
@@ -145,7 +165,7 @@ summed as (
         sum(billed_cost) as billed_cost,
         sum(effective_cost) as effective_cost,
         sum(list_cost) as list_cost
-    from sized
+    from instance
     group by all
 ),
 

@@ -1,0 +1,171 @@
+"""The terms of a tenant's statements: cost basis, mark-up and fixed fee.
+
+Put here: the `statements` sections of tenants.yaml as classes, and reading them with errors that
+name the place. Keep out: computing a statement (marts/statements), closing it (application).
+
+A project's own mark-up or fee replaces the tenant's. The basis is the tenant's alone, because
+statements on different bases would not add up to a bill.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, NoReturn
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from finops_pipeline.errors import RegistryError, did_you_mean
+from finops_pipeline.money import plain, read_amount
+
+MOST_PERCENT = 1000
+_PERCENT_DIGITS = 4
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+class CostBasis(StrEnum):
+    """Which cost of a charge a statement states."""
+
+    BILLED = "billed"
+    EFFECTIVE = "effective"
+    NET_BILLED = "net_billed"
+    NET_EFFECTIVE = "net_effective"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FixedFee(_Model):
+    """An amount that is added to each statement of a month."""
+
+    amount: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{plain(self.amount)} {self.currency}"
+
+
+class ProjectTerms(_Model):
+    """The terms of a project; None: those of the tenant."""
+
+    markup_percent: Decimal | None = None
+    fixed_fee: FixedFee | None = None
+
+    def __bool__(self) -> bool:
+        """Return whether anything is declared."""
+        return self != type(self)()
+
+    def __str__(self) -> str:
+        return ", ".join(self._words())
+
+    def _words(self) -> list[str]:
+        words = []
+        if self.markup_percent is not None:
+            words.append(f"mark-up {plain(self.markup_percent)} %")
+        if self.fixed_fee is not None:
+            words.append(f"fixed fee {self.fixed_fee}")
+        return words
+
+
+class TenantTerms(ProjectTerms):
+    """The terms of a tenant, which count for each project that has none of its own."""
+
+    basis: CostBasis = CostBasis.BILLED
+
+    def _words(self) -> list[str]:
+        return [f"basis {self.basis}", *super()._words()]
+
+
+def read_project_terms(raw: object, place: str) -> ProjectTerms:
+    """Read the section `statements` of a project.
+
+    Raises:
+        RegistryError: it breaks a rule; the message names the place.
+    """
+    return raw if isinstance(raw, ProjectTerms) else ProjectTerms(**_read(raw, place, ()))
+
+
+def _read_tenant_terms(raw: object) -> TenantTerms:
+    if isinstance(raw, TenantTerms):
+        return raw
+    return TenantTerms(**_read(raw, "statements", ("basis",)))
+
+
+DeclaredTerms = Annotated[TenantTerms, BeforeValidator(_read_tenant_terms)]
+
+
+def export_terms(terms: ProjectTerms) -> dict[str, Any]:
+    """Return terms as plain data, as tenants.yaml has them."""
+    return terms.model_dump(mode="json", exclude_defaults=True)
+
+
+def _read(raw: object, place: str, more: tuple[str, ...]) -> dict[str, Any]:
+    fields = _mapping(raw, place, (*more, "markup_percent", "fixed_fee"))
+    terms: dict[str, Any] = {}
+    if "basis" in fields:
+        terms["basis"] = _read_basis(fields["basis"], f"{place}.basis")
+    if "markup_percent" in fields:
+        terms["markup_percent"] = _read_percent(fields["markup_percent"], f"{place}.markup_percent")
+    if "fixed_fee" in fields:
+        terms["fixed_fee"] = _read_fee(fields["fixed_fee"], f"{place}.fixed_fee")
+    return terms
+
+
+def _mapping(raw: object, place: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the fields of a section that have a value."""
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        _refuse(place, raw, f"fields, of which there are: {', '.join(names)}")
+    for name in raw:
+        if name not in names:
+            raise RegistryError(
+                f"{place}.{name}: there is no such field",
+                f"one of: {', '.join(names)}",
+                did_you_mean(str(name), names) + "Correct its name or leave it out",
+            )
+    return {name: value for name, value in raw.items() if value is not None}
+
+
+def _read_basis(raw: object, place: str) -> CostBasis:
+    if raw not in set(CostBasis):
+        _refuse(place, raw, f"one of: {', '.join(CostBasis)}")
+    return CostBasis(str(raw))
+
+
+def _read_percent(raw: object, place: str) -> Decimal:
+    expected = f"a number from 0 to {MOST_PERCENT} with up to {_PERCENT_DIGITS} decimal places"
+    percent = _read_number(raw, place, expected)
+    if percent > MOST_PERCENT or percent != round(percent, _PERCENT_DIGITS):
+        _refuse(place, raw, expected)
+    return percent
+
+
+def _read_fee(raw: object, place: str) -> FixedFee:
+    fields = _mapping(raw, place, ("amount", "currency"))
+    for name in ("amount", "currency"):
+        if name not in fields:
+            raise RegistryError(f"{place}.{name} is missing", "an amount and its currency")
+    currency = fields["currency"]
+    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
+        _refuse(f"{place}.currency", currency, "the code of a currency, such as USD")
+    expected = "an amount that is not negative, such as 100.00"
+    amount = _read_number(fields["amount"], f"{place}.amount", expected)
+    return FixedFee(amount=amount, currency=currency)
+
+
+def _read_number(raw: object, place: str, expected: str) -> Decimal:
+    """Read a number that is not negative; YAML gives decimals as floats of few digits."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal | str):
+        _refuse(place, raw, expected)
+    text = format(raw, "f") if isinstance(raw, Decimal) else str(raw)
+    amount = read_amount(text)
+    if amount is None or amount[1] or amount[0] < 0:
+        _refuse(place, raw, expected)
+    return Decimal(plain(amount[0]))
+
+
+def _refuse(place: str, raw: object, expected: str) -> NoReturn:
+    raise RegistryError(f"{place} is {raw!r:.200}", expected)
