@@ -88,7 +88,7 @@ def raw_answers() -> tuple[str, dict[str, str], dict[str, str]]:
 
 
 def declare(work: Path, export: Path) -> Installation:
-    """Declare the tenant `bench`: three projects with an environment each, and accounts left over."""
+    """Declare the tenant `bench`: three projects with environments; some accounts are left."""
     data = work / "data"
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(parents=True)
@@ -150,7 +150,7 @@ def _least(
     """Run a query once to warm up and several times more.
 
     Returns:
-        the least seconds, the names of the answer's columns ('' where they are no numbers), its rows.
+        the least seconds, the names of the answer's columns ('' if they are not numbers), its rows.
     """
     seconds = []
     rows: list[tuple[Any, ...]] = []
@@ -247,7 +247,7 @@ def compare_answers(page: Page, work: Path) -> Values:
         page.say(f"| {question} | {answer.mart * 1000:.1f} | {raw} | {ratio} | {answer.compared} |")
     reached = sum(ratio >= targets.ANSWERS.most for ratio in ratios)
     page.say(
-        f"\n{reached} of {len(ratios)} answers are at least {targets.ANSWERS.most:.0f} times faster."
+        f"\n{reached} of {len(ratios)} answers are at least {targets.ANSWERS.most:.0f} x faster."
     )
     return {targets.ANSWERS: min(ratios)}
 

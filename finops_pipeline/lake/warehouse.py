@@ -61,7 +61,8 @@ def building(publication: Publication, limits: Limits, fresh: bool) -> Iterator[
         shutil.copyfile(folder.warehouse, target)
     with scratch_connection(publication.spill, limits) as connection:
         connection.execute(
-            f"attach {text(str(target))} as {WAREHOUSE} (storage_version {text(STORAGE_VERSION)}, recovery_mode no_wal_writes)"
+            f"attach {text(str(target))} as {WAREHOUSE} (storage_version"
+            f" {text(STORAGE_VERSION)}, recovery_mode no_wal_writes)"
         )
         # Every mart and check reads the footers of the same files, which never change.
         connection.execute("set parquet_metadata_cache = true")
