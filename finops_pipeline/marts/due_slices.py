@@ -23,7 +23,7 @@ Slices = frozenset[Slice]
 
 @dataclass(frozen=True)
 class Change:
-    """The slices of charges that changed, and all that the file has before and after.
+    """The slices of charges that changed, and all slices before and after the change.
 
     `tables`: tables that users fill -> the months of which they changed. `unused`: those of these
     tables that have no rows, before and after; marts that need one have none either.
