@@ -114,14 +114,14 @@ def scan(publication: Publication, session: TenantSession, clock: Clock) -> None
 
 def main() -> None:
     """Run one piece and print what it took."""
-    data, what = sys.argv[1:]
+    data, piece = sys.argv[1:]
     clock, size = Clock(), 0
     with Installation(Settings(data=Path(data))).writing(TENANT) as session:
-        if what == "scan":
+        if piece == "scan":
             with session.writer.publication() as publication:
                 scan(publication, session, clock)
         else:
-            months = None if what == "all" else frozenset([what])
+            months = None if piece == "all" else frozenset([piece])
             size = refresh(session, months, clock)
     sys.stdout.write(json.dumps({"parts": clock.parts, "bytes": size}) + "\n")
 
