@@ -259,7 +259,7 @@ BAD = {
     "project": (("--project", "shop"), "Expected one of: dev, prod, unassigned"),
     "month": (("--month", "2026-08"), "Expected a month that has one: 2026-09"),
     "not a month": (("--month", "9/26"), "is not a billing period"),
-    "suffix": (("-o", "statement.doc"), "does not say in which format"),
+    "suffix": (("-o", "statement.doc"), "does not say which format"),
     "table": (("--format", "table", "-o", "statement.txt"), "terminal only"),
 }
 
