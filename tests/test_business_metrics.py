@@ -106,7 +106,7 @@ def test_values_of_the_same_days_are_replaced_and_the_others_stay(measured: Meas
     before = measured.rows("from business_metrics order by all")
     said = measured.finops("metrics", "load", "acme", file, "--project", "web")
     assert said == (
-        "orders of project web: 3 days, 2026-09-01 to 2026-10-01: 1 new, 1 replaced, 1 as before\n"
+        "orders of project web: 3 days, 2026-09-01 to 2026-10-01: 1 new, 1 replaced, 1 unchanged\n"
     )
     after = measured.rows("from business_metrics order by all")
     changed = {(str(r["day"]), r["value"]) for r in after if r not in before}

@@ -51,7 +51,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "a foreign value": (
         {"policy": {"keys": ["Team"], "values": {"Env": ["prod"]}}},
-        "required_tags.policy.values has values of 'Env', which is none of its keys",
+        "required_tags.policy.values has values of 'Env', which is not one of its keys",
     ),
     "no value": (
         {"policy": {"keys": ["Team"], "values": {"Team": []}}},

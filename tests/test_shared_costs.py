@@ -273,7 +273,7 @@ BAD: list[tuple[list[dict[str, Any]], str]] = [
     ([SUPPORT, {**SUPPORT, "name": "bb", "projects": ["web"]}], "'bb' takes no charge"),
     ([EVEN, {**EVEN, "projects": ["data"]}], "'aa' is declared twice"),
     ([{**EVEN, "receivers": ["web"]}], "takes the costs of web and gives them to web"),
-    ([{"name": "aa", "method": "even"}], "does not say which charges it has"),
+    ([{"name": "aa", "method": "even"}], "does not say which charges it takes"),
     ([{**EVEN, "method": "evenly"}], "shared_costs: 'aa': method is 'evenly'"),
     ([{**EVEN, "kinds": ["sup"]}], "shared_costs: 'aa': kinds.0 is 'sup'"),
     ([{**EVEN, "method": "fixed"}], "has shares without method: fixed, or the other way around"),

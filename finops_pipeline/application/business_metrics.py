@@ -47,8 +47,8 @@ from finops_pipeline.tenants.months import month_of
 class LoadedMetric:
     """What was loaded of a metric and project (empty: the whole tenant).
 
-    `new`, `changed` and `same` count its values: on days that had none, that had another one, that
-    had the same one.
+    `new`, `changed` and `same` count its values: on days that had no value before, had another
+    value, or had the same value.
     """
 
     metric: str
@@ -172,9 +172,9 @@ def _listed(keys: Sequence[MetricKey]) -> ListedMetric:
 
 
 def rename_in_values(session: TenantSession, before: str, after: str) -> None:
-    """Give the values of a project its new name; the next refresh shows them.
+    """Rename a project in its values; the next refresh shows them.
 
-    Running this a second time changes nothing. Values that the new name has already stay.
+    Running this a second time changes nothing. Values under the new name stay as they are.
     """
     stored = read_stored_files(session.writer.ledger)
     places = sorted(place for place in stored if place.table_name == BUSINESS_METRICS)
@@ -223,7 +223,7 @@ def _change(
     make: Callable[[MetricValues], MetricValues],
     places: Iterable[Place],
 ) -> MetricValues:
-    """Publish other values of some metrics and months, and the tables made of them.
+    """Publish changed values of some metrics and months, and the tables built from them.
 
     Args:
         make: returns all values after the change, given those of the places before.
@@ -261,7 +261,7 @@ def _of(place: Place, values: MetricValues) -> MetricValues:
 def _read(
     publication: Publication, connection: Connection, places: Iterable[Place]
 ) -> MetricValues:
-    """Read the values before; what is lost cannot be kept, and loading replaces it."""
+    """Read the earlier values; values in a lost file cannot be kept, and loading replaces them."""
     paths = []
     for place in sorted(places):
         try:
@@ -306,6 +306,6 @@ def describe_loaded(loaded: LoadedMetric) -> str:
     days = loaded.new + loaded.changed + loaded.same
     parts = [f"{loaded.new} new"]
     parts += [f"{loaded.changed} replaced"] if loaded.changed else []
-    parts += [f"{loaded.same} as before"] if loaded.same else []
+    parts += [f"{loaded.same} unchanged"] if loaded.same else []
     period = f"{loaded.first_day} to {loaded.last_day}"
     return f"{loaded.metric} of {scope}: {counted(days, 'day')}, {period}: {', '.join(parts)}"

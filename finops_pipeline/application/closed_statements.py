@@ -97,7 +97,7 @@ def require_closed(tenant: str, ledger: Ledger, month: str) -> list[StatementEnt
         raise Unknown(
             f"the statements of {tenant} {month} are not closed",
             f"a closed month: {months}",
-            f"Look at what would be stated: finops statements preview {tenant} --month {month}",
+            f"Preview the statements: finops statements preview {tenant} --month {month}",
         )
     return of_month
 
@@ -118,11 +118,11 @@ def read_statements(
     rows = read_statement_lines(folder, month)
     stated = [(row[1], StatementLine(row[0], *row[6:])) for row in rows]
     chosen = of_project(name, [line for _, line in stated], project)
-    wanted = {line.project for line in chosen}
+    chosen_projects = {line.project for line in chosen}
     return [
         StatedVersion(
             entry,
-            [line for v, line in stated if v == entry.version and line.project in wanted],
+            [line for v, line in stated if v == entry.version and line.project in chosen_projects],
         )
         for entry in entries
     ]

@@ -1,4 +1,4 @@
-"""Statements: what each project is charged for a month, closed once and adjusted later.
+"""Statements of what each project is charged for a month: closed once, adjusted later.
 
 Put here: previewing, closing and adjusting, and when that is refused. Keep out: reading what is
 closed (closed_statements.py), computing lines (marts/statements), how they are printed
@@ -126,7 +126,7 @@ def _closed_already(tenant: str, month: str) -> RegistryError:
     return RegistryError(
         f"the statements of {tenant} {month} are closed already",
         "a month that is not closed",
-        f"If its bill has changed since: finops statements adjust {tenant} --month {month}",
+        f"If its bill has changed since then: finops statements adjust {tenant} --month {month}",
     )
 
 
@@ -160,8 +160,8 @@ def _check_request(installation: Installation, request: StatementRequest) -> str
     installation.registry.tenant(request.tenant)
     if request.is_forced and not request.reason.strip():
         raise RegistryError(
-            "a month that is not reconciled needs a reason to be closed",
-            "the reason, which the statements state",
+            "a month that is not reconciled can be closed only with a reason",
+            "the reason, which appears in the statements",
             "Add --reason TEXT",
         )
     return check_month(request.month)
@@ -182,7 +182,7 @@ def _require_success(session: TenantSession, steps: Sequence[Step]) -> None:
         raise IntegrityCheckFailed(
             f"the file of tenant {name} could not be refreshed: {failed[0]}",
             "a file that agrees with the charges",
-            f"Look at its state: finops status {name}",
+            f"See its state: finops status {name}",
         )
 
 
@@ -218,8 +218,7 @@ def _require_state(session: TenantSession, request: StatementRequest) -> str:
         raise RegistryError(
             f"{request.tenant} {request.month} is not reconciled: {state.text}{state.why}",
             "a month that is reconciled",
-            "Wait until it is, or state why it is closed nonetheless: add --unreconciled"
-            " --reason TEXT",
+            "Wait until it is, or close it anyway with a reason: add --unreconciled --reason TEXT",
         )
     return state.text
 

@@ -238,7 +238,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     "statements": {
         "preview": CommandEntry(
             "statement_commands:preview_command",
-            "Show what would be stated to each project for a month; close nothing.",
+            "Show what each project would be charged for a month; close nothing.",
         ),
         "close": CommandEntry(
             "statement_commands:close_command",
@@ -276,7 +276,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
         "list": CommandEntry(
             "metric_commands:list_command",
-            "List a tenant's business metrics: of which projects and days there are values.",
+            "List a tenant's business metrics, with the projects and days that have values.",
         ),
         "remove": CommandEntry(
             "metric_commands:remove_command",

@@ -55,7 +55,7 @@ def list_command(
     tenant: TenantName,
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,
 ) -> None:
-    """List a tenant's business metrics: of which projects and days there are values."""
+    """List a tenant's business metrics, with the projects and days that have values."""
     refuse_parquet(format)
     listed = list_metrics(open_installation(), tenant)
     if format is Format.TABLE:

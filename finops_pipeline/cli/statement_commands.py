@@ -44,14 +44,17 @@ ProjectOption = Annotated[
 ]
 FormatOption = Annotated[
     StatementFormat | None,
-    typer.Option(help="Default: what the name of FILE ends in, or a table."),
+    typer.Option(help="Default: the format of FILE's suffix, or a table."),
 ]
 ForcedOption = Annotated[
     bool,
     typer.Option("--unreconciled", help="Even if the month is not reconciled; needs --reason."),
 ]
 ReasonOption = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why; the statements state it.")
+    str,
+    typer.Option(
+        "--reason", metavar="TEXT", help="Why the month is closed; appears in the statements."
+    ),
 ]
 
 
@@ -68,7 +71,7 @@ def preview_command(
     ] = None,
     exact: ExactOption = False,
 ) -> None:
-    """Show what would be stated to each project for a month; close nothing."""
+    """Show what each project would be charged for a month; close nothing."""
     target = Output(format, output, exact)
     installation = open_installation()
     documents = preview_documents(installation, tenant, month, project)
@@ -117,7 +120,7 @@ def adjust_command(
     request = StatementRequest(tenant, month, reason, unreconciled)
     adjustment = adjust_month(open_installation(), request)
     if adjustment is None:
-        say(f"{tenant} {month}: nothing to adjust, what was stated is what would be stated now")
+        say(f"{tenant} {month}: nothing to adjust: the statements would be the same now")
     else:
         _report(adjustment, tenant)
 
@@ -145,7 +148,7 @@ def list_command(
     names = [field.name for field in fields(StatementSummary) if field.name != "sha256"]
     rows = [[_shown(getattr(summary, name)) for name in names] for summary in summaries]
     empty = (
-        "No statement is closed. Look at what one would state:"
+        "No statement is closed. Preview a month:"
         f" finops statements preview {tenant} --month YYYY-MM"
     )
     dispensable = ("projects", "closed_at", "month_state")

@@ -50,10 +50,10 @@ _BINARY = (StatementFormat.PARQUET, StatementFormat.XLSX)
 class Output:
     """Where statements are written (None: stdout), and how.
 
-    `wanted`: the format; None: the one that the file's name ends in, or a table.
+    `requested`: the format; None: the one that the file's name ends in, or a table.
     """
 
-    wanted: StatementFormat | None
+    requested: StatementFormat | None
     path: Path | None
     is_exact: bool = False
 
@@ -64,16 +64,16 @@ class Output:
         Raises:
             FileProblem: the name of the file does not say it.
         """
-        if self.wanted is not None:
-            return self.wanted
+        if self.requested is not None:
+            return self.requested
         if self.path is None:
             return StatementFormat.TABLE
         suffix = self.path.suffix.lower().removeprefix(".")
         if suffix not in set(StatementFormat) - {StatementFormat.TABLE}:
             raise FileProblem(
-                f"the name of {self.path} does not say in which format to write it",
+                f"the name of {self.path} does not say which format to write",
                 "a name that ends in .csv, .json, .parquet, .xlsx or .html",
-                "Give such a name with -o, or add --format",
+                "Choose such a name with -o, or add --format",
             )
         return StatementFormat(suffix)
 

@@ -14,14 +14,14 @@ _METRIC = Column("metric", TEXT, "Name of the metric: orders, active-users, …"
 BUSINESS_METRICS = Table(
     name="business_metrics",
     kind="dimension",
-    meaning="Values of business metrics per day, as `finops metrics load` stored them.",
+    meaning="Daily values of business metrics, as loaded by `finops metrics load`.",
     grain=("day", "metric", "project"),
     columns=(
         PERIOD,
         Column("day", DAY, "Day (UTC).", False),
         _METRIC,
-        Column("project", TEXT, "Project that the value is of; null: the whole tenant."),
-        Column("value", MONEY, "Number of units: not negative.", False),
+        Column("project", TEXT, "Project to which the value belongs; null: the whole tenant."),
+        Column("value", MONEY, "Number of units, never negative.", False),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Shared costs as they are declared, and the mart of what projects give and receive of them.
+"""Shared costs as declared, and the marts of what projects give and receive.
 
 Put here: the contracts of these tables, in column order. Keep out: their SQL (marts/sql), the
 declaration (tenants/shared_cost.py).
@@ -22,20 +22,31 @@ _METHOD = Column(
 SHARED_COST_RULES = Table(
     name="shared_cost_rules",
     kind="dimension",
-    meaning="Shared costs as the registry declares them: which charges they have, who receives"
-    " them.",
+    meaning="Shared costs as the registry declares them: charges, method and receivers.",
     grain=("shared_cost",),
     columns=(
         _NAME,
-        Column("position", COUNT, "The lowest one that matches takes a charge.", False),
-        Column("step", COUNT, "Step in which it is split, after those that it passes on.", False),
+        Column(
+            "position",
+            COUNT,
+            "If several match a charge, the one with the lowest position takes it.",
+            False,
+        ),
+        Column(
+            "step",
+            COUNT,
+            "Step in which it is split: after the shared costs that it passes on.",
+            False,
+        ),
         Column("kinds", TEXT, "Kinds of charges, separated by commas; null: every kind."),
-        Column("projects", TEXT, "Projects whose charges it has; null: every project."),
+        Column("projects", TEXT, "Projects whose charges are shared; null: every project."),
         _METHOD,
-        Column("metric", TEXT, "Business metric of method metric."),
+        Column("metric", TEXT, "Business metric, if the method is metric."),
         Column("receivers", TEXT, "Receiving projects; null: those with charges in the month."),
         Column("shares", TEXT, "Percentages of the receivers, in the same order."),
-        Column("passes_on", TEXT, "Shared costs that its projects received and pass on with it."),
+        Column(
+            "passes_on", TEXT, "Shared costs whose received parts its projects pass on with it."
+        ),
         Column(
             "otherwise",
             TEXT,
@@ -60,8 +71,8 @@ _BASIS = "What the share is in proportion to: 1, effective cost, percentage, or 
 COSTS_TO_SHARE = Table(
     name="costs_to_share",
     kind="mart",
-    meaning="Costs of each project and month by kind, and the shared cost that has them. Only"
-    " months in which one is split.",
+    meaning="Costs of each project and month by kind, and the shared cost that takes them; only for"
+    " months in which a shared cost is split.",
     grain=("billing_period", "project", "billing_currency", "kind"),
     columns=(
         PERIOD,
@@ -71,7 +82,7 @@ COSTS_TO_SHARE = Table(
             "kind", TEXT,
             "unused_commitments, or the charge_group of the charges.", False,
         ),
-        Column("shared_cost", TEXT, "The shared cost that has them; null: they are not shared."),
+        Column("shared_cost", TEXT, "Shared cost that takes them; null: they are not shared."),
         *_COSTS,
     ),
 )  # fmt: skip
@@ -88,25 +99,33 @@ SHARED_COST_SHARES = Table(
         Column("project", TEXT, "Project that receives it.", False),
         Column("basis", MONEY, _BASIS, False),
         Column(
-            "share", MONEY, "Part of 1; the shares of all receivers add up to exactly 1.", False
+            "share",
+            MONEY,
+            "Fraction of the cost; the shares of all receivers add up to exactly 1.",
+            False,
         ),
-        Column("is_fallback", FLAG, "Whether it is split evenly for want of any basis.", False),
+        Column(
+            "is_fallback",
+            FLAG,
+            "Whether it is split evenly because no receiver has a basis.",
+            False,
+        ),
     ),
 )
 
 SHARED_COSTS = Table(
     name="shared_costs",
     kind="mart",
-    meaning="What projects give and receive of shared costs, beside their own costs; given and"
-    " received add up to zero.",
+    meaning="Shared costs that projects give and receive, in addition to their own costs; given and"
+    " received amounts add up to zero.",
     grain=("billing_period", "shared_cost", "direction", "project", "billing_currency"),
     columns=(
         PERIOD,
         _NAME,
         Column(
             "direction", TEXT,
-            "given: it is the project's own cost or one that it passes on, with the opposite sign;"
-            " received: its part.", False, ("given", "received"),
+            "given: the project's own cost, or one that it passes on, with the opposite sign;"
+            " received: its part of a shared cost.", False, ("given", "received"),
         ),
         Column("project", TEXT, "Project that gives or receives.", False),
         Column("environment", TEXT, "Environment of the project."),
@@ -119,8 +138,8 @@ SHARED_COSTS = Table(
         ),
         Column(
             "share", MONEY,
-            "Part of the whole, of 1; the shares of all receivers add up to exactly 1. Null like"
-            " basis.",
+            "Fraction of the cost; the shares of all receivers add up to exactly 1. Null if basis"
+            " is null.",
         ),
         *_COSTS,
         Column(

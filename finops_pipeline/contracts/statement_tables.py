@@ -1,4 +1,4 @@
-"""The tables and views of statements: what is stated to each project for a month.
+"""The tables and views of statements: what each project is charged for a month.
 
 Put here: the contracts of the terms, the closed statements and the views over them. Keep out: their
 SQL (marts/statements), the declaration of terms (tenants/statement_terms.py).
@@ -14,7 +14,7 @@ LINE_KINDS = ("direct", "shared_received", "shared_given", "markup", "fixed_fee"
 BASES = ("billed", "effective", "net_billed", "net_effective")
 STATEMENT_KINDS = ("statement", "adjustment")
 
-_PROJECT = Column("project", TEXT, "Project to which it is stated.", False)
+_PROJECT = Column("project", TEXT, "Project that is charged.", False)
 _CURRENCY = Column("billing_currency", TEXT, "Currency of the amount; never mixed.", False)
 _LABELS = (
     Column("display_name", TEXT, "Name of the project for people."),
@@ -24,17 +24,17 @@ _LABELS = (
 _LINE = (
     Column(
         "line_kind", TEXT,
-        "The project's own costs; its part of a shared cost, or what it gives away of one; the"
-        " mark-up on all of these; a fixed fee.",
+        "direct: own costs; shared_received and shared_given: shared costs that the project"
+        " receives and gives; markup: the mark-up on all of these; fixed_fee: a fixed fee.",
         False, LINE_KINDS,
     ),
     Column("line", TEXT, "Service, shared cost, `mark-up` or `fixed fee`.", False),
-    Column("charge_group", TEXT, "Of a direct line, what kind of cost it is (charge_groups)."),
+    Column("charge_group", TEXT, "Kind of cost of a direct line (charge_groups)."),
 )  # fmt: skip
 _TERMS = (
     Column(
         "cost_basis", TEXT,
-        "Which cost it states. A net basis is used in months in which all charges in the currency"
+        "Basis of its costs. A net basis is used in months in which all charges in the currency"
         " have net costs; in others, the basis without `net_`.",
         False, BASES,
     ),
@@ -66,11 +66,11 @@ STATEMENT_PREVIEW = Table(
 STATEMENTS = Table(
     name="statements",
     kind="status",
-    meaning="Closed statements, which never change, and dated adjustments of them.",
+    meaning="Closed statements, which never change, and their dated adjustments.",
     grain=("billing_period", "version", *_KEY),
     columns=(
         PERIOD,
-        Column("version", COUNT, "1 is the statement, each later one an adjustment.", False),
+        Column("version", COUNT, "1: the statement; each later version is an adjustment.", False),
         Column("kind", TEXT, "Whether it is a statement or an adjustment.", False, STATEMENT_KINDS),
         Column("closed_at", TEXT, "When it was closed (UTC).", False),
         Column("month_state", TEXT, "State of the month at that time (data_status).", False),
@@ -82,13 +82,13 @@ STATEMENTS = Table(
 STATEMENT_DIFFERENCES = Table(
     name="statement_differences",
     kind="view",
-    meaning="What an adjustment of each closed month would state now; no rows: nothing changed.",
+    meaning="What an adjustment of each closed month would state now; no rows if nothing changed.",
     grain=("billing_period", *_KEY),
     columns=(
         *STATEMENT_PREVIEW.columns[:-1],
         Column("stated_amount", MONEY, "Amount of the statement and all adjustments.", False),
         Column("present_amount", MONEY, "Amount as it would be stated now.", False),
-        Column("amount", MONEY, "Present amount without the stated one.", False),
+        Column("amount", MONEY, "present_amount minus stated_amount.", False),
     ),
 )
 

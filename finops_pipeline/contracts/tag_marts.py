@@ -14,17 +14,19 @@ _SET = Column("required_set", TEXT, "Name of the set of required tags.", False)
 REQUIRED_TAG_KEYS = Table(
     name="required_tag_keys",
     kind="dimension",
-    meaning="Declared sets of tags that are required together, a row per key and spelling.",
+    meaning="Declared sets of required tags, with one row per key and spelling.",
     grain=("required_set", "tag_key", "spelling"),
     columns=(
         _SET,
         Column("tag_key", TEXT, "Key that is required.", False),
-        Column("spelling", TEXT, "Key as charges may have it.", False),
-        Column("is_exact", FLAG, "Whether case, `-`, `_` and spaces count.", False),
+        Column("spelling", TEXT, "Key as it may appear in charges.", False),
+        Column("is_exact", FLAG, "Whether case, `-`, `_` and spaces matter.", False),
         Column("allowed_values", JSON, "Allowed values, a JSON list as text; null: any."),
-        Column("services", JSON, "Services the set is about, a JSON list as text; null: all."),
-        Column("projects", JSON, "Projects the set is about, a JSON list as text; null: all."),
-        Column("environments", JSON, "Environments it is about, a JSON list as text; null: all."),
+        Column("services", JSON, "Services that the set covers, a JSON list as text; null: all."),
+        Column("projects", JSON, "Projects that the set covers, a JSON list as text; null: all."),
+        Column(
+            "environments", JSON, "Environments that it covers, a JSON list as text; null: all."
+        ),
     ),
 )
 
@@ -32,8 +34,8 @@ REQUIRED_TAG_COVERAGE = Table(
     name="required_tag_coverage",
     kind="mart",
     meaning=(
-        "How much of the cost that could have tags has all tags of a declared set. Costs of"
-        " different sets are never added up."
+        "How much of the taggable cost has all tags of a declared set. Never add up different"
+        " sets."
     ),
     grain=(
         "billing_period", "required_set", "project", "sub_account_id", "service_name",
@@ -42,7 +44,7 @@ REQUIRED_TAG_COVERAGE = Table(
     columns=(
         PERIOD, _SET, *PROJECT_COLUMNS, GROUP_COLUMNS[0], GROUP_COLUMNS[2], GROUP_COLUMNS[-1],
         Column("taggable_cost", MONEY, "Effective cost of usage with a resource.", False),
-        Column("tagged_cost", MONEY, "The part that has an allowed value of every key.", False),
-        Column("untagged_cost", MONEY, "The rest.", False),
+        Column("tagged_cost", MONEY, "The part with an allowed value of every key.", False),
+        Column("untagged_cost", MONEY, "taggable_cost minus tagged_cost.", False),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Files of business metrics as users hand them over: CSV or Parquet, a row per day and metric.
+"""Files of business metrics from users: CSV or Parquet, a row per day and metric.
 
 Put here: reading and checking such a file; every error names the line and the column. Keep out:
 storing values (application/business_metrics.py, lake/metric_values.py).
@@ -24,7 +24,7 @@ from finops_pipeline.tenants.names import check_name
 REQUIRED, OPTIONAL = ("date", "metric", "value"), ("project",)
 MAX_ROWS = 1_000_000
 _LIMIT = Decimal(10) ** 12
-_FORM = "a CSV or Parquet file with the columns date, metric, value and, if you like, project"
+_FORM = "a CSV or Parquet file with the columns date, metric, value and, optionally, project"
 _SHOWN = 60
 _PARQUET_MAGIC = b"PAR1"
 
@@ -103,7 +103,7 @@ def _select_texts(connection: Connection, relation: str) -> tuple[list[str], Con
 
 def _check_header(path: Path, header: Sequence[str], project: str) -> list[str]:
     names = [name.lower() for name in header]
-    expected = f"the columns {', '.join(REQUIRED)} and, if you like, {OPTIONAL[0]}"
+    expected = f"the columns {', '.join(REQUIRED)} and, optionally, {OPTIONAL[0]}"
     has_each = all(names.count(name) == 1 for name in REQUIRED)
     if not has_each or any(n not in REQUIRED + OPTIONAL or names.count(n) > 1 for n in names):
         found = ", ".join(header) or "nothing"

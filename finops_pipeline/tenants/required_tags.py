@@ -24,7 +24,7 @@ _FIELDS = (*_LISTS, "values")
 
 
 class RequiredSet(BaseModel):
-    """Keys that are required together, and of what; an empty tuple does not limit it.
+    """Keys that are required together, and for which charges; an empty tuple sets no limit.
 
     `values`: the allowed values of some of the keys.
     """
@@ -108,7 +108,7 @@ def _read_values(place: str, raw: object, keys: tuple[str, ...]) -> dict[str, tu
     for key, values in raw.items():
         if key not in keys:
             raise RegistryError(
-                f"{place}.values has values of {key!r:.200}, which is none of its keys",
+                f"{place}.values has values of {key!r:.200}, which is not one of its keys",
                 f"one of: {', '.join(keys)}",
                 did_you_mean(str(key), keys) + "Add the key to keys, or correct it",
             )

@@ -106,7 +106,7 @@ class SharedCost(BaseModel):
     def _check(self) -> SharedCost:
         check_name("shared cost", self.name)
         if not self.kinds and not self.projects:
-            raise self.error("does not say which charges it has", "kinds, projects, or both")
+            raise self.error("does not say which charges it takes", "kinds, projects, or both")
         if self.after and (self.kinds or not self.projects):
             raise self.error("has after, and kinds", "after with projects only")
         for month in filter(None, (self.from_month, self.to_month)):

@@ -1,4 +1,4 @@
--- project_statements: what would be stated to each project, by kind of line.
+-- project_statements: what each project would be charged, by kind of line.
 -- use case: What do we charge each project?
 -- grain: billing_period, project, billing_currency
 -- money: direct, shared, markup, fixed_fee, total, on the basis of the terms (billing currency,

@@ -1,5 +1,5 @@
--- shared_costs: what each project costs with its part of shared costs, and what it gives away.
--- use case: What does a project really cost?
+-- shared_costs: what each project costs, with the shared costs that it gives and receives.
+-- use case: What does a project cost with its part of shared costs?
 -- grain: billing_period, project, billing_currency
 -- money: effective_cost, given_cost, received_cost, cost_with_shared (billing currency, exact
 --        decimal)

@@ -1,11 +1,11 @@
 -- unit_costs: what an order, a user or a request costs, by month, project and metric.
--- use case: What does one order cost us?
+-- use case: What does an order, a user or a request cost?
 -- grain: billing_period, metric, project, billing_currency
 -- money: billed_cost, effective_cost, billed_cost_per_unit, effective_cost_per_unit (billing
 --        currency); per unit cut off after 12 decimals
 -- reads: unit_costs
 --
--- Costs and values are those of days with a value; project is null for the whole tenant.
+-- Only days with a value count; project is null for the whole tenant.
 
 with
 
