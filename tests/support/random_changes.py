@@ -33,6 +33,10 @@ KEYS = ("Env", "env", "Team", "Owner", "CostCenter")
 VALUES = ("prod", "PROD", "Prod", "dev", "web", "platform", "data")
 REGIONS = ("us-east-1", "us-west-2", "eu-central-1", "eu-west-1")
 SERVICES = ("AmazonEC2", "AmazonS3", "AWSLambda", "AmazonRDS", "AWS Lambda")
+SHARED_COSTS = [
+    {"name": "support", "kinds": "support", "method": "proportional"},
+    {"name": "credits", "kinds": "credits_and_refunds", "method": "even"},
+]
 PATTERNS = ("*EC2*", "*S3*", "AWS*", "*Lambda*")
 
 Sums = dict[str, tuple[Any, ...]]
@@ -65,7 +69,7 @@ class RandomChanges:
         """Declare both tenants with their dimensions, and build everything."""
         self.made.apply(self.exports / "tenants.yaml")
         for tenant in TENANTS:
-            self.declare(tenant, dimensions=self.sections[tenant])
+            self.declare(tenant, dimensions=self.sections[tenant], shared_costs=SHARED_COSTS)
             assert not self.made.ingest(tenant).failed
 
     def change(self) -> tuple[str, str]:

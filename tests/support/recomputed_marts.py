@@ -30,6 +30,10 @@ Rows = Counter[tuple[Any, ...]]
 WITHOUT_SECOND_OPINION = {
     "allocation_days": "internal: what it leads to is compared in allocated_costs",
     "allocations": "internal: what it leads to is compared in allocated_costs, charge by charge",
+    "costs_to_share": "internal: a step to shared_costs",
+    "shared_cost_shares": "internal: a step to shared_costs",
+    "shared_costs": "of tenants that declare them: test_shared_costs.py, test_random_changes.py",
+    "unit_costs": "of tenants with business metrics: test_business_metrics.py",
 }
 DIMENSIONS = {"service": "service_name", "environment": "environment", "usage_type": "usage_type"}
 
