@@ -35,13 +35,13 @@ from measure import Cost, machine, say
 from recurring_bills import ACCOUNTS, LAST_MONTH, make_months, months_before
 from targets import Target, Values, list_targets, verdict
 
-HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "performance.md"
-COOKBOOK = HERE.parent / "docs" / "cookbook.md"
+FOLDER = Path(__file__).parent
+PAGE = FOLDER.parent / "docs" / "performance.md"
+COOKBOOK = FOLDER.parent / "docs" / "cookbook.md"
 PROJECTS = ("prod", "staging", "dev")
 MONTHS = 12
 START, END = "<!-- bench-marts: start -->\n", "<!-- bench-marts: end -->\n"
-SETTINGS = {"memory_limit": "1GB"}
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "1GB"}
 _NUMERIC = re.compile("^(DECIMAL|NUMBER|DOUBLE|BIGINT|INTEGER|HUGEINT)")
 Numbers = list[tuple[Decimal, ...]]
 
@@ -64,17 +64,17 @@ class Answered:
 def questions() -> dict[str, str]:
     """Read the cookbook: question -> SQL."""
     sections = re.split(r"^## ", COOKBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    found = {}
+    answers = {}
     for section in sections:
         sql = re.search(r"```sql\n(.*?)```", section, re.DOTALL)
         if sql:
-            found[section.partition("\n")[0]] = sql[1].strip()
-    return found
+            answers[section.partition("\n")[0]] = sql[1].strip()
+    return answers
 
 
 def raw_answers() -> tuple[str, dict[str, str], dict[str, str]]:
     """Read raw_answers.sql: its view, question -> SQL, question -> why there is no answer."""
-    text = (HERE / "raw_answers.sql").read_text(encoding="utf-8")
+    text = (FOLDER / "raw_answers.sql").read_text(encoding="utf-8")
     view, *parts = re.split(r"^-- (?=question: |no answer: )", text, flags=re.MULTILINE)
     sql, without = {}, {}
     for part in parts:
@@ -88,7 +88,7 @@ def raw_answers() -> tuple[str, dict[str, str], dict[str, str]]:
 
 
 def declare(work: Path, export: Path) -> Installation:
-    """Declare the tenant `bench`: three projects with environments; some accounts are left."""
+    """Declare the tenant `bench`: three projects, an environment each, and further accounts."""
     data = work / "data"
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(parents=True)
@@ -134,13 +134,14 @@ class Answers:
     def compare(self, question: str, sql: str) -> Answered:
         """Measure both answers to a question and compare their numbers."""
         mart, names, rows = _least(self._marts, sql, 15)
-        if question in self._without:
-            return Answered(question, mart, None, self._without[question])
+        if question not in self._sql:
+            reason = self._without.get(question, "Nobody has written the answer from the raw bill.")
+            return Answered(question, mart, None, reason)
         raw, raw_names, raw_rows = _least(self._raw, self._sql[question], 3)
         both = [name for name in names if name and name in raw_names]
-        ours = _numbers(rows, [names.index(name) for name in both])
-        theirs = _numbers(raw_rows, [raw_names.index(name) for name in both])
-        compared = _difference(ours, theirs) or f"{len(ours)} rows agree"
+        own_numbers = _numbers(rows, [names.index(name) for name in both])
+        other_numbers = _numbers(raw_rows, [raw_names.index(name) for name in both])
+        compared = _difference(own_numbers, other_numbers) or f"{len(own_numbers)} rows agree"
         return Answered(question, mart, raw, compared)
 
 
@@ -150,7 +151,8 @@ def _least(
     """Run a query once to warm up and several times more.
 
     Returns:
-        the least seconds, the names of the answer's columns ('' if they are not numbers), its rows.
+        the least seconds, the names of the answer's columns ('' for those that are no numbers),
+        its rows.
     """
     seconds = []
     rows: list[tuple[Any, ...]] = []
@@ -166,15 +168,15 @@ def _least(
 def _numbers(rows: list[tuple[Any, ...]], positions: list[int]) -> Numbers:
     """Return the numbers of an answer's columns, in cents, in order of size."""
     cent = Decimal("0.01")
-    found = [tuple(Decimal(str(row[p] or 0)).quantize(cent) for p in positions) for row in rows]
-    return sorted(found)
+    numbers = [tuple(Decimal(str(row[p] or 0)).quantize(cent) for p in positions) for row in rows]
+    return sorted(numbers)
 
 
-def _difference(ours: Numbers, theirs: Numbers) -> str:
+def _difference(own_numbers: Numbers, other_numbers: Numbers) -> str:
     """Describe how two answers differ; a cent is left for the doubles of the raw bill."""
-    if len(ours) != len(theirs):
-        return f"DIFFERENT: {len(ours)} rows and {len(theirs)}"
-    for own, other in zip(ours, theirs, strict=True):
+    if len(own_numbers) != len(other_numbers):
+        return f"DIFFERENT: {len(own_numbers)} rows and {len(other_numbers)}"
+    for own, other in zip(own_numbers, other_numbers, strict=True):
         if len(own) != len(other) or any(
             abs(a - b) > Decimal("0.011") for a, b in zip(own, other, strict=True)
         ):
@@ -182,12 +184,12 @@ def _difference(ours: Numbers, theirs: Numbers) -> str:
     return ""
 
 
-def run_piece(data: Path, what: str, times: int) -> dict[str, Any]:
+def run_piece(data: Path, piece: str, times: int) -> dict[str, Any]:
     """Run a piece of a refresh several times; return that with the least processor seconds.
 
     The result has `cpu` and `wall` seconds by part, `peak` in MiB, `bytes` of the file.
     """
-    results = [_run_piece(data, what) for _ in range(times)]
+    results = [_run_piece(data, piece) for _ in range(times)]
     return min(results, key=lambda result: sum(result["cpu"].values()))
 
 
@@ -198,12 +200,12 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 """
 
 
-def _run_piece(data: Path, what: str) -> dict[str, Any]:
+def _run_piece(data: Path, piece: str) -> dict[str, Any]:
     command = [sys.executable, "-c", _PIECE, sys.executable]
-    command += [str(HERE / "refresh_marts.py"), str(data), what]
+    command += [str(FOLDER / "refresh_marts.py"), str(data), piece]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{what}: {done.stderr[-800:]}")
+        raise RuntimeError(f"{piece}: {done.stderr[-800:]}")
     printed, _, peak = done.stdout.strip().rpartition("\n")
     result = json.loads(printed)
     parts = result["parts"]
@@ -246,9 +248,8 @@ def compare_answers(page: Page, work: Path) -> Values:
         ratios += [] if answer.ratio is None else [answer.ratio]
         page.say(f"| {question} | {answer.mart * 1000:.1f} | {raw} | {ratio} | {answer.compared} |")
     reached = sum(ratio >= targets.ANSWERS.most for ratio in ratios)
-    page.say(
-        f"\n{reached} of {len(ratios)} answers are at least {targets.ANSWERS.most:.0f} x faster."
-    )
+    most = targets.ANSWERS.most
+    page.say(f"\n{reached} of {len(ratios)} answers are at least {most:.0f} times faster.")
     return {targets.ANSWERS: min(ratios)}
 
 
@@ -256,12 +257,12 @@ def compare_refresh(page: Page, data: Path, months: list[str], times: int) -> Va
     """Measure a full refresh, that of one month, and the bare aggregation."""
     scanned = run_piece(data, "scan", times)
     every = run_piece(data, "all", times)
-    one = run_piece(data, months[len(months) // 2], times)
+    month = run_piece(data, months[len(months) // 2], times)
     page.say("\n| what | CPU s | wall s | peak MiB | against the aggregation |")
     page.say("|---|---|---|---|---|")
     base = scanned["cpu"]["scan"]
     rows = [("one bare aggregation of the columns that marts read", scanned, "scan", base)]
-    for name, result in (("all months", every), ("one month", one)):
+    for name, result in (("all months", every), ("one month", month)):
         unit = base if result is every else base / len(months)
         # `file` includes the two others
         result["cpu"]["file"] -= result["cpu"]["checks"] + result["cpu"]["marts"]
@@ -277,8 +278,8 @@ def compare_refresh(page: Page, data: Path, months: list[str], times: int) -> Va
     page.say(f"\nThe tenant's file has {every['bytes'] / 2**20:,.0f} MiB.")
     return {
         targets.REFRESH: every["cpu"]["marts"] / base,
-        targets.MONTH_SHARE: one["cpu"]["marts"] / (every["cpu"]["marts"] / len(months)),
-        targets.REFRESH_PEAK: max(every["peak"], one["peak"]),
+        targets.MONTH_SHARE: month["cpu"]["marts"] / (every["cpu"]["marts"] / len(months)),
+        targets.REFRESH_PEAK: max(every["peak"], month["peak"]),
     }
 
 
@@ -290,11 +291,11 @@ def print_targets(page: Page, values: Values) -> None:
         value = values[target]
         bound = "at least" if target.is_least else "at most"
         result = "reached" if verdict(target, value) == "reached" else "**missed**"
-        most, shown = _shown(target, target.most), _shown(target, value)
+        most, shown = _with_unit(target, target.most), _with_unit(target, value)
         page.say(f"| {target.name} | {bound} {most} | {shown} | {result} |")
 
 
-def _shown(target: Target, value: float) -> str:
+def _with_unit(target: Target, value: float) -> str:
     return f"{value:,.0f} {target.unit}" if value >= 100 else f"{value:.1f} {target.unit}"
 
 

@@ -29,7 +29,7 @@ select
     BILLING_PERIOD = (select max(BILLING_PERIOD) from cur) as is_newest
 from cur;
 
--- question: What changed since the month before?
+-- question: What changed since the previous month?
 select
     product_product_name,
     sum(effective_cost) filter (is_newest) as cost,
@@ -63,7 +63,7 @@ from line left join claim on account = line_item_usage_account_id
 where is_newest and resource is not null
 group by all order by effective_cost desc limit 20;
 
--- question: What is in this number?
+-- question: What does the total consist of?
 select
     case
         when line_type = 'Tax' then 'tax'
@@ -84,7 +84,7 @@ from line where is_newest group by all;
 select resource_tags['user_Team'] as tag_value, sum(effective_cost) as effective_cost
 from line where is_newest group by all;
 
--- question: Where is untagged spend?
+-- question: Where is spend untagged?
 select project, product_product_name, sum(effective_cost) as untagged_cost
 from line left join claim on account = line_item_usage_account_id
 where is_newest and is_usage and coalesce(line_item_resource_id, '') <> ''
@@ -157,7 +157,7 @@ select
         - sum(effective_cost) as amortized_fees
 from line group by all;
 
--- question: Which days are out of line?
+-- question: Which days were unusually expensive?
 select
     cast(line_item_usage_start_date as date) as charge_date,
     product_product_name,
@@ -174,7 +174,7 @@ where line_item_usage_end_date = line_item_usage_start_date + interval 1 hour
         > (select max(cast(line_item_usage_start_date as date)) from cur) - 35
 group by all order by charge_hour desc limit 24;
 
--- question: Are our commitments used?
+-- question: How much of our commitments do we use?
 select
     BILLING_PERIOD,
     line_type,
@@ -183,7 +183,7 @@ select
     round(100 * (total_cost - unused_cost) / nullif(total_cost, 0), 2) as used_percent
 from line where is_fee group by all;
 
--- question: In which hours are commitments idle?
+-- question: When are commitments unused?
 select
     savings_plan_savings_plan_a_r_n,
     extract(hour from line_item_usage_start_date) as hour_of_day,
@@ -206,7 +206,7 @@ select
         as hourly_commitment
 from line where is_newest and is_fee group by all;
 
--- question: How much of our compute and databases do commitments cover?
+-- question: How much of our compute and database usage do commitments cover?
 select
     BILLING_PERIOD,
     case
@@ -231,7 +231,7 @@ where is_newest and line_type = 'Usage' and pricing_term <> 'Spot'
     )
 group by all;
 
--- question: What does data transfer cost, and of which kind is it?
+-- question: What does each kind of data transfer cost?
 select
     case
         when line_item_usage_type like '%VPCPeering%' then 'VPC peering'
@@ -250,7 +250,7 @@ where is_newest and is_usage and line_item_usage_type like '%Bytes'
     and line_item_usage_type not like '%ByteHrs%'
 group by all;
 
--- question: What does storage cost, and in which class is it?
+-- question: What does each class of storage cost?
 select
     product_product_name,
     case
@@ -287,3 +287,15 @@ group by all having elasticity_percent >= 100;
 
 -- no answer: What does each cluster, namespace and workload cost?
 -- The bill has no split cost allocation data, so the answers of both are empty.
+
+-- no answer: Which projects miss our tagging policy?
+-- Not in a bill: which tags are required is declared, and this tenant declares none.
+
+-- no answer: What does an order, a user or a request cost?
+-- Not in a bill: business metrics are loaded, and this tenant has none.
+
+-- no answer: What does a project cost with its part of shared costs?
+-- Not in a bill: how costs are shared is declared, and this tenant declares nothing.
+
+-- no answer: What do we charge each project?
+-- Not in a bill: statements follow declared terms.

@@ -53,14 +53,15 @@ def refresh(session: TenantSession, months: frozenset[str] | None, clock: Clock)
         records = publication.partitions(COSTS_TABLE)
         slices = frozenset(key for key, record in records.items() if record.rows)
         changed = frozenset(key for key in slices if months is None or key[1] in months)
-        change = Change(changed, slices, slices)
+        ordered = in_reading_order(marts())
+        unused = frozenset[str]().union(*(mart.needs for mart in ordered))  # nothing is declared
+        change = Change(changed, slices, slices, unused=unused)
 
         def find_file(key: Slice) -> Path:
             path = publication.checked(COSTS_TABLE, *key)
             assert path is not None
             return path
 
-        ordered = in_reading_order(marts())
         charges = {key: records[key].rows for key in slices}
         due = Refresh(change, ordered, plan_marts(ordered, change), charges)
         with clock.part("file"), building(publication, session.limits, fresh=False) as connection:
@@ -113,14 +114,14 @@ def scan(publication: Publication, session: TenantSession, clock: Clock) -> None
 
 def main() -> None:
     """Run one piece and print what it took."""
-    data, what = sys.argv[1:]
+    data, piece = sys.argv[1:]
     clock, size = Clock(), 0
     with Installation(Settings(data=Path(data))).writing(TENANT) as session:
-        if what == "scan":
+        if piece == "scan":
             with session.writer.publication() as publication:
                 scan(publication, session, clock)
         else:
-            months = None if what == "all" else frozenset([what])
+            months = None if piece == "all" else frozenset([piece])
             size = refresh(session, months, clock)
     sys.stdout.write(json.dumps({"parts": clock.parts, "bytes": size}) + "\n")
 

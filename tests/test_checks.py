@@ -138,17 +138,17 @@ def test_every_mart_names_checks_that_compare_it_with_charges(mart: Mart) -> Non
         assert check.severity is Severity.REFUSE
 
 
-def test_marts_and_checks_have_no_rows_without_those_that_their_heads_need(
+def test_marts_and_checks_have_no_rows_without_those_that_their_heads_name(
     built: TemporaryInstallation,
 ) -> None:
     """A refresh skips them then; with everything else of the estate, they still find nothing."""
-    needing = [query for query in (*marts(), *checks()) if query.needs]
+    needing = [query for query in (*marts(), *checks()) if query.rows_from]
     assert len(needing) > 25
     for query in needing:
         with duckdb.connect() as connection:
             file = built.folder("acme") / "acme.duckdb"
             connection.execute(f"attach '{file}' as w (read_only); use w")
-            for need in query.needs:
+            for need in query.rows_from:
                 table, _, condition = need.partition(" where ")
                 assert table in query.reads
                 connection.execute(

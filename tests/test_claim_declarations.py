@@ -79,7 +79,7 @@ def test_two_claims_of_one_priority_that_can_meet_are_refused(
     )
     assert (code == 1) is is_conflict, output
     if is_conflict:
-        assert "claim 1 of acme/p1" in output and "claim 1 of acme/p2" in output
+        assert "declared.yaml: claim 1 of acme/p1" in output and "claim 1 of acme/p2" in output
         assert "Give one of them another priority" in output
 
 
@@ -88,7 +88,7 @@ def test_a_claim_that_contradicts_a_stored_one_says_how_to_release_that(apply: A
     assert apply(acme(f"{{name: p1, {claims}}}"))[0] == 0
     code, output = apply(acme("{name: p2, claims: [{tags: {Env: prod}, regions: y}]}"))
     assert code == 1 and "claim 2 of acme/p1" in output and "claim 1 of acme/p2" in output
-    assert "finops project release acme/p1 2" in output
+    assert "declared.yaml: " in output and "finops project release acme/p1 2" in output
     # In one file, a claim may move to another project.
     moved = "{name: p2, claims: [{tags: {Env: prod}, regions: y}]}"
     assert apply(acme("{name: p1, claims: [{regions: x}]}", moved))[0] == 0

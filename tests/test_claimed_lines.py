@@ -150,6 +150,40 @@ def test_the_preview_names_claims_that_take_nothing(
     assert code == 1 and "does not declare tenant acme" in output
 
 
+def test_the_preview_leaves_out_what_negations_did_not_cancel(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
+    """Its charge has no region and no tag; only the negations say which project gets it."""
+    covered = {"lineItem__LineItemType": "SavingsPlanCoveredUsage",
+               "savingsPlan__SavingsPlanEffectiveCost": "4"}  # fmt: skip
+    lines = [
+        tagged("8", product__regionCode="eu-west-1", savingsPlan__SavingsPlanARN=PLAN, **covered),
+        tagged("6", product__regionCode="us-east-1", savingsPlan__SavingsPlanARN=PLAN, **covered),
+        *(
+            tagged(cost, lineItem__LineItemType="SavingsPlanNegation",
+                   product__regionCode=region, savingsPlan__SavingsPlanARN=PLAN)
+            for cost, region in (("-5", "us-east-1"), ("-8", "eu-west-1"))
+        ),
+    ]  # fmt: skip
+    deliver(tmp_path / "acme/cur", lines)
+    deliver(tmp_path / "globex/cur", lines)
+    assert not two.ingest("acme").failed and not two.ingest("globex").failed
+    claims = ", ".join(
+        f"{{name: {name}, claims: [{{regions: {region}}}]}}"
+        for name, region in (("prod", "us-east-1"), ("dev", "eu-west-1"))
+    )
+    (tmp_path / "acme.yaml").write_text(acme(projects=f"[{claims}]", without_value="unassigned"))
+    command = ("project", "preview", "acme", "-f", str(tmp_path / "acme.yaml"))
+    code, output = finops(*command, data=two.data)
+    assert code == 0 and "left out: 1 charge of 1 USD that Savings Plan" in output
+    two.apply(tmp_path / "acme.yaml")
+    assert not two.ingest("acme").failed
+    assert billed(two, "acme") == {"prod": ["0.0", "4.0"], "dev": ["1.0", "5.0"]}
+    assert billed(two, "globex") == {"unassigned": ["1.0", "9.0"]}
+    for tenant in ("acme", "globex"):
+        assert "No charge would move" in finops("project", "preview", tenant, data=two.data)[1]
+
+
 def test_days_of_cost_explorer_are_unassigned_where_a_claim_asks_for_more(
     empty: TemporaryInstallation, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ from finops_pipeline.application.statements import (
 )
 from finops_pipeline.errors import FinopsError
 from finops_pipeline.lake.warehouse import reading
-from finops_pipeline.marts.statement_views import StatementLine, preview_lines, statement_sql
+from finops_pipeline.marts.statement_views import StatementLine, preview_lines
 from finops_pipeline.money import exact_sum
 from finops_pipeline.tenants.statement_terms import CostBasis, FixedFee, ProjectTerms, TenantTerms
 from tests.conftest import TemporaryInstallation
@@ -120,42 +120,33 @@ def test_the_ready_made_query_adds_up_the_lines(base: Stated) -> None:
     assert len(rows) == 4
 
 
-def shared_cost(direction: str, project: str, billed: str, effective: str) -> str:
-    values = (MONTH, "support", direction, project)
-    texts = ", ".join(f"'{value}'" for value in values)
-    return f"({texts}, null, null, 'USD', {billed}, {effective})"
+def share(stated: Stated, **method: Any) -> None:
+    """Split what no project claims."""
+    entry = declaration("acme")
+    entry["shared_costs"] = [{"name": "rest", "projects": ["unassigned"], **method}]
+    path = stated.folder / "shared.yaml"
+    path.write_text(yaml.safe_dump({"tenants": [entry]}))
+    stated.made.apply(path)
+    assert not stated.made.ingest("acme").failed
 
 
 def test_shared_costs_are_lines_of_both_sides_and_bear_the_markup(stated: Stated) -> None:
-    """The mart of shared costs is not part of this test: its rows are given."""
-    rows = [
-        shared_cost("given", "unassigned", "-4", "-3"),
-        shared_cost("received", "prod", "3", "2"),
-        shared_cost("received", "dev", "1", "1"),
-    ]
     before = totals(preview_statements(stated.installation, "acme", MONTH))
-    with reading(stated.installation.folder("acme")) as connection:
-        connection.execute(
-            "create temp table shared_costs as select billing_period, shared_cost, direction,"
-            " project, environment, business_unit, billing_currency,"
-            " billed_cost::decimal(38, 18) as billed_cost,"
-            " effective_cost::decimal(38, 18) as effective_cost"
-            f" from (values {', '.join(rows)}) as t(billing_period, shared_cost, direction,"
-            " project, environment, business_unit, billing_currency, billed_cost, effective_cost)"
-        )
-        lines = lines_with(connection)
-    assert totals(lines) == before
-    found = by_line(lines)
-    assert found["unassigned", "USD", "shared_given", "support"] == -4
-    assert found["prod", "USD", "shared_received", "support"] == 3
-    assert found["prod", "USD", "markup", "mark-up"] == Decimal("0.26532")
+    share(stated, method="even")
+    closed = stated.close()
+    assert totals(closed.lines) == before
+    found = by_line(closed.lines)
+    assert found["unassigned", "USD", "shared_given", "rest"] == -4
+    assert found["prod", "USD", "shared_received", "rest"] == 2
+    assert found["prod", "USD", "markup", "mark-up"] == Decimal("3.824") * Decimal("0.055")
     assert ("unassigned", "USD", "markup", "mark-up") not in found
-
-
-def lines_with(connection: Any) -> list[StatementLine]:
-    names = ", ".join(StatementLine.__dataclass_fields__)
-    query = f"select {names} from ({statement_sql('statement_preview')})"
-    return [StatementLine(*line) for line in connection.execute(query).fetchall()]
+    share(stated, method="fixed", shares={"prod": 75, "dev": 25})
+    assert by_line(stated.adjust().lines) == {
+        ("prod", "USD", "shared_received", "rest"): 1,
+        ("dev", "USD", "shared_received", "rest"): -1,
+        ("prod", "USD", "markup", "mark-up"): Decimal("0.055"),
+    }
+    assert stated.rows("select count(*) from statements", "globex") == [(0,)]
 
 
 # ---- closing and adjusting

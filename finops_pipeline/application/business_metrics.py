@@ -47,8 +47,8 @@ from finops_pipeline.tenants.months import month_of
 class LoadedMetric:
     """What was loaded of a metric and project (empty: the whole tenant).
 
-    `new`, `changed` and `same` count its values: on days that had no value before, another value,
-    or the same value.
+    `new`, `changed` and `same` count its values: on days that had no value before, had another
+    value, or had the same value.
     """
 
     metric: str

@@ -15,14 +15,16 @@ from pathlib import Path
 
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.published_charges import check_cost_files
-from finops_pipeline.errors import RegistryError, did_you_mean
+from finops_pipeline.errors import RegistryError, counted, did_you_mean
 from finops_pipeline.focus.assigned_rows import TAKEN_BY, assigned_rows, rules_of
 from finops_pipeline.focus.claim_columns import charge_columns
 from finops_pipeline.lake.duck import Connection, text
 from finops_pipeline.lake.warehouse import reading
-from finops_pipeline.ledger.claims import list_claims
+from finops_pipeline.ledger.claims import OwnedClaim, has_conditions, list_claims
 from finops_pipeline.tenants.declare import merge, read_declaration
 from finops_pipeline.tenants.model import Tenant
+
+IS_RESIDUAL = "x_RowKind = 'residual'"
 
 NO_CLAIM = "no claim"
 """Stands for the claim of charges that no claim takes."""
@@ -78,14 +80,16 @@ def preview_claims(installation: Installation, tenant: str, file: Path | None) -
         installation.limits.apply(connection)
         groups = _all_groups(connection, declared)
         notes = tuple(_notes(connection, declared, groups))
-    moved = _sum_months(g for g in groups if g.from_project != g.to_project)
+        moved = _sum_months(g for g in groups if g.from_project != g.to_project)
+        if moved:
+            notes += tuple(_residual_note(connection, declared))
     return ClaimPreview(tuple(moved), notes)
 
 
 def _merged(stored: Tenant, file: Path) -> Tenant:
     for declared in read_declaration(file):
         if declared.name == stored.name:
-            return merge(stored, declared)[0]
+            return merge(stored, declared, file)[0]
     raise RegistryError(
         f"{file} does not declare tenant {stored.name}",
         "a tenants.yaml that declares it",
@@ -115,8 +119,9 @@ def _groups(
     rows = charge_columns(f"(select * from costs where {where})", f"{source} {month}", claims)
     assigned = assigned_rows(connection, rows, rules_of(tenant, source, month, claims))
     query = connection.execute(
-        f"select {TAKEN_BY}, project, x_Project, BillingCurrency, count(*), sum(BilledCost),"
-        f" sum(EffectiveCost) from {assigned} group by all"
+        f"select {TAKEN_BY}, project, {_project_after(tenant, claims)} as project_after,"
+        " BillingCurrency, count(*), sum(BilledCost), sum(EffectiveCost)"
+        f" from {assigned} group by all"
     )
     for claim, before, after, currency, charges, billed, effective in query.fetchall():
         yield MovedCharges(
@@ -130,6 +135,34 @@ def _groups(
             effective_cost=effective,
             first_month=month,
             last_month=month,
+        )
+
+
+def _project_after(tenant: Tenant, claims: list[OwnedClaim]) -> str:
+    """Return SQL for the project that a charge would be in.
+
+    What negations did not cancel goes with most of the negations (focus/negation_shares.py), which
+    are no charges. So it stays in its project as long as there is one.
+    """
+    if not has_conditions(claims):
+        return "x_Project"
+    names = ", ".join(text(project.name) for project in tenant.all_projects)
+    return f"case when {IS_RESIDUAL} and project in ({names}) then project else x_Project end"
+
+
+def _residual_note(connection: Connection, tenant: Tenant) -> Iterable[str]:
+    """Say how much the preview leaves where it is, because only the bill says where it goes."""
+    if not any(project.claims for project in tenant.active_projects):
+        return
+    query = connection.execute(
+        "select count(*), sum(BilledCost), BillingCurrency from costs"
+        f" where {IS_RESIDUAL} group by 3 order by 3"
+    )
+    for number, billed, currency in query.fetchall():
+        yield (
+            f"left out: {counted(number, 'charge')} of {billed.normalize():f} {currency} that"
+            " Savings Plan negations did not cancel; the project with most of the negations gets"
+            " such charges, and the next run finds out which that is"
         )
 
 

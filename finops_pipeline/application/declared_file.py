@@ -39,7 +39,7 @@ def apply_declaration(installation: Installation, file: Path) -> list[str]:
                 _check_metrics(installation, tenant, stored.get(tenant.name))
             except RegistryError as error:
                 raise RegistryError(f"{file}, {error.found}", error.expected, error.cure) from error
-    return apply(installation.registry, declared)
+    return apply(installation.registry, declared, file)
 
 
 def _check_metrics(installation: Installation, tenant: Tenant, stored: Tenant | None) -> None:

@@ -24,11 +24,9 @@ from finops_pipeline.lake.tenant_purge import closing_folder
 from finops_pipeline.lake.tenant_restore import is_taken
 from finops_pipeline.ledger.forgetting import forget_source, rename_project
 from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
-from finops_pipeline.tenants.dimension_changes import rename_rule_project
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant, check_name
-from finops_pipeline.tenants.required_tags import rename_set_project
-from finops_pipeline.tenants.shared_costs import rename_shared_project
+from finops_pipeline.tenants.project_references import rename_project_references
 
 
 class Kind(StrEnum):
@@ -323,13 +321,7 @@ def _with_name(tenant: Tenant, subject: Subject, renamed: Tenant | Source | Proj
     elif tenant.without_value == subject.name:
         tenant = tenant.model_copy(update={"without_value": renamed.name})
     if isinstance(renamed, Project):
-        names = (subject.name, renamed.name)
-        sections = {
-            "dimensions": rename_rule_project(tenant.dimensions, *names),
-            "required_tags": rename_set_project(tenant.required_tags, *names),
-            "shared_costs": rename_shared_project(tenant.shared_costs, *names),
-        }
-        tenant = tenant.model_copy(update=sections)
+        tenant = rename_project_references(tenant, subject.name, renamed.name)
     return with_part(tenant, subject, renamed)
 
 

@@ -73,7 +73,7 @@ def try_declaration(installation: Installation, name: str, file: Path) -> list[V
     declared = [tenant for tenant in read_declaration(file) if tenant.name == name]
     if not declared:
         raise RegistryError(f"{file} does not declare tenant {name}", "a file that does")
-    changed, _ = merge(stored, declared[0])
+    changed, _ = merge(stored, declared[0], file)
     return try_rules(installation.folder(name), changed, installation.limits)
 
 

@@ -60,9 +60,10 @@ def building(publication: Publication, limits: Limits, fresh: bool) -> Iterator[
     if not fresh and folder.warehouse.exists():
         shutil.copyfile(folder.warehouse, target)
     with scratch_connection(publication.spill, limits) as connection:
+        # A crash leaves nothing to recover: the file is thrown away unless it is complete.
         connection.execute(
-            f"attach {text(str(target))} as {WAREHOUSE} (storage_version"
-            f" {text(STORAGE_VERSION)}, recovery_mode no_wal_writes)"
+            f"attach {text(str(target))} as {WAREHOUSE}"
+            f" (storage_version {text(STORAGE_VERSION)}, recovery_mode no_wal_writes)"
         )
         # Every mart and check reads the footers of the same files, which never change.
         connection.execute("set parquet_metadata_cache = true")

@@ -23,7 +23,7 @@ Slices = frozenset[Slice]
 
 @dataclass(frozen=True)
 class Change:
-    """The slices of charges that changed, and all that the file has before and after.
+    """The slices of charges that changed, and all slices before and after the change.
 
     `tables`: tables that users fill -> the months of which they changed. `unused`: those of these
     tables that have no rows, before and after; marts that need one have none either.
@@ -87,7 +87,7 @@ def plan_marts(ordered: Sequence[Mart], change: Change) -> list[Due]:
     plan: dict[str, Due] = {}
     slices: dict[str, Slices] = {}
     for mart in ordered:
-        if mart.input_tables & change.unused:
+        if mart.needs & change.unused:
             continue
         present = change.after.union(*(slices[name] for name in mart.reads & slices.keys()))
         slices[mart.name] = _slices_of(mart, present, change)

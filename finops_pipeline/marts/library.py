@@ -43,8 +43,8 @@ class Mart:
     """An aggregated table: its name, its query, and which part of its input a slice needs.
 
     `reads` are the tables that its query reads, as stated in its head; a test verifies them.
-    `input_tables`: those of them that users fill; without rows of each it has none. `needs`: it has
-    no rows unless one of these has; empty where that is not stated.
+    `needs` are those of them without which it has no rows.
+    `rows_from`: it has no rows unless one of these has; empty where its head states none.
     """
 
     name: str
@@ -52,8 +52,8 @@ class Mart:
     slices: SliceKind
     lookback: Lookback
     reads: frozenset[str]
-    input_tables: frozenset[str] = frozenset()
-    needs: tuple[str, ...] = ()
+    needs: frozenset[str] = frozenset()
+    rows_from: tuple[str, ...] = ()
 
     @property
     def reads_marts(self) -> frozenset[str]:
@@ -63,14 +63,14 @@ class Mart:
 
 @dataclass(frozen=True)
 class Check:
-    """A query whose rows are failures; `meaning` describes such rows, `needs` is as of a mart."""
+    """A query whose rows are failures; `meaning` describes them, `rows_from` is as for a mart."""
 
     name: str
     sql: str
     meaning: str
     severity: Severity
     reads: frozenset[str]
-    needs: tuple[str, ...] = ()
+    rows_from: tuple[str, ...] = ()
 
 
 def head(sql: str) -> dict[str, str]:
@@ -91,13 +91,13 @@ def find_mart(name: str) -> Mart:
     lines = head(sql)
     slices, lookback = SliceKind(lines["slice"]), read_lookback(lines["lookback"])
     reads = frozenset(lines["reads"].split(", "))
-    inputs = frozenset(lines["input"].split(", ")) if "input" in lines else frozenset[str]()
-    return Mart(name, sql, slices, lookback, reads, inputs, _read_needs(lines))
+    needs = frozenset(lines["needs"].split(", ")) if "needs" in lines else frozenset[str]()
+    return Mart(name, sql, slices, lookback, reads, needs, _read_rows_from(lines))
 
 
-def _read_needs(lines: Mapping[str, str]) -> tuple[str, ...]:
-    """Read `needs rows of`: tables, each with a condition or without, and semicolons between."""
-    stated = lines.get("needs rows of", "")
+def _read_rows_from(lines: Mapping[str, str]) -> tuple[str, ...]:
+    """Read `rows only from`: tables, with or without a condition, separated by semicolons."""
+    stated = lines.get("rows only from", "")
     return tuple(part.strip() for part in stated.split(";")) if stated else ()
 
 
@@ -140,4 +140,4 @@ def _read_check(name: str, sql: str) -> Check:
     lines = head(sql)
     reads = frozenset(lines["reads"].split(", "))
     severity = Severity(lines["on failure"])
-    return Check(name, sql, lines[name], severity, reads, _read_needs(lines))
+    return Check(name, sql, lines[name], severity, reads, _read_rows_from(lines))

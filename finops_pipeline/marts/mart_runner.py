@@ -18,7 +18,7 @@ from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.warehouse import WAREHOUSE
 from finops_pipeline.marts.due_slices import Change, Due, Slice, Window, months_of, window_of
 from finops_pipeline.marts.library import Check, Mart, SliceKind, checks
-from finops_pipeline.marts.results import CheckResult, list_passed, run_check
+from finops_pipeline.marts.results import CheckResult, pass_check, run_check
 from finops_pipeline.marts.shown_slices import ShownSlices
 from finops_pipeline.marts.slice_conditions import among_months, among_slices
 from finops_pipeline.marts.status_tables import create_table
@@ -62,7 +62,7 @@ class Refresh:
     @property
     def unused(self) -> frozenset[str]:
         """The marts that have no rows, because a table that they need has none."""
-        return frozenset(m.name for m in self.ordered if m.input_tables & self.change.unused)
+        return frozenset(m.name for m in self.ordered if m.needs & self.change.unused)
 
     def months_of_check(self, check: Check) -> set[str]:
         """Return the months that changed, and those of replaced slices of marts that it reads."""
@@ -95,7 +95,7 @@ def replace_slices(connection: Connection, shown: ShownSlices, refresh: Refresh)
         connection.execute(f"delete from {target} where {_replaced_rows(due, refresh.change)}")
         for months in _portions(due, refresh):
             shown.show_slices(mart.reads, due.inputs(months, present), mart)
-            if not shown.has_rows(mart.needs):
+            if not shown.has_rows(mart.rows_from):
                 continue
             connection.execute(
                 f"insert into {target} ({names}) select {names} from ({mart.sql})"
@@ -147,7 +147,7 @@ def run_checks(
     results: list[CheckResult] = []
     for check in (check for check in checks() if not check.reads & stale):
         if check.reads & refresh.unused:
-            results += list_passed(check, refresh.months_of_check(check))
+            results += pass_check(check, refresh.months_of_check(check))
             continue
         window = window_of(check.reads, refresh.ordered)
         key = (frozenset(refresh.months_of_check(check)), window)
@@ -158,8 +158,8 @@ def run_checks(
         for portion in refresh.portions(months):
             shown.show_months(names, window.months(portion, present))
             for check in same:
-                if shown.has_rows(check.needs):
+                if shown.has_rows(check.rows_from):
                     results += run_check(connection, check, portion, not window.is_none)
                 else:
-                    results += list_passed(check, portion)
+                    results += pass_check(check, portion)
     return sorted(results, key=lambda result: (result.check_name, result.billing_period))

@@ -85,12 +85,12 @@ def run_check(
         f" from ({check.sql}) as failure{only} group by 1 order by 1"
     ).fetchall()
     failed = [_failure(check, month or "", count, examples) for month, count, examples in rows]
-    passed = list_passed(check, set(months) - {result.billing_period for result in failed})
+    passed = pass_check(check, set(months) - {result.billing_period for result in failed})
     return sorted([*failed, *passed], key=lambda result: result.billing_period)
 
 
-def list_passed(check: Check, months: Collection[str]) -> list[CheckResult]:
-    """Return the results of a check that found nothing in these months, or had nothing to find."""
+def pass_check(check: Check, months: Collection[str]) -> list[CheckResult]:
+    """Return the results of a check that found no rows in these months, or cannot."""
     return [
         CheckResult(check.name, month, CheckState.PASSED, check.severity, 0, (), check.meaning)
         for month in sorted(months)

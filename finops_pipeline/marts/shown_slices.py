@@ -80,13 +80,13 @@ class ShownSlices:
                 has_months = "billing_period" in _columns(name)
                 self._show_table(name, among_months(months) if has_months else "true")
 
-    def has_rows(self, needs: Collection[str]) -> bool:
+    def has_rows(self, tables: Collection[str]) -> bool:
         """Return whether one of these tables, as it is shown, has a row; no tables: yes.
 
         Args:
-            needs: tables, each with a condition (`costs where …`) or without.
+            tables: each with a condition (`costs where …`) or without.
         """
-        tests = " or ".join(f"exists (select 1 from {need})" for need in needs)
+        tests = " or ".join(f"exists (select 1 from {table})" for table in tables)
         return not tests or self._connection.execute(f"select {tests}").fetchall() == [(True,)]
 
     def _of_months(self, months: Collection[str]) -> Slices:

@@ -144,8 +144,11 @@ def _resolve_location(source: Source, path: Path) -> Source:
     return source.model_copy(update={"location": str(folder)})
 
 
-def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
+def apply(registry: Registry, declared: list[Tenant], path: Path | None = None) -> list[str]:
     """Merge declared tenants into the registry in one transaction.
+
+    Args:
+        path: the file that declares them, for messages.
 
     Returns:
         One line per change (`+ project acme/prod`, `~ source acme/payer: location a -> b`);
@@ -164,7 +167,7 @@ def apply(registry: Registry, declared: list[Tenant]) -> list[str]:
                 raise _taken(old.name)
             lines = [] if old else [f"+ tenant {new.name}"]
             old = old or Tenant(name=new.name, display_name=new.display_name)
-            tenant, differences = merge(old, new)
+            tenant, differences = merge(old, new, path)
             lines += differences
             changes += lines
             if lines:
@@ -184,15 +187,26 @@ def _taken(name: str) -> RegistryError:
     )
 
 
-def merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
+def merge(old: Tenant, new: Tenant, path: Path | None = None) -> tuple[Tenant, list[str]]:
     """Merge the declaration of a tenant into the stored tenant.
+
+    Args:
+        path: the file that has the declaration, for messages.
 
     Returns:
         The merged tenant, and one line for each change.
 
     Raises:
-        RegistryError: the merged tenant breaks a rule.
+        RegistryError: the merged tenant breaks a rule; the message names the place.
     """
+    try:
+        return _merge(old, new)
+    except RegistryError as error:
+        place = f"{path}: " if path else ""
+        raise RegistryError(f"{place}{error.found}", error.expected, error.cure) from error
+
+
+def _merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     lines: list[str] = []
     display_name = new.display_name or old.display_name
     if display_name != old.display_name:

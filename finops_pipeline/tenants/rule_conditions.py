@@ -150,7 +150,7 @@ def _check_categories(raw: object) -> object:
             raise RegistryError(
                 f"charge category {_short(value)} does not exist",
                 f"one of {', '.join(CHARGE_CATEGORIES)}",
-                did_you_mean(str(value), CHARGE_CATEGORIES),
+                did_you_mean(str(value), CHARGE_CATEGORIES).strip(),
             )
     return tuple(values)
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from finops_pipeline.application.claim_preview import MovedCharges, preview_claims
+from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery, write_estate
 from finops_pipeline.tenants.model import FOLLOW, UNASSIGNED, Tenant
 from tests.conftest import LAST_MONTH, TemporaryInstallation
@@ -32,6 +34,8 @@ VALUES = ("prod", "PROD", "Prod", "dev", "web", "platform", "data")
 REGIONS = ("us-east-1", "us-west-2", "eu-central-1", "eu-west-1")
 SERVICES = ("AmazonEC2", "AmazonS3", "AWSLambda", "AmazonRDS", "AWS Lambda")
 PATTERNS = ("*EC2*", "*S3*", "AWS*", "*Lambda*")
+
+Sums = dict[str, tuple[Any, ...]]
 
 
 @dataclass
@@ -71,9 +75,33 @@ class RandomChanges:
         change = self.random.choice(CHANGES)
         while not change(self, tenant):
             change = self.random.choice(CHANGES)
+        expected = self.expect(tenant) if change in OF_CLAIMS else None
         report = self.made.ingest(tenant)
         assert not report.failed, (change.__name__, [step.reason for step in report.failed])
+        if expected is not None:
+            assert self.sums(tenant) == expected, change.__name__
+        assert not self.preview(tenant), change.__name__
         return tenant, change.__name__
+
+    def sums(self, tenant: str) -> Sums:
+        """The charges of each project: how many, billed and effective cost."""
+        sql = "select project, count(*), sum(BilledCost), sum(EffectiveCost) from costs group by 1"
+        with reading(self.made.installation.folder(tenant)) as connection:
+            return {name: tuple(sums) for name, *sums in connection.execute(sql).fetchall()}
+
+    def preview(self, tenant: str) -> tuple[MovedCharges, ...]:
+        """What the next run will move."""
+        return preview_claims(self.made.installation, tenant, None).moved
+
+    def expect(self, tenant: str) -> Sums:
+        """The sums of each project after the next run, by what the preview says."""
+        sums = self.sums(tenant)
+        for row in self.preview(tenant):
+            for project, sign in ((row.from_project, -1), (row.to_project, 1)):
+                amounts = (row.charges, row.billed_cost, row.effective_cost)
+                before = sums.get(project, (0, 0, 0))
+                sums[project] = tuple(b + sign * a for b, a in zip(before, amounts, strict=True))
+        return {project: amounts for project, amounts in sums.items() if amounts[0]}
 
     def enable_sources(self) -> None:
         """Enable what is disabled, so that every delivery is read."""
@@ -308,3 +336,8 @@ CHANGES: tuple[Change, ...] = (
     _change_what_lacks_a_value, _add_a_project, _move_an_account, _label_a_project,
     _disable_or_enable_a_project, _rename_a_project, _disable_or_enable_a_source,
 )  # fmt: skip
+OF_CLAIMS = {
+    _change_claims, _change_what_lacks_a_value, _add_a_project, _move_an_account,
+    _disable_or_enable_a_project, _rename_a_project,
+}  # fmt: skip
+"""Changes for which `finops project preview` must say what will happen."""

@@ -1,6 +1,6 @@
 -- commitment_hours_equal_charges: commitments whose hours are not the sum of their charges.
 -- reads: commitment_utilization_hourly, resource_daily_costs
--- needs rows of: resource_daily_costs where commitment_discount_id is not null;
+-- rows only from: resource_daily_costs where commitment_discount_id is not null;
 --        commitment_utilization_hourly
 -- on failure: refuse
 

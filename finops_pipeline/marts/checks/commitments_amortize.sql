@@ -1,7 +1,7 @@
 -- commitments_amortize: commitments whose used and unused costs do not add up to what was
 --   billed for them.
 -- reads: costs
--- needs rows of: costs where CommitmentDiscountId is not null
+-- rows only from: costs where CommitmentDiscountId is not null
 -- on failure: warn
 --
 -- Per commitment and month: effective cost of used and unused rows = recurring fees billed + the

@@ -1,6 +1,6 @@
 -- commitments_are_complete: commitments that the inventory does not list exactly once.
 -- reads: commitment_utilization_hourly, commitments
--- needs rows of: commitment_utilization_hourly; commitments
+-- rows only from: commitment_utilization_hourly; commitments
 -- on failure: refuse
 
 with

@@ -1,7 +1,7 @@
 -- coverage_is_explained: usage whose coverage in a month is not the sum of its hours, or is above
 --   100 % without a note.
 -- reads: commitment_coverage, commitment_coverage_hourly
--- needs rows of: commitment_coverage_hourly; commitment_coverage
+-- rows only from: commitment_coverage_hourly; commitment_coverage
 -- on failure: refuse
 
 with

@@ -1,7 +1,7 @@
 -- data_transfer_is_usage: projects and months in which the mart counts a charge twice, or lacks a
 --   charge of AWS Data Transfer.
 -- reads: data_transfer, resource_daily_costs
--- needs rows of: data_transfer; resource_daily_costs where service_code = 'AWSDataTransfer'
+-- rows only from: data_transfer; resource_daily_costs where service_code = 'AWSDataTransfer'
 -- on failure: refuse
 
 with

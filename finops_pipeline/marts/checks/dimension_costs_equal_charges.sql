@@ -1,7 +1,7 @@
 -- dimension_costs_equal_charges: dimensions, projects and months whose dimension_costs are not the
 --   sum of their charges.
 -- reads: costs, dimensions, dimension_costs
--- needs rows of: dimensions; dimension_costs
+-- rows only from: dimensions; dimension_costs
 -- on failure: refuse
 
 with

@@ -1,7 +1,7 @@
 -- eligible_spend_is_on_demand: projects and months in which the spend that reservations, or Savings
 --   Plans, could cover is not the on-demand cost of that usage.
 -- reads: commitment_coverage_hourly, commitment_eligible_spend
--- needs rows of: commitment_coverage_hourly; commitment_eligible_spend
+-- rows only from: commitment_coverage_hourly; commitment_eligible_spend
 -- on failure: refuse
 --
 -- Usage belongs to at most one of the Compute, SageMaker and Database Savings Plans; an EC2 Instance

@@ -1,7 +1,7 @@
 -- hourly_costs_equal_charges: projects and months whose hourly_costs are not the sum of their hourly
 --   charges of the last 35 days.
 -- reads: costs, hourly_costs
--- needs rows of: costs where ChargePeriodEnd = ChargePeriodStart + interval 1 hour; hourly_costs
+-- rows only from: costs where ChargePeriodEnd = ChargePeriodStart + interval 1 hour; hourly_costs
 -- on failure: refuse
 
 with

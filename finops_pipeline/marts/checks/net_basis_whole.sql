@@ -1,6 +1,6 @@
 -- net_basis_whole: bills that state net costs on some of their charges and not on others.
 -- reads: costs
--- needs rows of: costs where x_NetUnblendedCost is not null
+-- rows only from: costs where x_NetUnblendedCost is not null
 -- on failure: warn
 --
 -- Where AWS states net costs (after private discounts), it does so on every line item; on the gross

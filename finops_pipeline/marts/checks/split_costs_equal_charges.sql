@@ -1,7 +1,7 @@
 -- split_costs_equal_charges: projects and months whose split costs differ from those of the
 --   charges.
 -- reads: costs, split_costs
--- needs rows of: costs where x_ParentResourceId is not null; split_costs
+-- rows only from: costs where x_ParentResourceId is not null; split_costs
 -- on failure: refuse
 
 with

@@ -1,7 +1,7 @@
 -- split_costs_equal_parents: instances whose cost is not exactly the sum of the shares of their
 --   tasks and pods.
 -- reads: costs
--- needs rows of: costs where x_ParentResourceId is not null
+-- rows only from: costs where x_ParentResourceId is not null
 -- on failure: warn
 --
 -- Split cost allocation data (AWS "Understanding split cost allocation data"): per instance and

@@ -1,7 +1,7 @@
 -- storage_costs_equal_charges: projects and months whose stored GB-months or costs differ from
 --   those of the charges.
 -- reads: resource_daily_costs, storage_costs
--- needs rows of: resource_daily_costs where consumed_unit in ('GB-Months', 'GB-month', 'GB-months')
+-- rows only from: resource_daily_costs where consumed_unit in ('GB-Months', 'GB-month', 'GB-months')
 -- on failure: refuse
 
 with

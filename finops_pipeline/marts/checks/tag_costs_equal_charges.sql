@@ -1,7 +1,7 @@
 -- tag_costs_equal_charges: keys whose rows, including costs without the key, are not the sum of a
 --   month's charges by resource and day.
 -- reads: resource_daily_costs, tag_costs
--- needs rows of: tag_costs
+-- rows only from: tag_costs
 -- on failure: refuse
 
 with

@@ -1,7 +1,7 @@
 -- tag_coverage_equals_charges: keys whose tagged and untagged costs are not the sum of a month's
 --   taggable charges by resource and day.
 -- reads: resource_daily_costs, tag_coverage
--- needs rows of: tag_coverage
+-- rows only from: tag_coverage
 -- on failure: refuse
 
 with

@@ -1,7 +1,7 @@
 -- unused_days_equal_charges: commitments whose unused_commitment_days are not the sum of their
 --   unused charges.
 -- reads: costs, unused_commitment_days
--- needs rows of: costs where x_RowKind = 'unused' or CommitmentDiscountStatus = 'Unused';
+-- rows only from: costs where x_RowKind = 'unused' or CommitmentDiscountStatus = 'Unused';
 --        unused_commitment_days
 -- on failure: refuse
 

@@ -1,7 +1,7 @@
 -- utilization_is_explained: commitments whose use in a month is not the sum of its hours, or is
 --   above 100 % without a note.
 -- reads: commitment_utilization, commitment_utilization_hourly
--- needs rows of: commitment_utilization_hourly; commitment_utilization
+-- rows only from: commitment_utilization_hourly; commitment_utilization
 -- on failure: refuse
 
 with

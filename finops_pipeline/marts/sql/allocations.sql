@@ -4,7 +4,7 @@
 -- money: none
 -- reads: resource_daily_costs, allocation_days, projects, dimensions, allocation_rules,
 --        allocation_conditions, key_spellings, value_mappings
--- needs rows of: dimensions
+-- rows only from: dimensions
 -- lookback: 0 months
 -- check: allocations_cover_charges
 -- slice: project, billing_period

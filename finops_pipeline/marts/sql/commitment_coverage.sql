@@ -4,7 +4,7 @@
 -- money: eligible_list_cost, covered_list_cost, reservation_list_cost, savings_plan_list_cost (at
 --        public on-demand prices); on_demand_cost (billed), covered_cost (amortized)
 -- reads: commitment_coverage_hourly, projects
--- needs rows of: commitment_coverage_hourly
+-- rows only from: commitment_coverage_hourly
 -- lookback: 0 months
 -- check: coverage_is_explained
 -- slice: project, billing_period

@@ -4,7 +4,7 @@
 --        service_family, instance_family, billing_currency
 -- money: on_demand_cost (billed), on_demand_list_cost (billing currency)
 -- reads: commitment_coverage_hourly
--- needs rows of: commitment_coverage_hourly
+-- rows only from: commitment_coverage_hourly
 -- lookback: 0 months
 -- check: eligible_spend_is_on_demand
 -- slice: project, billing_period

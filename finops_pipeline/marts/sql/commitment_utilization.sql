@@ -3,7 +3,7 @@
 -- money: total_cost, used_cost, unused_cost, not_yet_used_cost, used_elsewhere_cost (amortized;
 --        billing currency)
 -- reads: commitment_utilization_hourly, projects
--- needs rows of: commitment_utilization_hourly
+-- rows only from: commitment_utilization_hourly
 -- lookback: 0 months
 -- check: utilization_is_explained
 -- slice: billing_period

@@ -5,7 +5,7 @@
 -- money: fees_billed, upfront_share, used_cost, unused_cost, not_yet_used_cost, upfront_billed,
 --        cost_so_far (amortized, except for what was billed; billing currency)
 -- reads: costs
--- needs rows of: costs where CommitmentDiscountId is not null
+-- rows only from: costs where CommitmentDiscountId is not null
 -- lookback: 0 months
 -- check: commitment_hours_equal_charges
 -- slice: billing_period

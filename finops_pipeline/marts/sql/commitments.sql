@@ -3,7 +3,7 @@
 -- money: hourly_commitment, recurring_hourly_cost, upfront_hourly_cost (per hour, ten decimals),
 --        upfront_billed (billing currency)
 -- reads: commitment_utilization_hourly, projects, resource_daily_costs
--- needs rows of: commitment_utilization_hourly
+-- rows only from: commitment_utilization_hourly
 -- lookback: 0 months
 -- check: commitments_are_complete
 -- slice: billing_period

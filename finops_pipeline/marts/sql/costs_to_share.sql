@@ -2,7 +2,7 @@
 -- grain: billing_period, project, billing_currency, kind
 -- money: billed_cost, effective_cost, list_cost, contracted_cost (billing currency)
 -- reads: resource_daily_costs, shared_cost_rules
--- input: shared_cost_rules
+-- needs: shared_cost_rules
 -- lookback: 0 months
 -- check: costs_to_share_equal_charges
 -- slice: billing_period

@@ -3,7 +3,7 @@
 --        service_code, kind, direction, usage_type, resource_id, billing_currency
 -- money: billed_cost, effective_cost, list_cost (billing currency)
 -- reads: resource_daily_costs, projects
--- needs rows of: resource_daily_costs where contains(usage_type, 'Bytes') or
+-- rows only from: resource_daily_costs where contains(usage_type, 'Bytes') or
 --        contains(usage_type, 'DataXfer') or contains(usage_type, 'S3RTC') or service_code = 'AWSDataTransfer'
 -- lookback: 0 months
 -- check: data_transfer_is_usage

@@ -4,7 +4,7 @@
 -- money: billed_cost, effective_cost, list_cost, contracted_cost; net_billed_cost and
 --        net_effective_cost, null unless every charge of the group states them (billing currency)
 -- reads: resource_daily_costs, allocation_days, allocations
--- needs rows of: allocations
+-- rows only from: allocations
 -- lookback: 0 months
 -- check: dimension_costs_equal_charges
 -- slice: project, billing_period

@@ -3,7 +3,7 @@
 --        charge_category, pricing_category, billing_currency
 -- money: billed_cost, effective_cost, list_cost, contracted_cost (billing currency, exact decimal)
 -- reads: costs, projects
--- needs rows of: costs where ChargePeriodEnd = ChargePeriodStart + interval 1 hour
+-- rows only from: costs where ChargePeriodEnd = ChargePeriodStart + interval 1 hour
 -- lookback: 35 days
 -- check: hourly_costs_equal_charges
 -- slice: newest

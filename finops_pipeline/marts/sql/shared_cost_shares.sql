@@ -2,7 +2,7 @@
 -- grain: billing_period, shared_cost, billing_currency, project
 -- money: none (basis is money for the method proportional)
 -- reads: costs_to_share, business_metrics, shared_cost_rules
--- input: shared_cost_rules
+-- needs: shared_cost_rules
 -- lookback: 0 months
 -- check: shared_cost_shares_add_up
 -- slice: billing_period

@@ -3,7 +3,7 @@
 -- money: billed_cost, effective_cost, list_cost, contracted_cost (billing currency): given and
 --        received add up to exactly 0 for each shared cost, month and currency
 -- reads: costs_to_share, shared_cost_shares, projects, shared_cost_rules
--- input: shared_cost_rules
+-- needs: shared_cost_rules
 -- lookback: 0 months
 -- check: shared_costs_equal_charges
 -- slice: billing_period

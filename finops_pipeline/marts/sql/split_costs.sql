@@ -4,7 +4,7 @@
 -- money: split_cost, unused_cost, total_cost; net_split_cost and net_unused_cost, null unless every
 --        row of the group states them (amortized; billing currency)
 -- reads: costs, projects
--- needs rows of: costs where x_ParentResourceId is not null
+-- rows only from: costs where x_ParentResourceId is not null
 -- lookback: 0 months
 -- check: split_costs_equal_charges
 -- slice: project, billing_period

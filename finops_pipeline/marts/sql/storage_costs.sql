@@ -3,7 +3,7 @@
 --        storage_class, usage_type, resource_id, resource_name, billing_currency
 -- money: billed_cost, effective_cost, list_cost (billing currency)
 -- reads: resource_daily_costs, projects
--- needs rows of: resource_daily_costs where consumed_unit in ('GB-Months', 'GB-month', 'GB-months')
+-- rows only from: resource_daily_costs where consumed_unit in ('GB-Months', 'GB-month', 'GB-months')
 --        or regexp_matches(usage_type, 'TimedStorage|EBS:VolumeUsage|EBS:Snapshot')
 -- lookback: 0 months
 -- check: storage_costs_equal_charges

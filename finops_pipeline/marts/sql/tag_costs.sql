@@ -3,7 +3,7 @@
 --        billing_currency
 -- money: billed_cost, effective_cost, taggable_cost (billing currency, exact decimal)
 -- reads: resource_daily_costs
--- needs rows of: resource_daily_costs where tags is not null or cost_categories is not null
+-- rows only from: resource_daily_costs where tags is not null or cost_categories is not null
 -- lookback: 0 months
 -- check: tag_costs_equal_charges
 -- slice: billing_period

@@ -3,7 +3,7 @@
 -- money: taggable_cost, tagged_cost, untagged_cost (effective cost in billing currency, exact
 --        decimal)
 -- reads: tag_costs
--- needs rows of: tag_costs
+-- rows only from: tag_costs
 -- lookback: 0 months
 -- check: tag_coverage_equals_charges
 -- slice: billing_period

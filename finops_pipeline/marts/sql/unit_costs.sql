@@ -3,7 +3,7 @@
 -- money: billed_cost, effective_cost, billed_cost_per_unit, effective_cost_per_unit (billing
 --        currency); per unit rounded to 18 decimals, half away from zero
 -- reads: daily_costs, business_metrics
--- input: business_metrics
+-- needs: business_metrics
 -- lookback: 0 months
 -- check: unit_costs_equal_charges
 -- slice: billing_period

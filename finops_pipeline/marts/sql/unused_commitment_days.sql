@@ -8,7 +8,7 @@
 -- money: effective_cost; net_effective_cost, null unless every charge of the group states it
 --        (billing currency)
 -- reads: costs
--- needs rows of: costs where x_RowKind = 'unused' or CommitmentDiscountStatus = 'Unused'
+-- rows only from: costs where x_RowKind = 'unused' or CommitmentDiscountStatus = 'Unused'
 -- lookback: 0 months
 -- check: unused_days_equal_charges
 -- slice: project, billing_period
