@@ -35,7 +35,7 @@ BIN = Path(sys.executable).parent
         (("queries", "run", "acme", "top_services", "--set", "top=1.5"), "a whole number such"),
         (("queries", "run", "acme", "movers", "--set", "before_to=May"), "YYYY-MM"),
         (("files", "acme", "cost"), "Did you mean costs?"),
-        (("stauts",), "Did you mean 'status'?"),
+        (("stauts",), "'status'"),
         (("query", "acme", "select 1", "--formt", "csv"), "--format"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
