@@ -12,6 +12,11 @@ from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, localcontext
 _AMOUNT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SMALLEST, _END = Decimal("1e-18"), Decimal("1e20")
 _CENT = Decimal("0.01")
+_WITHOUT_CENTS = frozenset((
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+    "VUV", "XAF", "XOF", "XPF",
+))  # fmt: skip
+_THREE_DIGITS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 _DIGITS = 100
 """By default Python rounds sums to 28 digits; sums of DECIMAL(38,18) need more."""
 
@@ -44,6 +49,13 @@ def difference(minuend: Decimal, subtrahend: Decimal) -> Decimal:
     with localcontext() as context:
         context.prec = _DIGITS
         return minuend - subtrahend
+
+
+def digits_of(currency: str) -> int:
+    """Return the decimal places in which amounts of a currency are paid (ISO 4217)."""
+    if currency in _WITHOUT_CENTS:
+        return 0
+    return 3 if currency in _THREE_DIGITS else 2
 
 
 def plain(amount: Decimal) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from finops_pipeline.ledger.ownership import Identity
 from tests.support.mart_comparison import differences, read_charges
 from tests.support.measured_tenants import (
     TENANTS,
@@ -25,7 +26,12 @@ from tests.support.measured_tenants import (
     measured_once,
     metrics,
 )
-from tests.support.published_files import changing_tables, published_files
+from tests.support.published_files import (
+    changing_tables,
+    partition_folder,
+    published_files,
+    store_copy,
+)
 
 __all__ = ["measured", "measured_once"]
 
@@ -213,8 +219,12 @@ def test_values_outlast_backup_restore_and_a_lost_ledger(measured: Measured) -> 
     shutil.rmtree(measured.made.folder("acme"))
     measured.finops("restore", str(backup), "acme")
     assert measured.rows("from business_metrics order by all") == before
+    folder = measured.made.folder("acme")
+    own = published_files(folder, "business_metrics")[0]
+    elsewhere = folder / ".store" / partition_folder("business_metrics", "visits", "2026-09")
+    store_copy(own, elsewhere, Identity("acme", "of-another-installation"))
     for name in ("ledger.sqlite", ".ledger-copy.sqlite"):
-        (measured.made.folder("acme") / name).unlink()
+        (folder / name).unlink()
     measured.finops("rebuild", "acme")
     assert measured.rows("from business_metrics order by all") == before
     assert measured.rows("from unit_costs order by all") == units

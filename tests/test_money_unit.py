@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops_pipeline.money import difference, exact_sum, plain, read_amount
+from finops_pipeline.money import difference, digits_of, exact_sum, plain, read_amount
 
 AMOUNTS = st.decimals(
     min_value=Decimal("-1e20") + 1, max_value=Decimal("1e20") - 1,
@@ -61,3 +61,12 @@ def test_plain_text_is_the_same_number_without_exponent_or_trailing_zeros(amount
     assert Decimal(text) == amount
     assert "e" not in text.lower() and text != "-0"
     assert "." not in text or not text.endswith(("0", "."))
+
+
+@pytest.mark.parametrize(("digits", "currencies"), [
+    (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+    (2, "USD EUR GBP INR CNY BRL"),
+    (3, "BHD KWD"),
+])  # fmt: skip
+def test_currencies_are_paid_in_the_digits_of_iso_4217(digits: int, currencies: str) -> None:
+    assert {digits_of(currency) for currency in currencies.split()} == {digits}

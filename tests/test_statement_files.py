@@ -17,11 +17,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from finops_pipeline.application.closed_statements import read_statements
+from finops_pipeline.application.closed_statements import list_statements, read_statements
+from finops_pipeline.ledger.ownership import Identity
+from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver
 from tests.support.globex import finops
-from tests.support.published_files import copy_installation
-from tests.support.stated_tenants import MONTH, Stated, base, bill, stated
+from tests.support.published_files import copy_installation, published_files, store_copy
+from tests.support.stated_tenants import MONTH, TENANTS, Stated, base, bill, stated
 
 __all__ = ["base", "stated"]
 
@@ -112,12 +114,61 @@ def test_closed_statements_survive_backups_rebuilds_and_a_lost_ledger(stated: St
     (failed,) = made.ingest("acme").failed
     assert "statements is left out" in failed.reason and "from a backup" in failed.reason
     assert stated.rows("select sum(billed_cost) from monthly_bill")[0][0] > 20
+    for table in ("statement_preview", "statements"):
+        code, output = finops("query", "acme", f"from {table}", data=data)
+        assert code and "from a backup" in output and "rebuild" not in output
     output = stated.finops("adjust", "acme", "--month", MONTH, ok=False)
     assert "is not the file that was published" in output
     code, output = finops("restore", str(stated.folder / "backup"), "acme", "--replace", data=data)
     assert code == 0, output
     assert read_statements(stated.installation, "acme", MONTH)[0].lines == first
     assert finops("verify", "acme", data=data)[0] == 0
+
+
+def lose_the_ledger(made: TemporaryInstallation) -> None:
+    for name in ("ledger.sqlite", ".ledger-copy.sqlite"):
+        (made.folder("acme") / name).unlink()
+
+
+def test_a_rebuilt_ledger_takes_over_only_its_own_statements(stated: Stated) -> None:
+    first = stated.close().lines
+    stated.close("globex")
+    made, data = stated.made, stated.made.data
+    (own,), (foreign,) = (published_files(made.folder(t), "statements") for t in TENANTS)
+    id_of_own = made.installation.folder("acme").identity
+    later = store_copy(own, own.parent, id_of_own, "* replace ('2999-01-01' as closed_at)")
+    shutil.copy(foreign, own.parent)
+    lose_the_ledger(made)
+    code, output = finops("rebuild", "acme", data=data)
+    assert code == 0, output
+    aside = made.folder("acme") / ".set-aside"
+    assert {path.name for path in aside.rglob("*.parquet")} == {later.name, foreign.name}
+    assert read_statements(stated.installation, "acme", MONTH)[0].lines == first
+    assert stated.rows("select count(*) from statements") == [(len(first),)]
+    # neither another tenant's alone, nor one that names another installation
+    shutil.copy(foreign, own.parent)
+    store_copy(own, own.parent, Identity("acme", "of-another-installation"))
+    own.unlink()
+    lose_the_ledger(made)
+    code, output = finops("rebuild", "acme", data=data)
+    assert code == 0, output
+    assert stated.rows("select count(*) from statements") == [(0,)]
+    assert list_statements(stated.installation, "acme") == []
+    assert len(list_statements(stated.installation, "globex")) == 2
+
+
+def test_statements_restored_into_another_installation_survive_a_lost_ledger(
+    stated: Stated, tmp_path: Path
+) -> None:
+    first = stated.close().lines
+    backup, other = tmp_path / "backup", TemporaryInstallation(tmp_path / "other")
+    assert finops("backup", "acme", str(backup), data=stated.made.data)[0] == 0
+    other.installation.registry.ensure_installation_id()
+    code, output = finops("restore", str(backup), "acme", data=other.data)
+    assert code == 0, output
+    lose_the_ledger(other)
+    finops("rebuild", "acme", data=other.data)
+    assert read_statements(other.installation, "acme", MONTH)[0].lines == first
 
 
 def test_purging_a_tenant_deletes_its_statements(stated: Stated) -> None:

@@ -64,6 +64,26 @@ def test_bad_terms_are_refused_by_their_place(tmp_path: Path, name: str) -> None
         assert f"{path}, tenant acme: project 'prod': statements" in str(refused.value)
 
 
+def test_a_number_of_more_digits_than_a_float_has_needs_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "tenants.yaml"
+    text = "tenants:\n- name: acme\n  statements: {fixed_fee: {currency: USD, amount: NUMBER}}\n"
+    number = "1234567890.123456789"
+    path.write_text(text.replace("NUMBER", number))
+    with pytest.raises(RegistryError) as refused:
+        read_declaration(path)
+    assert "too many digits, line 3" in str(refused.value)
+    assert "Write it in quotes" in str(refused.value)
+    shares = f"shared_costs: [{{name: tax, kinds: tax, method: fixed, shares: {{a: {number}}}}}]"
+    path.write_text(f"tenants:\n- name: acme\n  {shares}\n")
+    with pytest.raises(RegistryError, match="too many digits"):
+        read_declaration(path)
+    for written in (f'"{number}"', "1234567890.12345", "1_000.50", "1.0e-7"):
+        path.write_text(text.replace("NUMBER", written))
+        (tenant,) = read_declaration(path)
+        assert tenant.statements.fixed_fee is not None
+        assert tenant.statements.fixed_fee.amount == Decimal(written.strip('"').replace("_", ""))
+
+
 def test_a_project_has_no_basis_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match=r"statements\.basis: there is no such field"):
         read_declaration(declaration(tmp_path, None, {"basis": "billed"}))

@@ -30,8 +30,11 @@ from tests.support.commit_steps import end_at
 from tests.support.globex import finops
 from tests.support.second_opinion_statements import expected_lines
 from tests.support.stated_tenants import (
+    CURRENCY,
+    DEV,
     MONTH,
     OTHER,
+    PROD,
     SERVICE,
     TENANTS,
     Stated,
@@ -147,6 +150,24 @@ def test_shared_costs_are_lines_of_both_sides_and_bear_the_markup(stated: Stated
         ("prod", "USD", "markup", "mark-up"): Decimal("0.055"),
     }
     assert stated.rows("select count(*) from statements", "globex") == [(0,)]
+
+
+def test_each_currency_has_a_basis_of_its_own_also_when_it_is_closed(stated: Stated) -> None:
+    stated.declare(basis="net_billed")
+    net = "lineItem/NetUnblendedCost"
+    stated.bill("acme", [
+        row("100", PROD, **{SERVICE: "EC2", net: "80"}),
+        row("10", DEV, **{SERVICE: "EC2", CURRENCY: "EUR", net: ""}),
+        # these cancel out, so that the bill of their day is 0
+        row("10", DEV, **{SERVICE: "EC2", CURRENCY: "GBP", net: "8"}),
+        row("-10", DEV, **{SERVICE: "EC2", CURRENCY: "GBP", net: ""}),
+    ], "net")  # fmt: skip
+    lines = stated.close(is_forced=True, reason="no invoice").lines
+    bases = {line.billing_currency: line.cost_basis for line in lines}
+    assert bases == {"USD": "net_billed", "EUR": "billed", "GBP": "billed"}
+    assert by_line(lines)["prod", "USD", "direct", "EC2"] == 80
+    assert totals(lines) == {"USD": 80, "EUR": 10, "GBP": 0}
+    assert stated.rows("from statement_differences") == [] and stated.adjust() is None
 
 
 # ---- closing and adjusting
@@ -292,3 +313,33 @@ def test_a_fee_in_another_currency_is_refused_by_its_place(stated: Stated) -> No
         output = stated.finops(command, "acme", "--month", MONTH, ok=False)
         assert "project 'prod': statements.fixed_fee.currency is CHF" in output
     assert list_statements(stated.installation, "acme") == []
+
+
+def test_a_new_projects_fee_in_another_currency_is_no_adjustment(stated: Stated) -> None:
+    stated.close()
+    path = stated.folder / "tenants.yaml"
+    entry = declaration("acme")
+    entry["projects"] = [
+        {"name": "ops", "accounts": [OTHER],
+         "statements": {"fixed_fee": {"amount": 5, "currency": "CHF"}}},
+    ]  # fmt: skip
+    path.write_text(yaml.safe_dump({"tenants": [entry]}))
+    stated.made.apply(path)
+    assert not stated.made.ingest("acme").failed
+    output = stated.finops("adjust", "acme", "--month", MONTH, ok=False)
+    assert "project 'ops': statements.fixed_fee.currency is CHF" in output
+    assert {s.version for s in list_statements(stated.installation, "acme")} == {1}
+
+
+def test_a_month_is_not_closed_with_a_project_that_is_not_declared(stated: Stated) -> None:
+    for command in (("rename", "acme/prod", "shop"), ("remove", "acme/dev", "--yes", "acme/dev")):
+        code, output = finops("project", *command, data=stated.made.data)
+        assert code == 0, output
+    forced = ("close", "acme", "--month", MONTH, "--unreconciled", "--reason", "books close")
+    output = stated.finops(*forced, ok=False)
+    assert "which is not declared any more" in output and "finops ingest acme" in output
+    assert list_statements(stated.installation, "acme") == []
+    assert not stated.made.ingest("acme").failed
+    stated.finops(*forced)
+    markups = stated.rows("select project, amount from statements where line_kind = 'markup'")
+    assert {project for project, _ in markups} == {"shop", "unassigned"}

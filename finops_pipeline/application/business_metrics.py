@@ -286,7 +286,7 @@ def _put(
         publication.drop(place)
     elif before != after or path is None or not path.exists():
         staged = publication.scratch(f"{place.key}-{place.billing_period}.parquet")
-        write_metric_values(connection, staged, publication.folder.tenant, after)
+        write_metric_values(connection, staged, publication.folder.identity, after)
         publication.put_values(place, staged)
 
 

@@ -17,10 +17,7 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.statements import preview_statements, state_of_month
 from finops_pipeline.ledger.statement_entries import StatementEntry
 from finops_pipeline.marts.statement_views import StatementLine
-from finops_pipeline.money import exact_sum, round_to_total
-
-_WITHOUT_CENTS = frozenset(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"))
-_THREE_DIGITS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+from finops_pipeline.money import digits_of, exact_sum, round_to_total
 
 
 @dataclass(frozen=True)
@@ -76,13 +73,6 @@ class StatementDocument:
     def printed_total(self) -> Decimal:
         """The sum of the printed totals of all parts."""
         return exact_sum(part.printed_total for part in self.parts)
-
-
-def digits_of(currency: str) -> int:
-    """Return the decimal places in which amounts of a currency are paid."""
-    if currency in _WITHOUT_CENTS:
-        return 0
-    return 3 if currency in _THREE_DIGITS else 2
 
 
 def preview_documents(

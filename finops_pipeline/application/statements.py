@@ -10,7 +10,7 @@ closed. Nothing else writes statements, so no refresh, restatement or changed ru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import astuple, dataclass
 
 from finops_pipeline import clock
@@ -32,6 +32,7 @@ from finops_pipeline.ledger.statement_entries import (
 )
 from finops_pipeline.marts.statement_views import (
     StatementLine,
+    closed_projects,
     difference_lines,
     list_months,
     preview_lines,
@@ -79,22 +80,27 @@ def _lines_now(folder: TenantFolder, tenant: Tenant, month: str) -> list[Stateme
             f"See what has landed: finops status {tenant.name}",
         )
     lines = preview_lines(folder, tenant, month)
-    _check_fees(tenant, month, lines)
+    _check_fees(tenant, lines, closed_projects(folder, month))
     return lines
 
 
-def _check_fees(tenant: Tenant, month: str, lines: Sequence[StatementLine]) -> None:
-    """Check that every fixed fee of a statement has a currency of the month's bill."""
+def _check_fees(tenant: Tenant, lines: Sequence[StatementLine], closed: Set[str]) -> None:
+    """Check that every fixed fee of a month's statements has a currency of its bill.
+
+    `closed`: the projects with a closed statement, whose fee is that of the closing.
+    """
     currencies = sorted({line.billing_currency for line in lines})
     for line in lines:
-        if line.fixed_fee is None or line.fixed_fee_currency in currencies:
+        is_stated = line.fixed_fee is None or line.fixed_fee_currency in currencies
+        if is_stated or line.project in closed:
             continue
         project = tenant.project(line.project)
         is_own = project.statements.fixed_fee is not None
         place = f", project {project.name!r}" if is_own else ""
         raise RegistryError(
             f"tenant {tenant.name}{place}: statements.fixed_fee.currency is"
-            f" {line.fixed_fee_currency}, but the bill of {month} is in {' and '.join(currencies)}",
+            f" {line.fixed_fee_currency}, but the bill of {line.billing_period} is in"
+            f" {' and '.join(currencies)}",
             "a fee in the currency of the bill",
             "Correct it in tenants.yaml and declare it again with finops apply",
         )
@@ -105,8 +111,8 @@ def close_month(installation: Installation, request: StatementRequest) -> Stated
 
     Raises:
         Unknown: there is no such tenant, or no bill of the month.
-        RegistryError: the month is closed already or not reconciled, or a fee has another currency
-            than the bill.
+        RegistryError: the month is closed already or not reconciled, a fee has another currency
+            than the bill, or a project with costs is not declared.
         TenantBusy: another process is writing this tenant.
         DamagedFile: a closed statement is lost or was changed.
         IntegrityCheckFailed: the tenant's file could not be refreshed; nothing is closed.
@@ -119,7 +125,21 @@ def close_month(installation: Installation, request: StatementRequest) -> Stated
         read_statement_lines(folder)
         _refresh(session)
         lines = _lines_now(folder, session.tenant, month)
+        _check_projects(session.tenant, lines)
         return _publish(session, request, lines, version=1)
+
+
+def _check_projects(tenant: Tenant, lines: Sequence[StatementLine]) -> None:
+    """Check that every project is declared: others have no terms."""
+    declared = {project.name for project in tenant.all_projects}
+    for line in lines:
+        if line.project not in declared:
+            raise RegistryError(
+                f"{tenant.name} {line.billing_period} has costs of the project {line.project!r},"
+                " which is not declared any more",
+                "the costs of declared projects",
+                f"Move its costs to the projects that are declared: finops ingest {tenant.name}",
+            )
 
 
 def _closed_already(tenant: str, month: str) -> RegistryError:
@@ -138,7 +158,8 @@ def adjust_month(installation: Installation, request: StatementRequest) -> State
 
     Raises:
         Unknown: there is no such tenant, or the month is not closed.
-        RegistryError: the month is not reconciled.
+        RegistryError: the month is not reconciled, a new project's fee has another currency than
+            the bill, or a project with costs is not declared.
         TenantBusy: another process is writing this tenant.
         DamagedFile: a closed statement is lost or was changed.
         IntegrityCheckFailed: the tenant's file could not be refreshed; nothing is adjusted.
@@ -152,6 +173,9 @@ def adjust_month(installation: Installation, request: StatementRequest) -> State
         lines = difference_lines(folder, month)
         if not lines:
             return None
+        present = preview_lines(folder, session.tenant, month)
+        _check_fees(session.tenant, present, closed_projects(folder, month))
+        _check_projects(session.tenant, present)
         return _publish(session, request, lines, version=entries[-1].version + 1)
 
 

@@ -4,15 +4,15 @@ Put here: what a restored ledger contains. Keep out: the copy itself (ledger_cop
 landings (landing_records.py), landing again what neither has (application/rebuild.py).
 
 The copy may be outdated or missing. So landings that it lacks are registered from the records
-beside their files, and so are files of business metrics. All other files of the store become
-superseded: readers of an earlier generation may still need them, and they are collected after the
-usual time.
+beside their files, and so are files of business metrics and statements, which say whose they are.
+All other files of the store become superseded: readers of an earlier generation may still need
+them, and they are collected after the usual time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
-from pathlib import Path
 
 from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.landing_records import LandingRecord, read_landing_records
@@ -21,12 +21,16 @@ from finops_pipeline.lake.ledger_copy import restore_copy
 from finops_pipeline.lake.metric_values import newest_metric_files
 from finops_pipeline.lake.own_files import protect_file
 from finops_pipeline.lake.shown_folders import shown_publication
-from finops_pipeline.lake.statement_files import read_entry
+from finops_pipeline.lake.statement_files import read_entry, statement_place
 from finops_pipeline.lake.store import PartitionStore
 from finops_pipeline.ledger.cost_explorer_days import record_days
 from finops_pipeline.ledger.ledger import Ledger, Write, record_delivery
 from finops_pipeline.ledger.ownership import Owner, store_owner
-from finops_pipeline.ledger.statement_entries import record_statement
+from finops_pipeline.ledger.statement_entries import (
+    StatementEntry,
+    read_statement_entries,
+    record_statement,
+)
 from finops_pipeline.ledger.stored_files import (
     Place,
     StoredFile,
@@ -59,7 +63,9 @@ def restore_ledger(folder: TenantFolder) -> LedgerOrigin:
     writes = [write for landed in landings for write in _register(landed)]
     metrics = newest_metric_files(folder, read_stored_files(ledger))
     writes += [record_file(file.place, file) for file in metrics]
-    ledger.write(*_supersede_unrecorded(folder, ledger), *writes, lambda db: store_owner(db, new))
+    unrecorded = _unrecorded_files(folder, ledger)
+    writes += _register_statements(folder, ledger, unrecorded)
+    ledger.write(*_supersede(ledger, unrecorded), *writes, lambda db: store_owner(db, new))
     protect_file(folder, folder.ledger)
     return origin
 
@@ -81,30 +87,57 @@ def _register(landed: LandingRecord) -> list[Write]:
     ]
 
 
-def _supersede_unrecorded(folder: TenantFolder, ledger: Ledger) -> list[Write]:
-    """Record files of the store that the ledger does not name as superseded ones.
-
-    Each file becomes current and is superseded when its partition changes back. Files of statements
-    stay current: there is one of each version, and it never changes.
-    """
+def _unrecorded_files(folder: TenantFolder, ledger: Ledger) -> list[StoredFile]:
+    """List the intact files of the store that the ledger does not name."""
     current = read_stored_files(ledger)
     known = {*current.values(), *(item.file for item in read_superseded_files(ledger))}
     named = {folder.stored(file) for file in known}
-    writes = list[Write]()
+    unrecorded = []
     for path in sorted(PartitionStore(folder).list_paths() - named):
         place = parse_stored(path.relative_to(folder.store), folder.tenant)
         if place is None or path.is_symlink():
             continue
         file = StoredFile(place, fingerprint(path), path.stat().st_size)
-        if folder.stored(file) != path:
+        if folder.stored(file) == path:
+            unrecorded.append(file)
+    return unrecorded
+
+
+def _supersede(ledger: Ledger, unrecorded: Iterable[StoredFile]) -> list[Write]:
+    """Record files as superseded ones, except statements, which are never superseded.
+
+    Each file becomes current and is superseded when its partition changes back.
+    """
+    current = read_stored_files(ledger)
+    return [
+        record_file(file.place, version)
+        for file in unrecorded
+        if file.place.table_name != STATEMENTS
+        for version in (file, current.get(file.place))
+    ]
+
+
+def _register_statements(
+    folder: TenantFolder, ledger: Ledger, unrecorded: Iterable[StoredFile]
+) -> list[Write]:
+    """Record the versions of statements that the ledger lacks, each with one file.
+
+    If a version has several files, the one that was closed first counts: no month closes twice.
+    Files that are left over are moved away (repair.py).
+    """
+    recorded = {statement_place(entry) for entry in read_statement_entries(ledger)}
+    missing = dict[Place, tuple[StatementEntry, StoredFile]]()
+    for file in unrecorded:
+        if file.place.table_name != STATEMENTS or file.place in recorded:
             continue
-        if place.table_name == STATEMENTS:
-            writes += _register_statement(path, file)
-        else:
-            writes += [record_file(place, file), record_file(place, current.get(place))]
-    return writes
-
-
-def _register_statement(path: Path, file: StoredFile) -> list[Write]:
-    entry = read_entry(path, file)
-    return [] if entry is None else [record_file(file.place, file), record_statement(entry)]
+        entry = read_entry(folder, file)
+        if entry is None:
+            continue
+        known = missing.get(file.place)
+        if known is None or entry.closed_at < known[0].closed_at:
+            missing[file.place] = (entry, file)
+    return [
+        write
+        for place, (entry, file) in missing.items()
+        for write in (record_file(place, file), record_statement(entry))
+    ]

@@ -37,9 +37,9 @@ from finops_pipeline.lake.changes import (
 from finops_pipeline.lake.collection import Retention, collect_superseded
 from finops_pipeline.lake.commit import finish_commit
 from finops_pipeline.lake.file_marks import FileChecker, mark_of
+from finops_pipeline.lake.file_owners import write_owner_record
 from finops_pipeline.lake.landing_records import LandingRecord, write_landing_record
 from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.lake.metric_values import write_metric_record
 from finops_pipeline.lake.own_files import make_folder, protect_file
 from finops_pipeline.lake.store import PartitionStore
 from finops_pipeline.lake.tenant_ledger import open_ledger, require_owner
@@ -134,7 +134,7 @@ class Publication:
     def put_values(self, place: Place, staged: Path) -> None:
         """Put a file of business metrics, with a record that outlasts a lost ledger."""
         file = self.put(place, staged)
-        write_metric_record(self.folder, self._store, file, self.number)
+        write_owner_record(self.folder, self._store, file, self.number)
 
     def record_landing(self, landed: LandingRecord) -> None:
         """Write a delivery's record beside its landing file, which has been put before."""

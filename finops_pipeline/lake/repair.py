@@ -19,6 +19,7 @@ from finops_pipeline.lake.set_aside import (
     find_changed,
     find_links,
     find_older_folders,
+    find_unrecorded_statements,
     find_unusable_ledger,
     release_root,
 )
@@ -50,6 +51,8 @@ def repairing_writer(
         moved += move_aside(folder, find_links(folder))
         moved += move_aside(folder, find_unusable_ledger(folder))
         origin = LedgerOrigin.INTACT if folder.ledger.exists() else restore_ledger(folder)
+        if origin is not LedgerOrigin.INTACT:
+            moved += move_aside(folder, find_unrecorded_statements(folder, open_ledger(folder)))
         if origin is LedgerOrigin.FILES:
             moved += move_aside(folder, find_older_folders(folder))
         moved += move_aside(folder, list(find_changed(folder, open_ledger(folder))))

@@ -14,11 +14,12 @@ from finops_pipeline import clock
 from finops_pipeline.errors import DamagedFile, ForeignFile
 from finops_pipeline.lake.duck import DuckDBError, open_in_memory, text
 from finops_pipeline.lake.files import fingerprint
-from finops_pipeline.lake.layout import TABLES, TenantFolder
+from finops_pipeline.lake.layout import STATEMENTS, TABLES, TenantFolder
 from finops_pipeline.lake.ledger_faults import find_ledger_fault
 from finops_pipeline.lake.moving_aside import Unusable
 from finops_pipeline.lake.own_files import make_folder
 from finops_pipeline.lake.shown_folders import find_false_links
+from finops_pipeline.lake.store import PartitionStore
 from finops_pipeline.lake.warehouse_access import check_identity, wal_path
 from finops_pipeline.ledger.generations import read_generations
 from finops_pipeline.ledger.ledger import Ledger
@@ -167,3 +168,13 @@ def _warehouse_fault(folder: TenantFolder, is_recorded: bool) -> str:
     except DuckDBError:
         return "cannot be opened as a DuckDB file"
     return "is not a file that was published" if is_recorded else ""
+
+
+def find_unrecorded_statements(folder: TenantFolder, ledger: Ledger) -> list[Unusable]:
+    """List files of statements that a restored ledger does not name; they are not swept away."""
+    named = {folder.stored(file) for file in read_stored_files(ledger).values()}
+    return [
+        Unusable(path, "is not a statement of this tenant, or the same version has another file")
+        for path in sorted(PartitionStore(folder).list_paths() - named)
+        if path.relative_to(folder.store).parts[0] == STATEMENTS
+    ]

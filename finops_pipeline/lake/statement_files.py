@@ -28,6 +28,7 @@ from finops_pipeline.lake.duck import (
     texts,
 )
 from finops_pipeline.lake.file_marks import FileChecker
+from finops_pipeline.lake.file_owners import owned_publication, owner_option
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.tenant_ledger import open_ledger
@@ -53,7 +54,8 @@ def publish_statement(
         connection.execute(f"create table line ({columns})")
         _insert(connection, rows)
         ordered = f"from line order by {', '.join(STATEMENTS.grain)}"
-        connection.execute(f"copy ({ordered}) to {text(str(path))} ({PARQUET})")
+        owner = owner_option(publication.folder.identity)
+        connection.execute(f"copy ({ordered}) to {text(str(path))} ({PARQUET}, {owner})")
     file = publication.put(statement_place(entry), path)
     recorded = replace(entry, sha256=file.sha256, size_bytes=file.size_bytes)
     publication.record(record_statement(recorded))
@@ -104,13 +106,18 @@ def _relation(paths: Iterable[Path]) -> str:
     return f"read_parquet({listed}, hive_partitioning = false)"
 
 
-def read_entry(path: Path, file: StoredFile) -> StatementEntry | None:
-    """Return the record of a version from its file, for a ledger that is lost; None: it has none.
+def read_entry(folder: TenantFolder, file: StoredFile) -> StatementEntry | None:
+    """Return the record of a version from its file, for a ledger that is lost.
 
     A file from a publication that was killed before its commit counts as well, if the ledger is
     lost before the next command removes the file.
+
+    Returns:
+        None if the file is not this tenant's or has no version.
     """
-    read = _relation([path])
+    if owned_publication(folder, file) is None:
+        return None
+    read = _relation([folder.stored(file)])
     query = (
         "select billing_period, version, kind, closed_at, month_state,"
         f" coalesce(reason, '') as reason, count(*) as lines from {read} group by all"

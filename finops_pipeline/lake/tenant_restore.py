@@ -19,10 +19,12 @@ from finops_pipeline.errors import DiskFull, ForeignFile, StorageFailure, counte
 from finops_pipeline.lake import files
 from finops_pipeline.lake.backup_folder import content_name, damaged_backup, read_back
 from finops_pipeline.lake.backup_manifest import MANIFEST, BackedUpFile, Manifest
+from finops_pipeline.lake.file_owners import OWNED_TABLES, write_owner_record
 from finops_pipeline.lake.folder_swap import new_folder, restoring, settle_swap, swap, swap_back
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.moved_notice import write_notices
 from finops_pipeline.lake.own_files import require_own
+from finops_pipeline.lake.store import PartitionStore
 from finops_pipeline.lake.tenant_backup import partition_entry, warehouse_entry
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.lake.writing import tenant_writer, writer_lock
@@ -33,6 +35,7 @@ from finops_pipeline.ledger.stored_files import (
     forget_all_marks,
     forget_superseded,
     read_needed_files,
+    read_stored_files,
     read_superseded_files,
 )
 
@@ -176,6 +179,8 @@ def _take_over(folder: TenantFolder, new: TenantFolder) -> None:
         # The views already name this folder, but the tenant's file has to be rewritten with the
         # id of this installation. upgrade.py does that when the root is another.
         root = ""
+    if own_id != owner.installation_id:
+        _take_over_files(new, ledger, owner.commits)
     released = [s.file for s in read_superseded_files(ledger) if s.released_at]
     taken_over = replace(owner, installation_id=own_id, root=root)
     ledger.write(
@@ -184,6 +189,14 @@ def _take_over(folder: TenantFolder, new: TenantFolder) -> None:
         lambda db: store_owner(db, taken_over),
     )
     files.sync(new.ledger)
+
+
+def _take_over_files(new: TenantFolder, ledger: Ledger, publication: int) -> None:
+    """Record that files which name another installation are now files of this installation."""
+    store = PartitionStore(new)
+    for place, file in read_stored_files(ledger).items():
+        if place.table_name in OWNED_TABLES:
+            write_owner_record(new, store, file, publication)
 
 
 def replace_folder(folder: TenantFolder, wait_seconds: float) -> None:

@@ -119,6 +119,18 @@ def preview_lines(folder: TenantFolder, tenant: Tenant, month: str) -> list[Stat
         return _read_lines(connection, statement_sql(STATEMENT_PREVIEW.name), month)
 
 
+def closed_projects(folder: TenantFolder, month: str) -> set[str]:
+    """Return the projects that have a closed statement of a month.
+
+    Raises:
+        Unknown: nothing has been built for this tenant yet, or by an older version.
+    """
+    with reading(folder) as connection:
+        _require_views(connection, folder.tenant)
+        query = f"select distinct project from {STATEMENTS.name} where billing_period = ?"
+        return {project for (project,) in connection.execute(query, [month]).fetchall()}
+
+
 def difference_lines(folder: TenantFolder, month: str) -> list[StatementLine]:
     """Compute the lines of an adjustment of a closed month.
 

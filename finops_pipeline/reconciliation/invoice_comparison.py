@@ -16,7 +16,7 @@ from finops_pipeline import clock
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.ledger.invoice_entries import Invoice
 from finops_pipeline.ledger.ledger import DeliveryRecord
-from finops_pipeline.money import plain, read_amount
+from finops_pipeline.money import digits_of, plain, read_amount
 from finops_pipeline.reconciliation.comparisons import (
     Basis,
     Comparison,
@@ -25,9 +25,6 @@ from finops_pipeline.reconciliation.comparisons import (
 )
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
-
-_WITHOUT_CENTS = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"})
-"""Currencies without a minor unit (ISO 4217, exponent 0)."""
 
 _AMOUNT = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
 _INVOICE_ID = re.compile(r"[\x21-\x7e]{1,100}")
@@ -121,7 +118,7 @@ def check_bill(tenant: str, invoice: Invoice, delivery: DeliveryRecord | None) -
 
 def tolerance_of(currency: str) -> Decimal:
     """Return half of the currency's smallest unit, to which an invoice is rounded."""
-    return Decimal("0.5") if currency in _WITHOUT_CENTS else Decimal("0.005")
+    return Decimal("0.5").scaleb(-digits_of(currency))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from finops_pipeline.errors import DamagedFile
+from finops_pipeline.errors import DamagedFile, ForeignFile
 from finops_pipeline.lake.duck import DuckDBError, QueryLimits, ident
 from finops_pipeline.lake.file_identity import read_partition_files
 from finops_pipeline.lake.file_marks import FileChecker
@@ -34,16 +34,20 @@ from finops_pipeline.lake.layout import (
     COSTS,
     LANDING,
     QUARANTINE,
+    STATEMENTS,
     TenantFolder,
 )
 from finops_pipeline.lake.own_files import HeldFolder
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.warehouse_access import attach_own
+from finops_pipeline.ledger.stored_files import read_stored_files
 from finops_pipeline.marts.views import landing_view, view_names
 from finops_pipeline.serve.worker_connection import WorkerConnection
 from finops_pipeline.serve.worker_process import WorkerProcess
 
 _OPENING_ATTEMPTS = 3
+_OF_STATEMENTS = "statement"
+"""The beginning of the names of all tables and views of statements."""
 
 
 class Sandbox:
@@ -105,12 +109,25 @@ class Sandbox:
             landed = {landing_view(f.place.key) for f in files if f.place.table_name == LANDING}
             left_out |= named & landed - self._known_views
         for name in sorted(left_out):
-            raise DamagedFile(
-                f"tenant {self._folder.tenant} has no {name}, because a file of it was lost",
-                "every file of it that was published",
-                f"Build it again: finops rebuild {self._folder.tenant}",
-            )
+            raise self._lost(name)
         return statement.sql
+
+    def _lost(self, name: str) -> DamagedFile | ForeignFile:
+        """Return the error for a view that was left out; no rebuild restores closed statements."""
+        tenant = self._folder.tenant
+        cure = f"Build it again: finops rebuild {tenant}"
+        if name.startswith(_OF_STATEMENTS):
+            ledger = open_ledger(self._folder)
+            stored = sorted(read_stored_files(ledger).values())
+            closed = [file for file in stored if file.place.table_name == STATEMENTS]
+            for error in FileChecker(self._folder, ledger).find_damage(closed):
+                return error
+            cure = f"Bring it up to date: finops ingest {tenant}"
+        return DamagedFile(
+            f"tenant {tenant} has no {name}, because a file of it was lost",
+            "every file of it that was published",
+            cure,
+        )
 
     def close(self) -> None:
         """End the process."""
@@ -148,6 +165,8 @@ class Sandbox:
         ).fetchall()
         present = {name.lower() for (name,) in rows}
         self._left_out = set(view_names()) - present
+        if any(name.startswith(_OF_STATEMENTS) for name in self._left_out):
+            self._left_out.add(STATEMENTS)  # a table, which is left out with its views
         self._known_views = present | self._left_out
         connection.execute("set global lock_configuration = true")
         connection.worker.allow_time()
@@ -158,7 +177,7 @@ def _tables_of(view: str) -> tuple[str, ...]:
     name = view.lower()
     if name in (QUARANTINE, COST_EXPLORER_DAYS):
         return (name,)
-    if name.startswith("statement_"):
+    if name.startswith(_OF_STATEMENTS):
         return ()  # it reads tables of the file itself
     return (LANDING,) if name.startswith("landing_") else (COSTS,)
 

@@ -7,7 +7,9 @@ Messages name the line but never repeat its text: the file may be somebody else'
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,15 @@ def _not_yaml(path: Path, problem: str) -> RegistryError:
 
 def _refusal(path: Path, problem: str, expected: str) -> RegistryError:
     return RegistryError(f"{path} {problem}", expected)
+
+
+def _is_rounded(text: str, number: float) -> bool:
+    """Check whether a float is another number than its text, which has more digits."""
+    try:
+        spelled = Decimal(text.replace("_", ""))
+    except InvalidOperation:
+        return False  # infinite, not a number, or in base 60
+    return math.isfinite(number) and spelled != Decimal(repr(number))
 
 
 class _PlainData:
@@ -144,7 +155,14 @@ class _PlainData:
             )
         if node.tag == "tag:yaml.org,2002:str":
             return node.value  # the loader would return the same, but take three times as long
-        return self._loader.construct_object(node)
+        built = self._loader.construct_object(node)
+        if isinstance(built, float) and _is_rounded(node.value, built):
+            raise RegistryError(
+                f"{self._path} has a number of too many digits, line {node.start_mark.line + 1}",
+                "a number of up to 15 digits",
+                "Write it in quotes, so that it is not rounded",
+            )
+        return built
 
     def _refusal(self, node: yaml.Node, problem: str, expected: str) -> RegistryError:
         return _refusal(self._path, f"{problem}, line {node.start_mark.line + 1}", expected)

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.lake.duck import Connection
+from finops_pipeline.lake.duck import PARQUET, Connection, open_in_memory, text
 from finops_pipeline.lake.file_marks import FileChecker
+from finops_pipeline.lake.file_owners import owner_option
+from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.layout import TABLES, key_of
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.warehouse import WAREHOUSE, building
 from finops_pipeline.lake.writing import settle, tenant_writer
+from finops_pipeline.ledger.ownership import Identity
 from finops_pipeline.ledger.stored_files import Place, read_stored_files
 from finops_pipeline.settings import Settings
 
@@ -83,6 +86,20 @@ def overwrite(path: Path, content: bytes) -> None:
     """Change a published file in place, as a program that does not know the rules would."""
     path.chmod(0o600)
     path.write_bytes(content)
+
+
+def store_copy(path: Path, place: Path, owner: Identity, columns: str = "*") -> Path:
+    """Put the rows of a file, with changed columns, into a store as if the owner had written it."""
+    place.mkdir(parents=True, exist_ok=True)
+    staged = place / "staged"
+    rows = f"from read_parquet({text(str(path))}, hive_partitioning = false)"
+    with open_in_memory({}) as connection:
+        connection.execute(
+            f"copy (select {columns} {rows}) to {text(str(staged))}"
+            f" ({PARQUET}, {owner_option(owner)})"
+        )
+    stem = path.name.partition("-")[0]
+    return staged.rename(place / f"{stem}-{fingerprint(staged)[:24]}.parquet")
 
 
 def publish_instead(installation: Installation, tenant: str, place: Place, path: Path) -> None:

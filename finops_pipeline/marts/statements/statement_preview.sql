@@ -1,7 +1,7 @@
 -- statement_preview: what would be stated to each project for each month.
 -- grain: billing_period, project, billing_currency, line_kind, line, charge_group
 -- money: amount, on the basis of the terms (billing currency, exact decimal); fixed_fee
--- reads: charge_groups, shared_costs, statement_terms, statements
+-- reads: charge_groups, resource_daily_costs, shared_costs, statement_terms, statements
 --
 -- All lines that are not a mark-up or a fee add up to the bill: shared costs given and received
 -- cancel out. A month that is closed keeps the terms with which it was closed.
@@ -10,6 +10,10 @@ with
 
 charge_group as (
     select * from charge_groups
+),
+
+resource_day as (
+    select * from resource_daily_costs
 ),
 
 shared_cost as (
@@ -24,10 +28,15 @@ stated as (
     select * from statements
 ),
 
-closed_month as (
-    select billing_period, arg_max(cost_basis, version) as cost_basis
+-- an adjustment may state lines that are gone on a net basis that the month no longer has
+closed_bill as (
+    select
+        billing_period,
+        billing_currency,
+        arg_max(cost_basis, version * 2 + cast(cost_basis not like 'net_%' as integer))
+            as cost_basis
     from stated
-    group by billing_period
+    group by billing_period, billing_currency
 ),
 
 -- every version of a project's statement has the same mark-up and fee
@@ -52,23 +61,25 @@ direct as (
         sum(billed_cost) as billed_cost,
         sum(effective_cost) as effective_cost,
         sum(coalesce(net_billed_cost, 0)) as net_billed_cost,
-        sum(coalesce(net_effective_cost, 0)) as net_effective_cost,
-        bool_and(net_billed_cost is not null or billed_cost = 0) as has_net_billed,
-        bool_and(net_effective_cost is not null or effective_cost = 0) as has_net_effective
+        sum(coalesce(net_effective_cost, 0)) as net_effective_cost
     from charge_group
     group by all
 ),
 
+-- a cost of 0 needs no net cost, but several charges may add up to 0, each with a cost
 bill as (
     select
-        direct.billing_period,
-        direct.billing_currency,
-        bool_and(direct.has_net_billed) as has_net_billed,
-        bool_and(direct.has_net_effective) as has_net_effective,
-        any_value(closed_month.cost_basis) as closed_basis
-    from direct
-    left join closed_month using (billing_period)
-    group by all
+        billing_period,
+        billing_currency,
+        bool_and(
+            net_billed_cost is not null
+            or (billed_cost = 0 and (charges <= 1 or charges_without_net_cost = 0))
+        ) as has_net_billed,
+        bool_and(
+            net_effective_cost is not null or (effective_cost = 0 and charges <= 1)
+        ) as has_net_effective
+    from resource_day
+    group by billing_period, billing_currency
 ),
 
 tenants_basis as (
@@ -78,8 +89,9 @@ tenants_basis as (
 wanted as (
     select
         bill.*,
-        coalesce(bill.closed_basis, tenants_basis.declared_basis, 'billed') as cost_basis
+        coalesce(closed_bill.cost_basis, tenants_basis.declared_basis, 'billed') as cost_basis
     from bill
+    left join closed_bill using (billing_period, billing_currency)
     cross join tenants_basis
 ),
 
