@@ -109,12 +109,13 @@ class CostAsker:
         is_truncated = len(rows) > MOST_ROWS
         shown = [column for column in columns if column not in _OF_CURRENCIES]
         records = [dict(zip(columns, row, strict=True)) for row in rows[:MOST_ROWS]]
+        of_currencies = self._all_totals(statement, columns) if is_truncated else records
         months = self._months(resolved)
         return CostAnswer(
             resolved,
             shown,
             [[record[name] for name in shown] for record in records],
-            _totals(resolved, records, self._all_totals(statement) if is_truncated else records),
+            _totals(resolved, records, of_currencies),
             months,
             _missing(resolved, months),
             self._built_at(),
@@ -127,17 +128,12 @@ class CostAsker:
         columns = [column[0] for column in connection.description or []]
         return columns, connection.fetchmany(MOST_ROWS + 1)
 
-    def _all_totals(self, statement: Statement) -> list[dict[str, Any]]:
+    def _all_totals(self, statement: Statement, columns: Sequence[str]) -> list[dict[str, Any]]:
         """Read the totals of every currency, also of one that has no row in a truncated answer."""
-        columns, rows = self._run(
-            Statement(
-                f"select distinct columns(c -> c in {(CURRENCY, UNIT, *_OF_CURRENCIES)})"
-                f" from ({statement.sql})",
-                statement.values,
-                statement.table,
-            )
-        )
-        return [dict(zip(columns, row, strict=True)) for row in rows]
+        names = [name for name in columns if name in (CURRENCY, UNIT, *_OF_CURRENCIES)]
+        sql = f"select distinct {', '.join(names)} from ({statement.sql})"
+        rows = self._sandbox.execute(sql, statement.values).fetchall()
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _months(self, resolved: ResolvedQuestion) -> list[MonthTrust]:
         months = set(_asked_months(resolved))
