@@ -111,6 +111,7 @@ def _print_next_steps(tenants: list[Tenant]) -> None:
     for tenant in tenants:
         typer.echo(f"  {finops} open {tenant.name}      # the line that opens its DuckDB file")
     typer.echo(
+        f"  {finops} costs acme --environment production --by service\n"
         f'  {finops} query acme "select * from monthly_costs limit 5"\n'
         f"  {finops} status\n"
         "  make dagster                # Dagster's UI on http://127.0.0.1:3000"

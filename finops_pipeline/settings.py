@@ -186,7 +186,17 @@ def child_environment(dagster_home: Path) -> dict[str, str]:
 
     Args:
         dagster_home: folder of the Dagster instance, unless DAGSTER_HOME is set already.
+
+    Raises:
+        SettingError: DAGSTER_HOME is set, but is not the absolute path of a folder.
     """
+    home = os.environ.get("DAGSTER_HOME", "")
+    if home and not (Path(home).is_absolute() and Path(home).is_dir()):
+        raise SettingError(
+            f"DAGSTER_HOME is {home!r}",
+            "the absolute path of an existing folder",
+            "Create the folder, or unset DAGSTER_HOME",
+        )
     child = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "yes"}
     child.setdefault("DAGSTER_HOME", str(dagster_home))
     return child

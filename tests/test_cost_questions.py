@@ -1,7 +1,7 @@
 """`finops costs` against sums that Polars computes from the charges, for two tenants.
 
 Put here: random questions, one tenant beside another, what an answer says about itself. Keep out:
-periods and words alone (test_question_period_unit.py), the marts (test_second_opinions.py).
+periods and words alone (test_questions_unit.py), the marts (test_second_opinions.py).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from finops_pipeline import clock
+from finops_pipeline.serve.questions import cost_answer
 from finops_pipeline.serve.questions.cost_answer import CostAsker, open_costs
 from finops_pipeline.serve.questions.question import read_question
 from finops_pipeline.serve.questions.question_fields import PLAIN_FIELDS
@@ -44,7 +45,7 @@ def days(built: TemporaryInstallation) -> dict[str, pl.DataFrame]:
         frame = resource_daily_costs(read_charges(built.folder(tenant)), declared)
         tags = [json.loads(text or "{}") for text in frame["tags"]]
         frames[tenant] = frame.with_columns(
-            pl.Series(f"tag:{key}", [of_row.get(key) for of_row in tags], dtype=pl.String)
+            pl.Series(f"tag:{key}", [of_row.get(key) or None for of_row in tags], dtype=pl.String)
             for key in ("Team", "aws:createdBy")
         )
     return frames
@@ -193,6 +194,8 @@ def test_answers_are_the_sums_of_the_charges(
 def check_totals(totals: Any, sums: Any, shown: Any, width: int) -> None:
     """Compare the totals and the rest with all groups, also those that are not shown."""
     has_unit = any(total.consumed_unit for total in totals)
+    tails = {key[-2:] if has_unit else key[-1:] for key in sums}
+    assert len(totals) == len(tails), "each currency (and unit) has a total"
     for total in totals:
         tail = ((total.consumed_unit,) if has_unit else ()) + (total.billing_currency,)
         of_tail = {key: value for key, value in sums.items() if key[-len(tail) :] == tail}
@@ -203,6 +206,32 @@ def check_totals(totals: Any, sums: Any, shown: Any, width: int) -> None:
         hidden = [n for key, n in zip(of_tail, now, strict=True) if key not in shown]
         if total.total is not None:
             assert total.rest == sum(hidden)
+
+
+def test_a_truncated_answer_has_the_totals_of_what_it_does_not_show(
+    askers: dict[str, CostAsker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A unit or currency that comes last in the order is not lost with its rows."""
+    question = read_question(
+        {"metric": "usage", "group_by": ["resource"], "start": LAST_MONTH, "end": LAST_MONTH}
+    )
+    whole = askers["acme"].ask(question)
+    monkeypatch.setattr(cost_answer, "MOST_ROWS", 3)
+    cut = askers["acme"].ask(question)
+    assert cut.is_truncated and len(cut.rows) == 3 and not whole.is_truncated
+    totals = [[(t.consumed_unit, t.total, t.groups) for t in of.totals] for of in (whole, cut)]
+    assert totals[0] == totals[1] and len(totals[0]) > 3
+    hidden = [total for total in cut.totals if not total.groups_shown]
+    assert hidden and all(total.rest == total.total for total in hidden)
+
+
+def test_tags_that_differ_in_case_are_two_columns(askers: dict[str, CostAsker]) -> None:
+    """AWS's tag keys are case-sensitive, and DuckDB's names of columns are not."""
+    answer = askers["acme"].ask(
+        read_question({"group_by": ["tag:Team", "tag:team"], "start": LAST_MONTH})
+    )
+    assert answer.columns[:2] == ["tag:Team", "tag:team (2)"]
+    assert answer.totals[0].groups == len(answer.rows) > 2
 
 
 def test_the_command_gives_the_same_number_as_sql(built: TemporaryInstallation) -> None:

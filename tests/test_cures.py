@@ -63,6 +63,8 @@ def _values(folder: Path, made: TemporaryInstallation, estate: Path) -> dict[str
     bill = folder / "bill.csv"
     write_csv(bill, [row("1", day=f"{LAST_MONTH}-02")])
     (folder / "report").mkdir()
+    metrics = folder / "metrics.csv"
+    metrics.write_text(f"date,metric,value\n{LAST_MONTH}-02,orders,5\n")
     backups = str(folder / "backups")
     listed = made.finops("history", "acme/payer", LAST_MONTH, "--format", "json").stdout
     delivery = json.loads(listed)[-1]["id"]
@@ -76,7 +78,8 @@ def _values(folder: Path, made: TemporaryInstallation, estate: Path) -> dict[str
         "--location": str(folder / "report"), "--role-arn": "arn:aws:iam::123456789012:role/finops",
         "--region": "eu-west-1", "--from": "2026-08", "SRC": backups,
         "ingest-file TENANT/SOURCE": "acme/hand", "ingest-file FILE…": str(bill),
-        "tenant add TENANT": "hooli",
+        "tenant add TENANT": "hooli", "CLAIM": "111122223333", "queries show NAME": "movers",
+        "metrics load FILE": str(metrics), "METRIC": "orders",
         "initech": "acme", "initech/payer": "acme/payer", "acme/old": "acme/cloud",
         "s3://BUCKET/PREFIX": "s3://acme-bills/finops/cur", "tenants.yaml": declared,
         "tenant purge --yes": "acme", "source remove --yes": "acme/payer",
@@ -117,6 +120,8 @@ def test_the_command_line_understands_what_is_printed(
 def prepare(printed: PrintedCommand, place: Place) -> Place:
     """Bring about the situation in which a command is for."""
     name = printed.words[0]
+    if name in ("statements", "metrics"):
+        return prepare_statements_and_metrics(printed, place)
     folder = place.made.data.parent
     elsewhere = Place(
         TemporaryInstallation(folder / f"elsewhere-{len(list(folder.iterdir()))}"),
@@ -147,6 +152,21 @@ def prepare(printed: PrintedCommand, place: Place) -> Place:
         assert finops("project", "add", "acme/prod", "--account", "111122223333",
                       data=place.made.data)[0] == 0  # fmt: skip
     return place
+
+
+def prepare_statements_and_metrics(printed: PrintedCommand, place: Place) -> Place:
+    """Load a metric that can be listed or removed, or close a month that can be shown."""
+    if printed.words[1] in ("load", "remove"):
+        finops("metrics", "load", "acme", place.values["metrics load FILE"], data=place.made.data)
+    if printed.words[1] in ("show", "adjust"):
+        finops("statements", "close", "acme", "--month", LAST_MONTH, data=place.made.data)
+    if printed.words[1] != "close":
+        return place
+    number = len(list(place.made.data.parent.iterdir()))
+    elsewhere = Place(TemporaryInstallation(place.made.data.parent / f"open-{number}"),
+                      place.values)  # fmt: skip
+    copy_installation(place.made.data, elsewhere.made.data)
+    return elsewhere
 
 
 def run(printed: PrintedCommand, place: Place) -> None:

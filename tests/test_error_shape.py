@@ -10,6 +10,7 @@ import pytest
 from finops_pipeline import errors
 from finops_pipeline.errors import FinopsError, SettingError, Transient, counted, error_body
 from finops_pipeline.settings import Settings, load_settings
+from tests.support.globex import finops
 
 FIELDS = ["type", "kind", "found", "expected", "cure", "is_transient"]
 
@@ -86,3 +87,12 @@ def test_a_wrong_setting_is_reported_in_plain_english(
     assert refused.value.found == f"{variable} is 'many'"
     assert refused.value.expected.startswith(("a ", "text or json", "true or false"))
     assert refused.value.cure == f"Change or unset {variable}"
+
+
+@pytest.mark.parametrize("home", ["relative", "/nonexistent/dagster"])
+def test_a_wrong_dagster_home_is_reported_before_dagster_starts(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", home)
+    code, output = finops("demo")
+    assert code == 1 and f"DAGSTER_HOME is '{home}'" in output and "unset DAGSTER_HOME" in output

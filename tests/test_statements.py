@@ -211,7 +211,7 @@ def test_a_month_closes_once_and_not_before_it_is_reconciled(stated: Stated) -> 
     output = stated.finops("close", "acme", "--month", MONTH, ok=False)
     assert "is not reconciled: payer differs" in output and "--unreconciled" in output
     output = stated.finops("close", "acme", "--month", MONTH, "--unreconciled", ok=False)
-    assert "needs a reason" in output
+    assert "only with a reason" in output
     output = stated.finops(
         "close", "acme", "--month", MONTH, "--unreconciled", "--reason", "books close"
     )

@@ -172,7 +172,7 @@ def test_a_running_month_keeps_what_is_not_used_yet_for_its_days(
         " from commitment_utilization"
     )
     assert (used_percent, of_units, to_come) == (10 * Decimal(of_a_day), None, 100)
-    assert note.startswith("The month is not over")
+    assert note.startswith("The month is unfinished")
     amortized = {(day, PROD, EC2): Decimal(10) for day in DAYS[:20]}
     two.explorer(amortized, metrics=(Metric.AMORTIZED,))
     assert states(two)["effective_cost"] == "agrees"

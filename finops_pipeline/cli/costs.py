@@ -92,14 +92,14 @@ def costs_command(
     refuse_parquet(format)
     named = {"project": project, "environment": environment, "account": account,
              "region": region, "service": service}  # fmt: skip
-    filters = [{"field": field, "values": values} for field, values in named.items() if values]
+    of_options = [f"{field}={value}" for field, values in named.items() for value in values or []]
     period = {"last": f"{last[0]} {last[1]}" if last else None, "start": start, "end": end}
     groups = [field for text in by or [] for field in text.split(",")]
     question = read_question(
         {
             **{"metric": metric, "basis": basis, **period, "granularity": granularity},
             "group_by": groups,
-            "filters": [*filters, *_read_conditions(where or [])],
+            "filters": _read_conditions([*of_options, *(where or [])]),
             **{"compare_to": compare_to, "order": order, "limit": limit},
         }
     )
@@ -172,9 +172,11 @@ def _totals(answer: CostAnswer, is_exact: bool) -> Iterator[str]:
     if not has_groups and answer.resolved.question.granularity is Granularity.TOTAL:
         return
     for total in answer.totals:
-        unit = " ".join(filter(None, (total.consumed_unit, total.billing_currency)))
-        if answer.resolved.question.metric is not Metric.COST:
-            unit = total.consumed_unit or "charges"
+        unit = {
+            Metric.COST: total.billing_currency,
+            Metric.USAGE: f"{total.consumed_unit} (billed in {total.billing_currency})",
+            Metric.CHARGES: f"charges in {total.billing_currency}",
+        }[answer.resolved.question.metric]
         line = f"Total: {_amount(total.total, is_exact)} {unit}"
         if total.total_before is not None:
             line += f", before: {_amount(total.total_before, is_exact)} {unit}"
@@ -208,8 +210,10 @@ def _notes(tenant: str, answer: CostAnswer) -> Iterator[str]:
     if answer.is_truncated:
         rows = counted(len(answer.rows), "row is", "rows are")
         yield f"only the first {rows} shown; give --limit or a filter"
-    if answer.resolved.question.basis.startswith("net") and any(
-        total.total is None for total in answer.totals
+    has_before = answer.resolved.before is not None
+    if answer.resolved.question.metric is Metric.COST and any(
+        total.total is None or (has_before and total.total_before is None)
+        for total in answer.totals
     ):
         yield "some charges have no net cost, so no net total can be stated"
 

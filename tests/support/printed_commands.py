@@ -33,6 +33,8 @@ _TOKEN = re.compile(
 )
 _VALUE = re.compile(r"\{|[A-Z][A-Z0-9/_-]+…?$|[^/]*[/.\d_]|s3://")
 """The beginning of a token that is an argument and no word of the sentence."""
+_VALUES_OF = {"--history": 0, "--replace": 0, "--all": 0, "--last": 2}
+"""Options that take no value, or several."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +116,17 @@ def commands_in(text: str, place: str) -> Iterator[PrintedCommand]:
 
 def _arguments(text: str) -> Iterator[str]:
     text = text.removeprefix("{value}")  # options that a message may add
-    is_value = False
+    values = 0
     while match := _TOKEN.match(text):
         token = match["text"]
         word = re.sub(r"(\{value\})+", "{value}", token.rstrip(".:"))
-        is_argument = word[:1] in "\"'" or word.startswith("-") or is_value
+        is_argument = word[:1] in "\"'" or word.startswith("-") or values > 0
         if not word or not (is_argument or _VALUE.match(word) or word in EXAMPLE_NAMES):
             return
         yield word
-        is_value = word.startswith("-") and word not in ("--history", "--replace", "--all")
+        values -= 1
+        if word.startswith("-"):
+            values = _VALUES_OF.get(word, 1)
         text = text[match.end() :]
         if token.rstrip(".:") != token or (text[:1] not in (" ", "") and not text.startswith("…")):
             return

@@ -20,6 +20,7 @@ from finops_pipeline.money import difference, exact_sum
 from finops_pipeline.serve.questions.question import MOST_ROWS, Filter, Metric, Question
 from finops_pipeline.serve.questions.question_fields import FieldKind, find_field
 from finops_pipeline.serve.questions.question_names import FileNames, resolve_filter
+from finops_pipeline.serve.questions.question_period import Period
 from finops_pipeline.serve.questions.question_sql import (
     CURRENCY,
     UNIT,
@@ -31,6 +32,8 @@ from finops_pipeline.serve.questions.question_sql import (
 from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 
 Row = Sequence[Any]
+_OF_CURRENCIES = ("total", "total_before", "groups")
+"""Columns that every row of a currency (and unit) repeats."""
 
 
 @dataclass(frozen=True)
@@ -97,21 +100,22 @@ class CostAsker:
             QueryStopped: the query reached a limit.
             Unknown: a filter names something that the file does not have.
         """
-        names = FileNames(self._sandbox.connection)
+        names = FileNames(self._sandbox)
         filters = [_resolve(filter, names) for filter in question.filters]
         resolved = resolve(question, clock.now().date(), filters)
         _check_dimensions(resolved, names)
         statement = build_statement(resolved)
         columns, rows = self._run(statement)
         is_truncated = len(rows) > MOST_ROWS
-        shown = [column for column in columns if column not in ("total", "total_before", "groups")]
+        shown = [column for column in columns if column not in _OF_CURRENCIES]
         records = [dict(zip(columns, row, strict=True)) for row in rows[:MOST_ROWS]]
+        of_currencies = self._all_totals(statement, columns) if is_truncated else records
         months = self._months(resolved)
         return CostAnswer(
             resolved,
             shown,
             [[record[name] for name in shown] for record in records],
-            _totals(resolved, records),
+            _totals(resolved, records, of_currencies),
             months,
             _missing(resolved, months),
             self._built_at(),
@@ -124,14 +128,29 @@ class CostAsker:
         columns = [column[0] for column in connection.description or []]
         return columns, connection.fetchmany(MOST_ROWS + 1)
 
+    def _all_totals(self, statement: Statement, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Read the totals of every currency, also of one that has no row in a truncated answer."""
+        names = [name for name in columns if name in (CURRENCY, UNIT, *_OF_CURRENCIES)]
+        sql = f"select distinct {', '.join(names)} from ({statement.sql})"
+        rows = self._sandbox.execute(sql, statement.values).fetchall()
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
     def _months(self, resolved: ResolvedQuestion) -> list[MonthTrust]:
-        periods = [resolved.period, *([resolved.before] if resolved.before else [])]
-        months = sorted({month for period in periods for month in period.months})
+        months = set(_asked_months(resolved))
+        if not resolved.counts_by_month:
+            # A charge may lie on a day of a month before that of its bill.
+            for period in _periods(resolved):
+                billed = self._sandbox.execute(
+                    "select distinct billing_period from daily_costs"
+                    " where charge_date >= $first and charge_date < $end",
+                    {"first": period.first, "end": period.end},
+                ).fetchall()
+                months |= {month for (month,) in billed}
         rows = self._sandbox.execute(
             "select billing_period, source, state, max(landed_at)"
             " from data_status where list_contains($months::varchar[], billing_period)"
             " group by all order by all",
-            {"months": months},
+            {"months": sorted(months)},
         ).fetchall()
         return [MonthTrust(*row) for row in rows]
 
@@ -176,26 +195,37 @@ def _check_dimensions(resolved: ResolvedQuestion, names: FileNames) -> None:
             )
 
 
-def _totals(resolved: ResolvedQuestion, records: Sequence[dict[str, Any]]) -> list[CostTotal]:
-    """Return the total of each currency, which every row of it repeats."""
-    fields = [field.name for field in resolved.group_by]
+def _totals(
+    resolved: ResolvedQuestion,
+    records: Sequence[dict[str, Any]],
+    of_currencies: Sequence[dict[str, Any]],
+) -> list[CostTotal]:
+    """Return the total of each currency, which every row of it repeats.
+
+    Args:
+        records: the rows that are shown.
+        of_currencies: at least one row of each currency, with its totals.
+    """
     has_unit = resolved.question.metric is Metric.USAGE
-    by_currency: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
-    for record in records:
-        key = (record[CURRENCY], record[UNIT] if has_unit else None)
-        by_currency.setdefault(key, []).append(record)
-    return [
-        CostTotal(
-            currency,
-            unit,
-            of_currency[0]["total"],
-            of_currency[0].get("total_before"),
-            _rest(of_currency[0]["total"], [record[resolved.measure] for record in of_currency]),
-            of_currency[0]["groups"],
-            len({tuple(record[name] for name in fields) for record in of_currency}),
+
+    def key_of(record: dict[str, Any]) -> tuple[str, str | None]:
+        return record[CURRENCY], record[UNIT] if has_unit else None
+
+    totals = []
+    for key, total in sorted({key_of(record): record for record in of_currencies}.items()):
+        shown = [record for record in records if key_of(record) == key]
+        groups = {tuple(record[name] for name in resolved.group_columns) for record in shown}
+        totals.append(
+            CostTotal(
+                *key,
+                total["total"],
+                total.get("total_before"),
+                _rest(total["total"], [record[resolved.measure] for record in shown]),
+                total["groups"],
+                len(groups),
+            )
         )
-        for (currency, unit), of_currency in by_currency.items()
-    ]
+    return totals
 
 
 def _rest(total: Decimal | int | None, shown: Sequence[Any]) -> Decimal | int | None:
@@ -207,8 +237,14 @@ def _rest(total: Decimal | int | None, shown: Sequence[Any]) -> Decimal | int | 
     return difference(total, exact_sum(shown))
 
 
+def _periods(resolved: ResolvedQuestion) -> list[Period]:
+    return [resolved.period, *([resolved.before] if resolved.before else [])]
+
+
+def _asked_months(resolved: ResolvedQuestion) -> list[str]:
+    return sorted({month for period in _periods(resolved) for month in period.months})
+
+
 def _missing(resolved: ResolvedQuestion, months: Sequence[MonthTrust]) -> list[str]:
     billed = {month.billing_period for month in months}
-    periods = [resolved.period, *([resolved.before] if resolved.before else [])]
-    asked = sorted({month for period in periods for month in period.months})
-    return [month for month in asked if month not in billed]
+    return [month for month in _asked_months(resolved) if month not in billed]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finops_pipeline.errors import QueryRefused
 
@@ -105,6 +105,11 @@ class Question(BaseModel):
     order: Order = Order.LARGEST
     limit: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = None
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_combination(self)
+        return self
+
 
 def read_question(data: Mapping[str, Any]) -> Question:
     """Validate plain data, such as a JSON object, as a question.
@@ -113,7 +118,7 @@ def read_question(data: Mapping[str, Any]) -> Question:
         QueryRefused: a field is unknown or has a value that it cannot have.
     """
     try:
-        question = Question.model_validate(data)
+        return Question.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part)[:100] for part in first["loc"]) or "the question"
@@ -124,8 +129,6 @@ def read_question(data: Mapping[str, Any]) -> Question:
         shown = value if len(value) <= 100 else f"{value[:100]}…"
         expected = first["msg"].removeprefix("Input should be ")
         raise QueryRefused(f"{place} is {shown}", expected) from error
-    _check_combination(question)
-    return question
 
 
 def _check_combination(question: Question) -> None:

@@ -6,15 +6,15 @@ else. Keep out: which fields there are (question_fields.py), conditions as SQL (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cached_property
-from typing import Protocol
 
 from finops_pipeline.contracts.services import SERVICES
-from finops_pipeline.errors import Unknown, did_you_mean
-from finops_pipeline.lake.duck import Reader
+from finops_pipeline.errors import QueryRefused, Unknown
 from finops_pipeline.serve.questions.question import Filter
 from finops_pipeline.serve.questions.question_fields import CostField, FieldKind
+from finops_pipeline.serve.sandbox import Sandbox
 
 _SHOWN_NAMES = 12
 _ENVIRONMENTS = (
@@ -45,48 +45,78 @@ _NAME_QUERIES = {
 """Fields whose values are few and have names: value and its other name."""
 
 
-class NamedValues(Protocol):
-    """What `resolve_filter` needs to know of a tenant's file."""
+class Spellings:
+    """What can be typed for the values of one field.
 
-    def of_field(self, field: CostField) -> Mapping[str, str] | None:
-        """Return what can be typed -> value, or None for a field with values of any text."""
+    Args:
+        field: name of the field.
+        rows: each value and its other name (None: it has none).
+    """
+
+    def __init__(self, field: str, rows: Sequence[tuple[str, str | None]]) -> None:
+        self._field = field
+        self.values = sorted({value for value, _ in rows})
+        self._by_case: dict[str, set[str]] = {}
+        self._by_name: dict[str, set[str]] = {}
+        for value, other_name in rows:
+            self._by_case.setdefault(value.casefold(), set()).add(value)
+            for name in filter(None, (other_name, *_further_names(field, value))):
+                self._by_name.setdefault(name.casefold(), set()).add(value)
+
+    def resolve(self, typed: str) -> list[str]:
+        """Return the values that are meant: several if they differ in upper and lower case only.
+
+        Raises:
+            Unknown: there is no such value; the cure names one that is close.
+            QueryRefused: it is another name of several values.
+        """
+        if typed in self.values:
+            return [typed]
+        if typed.casefold() in self._by_case:
+            return sorted(self._by_case[typed.casefold()])
+        named = sorted(self._by_name.get(typed.casefold(), ()))
+        if len(named) > 1:
+            raise QueryRefused(
+                f"{self._field} {typed[:200]!r} can mean {' or '.join(named)}", "one of them"
+            )
+        if not named:
+            raise self._refuse(typed)
+        return named
+
+    def _refuse(self, typed: str) -> Unknown:
+        shown = ", ".join(self.values[:_SHOWN_NAMES])
+        rest = len(self.values) - _SHOWN_NAMES
+        more = f" and {rest} more" if rest > 0 else ""
+        spellings = {**self._by_name, **self._by_case}
+        close = get_close_matches(typed.casefold(), sorted(spellings), n=1)
+        return Unknown(
+            f"there is no {self._field} {typed[:200]!r}",
+            f"one of {shown}{more}" if self.values else "",
+            f"Did you mean {min(spellings[close[0]])}?" if close else "",
+        )
 
 
 class FileNames:
     """The names in a tenant's file, read when they are first needed."""
 
-    def __init__(self, connection: Reader) -> None:
-        self._connection = connection
-        self._read: dict[str, dict[str, str]] = {}
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._read: dict[str, Spellings] = {}
 
-    def of_field(self, field: CostField) -> Mapping[str, str] | None:
-        """Return what can be typed, in lower case -> value; None if any text can be typed."""
+    def of_field(self, field: CostField) -> Spellings | None:
+        """Return what can be typed for a field; None if it is any text."""
         query = _NAME_QUERIES.get(field.name) if field.kind is FieldKind.COLUMN else None
         if query is None:
             return None
         if field.name not in self._read:
-            self._read[field.name] = _spellings(
-                field.name, self._connection.execute(query).fetchall()
-            )
+            self._read[field.name] = Spellings(field.name, self._sandbox.execute(query).fetchall())
         return self._read[field.name]
 
     @cached_property
     def dimensions(self) -> list[str]:
         """The dimensions that tenants.yaml declares."""
-        rows = self._connection.execute("select dimension from dimensions order by 1").fetchall()
-        return [name for (name,) in rows]
-
-
-def _spellings(field: str, rows: Sequence[tuple[str, str | None]]) -> dict[str, str]:
-    """Return every spelling of the values that means one of them only."""
-    meanings: dict[str, set[str]] = {}
-    for value, other_name in rows:
-        for spelling in (value, other_name, *_further_names(field, value)):
-            if spelling:
-                meanings.setdefault(spelling.casefold(), set()).add(value)
-    exact = {value.casefold(): value for value, _ in rows}
-    unique = {typed: next(iter(values)) for typed, values in meanings.items() if len(values) == 1}
-    return {**unique, **exact}
+        query = "select dimension from dimensions order by 1"
+        return [name for (name,) in self._sandbox.execute(query).fetchall()]
 
 
 def _further_names(field: str, value: str) -> list[str]:
@@ -99,40 +129,17 @@ def _further_names(field: str, value: str) -> list[str]:
     return []
 
 
-def resolve_filter(filter: Filter, field: CostField, names: NamedValues) -> Filter:
+def resolve_filter(filter: Filter, field: CostField, names: FileNames) -> Filter:
     """Return the filter with the values as the tenant's file has them.
 
     Raises:
-        Unknown: a value is not among the names; the cure names those that are close.
+        Unknown: a value is not among the names; the cure names one that is close.
+        QueryRefused: a value is another name of several values.
     """
     spellings = names.of_field(field)
     if spellings is None:
         return filter
-    values = [_resolve(value, field, spellings) for value in filter.values]
-    return Filter(
-        field=filter.field, values=tuple(dict.fromkeys(values)), is_excluded=filter.is_excluded
-    )
-
-
-def _resolve(value: str, field: CostField, spellings: Mapping[str, str]) -> str:
-    if not value or value in spellings.values():
-        return value
-    if value.casefold() in spellings:
-        return spellings[value.casefold()]
-    existing = sorted(set(spellings.values()))
-    shown = ", ".join(existing[:_SHOWN_NAMES])
-    rest = len(existing) - _SHOWN_NAMES
-    more = f" and {rest} more" if rest > 0 else ""
-    raise Unknown(
-        f"there is no {field.name} {value[:200]!r}",
-        f"one of {shown}{more}" if existing else "",
-        _suggest(value, spellings),
-    )
-
-
-def _suggest(value: str, spellings: Mapping[str, str]) -> str:
-    close = did_you_mean(value.casefold(), spellings).rstrip()
-    if not close:
-        return ""
-    typed = close.removeprefix("Did you mean ").removesuffix("?")
-    return f"Did you mean {spellings[typed]}?"
+    values = [
+        value for typed in filter.values for value in (spellings.resolve(typed) if typed else [""])
+    ]
+    return filter.model_copy(update={"values": tuple(dict.fromkeys(values))})

@@ -69,8 +69,12 @@ def find_period(question: Question, today: date) -> Period:
 
 def period_before(period: Period, comparison: Comparison) -> Period:
     """Return the period to compare with: as long, right before, or the one of the year before."""
+    if comparison is Comparison.YEAR_BEFORE and period.is_whole_months:
+        first, end = month_of(period.first), month_of(period.end)
+        return Period(first_day(shift(first, -12)), first_day(shift(end, -12)))
     if comparison is Comparison.YEAR_BEFORE:
-        return Period(_year_before(period.first), _year_before(period.end))
+        last = _year_before(period.end - timedelta(days=1))
+        return Period(_year_before(period.first), last + timedelta(days=1))
     if period.is_whole_months:
         return Period(first_day(shift(month_of(period.first), -len(period.months))), period.first)
     return Period(period.first - (period.end - period.first), period.first)

@@ -87,6 +87,20 @@ class ResolvedQuestion:
                 return "charges"
 
     @property
+    def group_columns(self) -> list[str]:
+        """The column of each field by which it is grouped.
+
+        `tag:Team` and `tag:team` are two tags, but DuckDB ignores case in names of columns.
+        """
+        names: list[str] = []
+        for field in self.group_by:
+            name, number = field.name, 2
+            while name.casefold() in map(str.casefold, names):
+                name, number = f"{field.name} ({number})", number + 1
+            names.append(name)
+        return names
+
+    @property
     def needs_days(self) -> bool:
         """Whether months are not enough, because a period or the answer has days."""
         periods = [self.period, *([self.before] if self.before else [])]
@@ -184,8 +198,8 @@ class _Builder:
                 columns.append(("charge_date", "charge_date"))
             case Granularity.TOTAL:
                 pass
-        for field in self._resolved.group_by:
-            columns.append((ident(field.name), self._expression(field)))
+        for name, field in zip(self._resolved.group_columns, self._resolved.group_by, strict=True):
+            columns.append((ident(name), self._expression(field)))
         if self._question.metric is Metric.USAGE:
             columns.append((UNIT, UNIT))
         columns.append((CURRENCY, CURRENCY))
@@ -196,7 +210,8 @@ class _Builder:
             return ident(field.column)
         # A JSON pointer, in which ~ and / of the key are escaped (RFC 6901).
         pointer = "/" + field.key.replace("~", "~0").replace("/", "~1")
-        return f"json_extract_string({ident(field.column)}, {self._parameter(pointer)})"
+        value = f"json_extract_string({ident(field.column)}, {self._parameter(pointer)})"
+        return f"nullif({value}, '')"  # an empty tag is a missing one, as in tag_coverage
 
     def _measures(self) -> list[str]:
         measure = self._resolved.measure
