@@ -14,10 +14,15 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
+from finops_pipeline.errors import FileProblem
+from finops_pipeline.landing.metric_file import read_metric_file
 from finops_pipeline.ledger.ownership import Identity
+from finops_pipeline.marts.library import find_check, find_mart
+from finops_pipeline.marts.use_cases import use_cases
 from tests.support.mart_comparison import differences, read_charges
 from tests.support.measured_tenants import (
     TENANTS,
@@ -103,7 +108,7 @@ def test_the_query_divides_only_days_with_units(measured_once: Measured) -> None
     ]
     # 2 × 3.17 in two days / (2 + 4) orders; the third day has costs and no orders
     assert (row["value"], row["days_without_value"]) == ("6.000000000000000000", 1)
-    assert row["effective_cost_per_unit"] == "1.056666666666"
+    assert row["effective_cost_per_unit"] == "1.056666666667"
 
 
 def test_values_of_the_same_days_are_replaced_and_the_others_stay(measured: Measured) -> None:
@@ -162,6 +167,67 @@ def test_parquet_is_read_like_a_csv(measured: Measured) -> None:
     )
 
 
+def test_a_path_of_a_file_is_not_a_pattern(tmp_path: Path) -> None:
+    """DuckDB would read m1.parquet for m[1].parquet, and another folder for [ag]*."""
+    names = ("m1.parquet", "m[1].parquet", "m*.parquet", "globex/m.parquet", "[ag]*/m.parquet")
+    for number, name in enumerate(names):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        frame = {"date": ["2026-09-01"], "metric": ["carts"], "value": [number]}
+        pl.DataFrame(frame).write_parquet(path)
+    for number, name in enumerate(names):
+        assert list(read_metric_file(tmp_path / name).values.values()) == [number], name
+    (tmp_path / "b[1].parquet").write_bytes(b"PAR1 is not enough")
+    with pytest.raises(FileProblem) as refused:
+        read_metric_file(tmp_path / "b[1].parquet")
+    assert str(refused.value).count("b[1].parquet") == 2  # no name of our own
+
+
+def test_a_unit_that_costs_too_much_has_no_unit_cost() -> None:
+    """200 / 10^-18 fits no column: it stopped every later run of the tenant."""
+    least = "0.000000000000000001"
+    days = {1: ("200", least), 2: ("-9.5", least), 3: (f"1{'0' * 19}", "1"), 4: ("2", "0"),
+            5: ("2", "0.000000001"), 6: ("2", None)}  # fmt: skip
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table daily_costs as select '2026-09' as billing_period, charge_date::date as"
+            " charge_date, 'web' as project, 'USD' as billing_currency, cost::decimal(38, 18) as"
+            " billed_cost, (3 * cost::decimal(24, 2))::decimal(38, 18) as effective_cost"
+            " from (values"
+            + ", ".join(f"('2026-09-0{day}', '{cost}')" for day, (cost, _) in days.items())
+            + ") t(charge_date, cost)"
+        )
+        connection.execute("create view resource_daily_costs as from daily_costs")
+        connection.execute(
+            "create table business_metrics as select '2026-09' as billing_period, day::date as day,"
+            " 'rare' as metric, 'web' as project, value::decimal(38, 18) as value from (values"
+            + ", ".join(f"('2026-09-0{day}', '{v}')" for day, (_, v) in days.items() if v)
+            + ") t(day, value)"
+        )
+        connection.execute(f"create table unit_costs as {find_mart('unit_costs').sql}")
+        rows = connection.execute(
+            "select billed_cost_per_unit, effective_cost_per_unit from unit_costs order by"
+            " charge_date"
+        ).fetchall()
+        check = find_check("unit_costs_equal_charges").sql
+        assert connection.execute(check).fetchall() == []
+        (query,) = (query for query in use_cases() if query.name == "unit_costs")
+        months = [{"from": date(2026, 9, 1), "to": date(2026, 10, 1)}]
+        answer = connection.execute(query.sql, *months).fetchall()
+        connection.execute(
+            "update unit_costs set billed_cost_per_unit = null where charge_date = '2026-09-02'"
+        )
+        assert len(connection.execute(check).fetchall()) == 1
+    assert rows == [
+        *((None, None), (Decimal("-9.5e18"), None), (None, None), (None, None)),
+        *((Decimal(2 * 10**9), Decimal(6 * 10**9)), (None, None)),
+    ]
+    with localcontext(prec=80):
+        cost, units = Decimal(f"1{'0' * 19}") + Decimal("192.5"), Decimal("1.000000001000000002")
+        month = (cost / units).quantize(Decimal("1e-12"), ROUND_HALF_UP)
+    assert [row[-2:] for row in answer] == [(month, None)]
+
+
 BAD = {
     "date,metric,value\n2026-09-01,orders,1\n2026-09-01,orders,2\n":
         "line 3 repeats orders of the whole tenant on 2026-09-01, which line 2 has",
@@ -170,6 +236,7 @@ BAD = {
     "date,metric,value\n2026-09-01,orders,\"1,5\"\n": "line 2: value is '1,5'",
     "date,metric,value\n2026-09-01,orders,\n": "Leave out days without a value",
     "date,metric,value\n2026-09-01,orders,1e30\n": "line 2: value is '1e30'",
+    "date,metric,value\n2026-09-01,orders,0.0000000001\n": "0, or at least 0.000000001",
     "date,metric,value\n01.09.2026,orders,1\n": "line 2: date is '01.09.2026'",
     "date,metric,value\n2026-13-01,orders,1\n": "line 2: date is '2026-13-01'",
     "date,metric,value\n2026-09-01,Orders!,1\n": "line 2: metric name 'Orders!'",
@@ -246,6 +313,21 @@ def test_a_lost_file_of_values_is_named_and_can_be_loaded_again(measured: Measur
     measured.finops("verify", "acme")
 
 
+def test_removing_a_project_removes_no_file_that_may_have_others(measured: Measured) -> None:
+    files = published_files(measured.made.folder("acme"), "business_metrics")
+    lost = next(path for path in files if "orders" in str(path))
+    lost.rename(measured.folder / "aside")
+    for project in ("web", "platform"):
+        remove = ("metrics", "remove", "acme", "orders", "--project", project)
+        said = measured.finops(*remove, fails=True)
+        assert "is missing" in said and "finops metrics load acme FILE" in said
+    (measured.folder / "aside").rename(lost)
+    assert "no values of the metric orders for project platform" in measured.finops(
+        *remove, fails=True
+    )
+    measured.finops("verify", "acme")
+
+
 def test_a_renamed_project_keeps_its_values(measured: Measured) -> None:
     measured.finops("project", "rename", "acme/web", "shop")
     measured.finops("ingest", "acme")
@@ -253,3 +335,14 @@ def test_a_renamed_project_keeps_its_values(measured: Measured) -> None:
     assert [row["project"] for row in projects] == ["data", "shop", None]
     assert measured.rows("from unit_costs where project = 'shop' and value > 0")
     assert Path(measured.made.folder("acme")).exists()
+    # An earlier project of the new name has values of the same days: neither value is lost.
+    measured.finops("project", "remove", "acme/data", "--yes", "acme/data")
+    before = measured.finops("metrics", "list", "acme")
+    said = measured.finops("project", "rename", "acme/shop", "data", fails=True)
+    assert "project acme/data has values of orders for 2 of the same days, such as 2026-08" in said
+    assert measured.finops("metrics", "list", "acme") == before
+    cure = "finops metrics remove acme orders --project data"
+    assert cure in said
+    measured.finops(*cure.split()[1:])
+    measured.finops("project", "rename", "acme/shop", "data")
+    assert "shop" not in measured.finops("metrics", "list", "acme")

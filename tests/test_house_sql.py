@@ -26,6 +26,18 @@ from tests.support.sql_tables import tables_read
 by_stem = {"ids": lambda path: path.stem}
 
 
+_EVERYWHERE = ("grain", "money", "reads")
+KEYS = {
+    "focus/sql": {*_EVERYWHERE, "check"},
+    "marts/sql": {*_EVERYWHERE, "check", "lookback", "slice", "needs", "rows only from"},
+    "marts/checks": {"reads", "on failure", "rows only from"},
+    "marts/queries": {*_EVERYWHERE, "use case", "parameters", "values"},
+    "marts/allocation": {*_EVERYWHERE, "parameters"},
+    "marts/statements": {*_EVERYWHERE},
+}
+"""What a head may state, by folder; nothing reads any other key."""
+
+
 # ---- SQL
 
 
@@ -71,6 +83,14 @@ def test_names_that_a_query_defines_itself_are_no_tables() -> None:
         " select * from a, projects where n in (select n from accounts) and exists (from costs)"
     )
     assert tables_read(sql) == {"costs", "projects", "accounts"}
+
+
+@pytest.mark.parametrize("path", EVERY_SQL, **by_stem)  # type: ignore[arg-type]
+def test_a_head_has_no_key_that_nothing_reads(path: Path) -> None:
+    """The head ends with an empty line, or with one that has nothing but its two dashes."""
+    stated = re.split(r"\n(?:--)?\n", path.read_text(encoding="utf-8"), maxsplit=1)[0]
+    allowed = KEYS[path.parent.relative_to(PACKAGE).as_posix()] | {path.stem}
+    assert head(stated).keys() <= allowed
 
 
 @pytest.mark.parametrize("path", CHECK_SQL, **by_stem)  # type: ignore[arg-type]

@@ -34,6 +34,7 @@ def restate(estate: Path, tenant: str, month: str, restatement: int) -> None:
     write_delivery(estate, request)
 
 
+@pytest.mark.torture  # test_random_changes.py has such changes every day
 def test_after_changes_every_mart_is_what_a_full_build_gives(
     built: TemporaryInstallation, own_estate: Path, empty: TemporaryInstallation
 ) -> None:

@@ -237,6 +237,26 @@ def test_new_values_of_a_metric_change_the_split(shared: Measured) -> None:
         "2026-08": Decimal("2.5"),
         "2026-09": Decimal("1002.5"),
     }
+    said = shared.finops("metrics", "remove", "acme", "orders", "--project", "data")
+    assert "shared cost acme/tax is split by orders: its shares have changed" in said
+
+
+def test_a_project_with_a_part_of_a_shared_cost_stays(shared: Measured) -> None:
+    """Its part would go to a project that does not exist, or that is not in use."""
+    yes = ("--yes", "acme/data")
+    tags = {"policy": {"keys": ["Team"], "projects": ["data"]}}
+    shared.finops("apply", shared.declare("acme", required_tags=tags))
+    named = "acme/data is named by shared cost platform and shared cost rest and required_tags"
+    assert named in shared.finops("project", "remove", "acme/data", *yes, fails=True)
+    disabled = shared.declare("acme", projects=[{"name": "data", "state": "disabled"}])
+    for arguments in (("project", "disable", "acme/data"), ("apply", disabled)):
+        said = shared.finops(*arguments, fails=True)
+        assert "'platform' gives a part to the project 'data', which is disabled" in said
+    shared.finops("apply", shared.declare("acme", shared_costs=SECTION[:3], required_tags={}))
+    shared.finops("project", "disable", "acme/data")
+    again = shared.declare("acme", shared_costs=SECTION)
+    assert "which is disabled" in shared.finops("apply", again, fails=True)
+    shared.finops("project", "remove", "acme/data", *yes)
 
 
 def test_an_entry_outlasts_export_backup_and_renaming(shared: Measured) -> None:

@@ -75,6 +75,14 @@ class ListedMetric:
     days_without_value: int
 
 
+@dataclass(frozen=True)
+class RemovedMetric:
+    """How many values were removed of a metric, and the names of shared costs that it splits."""
+
+    values: int
+    shared_costs: tuple[str, ...]
+
+
 def load_metrics(
     installation: Installation, tenant_name: str, file: Path, project: str = ""
 ) -> Sequence[LoadedMetric]:
@@ -101,37 +109,39 @@ def load_metrics(
 
 def remove_metric(
     installation: Installation, tenant_name: str, metric: str, project: str | None = None
-) -> int:
+) -> RemovedMetric:
     """Remove all values of a metric (of one project; empty: those of the whole tenant).
-
-    Returns:
-        the number of removed values.
 
     Raises:
         Unknown: there is no such tenant, or it has no such values.
+        DamagedFile, ForeignFile: only a project's values are to be removed, and a file of the
+            metric, which may have some of them, is lost or was changed.
         RegistryError: its tables could not be built; nothing was removed.
         TenantBusy: another process is writing this tenant.
     """
     tenant = installation.registry.tenant(tenant_name)
     with installation.writing(tenant.name) as session:
-        stored = read_stored_files(session.writer.ledger)
+        ledger = session.writer.ledger
+        stored = read_stored_files(ledger)
         places = {p for p in stored if p.table_name == BUSINESS_METRICS and p.key == metric}
         present = sorted({p.key for p in stored if p.table_name == BUSINESS_METRICS})
         if not places:
             raise _no_values(tenant.name, metric, present)
+        if project is not None:
+            FileChecker(session.writer.folder, ledger).check(stored[place] for place in places)
 
         def is_removed(key: MetricKey) -> bool:
             return project is None or key.project == project
 
         def rest(values: MetricValues) -> MetricValues:
+            if values and not any(map(is_removed, values)):
+                scope = f"project {project}" if project else "the whole tenant"
+                raise _no_values(tenant.name, f"{metric} for {scope}", ())
             return {key: value for key, value in values.items() if not is_removed(key)}
 
         before = _change(session, rest, places)
-    removed = sum(is_removed(key) for key in before)
-    if not removed and before:
-        scope = f"project {project}" if project else "the whole tenant"
-        raise _no_values(tenant.name, f"{metric} for {scope}", ())
-    return removed
+        split = tuple(s.name for s in session.tenant.shared_costs if s.metric == metric)
+    return RemovedMetric(sum(map(is_removed, before)), split)
 
 
 def _no_values(tenant: str, metric: str, present: Sequence[str]) -> Unknown:
@@ -175,11 +185,16 @@ def rename_in_values(session: TenantSession, before: str, after: str) -> None:
     """Rename a project in its values; the next refresh shows them.
 
     Running this a second time changes nothing. Values under the new name stay as they are.
+
+    Raises:
+        RegistryError: an earlier project of the new name has values of the same metric and days;
+            nothing was changed.
     """
     stored = read_stored_files(session.writer.ledger)
     places = sorted(place for place in stored if place.table_name == BUSINESS_METRICS)
     if not places:
         return
+    same = set[MetricKey]()
     with session.writer.publication() as publication:
         with scratch_connection(publication.spill, session.limits) as connection:
             for place in places:
@@ -188,9 +203,21 @@ def rename_in_values(session: TenantSession, before: str, after: str) -> None:
                     replace(k, project=after): v for k, v in values.items() if k.project == before
                 }
                 others = {k: v for k, v in values.items() if k.project != before}
+                same |= renamed.keys() & others.keys()
                 if renamed:
                     _put(publication, connection, place, (values, renamed | others))
+        _refuse_overlap(session.tenant.name, same)
         publication.commit()
+
+
+def _refuse_overlap(tenant: str, keys: Iterable[MetricKey]) -> None:
+    for (metric, project), same in _by_series(keys).items():
+        raise RegistryError(
+            f"an earlier project {tenant}/{project} has values of {metric} for {len(same)} of the"
+            f" same days, such as {same[0].day}",
+            "a new name without such values",
+            f"Remove the earlier ones: finops metrics remove {tenant} {metric} --project {project}",
+        )
 
 
 def _by_series(keys: Iterable[MetricKey]) -> dict[tuple[str, str], list[MetricKey]]:

@@ -24,9 +24,9 @@ from finops_pipeline.lake.tenant_purge import closing_folder
 from finops_pipeline.lake.tenant_restore import is_taken
 from finops_pipeline.ledger.forgetting import forget_source, rename_project
 from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
+from finops_pipeline.tenants import project_references
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant, check_name
-from finops_pipeline.tenants.project_references import rename_project_references
 
 
 class Kind(StrEnum):
@@ -73,7 +73,7 @@ def disable(installation: Installation, subject: Subject) -> str:
 
     Raises:
         Unknown: there is no such thing.
-        RegistryError: it was removed, or is the built-in project.
+        RegistryError: it was removed, is the built-in project, or receives a shared cost.
     """
     return _set_state(installation, subject, Lifecycle.DISABLED)
 
@@ -101,6 +101,8 @@ def _set_state(installation: Installation, subject: Subject, state: Lifecycle) -
                 f"a {subject.kind} that is declared",
                 f"Declare it again first: finops {subject.kind} enable {subject.full_name}",
             )
+        if subject.kind is Kind.PROJECT and state is Lifecycle.DISABLED:
+            project_references.check_can_be_disabled(tenant, subject.name)
         registry.save(with_part(tenant, subject, declared.model_copy(update={"state": state})))
     return f"~ {subject}: {declared.state} -> {state}. {_effect(subject, state)}"
 
@@ -144,13 +146,16 @@ def remove(installation: Installation, subject: Subject, confirmation: str = "")
     Raises:
         Unknown: there is no such thing.
         RegistryError: the confirmation is missing (the message lists what depends on the subject),
-            a project reads no other source, or data of the source has landed meanwhile.
+            shared costs or required tags name the project, a project reads no other source, or
+            data of the source has landed meanwhile.
         TenantBusy: another process is writing to the tenant's folder.
         StorageFailure: data of the tenant has landed meanwhile.
     """
     tenant = installation.registry.tenant(subject.tenant)
     declared = subject.find(tenant)
     _refuse_built_in(subject)
+    if subject.kind is Kind.PROJECT:
+        project_references.check_not_named(tenant, subject.name)
     if declared.state is Lifecycle.REMOVED:
         raise RegistryError(
             f"{subject} has already been removed",
@@ -222,7 +227,9 @@ def _describe_months(months: Sequence[str]) -> str:
 def _remove_project(installation: Installation, subject: Subject) -> list[str]:
     registry = installation.registry
     with registry.locked():
-        registry.save(with_part(registry.tenant(subject.tenant), subject, None))
+        tenant = registry.tenant(subject.tenant)
+        project_references.check_not_named(tenant, subject.name)
+        registry.save(with_part(tenant, subject, None))
     return [
         f"- {subject}",
         f"Move its charges to {UNASSIGNED}: finops ingest {subject.tenant}",
@@ -274,7 +281,8 @@ def rename(installation: Installation, subject: Subject, new_name: str) -> list[
 
     Raises:
         Unknown: there is no such thing.
-        RegistryError: the new name is taken or not valid, or data of the source has landed.
+        RegistryError: the new name is taken or not valid, data of the source has landed, or an
+            earlier project of the new name has metrics of the same days.
     """
     if subject.kind is Kind.TENANT:
         return _rename_tenant(installation, subject, new_name)
@@ -291,8 +299,8 @@ def rename(installation: Installation, subject: Subject, new_name: str) -> list[
         ledger = session.writer.ledger
         if subject.kind is Kind.PROJECT:
             # Before the registry: if this process is killed in between, renaming again continues.
-            ledger.write(rename_project(subject.name, new_name))
             rename_in_values(session, subject.name, new_name)
+            ledger.write(rename_project(subject.name, new_name))
         else:
             _refuse_landed(subject, [d.billing_period for d in ledger.deliveries(subject.name)])
             ledger.write(forget_source(subject.name, STORED_COMPARISONS))
@@ -308,20 +316,11 @@ def rename(installation: Installation, subject: Subject, new_name: str) -> list[
 
 def _with_name(tenant: Tenant, subject: Subject, renamed: Tenant | Source | Project) -> Tenant:
     """Return a tenant with the new name of a part, wherever projects name it."""
+    old, new = subject.name, renamed.name
     if isinstance(renamed, Source):
-        projects = [
-            p.model_copy(
-                update={
-                    "sources": tuple(renamed.name if s == subject.name else s for s in p.sources)
-                }
-            )
-            for p in tenant.projects
-        ]
-        tenant = tenant.model_copy(update={"projects": tuple(projects)})
-    elif tenant.without_value == subject.name:
-        tenant = tenant.model_copy(update={"without_value": renamed.name})
-    if isinstance(renamed, Project):
-        tenant = rename_project_references(tenant, subject.name, renamed.name)
+        tenant = project_references.rename_source_references(tenant, old, new)
+    elif isinstance(renamed, Project):
+        tenant = project_references.rename_project_references(tenant, old, new)
     return with_part(tenant, subject, renamed)
 
 

@@ -21,6 +21,7 @@ from finops_pipeline.application.business_metrics import (
 )
 from finops_pipeline.cli.show import (
     Format,
+    complain,
     open_installation,
     refuse_parquet,
     say,
@@ -76,4 +77,9 @@ def remove_command(
 ) -> None:
     """Remove the values of a business metric, of all days."""
     removed = remove_metric(open_installation(), tenant, metric, project)
-    say(f"- metric {tenant}/{metric}: {counted(removed, 'value')} removed")
+    say(f"- metric {tenant}/{metric}: {counted(removed.values, 'value')} removed")
+    for name in removed.shared_costs:
+        complain(
+            f"shared cost {tenant}/{name} is split by {metric}: its shares have changed. See them:"
+            f" finops queries run {tenant} shared_costs"
+        )

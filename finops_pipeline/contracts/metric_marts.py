@@ -40,11 +40,12 @@ UNIT_COSTS = Table(
         Column("billed_cost", MONEY, "Cash basis: AWS unblended cost.", False),
         Column("effective_cost", MONEY, "Amortized basis: commitments spread over usage.", False),
         Column(
-            "billed_cost_per_unit", MONEY, "Billed cost of a unit; null without units on that day."
+            "billed_cost_per_unit", MONEY,
+            "Billed cost of a unit; null without units on that day, and from 10^19 on.",
         ),
         Column(
             "effective_cost_per_unit", MONEY,
-            "Effective cost of a unit; null without units on that day.",
+            "Effective cost of a unit; null without units on that day, and from 10^19 on.",
         ),
     ),
 )  # fmt: skip

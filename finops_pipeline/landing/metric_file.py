@@ -9,13 +9,16 @@ The columns are `date`, `metric`, `value` and optionally `project`, in any order
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from finops_pipeline.errors import FileProblem, RegistryError, counted
+from finops_pipeline.lake import files
 from finops_pipeline.lake.duck import Connection, DuckDBError, ident, open_in_memory, text
 from finops_pipeline.lake.metric_values import MetricKey, MetricValues
 from finops_pipeline.money import read_amount
@@ -23,13 +26,16 @@ from finops_pipeline.tenants.names import check_name
 
 REQUIRED, OPTIONAL = ("date", "metric", "value"), ("project",)
 MAX_ROWS = 1_000_000
-_LIMIT = Decimal(10) ** 12
+_LEAST, _LIMIT = Decimal("0.000000001"), Decimal(10) ** 12
 _FORM = "a CSV or Parquet file with the columns date, metric, value and, optionally, project"
 _SHOWN = 60
 _PARQUET_MAGIC = b"PAR1"
 
 Texts = tuple[str | None, ...]
 """The values of a row, in the order of the file's columns."""
+
+Rows = Generator[tuple[str, Texts], None, None]
+"""The place and the texts of each row, the header first."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,10 @@ def read_metric_file(path: Path, project: str = "") -> MetricFile:
         FileProblem: it cannot be read, or a value in it is not valid; the message names the place.
     """
     is_parquet = _read_start(path) == _PARQUET_MAGIC
-    rows = _parquet_rows(path) if is_parquet else _csv_rows(path)
-    _, header = next(rows, ("", ()))
-    columns = _check_header(path, [(name or "").strip() for name in header], project)
-    return _collect(path, columns, rows, project)
+    with closing(_parquet_rows(path) if is_parquet else _csv_rows(path)) as rows:
+        _, header = next(rows, ("", ()))
+        columns = _check_header(path, [(name or "").strip() for name in header], project)
+        return _collect(path, columns, rows, project)
 
 
 def _read_start(path: Path) -> bytes:
@@ -66,7 +72,7 @@ def _read_start(path: Path) -> bytes:
         raise FileProblem(f"{path} {reason}", _FORM) from error
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[str, Texts]]:
+def _csv_rows(path: Path) -> Rows:
     """Yield the place and the texts of each row, the header first; blank lines are left out."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -78,10 +84,16 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Texts]]:
         raise FileProblem(f"{path} is not a CSV in UTF-8 ({error})", _FORM) from error
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[str, Texts]]:
-    with open_in_memory({}) as connection:
+def _parquet_rows(path: Path) -> Rows:
+    """Yield the place and the texts of each row, the names of the columns first.
+
+    DuckDB treats `*?[]{}` in a path as a pattern, which may match files that were not checked. So
+    it reads a link with a name of our own.
+    """
+    with TemporaryDirectory() as folder, open_in_memory({}) as connection:
+        link = files.link(path, Path(folder) / "values.parquet")
         try:
-            relation = f"read_parquet({text(str(path))}, hive_partitioning = false)"
+            relation = f"read_parquet({text(str(link))}, hive_partitioning = false)"
             names, query = _select_texts(connection, relation)
             yield "", tuple(names)
             number = 0
@@ -90,7 +102,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, Texts]]:
                     number += 1
                     yield f"row {number}", row
         except DuckDBError as error:
-            reason = str(error).splitlines()[0]
+            reason = str(error).splitlines()[0].replace(str(link), path.name)
             raise FileProblem(f"{path} is not a readable Parquet file ({reason})", _FORM) from error
 
 
@@ -167,12 +179,12 @@ def _read_key(where: str, fields: dict[str, str], project: str) -> MetricKey:
 
 def _read_value(where: str, raw: str) -> Decimal:
     amount = read_amount(raw)
-    if amount is None or amount[1] or not 0 <= amount[0] < _LIMIT:
+    if amount is None or amount[1] or not (amount[0] == 0 or _LEAST <= amount[0] < _LIMIT):
         cure = "Leave out days without a value" if not raw else ""
         raise FileProblem(
             f"{where}: value is {_shown(raw)}",
-            "a number such as 1250 or 0.5: not negative, with up to 12 digits before the point and"
-            " 18 after it",
+            f"a number such as 1250 or 0.5: 0, or at least {_LEAST:f}, with up to 12 digits before"
+            " the point and 18 after it",
             cure,
         )
     return amount[0]

@@ -11,6 +11,7 @@ release`; anything else is disabled or removed by a command (application/lifecyc
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -35,6 +36,7 @@ from finops_pipeline.tenants.required_tags import (
 )
 from finops_pipeline.tenants.shared_costs import (
     SharedCosts,
+    check_receivers,
     check_shared_projects,
     list_shared_changes,
 )
@@ -239,6 +241,8 @@ def _merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     if "shared_costs" in new.model_fields_set:
         check_shared_projects(new.name, new.shared_costs, names)
         shared_costs = new.shared_costs
+        check_receivers(new.name, shared_costs, _disabled(projects))
+    check_receivers(new.name, shared_costs, _disabled(projects) - _disabled(old.projects))
     merged = Tenant(
         name=new.name,
         display_name=display_name,
@@ -255,6 +259,10 @@ def _merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
     dimension_lines = list_dimension_changes(new.name, old.dimensions, dimensions)
     shared_lines = list_shared_changes(new.name, old.shared_costs, shared_costs)
     return merged, [*lines, *source_lines, *project_lines, *dimension_lines, *shared_lines]
+
+
+def _disabled(projects: Iterable[Project]) -> set[str]:
+    return {project.name for project in projects if project.state is Lifecycle.DISABLED}
 
 
 def _keep_claims(old: Tenant, project: Project) -> Project:

@@ -9,7 +9,7 @@ entries decides which of them takes a charge. A file without it changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
 from typing import Annotated
@@ -120,6 +120,26 @@ def check_shared_projects(
                 )
                 found = f"tenant {tenant}, {error.found}"
                 raise RegistryError(found, error.expected, error.cure)
+
+
+def check_receivers(tenant: str, entries: Iterable[SharedCost], disabled: Set[str]) -> None:
+    """Check that no entry lists a disabled project as a receiver.
+
+    The charges of a disabled project are in `unassigned`: nothing may be added to it.
+
+    Raises:
+        RegistryError: one does.
+    """
+    for entry in entries:
+        for name in entry.listed_receivers:
+            if name in disabled:
+                error = entry.error(f"gives a part to the project {name!r}, which is disabled", "")
+                raise RegistryError(
+                    f"tenant {tenant}, {error.found}",
+                    "active projects as receivers",
+                    f"Leave {name} out of this entry in tenants.yaml, and declare it again: finops"
+                    " apply tenants.yaml",
+                )
 
 
 def check_metrics(

@@ -1,7 +1,7 @@
 -- required_tag_coverage_equals_charges: required sets whose tagged and untagged costs are not the
 --   sum of what could have tags among the charges by resource and day that the set is about.
 -- reads: resource_daily_costs, required_tag_keys, required_tag_coverage
--- needs rows of: required_tag_keys; required_tag_coverage
+-- rows only from: required_tag_keys; required_tag_coverage
 -- on failure: refuse
 
 with

@@ -1,5 +1,5 @@
 -- unit_costs_equal_charges: metrics and months whose unit_costs have other costs than their days,
---   or a unit cost on a day without units.
+--   a unit cost on a day without units, or none on a day with units, unless it is 10^19 or more.
 -- reads: unit_costs, resource_daily_costs, business_metrics
 -- on failure: refuse
 
@@ -24,6 +24,17 @@ charged as (
     group by all
 ),
 
+-- whole numbers of 10^-18, because DuckDB divides decimals as floats
+scaled as (
+    select
+        *,
+        replace(value::varchar, '.', '')::hugeint as units,
+        replace(abs(billed_cost)::varchar, '.', '')::hugeint // nullif(units, 0) as billed_per_unit,
+        replace(abs(effective_cost)::varchar, '.', '')::hugeint // nullif(units, 0)
+            as effective_per_unit
+    from unit_costs
+),
+
 summed as (
     select
         billing_period,
@@ -33,10 +44,12 @@ summed as (
         sum(billed_cost) as billed_cost,
         sum(effective_cost) as effective_cost,
         count(*) filter (
-            (coalesce(value, 0) = 0) <> (effective_cost_per_unit is null)
-            or (coalesce(value, 0) = 0) <> (billed_cost_per_unit is null)
+            coalesce(billed_per_unit < 10000000000000000000, false)
+            = (billed_cost_per_unit is null)
+            or coalesce(effective_per_unit < 10000000000000000000, false)
+            = (effective_cost_per_unit is null)
         ) as wrong_days
-    from unit_costs
+    from scaled
     group by all
 ),
 

@@ -2,10 +2,11 @@
 -- use case: What does an order, a user or a request cost?
 -- grain: billing_period, metric, project, billing_currency
 -- money: billed_cost, effective_cost, billed_cost_per_unit, effective_cost_per_unit (billing
---        currency); per unit cut off after 12 decimals
+--        currency); per unit rounded to 12 decimals, half away from zero
 -- reads: unit_costs
 --
--- Only days with a value count; project is null for the whole tenant.
+-- Only days with a value count; project is null for the whole tenant. A unit that cost 10^19 or
+-- more has no unit cost.
 
 with
 
@@ -44,12 +45,21 @@ scaled as (
 divided as (
     select
         *,
-        (billed // units) * 1000000000000
-            + (billed % units * 1000000 // units) * 1000000
-            + (billed % units * 1000000 % units * 1000000 // units) as billed_per_unit,
-        (effective // units) * 1000000000000
-            + (effective % units * 1000000 // units) * 1000000
-            + (effective % units * 1000000 % units * 1000000 // units) as effective_per_unit
+        case when billed // units < 10000000000000000000 then billed // units end as billed_whole,
+        billed % units as billed_rest,
+        billed_rest * 1000000 % units as billed_rest_2,
+        billed_whole * 1000000000000
+            + (billed_rest * 1000000 // units) * 1000000
+            + (billed_rest_2 * 1000000 // units)
+            + (2 * (billed_rest_2 * 1000000 % units) >= units)::int as billed_per_unit,
+        case when effective // units < 10000000000000000000 then effective // units end
+            as effective_whole,
+        effective % units as effective_rest,
+        effective_rest * 1000000 % units as effective_rest_2,
+        effective_whole * 1000000000000
+            + (effective_rest * 1000000 // units) * 1000000
+            + (effective_rest_2 * 1000000 // units)
+            + (2 * (effective_rest_2 * 1000000 % units) >= units)::int as effective_per_unit
     from scaled
 ),
 

@@ -3,7 +3,7 @@
 -- money: taggable_cost, tagged_cost, untagged_cost (effective cost in billing currency, exact
 --        decimal)
 -- reads: resource_daily_costs, required_tag_keys
--- needs rows of: required_tag_keys
+-- rows only from: required_tag_keys
 -- lookback: 0 months
 -- check: required_tag_coverage_equals_charges
 -- slice: project, billing_period

@@ -9,8 +9,8 @@
 -- slice: billing_period
 --
 -- Every day of costs has a row for each metric that has a value in the month. A day without a value,
--- or with the value 0, has no unit cost. Never add up unit costs: divide the sum of the costs of
--- days with a value by the sum of their values.
+-- or with the value 0, has no unit cost; nor has a unit that cost 10^19 or more. Never add up unit
+-- costs: divide the sum of the costs of days with a value by the sum of their values.
 
 with
 
@@ -71,18 +71,21 @@ scaled as (
 divided as (
     select
         *,
+        case when billed // units < 10000000000000000000 then billed // units end as billed_whole,
         billed % units as billed_rest,
         billed_rest * 1000000 % units as billed_rest_2,
         billed_rest_2 * 1000000 % units as billed_rest_3,
-        (billed // units) * 1000000000000000000
+        billed_whole * 1000000000000000000
             + (billed_rest * 1000000 // units) * 1000000000000
             + (billed_rest_2 * 1000000 // units) * 1000000
             + (billed_rest_3 * 1000000 // units)
             + (2 * (billed_rest_3 * 1000000 % units) >= units)::int as billed_per_unit,
+        case when effective // units < 10000000000000000000 then effective // units end
+            as effective_whole,
         effective % units as effective_rest,
         effective_rest * 1000000 % units as effective_rest_2,
         effective_rest_2 * 1000000 % units as effective_rest_3,
-        (effective // units) * 1000000000000000000
+        effective_whole * 1000000000000000000
             + (effective_rest * 1000000 // units) * 1000000000000
             + (effective_rest_2 * 1000000 // units) * 1000000
             + (effective_rest_3 * 1000000 // units)
