@@ -58,6 +58,7 @@ _LONG_FILES = [
     "test_checks",
     "test_invoice",
     "test_bad_input",
+    "test_backup",
     "test_sandbox_reuse",
     "test_disk_full",
     "test_concurrency",
