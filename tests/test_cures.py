@@ -157,7 +157,9 @@ def prepare(printed: PrintedCommand, place: Place) -> Place:
 def prepare_statements_and_metrics(printed: PrintedCommand, place: Place) -> Place:
     """Load a metric that can be listed or removed, or close a month that can be shown."""
     if printed.words[1] in ("load", "remove"):
-        finops("metrics", "load", "acme", place.values["metrics load FILE"], data=place.made.data)
+        project = ["--project", "prod"] if "--project" in printed.words else []
+        finops("metrics", "load", "acme", place.values["metrics load FILE"], *project,
+               data=place.made.data)  # fmt: skip
     if printed.words[1] in ("show", "adjust"):
         finops("statements", "close", "acme", "--month", LAST_MONTH, data=place.made.data)
     if printed.words[1] != "close":
