@@ -87,7 +87,7 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{os.cpu_count()} cores ({model or platform.machine()}), {memory:.0f} GiB,"
-        f" {platform.system()} {platform.release()}, Python {platform.python_version()};"
+        f" {platform.system()} {platform.release().partition("-")[0]}, Python {platform.python_version()};"
         f" load average {os.getloadavg()[0]:.1f}"
     )
 
