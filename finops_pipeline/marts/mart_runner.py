@@ -23,9 +23,9 @@ from finops_pipeline.marts.shown_slices import ShownSlices
 from finops_pipeline.marts.slice_conditions import among_months, among_slices
 from finops_pipeline.marts.status_tables import create_table
 
-PORTION_CHARGES = 1_500_000
-"""Charges that one statement reads, unless one month has more. It bounds the memory of a refresh;
-smaller portions would only add statements."""
+PORTION_CHARGES = 600_000
+"""Charges that one statement reads, unless one month has more. It bounds the memory of a refresh:
+with 1,500,000 charges that all have resources of their own, 1 GB was not enough."""
 
 SORTED_BY = 4
 """Columns of the grain by which new rows are sorted: enough for readers to skip most row groups."""
