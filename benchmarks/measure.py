@@ -84,10 +84,11 @@ def machine() -> str:
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), "")
+    release = platform.release().partition("-")[0]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{os.cpu_count()} cores ({model or platform.machine()}), {memory:.0f} GiB,"
-        f" {platform.system()} {platform.release().partition("-")[0]}, Python {platform.python_version()};"
+        f" {platform.system()} {release}, Python {platform.python_version()};"
         f" load average {os.getloadavg()[0]:.1f}"
     )
 
