@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from finops_pipeline import clock
+from finops_pipeline.errors import FinopsError, Unknown
 from finops_pipeline.serve.questions import cost_answer
 from finops_pipeline.serve.questions.cost_answer import CostAsker, open_costs
 from finops_pipeline.serve.questions.question import read_question
@@ -255,6 +256,35 @@ def test_the_command_gives_the_same_number_as_sql(built: TemporaryInstallation) 
         assert answer["question"]["filters"][0]["values"] == ["prod"]
         assert "$value_1" in answer["sql"] and "prod" not in answer["sql"]
         assert {month["state"] for month in answer["months"]} == {"reconciled"}
+
+
+def test_conditions_on_one_field_are_alternatives(
+    built: TemporaryInstallation, askers: dict[str, CostAsker]
+) -> None:
+    month = ("--from", LAST_MONTH, "--to", LAST_MONTH, "--format", "json")
+    both = ("--environment", "prod", "--where", "environment=dev")
+    _, output = finops("costs", "acme", *both, *month, data=built.data)
+    (total,) = json.loads(output.splitlines()[0], parse_float=Decimal)["totals"]
+    parts = [
+        askers["acme"].ask(read_question({
+            "start": LAST_MONTH, "end": LAST_MONTH,
+            "filters": [{"field": "environment", "values": [name]}],
+        })).totals[0].total
+        for name in ("prod", "dev")
+    ]  # fmt: skip
+    assert total["total"] == sum(part for part in parts if part) and all(parts)
+
+
+def test_names_of_a_purged_tenant_are_forgotten(ingested: TemporaryInstallation) -> None:
+    question = read_question({"filters": [{"field": "project", "values": ["nothing"]}]})
+    with open_costs(ingested.installation, "acme") as asker:
+        with pytest.raises(Unknown, match="prod"):
+            asker.ask(question)
+        for verb in ("remove", "purge"):
+            assert finops("tenant", verb, "acme", "--yes", "acme", data=ingested.data)[0] == 0
+        with pytest.raises(FinopsError) as refused:
+            asker.ask(question)
+    assert "prod" not in str(refused.value)
 
 
 def test_a_table_says_what_its_numbers_are(built: TemporaryInstallation) -> None:

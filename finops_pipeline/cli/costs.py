@@ -202,10 +202,10 @@ def _notes(tenant: str, answer: CostAnswer) -> Iterator[str]:
             f"there is no bill for {_some(answer.missing_months)}, so nothing is counted there;"
             f" see finops gaps {tenant}"
         )
-    unsettled = answer.unsettled_months
-    if unsettled:
-        states = [f"{m.billing_period} {m.state} ({m.source})" for m in unsettled]
-        month = unsettled[0].billing_period
+    unreconciled = answer.unreconciled_months
+    if unreconciled:
+        states = [f"{m.billing_period} {m.state} ({m.source})" for m in unreconciled]
+        month = unreconciled[0].billing_period
         yield f"not reconciled: {_some(states)}; see finops status {tenant} {month}"
     if answer.is_truncated:
         rows = counted(len(answer.rows), "row is", "rows are")

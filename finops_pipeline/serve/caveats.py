@@ -22,7 +22,8 @@ NAMED_MONTHS = 5
 """Number of months that the line names; the rest are counted."""
 
 _PERIOD = "billing_period"
-_SETTLED_STATES = {ReconciliationState.RECONCILED, ReconciliationState.LANDED}
+RECONCILED_STATES = {ReconciliationState.RECONCILED, ReconciliationState.LANDED}
+"""States of a month about which an answer says nothing."""
 
 
 class Caveat:
@@ -67,7 +68,7 @@ class Caveat:
         rows = connection.execute(
             "select billing_period, state, string_agg(distinct source, ', ' order by source)"
             " from data_status where state not in (?, ?) group by all order by all",
-            sorted(_SETTLED_STATES),
+            sorted(RECONCILED_STATES),
         ).fetchall()
         # Requested months count even if the answer has no row of them.
         relevant = self._span if self._span != Months() else self._answer_months
@@ -91,7 +92,7 @@ def month_caveat(installation: Installation, tenant: str, source: str, month: st
         status.state
         for status in installation.status(tenant)
         if (status.source, status.billing_period) == (source, month)
-    } - _SETTLED_STATES
+    } - RECONCILED_STATES
     if not states:
         return ""
     description = f"{month} {' and '.join(sorted(states))} ({source})"

@@ -17,10 +17,10 @@ from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import QueryRefused, did_you_mean
 from finops_pipeline.money import difference, exact_sum
+from finops_pipeline.serve.caveats import RECONCILED_STATES
 from finops_pipeline.serve.questions.question import MOST_ROWS, Filter, Metric, Question
 from finops_pipeline.serve.questions.question_fields import FieldKind, find_field
 from finops_pipeline.serve.questions.question_names import FileNames, resolve_filter
-from finops_pipeline.serve.questions.question_period import Period
 from finops_pipeline.serve.questions.question_sql import (
     CURRENCY,
     UNIT,
@@ -81,9 +81,9 @@ class CostAnswer:
     statement: Statement
 
     @property
-    def unsettled_months(self) -> list[MonthTrust]:
+    def unreconciled_months(self) -> list[MonthTrust]:
         """The months whose numbers are not reconciled with the bill."""
-        return [month for month in self.months if month.state not in ("reconciled", "landed")]
+        return [month for month in self.months if month.state not in RECONCILED_STATES]
 
 
 class CostAsker:
@@ -139,7 +139,7 @@ class CostAsker:
         months = set(_asked_months(resolved))
         if not resolved.counts_by_month:
             # A charge may lie on a day of a month before that of its bill.
-            for period in _periods(resolved):
+            for period in resolved.periods:
                 billed = self._sandbox.execute(
                     "select distinct billing_period from daily_costs"
                     " where charge_date >= $first and charge_date < $end",
@@ -237,12 +237,8 @@ def _rest(total: Decimal | int | None, shown: Sequence[Any]) -> Decimal | int | 
     return difference(total, exact_sum(shown))
 
 
-def _periods(resolved: ResolvedQuestion) -> list[Period]:
-    return [resolved.period, *([resolved.before] if resolved.before else [])]
-
-
 def _asked_months(resolved: ResolvedQuestion) -> list[str]:
-    return sorted({month for period in _periods(resolved) for month in period.months})
+    return sorted({month for period in resolved.periods for month in period.months})
 
 
 def _missing(resolved: ResolvedQuestion, months: Sequence[MonthTrust]) -> list[str]:

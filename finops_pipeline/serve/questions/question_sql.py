@@ -101,18 +101,19 @@ class ResolvedQuestion:
         return names
 
     @property
+    def periods(self) -> list[Period]:
+        """The period, and the one to compare with if there is one."""
+        return [self.period, *([self.before] if self.before else [])]
+
+    @property
     def needs_days(self) -> bool:
         """Whether months are not enough, because a period or the answer has days."""
-        periods = [self.period, *([self.before] if self.before else [])]
-        return self.question.granularity is Granularity.DAY or not all(
-            period.is_whole_months for period in periods
-        )
+        return self.question.granularity is Granularity.DAY or not self.counts_by_month
 
     @property
     def counts_by_month(self) -> bool:
         """Whether a charge counts in the month that bills it; else on the day of its usage."""
-        periods = [self.period, *([self.before] if self.before else [])]
-        return all(period.is_whole_months for period in periods)
+        return all(period.is_whole_months for period in self.periods)
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class _Builder:
 
     def build(self) -> Statement:
         """Return the statement."""
-        groups = [*self._group_columns()]
+        groups, limit = self._group_columns(), self._question.limit
         columns = [*(f"{sql} as {name}" for name, sql in groups), *self._measures()]
         names = [name for name, _ in groups]
         period = [] if self._question.granularity is Granularity.TOTAL else names[:1]
@@ -182,7 +183,7 @@ class _Builder:
             group=", ".join([*fields, *within]),
             ranked=", ".join([*self._direction(), *fields]) or "1",
             within=", ".join(within),
-            limit=f"\nqualify position <= {self._parameter(self._limit)}" if self._limit else "",
+            limit=f"\nqualify position <= {self._parameter(limit)}" if limit else "",
             order=", ".join([*period, *within, "position"]),
         )
         return Statement(sql, self._values, self._table.name)
@@ -225,10 +226,7 @@ class _Builder:
         ]
 
     def _conditions(self) -> list[str]:
-        periods = [self._resolved.period]
-        if self._resolved.before:
-            periods.append(self._resolved.before)
-        within = [self._within(period) for period in periods]
+        within = [self._within(period) for period in self._resolved.periods]
         conditions = [within[0] if len(within) == 1 else f"({' or '.join(within)})"]
         conditions += [self._condition(filter) for filter in self._resolved.filters]
         if self._table is DIMENSION_COSTS:
@@ -263,10 +261,6 @@ class _Builder:
         name = f"value_{len(self._values) + 1}"
         self._values[name] = value
         return f"${name}"
-
-    @property
-    def _limit(self) -> int | None:
-        return self._question.limit
 
     def _source(self) -> str:
         if self._table is DIMENSION_COSTS:
