@@ -1,6 +1,7 @@
 """Arithmetic on billing periods, rule by rule.
 
-Put here: properties of tenants/months.py, and of parts of a month (marts/day_parts.py). Keep out: which months a run takes (test_cli.py).
+Put here: properties of tenants/months.py, and of parts of a month (marts/day_parts.py). Keep out:
+which months a run takes (test_cli.py).
 """
 
 from __future__ import annotations
