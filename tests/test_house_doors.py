@@ -112,7 +112,7 @@ PURE = {
     *("Layout", "TypeAdapter", "Discriminator", "Tag", "PlainValidator"),
     *("typer.Typer", "typer.Argument", "typer.Option"),
     *("app.add_typer", "app.callback", "queries_app.callback", "CommandEntry"),
-    *("frozenset", "Fraction"),
+    *("frozenset", "Fraction", "Days"),
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
     "CostField",
     "sa.event.listen",
