@@ -44,10 +44,8 @@ def served(
 def test_every_example_is_answered_as_described(
     served: ServedTenants, endpoint: Any, tenant: str
 ) -> None:
-    path = endpoint.example.replace("/acme/", f"/{tenant}/")
-    options = {"json": json.loads(endpoint.body)} if endpoint.body else {}
-    response = served.send(endpoint.method, path, tenant, **options)
-    assert response.status_code == 200, response.text
+    response = served.send_example(endpoint, tenant)
+    assert response.status_code == endpoint.status, response.text
     other = "globex" if tenant == "acme" else "acme"
     assert other not in response.text.lower()
     if endpoint.model:
@@ -152,7 +150,6 @@ def test_only_tables_of_the_contract_are_exported(served: ServedTenants) -> None
 
 
 def test_sql_says_when_it_was_cut(served: ServedTenants) -> None:
-    sql = "select i::decimal(38, 18) / 1 as amount, i from range(5) t(i)"
     answer = served.post("/tenants/acme/sql", json={"sql": "select range as i from range(5)",
                                                     "limit": 3}).json()  # fmt: skip
     assert answer["rows"] == [[0], [1], [2]]
@@ -163,7 +160,6 @@ def test_sql_says_when_it_was_cut(served: ServedTenants) -> None:
     assert whole.json()["truncated"] is False
     bound = {"sql": "select $name as n", "values": {"name": "x'; --"}}
     assert served.post("/tenants/acme/sql", json=bound).json()["rows"] == [["x'; --"]]
-    assert sql
 
 
 @pytest.mark.parametrize(
@@ -217,9 +213,6 @@ def test_a_bad_request_is_answered_with_a_problem(
     assert problem.found
     assert len(response.content) < 6_000
     assert "/lake/" not in response.text
-    assert "globex" not in response.text.replace('"tenant": "globex"', "") or "tenant" in path + str(
-        options
-    )
 
 
 def test_a_request_id_of_ones_own_is_used_if_it_is_well_formed(served: ServedTenants) -> None:

@@ -129,6 +129,11 @@ class Sandbox:
             cure,
         )
 
+    @property
+    def folder(self) -> TenantFolder:
+        """The folder of the tenant's file, for errors that must not name its path."""
+        return self._folder
+
     def close(self) -> None:
         """End the process."""
         self._connection.close()

@@ -5,6 +5,7 @@ Put here: a served installation and its client. Keep out: what tests expect of a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,10 +22,12 @@ from finops_pipeline.serve.access.actors import Actor
 from finops_pipeline.serve.access.authorization import AccessControl
 from finops_pipeline.serve.access.grants import NewGrant
 from finops_pipeline.serve.access.token_administration import TokenAdministration, TokenRequest
+from finops_pipeline.serve.access.tokens import PREFIX_LENGTH
 from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.api.api_app import build_app
 from finops_pipeline.serve.api.api_server import build_services
 from finops_pipeline.serve.api.api_services import ApiServices
+from finops_pipeline.serve.api.endpoint_table import Endpoint
 from finops_pipeline.settings import Settings
 
 TENANTS = ("acme", "globex")
@@ -61,6 +64,17 @@ class ServedTenants:
     def get(self, path: str, token: str = "acme", **options: Any) -> httpx.Response:
         """Send a GET with a token: by default that of acme's analyst."""
         return self.send("GET", path, token, **options)
+
+    def send_example(self, endpoint: Endpoint, tenant: str = "acme") -> httpx.Response:
+        """Send the example of an endpoint as the tenant's administrator."""
+        path = endpoint.example.replace("acme", tenant)
+        if "{prefix}" in endpoint.path:
+            token = give_token(self.installation, f"{tenant}/leaving", Role.VIEWER)
+            path = f"{path.rpartition('/')[0]}/{token[:PREFIX_LENGTH]}"
+        options: dict[str, Any] = {}
+        if endpoint.body:
+            options["json"] = json.loads(endpoint.body.replace("acme", tenant))
+        return self.send(endpoint.method, path, f"{tenant}-admin", **options)
 
     def post(self, path: str, token: str = "acme", **options: Any) -> httpx.Response:
         """Send a POST."""

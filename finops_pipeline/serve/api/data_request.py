@@ -26,6 +26,7 @@ from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.problem_details import NO_DATA_YET, Problem
 from finops_pipeline.serve.api.request_record import RequestRecord, record_of
 from finops_pipeline.serve.api.sealed_values import Asking
+from finops_pipeline.serve.queries import refusing_errors
 from finops_pipeline.serve.warehouse_pool import OpenWarehouse
 
 JSON = "application/json"
@@ -46,25 +47,32 @@ Read = Callable[[OpenWarehouse], Content]
 
 @dataclass(frozen=True)
 class DataRequest:
-    """A request whose caller may have the tenant's data."""
+    """A request whose caller may have the tenant's data.
+
+    `asking`: what all pages of an answer have in common. `whole_request`: with the cursor of this
+    page. `known_tags`: of answers that the caller has.
+    """
 
     services: ApiServices
     record: RequestRecord
     access: Access
     asking: Asking
+    whole_request: str
     action: str
     known_tags: tuple[str, ...]
 
     @contextmanager
     def open_warehouse(self) -> Iterator[OpenWarehouse]:
-        """Open the data that the caller may see.
+        """Open the data that the caller may see; errors of DuckDB become refusals.
 
         Raises:
+            QueryRefused: DuckDB cannot answer.
             Problem: nothing has been built for the tenant yet.
         """
         with ExitStack() as stack:
             with self.naming_missing_data():
                 warehouse = stack.enter_context(self.services.pool.open(self.access.scope))
+            stack.enter_context(refusing_errors(warehouse.sandbox.folder))
             yield warehouse
 
     @contextmanager
@@ -86,7 +94,8 @@ class DataRequest:
 
     def entity_tag(self, generation: str) -> str:
         """Return the entity tag of the answer from a generation."""
-        return self.services.seal.entity_tag(self.asking, generation, str(clock.now().date()))
+        whole = replace(self.asking, request=self.whole_request)
+        return self.services.seal.entity_tag(whole, generation, str(clock.now().date()))
 
     def audit(self, rows: int | None, detail: str = "") -> None:
         """Record the access; only then may data leave.
@@ -111,13 +120,15 @@ def data_request(
     """Return the request with the access that its route has verified."""
     record = record_of(request.scope)
     assert record.access is not None, "the route verifies before it answers"
-    query = [pair for pair in _parameters(request) if pair[0] != _CURSOR]
-    asked = f"{request.method} {request.url.path}?{urlencode(query)}"
+    address = f"{request.method} {request.url.path}"
+    pairs = parse_qsl(request.url.query, keep_blank_values=True)
+    of_all_pages = urlencode([pair for pair in pairs if pair[0] != _CURSOR])
     return DataRequest(
         services_of(request),
         record,
         record.access,
-        Asking(record.access, asked),
+        Asking(record.access, f"{address}?{of_all_pages}"),
+        f"{address}?{urlencode(pairs)}",
         request.scope["route"].name,
         tuple(_tags(request.headers.get("if-none-match", ""))),
     )
@@ -161,10 +172,6 @@ def respond_anew(data: DataRequest, read: Read) -> Response:
     body = exact_json(content.body)
     data.audit(content.rows)
     return Response(body, media_type=JSON)
-
-
-def _parameters(request: Request) -> list[tuple[str, str]]:
-    return parse_qsl(request.url.query, keep_blank_values=True)
 
 
 def _tags(header: str) -> Iterator[str]:
