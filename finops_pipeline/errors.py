@@ -11,6 +11,8 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     │   ├── BudgetSpent           a run's budget of paid requests is used up
     │   ├── DiskFull              not enough space for a download or a build
     │   ├── DeliveryMoving        files changed while they were read
+    │   ├── Busy                  too many questions at the same time
+    │   ├── ReadingEnded          an open warehouse was replaced, or its process has ended
     │   └── Unreachable           AWS or a store did not answer well, after retries
     └── Terminal                  someone has to change something first
         ├── SettingError          an environment variable that cannot be used
@@ -130,6 +132,14 @@ FULL_DISK_CURE = "Free space on the disk of FINOPS_DATA, then run again; what wa
 
 class DeliveryMoving(Transient):
     """The delivery changed while it was being read."""
+
+
+class Busy(Transient):
+    """As many questions as may be answered at the same time are being answered."""
+
+
+class ReadingEnded(Transient):
+    """An open warehouse was replaced or its process has ended; opening it again helps."""
 
 
 class Unreachable(Transient):
