@@ -116,7 +116,6 @@ PURE = {
     *("frozenset", "Fraction"),
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
     *("CostField", "ProblemKind", "_Wording", "Depends"),
-    "CostField",
     "sa.event.listen",
     *("_patterns", "_patterns_by_key", "_spellings"),  # validators for their arguments
 }

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from finops_pipeline.serve.access.authorization import AccessControl
-from finops_pipeline.serve.api.answer_cache import AnswerCache
 from finops_pipeline.serve.api.rate_limiter import RateLimiter
 from finops_pipeline.serve.api.request_metrics import RequestMetrics
 from finops_pipeline.serve.api.sealed_values import Seal
@@ -33,7 +32,6 @@ class ApiServices:
     send_seconds: float
     seal: Seal = field(default_factory=Seal)
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
-    answers: AnswerCache = field(default_factory=AnswerCache)
 
 
 def services_of(request: Request) -> ApiServices:

@@ -13,7 +13,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from finops_pipeline.serve.api.data_request import Content, Data, respond, respond_anew
+from finops_pipeline.serve.api.data_request import Content, Data, respond, respond_to_post
 from finops_pipeline.serve.api.request_parameters import CostParameters, SqlRequest
 from finops_pipeline.serve.queries import Answer
 from finops_pipeline.serve.queries import Query as Statement
@@ -39,7 +39,7 @@ def get_costs(data: Data, parameters: Annotated[CostParameters, Query()]) -> Res
 
 def ask_costs(data: Data, question: Question) -> Response:
     """Answer a question about costs that is a JSON object."""
-    return respond_anew(data, partial(_ask, data, question))
+    return respond_to_post(data, partial(_ask, data, question))
 
 
 def _ask(data: Data, question: Question, warehouse: OpenWarehouse) -> Content:
@@ -63,4 +63,4 @@ def run_sql(data: Data, request: SqlRequest) -> Response:
         }
         return Content(body, len(rows[: request.limit]))
 
-    return respond_anew(data, read)
+    return respond_to_post(data, read)

@@ -20,7 +20,6 @@ from finops_pipeline import clock
 from finops_pipeline.errors import Unknown
 from finops_pipeline.serve.access.audit_entries import AuditEntry, Outcome
 from finops_pipeline.serve.access.verified_access import Access
-from finops_pipeline.serve.api.answer_cache import StoredAnswer
 from finops_pipeline.serve.api.api_services import ApiServices, services_of
 from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.problem_details import NO_DATA_YET, Problem
@@ -138,7 +137,7 @@ Data = Annotated[DataRequest, Depends(data_request)]
 
 
 def respond(data: DataRequest, read: Read) -> Response:
-    """Answer a GET: with what was answered before if nothing has changed, else by reading.
+    """Answer a GET: by reading, or that nothing has changed since the caller asked before.
 
     Raises:
         AuditUnavailable: the access could not be recorded, so nothing is given out.
@@ -149,19 +148,14 @@ def respond(data: DataRequest, read: Read) -> Response:
     if tag in data.known_tags:
         data.audit(0, "not modified since the caller asked before")
         return Response(status_code=_NOT_MODIFIED, headers={"ETag": tag})
-    stored = data.services.answers.find(tag)
-    if stored is None:
-        with data.open_warehouse() as warehouse:
-            content = read(warehouse)
-            tag = data.entity_tag(warehouse.generation)
-        stored = StoredAnswer(exact_json(content.body), content.rows)
-        data.services.answers.store(tag, stored)
-    data.audit(stored.rows)
-    return Response(stored.body, media_type=JSON, headers={"ETag": tag})
+    with data.open_warehouse() as warehouse:
+        content = read(warehouse)
+        tag = data.entity_tag(warehouse.generation)
+    return _answer(data, content, {"ETag": tag})
 
 
-def respond_anew(data: DataRequest, read: Read) -> Response:
-    """Answer a POST by reading; nothing is kept for later requests.
+def respond_to_post(data: DataRequest, read: Read) -> Response:
+    """Answer a POST by reading.
 
     Raises:
         AuditUnavailable: the access could not be recorded, so nothing is given out.
@@ -169,9 +163,13 @@ def respond_anew(data: DataRequest, read: Read) -> Response:
     """
     with data.open_warehouse() as warehouse:
         content = read(warehouse)
+    return _answer(data, content, {})
+
+
+def _answer(data: DataRequest, content: Content, headers: Mapping[str, str]) -> Response:
     body = exact_json(content.body)
     data.audit(content.rows)
-    return Response(body, media_type=JSON)
+    return Response(body, media_type=JSON, headers=headers)
 
 
 def _tags(header: str) -> Iterator[str]:
