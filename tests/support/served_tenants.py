@@ -1,4 +1,4 @@
-"""Two tenants behind the API, in this process: tokens for both, and requests as a client sends them.
+"""Two tenants behind the API, in this process: tokens for both, and requests of a client.
 
 Put here: a served installation and its client. Keep out: what tests expect of answers.
 """

@@ -38,9 +38,7 @@ _DONE = 204
 def list_audit(data: Data, parameters: Annotated[AuditParameters, Query()]) -> Response:
     """List who accessed what in this tenant, and who was refused, the oldest first."""
     _require_whole_tenant(data)
-    selection = AuditSelection(
-        parameters.since or "", parameters.until or "", parameters.after
-    )
+    selection = AuditSelection(parameters.since or "", parameters.until or "", parameters.after)
     size = parameters.page_size
     store = data.services.access.store
     entries = list(islice(read_audit(store, data.access.tenant_id, selection), size + 1))
@@ -60,7 +58,7 @@ def list_grants(data: Data) -> Response:
 
 
 def give_grant(data: Data, asked: GrantRequest) -> Response:
-    """Give a service of this tenant, or somebody who has a grant in it, a role; it replaces theirs."""
+    """Give a role to a service of this tenant, or to somebody who has a grant in it already."""
     names = asked.projects or asked.environments
     extent = Extent.TENANT
     if names:

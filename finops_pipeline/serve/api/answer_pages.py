@@ -1,7 +1,7 @@
 """Pages of rows: of a table of the tenant's file, or of a query of the library.
 
-Put here: reading one page, its cursor, the facts that go with it. Keep out: which tables and queries
-(table_endpoints.py, report_endpoints.py).
+Put here: reading one page, its cursor, the facts that go with it. Keep out: which tables and
+queries (table_endpoints.py, report_endpoints.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from finops_pipeline.marts.use_cases import bind_parameters, use_case
 from finops_pipeline.serve.api.data_request import Content, DataRequest
 from finops_pipeline.serve.api.file_facts import read_built_at, read_months_in_doubt
 from finops_pipeline.serve.api.request_parameters import PageParameters, SpanParameters
-from finops_pipeline.serve.warehouse_pool import OpenWarehouse
+from finops_pipeline.serve.open_warehouses import OpenWarehouse
 from finops_pipeline.serve.worker_connection import WorkerConnection
 
 Records = Sequence[Mapping[str, Any]]
@@ -112,9 +112,7 @@ def has_months(table: Table) -> bool:
     return any(column.name == PERIOD for column in table.columns)
 
 
-def table_sql(
-    table: Table, span: Months, is_ordered: bool = True
-) -> tuple[str, dict[str, Any]]:
+def table_sql(table: Table, span: Months, is_ordered: bool = True) -> tuple[str, dict[str, Any]]:
     """Return the SELECT of a table's rows, and its values. Every name is from the contract.
 
     Args:

@@ -5,8 +5,9 @@ Put here: putting the parts together. Keep out: the parts.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -19,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from finops_pipeline.errors import FinopsError, NotAuthenticated
 from finops_pipeline.serve.api.api_services import ApiServices, services_of
-from finops_pipeline.serve.api.endpoint_table import build_router
+from finops_pipeline.serve.api.endpoint_table import add_endpoints
 from finops_pipeline.serve.api.openapi_document import openapi_document
 from finops_pipeline.serve.api.request_frame import RequestFrame, answer_error
 
@@ -51,7 +52,7 @@ def build_app(services: ApiServices) -> FastAPI:
         },
     )
     app.state.services = services
-    app.include_router(build_router())
+    add_endpoints(app.router)
     for path, function in _OPEN_ADDRESSES.items():
         app.add_api_route(path, function, include_in_schema=False)
     return app
@@ -69,7 +70,7 @@ def _is_ready(request: Request) -> Response:
     return Response("ready\n", media_type="text/plain")
 
 
-def _metrics(request: Request) -> Response:
+async def _metrics(request: Request) -> Response:
     """Return the metrics for Prometheus; no tenant is named in them."""
     return services_of(request).metrics.response()
 
@@ -79,7 +80,7 @@ async def _openapi() -> Response:
     return JSONResponse(openapi_document())
 
 
-_OPEN_ADDRESSES = {
+_OPEN_ADDRESSES: Mapping[str, Callable[..., Any]] = {
     "/healthz": _is_alive,
     "/readyz": _is_ready,
     "/metrics": _metrics,

@@ -17,8 +17,8 @@ from finops_pipeline.serve.api.verified_route import AdminRoute, AnalystRoute, P
 _OPENING = """\
 # HTTP API
 
-`finops serve` answers questions about costs over HTTP. This page is generated from the API's OpenAPI
-document by `make docs`, and a test sends every example.
+`finops serve` answers questions about costs over HTTP. This page is generated from the API's
+OpenAPI document by `make docs`, and a test sends every example.
 
 ```sh
 finops serve
@@ -26,28 +26,28 @@ finops token create acme/reports --role viewer
 curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/v1/tenants
 ```
 
-The server listens on 127.0.0.1 only, unless `--host` says otherwise; its connections are not encrypted,
-so put a proxy with TLS in front of it. `http://127.0.0.1:8000/openapi.json` describes every request and
-answer. Ctrl-C or SIGTERM ends the server after the running answers.
+The server listens on 127.0.0.1 only, unless `--host` says otherwise; its connections are not
+encrypted, so put a proxy with TLS in front of it. `http://127.0.0.1:8000/openapi.json` describes
+every request and answer. Ctrl-C or SIGTERM ends the server after the running answers.
 
-- **Access.** Who may see what is checked for each request before anything else of it is read. A tenant
-  that is not open to you and one that does not exist give the same answer. A grant that is limited to
-  projects shows only these projects, in every answer. Every answer is recorded in the tenant's audit log
-  before it leaves.
+- **Access.** Who may see what is checked for each request before anything else of it is read. A
+  tenant that is not open to you and one that does not exist give the same answer. A grant that is
+  limited to projects shows only these projects, in every answer. Every answer is recorded in the
+  tenant's audit log before it leaves.
 - **Amounts** are exact decimal numbers as text: `"1250.75"`. Currencies are never added up.
-- **Pages.** Lists have at most `page_size` rows. `next_cursor` is the parameter `cursor` of the next
-  page. It belongs to you, to this request and to this state of the data; when the data has changed,
-  begin again.
-- **Unchanged answers.** Every answer to a GET has an `ETag`. Send it as `If-None-Match`, and the answer
-  is 304 as long as the data is the same.
-- **Limits.** A principal may send FINOPS_SERVE_REQUESTS_PER_MINUTE requests in a minute. Queries have the
-  limits of `finops query` ([settings](settings.md)).
+- **Pages.** Lists have at most `page_size` rows. `next_cursor` is the parameter `cursor` of the
+  next page. It belongs to you, to this request and to this state of the data; when the data has
+  changed, begin again.
+- **Unchanged answers.** Every answer to a GET has an `ETag`. Send it as `If-None-Match`, and the
+  answer is 304 as long as the data is the same.
+- **Limits.** A principal may send FINOPS_SERVE_REQUESTS_PER_MINUTE requests in a minute. Queries
+  have the limits of `finops query` ([settings](settings.md)).
 - **Numbers that are not final.** `unreconciled` (in costs: `months`) names the months that are not
   reconciled with the bill.
-- **Operation.** `/healthz` says that the process answers, `/readyz` that access can be verified, and
-  `/metrics` has counters for Prometheus, by route and never by tenant. Each answer has an `X-Request-ID`,
-  which is also in the log and in the audit log. To use your own, send 8 to 64 letters, digits, `.`, `_`
-  or `-`.
+- **Operation.** `/healthz` says that the process answers, `/readyz` that access can be verified,
+  and `/metrics` has counters for Prometheus, by route and never by tenant. Each answer has an
+  `X-Request-ID`, which is also in the log and in the audit log. To use your own, send 8 to 64
+  letters, digits, `.`, `_` or `-`.
 """
 
 _PROBLEMS = """\
@@ -56,7 +56,16 @@ _PROBLEMS = """\
 Every error is a problem document (RFC 9457) with the media type `application/problem+json`:
 
 ```json
-{"type": "urn:finops:problem:not-found", "title": "There is no such tenant, or it is not open to you", "status": 404, "detail": "No tenant …", "found": "no tenant …", "expected": "…", "cure": "…", "request_id": "…"}
+{
+  "type": "urn:finops:problem:not-found",
+  "title": "There is no such tenant, or it is not open to you",
+  "status": 404,
+  "detail": "All three of the following as sentences",
+  "found": "no tenant of this name is open to you",
+  "expected": "one of the tenants that GET /v1/tenants lists",
+  "cure": "Check the name, or ask an administrator of the tenant for access",
+  "request_id": "3f8a2c0e9b7d4f51a6c2e8d90b1f7a34"
+}
 ```
 """
 
@@ -127,9 +136,7 @@ def _values(schema: dict[str, Any], document: dict[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     if "anyOf" in schema:
-        parts = [
-            _values(part, document) for part in schema["anyOf"] if part.get("type") != "null"
-        ]
+        parts = [_values(part, document) for part in schema["anyOf"] if part.get("type") != "null"]
         return " or ".join(parts)
     kind = str(schema.get("type", "object"))
     if kind == "array":

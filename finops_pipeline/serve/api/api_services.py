@@ -20,8 +20,8 @@ from finops_pipeline.serve.warehouse_pool import WarehousePool
 class ApiServices:
     """The parts of a server.
 
-    `body_bytes`, `body_seconds`: the size of a request's body, and the time in which it must arrive.
-    `send_seconds`: the time in which a client must take the next part of an answer.
+    `body_bytes`, `body_seconds`: the size of a request's body, and the time in which it must
+    arrive. `send_seconds`: the time in which a client must take the next part of an answer.
     """
 
     access: AccessControl

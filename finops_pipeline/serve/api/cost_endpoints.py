@@ -15,11 +15,11 @@ from starlette.responses import Response
 
 from finops_pipeline.serve.api.data_request import Content, Data, respond, respond_to_post
 from finops_pipeline.serve.api.request_parameters import CostParameters, SqlRequest
+from finops_pipeline.serve.open_warehouses import OpenWarehouse
 from finops_pipeline.serve.queries import Answer
 from finops_pipeline.serve.queries import Query as Statement
 from finops_pipeline.serve.questions.answer_data import answer_data, read_conditions
 from finops_pipeline.serve.questions.question import Question, read_question
-from finops_pipeline.serve.warehouse_pool import OpenWarehouse
 
 _NAMED = ("project", "environment", "account", "region", "service")
 _OWN = {*_NAMED, "where"}

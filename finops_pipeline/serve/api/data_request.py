@@ -25,8 +25,8 @@ from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.problem_details import NO_DATA_YET, Problem
 from finops_pipeline.serve.api.request_record import RequestRecord, record_of
 from finops_pipeline.serve.api.sealed_values import Asking
+from finops_pipeline.serve.open_warehouses import OpenWarehouse
 from finops_pipeline.serve.queries import refusing_errors
-from finops_pipeline.serve.warehouse_pool import OpenWarehouse
 
 JSON = "application/json"
 _NOT_MODIFIED = 304

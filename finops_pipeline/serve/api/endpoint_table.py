@@ -95,8 +95,8 @@ class Endpoint:
 def endpoints() -> tuple[Endpoint, ...]:
     """List every endpoint."""
     return (
-        Endpoint("me", "/me", show_caller, Caller, "/me", route=PrincipalRoute),
-        Endpoint("tenants", "/tenants", list_tenants, OpenTenants, "/tenants", route=PrincipalRoute),
+        _of_caller("me", show_caller, Caller),
+        _of_caller("tenants", list_tenants, OpenTenants),
         *_of_tables(),
         _of_tenant("environments", list_environments, Page[EnvironmentRow]),
         _of_tenant("costs", get_costs, Costs, "?environment=prod&last=3+months&group_by=service"),
@@ -105,12 +105,12 @@ def endpoints() -> tuple[Endpoint, ...]:
             body='{"last": "3 months", "group_by": ["service"], "limit": 5}',
         ),
         _of_tenant("drivers", list_drivers, Page[DriverRow], "?by=service&least=10"),
-        _of_tenant("commitments", list_commitments, Page[commitment_row()], "?days=90"),  # type: ignore[misc]
+        _of_tenant("commitments", list_commitments, Page[commitment_row()], "?days=90"),  # type: ignore[arg-type,misc]
         _of_tenant("tag-coverage", list_tag_coverage, Page[TagCoverageRow], "?tag=Team"),
         _of_tenant(
             "required-tag-coverage", list_required_tag_coverage, Page[RequiredTagCoverageRow]
         ),
-        _of_tenant("data-transfer", list_data_transfer, Page[transfer_row()], "?start=2026-09"),  # type: ignore[misc]
+        _of_tenant("data-transfer", list_data_transfer, Page[transfer_row()], "?start=2026-09"),  # type: ignore[arg-type,misc]
         Endpoint(
             "sql", f"{OF_TENANT}/sql", run_sql, SqlAnswer, "/tenants/acme/sql", "POST",
             AnalystRoute,
@@ -150,6 +150,10 @@ def _for_admins() -> Iterator[Endpoint]:
         )
 
 
+def _of_caller(action: str, function: Callable[..., Any], model: type[BaseModel]) -> Endpoint:
+    return Endpoint(action, f"/{action}", function, model, f"/{action}", route=PrincipalRoute)
+
+
 def _of_tenant(
     action: str, function: Callable[..., Any], model: type[BaseModel], query: str = ""
 ) -> Endpoint:
@@ -163,19 +167,18 @@ def _of_tables() -> Iterator[Endpoint]:
             path.strip("/").replace("/", "-"),
             f"{OF_TENANT}{path}",
             table_endpoint(table),
-            Page[row_model(table)],  # type: ignore[misc]
+            Page[row_model(table)],  # type: ignore[arg-type,misc]
             f"/tenants/acme{path}?page_size=2",
             summary=table.meaning,
         )
 
 
-def build_router() -> APIRouter:
-    """Return the routes of all endpoints."""
+def add_endpoints(router: APIRouter) -> None:
+    """Add the routes of all endpoints."""
     bearer = HTTPBearer(auto_error=False, description="A token from `finops token create`.")
-    router = APIRouter(prefix=PREFIX, dependencies=[Security(bearer)])
     for endpoint in endpoints():
         router.add_api_route(
-            endpoint.path,
+            PREFIX + endpoint.path,
             endpoint.function,
             methods=[endpoint.method],
             name=endpoint.action,
@@ -183,10 +186,10 @@ def build_router() -> APIRouter:
             description=endpoint.summary or endpoint.function.__doc__,
             response_model=endpoint.model,
             status_code=endpoint.status,
+            dependencies=[Security(bearer)],
             operation_id=f"{endpoint.method.lower()}_{endpoint.action.replace('-', '_')}",
             route_class_override=endpoint.route,
         )
-    return router
 
 
 def _first_line(function: Callable[..., Any]) -> str:

@@ -67,8 +67,7 @@ _TABLE: Sequence[tuple[type[FinopsError], ProblemKind, _Wording | None]] = (
         NOT_AUTHENTICATED,
         _Wording(
             "the request has no token that is valid now",
-            "the header Authorization: Bearer TOKEN, once, with a token that has not expired or been"
-            " revoked",
+            "one header Authorization: Bearer TOKEN, with a token that is not expired or revoked",
             "Ask an administrator of your organisation for a token",
         ),
     ),
@@ -124,9 +123,7 @@ def problem_of(error: Exception) -> Problem:
         return _of_router(error)
     expected = as_expected(error)
     if expected is None:
-        return Problem(
-            INTERNAL_ERROR, "the request met a defect of the server", cure=_ASK_OPERATOR
-        )
+        return Problem(INTERNAL_ERROR, "the request met a defect of the server", cure=_ASK_OPERATOR)
     kind, wording = next(
         (kind, wording) for of_class, kind, wording in _TABLE if isinstance(expected, of_class)
     )
@@ -154,11 +151,12 @@ def _of_router(error: HTTPException) -> Problem:
             "Check the spelling of the path",
         )
     if error.status_code == METHOD_NOT_ALLOWED.status:
-        allowed = (error.headers or {}).get("Allow", "")
-        problem = Problem(
-            METHOD_NOT_ALLOWED, "this address does not have this method", allowed, "Use that method"
+        return Problem(
+            METHOD_NOT_ALLOWED,
+            "this address does not have this method",
+            "a method that the header Allow names",
+            "Use one of these methods",
         )
-        return problem.adding("Allow", allowed)
     return Problem(INVALID_REQUEST, "the body of the request cannot be read", "JSON in UTF-8")
 
 

@@ -55,8 +55,8 @@ def export_table(
 ) -> Response:
     """Export a table as CSV, Parquet or an Arrow stream, without a limit of rows.
 
-    In CSV, text that a spreadsheet would run as a formula has a `'` in front. If the connection ends
-    before the answer is complete, the export has failed.
+    In CSV, text that a spreadsheet would run as a formula has a `'` in front. If the connection
+    ends before the answer is complete, the export has failed.
     """
     chosen = _find_table(table)
     span = _span_of(chosen, parameters)

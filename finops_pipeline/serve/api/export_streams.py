@@ -1,10 +1,10 @@
 """Answers that are sent while they are read: CSV, Parquet and Arrow streams of any length.
 
-Put here: turning rows into bytes portion by portion, and sending them. Keep out: which tables can be
-exported (export_endpoints.py).
+Put here: turning rows into bytes portion by portion, and sending them. Keep out: which tables can
+be exported (export_endpoints.py).
 
-An answer that fails after it has begun is left incomplete: the server closes the connection, so that
-the client does not take a part for the whole.
+An answer that fails after it has begun is left incomplete: the server closes the connection, so
+that the client does not take a part for the whole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import io
 import logging
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,7 +67,7 @@ class ExportedRows:
             self.count.rows += len(rows)
             yield "".join(csv_line(row) for row in rows).encode("utf-8", "replace")
 
-    def _arrow(self, open_writer: Callable[[BinaryIO, pa.Schema], Any]) -> Iterator[bytes]:
+    def _arrow(self, open_writer: Callable[[Any, pa.Schema], Any]) -> Iterator[bytes]:
         statement = self.sandbox.prepare(self.sql)
         sink = _Sink()
         with (
@@ -82,11 +82,11 @@ class ExportedRows:
             yield sink.take()
 
 
-def _parquet_writer(sink: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
+def _parquet_writer(sink: Any, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(sink, schema, compression="zstd")
 
 
-class _Sink(io.RawIOBase, BinaryIO):  # type: ignore[misc]
+class _Sink(io.RawIOBase):
     """A file that is taken away piece by piece while it is written."""
 
     def __init__(self) -> None:

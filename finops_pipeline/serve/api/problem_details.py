@@ -70,9 +70,7 @@ class Problem(FinopsError):
         found, expected, cure: as in every error of the house.
     """
 
-    def __init__(
-        self, kind: ProblemKind, found: str, expected: str = "", cure: str = ""
-    ) -> None:
+    def __init__(self, kind: ProblemKind, found: str, expected: str = "", cure: str = "") -> None:
         super().__init__(found, expected, cure)
         self.kind = kind
         self.headers: dict[str, str] = {}

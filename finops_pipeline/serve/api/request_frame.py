@@ -12,11 +12,12 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from finops_pipeline import __version__
 from finops_pipeline.log import LOGGER, log_crash
 from finops_pipeline.serve.api.error_problems import is_defect, problem_of
-from finops_pipeline.serve.api.problem_details import problem_response
+from finops_pipeline.serve.api.problem_details import METHOD_NOT_ALLOWED, problem_response
 from finops_pipeline.serve.api.request_metrics import RequestMetrics
 from finops_pipeline.serve.api.request_record import (
     RequestRecord,
@@ -48,9 +49,7 @@ class RequestFrame:
         self._app = app
         self._metrics = metrics
 
-    async def __call__(
-        self, scope: MutableMapping[str, Any], receive: Receive, send: Send
-    ) -> None:
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; see ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -81,7 +80,16 @@ async def answer_error(request: Request, error: Exception) -> Response:
     record = record_of(request.scope)
     if is_defect(error):
         log_crash(error, f"finops_pipeline {__version__} crashed: request {record.request_id}")
-    return problem_response(problem_of(error), record.request_id)
+    problem = problem_of(error)
+    if problem.kind is METHOD_NOT_ALLOWED:
+        problem.adding("Allow", _allowed_methods(request))
+    return problem_response(problem, record.request_id)
+
+
+def _allowed_methods(request: Request) -> str:
+    """Return the methods of an address; each method is a route of its own."""
+    matching = (r for r in request.app.routes if r.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted(method for route in matching for method in route.methods))
 
 
 def _frame_headers(record: RequestRecord) -> list[tuple[bytes, bytes]]:

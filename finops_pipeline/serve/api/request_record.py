@@ -1,7 +1,7 @@
 """What is known of one request from its first byte to its last: id, caller, outcome.
 
-Put here: the record that travels with a request, and its line in the log. Keep out: amounts, tokens,
-SQL and query strings, which are never in it.
+Put here: the record that travels with a request, and its line in the log. Keep out: amounts,
+tokens, SQL and query strings, which are never in it.
 """
 
 from __future__ import annotations

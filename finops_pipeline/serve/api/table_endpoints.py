@@ -23,7 +23,7 @@ from finops_pipeline.contracts.tables import ACCOUNTS, DATA_STATUS, PROJECTS
 from finops_pipeline.serve.api.answer_pages import PageReader, has_months
 from finops_pipeline.serve.api.data_request import Content, Data, respond
 from finops_pipeline.serve.api.request_parameters import PageParameters, SpanParameters
-from finops_pipeline.serve.warehouse_pool import OpenWarehouse
+from finops_pipeline.serve.open_warehouses import OpenWarehouse
 
 LISTED_TABLES = {
     "/projects": PROJECTS,

@@ -1,8 +1,8 @@
 """The class of every route under /v1: who asks is verified before anything else is looked at.
 
-Put here: the token, the rate limit, the tenant in the path, the permission, the size of the body, in
-this order. Keep out: deciding it (serve/access). FastAPI reads the body and checks parameters only
-afterwards, so a caller without access learns nothing from them.
+Put here: the token, the rate limit, the tenant in the path, the permission, the size of the body,
+in this order. Keep out: deciding it (serve/access). FastAPI reads the body and checks parameters
+only afterwards, so a caller without access learns nothing from them.
 """
 
 from __future__ import annotations

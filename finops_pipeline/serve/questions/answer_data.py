@@ -1,7 +1,7 @@
 """An answer about costs as one JSON object, and conditions as a line of text has them.
 
-Put here: what the command line and the API have in common. Keep out: how amounts are spelled (numbers
-in `finops costs`, text in the API).
+Put here: what the command line and the API have in common. Keep out: how amounts are spelled
+(numbers in `finops costs`, text in the API).
 """
 
 from __future__ import annotations
