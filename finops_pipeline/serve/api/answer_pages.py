@@ -18,9 +18,10 @@ from finops_pipeline.errors import QueryRefused
 from finops_pipeline.lake.duck import ident
 from finops_pipeline.marts.use_cases import bind_parameters, use_case
 from finops_pipeline.serve.api.data_request import Content, DataRequest
-from finops_pipeline.serve.api.file_facts import read_built_at, read_months_in_doubt
 from finops_pipeline.serve.api.request_parameters import PageParameters, SpanParameters
+from finops_pipeline.serve.caveats import RECONCILED_STATES
 from finops_pipeline.serve.open_warehouses import OpenWarehouse
+from finops_pipeline.serve.questions.file_facts import FileFacts
 from finops_pipeline.serve.worker_connection import WorkerConnection
 
 Records = Sequence[Mapping[str, Any]]
@@ -36,7 +37,11 @@ class PageReader:
 
     @property
     def span(self) -> Months:
-        """The months that were asked for."""
+        """The months that were asked for.
+
+        Raises:
+            QueryRefused: the last is before the first.
+        """
         if not isinstance(self.parameters, SpanParameters):
             return Months()
         first, last = self.parameters.start, self.parameters.end
@@ -88,8 +93,8 @@ class PageReader:
             "tenant": self.data.access.tenant,
             "rows": page,
             "next_cursor": cursor,
-            "unreconciled": read_months_in_doubt(warehouse.sandbox, self.span),
-            "built_at": read_built_at(warehouse.sandbox),
+            "unreconciled": _months_in_doubt(warehouse.asker.facts, self.span),
+            "built_at": warehouse.asker.facts.built_at,
         }
         return Content(body, len(page))
 
@@ -100,6 +105,15 @@ class LibraryQuery:
 
     name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def _months_in_doubt(facts: FileFacts, span: Months) -> list[dict[str, str]]:
+    """List the months of a span that are not reconciled, by source."""
+    return [
+        {"billing_period": m.billing_period, "source": m.source, "state": m.state}
+        for m in facts.months
+        if m.billing_period in span and m.state not in RECONCILED_STATES
+    ]
 
 
 def _records(connection: WorkerConnection, rows: Iterable[Sequence[Any]]) -> Records:

@@ -62,8 +62,8 @@ KINDS = (
 )  # fmt: skip
 
 
-class Problem(FinopsError):
-    """An error that is answered with a problem document of one kind.
+class Problem(Exception):
+    """The end of a request that is answered with a problem document of one kind.
 
     Args:
         kind: the kind of problem.
@@ -71,8 +71,8 @@ class Problem(FinopsError):
     """
 
     def __init__(self, kind: ProblemKind, found: str, expected: str = "", cure: str = "") -> None:
-        super().__init__(found, expected, cure)
-        self.kind = kind
+        super().__init__(str(FinopsError(found, expected, cure)))
+        self.kind, self.found, self.expected, self.cure = kind, found, expected, cure
         self.headers: dict[str, str] = {}
 
     def adding(self, name: str, value: str) -> Problem:
