@@ -19,6 +19,9 @@ _KEYS = {"tenant", "source", "project", "billing_period"}
 """Partition keys of the lake, which DuckDB reads from any segment of a path."""
 
 
+_ISSUER = r"(https://|http://(127\.0\.0\.1|localhost)[:/])[^\s?#,]+"
+
+
 class Settings(BaseSettings):
     """One installation's settings; every field is read from `FINOPS_<NAME>`."""
 
@@ -31,6 +34,28 @@ class Settings(BaseSettings):
     registry_url: str = Field(
         default="",
         description="SQLAlchemy URL of the registry; empty: registry.sqlite in the data folder.",
+    )
+    access_url: str = Field(
+        default="",
+        description=(
+            "SQLAlchemy URL of the SQLite file with grants, tokens and the audit log; empty:"
+            " access.sqlite in the data folder."
+        ),
+    )
+    oidc_issuer: str = Field(
+        default="",
+        pattern=rf"^({_ISSUER}( +{_ISSUER})*)?$",
+        description=(
+            "Issuer URLs of the identity providers with which people sign in, separated by spaces;"
+            " each has a discovery document. Empty: services with tokens only."
+        ),
+    )
+    oidc_audience: str = Field(
+        default="",
+        description=(
+            "Audiences, separated by spaces, of which a provider's token must have one to count"
+            " here: usually the client id."
+        ),
     )
     first_month: str = Field(
         default="2020-01",
@@ -165,10 +190,30 @@ class Settings(BaseSettings):
             return self.registry_url
         return f"sqlite:///{quote(str(self.data_folder / 'registry.sqlite'))}"
 
+    @property
+    def access(self) -> str:
+        """SQLAlchemy URL of the database of grants, tokens and the audit log."""
+        if self.access_url:
+            return self.access_url
+        return f"sqlite:///{quote(str(self.data_folder / 'access.sqlite'))}"
+
+    @property
+    def oidc_issuers(self) -> tuple[str, ...]:
+        """The issuers of identity providers."""
+        return tuple(self.oidc_issuer.split())
+
+    @property
+    def oidc_audiences(self) -> tuple[str, ...]:
+        """The audiences of tokens that count here."""
+        return tuple(self.oidc_audience.split())
+
 
 _EXPECTED = {
     "data": "a folder",
     "registry_url": "a SQLAlchemy URL",
+    "access_url": "a SQLAlchemy URL",
+    "oidc_issuer": "a URL that begins with https://, or several separated by spaces",
+    "oidc_audience": "a client id, or several separated by spaces",
     "first_month": "a month as YYYY-MM, such as 2020-01",
     "memory_limit": "a number with a unit, such as 1GB or 512MiB",
     "threads": "a whole number, 0 or more",

@@ -115,6 +115,7 @@ PURE = {
     *("frozenset", "Fraction"),
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
     "CostField",
+    "sa.event.listen",
     *("_patterns", "_patterns_by_key", "_spellings"),  # validators for their arguments
 }
 """Calls that may run at import: they make a value of their arguments, or wire commands."""

@@ -17,6 +17,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from finops_pipeline.cli.access_command_list import ACCESS_COMMANDS
 from finops_pipeline.cli.start import begin_command
 
 _CLI = "finops_pipeline.cli"
@@ -116,6 +117,11 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "restore-registry": CommandEntry(
             "backups:restore_registry_command",
             "Restore a lost or damaged registry from its last good copy, or from a file.",
+        ),
+        "audit": CommandEntry(
+            "audit_command:audit_command",
+            "Show who saw, changed or was refused what in a tenant; or verify that nothing was"
+            " altered.",
         ),
         "demo": CommandEntry(
             "demo_process:demo_command",
@@ -282,6 +288,10 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "metric_commands:remove_command",
             "Remove the values of a business metric, of all days.",
         ),
+    },
+    **{
+        group: {name: CommandEntry(*entry) for name, entry in commands.items()}
+        for group, commands in ACCESS_COMMANDS.items()
     },
     "queries": {
         "show": CommandEntry(

@@ -16,7 +16,7 @@ from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.file_tables import ABOUT
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
-from finops_pipeline.contracts.landed_columns import column_meaning, landing_meaning
+from finops_pipeline.contracts.landed_columns import TAG_MEANING, column_meaning, landing_meaning
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, DELIVERY_HISTORY, MARTS, TABLES
 from finops_pipeline.lake.comments import Comments, comments_of, write_comments
 from finops_pipeline.lake.duck import Connection, ident
@@ -63,6 +63,9 @@ def explain_file(connection: Connection, facts: FileFacts) -> None:
     )
 
 
+MOST_COMMENTED_COLUMNS = 400
+"""Columns of a landing up to which all are commented on; AWS's own are about 250."""
+
 _WRITTEN_LAST = ("file_identity", "partition_files")
 """Tables that are written when the file is complete."""
 
@@ -84,12 +87,25 @@ def _contract_comments() -> dict[str, Comments]:
 
 def _landing_comments(facts: FileFacts, names: Mapping[str, list[str]]) -> dict[str, Comments]:
     return {
-        landing_view(source.name): Comments(
-            landing_meaning(source.name),
-            {name: column_meaning(name) for name in names.get(landing_view(source.name), ())},
+        landing_view(source.name): landing_comments(
+            source.name, names.get(landing_view(source.name), ())
         )
         for source in facts.tenant.sources
     }
+
+
+def landing_comments(source: str, columns: Collection[str]) -> Comments:
+    """Return the comments of the view of a source's landing, by its columns.
+
+    Every comment on a column copies the comments on all others: with 2,400 columns, they took 10
+    seconds and 2 GB. Where there are too many, the tags share the comment on the view.
+    """
+    meanings = {name: column_meaning(name) for name in columns}
+    own = landing_meaning(source)
+    if len(meanings) > MOST_COMMENTED_COLUMNS:
+        meanings = {name: text for name, text in meanings.items() if text != TAG_MEANING}
+        own += " Columns without a comment are tags and cost categories of the customer."
+    return Comments(own, meanings)
 
 
 def _columns_of_landings(connection: Connection, tenant: Tenant) -> dict[str, list[str]]:
