@@ -128,6 +128,17 @@ def test_tags_of_others_are_no_keys_here(limited: OpenWarehouse, whole: OpenWare
     assert rows(limited, sums) == rows(whole, sums)
 
 
+def test_a_part_of_a_shared_cost_does_not_tell_the_whole(
+    limited: OpenWarehouse, whole: OpenWarehouse
+) -> None:
+    parts = (
+        "select billed_cost, share, basis from shared_costs"
+        " where project = $project and direction = 'received'"
+    )
+    (own,), (known,) = rows(limited, parts, project=OWN), rows(whole, parts, project=OWN)
+    assert own == (known[0], None, None) and known[1] < 1
+
+
 def test_an_instance_that_moved_counts_its_hours_here(
     limited: OpenWarehouse, whole: OpenWarehouse
 ) -> None:
