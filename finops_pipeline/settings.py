@@ -134,6 +134,11 @@ class Settings(BaseSettings):
         default=False,
         description="Refuse queries where the kernel cannot confine them to a tenant's folder.",
     )
+    serve_requests_per_minute: int = Field(
+        default=600,
+        ge=1,
+        description="Requests that one principal may send to a server in a minute.",
+    )
     lock_wait_seconds: float = Field(
         default=600.0,
         ge=0,
@@ -229,6 +234,7 @@ _EXPECTED = {
     "serve_idle_memory": "a number with a unit, such as 4GB or 512MiB",
     "serve_answer_memory": "a number with a unit, such as 64MB or 1GiB",
     "require_landlock": "true or false",
+    "serve_requests_per_minute": "a whole number, 1 or more",
     "lock_wait_seconds": "a number of seconds, 0 or more",
     "cost_explorer_requests": "a whole number, 0 or more",
     "reader_grace_hours": "a number of hours, 0 or more",

@@ -40,7 +40,7 @@ READ, QUERY, ADMINISTER = Permission.READ, Permission.QUERY, Permission.ADMINIST
 def desk(tmp_path: Path) -> Iterator[AccessDesk]:
     opened = open_desk(tmp_path / "data")
     yield opened
-    opened.control.store.close()
+    opened.control.close()
 
 
 def refusal(desk: AccessDesk, text: object) -> NotAuthenticated:

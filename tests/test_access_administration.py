@@ -34,7 +34,7 @@ VIEWER, ADMIN = NewGrant(Role.VIEWER), NewGrant(Role.ADMIN)
 def desk(tmp_path: Path) -> Iterator[AccessDesk]:
     opened = open_desk(tmp_path / "data")
     yield opened
-    opened.control.store.close()
+    opened.control.close()
 
 
 def as_administrator(desk: AccessDesk, tenant: str) -> tuple[Actor, AccessAdministration]:

@@ -62,7 +62,7 @@ def authorized(two: Place, token: str, tenant: str) -> Access:
     try:
         return control.authorize(control.authenticate_token(token), tenant, Permission.READ)
     finally:
-        control.store.close()
+        control.close()
 
 
 def listed(two: Place, *arguments: str) -> list[dict[str, Any]]:
@@ -224,7 +224,7 @@ def test_the_files_are_private(two: Place) -> None:
     with control.store.reading():
         paths = [path for path in two.data.iterdir() if "access" in path.name]
         modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in paths}
-    control.store.close()
+    control.close()
     assert "access.sqlite" in modes and set(modes.values()) == {"0o600"}
 
 

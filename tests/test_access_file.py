@@ -32,7 +32,7 @@ READ = Permission.READ
 def desk(tmp_path: Path) -> Iterator[AccessDesk]:
     opened = open_desk(tmp_path / "data")
     yield opened
-    opened.control.store.close()
+    opened.control.close()
 
 
 def test_without_the_file_nobody_has_access_and_another_file_counts_at_once(
@@ -58,7 +58,7 @@ def test_without_the_file_nobody_has_access_and_another_file_counts_at_once(
 
 def test_a_damaged_file_is_refused_and_gives_nobody_access(desk: AccessDesk) -> None:
     text = desk.token("acme/ci")
-    desk.control.store.close()
+    desk.control.close()
     desk.control.store.path.write_bytes(b"no database at all" * 100)
     control = AccessControl(desk.installation)
     with pytest.raises(StorageFailure, match=r"access\.sqlite cannot be used"):
@@ -67,7 +67,7 @@ def test_a_damaged_file_is_refused_and_gives_nobody_access(desk: AccessDesk) -> 
 
 def test_a_newer_file_is_refused(desk: AccessDesk) -> None:
     text = desk.token("acme/ci")
-    desk.control.store.close()
+    desk.control.close()
     with closing(sqlite3.connect(desk.control.store.path)) as db, db:
         db.execute("update alembic_version set version_num = '9999'")
     control = AccessControl(desk.installation)

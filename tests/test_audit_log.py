@@ -32,7 +32,7 @@ SERVED = AuditEntry("costs", Outcome.SERVED, principal="acme/ci", rows=3, reques
 def desk(tmp_path: Path) -> Iterator[AccessDesk]:
     opened = open_desk(tmp_path / "data")
     yield opened
-    opened.control.store.close()
+    opened.control.close()
 
 
 def execute(desk: AccessDesk, sql: str) -> None:
@@ -236,7 +236,7 @@ def test_nothing_is_recorded_and_nothing_served_while_another_holds_the_file(
             control.record(SERVED)
         assert len(desk.log()) == 1, "reading goes on"
     control.record(SERVED)
-    control.store.close()
+    control.close()
     assert len(desk.log()) == 2
 
 
@@ -324,7 +324,7 @@ def reachable() -> Iterator[Path]:
 def test_a_log_that_may_only_be_read_is_unavailable(reachable: Path) -> None:
     desk = open_desk(reachable / "data")
     desk.control.record(SERVED)
-    desk.control.store.close()
+    desk.control.close()
     data = desk.installation.settings.data_folder
     data.chmod(0o555)
     for path in data.iterdir():

@@ -38,7 +38,7 @@ def issuer(running: Issuer) -> Issuer:
 def desk(tmp_path: Path, issuer: Issuer) -> Iterator[AccessDesk]:
     opened = open_desk_of_people(tmp_path / "data", issuer)
     yield opened
-    opened.control.store.close()
+    opened.control.close()
 
 
 def sign_in(desk: AccessDesk, token: str) -> Principal:

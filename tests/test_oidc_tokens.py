@@ -55,7 +55,7 @@ def issuer(running: Issuer) -> Issuer:
 def desk(tmp_path: Path, issuer: Issuer) -> Iterator[AccessDesk]:
     opened = open_desk_of_people(tmp_path / "data", issuer)
     yield opened
-    opened.control.store.close()
+    opened.control.close()
 
 
 def sign_in(desk: AccessDesk, token: str) -> Principal:
@@ -166,7 +166,7 @@ def test_a_subject_of_one_issuer_is_nobody_at_another(
                       second.sign(issuer.keys[0])):  # fmt: skip
             with pytest.raises(NotAuthenticated):
                 control.authenticate_token(token)
-        control.store.close()
+        control.close()
 
 
 # ---- e-mail addresses

@@ -199,6 +199,11 @@ class Sandbox:
         """The memory that the process holds."""
         return self._connection.worker.resident_bytes
 
+    @property
+    def folder(self) -> TenantFolder:
+        """The folder of the tenant's file, for errors that must not name its path."""
+        return self._folder
+
     def close(self) -> None:
         """End the process."""
         self._connection.close()

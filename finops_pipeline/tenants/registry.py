@@ -36,6 +36,7 @@ from finops_pipeline.tenants.registry_tables import (
 )
 from finops_pipeline.tenants.tenant_identity import (
     TenantIdentity,
+    identity_of,
     load_environments,
     load_identities,
     load_identity,
@@ -141,12 +142,18 @@ class Registry:
     def identity(self, name: str) -> TenantIdentity | None:
         """Read the identity of the tenant with a name; None if there is none."""
         with self._reading() as db:
-            return None if db is None else load_identity(db, name)
+            if db is not None and SCHEMA.check_version(db) == SCHEMA.newest:
+                return load_identity(db, name)
+            tenants = load_tenants(db, name, has_projects=False) if db is not None else []
+            return identity_of(tenants[0]) if tenants else None
 
     def identities(self, external_ids: Collection[str]) -> list[TenantIdentity]:
         """Read the identities of the tenants with these external ids, by name."""
         with self._reading() as db:
-            return [] if db is None else load_identities(db, external_ids)
+            if db is not None and SCHEMA.check_version(db) == SCHEMA.newest:
+                return load_identities(db, external_ids)
+            tenants = load_tenants(db, has_projects=False) if db is not None else []
+            return [identity_of(tenant) for tenant in tenants if tenant.external_id in external_ids]
 
     def environments(self, name: str) -> dict[str, str]:
         """Read the environments of all projects of a tenant, by the project's name."""

@@ -1,8 +1,8 @@
 """What tells a tenant from every other one: its name, and the external id that never changes.
 
 Put here: reading identities and the environments of projects with one small query each, because
-every request of an API needs them. Keep out: complete tenants (registry_tables.py), who may see a
-tenant (serve/access).
+every request of an API needs them. Keep out: complete tenants (registry_tables.py), registries of
+older versions (registry.py), who may see a tenant (serve/access).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Tenant
-from finops_pipeline.tenants.registry_tables import PROJECTS, SCHEMA, TENANTS, load_tenants
+from finops_pipeline.tenants.registry_tables import PROJECTS, TENANTS
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,12 @@ class TenantIdentity:
 
 def load_identity(db: sa.Connection, name: str) -> TenantIdentity | None:
     """Read the identity of the tenant with a name, if there is one."""
-    if _is_older(db):
-        return next((_of_tenant(tenant) for tenant in load_tenants(db, name)), None)
     row = db.execute(_identities().where(TENANTS.c.tenant == name)).one_or_none()
     return _of_row(row) if row is not None else None
 
 
 def load_identities(db: sa.Connection, external_ids: Collection[str]) -> list[TenantIdentity]:
     """Read the identities of the tenants with these external ids, by name."""
-    if _is_older(db):
-        tenants = load_tenants(db, has_projects=False)
-        return [_of_tenant(tenant) for tenant in tenants if tenant.external_id in external_ids]
     query = _identities().where(TENANTS.c.external_id.in_(external_ids)).order_by(TENANTS.c.tenant)
     return [_of_row(row) for row in db.execute(query)]
 
@@ -59,14 +54,10 @@ def _identities() -> sa.Select[Any]:
     return sa.select(table.tenant, table.external_id, table.state, table.display_name)
 
 
-def _is_older(db: sa.Connection) -> bool:
-    """Return whether an older version wrote the registry: it may lack columns."""
-    return SCHEMA.check_version(db) != SCHEMA.newest
-
-
 def _of_row(row: Any) -> TenantIdentity:
     return TenantIdentity(row.tenant, row.external_id, Lifecycle(row.state), row.display_name)
 
 
-def _of_tenant(tenant: Tenant) -> TenantIdentity:
+def identity_of(tenant: Tenant) -> TenantIdentity:
+    """Return the identity of a complete tenant."""
     return TenantIdentity(tenant.name, tenant.external_id, tenant.state, tenant.display_name)

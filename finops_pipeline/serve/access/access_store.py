@@ -15,12 +15,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Lock
 
 import sqlalchemy as sa
 from filelock import FileLock
 
 from finops_pipeline.database.engine import begin_write, open_engine
+from finops_pipeline.database.live_engine import LiveEngine
 from finops_pipeline.database.private_files import Permissions, sync_path
 from finops_pipeline.errors import SettingError, StorageFailure
 from finops_pipeline.serve.access.access_tables import SCHEMA
@@ -29,7 +29,7 @@ from finops_pipeline.settings import Settings
 Write = Callable[[sa.Connection], None]
 
 _WAIT_SECONDS = 30
-_READY = "finops_is_ready"
+_READY, _NEWEST = "finops_is_ready", "finops_is_newest"
 
 BUSY_SECONDS = 5.0
 """How long a transaction waits for that of another process."""
@@ -51,14 +51,13 @@ class AccessStore:
     def __init__(self, settings: Settings) -> None:
         self.path = _path_of(settings.access)
         self._permissions = Permissions(settings.group_readable)
-        self._lock = Lock()
-        self._opened: tuple[tuple[int, int], sa.Engine] | None = None
+        self._live = LiveEngine(self.path, BUSY_SECONDS)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection | None]:
         """Open a connection that sees one state of the database; None if there is none yet."""
         with self._explained():
-            engine = self._engine()
+            engine = self._live.current()
             if engine is None:
                 yield None
                 return
@@ -68,39 +67,22 @@ class AccessStore:
     def write(self, *writes: Write) -> None:
         """Perform all writes in one transaction; it creates or upgrades the database if needed."""
         with self._explained():
-            engine = self._engine()
+            engine = self._live.current()
             if engine is None:
                 self._create()
-                engine = self._engine()
+                engine = self._live.current()
             if engine is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             with begin_write(engine) as db:
-                SCHEMA.prepare(db)
+                if not db.info.get(_NEWEST):
+                    db.info[_NEWEST] = SCHEMA.check_version(db) == SCHEMA.newest
+                    SCHEMA.prepare(db)
                 for write in writes:
                     write(db)
 
     def close(self) -> None:
         """Close the connections that no thread is using."""
-        with self._lock:
-            if self._opened:
-                self._opened[1].dispose()
-            self._opened = None
-
-    def _engine(self) -> sa.Engine | None:
-        """Return the engine of the file that is in its place now; None if there is none."""
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            return None
-        file = (status.st_dev, status.st_ino)
-        with self._lock:
-            if self._opened is None or self._opened[0] != file:
-                if self._opened:
-                    self._opened[1].dispose()
-                wait = {"timeout": str(BUSY_SECONDS)}
-                url = sa.URL.create("sqlite", database=str(self.path), query=wait)
-                self._opened = (file, open_engine(url, keeps_connections=True))
-            return self._opened[1]
+        self._live.close()
 
     def _create(self) -> None:
         """Create the database beside its place, so that nobody ever sees it incomplete."""

@@ -45,6 +45,7 @@ from finops_pipeline.serve.access.verified_access import Access, Permission
 from finops_pipeline.serve.data_scope import DataScope
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import check_name
+from finops_pipeline.tenants.tenant_directory import TenantDirectory
 from finops_pipeline.tenants.tenant_identity import TenantIdentity
 
 _NO_TENANT = "-"
@@ -60,9 +61,14 @@ class AccessControl:
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
         self.store = AccessStore(installation.settings)
-        self._registry = installation.registry
+        self._tenants = TenantDirectory(installation.registry)
         self.providers = IdentityProviders(installation.settings)
         self._log = AuditLog(self.store)
+
+    def close(self) -> None:
+        """Close the connections that no thread is using."""
+        self.store.close()
+        self._tenants.close()
 
     def authenticate_token(self, text: str, request_id: str = "") -> Principal:
         """Return who calls with a token of ours, or of an identity provider.
@@ -179,11 +185,11 @@ class AccessControl:
             name = check_name("tenant", tenant if isinstance(tenant, str) else "")
         except RegistryError:
             name = _NO_TENANT
-        return self._registry.identity(name)
+        return self._tenants.identity(name)
 
     def _access(self, grant: Grant, identity: TenantIdentity) -> Access:
         is_whole = grant.limits.extent is Extent.TENANT
-        environments = {} if is_whole else self._registry.environments(identity.name)
+        environments = {} if is_whole else self._tenants.environments(identity.name)
         scope = DataScope(identity.name, grant.limits.projects(environments))
         return Access(grant.principal_id, grant.role, scope, identity.external_id)
 
@@ -194,7 +200,7 @@ class AccessControl:
         by_id = {grant.tenant_id: grant for grant in grants if grant.tenant_id}
         return [
             self._access(by_id[identity.external_id], identity)
-            for identity in self._registry.identities(by_id.keys())
+            for identity in self._tenants.identities(by_id.keys())
             if identity.state is not Lifecycle.REMOVED
         ]
 
