@@ -35,6 +35,7 @@ class ProblemKind:
 
 NOT_AUTHENTICATED = ProblemKind(401, "not-authenticated", "The request has no valid token")
 PERMISSION_MISSING = ProblemKind(403, "permission-missing", "Your role does not permit this")
+NOT_IN_GRANT = ProblemKind(403, "not-in-grant", "Your grant is limited and does not show this")
 NOT_FOUND = ProblemKind(404, "not-found", "There is no such tenant, or it is not open to you")
 NO_ADDRESS = ProblemKind(404, "no-such-address", "There is nothing at this address")
 METHOD_NOT_ALLOWED = ProblemKind(405, "method-not-allowed", "The address has no such method")
@@ -56,10 +57,11 @@ SIGN_IN_UNAVAILABLE = ProblemKind(503, "sign-in-unavailable", "The identity prov
 DATA_UNAVAILABLE = ProblemKind(503, "data-unavailable", "The tenant's data cannot be read now")
 
 KINDS = (
-    NOT_AUTHENTICATED, PERMISSION_MISSING, NOT_FOUND, NO_ADDRESS, METHOD_NOT_ALLOWED, TOO_SLOW,
-    NO_DATA_YET, DATA_CHANGED, BODY_TOO_LARGE, INVALID_REQUEST, CURSOR_REFUSED, QUERY_REFUSED,
-    QUERY_STOPPED, CHANGE_REFUSED, UNKNOWN_NAME, TOO_MANY_REQUESTS, INTERNAL_ERROR, BUSY,
-    AUDIT_UNAVAILABLE, SIGN_IN_UNAVAILABLE, DATA_UNAVAILABLE,
+    NOT_AUTHENTICATED, PERMISSION_MISSING, NOT_IN_GRANT, NOT_FOUND, NO_ADDRESS,
+    METHOD_NOT_ALLOWED, TOO_SLOW, NO_DATA_YET, DATA_CHANGED, BODY_TOO_LARGE, INVALID_REQUEST,
+    CURSOR_REFUSED, QUERY_REFUSED, QUERY_STOPPED, CHANGE_REFUSED, UNKNOWN_NAME,
+    TOO_MANY_REQUESTS, INTERNAL_ERROR, BUSY, AUDIT_UNAVAILABLE, SIGN_IN_UNAVAILABLE,
+    DATA_UNAVAILABLE,
 )  # fmt: skip
 
 
