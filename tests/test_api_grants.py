@@ -140,7 +140,7 @@ def test_the_audit_log_shows_every_access_of_its_tenant(served: ServedTenants) -
     foreign = served.get("/tenants/acme/projects", "globex", headers={"X-Request-ID": "audited-3"})
     assert (answered.status_code, refused.status_code, foreign.status_code) == (200, 403, 404)
     rows, after = [], 0
-    while after is not None:
+    while after is not None and len(rows) < 5_000:
         path = f"/tenants/acme/audit?page_size=50&after={after}"
         page = served.get(path, "acme-admin").json()
         rows += page["rows"]
