@@ -12,6 +12,8 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     │   ├── DiskFull              not enough space for a download or a build
     │   ├── DeliveryMoving        files changed while they were read
     │   ├── AuditUnavailable      the audit log cannot be written, so nothing is served
+    │   ├── Busy                  too many questions at the same time
+    │   ├── ReadingEnded          an open warehouse was replaced, or its process has ended
     │   └── Unreachable           AWS or a store did not answer well, after retries
     └── Terminal                  someone has to change something first
         ├── SettingError          an environment variable that cannot be used
@@ -139,6 +141,14 @@ class DeliveryMoving(Transient):
 
 class AuditUnavailable(Transient):
     """The audit log cannot be written; what would have been recorded was not done."""
+
+
+class Busy(Transient):
+    """As many questions as may be answered at the same time are being answered."""
+
+
+class ReadingEnded(Transient):
+    """An open warehouse was replaced or its process has ended; opening it again helps."""
 
 
 class Unreachable(Transient):

@@ -33,6 +33,7 @@ WRITERS = {
     "finops_pipeline/cli/parquet_answer.py": "the answer to a query, as Parquet",
     "finops_pipeline/cli/statement_parquet.py": "statements, as Parquet",
     "finops_pipeline/cli/pages.py": "the generated pages of docs/",
+    "finops_pipeline/serve/api/export_streams.py": "an export, as Parquet, into memory",
     "finops_pipeline/sources/s3_bucket.py": "downloads, into the scratch folder it is given",
 }
 """Files outside lake and synthetic that may write files, and what."""
@@ -114,7 +115,7 @@ PURE = {
     *("app.add_typer", "app.callback", "queries_app.callback", "CommandEntry"),
     *("frozenset", "Fraction", "Days"),
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
-    "CostField",
+    *("CostField", "ProblemKind", "_Wording", "Depends"),
     "sa.event.listen",
     *("_patterns", "_patterns_by_key", "_spellings"),  # validators for their arguments
 }

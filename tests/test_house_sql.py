@@ -34,6 +34,7 @@ KEYS = {
     "marts/queries": {*_EVERYWHERE, "use case", "parameters", "values"},
     "marts/allocation": {*_EVERYWHERE, "parameters"},
     "marts/statements": {*_EVERYWHERE},
+    "marts/scoped": {*_EVERYWHERE, "parameters"},
 }
 """What a head may state, by folder; nothing reads any other key."""
 

@@ -141,9 +141,9 @@ class _About:
         self._facts = facts
         self._built_before = built_before
         self._now = clock.now().isoformat(timespec="seconds")
-        self._periods = _periods(connection)
+        self._periods = read_periods(connection, WAREHOUSE)
         self._of_charges = self._periods.get("partitions", (None, None))
-        self._state = _state(connection)
+        self._state = read_trust(connection, WAREHOUSE)
         currencies = connection.execute(
             f"select distinct billing_currency from {WAREHOUSE}.partitions order by 1"
         ).fetchall()
@@ -171,7 +171,7 @@ class _About:
         """Return the row of a table or view."""
         is_older = name in MARTS and name not in self._facts.built
         built_at = self._built_before.get(name, self._now) if is_older else self._now
-        of_costs = _is_of_costs(name)
+        of_costs = is_of_costs(name)
         periods = self._periods.get(name, self._of_charges if of_costs else (None, None))
         return (
             *(name, kind, meaning, ", ".join(grain) or None),
@@ -187,33 +187,33 @@ class _About:
         return f"{facts.tenant.name}: {name}, generation {facts.generation} of {day}"
 
 
-def _is_of_costs(name: str) -> bool:
+def is_of_costs(name: str) -> bool:
     """Return whether a table or view has amounts of money whose months may be doubtful."""
     views = {view.name for view in focus_views()}
     others = {COSTS.name, COST_EXPLORER_DAILY.name, DELIVERY_HISTORY.name}
     return name in MARTS or name in views | others or name.startswith("landing_")
 
 
-def _periods(connection: Connection) -> dict[str, tuple[str | None, str | None]]:
+def read_periods(connection: Connection, catalog: str) -> dict[str, tuple[str | None, str | None]]:
     """Return the first and last billing period of each table that has one."""
     tables = connection.execute(
         "select table_name from duckdb_columns() join duckdb_tables() using"
         " (database_name, table_name) where database_name = ? and column_name = 'billing_period'",
-        [WAREHOUSE],
+        [catalog],
     ).fetchall()
     queries = [
-        f"select '{name}', min(billing_period), max(billing_period) from {WAREHOUSE}.{ident(name)}"
+        f"select '{name}', min(billing_period), max(billing_period) from {catalog}.{ident(name)}"
         for (name,) in tables
     ]
     rows = connection.execute(" union all ".join(queries)).fetchall() if queries else []
     return {name: (first, last) for name, first, last in rows if first is not None}
 
 
-def _state(connection: Connection) -> str:
+def read_trust(connection: Connection, catalog: str) -> str:
     """Say that every month is reconciled, or which are not."""
     rows = connection.execute(
         "select billing_period, string_agg(distinct state, ' and ' order by state)"
-        f" from {WAREHOUSE}.data_status where state not in (?, ?) group by 1 order by 1",
+        f" from {catalog}.data_status where state not in (?, ?) group by 1 order by 1",
         list(_SETTLED),
     ).fetchall()
     if rows:
@@ -221,5 +221,5 @@ def _state(connection: Connection) -> str:
         more = f" and {rest} more" if rest > 0 else ""
         names = ", ".join(f"{month} {state}" for month, state in rows[:_NAMED_MONTHS])
         return f"not reconciled: {names}{more}"
-    any_month = connection.execute(f"select 1 from {WAREHOUSE}.data_status").fetchone()
+    any_month = connection.execute(f"select 1 from {catalog}.data_status").fetchone()
     return "every month is reconciled" if any_month else "nothing has landed yet"
