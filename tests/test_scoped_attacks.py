@@ -17,6 +17,7 @@ from finops_pipeline.errors import QueryRefused
 from finops_pipeline.lake.duck import Limits, open_in_memory, read_settings
 from finops_pipeline.lake.scoped_file import attach_scoped
 from finops_pipeline.serve import landlock
+from finops_pipeline.serve.sandboxed_files import LimitedFile
 from finops_pipeline.serve.warehouse_pool import OpenWarehouse
 from finops_pipeline.serve.worker_connection import WorkerConnection
 from finops_pipeline.serve.worker_process import WorkerProcess
@@ -87,12 +88,11 @@ def test_sql_from_a_limited_file_reaches_nothing_else(
 @pytest.mark.skipif(not landlock.is_available(), reason="this kernel has no Landlock")
 def test_the_kernel_alone_keeps_a_limited_process_inside(marked: Marked) -> None:
     """The guard is off, and so are the settings that confine DuckDB."""
-    scoped = scoped_of(marked.made)
-    readable = [scoped.path, *scoped.partition_folders]
-    limits = marked.made.installation.query_limits
+    folder, limits = marked.made.installation.folder("acme"), marked.made.installation.query_limits
+    readable = LimitedFile(folder, (OWN,), Limits()).prepare()
     connection = WorkerConnection(WorkerProcess(readable, limits))
     try:
-        own = f"from read_parquet('{readable[1]}/*/*.parquet')"
+        own = f"from read_parquet('{folder.stored_key('costs', OWN)}/*/*.parquet')"
         assert len(connection.execute(own).fetchall()) == 4
         for sql in ATTACKS.values():
             assert_nothing(connection, attack(marked.made, sql))

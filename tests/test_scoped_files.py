@@ -6,6 +6,7 @@ Put here: what the file has, its sums, questions. Keep out: attacks from inside
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,7 @@ from finops_pipeline.marts.scoped_tables import ScopeRule, scope_rules
 from finops_pipeline.serve.data_scope import DataScope
 from finops_pipeline.serve.questions.question import Filter, Question
 from finops_pipeline.serve.warehouse_pool import OpenWarehouse, PoolLimits, WarehousePool
+from tests.conftest import TemporaryInstallation
 from tests.support.marked_projects import LARGE, OTHER, OWN, SCOPE, Marked, marked, rows, scoped_of
 
 __all__ = ["marked"]
@@ -126,6 +128,17 @@ def test_tags_of_others_are_no_keys_here(limited: OpenWarehouse, whole: OpenWare
     assert rows(limited, sums) == rows(whole, sums)
 
 
+def test_a_part_of_a_shared_cost_does_not_tell_the_whole(
+    limited: OpenWarehouse, whole: OpenWarehouse
+) -> None:
+    parts = (
+        "select billed_cost, share, basis from shared_costs"
+        " where project = $project and direction = 'received'"
+    )
+    (own,), (known,) = rows(limited, parts, project=OWN), rows(whole, parts, project=OWN)
+    assert own == (known[0], None, None) and known[1] < 1
+
+
 def test_an_instance_that_moved_counts_its_hours_here(
     limited: OpenWarehouse, whole: OpenWarehouse
 ) -> None:
@@ -162,6 +175,28 @@ def test_a_question_is_answered_from_the_projects_alone(
         with pytest.raises(FinopsError) as refused:
             limited.asker.ask(asked)
         assert "zqdata" not in str(refused.value).replace(typed, "")
+
+
+def test_nothing_that_only_other_projects_charges_have_is_in_any_cell(
+    ingested: TemporaryInstallation,
+) -> None:
+    """For the estate, which has commitments, shared accounts and every mart."""
+    pool = WarehousePool(ingested.installation, PoolLimits())
+    with pool.open(DataScope("acme")) as whole, pool.open(DataScope("acme", ("dev",))) as limited:
+        own = words(rows(whole, "from costs where project = 'dev'"))
+        others = words(rows(whole, "from costs where project <> 'dev'")) - own
+        assert len(others) > 1000
+        for name in sorted(names_of(limited)):
+            assert not words(rows(limited, f"from {name}")) & others, name
+    pool.close()
+
+
+def words(found: list[tuple[Any, ...]]) -> set[str]:
+    """All texts of four letters and more, and those in JSON objects."""
+    texts = {value for row in found for value in row if isinstance(value, str)}
+    for text in [text for text in texts if text.startswith("{")]:
+        texts |= {str(part) for pair in json.loads(text).items() for part in pair}
+    return {text for text in texts if len(text) >= 4 and not text.startswith("{")}
 
 
 def test_no_project_is_an_empty_file_and_never_the_whole(pool: WarehousePool) -> None:

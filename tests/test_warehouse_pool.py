@@ -1,8 +1,8 @@
 """The pool of open warehouses: each scope gets its own data, of one generation, whatever others do.
 
 acme costs 7.50 and globex 900; both have a project prod with the same account. Put here: threads,
-swapped, purged and restored files, bounds, hostile queries. Keep out: access limited to projects
-(test_scoped_*.py).
+swapped, purged and restored files, hostile queries. Keep out: access limited to projects
+(test_scoped_*.py), bounds alone (test_pool_unit.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import Busy, QueryRefused, QueryStopped, ReadingEnded, Unknown
 from finops_pipeline.serve.data_scope import DataScope
-from finops_pipeline.serve.query_slots import QuerySlots
+from finops_pipeline.serve.questions import cost_answer
+from finops_pipeline.serve.questions.cost_answer import CostAnswer
 from finops_pipeline.serve.questions.question import Question
 from finops_pipeline.serve.warehouse_pool import OpenWarehouse, PoolLimits, WarehousePool
 from finops_pipeline.settings import Settings
@@ -173,42 +175,6 @@ def test_a_query_waits_for_a_moment_and_is_then_refused(made: TemporaryInstallat
             assert total(opened) == "7.50"
 
 
-def test_turns_are_given_in_order_and_past_a_tenant_that_has_all_of_its_own() -> None:
-    slots, order = QuerySlots(2, 1), list[str]()
-
-    def take(tenant: str) -> None:
-        with slots.turn(tenant, 30):
-            order.append(tenant)
-
-    def waiting() -> list[str]:
-        return [each.tenant for each in slots._waiting]
-
-    threads = []
-    with slots.turn("acme", 0):
-        for number in range(3):
-            threads.append(threading.Thread(target=take, args=("acme",)))
-            threads[-1].start()
-            wait_until(lambda count=number + 1: len(waiting()) == count)
-        take("globex")
-        assert order == ["globex"]
-        with pytest.raises(Busy), slots.turn("acme", 0):
-            pass
-        assert waiting() == ["acme"] * 3
-    for thread in threads:
-        thread.join()
-    assert order == ["globex", "acme", "acme", "acme"]
-    everyone = slots.turn("initech", 0)
-    with slots.turn("acme", 0), slots.turn("globex", 0), pytest.raises(Busy), everyone:
-        pass
-
-
-def wait_until(condition: Any) -> None:
-    started = clock.stopwatch()
-    while not condition():
-        assert clock.stopwatch() - started < 20
-        clock.pause(0.01)
-
-
 def test_one_tenants_bombs_do_not_keep_another_from_its_answers(
     made: TemporaryInstallation,
 ) -> None:
@@ -308,6 +274,31 @@ def test_a_restored_folder_is_read_in_place_of_the_replaced_one(
             assert (total(opened), total(opened, CHARGES)) == ("7.50", "7.50")
         with pool.open(GLOBEX) as opened:
             assert total(opened) == "900.00"
+
+
+def test_an_answer_is_given_again_for_the_same_scope_generation_and_day(
+    made: TemporaryInstallation, exports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = Question(start="2026-09", end="2026-09")
+
+    def ask(scope: DataScope) -> CostAnswer:
+        with pool.open(scope) as opened:
+            answer: CostAnswer = opened.asker.ask(question)
+            return answer
+
+    with pooled(made) as pool:
+        first, other = ask(ACME), ask(GLOBEX)
+        assert ask(ACME) is first and ask(GLOBEX) is other
+        assert [f"{answer.totals[0].total:.2f}" for answer in (first, other)] == ["7.50", "900.00"]
+        bill(made, exports, "acme", "6.25")
+        assert f"{ask(ACME).totals[0].total:.2f}" == "6.25"
+        assert ask(GLOBEX) is other
+        bill(made, exports, "acme", "7.50")
+        tomorrow = clock.now() + timedelta(days=1)
+        monkeypatch.setattr(cost_answer.clock, "now", lambda: tomorrow)
+        assert ask(GLOBEX) is not other
+    with pooled(made, answer_bytes=0) as pool:
+        assert ask(ACME) is not ask(ACME)
 
 
 def test_a_generation_says_nothing_and_belongs_to_one_scope(made: TemporaryInstallation) -> None:

@@ -72,6 +72,7 @@ class WarehousePool:
         self._idle = IdleWarehouses(bounds.workers, bounds.idle_bytes)
         self._blank = BlankWorkers()
         self._answers = AnswerCache(bounds.answer_bytes)
+        self._folders: dict[str, TenantFolder] = {}
         self._swept_at = clock.stopwatch()
 
     @contextmanager
@@ -114,7 +115,13 @@ class WarehousePool:
         self._idle.close_if(self._is_outdated)
 
     def _folder(self, scope: DataScope) -> TenantFolder:
-        return self._installation.folder(scope.tenant)
+        """Return the tenant's folder; it names paths, and reads nothing of the tenant."""
+        known = self._folders.get(scope.tenant)
+        if known is None:
+            known = self._installation.folder(scope.tenant)
+            if known.identity.installation_id:  # which never changes
+                self._folders[scope.tenant] = known
+        return known
 
     def _take(self, scope: DataScope, folder: TenantFolder) -> OpenWarehouse:
         """Return a warehouse of the newest generation: an idle one, otherwise a new one."""
