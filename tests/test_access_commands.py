@@ -27,7 +27,7 @@ from finops_pipeline.errors import FinopsError, NotAuthenticated
 from finops_pipeline.serve.access.authorization import AccessControl
 from finops_pipeline.serve.access.verified_access import Access, Permission
 from tests.conftest import TemporaryInstallation
-from tests.support.access_tenants import declare
+from tests.support.access_tenants import declare_both
 from tests.support.printed_commands import code_of_page
 
 DOCUMENT = Path(PAGES).parents[2] / "docs" / "access.md"
@@ -53,7 +53,7 @@ class Place(TemporaryInstallation):
 @pytest.fixture
 def two(tmp_path: Path) -> Place:
     """Acme and globex, with the same projects."""
-    declare(tmp_path / "data", "acme", "globex")
+    declare_both(tmp_path / "data")
     return Place(tmp_path / "data")
 
 

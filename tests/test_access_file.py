@@ -56,6 +56,26 @@ def test_without_the_file_nobody_has_access_and_another_file_counts_at_once(
     assert desk.control.authenticate_token(text).name == "acme/ci"
 
 
+def test_a_file_that_is_replaced_counts_from_the_next_request(
+    desk: AccessDesk, tmp_path: Path
+) -> None:
+    """By a copy, for example; the connections to the earlier file are still open."""
+    text, path = desk.token("acme/ci"), desk.control.store.path
+    with closing(sqlite3.connect(path)) as db, closing(sqlite3.connect(tmp_path / "copy")) as copy:
+        db.backup(copy)
+        db.execute("pragma wal_checkpoint(truncate)")
+    newer = desk.token("acme/ci")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("pragma wal_checkpoint(truncate)")
+    assert desk.control.authenticate_token(newer)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("pragma wal_checkpoint(truncate)")
+    (tmp_path / "copy").replace(path)
+    assert desk.control.authenticate_token(text).name == "acme/ci"
+    with pytest.raises(NotAuthenticated):
+        desk.control.authenticate_token(newer)
+
+
 def test_a_damaged_file_is_refused_and_gives_nobody_access(desk: AccessDesk) -> None:
     text = desk.token("acme/ci")
     desk.control.close()

@@ -7,6 +7,7 @@ Put here: what needs real sockets and signals. Keep out: answers (test_api_answe
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import socket
 import threading
@@ -14,10 +15,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from finops_pipeline.demo import api_lines
 from finops_pipeline.errors import SettingError
 from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.api import api_server
@@ -161,3 +164,23 @@ def test_a_system_without_landlock_is_refused(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SettingError, match="--allow-unconfined"):
         api_server.require_confinement(False)
     api_server.require_confinement(True)
+
+
+def test_the_lines_that_the_demo_prints_work(data: Path, server: ServeProcess) -> None:
+    """Each organisation's line answers for this organisation; lines of an earlier demo do not."""
+    installation = TemporaryInstallation(data).installation
+    tenants = [installation.registry.tenant(name) for name in ("acme", "globex")]
+    earlier = api_lines(installation, tenants, server.url)
+    answers = [ask_as_printed(line) for line in api_lines(installation, tenants, server.url)]
+    assert [answer["tenant"] for answer in answers] == ["acme", "globex"]
+    assert all(answer["rows"] for answer in answers)
+    assert ask_as_printed(earlier[0])["status"] == 401
+
+
+def ask_as_printed(line: str) -> dict[str, Any]:
+    """Send the request of a line for curl."""
+    program, option, header, url = shlex.split(line)
+    assert (program, option) == ("curl", "-H")
+    name, _, value = header.partition(": ")
+    answer: dict[str, Any] = httpx.get(url, headers={name: value}).json()
+    return answer

@@ -1,7 +1,8 @@
 """The audit log: append-only, chained, written before anything leaves, by many at once.
 
-Put here: recording, the chains, what happens when the log cannot be written. Keep out: which
-requests are recorded (test_access.py), the command (test_access_commands.py).
+Put here: recording and the chains. Keep out: a log that cannot be written
+(test_audit_unavailable.py), which requests are recorded (test_access.py), the command
+(test_access_commands.py).
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Thread
+from typing import Any
 
 import pytest
 
-from finops_pipeline.errors import AuditUnavailable, PermissionMissing
+from finops_pipeline.errors import PermissionMissing
 from finops_pipeline.serve.access.audit_entries import AuditEntry, AuditSelection, Outcome
-from finops_pipeline.serve.access.audit_log import verify_audit
-from finops_pipeline.serve.access.authorization import AccessControl
+from finops_pipeline.serve.access.audit_log import AuditLog, verify_audit
 from finops_pipeline.serve.access.verified_access import Permission, Role
 from tests.support.access_tenants import AccessDesk, open_desk, projects
 
@@ -145,6 +146,18 @@ def test_what_was_changed_around_the_triggers_shows(
     assert [text for text in problems(desk) if problem in text]
 
 
+def test_an_entry_that_was_changed_together_with_its_hash_shows_at_the_next(
+    desk: AccessDesk,
+) -> None:
+    for _ in range(4):
+        desk.control.record(SERVED)
+    first, second, *_ = desk.log()
+    new_hash = replace(second, principal="eve").hash_after(first.entry_hash)
+    change = f"update audit_log set principal = 'eve', entry_hash = '{new_hash}' where number = 2"
+    execute(desk, f"{OFF} {change}")
+    assert problems(desk) == ["the entry with number 3 was changed"]
+
+
 @pytest.mark.parametrize(
     "text", ["\ud800", "\0", "x" * 10**6, "'; drop table audit_log; --", "é\n"]
 )
@@ -176,6 +189,37 @@ def test_threads_append_together_and_every_entry_is_there(desk: AccessDesk) -> N
     assert {f"{n}-{i}" for n in range(12) for i in range(10)} < {e.request_id for e in entries}
     assert [entry.number for entry in entries] == list(range(1, 122))
     assert problems(desk) == []
+
+
+def test_recording_returns_when_the_entry_is_committed(
+    desk: AccessDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for an entry that another thread appends together with its own."""
+    desk.control.record(SERVED)
+    take, append, missing = AuditLog._take, AuditLog._append, list[str]()
+
+    def take_late(log: AuditLog) -> list[Any]:
+        time.sleep(0.02)  # meanwhile others queue
+        return take(log)
+
+    def append_slowly(log: AuditLog, batch: list[Any]) -> None:
+        time.sleep(0.05 if batch else 0)
+        append(log, batch)
+
+    monkeypatch.setattr(AuditLog, "_take", take_late)
+    monkeypatch.setattr(AuditLog, "_append", append_slowly)
+
+    def record(name: str) -> None:
+        desk.control.record(replace(SERVED, request_id=name))
+        if name not in {entry.request_id for entry in desk.log()}:
+            missing.append(name)
+
+    threads = [Thread(target=record, args=(f"r-{number}",)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert missing == [] and len(desk.log()) == 13
 
 
 RECORDER = """
@@ -219,121 +263,3 @@ def test_two_processes_append_to_one_chain(desk: AccessDesk) -> None:
     assert {e.request_id for e in entries} == {f"{p}-{n}" for p in "ab" for n in range(40)}
     assert [entry.number for entry in entries] == list(range(1, 81))
     assert problems(desk) == []
-
-
-# ---- it cannot be written
-
-
-def test_nothing_is_recorded_and_nothing_served_while_another_holds_the_file(
-    desk: AccessDesk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk.control.record(SERVED)
-    monkeypatch.setattr("finops_pipeline.serve.access.access_store.BUSY_SECONDS", 0.1)
-    control = AccessControl(desk.installation)
-    with closing(sqlite3.connect(desk.control.store.path)) as db:
-        db.execute("begin immediate")
-        with pytest.raises(AuditUnavailable, match="locked"):
-            control.record(SERVED)
-        assert len(desk.log()) == 1, "reading goes on"
-    control.record(SERVED)
-    control.close()
-    assert len(desk.log()) == 2
-
-
-@pytest.mark.parametrize("place", ["folder", "garbage"])
-def test_a_log_that_cannot_be_opened_is_unavailable(desk: AccessDesk, place: str) -> None:
-    path = desk.control.store.path
-    path.mkdir() if place == "folder" else path.write_bytes(b"garbage" * 1000)
-    with pytest.raises(AuditUnavailable, match=r"access\.sqlite cannot be used") as refused:
-        desk.control.record(SERVED)
-    assert refused.value.as_dict()["is_transient"] is True
-
-
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import AuditUnavailable
-from finops_pipeline.serve.access.audit_entries import AuditEntry, Outcome
-from finops_pipeline.serve.access.authorization import AccessControl
-from finops_pipeline.settings import Settings
-control = AccessControl(Installation(Settings(data=Path(sys.argv[1]))))
-entry = AuditEntry("costs", Outcome.SERVED, detail="x" * 2000)
-control.record(entry)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
-recorded = 1
-try:
-    while recorded < 500:
-        control.record(entry)
-        recorded += 1
-except AuditUnavailable as error:
-    print("unavailable", error)
-try:
-    control.record(entry)
-    recorded += 1
-except AuditUnavailable as error:
-    print("unavailable")
-resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-control.record(entry)
-print(recorded + 1)
-"""
-
-
-def test_a_full_disk_makes_the_log_unavailable_and_loses_nothing(desk: AccessDesk) -> None:
-    """The file may not grow beyond some bytes, as on a disk without more room."""
-    data = desk.installation.settings.data_folder
-    words = [sys.executable, "-c", FULL_DISK, str(data)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    *unavailable, recorded = done.stdout.splitlines()
-    assert unavailable and unavailable[0].startswith("unavailable the audit log cannot be written")
-    entries = desk.log()
-    assert len(entries) == int(recorded) < 400
-    assert problems(desk) == []
-
-
-READ_ONLY = """
-import os, sys
-from pathlib import Path
-from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import AuditUnavailable
-from finops_pipeline.serve.access.audit_entries import AuditEntry, Outcome
-from finops_pipeline.serve.access.authorization import AccessControl
-from finops_pipeline.settings import Settings
-if os.geteuid() == 0:
-    os.setuid(65534)
-control = AccessControl(Installation(Settings(data=Path(sys.argv[1]))))
-try:
-    control.record(AuditEntry("costs", Outcome.SERVED))
-    print("recorded")
-except AuditUnavailable as error:
-    print("unavailable", error)
-"""
-
-
-@pytest.fixture
-def reachable() -> Iterator[Path]:
-    """A folder that other users can reach, which the folders of pytest are not."""
-    with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
-        for path in [*Path(folder).rglob("*"), Path(folder)]:
-            path.chmod(0o755)
-
-
-def test_a_log_that_may_only_be_read_is_unavailable(reachable: Path) -> None:
-    desk = open_desk(reachable / "data")
-    desk.control.record(SERVED)
-    desk.control.close()
-    data = desk.installation.settings.data_folder
-    data.chmod(0o555)
-    for path in data.iterdir():
-        if path.is_file():
-            path.chmod(0o444)
-    done = subprocess.run([sys.executable, "-c", READ_ONLY, str(data)],
-                          capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
-    if "PermissionError" in done.stderr or "ModuleNotFoundError" in done.stderr:
-        pytest.skip("another user cannot read this checkout")
-    data.chmod(0o755)
-    assert done.stdout.startswith("unavailable the audit log cannot be written"), done
-    assert len(desk.log()) == 1

@@ -6,6 +6,7 @@ Put here: fetching, and what is never fetched. Keep out: the tokens that they ve
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from joserfc.jwk import RSAKey
 
 from finops_pipeline import clock
 from finops_pipeline.errors import NotAuthenticated, Unreachable
+from finops_pipeline.serve.access.oidc_keys import IssuerKeys
 from finops_pipeline.serve.access.principals import Principal
 from tests.support.access_tenants import AccessDesk
 from tests.support.oidc_issuer import Issuer, open_desk_of_people, serve_issuer
@@ -134,3 +136,26 @@ def test_keys_are_fetched_from_nowhere_else(
     with pytest.raises(Unreachable):
         sign_in(desk, issuer.sign())
     assert time.monotonic() - started < 3
+
+
+def test_neither_a_redirect_nor_a_file_gives_keys(
+    desk: AccessDesk, issuer: Issuer, tmp_path: Path
+) -> None:
+    """Though what they lead to would be a valid answer."""
+    with serve_issuer() as elsewhere:
+        elsewhere.keys = issuer.keys
+        elsewhere.discovery = {"issuer": issuer.url}
+        place = f"{elsewhere.url}/.well-known/openid-configuration"
+        for status in (301, 302, 307, 308):
+            issuer.answer = (status, place.encode())
+            with pytest.raises(Unreachable):
+                IssuerKeys(issuer.url).keys(None)
+        assert elsewhere.requests == []
+    issuer.answer = None
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps(issuer.document("/jwks")))
+    issuer.discovery = {"jwks_uri": path.as_uri()}
+    with pytest.raises(Unreachable, match="not at an https URL"):
+        sign_in(desk, issuer.sign())
+    issuer.discovery = {}
+    assert len(list(IssuerKeys(issuer.url).keys(None))) == 1

@@ -30,7 +30,7 @@ from finops_pipeline.serve.access.grants import NewGrant
 from finops_pipeline.serve.access.principals import Identity
 from finops_pipeline.serve.access.verified_access import Permission, Role
 from finops_pipeline.settings import Settings
-from tests.support.access_tenants import AccessDesk, declare
+from tests.support.access_tenants import AccessDesk, declare_both
 
 CLIENT, CALLBACK = "finops-test", "http://127.0.0.1:1/callback"
 PEOPLE = {
@@ -103,7 +103,7 @@ def sign_in(issuer: str, sub: str, client: str = CLIENT) -> dict[str, str]:
 def desk(tmp_path: Path, provider: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AccessDesk]:
     """Acme and globex, by the provider's clock: that of other tests is shifted."""
     monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC).replace(microsecond=0))
-    declare(tmp_path / "data", "acme", "globex")
+    declare_both(tmp_path / "data")
     settings = Settings(data=tmp_path / "data", oidc_issuer=provider, oidc_audience=CLIENT)
     installation = Installation(settings)
     opened = AccessDesk(installation, AccessControl(installation))

@@ -25,6 +25,7 @@ from finops_pipeline.errors import (
     NotGranted,
     SettingError,
 )
+from finops_pipeline.serve.access import authorization
 from finops_pipeline.serve.access.access_administration import AccessAdministration
 from finops_pipeline.serve.access.actors import Actor
 from finops_pipeline.serve.access.authorization import AccessControl
@@ -195,6 +196,29 @@ def test_a_verified_address_counts_for_the_first_person_only(
     assert sign_in(desk, issuer.sign(sub="s-bob")).name == "bob", "by the subject from now on"
     with pytest.raises(NotAuthenticated):
         sign_in(desk, issuer.sign(sub="s-heir", **verified))
+
+
+def test_one_invitation_is_for_one_person_though_two_sign_in_at_once(
+    desk: AccessDesk, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second has read that nobody has used the invitation yet when the first uses it."""
+    invite(desk, issuer)
+    verified = {"email": "bob@acme.example", "email_verified": True}
+    first, second = (issuer.sign(sub=sub, **verified) for sub in ("s-first", "s-second"))
+    signed_in: list[Principal] = []
+    real = authorization.find_person
+
+    def find_late(db: Any, identity: Identity) -> Principal | None:
+        principal = real(db, identity)
+        if identity.subject == "s-second" and not signed_in:
+            signed_in.append(sign_in(desk, first))
+        return principal
+
+    monkeypatch.setattr(authorization, "find_person", find_late)
+    with pytest.raises(NotAuthenticated, match="belongs to another person"):
+        sign_in(desk, second)
+    assert [person.name for person in signed_in] == [sign_in(desk, first).name] == ["bob"]
+    assert [entry.action for entry in desk.log()].count("principal tie") == 1
 
 
 def test_an_administrator_invites_by_address_and_learns_nothing(

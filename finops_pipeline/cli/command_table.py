@@ -78,9 +78,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "query:query_command",
             "Run one SELECT on the tenant's file; it can read only this tenant's data.",
         ),
-        "serve": CommandEntry(
-            "server_command:serve_command", "Serve the HTTP API, until Ctrl-C or SIGTERM."
-        ),
+        "serve": CommandEntry("server_command:serve_command", "Serve the HTTP API until stopped."),
         "open": CommandEntry(
             "query:open_command",
             "Print the command that opens the tenant's file, with its views, in the DuckDB shell.",

@@ -25,7 +25,7 @@ def serve_command(
         ),
     ] = False,
 ) -> None:
-    """Serve the HTTP API, until Ctrl-C or SIGTERM."""
+    """Serve the HTTP API until stopped."""
     require_confinement(allow_unconfined)
     if host not in _LOCAL:
         complain("connections are not encrypted; put a proxy with TLS in front of this server")

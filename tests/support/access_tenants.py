@@ -5,8 +5,12 @@ Put here: declaring them, and giving access in one call. Keep out: what tests ex
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.serve.access.access_administration import AccessAdministration
@@ -89,7 +93,22 @@ class AccessDesk:
         return list(read_audit(self.control.store, tenant_id, AuditSelection()))
 
 
+def declare_both(data: Path) -> None:
+    """Declare acme and globex in a new data folder: a copy, because many tests need them."""
+    shutil.copytree(_both(), data)
+
+
+@cache
+def _both() -> Path:
+    """A data folder that has acme and globex; it is declared once and never changed."""
+    folder = TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    declare(Path(folder.name) / "data", "acme", "globex")
+    return Path(folder.name) / "data"
+
+
 def open_desk(data: Path) -> AccessDesk:
     """Declare acme and globex, and open their access."""
-    installation = declare(data, "acme", "globex")
+    declare_both(data)
+    installation = Installation(Settings(data=data, threads=1))
     return AccessDesk(installation, AccessControl(installation))

@@ -25,7 +25,7 @@ from finops_pipeline.serve.access.grants import NewGrant
 from finops_pipeline.serve.access.principals import Identity
 from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.settings import Settings
-from tests.support.access_tenants import AccessDesk, declare
+from tests.support.access_tenants import AccessDesk, declare_both
 
 AUDIENCE = "finops"
 
@@ -71,7 +71,7 @@ class Issuer:
 
 def open_desk_of_people(data: Path, issuer: Issuer) -> AccessDesk:
     """Declare acme and globex; alice, who is s-1 at the issuer, sees acme."""
-    declare(data, "acme", "globex")
+    declare_both(data)
     settings = Settings(data=data, oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
     installation = Installation(settings)
     opened = AccessDesk(installation, AccessControl(installation))
@@ -90,7 +90,7 @@ def serve_issuer() -> Iterator[Issuer]:
             issuer.requests.append(self.path)
             status, body = issuer.answer or (200, json.dumps(issuer.document(self.path)).encode())
             self.send_response(status)
-            if status in (301, 302, 307):
+            if status in (301, 302, 307, 308):
                 self.send_header("Location", body.decode())
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -43,6 +43,7 @@ _LONG_FILES = [
     "test_explanations",
     "test_restatement",
     "test_cures",
+    "test_same_answers",
     "test_status_screen",
     "test_marts_again",
     "test_lifecycle",

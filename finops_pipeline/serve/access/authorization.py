@@ -116,8 +116,7 @@ class AccessControl:
         entry = replace(entry, request_id=request_id, detail=f"{identity.email} signed in first")
 
         def write(db: sa.Connection) -> None:
-            if find_person(db, replace(identity, email="")) is None:
-                tie_to_subject(db, principal, identity)
+            if tie_to_subject(db, principal, identity):
                 append_entries(db, [entry])
 
         try:

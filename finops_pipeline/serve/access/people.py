@@ -41,8 +41,10 @@ def find_invited(db: sa.Connection, identity: Identity) -> Principal | None:
     return parse_principal(row) if row is not None else None
 
 
-def tie_to_subject(db: sa.Connection, principal: Principal, identity: Identity) -> None:
-    """Tie a principal to the subject of the person who has signed in as it."""
+def tie_to_subject(db: sa.Connection, principal: Principal, identity: Identity) -> bool:
+    """Tie a principal to the subject of the person who has signed in as it, unless it is tied."""
     table = PRINCIPALS.c
     own = (table.principal_id == principal.principal_id, table.subject.is_(None))
-    db.execute(sa.update(PRINCIPALS).where(*own).values(subject=identity.subject))
+    return (
+        db.execute(sa.update(PRINCIPALS).where(*own).values(subject=identity.subject)).rowcount > 0
+    )

@@ -16,11 +16,15 @@ from finops_pipeline.application.progress import Months
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.errors import QueryRefused
 from finops_pipeline.lake.duck import ident
+from finops_pipeline.marts.scoped_tables import ScopeRule, scope_rules
 from finops_pipeline.marts.use_cases import bind_parameters, use_case
+from finops_pipeline.serve.access.verified_access import Access
 from finops_pipeline.serve.api.data_request import Content, DataRequest
-from finops_pipeline.serve.api.file_facts import read_built_at, read_months_in_doubt
+from finops_pipeline.serve.api.problem_details import NOT_IN_GRANT, Problem
 from finops_pipeline.serve.api.request_parameters import PageParameters, SpanParameters
+from finops_pipeline.serve.caveats import RECONCILED_STATES
 from finops_pipeline.serve.open_warehouses import OpenWarehouse
+from finops_pipeline.serve.questions.file_facts import FileFacts
 from finops_pipeline.serve.worker_connection import WorkerConnection
 
 Records = Sequence[Mapping[str, Any]]
@@ -36,7 +40,11 @@ class PageReader:
 
     @property
     def span(self) -> Months:
-        """The months that were asked for."""
+        """The months that were asked for.
+
+        Raises:
+            QueryRefused: the last is before the first.
+        """
         if not isinstance(self.parameters, SpanParameters):
             return Months()
         first, last = self.parameters.start, self.parameters.end
@@ -45,7 +53,12 @@ class PageReader:
         return Months(first, last)
 
     def read_table(self, table: Table, warehouse: OpenWarehouse) -> Content:
-        """Read a page of a table, in the order of its grain."""
+        """Read a page of a table, in the order of its grain.
+
+        Raises:
+            Problem: the caller's grant is limited to projects, and the table is about all of them.
+        """
+        require_in_grant(self.data.access, table)
         sql, values = table_sql(table, self.span)
         return self.read_sql(sql, warehouse, values)
 
@@ -88,8 +101,8 @@ class PageReader:
             "tenant": self.data.access.tenant,
             "rows": page,
             "next_cursor": cursor,
-            "unreconciled": read_months_in_doubt(warehouse.sandbox, self.span),
-            "built_at": read_built_at(warehouse.sandbox),
+            "unreconciled": _months_in_doubt(warehouse.asker.facts, self.span),
+            "built_at": warehouse.asker.facts.built_at,
         }
         return Content(body, len(page))
 
@@ -102,9 +115,39 @@ class LibraryQuery:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
+def _months_in_doubt(facts: FileFacts, span: Months) -> list[dict[str, str]]:
+    """List the months of a span that are not reconciled, by source."""
+    return [
+        {"billing_period": m.billing_period, "source": m.source, "state": m.state}
+        for m in facts.months
+        if m.billing_period in span and m.state not in RECONCILED_STATES
+    ]
+
+
 def _records(connection: WorkerConnection, rows: Iterable[Sequence[Any]]) -> Records:
     names = [column[0] for column in connection.description or []]
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def is_in_grant(access: Access, table: Table) -> bool:
+    """Return whether a grant shows a table: one that is limited to projects has no others."""
+    rule = scope_rules().get(table.name, ScopeRule.ABSENT)
+    return access.scope.is_whole_tenant or rule is not ScopeRule.ABSENT
+
+
+def require_in_grant(access: Access, table: Table) -> None:
+    """Check that a grant shows a table.
+
+    Raises:
+        Problem: the grant is limited to projects, and the table is about all of them.
+    """
+    if not is_in_grant(access, table):
+        raise Problem(
+            NOT_IN_GRANT,
+            f"{table.name} is about all projects together, and your grant is limited to some",
+            "a grant of the whole tenant",
+            "Ask an administrator of the tenant, or ask for costs and states of your projects",
+        )
 
 
 def has_months(table: Table) -> bool:

@@ -22,6 +22,7 @@ from finops_pipeline.errors import FinopsError, NotAuthenticated
 from finops_pipeline.serve.api.api_services import ApiServices, services_of
 from finops_pipeline.serve.api.endpoint_table import add_endpoints
 from finops_pipeline.serve.api.openapi_document import openapi_document
+from finops_pipeline.serve.api.problem_details import Problem
 from finops_pipeline.serve.api.request_frame import RequestFrame, answer_error
 
 _VERIFYING_THREADS = 16
@@ -46,6 +47,7 @@ def build_app(services: ApiServices) -> FastAPI:
         lifespan=close_at_end,
         middleware=[Middleware(RequestFrame, services.metrics)],
         exception_handlers={
+            Problem: answer_error,
             FinopsError: answer_error,
             RequestValidationError: answer_error,
             HTTPException: answer_error,

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from finops_pipeline.application.refusals import as_expected
 from finops_pipeline.errors import (
     AuditUnavailable,
+    Busy,
     FinopsError,
     GrantRefused,
     NotAuthenticated,
@@ -21,9 +22,10 @@ from finops_pipeline.errors import (
     PermissionMissing,
     QueryRefused,
     QueryStopped,
+    ReadingEnded,
     RegistryError,
-    Transient,
     Unknown,
+    Unreachable,
 )
 from finops_pipeline.serve.api.problem_details import (
     AUDIT_UNAVAILABLE,
@@ -39,6 +41,7 @@ from finops_pipeline.serve.api.problem_details import (
     PERMISSION_MISSING,
     QUERY_REFUSED,
     QUERY_STOPPED,
+    SIGN_IN_UNAVAILABLE,
     UNKNOWN_NAME,
     BodyRefused,
     Problem,
@@ -103,7 +106,13 @@ _TABLE: Sequence[tuple[type[FinopsError], ProblemKind, _Wording | None]] = (
     (QueryRefused, QUERY_REFUSED, None),
     (Unknown, UNKNOWN_NAME, None),
     (RegistryError, INVALID_REQUEST, None),
-    (Transient, BUSY, _Wording("all workers are in use", cure="Try again in a few seconds")),
+    (Busy, BUSY, _Wording("all workers are in use", cure="Try again in a few seconds")),
+    (ReadingEnded, BUSY, _Wording("the data was replaced just now", cure="Ask again")),
+    (
+        Unreachable,
+        SIGN_IN_UNAVAILABLE,
+        _Wording("your token cannot be verified", cure=_ASK_OPERATOR),
+    ),
     # A damaged, foreign or unreadable file, a full disk: their texts name paths.
     (FinopsError, DATA_UNAVAILABLE, _NO_DATA),
 )

@@ -17,7 +17,12 @@ from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.tables import SLICES, TABLES
 from finops_pipeline.errors import QueryRefused, Unknown, did_you_mean
-from finops_pipeline.serve.api.answer_pages import has_months, table_sql
+from finops_pipeline.serve.api.answer_pages import (
+    has_months,
+    is_in_grant,
+    require_in_grant,
+    table_sql,
+)
 from finops_pipeline.serve.api.data_request import JSON, Data
 from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.export_streams import (
@@ -43,6 +48,7 @@ def list_exports(data: Data) -> Response:
     tables = [
         {"table": name, "meaning": table.meaning, "has_months": has_months(table)}
         for name, table in sorted(exportable_tables().items())
+        if is_in_grant(data.access, table)
     ]
     data.audit(0)
     return Response(exact_json({"tables": tables}), media_type=JSON)
@@ -59,6 +65,7 @@ def export_table(
     ends before the answer is complete, the export has failed.
     """
     chosen = _find_table(table)
+    require_in_grant(data.access, chosen)
     span = _span_of(chosen, parameters)
     portions = _portions(data, chosen, span, parameters.format.value)
     begun = next(portions)

@@ -35,6 +35,7 @@ class ProblemKind:
 
 NOT_AUTHENTICATED = ProblemKind(401, "not-authenticated", "The request has no valid token")
 PERMISSION_MISSING = ProblemKind(403, "permission-missing", "Your role does not permit this")
+NOT_IN_GRANT = ProblemKind(403, "not-in-grant", "Your grant is limited and does not show this")
 NOT_FOUND = ProblemKind(404, "not-found", "There is no such tenant, or it is not open to you")
 NO_ADDRESS = ProblemKind(404, "no-such-address", "There is nothing at this address")
 METHOD_NOT_ALLOWED = ProblemKind(405, "method-not-allowed", "The address has no such method")
@@ -52,18 +53,20 @@ TOO_MANY_REQUESTS = ProblemKind(429, "too-many-requests", "You have sent too man
 INTERNAL_ERROR = ProblemKind(500, "internal-error", "The server has a defect")
 BUSY = ProblemKind(503, "busy", "The server is busy")
 AUDIT_UNAVAILABLE = ProblemKind(503, "audit-unavailable", "The access cannot be recorded")
+SIGN_IN_UNAVAILABLE = ProblemKind(503, "sign-in-unavailable", "The identity provider is silent")
 DATA_UNAVAILABLE = ProblemKind(503, "data-unavailable", "The tenant's data cannot be read now")
 
 KINDS = (
-    NOT_AUTHENTICATED, PERMISSION_MISSING, NOT_FOUND, NO_ADDRESS, METHOD_NOT_ALLOWED, TOO_SLOW,
-    NO_DATA_YET, DATA_CHANGED, BODY_TOO_LARGE, INVALID_REQUEST, CURSOR_REFUSED, QUERY_REFUSED,
-    QUERY_STOPPED, CHANGE_REFUSED, UNKNOWN_NAME, TOO_MANY_REQUESTS, INTERNAL_ERROR, BUSY,
-    AUDIT_UNAVAILABLE, DATA_UNAVAILABLE,
+    NOT_AUTHENTICATED, PERMISSION_MISSING, NOT_IN_GRANT, NOT_FOUND, NO_ADDRESS,
+    METHOD_NOT_ALLOWED, TOO_SLOW, NO_DATA_YET, DATA_CHANGED, BODY_TOO_LARGE, INVALID_REQUEST,
+    CURSOR_REFUSED, QUERY_REFUSED, QUERY_STOPPED, CHANGE_REFUSED, UNKNOWN_NAME,
+    TOO_MANY_REQUESTS, INTERNAL_ERROR, BUSY, AUDIT_UNAVAILABLE, SIGN_IN_UNAVAILABLE,
+    DATA_UNAVAILABLE,
 )  # fmt: skip
 
 
-class Problem(FinopsError):
-    """An error that is answered with a problem document of one kind.
+class Problem(Exception):
+    """The end of a request that is answered with a problem document of one kind.
 
     Args:
         kind: the kind of problem.
@@ -71,8 +74,8 @@ class Problem(FinopsError):
     """
 
     def __init__(self, kind: ProblemKind, found: str, expected: str = "", cure: str = "") -> None:
-        super().__init__(found, expected, cure)
-        self.kind = kind
+        super().__init__(str(FinopsError(found, expected, cure)))
+        self.kind, self.found, self.expected, self.cure = kind, found, expected, cure
         self.headers: dict[str, str] = {}
 
     def adding(self, name: str, value: str) -> Problem:

@@ -91,6 +91,13 @@ class CostAsker:
         self._remembered = remembered
         self._facts = FileFacts(sandbox)
 
+    @property
+    def facts(self) -> FileFacts:
+        """What the file that is open says about itself."""
+        if self._facts.mark != self._sandbox.mark:
+            self._facts = FileFacts(self._sandbox)
+        return self._facts
+
     def ask(self, question: Question) -> CostAnswer:
         """Answer one question.
 
@@ -99,20 +106,19 @@ class CostAsker:
             QueryStopped: the query reached a limit.
             Unknown: a filter names something that the file does not have.
         """
-        mark, today = self._sandbox.refresh(), clock.now().date()
+        self._sandbox.refresh()
+        today = clock.now().date()
         if self._remembered is None:
-            return self._answer(question, today, mark)
+            return self._answer(question, today)
         key = (question, today)
         answer: CostAnswer | None = self._remembered.get(key)
         if answer is None:
-            answer = self._answer(question, today, mark)
+            answer = self._answer(question, today)
             self._remembered.keep(key, answer, len(answer.rows) * len(answer.columns))
         return answer
 
-    def _answer(self, question: Question, today: date, mark: str) -> CostAnswer:
-        if self._facts.mark != mark:
-            self._facts = FileFacts(self._sandbox)
-        names = self._facts.names
+    def _answer(self, question: Question, today: date) -> CostAnswer:
+        names = self.facts.names
         filters = [_resolve(filter, names) for filter in question.filters]
         resolved = resolve(question, today, filters)
         _check_dimensions(resolved, names)
