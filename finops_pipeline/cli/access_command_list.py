@@ -1,13 +1,17 @@
-"""The commands of the groups `principal`, `grant` and `token`, as the command table shows them.
+"""The commands for access as the command table shows them: `audit`, and three groups.
 
 Put here: target and help of these commands. Keep out: the table (command_table.py), the commands
-(access_commands.py, token_commands.py).
+(access_commands.py, token_commands.py, audit_command.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+AUDIT_COMMAND = (
+    "audit_command:audit_command",
+    "Show who saw, changed or was refused what in a tenant; or verify that nothing was altered.",
+)
 ACCESS_COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "principal": {
         "add": (

@@ -17,7 +17,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from finops_pipeline.cli.access_command_list import ACCESS_COMMANDS
+from finops_pipeline.cli.access_command_list import ACCESS_COMMANDS, AUDIT_COMMAND
 from finops_pipeline.cli.start import begin_command
 
 _CLI = "finops_pipeline.cli"
@@ -119,11 +119,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "backups:restore_registry_command",
             "Restore a lost or damaged registry from its last good copy, or from a file.",
         ),
-        "audit": CommandEntry(
-            "audit_command:audit_command",
-            "Show who saw, changed or was refused what in a tenant; or verify that nothing was"
-            " altered.",
-        ),
+        "audit": CommandEntry(*AUDIT_COMMAND),
         "demo": CommandEntry(
             "demo_process:demo_command",
             "Create bills for two organisations, run the pipeline in Dagster, and show the result.",

@@ -65,7 +65,7 @@ class IdleWarehouses:
         with self._lock:
             self._in_use -= 1
             self._idle.append(warehouse)
-            self._held_bytes[warehouse] = warehouse.sandbox.resident_bytes
+            self._held_bytes[warehouse] = warehouse.sandbox.private_bytes
             surplus = self._take_surplus()
         _close(surplus)
 

@@ -195,9 +195,9 @@ class Sandbox:
         return self._connection.release()
 
     @property
-    def resident_bytes(self) -> int:
+    def private_bytes(self) -> int:
         """The memory that the process holds."""
-        return self._connection.worker.resident_bytes
+        return self._connection.worker.private_bytes
 
     @property
     def folder(self) -> TenantFolder:

@@ -105,13 +105,14 @@ class WorkerProcess:
         return self.is_open and self._process.poll() is None
 
     @property
-    def resident_bytes(self) -> int:
-        """The memory that it holds; 0 where the system does not say."""
+    def private_bytes(self) -> int:
+        """The memory that it holds alone, without libraries; 0 where the system does not say."""
         try:
-            pages = Path(f"/proc/{self.process_id}/statm").read_text(encoding="ascii").split()[1]
-        except (OSError, IndexError):
+            pages = Path(f"/proc/{self.process_id}/statm").read_text(encoding="ascii").split()
+        except OSError:
             return 0
-        return int(pages) * resource.getpagesize()
+        resident, shared = map(int, pages[1:3])
+        return (resident - shared) * resource.getpagesize()
 
     @property
     def process_id(self) -> int:

@@ -175,8 +175,12 @@ class GrantRequest(_Parameters):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.projects and self.environments:
+        given = self.model_fields_set & {"projects", "environments"}
+        if len(given) > 1:
             raise ValueError("either projects or environments, not both")
+        for name in given:
+            if not getattr(self, name):  # a program that found no project must not give all of them
+                raise ValueError(f"{name} is empty: leave it out to give the whole tenant")
         return self
 
 
