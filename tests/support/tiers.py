@@ -44,6 +44,8 @@ _LONG_FILES = [
     "test_restatement",
     "test_cures",
     "test_same_answers",
+    "test_warehouse_pool",
+    "test_api_server",
     "test_status_screen",
     "test_marts_again",
     "test_lifecycle",
