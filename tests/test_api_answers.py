@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import openapi_spec_validator
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +23,7 @@ from finops_pipeline.serve.api.answer_models import ProblemDetails
 from finops_pipeline.serve.api.endpoint_table import endpoints
 from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.export_endpoints import exportable_tables
+from finops_pipeline.serve.api.openapi_document import openapi_document
 from finops_pipeline.serve.api.request_parameters import Mover
 from tests.conftest import TemporaryInstallation
 from tests.support.published_files import copy_installation
@@ -94,12 +96,16 @@ def test_costs_are_those_of_the_command_line(
 def test_pages_together_are_the_whole(served: ServedTenants) -> None:
     whole = served.get("/tenants/acme/reconciliation?page_size=1000").json()["rows"]
     assert len(whole) > 5
-    rows, cursor = [], ""
-    while cursor is not None:
+    rows, cursor, second = [], "", ""
+    while cursor is not None and len(rows) < len(whole):
         page = served.get(f"/tenants/acme/reconciliation?page_size=4{cursor}").json()
         rows += page["rows"]
         cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
+        second = second or cursor
     assert rows == whole
+    pages = [f"/tenants/acme/reconciliation?page_size={size}" for size in (4, 5)]
+    tags = {served.get(page).headers["etag"] for page in (*pages, f"{pages[0]}{second}")}
+    assert len(tags) == 3, "every page has a tag of its own"
     movers = served.get("/tenants/acme/drivers?by=resource&least=0").json()["rows"]
     first = served.get("/tenants/acme/drivers?by=resource&least=0&page_size=2").json()
     second = served.get(
@@ -234,6 +240,16 @@ def test_a_defect_says_nothing_about_itself(
     assert response.json()["type"] == "urn:finops:problem:internal-error"
     assert "secret" not in response.text
     assert "ZeroDivision" not in response.text
+
+
+def test_the_openapi_document_is_valid() -> None:
+    document = openapi_document()
+    openapi_spec_validator.validate(document)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert operation["security"] == [{"HTTPBearer": []}]
+            assert operation["summary"]
+            assert operation["description"]
 
 
 def test_movers_can_be_broken_down_by_what_the_query_takes() -> None:

@@ -137,10 +137,14 @@ def test_the_audit_log_shows_every_access_of_its_tenant(served: ServedTenants) -
     refused = served.post(
         "/tenants/acme/sql", "acme-viewer", json={"sql": "x"}, headers={"X-Request-ID": "audited-2"}
     )
+    failed = served.post(
+        "/tenants/acme/sql", json={"sql": "drop table costs"}, headers={"X-Request-ID": "audited-4"}
+    )
+    assert failed.status_code == 422
     foreign = served.get("/tenants/acme/projects", "globex", headers={"X-Request-ID": "audited-3"})
     assert (answered.status_code, refused.status_code, foreign.status_code) == (200, 403, 404)
     rows, after = [], 0
-    while after is not None:
+    while after is not None and len(rows) < 5_000:
         path = f"/tenants/acme/audit?page_size=50&after={after}"
         page = served.get(path, "acme-admin").json()
         rows += page["rows"]
@@ -148,6 +152,8 @@ def test_the_audit_log_shows_every_access_of_its_tenant(served: ServedTenants) -
     of_requests = {row["request_id"]: row for row in rows}
     assert of_requests["audited-1"]["rows"] == len(answered.json()["rows"])
     assert of_requests["audited-2"]["outcome"] == "refused"
+    assert of_requests["audited-4"]["outcome"] == "failed"
+    assert of_requests["audited-4"]["detail"] == "query-refused"
     assert "audited-3" not in of_requests, "nobody learns who else exists"
     assert {row["tenant"] for row in rows} == {"acme"}
     numbers = [row["number"] for row in rows]

@@ -21,9 +21,10 @@ import httpx
 import pytest
 
 from finops_pipeline.demo import api_lines
-from finops_pipeline.errors import SettingError
+from finops_pipeline.errors import QueryStopped, SettingError
 from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.api import api_server
+from finops_pipeline.serve.api.export_streams import ExportedRows
 from tests.conftest import TemporaryInstallation
 from tests.support.published_files import copy_installation
 from tests.support.serve_process import ServeProcess, serve
@@ -139,24 +140,72 @@ def test_a_body_that_never_ends_is_answered(
         assert slow.recv(10_000).startswith(b"HTTP/1.1 408")
 
 
-def test_a_body_without_a_length_is_cut_at_its_limit(server: ServeProcess, token: str) -> None:
+def test_a_body_without_a_length_is_cut_at_its_limit(data: Path, token: str) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(100):
             yield b" " * 100_000
 
-    response = httpx.post(
-        f"{server.url}/v1/tenants/acme/sql",
-        content=endless(),
-        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-    )
+    with serve_here(data) as port:
+        response = httpx.post(
+            f"http://127.0.0.1:{port}/v1/tenants/acme/sql",
+            content=endless(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
     assert response.status_code == 413
 
 
-def test_a_port_in_use_is_refused(server: ServeProcess, data: Path) -> None:
-    other = TemporaryInstallation(data)
-    done = other.finops("serve", "--port", str(server.port), ok=False)
-    assert f"port {server.port} of 127.0.0.1 is in use" in done.stderr
-    assert f"finops serve --port {server.port + 1}" in done.stderr
+def ask_for_export(port: int, token: str) -> socket.socket:
+    """Send the request for an export; return the connection."""
+    client = socket.create_connection(("127.0.0.1", port), 10)
+    head = "GET /v1/tenants/acme/exports/monthly_costs HTTP/1.1\r\nHost: x\r\n"
+    client.sendall(f"{head}Authorization: Bearer {token}\r\n\r\n".encode())
+    return client
+
+
+def test_an_export_that_fails_is_not_taken_for_a_whole(
+    data: Path, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: ExportedRows, format: str) -> Iterator[bytes]:
+        yield b"a,b\r\n"
+        yield b"1,2\r\n"
+        raise QueryStopped("the query was stopped")
+
+    monkeypatch.setattr(ExportedRows, "portions", fail)
+    with serve_here(data) as port, ask_for_export(port, token) as client:
+        answer = b"".join(iter(lambda: client.recv(10_000), b""))
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b"1,2" in answer
+        assert not answer.endswith(b"0\r\n\r\n"), "the end of a complete answer"
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"http://127.0.0.1:{port}/v1/tenants/acme/exports/monthly_costs"
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(url, headers=headers)
+
+
+def test_a_client_that_takes_nothing_loses_its_export(
+    data: Path, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def endless(_: ExportedRows, format: str) -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 1_000_000
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(ExportedRows, "portions", endless)
+    monkeypatch.setattr(api_server, "_SEND_SECONDS", 0.2)
+    with serve_here(data) as port, ask_for_export(port, token):
+        assert ended.wait(30), "its worker is free for others"
+
+
+def test_a_port_in_use_is_refused(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        done = TemporaryInstallation(data).finops("serve", "--port", str(port), ok=False)
+    assert f"port {port} of 127.0.0.1 is in use" in done.stderr
+    assert f"finops serve --port {port + 1}" in done.stderr
 
 
 def test_a_system_without_landlock_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from finops_pipeline import clock
-from finops_pipeline.errors import Unknown
+from finops_pipeline.errors import FinopsError, Unknown
 from finops_pipeline.serve.access.audit_entries import AuditEntry, Outcome
 from finops_pipeline.serve.access.verified_access import Access
 from finops_pipeline.serve.api.api_services import ApiServices, services_of
+from finops_pipeline.serve.api.error_problems import problem_of
 from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.problem_details import NO_DATA_YET, Problem
 from finops_pipeline.serve.api.request_record import RequestRecord, record_of
@@ -68,11 +69,16 @@ class DataRequest:
             QueryRefused: DuckDB cannot answer.
             Problem: nothing has been built for the tenant yet.
         """
-        with ExitStack() as stack:
-            with self.naming_missing_data():
-                warehouse = stack.enter_context(self.services.pool.open(self.access.scope))
-            stack.enter_context(refusing_errors(warehouse.sandbox.folder))
-            yield warehouse
+        try:
+            with ExitStack() as stack:
+                with self.naming_missing_data():
+                    warehouse = stack.enter_context(self.services.pool.open(self.access.scope))
+                stack.enter_context(refusing_errors(warehouse.sandbox.folder))
+                yield warehouse
+        except (FinopsError, Problem) as error:
+            # Recorded, too: refused SQL, or somebody else's cursor, may be an attack.
+            self._record(Outcome.FAILED, 0, problem_of(error).kind.name)
+            raise
 
     @contextmanager
     def naming_missing_data(self) -> Iterator[None]:
@@ -106,8 +112,11 @@ class DataRequest:
             AuditUnavailable: it could not be recorded.
         """
         self.record.rows = rows
+        self._record(Outcome.SERVED, rows, detail)
+
+    def _record(self, outcome: Outcome, rows: int | None, detail: str) -> None:
         assert self.record.principal is not None, "the route verifies before it answers"
-        entry = AuditEntry.of(self.record.principal, self.action, Outcome.SERVED, self.access)
+        entry = AuditEntry.of(self.record.principal, self.action, outcome, self.access)
         request_id = self.record.request_id
         self.services.access.record(replace(entry, rows=rows, request_id=request_id, detail=detail))
 
