@@ -82,14 +82,13 @@ def check_escape(
     escape: SqlEscape, places: Mapping[str, str], marker: str, doorway: Doorway
 ) -> None:
     """Try an escape at a doorway; `marker` is in every charge of the other tenant."""
-    attempt = doorway(escape.filled(places))
+    sql = escape.filled(places)
+    attempt = doorway(sql)
     assert attempt.is_answered == escape.is_answered, attempt.text
-    assert marker not in attempt.text
-    assert "root:" not in attempt.text
-    if not attempt.is_answered:
-        return  # a refusal may repeat the statement, in which the attacker wrote the path
-    assert places["data"] not in attempt.text
-    assert "/nonexistent" not in attempt.text
+    for secret in (marker, "root:", "/nonexistent"):
+        assert secret not in attempt.text
+    # A refusal may repeat the statement, in which the attacker wrote the path.
+    assert places["data"] in sql or places["data"] not in attempt.text
 
 
 REFUSED = {**READS, **NAMES, **WRITES, **STATEMENTS, **SHOWS}
