@@ -7,7 +7,7 @@ OUTSIDE = build/conformance
 PEERS = build/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test test-quick test-long torture bench bench-marts conformance docs demo dagster lock clean
+.PHONY: help install check test test-quick test-long torture bench bench-marts bench-api conformance docs demo dagster lock clean
 
 help:  ## Show the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -43,6 +43,9 @@ bench: install $(OUTSIDE)/converter/.installed $(PEERS)/pandas/.installed  ## Ho
 
 bench-marts: install  ## How fast questions are answered and marts refreshed (20 minutes, 6 GB in build/bench; writes docs/performance.md)
 	$(BIN)/python benchmarks/marts.py --write
+
+bench-api: install  ## How fast the API answers (10 minutes, 6 GB in build/bench; writes docs/performance.md)
+	$(BIN)/python benchmarks/api.py --write
 
 $(PEERS)/%/.installed: benchmarks/%.txt
 	$(PYTHON) -m venv --clear $(PEERS)/$*

@@ -31,16 +31,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import targets
 from ingest import Installation
-from measure import Cost, machine, say
+from measure import Cost, machine
+from performance_page import Page, print_targets
 from recurring_bills import ACCOUNTS, LAST_MONTH, make_months, months_before
-from targets import Target, Values, list_targets, verdict
+from targets import Values
 
 FOLDER = Path(__file__).parent
-PAGE = FOLDER.parent / "docs" / "performance.md"
 COOKBOOK = FOLDER.parent / "docs" / "cookbook.md"
 PROJECTS = ("prod", "staging", "dev")
 MONTHS = 12
-START, END = "<!-- bench-marts: start -->\n", "<!-- bench-marts: end -->\n"
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "1GB"}
 _NUMERIC = re.compile("^(DECIMAL|NUMBER|DOUBLE|BIGINT|INTEGER|HUGEINT)")
 Numbers = list[tuple[Decimal, ...]]
@@ -213,27 +212,6 @@ def _run_piece(data: Path, piece: str) -> dict[str, Any]:
     return {"cpu": cpu, "wall": wall, "peak": float(peak), "bytes": result["bytes"]}
 
 
-class Page:
-    """The lines of the tables, which are printed and written into the page."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str = "") -> None:
-        """Print a line and keep it."""
-        say(line)
-        self.lines.append(line)
-
-    def write(self) -> None:
-        """Replace the part of docs/performance.md between its two marks."""
-        page = PAGE.read_text(encoding="utf-8")
-        before, _, rest = page.partition(START)
-        _, _, after = rest.partition(END)
-        PAGE.write_text(
-            f"{before}{START}{chr(10).join(self.lines)}\n{END}{after}", encoding="utf-8"
-        )
-
-
 def compare_answers(page: Page, work: Path) -> Values:
     """Measure every question of the cookbook; returns the least ratio."""
     warehouse = work / "data" / "lake" / "tenant=bench" / "bench.duckdb"
@@ -283,22 +261,6 @@ def compare_refresh(page: Page, data: Path, months: list[str], times: int) -> Va
     }
 
 
-def print_targets(page: Page, values: Values) -> None:
-    """Print the targets of marts."""
-    page.say("\n| target | | measured | result |")
-    page.say("|---|---|---|---|")
-    for target in list_targets(targets.OF_MARTS, values):
-        value = values[target]
-        bound = "at least" if target.is_least else "at most"
-        result = "reached" if verdict(target, value) == "reached" else "**missed**"
-        most, shown = _with_unit(target, target.most), _with_unit(target, value)
-        page.say(f"| {target.name} | {bound} {most} | {shown} | {result} |")
-
-
-def _with_unit(target: Target, value: float) -> str:
-    return f"{value:,.0f} {target.unit}" if value >= 100 else f"{value:.1f} {target.unit}"
-
-
 def ingest(work: Path, rows: int) -> tuple[list[str], Cost]:
     """Make the bills and ingest them from nothing; returns the months and what the ingest took."""
     months = months_before(LAST_MONTH, MONTHS)
@@ -323,7 +285,7 @@ def main() -> None:
     options = parser.parse_args()
     work = options.folder.absolute()
     work.mkdir(parents=True, exist_ok=True)
-    page, values = Page(), Values()
+    page, values = Page("bench-marts"), Values()
     day = datetime.now(UTC).date().isoformat()
     page.say(f"{options.rows:,} usage lines in {MONTHS} months; {day}; {machine()}.\n")
     if options.again:
@@ -335,7 +297,7 @@ def main() -> None:
         values[targets.YEAR_PEAK] = cost.rss
     values |= compare_answers(page, work)
     values |= compare_refresh(page, work / "data", months, options.times)
-    print_targets(page, values)
+    print_targets(page, targets.OF_MARTS, values)
     if options.write:
         page.write()
 

@@ -17,6 +17,11 @@ from finops_pipeline.cli.show import complain, table
 from finops_pipeline.errors import FinopsError, RegistryError
 from finops_pipeline.orchestration.runs import materialize_tenant
 from finops_pipeline.reconciliation.states import ReconciliationState
+from finops_pipeline.serve.access.actors import Actor
+from finops_pipeline.serve.access.authorization import AccessControl
+from finops_pipeline.serve.access.grants import NewGrant
+from finops_pipeline.serve.access.token_administration import TokenAdministration, TokenRequest
+from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.queries import Query, open_answer
 from finops_pipeline.settings import load_settings
 from finops_pipeline.synthetic.estate import write_estate
@@ -31,6 +36,11 @@ from monthly_costs
 group by all
 order by all
 """
+
+API_ADDRESS = "http://127.0.0.1:8000"
+"""Where `finops serve` listens, unless it is given another port."""
+
+_LABEL = "made by the demo"
 
 
 def run(seed: int, months: int) -> None:
@@ -58,7 +68,7 @@ def run(seed: int, months: int) -> None:
                 f"Materialized landing, costs and warehouse of {tenant.name} in Dagster", start
             )
     trusted = [_show(installation, tenant) for tenant in declared]
-    _print_next_steps(declared)
+    _print_next_steps(installation, declared)
     if not all(trusted):
         raise RegistryError(
             "some months of the demo do not reconcile",
@@ -105,7 +115,7 @@ def _show(installation: Installation, tenant: Tenant) -> bool:
     return all(status.state in right for status in statuses)
 
 
-def _print_next_steps(tenants: list[Tenant]) -> None:
+def _print_next_steps(installation: Installation, tenants: list[Tenant]) -> None:
     finops = f"{sys.prefix}/bin/finops"
     typer.echo("\nNext steps:")
     for tenant in tenants:
@@ -114,8 +124,31 @@ def _print_next_steps(tenants: list[Tenant]) -> None:
         f"  {finops} costs acme --environment production --by service\n"
         f'  {finops} query acme "select * from monthly_costs limit 5"\n'
         f"  {finops} status\n"
-        "  make dagster                # Dagster's UI on http://127.0.0.1:3000"
+        "  make dagster                # Dagster's UI on http://127.0.0.1:3000\n"
+        f"  {finops} serve                # the API; then, as one organisation and the other:"
     )
+    for line in api_lines(installation, tenants):
+        typer.echo(f"  {line}")
+
+
+def api_lines(
+    installation: Installation, tenants: list[Tenant], address: str = API_ADDRESS
+) -> list[str]:
+    """Give each tenant a new token; return a line for curl that asks the API with it.
+
+    Tokens of an earlier demo are revoked.
+    """
+    administration = TokenAdministration(AccessControl(installation), Actor.command_line())
+    for token in administration.tokens():
+        if token.label == _LABEL and token.state == "active":
+            administration.revoke(token.prefix)
+    lines = []
+    for tenant in tenants:
+        asked = TokenRequest(f"{tenant.name}/demo", 30, _LABEL, NewGrant(Role.ANALYST))
+        created = administration.create(asked)
+        url = f"{address}/v1/tenants/{tenant.name}/costs?environment=production&group_by=service"
+        lines.append(f'curl -H "Authorization: Bearer {created.text}" "{url}"')
+    return lines
 
 
 def _print_progress(message: str, start: float) -> None:

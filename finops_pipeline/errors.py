@@ -11,10 +11,17 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     │   ├── BudgetSpent           a run's budget of paid requests is used up
     │   ├── DiskFull              not enough space for a download or a build
     │   ├── DeliveryMoving        files changed while they were read
+    │   ├── AuditUnavailable      the audit log cannot be written, so nothing is served
+    │   ├── Busy                  too many questions at the same time
+    │   ├── ReadingEnded          an open warehouse was replaced, or its process has ended
     │   └── Unreachable           AWS or a store did not answer well, after retries
     └── Terminal                  someone has to change something first
         ├── SettingError          an environment variable that cannot be used
         ├── AccessRefused         AWS or a store refused: denied, no such bucket, bad credentials
+        ├── NotAuthenticated      a token that is not valid (any more)
+        ├── NotGranted            a tenant that the caller has no grant for, or unknown (same text)
+        ├── PermissionMissing     a tenant that the caller has, but with a role that permits less
+        ├── GrantRefused          a principal, grant or token that cannot be made or changed
         ├── SchemaTooNew          a ledger that a newer version of finops_pipeline wrote
         ├── ForeignFile           a file or link in a tenant's folder that is not the tenant's own
         ├── DamagedFile           a published file that is lost, changed or unreadable
@@ -132,6 +139,18 @@ class DeliveryMoving(Transient):
     """The delivery changed while it was being read."""
 
 
+class AuditUnavailable(Transient):
+    """The audit log cannot be written; what would have been recorded was not done."""
+
+
+class Busy(Transient):
+    """As many questions as may be answered at the same time are being answered."""
+
+
+class ReadingEnded(Transient):
+    """An open warehouse was replaced or its process has ended; opening it again helps."""
+
+
 class Unreachable(Transient):
     """AWS or a store was throttling, failing or not answering, even after retries."""
 
@@ -146,6 +165,22 @@ class SettingError(Terminal):
 
 class AccessRefused(Terminal):
     """AWS or a store refused: denied, no such bucket, invalid credentials or profile."""
+
+
+class NotAuthenticated(Terminal):
+    """A token that is not valid, or not any more: expired, revoked, of a disabled principal."""
+
+
+class NotGranted(Terminal):
+    """A tenant that the caller has no grant for; the same for one that does not exist."""
+
+
+class PermissionMissing(Terminal):
+    """A request that the caller's role in a tenant, or in the installation, does not permit."""
+
+
+class GrantRefused(Terminal):
+    """A principal, grant or token that cannot be made or changed as asked."""
 
 
 class SchemaTooNew(Terminal):

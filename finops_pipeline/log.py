@@ -19,6 +19,9 @@ from types import TracebackType
 LOGGER = "finops_pipeline"
 """The one logger; every module uses it or a child of it."""
 
+_OF_THE_SERVER = "uvicorn"
+"""The logger of the library that serves HTTP; its messages may hold those of exceptions, too."""
+
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
@@ -34,7 +37,10 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(TextFormatter):
-    """One JSON object per record: time (UTC), level, logger, message, traceback of a crash."""
+    """One JSON object per record: time (UTC), level, logger, message, traceback of a crash.
+
+    What a record has in `fields` (`extra={"fields": …}`) becomes fields of the object.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
@@ -45,6 +51,7 @@ class JsonFormatter(TextFormatter):
             "logger": record.name,
             "message": summary.removesuffix(f"\n{stack}") if stack else summary,
         }
+        entry |= getattr(record, "fields", {})
         if stack or record.exc_info:
             entry["traceback"] = stack or self.formatException(record.exc_info or (None,) * 3)
         return json.dumps(entry)
@@ -69,10 +76,11 @@ def configure_logging(log_format: str) -> None:
     """
     handler = _StderrHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
-    logger = logging.getLogger(LOGGER)
-    logger.handlers = [handler]
-    logger.propagate = False
-    logger.setLevel(logging.INFO)
+    for name, level in ((LOGGER, logging.INFO), (_OF_THE_SERVER, logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(level)
 
 
 def log_crash(error: BaseException, summary: str) -> None:

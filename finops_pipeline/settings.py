@@ -19,6 +19,9 @@ _KEYS = {"tenant", "source", "project", "billing_period"}
 """Partition keys of the lake, which DuckDB reads from any segment of a path."""
 
 
+_ISSUER = r"(https://|http://(127\.0\.0\.1|localhost)[:/])[^\s?#,]+"
+
+
 class Settings(BaseSettings):
     """One installation's settings; every field is read from `FINOPS_<NAME>`."""
 
@@ -31,6 +34,28 @@ class Settings(BaseSettings):
     registry_url: str = Field(
         default="",
         description="SQLAlchemy URL of the registry; empty: registry.sqlite in the data folder.",
+    )
+    access_url: str = Field(
+        default="",
+        description=(
+            "SQLAlchemy URL of the SQLite file with grants, tokens and the audit log; empty:"
+            " access.sqlite in the data folder."
+        ),
+    )
+    oidc_issuer: str = Field(
+        default="",
+        pattern=rf"^({_ISSUER}( +{_ISSUER})*)?$",
+        description=(
+            "Issuer URLs of the identity providers with which people sign in, separated by spaces;"
+            " each has a discovery document. Empty: services with tokens only."
+        ),
+    )
+    oidc_audience: str = Field(
+        default="",
+        description=(
+            "Audiences, separated by spaces, of which a provider's token must have one to count"
+            " here: usually the client id."
+        ),
     )
     first_month: str = Field(
         default="2020-01",
@@ -75,9 +100,44 @@ class Settings(BaseSettings):
         ge=1,
         description="Bytes that the answer to one query may have before it is formatted.",
     )
+    serve_workers: int = Field(
+        default=64,
+        ge=1,
+        description="Processes that a server keeps for queries, one per open file of a tenant.",
+    )
+    serve_queries: int = Field(
+        default=8,
+        ge=1,
+        description="Queries that a server answers at the same time; further ones wait.",
+    )
+    serve_queries_per_tenant: int = Field(
+        default=4,
+        ge=1,
+        description="Queries of one tenant that a server answers at the same time.",
+    )
+    serve_wait_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="Seconds that a query waits in a server before it is refused as busy.",
+    )
+    serve_idle_memory: str = Field(
+        default="4GB",
+        pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
+        description="Memory that processes of a server may hold between queries, all together.",
+    )
+    serve_answer_memory: str = Field(
+        default="64MB",
+        pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
+        description="Memory for answers that a server gives again if the same is asked.",
+    )
     require_landlock: bool = Field(
         default=False,
         description="Refuse queries where the kernel cannot confine them to a tenant's folder.",
+    )
+    serve_requests_per_minute: int = Field(
+        default=600,
+        ge=1,
+        description="Requests that one principal may send to a server in a minute.",
     )
     lock_wait_seconds: float = Field(
         default=600.0,
@@ -135,10 +195,30 @@ class Settings(BaseSettings):
             return self.registry_url
         return f"sqlite:///{quote(str(self.data_folder / 'registry.sqlite'))}"
 
+    @property
+    def access(self) -> str:
+        """SQLAlchemy URL of the database of grants, tokens and the audit log."""
+        if self.access_url:
+            return self.access_url
+        return f"sqlite:///{quote(str(self.data_folder / 'access.sqlite'))}"
+
+    @property
+    def oidc_issuers(self) -> tuple[str, ...]:
+        """The issuers of identity providers."""
+        return tuple(self.oidc_issuer.split())
+
+    @property
+    def oidc_audiences(self) -> tuple[str, ...]:
+        """The audiences of tokens that count here."""
+        return tuple(self.oidc_audience.split())
+
 
 _EXPECTED = {
     "data": "a folder",
     "registry_url": "a SQLAlchemy URL",
+    "access_url": "a SQLAlchemy URL",
+    "oidc_issuer": "a URL that begins with https://, or several separated by spaces",
+    "oidc_audience": "a client id, or several separated by spaces",
     "first_month": "a month as YYYY-MM, such as 2020-01",
     "memory_limit": "a number with a unit, such as 1GB or 512MiB",
     "threads": "a whole number, 0 or more",
@@ -147,7 +227,14 @@ _EXPECTED = {
     "query_memory": "a number with a unit, such as 2GB or 512MiB",
     "query_rows": "a whole number, 1 or more",
     "query_bytes": "a whole number of bytes, 1 or more",
+    "serve_workers": "a whole number, 1 or more",
+    "serve_queries": "a whole number, 1 or more",
+    "serve_queries_per_tenant": "a whole number, 1 or more",
+    "serve_wait_seconds": "a number of seconds, 0 or more",
+    "serve_idle_memory": "a number with a unit, such as 4GB or 512MiB",
+    "serve_answer_memory": "a number with a unit, such as 64MB or 1GiB",
     "require_landlock": "true or false",
+    "serve_requests_per_minute": "a whole number, 1 or more",
     "lock_wait_seconds": "a number of seconds, 0 or more",
     "cost_explorer_requests": "a whole number, 0 or more",
     "reader_grace_hours": "a number of hours, 0 or more",

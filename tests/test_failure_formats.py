@@ -40,6 +40,10 @@ ARGUMENTS = {
     "rules explain": ["initech", "i-1"],
     "queries run": ["initech", "service_charges"],
     "project preview": ["initech"],
+    "principal list": ["initech"],
+    "grant list": ["initech"],
+    "token list": ["initech/ci"],
+    "audit": ["initech"],
 }
 """Every command with `--format json`, and arguments that make it fail with a refusal."""
 

@@ -33,6 +33,7 @@ WRITERS = {
     "finops_pipeline/cli/parquet_answer.py": "the answer to a query, as Parquet",
     "finops_pipeline/cli/statement_parquet.py": "statements, as Parquet",
     "finops_pipeline/cli/pages.py": "the generated pages of docs/",
+    "finops_pipeline/serve/api/export_streams.py": "an export, as Parquet, into memory",
     "finops_pipeline/sources/s3_bucket.py": "downloads, into the scratch folder it is given",
 }
 """Files outside lake and synthetic that may write files, and what."""
@@ -112,9 +113,10 @@ PURE = {
     *("Layout", "TypeAdapter", "Discriminator", "Tag", "PlainValidator"),
     *("typer.Typer", "typer.Argument", "typer.Option"),
     *("app.add_typer", "app.callback", "queries_app.callback", "CommandEntry"),
-    *("frozenset", "Fraction"),
+    *("frozenset", "Fraction", "Days"),
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
-    "CostField",
+    *("CostField", "ProblemKind", "_Wording", "Depends"),
+    "sa.event.listen",
     *("_patterns", "_patterns_by_key", "_spellings"),  # validators for their arguments
 }
 """Calls that may run at import: they make a value of their arguments, or wire commands."""

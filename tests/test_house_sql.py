@@ -29,11 +29,12 @@ by_stem = {"ids": lambda path: path.stem}
 _EVERYWHERE = ("grain", "money", "reads")
 KEYS = {
     "focus/sql": {*_EVERYWHERE, "check"},
-    "marts/sql": {*_EVERYWHERE, "check", "lookback", "slice", "needs", "rows only from"},
+    "marts/sql": {*_EVERYWHERE, "check", "lookback", "slice", "needs", "rows only from", "days"},
     "marts/checks": {"reads", "on failure", "rows only from"},
     "marts/queries": {*_EVERYWHERE, "use case", "parameters", "values"},
     "marts/allocation": {*_EVERYWHERE, "parameters"},
     "marts/statements": {*_EVERYWHERE},
+    "marts/scoped": {*_EVERYWHERE, "parameters"},
 }
 """What a head may state, by folder; nothing reads any other key."""
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from finops_pipeline.marts import mart_runner
+from finops_pipeline.marts.day_parts import Days, parts_of
 from finops_pipeline.marts.recomputation import recompute_marts
 from finops_pipeline.synthetic.estate import DeliveryRequest, write_delivery
 from tests.conftest import LAST_MONTH, SEED, TemporaryInstallation
@@ -60,3 +62,24 @@ def test_after_changes_every_mart_is_what_a_full_build_gives(
         (empty.folder(tenant) / f"{tenant}.duckdb").unlink()
         assert finops("rebuild", tenant)[0] == 0
         assert every_mart(empty, tenant) == incremental
+
+
+def test_a_month_that_is_built_in_parts_of_days_is_the_same(
+    built: TemporaryInstallation, empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A month with more charges than one statement may read, such as 10 million."""
+    built_parts: list[Days] = []
+
+    def note_parts(month: str, parts: int) -> list[Days]:
+        built_parts.extend(parts_of(month, parts))
+        return list(parts_of(month, parts))
+
+    monkeypatch.setattr(mart_runner, "PORTION_CHARGES", 100)
+    monkeypatch.setattr(mart_runner, "parts_of", note_parts)
+    copy_installation(built.data, empty.data)
+    for tenant in TENANTS:
+        whole = every_mart(built, tenant)
+        (empty.folder(tenant) / f"{tenant}.duckdb").unlink()
+        assert finops("rebuild", tenant)[0] == 0
+        assert every_mart(empty, tenant) == whole
+    assert sum(part.first is not None for part in built_parts) > len(TENANTS)

@@ -1,6 +1,7 @@
 """Arithmetic on billing periods, rule by rule.
 
-Put here: properties of tenants/months.py. Keep out: which months a run takes (test_cli.py).
+Put here: properties of tenants/months.py, and of parts of a month (marts/day_parts.py). Keep out:
+which months a run takes (test_cli.py).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.marts.day_parts import parts_of
 from finops_pipeline.tenants.months import (
     check_month,
     closed_from,
@@ -63,3 +65,15 @@ def test_text_that_is_not_a_month_is_refused(text: str) -> None:
     for refuse in (check_month, first_day, lambda month: months_between("2026-01", month)):
         with pytest.raises(RegistryError, match="is not a billing period"):
             refuse(text)
+
+
+@given(MONTHS, st.integers(0, 40), st.integers(-400, 400))
+def test_every_day_lies_in_exactly_one_part_of_a_month(month: str, parts: int, days: int) -> None:
+    cut = list(parts_of(month, parts))
+    day = first_day(month) + timedelta(days=days)
+    holding = [
+        part for part in cut
+        if (part.first is None or day >= part.first) and (part.end is None or day < part.end)
+    ]  # fmt: skip
+    assert len(holding) == 1
+    assert len(cut) == min(max(parts, 1), (end_day(month) - first_day(month)).days)

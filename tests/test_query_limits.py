@@ -273,7 +273,7 @@ def test_the_kernel_alone_keeps_a_worker_inside(built: TemporaryInstallation) ->
     """The guard is off, and so are the settings that confine DuckDB."""
     folder = built.installation.folder("acme")
     own, other = (published_files(built.folder(name), "costs")[0] for name in ("acme", "globex"))
-    connection = WorkerConnection(WorkerProcess(folder, limits()))
+    connection = WorkerConnection(WorkerProcess([folder.root], limits()))
     try:
         assert connection.execute(f"select count(*) > 0 from '{own}'").fetchall() == [(True,)]
         for sql in (

@@ -145,7 +145,7 @@ def test_an_arrow_answer_that_is_partly_read_blocks_no_later_query(
 
 def test_reading_an_answer_whose_process_has_ended_fails(both: tuple[Sandbox, Sandbox]) -> None:
     acme, globex = both
-    answer = Answer(acme, Query("select n from range(5) as numbers(n)"))
+    answer = Answer(acme, Query("select n from range(5000) as numbers(n)"))
     answer.execute()
     acme.connection.worker.close()
     acme.execute("select 1").fetchall()

@@ -22,6 +22,7 @@ from finops_pipeline.errors import RegistryError, SchemaTooNew
 from finops_pipeline.ledger.invoice_entries import read_invoices
 from finops_pipeline.ledger.ledger import Ledger, Refusal, record_refusal
 from finops_pipeline.ledger.schema import SCHEMA as LEDGER
+from finops_pipeline.serve.access.access_tables import SCHEMA as ACCESS
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.registry import SCHEMA as REGISTRY
 from finops_pipeline.tenants.registry import Registry
@@ -113,7 +114,7 @@ def state(folder: Path) -> Iterator[tuple[str, bytes, int]]:
             yield path.name, path.read_bytes(), path.stat().st_mtime_ns
 
 
-@pytest.mark.parametrize("schema", [LEDGER, REGISTRY], ids=lambda schema: schema.name)
+@pytest.mark.parametrize("schema", [LEDGER, REGISTRY, ACCESS], ids=lambda schema: schema.name)
 def test_the_listed_versions_are_those_of_the_migrations(schema: Schema) -> None:
     scripts = ScriptDirectory(str(schema.migrations))
     revisions = [script.revision for script in scripts.walk_revisions()]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.path_free_text import path_free_columns
 from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.statement_tables import STATEMENT_DIFFERENCES, STATEMENT_PREVIEW
@@ -27,12 +28,6 @@ from finops_pipeline.lake.tenant_ledger import open_ledger
 
 _INTERNAL = {FILE_IDENTITY.name, PARTITION_FILES.name, SLICES.name}
 """Tables about the installation's own files, which mean nothing elsewhere."""
-
-_REMARKS = ("reason", "note", "example", "drift")
-"""Columns of free text, which may name a file of this machine by its path."""
-
-_FOLDERS = r"(^|[\s(\"''=:])(?:file://)?/(?:[^\s/\"''():;,]+/)+"
-"""The folders in an absolute path, and the character before it."""
 
 
 @dataclass(frozen=True)
@@ -156,16 +151,11 @@ def _copy_tables(connection: Connection, has_charges: bool) -> int:
 
 
 def _copy_table(connection: Connection, name: str) -> None:
-    remarks = {
-        column.name
-        for table in TABLES
-        if table.name == name and table.kind in ("status", "proof")
-        for column in table.columns
-        if column.name in _REMARKS
-    }
     replaced = ", ".join(
-        f"regexp_replace({ident(column)}, '{_FOLDERS}', '\\1', 'g') as {ident(column)}"
-        for column in sorted(remarks)
+        f"{sql} as {ident(column)}"
+        for table in TABLES
+        if table.name == name
+        for column, sql in sorted(path_free_columns(table).items())
     )
     columns = f"* replace ({replaced})" if replaced else "*"
     table = ident(name)

@@ -92,6 +92,24 @@ app.add_typer(
     ),
     name="metrics",
 )
+app.add_typer(
+    typer.Typer(
+        cls=CommandGroup, help="People and services that may have access.", no_args_is_help=True
+    ),
+    name="principal",
+)
+app.add_typer(
+    typer.Typer(
+        cls=CommandGroup, help="Who may see which tenant, or parts of it.", no_args_is_help=True
+    ),
+    name="grant",
+)
+app.add_typer(
+    typer.Typer(
+        cls=CommandGroup, help="Secrets with which services call the API.", no_args_is_help=True
+    ),
+    name="token",
+)
 queries_app = typer.Typer(cls=CommandGroup, help=LIST_QUERIES.help)
 app.add_typer(queries_app, name="queries")
 

@@ -17,6 +17,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from finops_pipeline.cli.access_command_list import ACCESS_COMMANDS, AUDIT_COMMAND
 from finops_pipeline.cli.start import begin_command
 
 _CLI = "finops_pipeline.cli"
@@ -77,6 +78,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "query:query_command",
             "Run one SELECT on the tenant's file; it can read only this tenant's data.",
         ),
+        "serve": CommandEntry("server_command:serve_command", "Serve the HTTP API until stopped."),
         "open": CommandEntry(
             "query:open_command",
             "Print the command that opens the tenant's file, with its views, in the DuckDB shell.",
@@ -117,6 +119,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "backups:restore_registry_command",
             "Restore a lost or damaged registry from its last good copy, or from a file.",
         ),
+        "audit": CommandEntry(*AUDIT_COMMAND),
         "demo": CommandEntry(
             "demo_process:demo_command",
             "Create bills for two organisations, run the pipeline in Dagster, and show the result.",
@@ -282,6 +285,10 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "metric_commands:remove_command",
             "Remove the values of a business metric, of all days.",
         ),
+    },
+    **{
+        group: {name: CommandEntry(*entry) for name, entry in commands.items()}
+        for group, commands in ACCESS_COMMANDS.items()
     },
     "queries": {
         "show": CommandEntry(

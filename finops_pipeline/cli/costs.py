@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -25,8 +24,9 @@ from finops_pipeline.cli.show import (
     write_csv,
 )
 from finops_pipeline.cli.text_table import Layout
-from finops_pipeline.errors import counted
+from finops_pipeline.errors import QueryRefused, counted
 from finops_pipeline.money import in_cents, plain
+from finops_pipeline.serve.questions.answer_data import answer_data, read_conditions
 from finops_pipeline.serve.questions.cost_answer import CostAnswer, open_costs
 from finops_pipeline.serve.questions.question import (
     Comparison,
@@ -99,7 +99,7 @@ def costs_command(
         {
             **{"metric": metric, "basis": basis, **period, "granularity": granularity},
             "group_by": groups,
-            "filters": _read_conditions([*of_options, *(where or [])]),
+            "filters": _conditions([*of_options, *(where or [])]),
             **{"compare_to": compare_to, "order": order, "limit": limit},
         }
     )
@@ -116,26 +116,17 @@ def costs_command(
         complain(note)
 
 
-def _read_conditions(texts: list[str]) -> list[dict[str, Any]]:
-    """Return filters for `FIELD=VALUE` and `FIELD!=VALUE`; those of one field are alternatives."""
-    values: dict[tuple[str, bool], list[str]] = {}
-    for text in texts:
-        field, equals, value = text.partition("=")
-        if not equals or not field.removesuffix("!"):
-            raise typer.BadParameter(
-                f"{text!r} is not FIELD=VALUE or FIELD!=VALUE", param_hint="--where"
-            )
-        values.setdefault((field.removesuffix("!"), field.endswith("!")), []).append(value)
-    return [
-        {"field": field, "values": of_field, "is_excluded": is_excluded}
-        for (field, is_excluded), of_field in values.items()
-    ]
+def _conditions(texts: list[str]) -> list[dict[str, Any]]:
+    try:
+        return read_conditions(texts)
+    except QueryRefused as error:
+        raise typer.BadParameter(error.found, param_hint="--where") from error
 
 
 def _write(tenant: str, answer: CostAnswer, format: Format, is_exact: bool) -> None:
     match format:
         case Format.JSON:
-            say(json_text(_as_data(tenant, answer)))
+            say(json_text(answer_data(tenant, answer)))
         case Format.CSV:
             write_csv(sys.stdout, answer.columns, answer.rows)
         case _:
@@ -221,28 +212,3 @@ def _notes(tenant: str, answer: CostAnswer) -> Iterator[str]:
 def _some(names: Any) -> str:
     shown = ", ".join(names[:5])
     return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
-
-
-def _as_data(tenant: str, answer: CostAnswer) -> dict[str, Any]:
-    """Return an answer as one JSON object, see docs/costs.md."""
-    question = answer.resolved.question.model_dump(mode="json", exclude={"filters"})
-    return {
-        "tenant": tenant,
-        "question": {
-            **question,
-            "filters": [filter.model_dump(mode="json") for filter in answer.resolved.filters],
-        },
-        "period": {
-            "first_day": answer.resolved.period.first,
-            "end_day": answer.resolved.period.end,
-            "counts_by": "billing_period" if answer.resolved.counts_by_month else "charge_date",
-        },
-        "rows": [dict(zip(answer.columns, row, strict=True)) for row in answer.rows],
-        "totals": [asdict(total) for total in answer.totals],
-        "months": [asdict(month) for month in answer.months],
-        "missing_months": list(answer.missing_months),
-        "built_at": answer.built_at,
-        "is_truncated": answer.is_truncated,
-        "sql": answer.statement.sql,
-        "values": dict(answer.statement.values),
-    }

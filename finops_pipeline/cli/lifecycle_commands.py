@@ -15,6 +15,9 @@ from finops_pipeline.application import lifecycle_changes
 from finops_pipeline.application.lifecycle_changes import Kind, Subject
 from finops_pipeline.application.purge import purge
 from finops_pipeline.cli.show import open_installation, say, split
+from finops_pipeline.serve.access.access_administration import AccessAdministration
+from finops_pipeline.serve.access.actors import Actor
+from finops_pipeline.serve.access.authorization import AccessControl
 
 TenantName = Annotated[str, typer.Argument(metavar="TENANT")]
 SourceName = Annotated[str, typer.Argument(metavar="TENANT/SOURCE")]
@@ -50,7 +53,12 @@ def _purge(kind: Kind, name: str, confirmation: str) -> None:
 
 
 def _rename(kind: Kind, name: str, new_name: str) -> None:
-    _print(lifecycle_changes.rename(open_installation(), _subject(kind, name), new_name))
+    installation, subject = open_installation(), _subject(kind, name)
+    lines = lifecycle_changes.rename(installation, subject, new_name)
+    if kind is Kind.PROJECT:
+        managed = AccessAdministration(AccessControl(installation), Actor.command_line())
+        managed.rename_project(subject.tenant, subject.name, new_name)
+    _print(lines)
 
 
 def tenant_disable(name: TenantName) -> None:

@@ -1,7 +1,8 @@
 """`python -m finops_pipeline.cli.pages`: writes the generated pages of docs/.
 
 Put here: the page of settings, and the list of generated pages. Keep out: the text of
-the data dictionary (contracts/dictionary.py), pages that people write.
+the data dictionary (contracts/dictionary.py) and of the API (serve/api/api_page.py), pages that
+people write.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import typer
 
 from finops_pipeline.contracts.dictionary import MartFacts, data_dictionary, markdown_table
 from finops_pipeline.marts.library import head, marts
+from finops_pipeline.serve.api.api_page import api_page
 from finops_pipeline.settings import Settings
 
 _OPENING = """\
@@ -58,6 +60,7 @@ def pages() -> dict[str, str]:
     return {
         "data_dictionary.md": data_dictionary(_mart_facts()) + "\n",
         "settings.md": settings_page(),
+        "api.md": api_page(),
     }
 
 

@@ -5,9 +5,8 @@ Put here: formatting values and rows. Keep out: obtaining rows.
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,6 +20,7 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.cli.text_table import Layout, lay_out, screen_width
 from finops_pipeline.errors import QueryRefused, counted, one_line, printable
 from finops_pipeline.log import configure_logging
+from finops_pipeline.serve.csv_lines import csv_line
 from finops_pipeline.settings import load_settings
 
 Row = Sequence[Any]
@@ -92,42 +92,14 @@ def write_csv(
 ) -> None:
     """Write rows as RFC 4180 CSV with a header; amounts with all digits, null as nothing.
 
-    A spreadsheet runs text that looks like a formula, so such text gets a `'` in front, as OWASP
-    advises. Text that is a number stays as it is, and numbers are never changed.
-
     Args:
         is_raw: write text exactly as it is.
     """
-    of_cell = _csv_text if is_raw else _csv_cell
     # What is printed must not control the terminal; files and pipes are exact.
     shown = printable if stream.isatty() else str
-    stream.write(shown(_csv_line(names, of_cell)))
+    stream.write(shown(csv_line(names, is_raw)))
     for row in rows:
-        stream.write(shown(_csv_line(row, of_cell)))
-
-
-def _csv_line(row: Row, of_cell: Callable[[Any], str]) -> str:
-    line = ",".join(map(of_cell, row))
-    return f"{line}\r\n" if line or len(row) != 1 else '""\r\n'
-
-
-def _csv_cell(value: Any) -> str:
-    if isinstance(value, str) and value[:1] in _FORMULA_STARTS and not _NUMBER.fullmatch(value):
-        return _csv_text(f"'{value}")
-    return _csv_text(value)
-
-
-_FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
-_TO_QUOTE = re.compile(r'[",;\t\r\n]')
-"""Includes the semicolon, which spreadsheets in many countries take for a separator."""
-
-
-def _csv_text(value: Any) -> str:
-    if value is None:
-        return ""
-    text = format(value, "f") if isinstance(value, Decimal) else str(value)
-    return '"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text
+        stream.write(shown(csv_line(row, is_raw)))
 
 
 def write_json(stream: IO[str], names: Sequence[str], rows: Iterable[Row]) -> None:

@@ -17,6 +17,7 @@ _OWN: Mapping[str, str] = {
     "billing_period": "Billing period YYYY-MM.",
     "x_SourceFile": "File of the delivery that the row comes from.",
 }
+TAG_MEANING = "As delivered: a tag or cost category of the customer."
 _FOCUS = {column.name: column.meaning for column in COSTS.columns}
 
 
@@ -36,7 +37,7 @@ def column_meaning(name: str) -> str:
         return f"As delivered, FOCUS {name}: {_FOCUS[name]}"
     documented = canonical(name)
     if is_tag(documented):
-        return "As delivered: a tag or cost category of the customer."
+        return TAG_MEANING
     if is_documented(documented):
         return f"As delivered: {documented} in AWS's CUR 2.0 data dictionary."
     return "As delivered by the source."

@@ -16,9 +16,17 @@ from typing import Any
 import sqlalchemy as sa
 
 
-def open_engine(url: sa.URL) -> sa.Engine:
-    """Make an engine that keeps no connection open between uses; it does not connect yet."""
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
+def open_engine(url: sa.URL, *, keeps_connections: bool = False) -> sa.Engine:
+    """Make an engine; it does not connect yet.
+
+    Args:
+        keeps_connections: between uses, for a server: as many as were needed at once. Otherwise
+            none stays open.
+    """
+    if keeps_connections:
+        engine = sa.create_engine(url, poolclass=sa.QueuePool, max_overflow=-1)
+    else:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
     if url.get_backend_name() == "sqlite":
         sa.event.listen(engine, "connect", _disable_implicit_begin)
         sa.event.listen(engine, "begin", _begin)

@@ -14,6 +14,7 @@ from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.ledger_copy import keep_copy
 from finops_pipeline.lake.moving_aside import Unusable, move_aside
 from finops_pipeline.lake.own_files import require_own
+from finops_pipeline.lake.scoped_folder import remove_scoped
 from finops_pipeline.lake.shown_folders import show_files, shown_publication
 from finops_pipeline.lake.tenant_ledger import require_owner
 from finops_pipeline.ledger.generations import Generation, read_generations
@@ -55,6 +56,7 @@ def _publish_generation(folder: TenantFolder, ledger: Ledger, generation: Genera
     name = folder.relative(folder.warehouse)
     mark = FileMark(name, generation.sha256, mark_of(folder.warehouse))
     ledger.write(record_marks([mark]))
+    remove_scoped(folder, ledger)
 
 
 def is_unfinished(folder: TenantFolder, ledger: Ledger) -> bool:

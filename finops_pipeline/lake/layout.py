@@ -12,6 +12,7 @@ Put here: the layout of a tenant's folder. Keep out: reading and writing files.
       business_metrics/metric=orders/billing_period=2026-10/values-07…3d.parquet
       statements/version=v1/billing_period=2026-10/statement-07…d4.parquet
       .store/            the files themselves, named by their content and never changed
+      .scoped/           files limited to some projects, made when needed and removed again
       .folders/          one tree of links per publication; the newest is shown as costs, landing, …
       .ledger-copy.sqlite, .set-aside/   the ledger as of the last commit; what finops rebuild moved
       .lock  .staging/   the writer's lock; files that are not published yet
@@ -117,6 +118,11 @@ class TenantFolder:
         return self.root / ".store"
 
     @property
+    def scoped(self) -> Path:
+        """The folder of the files that are limited to some projects (scoped_folder.py)."""
+        return self.root / ".scoped"
+
+    @property
     def trees(self) -> Path:
         """The folder of the trees of links, one per publication."""
         return self.root / ".folders"
@@ -135,9 +141,17 @@ class TenantFolder:
         """Return where a generation of the tenant's file waits for its commit."""
         return self.staging / f"generation-{int(generation)}.duckdb"
 
+    def list_staged_generations(self) -> list[Path]:
+        """List the generations that wait for their commit or were not put in place yet."""
+        return sorted(self.staging.glob("generation-*.duckdb"))
+
     def stored(self, file: StoredFile) -> Path:
         """Return the path of a partition's file."""
         return self.store / place_path(file.place, self.tenant) / file_name(file, self.tenant)
+
+    def stored_key(self, table: str, key: str) -> Path:
+        """Return the folder of all partitions of a table with one key, such as a project."""
+        return self.store / table / f"{_KEY[table]}={check_name(_KEY[table], key)}"
 
     def relative(self, path: Path) -> str:
         """Return a path of this tenant as POSIX text relative to its folder."""

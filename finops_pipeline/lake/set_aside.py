@@ -50,7 +50,7 @@ def release_root(folder: TenantFolder) -> list[Unusable]:
 
 def find_links(folder: TenantFolder) -> list[Unusable]:
     """List links, devices and files of other programs in places that only finops writes."""
-    folders = (folder.staging, folder.store, folder.trees)
+    folders = (folder.staging, folder.store, folder.trees, folder.scoped)
     ledgers = (folder.ledger, folder.ledger_copy, folder.new_ledger_copy)
     single = (*ledgers, folder.warehouse, folder.lock)
     beside = [Path(f"{folder.ledger}{suffix}") for suffix in _OF_SQLITE]

@@ -8,6 +8,8 @@ answer from any file that has the right name.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from finops_pipeline.errors import DamagedFile, ForeignFile, SchemaTooNew, Unknown
@@ -44,7 +46,31 @@ def require_warehouse(folder: TenantFolder) -> None:
     )
 
 
-def attach_own(connection: Reader, folder: TenantFolder, catalog: str) -> FileIdentity:
+@dataclass(frozen=True)
+class AttachedFile:
+    """A file that was attached: what it says about itself, and its mark (file_marks.py)."""
+
+    identity: FileIdentity
+    mark: str
+
+
+def read_mark(folder: TenantFolder) -> str:
+    """Return the mark of the tenant's file, which changes with every generation.
+
+    Raises:
+        Unknown: nothing has been built for this tenant yet, or its folder is gone.
+        ForeignFile, DamagedFile: the folder holds something else in its place.
+    """
+    for _ in range(_ATTEMPTS):
+        # A generation in the staging folder waits for its commit, or for the step after it.
+        if not folder.warehouse.exists() or folder.list_staged_generations():
+            require_warehouse(folder)
+        with suppress(FileNotFoundError):
+            return mark_of(folder.warehouse)
+    raise damaged_warehouse(folder, "is missing")
+
+
+def attach_own(connection: Reader, folder: TenantFolder, catalog: str) -> AttachedFile:
     """Attach the tenant's file read-only, and let the connection open no other tenant's files.
 
     The file is checked while it is attached: it cannot be replaced between check and use.
@@ -80,7 +106,7 @@ def attach_own(connection: Reader, folder: TenantFolder, catalog: str) -> FileId
             # The order matters: without external access, DuckDB accepts no further folders.
             connection.execute(f"set global allowed_directories = {texts([f'{folder.store}/'])}")
             connection.execute("set global enable_external_access = false")
-            return identity
+            return AttachedFile(identity, before)
         connection.execute(f"detach {ident(catalog)}")
     raise damaged_warehouse(folder, "is not the file that was published last")
 

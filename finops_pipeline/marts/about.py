@@ -16,7 +16,7 @@ from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.file_tables import ABOUT
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
-from finops_pipeline.contracts.landed_columns import column_meaning, landing_meaning
+from finops_pipeline.contracts.landed_columns import TAG_MEANING, column_meaning, landing_meaning
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, DELIVERY_HISTORY, MARTS, TABLES
 from finops_pipeline.lake.comments import Comments, comments_of, write_comments
 from finops_pipeline.lake.duck import Connection, ident
@@ -63,6 +63,9 @@ def explain_file(connection: Connection, facts: FileFacts) -> None:
     )
 
 
+MOST_COMMENTED_COLUMNS = 400
+"""Columns of a landing up to which all are commented on; AWS's own are about 250."""
+
 _WRITTEN_LAST = ("file_identity", "partition_files")
 """Tables that are written when the file is complete."""
 
@@ -84,12 +87,25 @@ def _contract_comments() -> dict[str, Comments]:
 
 def _landing_comments(facts: FileFacts, names: Mapping[str, list[str]]) -> dict[str, Comments]:
     return {
-        landing_view(source.name): Comments(
-            landing_meaning(source.name),
-            {name: column_meaning(name) for name in names.get(landing_view(source.name), ())},
+        landing_view(source.name): landing_comments(
+            source.name, names.get(landing_view(source.name), ())
         )
         for source in facts.tenant.sources
     }
+
+
+def landing_comments(source: str, columns: Collection[str]) -> Comments:
+    """Return the comments of the view of a source's landing, by its columns.
+
+    Every comment on a column copies the comments on all others: with 2,400 columns, they took 10
+    seconds and 2 GB. Where there are too many, the tags share the comment on the view.
+    """
+    meanings = {name: column_meaning(name) for name in columns}
+    own = landing_meaning(source)
+    if len(meanings) > MOST_COMMENTED_COLUMNS:
+        meanings = {name: text for name, text in meanings.items() if text != TAG_MEANING}
+        own += " Columns without a comment are tags and cost categories of the customer."
+    return Comments(own, meanings)
 
 
 def _columns_of_landings(connection: Connection, tenant: Tenant) -> dict[str, list[str]]:
@@ -125,9 +141,9 @@ class _About:
         self._facts = facts
         self._built_before = built_before
         self._now = clock.now().isoformat(timespec="seconds")
-        self._periods = _periods(connection)
+        self._periods = read_periods(connection, WAREHOUSE)
         self._of_charges = self._periods.get("partitions", (None, None))
-        self._state = _state(connection)
+        self._state = read_trust(connection, WAREHOUSE)
         currencies = connection.execute(
             f"select distinct billing_currency from {WAREHOUSE}.partitions order by 1"
         ).fetchall()
@@ -155,7 +171,7 @@ class _About:
         """Return the row of a table or view."""
         is_older = name in MARTS and name not in self._facts.built
         built_at = self._built_before.get(name, self._now) if is_older else self._now
-        of_costs = _is_of_costs(name)
+        of_costs = is_of_costs(name)
         periods = self._periods.get(name, self._of_charges if of_costs else (None, None))
         return (
             *(name, kind, meaning, ", ".join(grain) or None),
@@ -171,33 +187,33 @@ class _About:
         return f"{facts.tenant.name}: {name}, generation {facts.generation} of {day}"
 
 
-def _is_of_costs(name: str) -> bool:
+def is_of_costs(name: str) -> bool:
     """Return whether a table or view has amounts of money whose months may be doubtful."""
     views = {view.name for view in focus_views()}
     others = {COSTS.name, COST_EXPLORER_DAILY.name, DELIVERY_HISTORY.name}
     return name in MARTS or name in views | others or name.startswith("landing_")
 
 
-def _periods(connection: Connection) -> dict[str, tuple[str | None, str | None]]:
+def read_periods(connection: Connection, catalog: str) -> dict[str, tuple[str | None, str | None]]:
     """Return the first and last billing period of each table that has one."""
     tables = connection.execute(
         "select table_name from duckdb_columns() join duckdb_tables() using"
         " (database_name, table_name) where database_name = ? and column_name = 'billing_period'",
-        [WAREHOUSE],
+        [catalog],
     ).fetchall()
     queries = [
-        f"select '{name}', min(billing_period), max(billing_period) from {WAREHOUSE}.{ident(name)}"
+        f"select '{name}', min(billing_period), max(billing_period) from {catalog}.{ident(name)}"
         for (name,) in tables
     ]
     rows = connection.execute(" union all ".join(queries)).fetchall() if queries else []
     return {name: (first, last) for name, first, last in rows if first is not None}
 
 
-def _state(connection: Connection) -> str:
+def read_trust(connection: Connection, catalog: str) -> str:
     """Say that every month is reconciled, or which are not."""
     rows = connection.execute(
         "select billing_period, string_agg(distinct state, ' and ' order by state)"
-        f" from {WAREHOUSE}.data_status where state not in (?, ?) group by 1 order by 1",
+        f" from {catalog}.data_status where state not in (?, ?) group by 1 order by 1",
         list(_SETTLED),
     ).fetchall()
     if rows:
@@ -205,5 +221,5 @@ def _state(connection: Connection) -> str:
         more = f" and {rest} more" if rest > 0 else ""
         names = ", ".join(f"{month} {state}" for month, state in rows[:_NAMED_MONTHS])
         return f"not reconciled: {names}{more}"
-    any_month = connection.execute(f"select 1 from {WAREHOUSE}.data_status").fetchone()
+    any_month = connection.execute(f"select 1 from {catalog}.data_status").fetchone()
     return "every month is reconciled" if any_month else "nothing has landed yet"

@@ -45,6 +45,7 @@ class Mart:
     `reads` are the tables that its query reads, as stated in its head; a test verifies them.
     `needs` are those of them without which it has no rows.
     `rows_from`: it has no rows unless one of these has; empty where its head states none.
+    `has_days_apart`: its rows of a day need no charges of other days.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Mart:
     reads: frozenset[str]
     needs: frozenset[str] = frozenset()
     rows_from: tuple[str, ...] = ()
+    has_days_apart: bool = False
 
     @property
     def reads_marts(self) -> frozenset[str]:
@@ -92,7 +94,8 @@ def find_mart(name: str) -> Mart:
     slices, lookback = SliceKind(lines["slice"]), read_lookback(lines["lookback"])
     reads = frozenset(lines["reads"].split(", "))
     needs = frozenset(lines["needs"].split(", ")) if "needs" in lines else frozenset[str]()
-    return Mart(name, sql, slices, lookback, reads, needs, _read_rows_from(lines))
+    days_apart = lines.get("days", "") == "apart"
+    return Mart(name, sql, slices, lookback, reads, needs, _read_rows_from(lines), days_apart)
 
 
 def _read_rows_from(lines: Mapping[str, str]) -> tuple[str, ...]:

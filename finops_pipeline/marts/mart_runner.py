@@ -16,6 +16,7 @@ from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.warehouse import WAREHOUSE
+from finops_pipeline.marts.day_parts import EVERY_DAY, Days, parts_of
 from finops_pipeline.marts.due_slices import Change, Due, Slice, Window, months_of, window_of
 from finops_pipeline.marts.library import Check, Mart, SliceKind, checks
 from finops_pipeline.marts.results import CheckResult, pass_check, run_check
@@ -24,8 +25,11 @@ from finops_pipeline.marts.slice_conditions import among_months, among_slices
 from finops_pipeline.marts.status_tables import create_table
 
 PORTION_CHARGES = 600_000
-"""Charges that one statement reads, unless one month has more. It bounds the memory of a refresh:
-with 1,500,000 charges that all have resources of their own, 1 GB was not enough."""
+"""Charges that one statement reads, unless one month (of some marts, one day) has more.
+
+It bounds the memory of a refresh: with 1,500,000 charges that all have resources of their own, 1 GB
+was not enough.
+"""
 
 SORTED_BY = 4
 """Columns of the grain by which new rows are sorted: enough for readers to skip most row groups."""
@@ -58,6 +62,15 @@ class Refresh:
             size += count
         if portion:
             yield portion
+
+    def parts(self, mart: Mart, months: Collection[str]) -> Iterator[Days]:
+        """Yield the days that one statement builds: all of them, unless one month is too large."""
+        if not mart.has_days_apart or len(months) > 1:
+            yield EVERY_DAY
+            return
+        (month,) = months
+        charges = sum(count for (_, of_month), count in self.charges.items() if of_month == month)
+        yield from parts_of(month, -(-charges // PORTION_CHARGES))
 
     @property
     def unused(self) -> frozenset[str]:
@@ -94,13 +107,14 @@ def replace_slices(connection: Connection, shown: ShownSlices, refresh: Refresh)
         names = ", ".join(column.name for column in table.columns)
         connection.execute(f"delete from {target} where {_replaced_rows(due, refresh.change)}")
         for months in _portions(due, refresh):
-            shown.show_slices(mart.reads, due.inputs(months, present), mart)
-            if not shown.has_rows(mart.rows_from):
-                continue
-            connection.execute(
-                f"insert into {target} ({names}) select {names} from ({mart.sql})"
-                f" where {_new_rows(due, months)} order by {', '.join(table.grain[:SORTED_BY])}"
-            )
+            for days in refresh.parts(mart, months):
+                shown.show_slices(due.inputs(months, present), mart, days)
+                if not shown.has_rows(mart.rows_from):
+                    continue
+                connection.execute(
+                    f"insert into {target} ({names}) select {names} from ({mart.sql})"
+                    f" where {_new_rows(due, months)} order by {', '.join(table.grain[:SORTED_BY])}"
+                )
     return frozenset(stale)
 
 

@@ -18,10 +18,12 @@ from finops_pipeline.contracts.tables import MARTS, TABLES
 from finops_pipeline.errors import DamagedFile, ForeignFile, IntegrityCheckFailed
 from finops_pipeline.lake.duck import Connection, ident
 from finops_pipeline.lake.warehouse import WAREHOUSE, files_relation
+from finops_pipeline.marts.day_parts import EVERY_DAY, Days
 from finops_pipeline.marts.due_slices import Change, Slice, Slices, months_of
 from finops_pipeline.marts.library import Mart, SliceKind
 from finops_pipeline.marts.slice_conditions import among_months, among_slices
 
+_DAY = "charge_date"
 _BYTES_IN_MEMORY = 4_000_000
 """Charges in files of at most this size are read once into memory, about 20 times as much.
 
@@ -60,16 +62,19 @@ class ShownSlices:
             return True
         return False
 
-    def show_slices(self, names: Iterable[str], slices: Slices, mart: Mart) -> None:
-        """Show the slices that a mart reads of each table."""
-        for name in names:
+    def show_slices(self, slices: Slices, mart: Mart, days: Days = EVERY_DAY) -> None:
+        """Show the slices that a mart reads of each table, or only some days of them."""
+        for name in mart.reads:
             if name == COSTS.name:
                 read = slices
                 if mart.slices is SliceKind.MONTH:
                     read = self._of_months(months_of(slices))
-                self._show_charges(read)
+                self._show_charges(read, days)
             else:
-                self._show_table(name, self._condition(name, slices, mart))
+                condition = self._condition(name, slices, mart)
+                if days != EVERY_DAY and _DAY in _columns(name):
+                    condition += f" and {days.among(_DAY)}"
+                self._show_table(name, condition)
 
     def show_months(self, names: Iterable[str], months: Collection[str]) -> None:
         """Show some months of tables, of all projects."""
@@ -108,16 +113,18 @@ class ShownSlices:
             f"create or replace view {name} as from {WAREHOUSE}.{name} where {condition}"
         )
 
-    def _show_charges(self, slices: Slices) -> None:
+    def _show_charges(self, slices: Slices, days: Days = EVERY_DAY) -> None:
         """Make `costs` a view of these slices' charges; an empty one if there are none."""
         present = slices & self._change.after
-        if present == self._in_memory:
+        if present == self._in_memory and days == EVERY_DAY:
             return
         self._in_memory = None
         paths = [self._file(key) for key in sorted(present)]
         if paths:
             body = files_relation(paths, COSTS.columns)
-            if sum(path.stat().st_size for path in paths) <= _BYTES_IN_MEMORY:
+            if days != EVERY_DAY:
+                body = f"from ({body}) where {days.among('ChargePeriodStart')}"
+            elif sum(path.stat().st_size for path in paths) <= _BYTES_IN_MEMORY:
                 self._connection.execute(f"create or replace table x_charges as {body}")
                 body, self._in_memory = "from x_charges", present
         else:

@@ -78,7 +78,7 @@ def create_views(
             _drop(connection, table.name)
             continue
         paths = published_paths(connection, publication, folder)
-        body = files_relation(paths, table.columns) if paths else _empty(table)
+        body = files_relation(paths, table.columns) if paths else empty_relation(table)
         _create(connection, table.name, body)
     if COSTS.name in damage:
         for name in (ALLOCATED_COSTS.name, *(view.name for view in focus_views())):
@@ -153,7 +153,8 @@ def _as_stored(connection: Connection, sql: str) -> str:
     return str(stored)
 
 
-def _empty(table: Table) -> str:
+def empty_relation(table: Table) -> str:
+    """Return SQL of a table's columns without rows."""
     columns = ", ".join(f"null::{c.type} as {ident(c.name)}" for c in table.columns)
     return f"select {columns} where false"
 

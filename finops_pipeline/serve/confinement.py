@@ -15,6 +15,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from zoneinfo import TZPATH
 
@@ -47,11 +48,11 @@ def end_with_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def confine(folder: str) -> bool:
+def confine(readable: Iterable[str]) -> bool:
     """Keep this process from writing files, and where possible from reading others than these.
 
     Args:
-        folder: the folder of the tenant.
+        readable: files and folders of the tenant.
 
     Returns:
         Whether the kernel confines the process (Landlock). If not, DuckDB's own settings do.
@@ -64,7 +65,7 @@ def confine(folder: str) -> bool:
         _, hard = resource.getrlimit(limit)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (value, value))
-    return landlock.allow_reading_only((folder, *_SYSTEM_FILES, *_python_folders()))
+    return landlock.allow_reading_only((*readable, *_SYSTEM_FILES, *_python_folders()))
 
 
 def limit_memory(limit_bytes: int, threads: int) -> None:

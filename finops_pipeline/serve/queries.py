@@ -58,6 +58,11 @@ class Answer:
         self._caveat.note_columns(names)
         return names
 
+    @property
+    def columns(self) -> Sequence[tuple[str, str]]:
+        """Names and DuckDB types of the executed query's columns."""
+        return self._connection.description or []
+
     def rows(self) -> Iterator[Row]:
         """Yield the rows of the executed query as they are fetched."""
         for rows in self._connection.portions():

@@ -27,13 +27,10 @@ from finops_pipeline.lake.duck import (
     read_settings,
 )
 from finops_pipeline.serve import confinement
-from finops_pipeline.serve.frames import Opening, receive_trusted, send
+from finops_pipeline.serve.frames import PORTION_ROWS, Opening, receive_trusted, send
 from finops_pipeline.serve.guard import guard
 
 Reply = tuple[Any, ...]
-
-PORTION_ROWS = 2_000
-"""Rows of one message. Ten thousand would be little faster, and five times as large."""
 
 _BATCH_ROWS = 100_000
 _ENGINE_FAILURES = (RuntimeError, SystemError, RecursionError)
@@ -45,7 +42,7 @@ def main(descriptor: int) -> None:
     confinement.end_with_parent()
     channel = socket.socket(fileno=descriptor)
     opening: Opening = receive_trusted(channel)
-    is_confined = confinement.confine(opening.folder)
+    is_confined = confinement.confine(opening.readable)
     # Half of the memory is left for what DuckDB does not count: single functions and answers.
     limits = Limits(f"{opening.memory_bytes // 2}B", opening.threads)
     with open_in_memory(read_settings(limits)) as connection:
@@ -66,6 +63,7 @@ class _Worker:
             "guard": self._guard,
             "execute": self._execute,
             "fetch": self._fetch,
+            "forget": self._forget,
             "open_arrow": self._open_arrow,
             "read_arrow": self._read_arrow,
         }
@@ -106,14 +104,20 @@ class _Worker:
         statement = guard(self._connection, sql)
         return statement.sql, [(part.schema, part.name) for part in statement.relations]
 
-    def _execute(self, sql: str, values: object) -> list[tuple[str, str]]:
+    def _execute(self, sql: str, values: object) -> tuple[list[tuple[str, str]], list[Any]]:
+        """Run a statement; return its columns and first rows, to save a message."""
         self._arrow = None
         confinement.limit_processor_time(self._opening.processor_seconds)
         self._connection.execute(sql, values)
-        return [(column[0], str(column[1])) for column in self._connection.description or []]
+        columns = [(column[0], str(column[1])) for column in self._connection.description or []]
+        return columns, self._fetch() if columns else []
 
     def _fetch(self) -> list[Any]:
         return self._connection.fetchmany(PORTION_ROWS)
+
+    def _forget(self) -> None:
+        self._arrow = None
+        self._connection.execute("select null where false")
 
     def _open_arrow(self, sql: str, values: object) -> None:
         self._arrow = None

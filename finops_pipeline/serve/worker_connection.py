@@ -13,6 +13,7 @@ from typing import Any
 
 from finops_pipeline.errors import QueryRefused
 from finops_pipeline.lake.duck import DuckDBError
+from finops_pipeline.serve.frames import PORTION_ROWS
 from finops_pipeline.serve.guard import Reference, Statement
 from finops_pipeline.serve.query_stops import rows_stop
 from finops_pipeline.serve.worker_process import WorkerProcess
@@ -44,17 +45,25 @@ class WorkerConnection:
         self._checked_sql = statement
         return Statement(statement, frozenset(Reference(*names) for names in relations))
 
+    def guarded(self, statement: Statement) -> Statement:
+        """Take a statement that was checked before as checked now: its time begins."""
+        self.worker.allow_time()
+        self._checked_sql = statement.sql
+        return statement
+
     def execute(self, query: str, parameters: object = None) -> WorkerConnection:
         """Run a statement and return this connection, from which its rows can be fetched."""
         self._begin(query)
-        self.description = self._request("execute", query, parameters)
-        self._is_at_end = not self.description
+        self.description, self._rows = self._request("execute", query, parameters)
+        self._is_at_end = len(self._rows) < PORTION_ROWS
+        self._count(len(self._rows))
         return self
 
     def portions(self) -> Iterator[list[Any]]:
         """Yield the rows of the statement as they arrive.
 
-        While one portion is used, the worker computes the next.
+        While one portion is used, the worker computes the next; but not the second one, which an
+        answer that is shown in part, as a table, does not need.
 
         Raises:
             QueryRefused: another statement was run before all rows were read.
@@ -67,17 +76,14 @@ class WorkerConnection:
             taken, self._rows = self._rows, []
             yield taken
             self._require_current(statement)
-        is_first = True
         while not self._is_at_end:
             if not self._pending:
                 self._send("fetch")
             rows = self._receive()
-            self._is_at_end = not rows
+            self._is_at_end = len(rows) < PORTION_ROWS
             self._count(len(rows))
-            # An answer that is shown in part, as a table, needs no second portion.
-            if rows and not is_first:
+            if not self._is_at_end:
                 self._send("fetch")
-            is_first = False
             if rows:
                 yield rows
                 self._require_current(statement)
@@ -103,8 +109,24 @@ class WorkerConnection:
         """Run a statement and return its answer as a file with an Arrow IPC stream."""
         self._begin(query)
         self._request("open_arrow", query, parameters)
+        self._is_at_end = False
         portions = self._arrow_portions(self._statements)
         return io.BufferedReader(_ArrowFile(portions), io.DEFAULT_BUFFER_SIZE)
+
+    def release(self) -> bool:
+        """Drop what is left of the last answer, for good; return whether another can follow.
+
+        A worker that still computes an answer that nobody waits for is ended.
+        """
+        self._statements += 1  # whoever still holds an iterator over the rows gets no more of them
+        has_rest, self._rows, self._is_at_end = not self._is_at_end, [], True
+        if self._pending or not self.worker.is_running:
+            self.close()
+            return False
+        if has_rest:
+            self.worker.allow_time()
+            self._request("forget")
+        return True
 
     def close(self) -> None:
         """End the worker."""
@@ -116,6 +138,7 @@ class WorkerConnection:
             count, portion = self._request("read_arrow")
             self._count(count)
             if not portion:
+                self._is_at_end = True
                 return
             yield portion
 

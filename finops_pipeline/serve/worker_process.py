@@ -10,10 +10,12 @@ of this process, and would hang if another thread held a lock.
 from __future__ import annotations
 
 import pickle
+import resource
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,7 +23,6 @@ from typing import Any, NoReturn
 from finops_pipeline import clock
 from finops_pipeline.errors import QueryRefused, QueryStopped, SettingError
 from finops_pipeline.lake.duck import QueryLimits, error_class
-from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.serve.frames import Opening, read_values, receive_bytes, receive_size, send
 from finops_pipeline.serve.query_stops import (
     bytes_stop,
@@ -43,21 +44,53 @@ _PATIENCE_SECONDS = 60
 """For the worker's own start and for reading the tenant's file before the first query."""
 
 
-class WorkerProcess:
-    """A process that runs queries on one tenant's file, for one thread at a time."""
+class BlankWorker:
+    """A process that was started and knows nothing yet: it waits to be told what it may read."""
 
-    def __init__(self, folder: TenantFolder, limits: QueryLimits) -> None:
+    def __init__(self) -> None:
+        self.channel, worker_end = socket.socketpair()
+        with worker_end:
+            self.process = _start(worker_end)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended by itself."""
+        return self.process.poll() is None
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
+        self.channel.close()
+
+
+class WorkerProcess:
+    """A process that runs queries on one tenant's file, for one thread at a time.
+
+    Args:
+        readable: the files and folders of the tenant that it may read.
+        limits: of each query.
+        blank: the process, if it is started already; it serves nothing else before or afterwards.
+    """
+
+    def __init__(
+        self, readable: Sequence[Path], limits: QueryLimits, blank: BlankWorker | None = None
+    ) -> None:
         self.limits = limits
         self.received_bytes = 0
         self._is_ready = False
         self._seconds_left: float = _PATIENCE_SECONDS
-        self._channel, worker_end = socket.socketpair()
-        with worker_end:
-            self._process = _start(worker_end)
+        self._blank = blank or BlankWorker()
+        self._channel, self._process = self._blank.channel, self._blank.process
         send(
             self._channel,
             Opening(
-                str(folder.root), limits.memory_bytes, limits.threads, limits.processor_seconds
+                tuple(map(str, readable)),
+                limits.memory_bytes,
+                limits.threads,
+                limits.processor_seconds,
             ),
         )
 
@@ -65,6 +98,21 @@ class WorkerProcess:
     def is_open(self) -> bool:
         """Whether it can answer messages."""
         return self._channel.fileno() >= 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it can answer, and has not ended by itself."""
+        return self.is_open and self._process.poll() is None
+
+    @property
+    def private_bytes(self) -> int:
+        """The memory that it holds alone, without libraries; 0 where the system does not say."""
+        try:
+            pages = Path(f"/proc/{self.process_id}/statm").read_text(encoding="ascii").split()
+        except OSError:
+            return 0
+        resident, shared = map(int, pages[1:3])
+        return (resident - shared) * resource.getpagesize()
 
     @property
     def process_id(self) -> int:
@@ -117,11 +165,7 @@ class WorkerProcess:
 
     def close(self) -> None:
         """End the process, whatever it does; it leaves nothing behind."""
-        self._process.kill()
-        self._process.wait()
-        if self._process.stdin:
-            self._process.stdin.close()
-        self._channel.close()
+        self._blank.close()
 
     def _wait_for_start(self) -> None:
         is_confined = self.receive()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -33,6 +33,13 @@ from finops_pipeline.tenants.registry_tables import (
     delete_tenant,
     load_tenants,
     replace_tenants,
+)
+from finops_pipeline.tenants.tenant_identity import (
+    TenantIdentity,
+    identity_of,
+    load_environments,
+    load_identities,
+    load_identity,
 )
 
 __all__ = [
@@ -131,6 +138,27 @@ class Registry:
             cure="Declare it with finops apply FILE or finops tenant add NAME",
             tenant=name,
         )
+
+    def identity(self, name: str) -> TenantIdentity | None:
+        """Read the identity of the tenant with a name; None if there is none."""
+        with self._reading() as db:
+            if db is not None and SCHEMA.check_version(db) == SCHEMA.newest:
+                return load_identity(db, name)
+            tenants = load_tenants(db, name, has_projects=False) if db is not None else []
+            return identity_of(tenants[0]) if tenants else None
+
+    def identities(self, external_ids: Collection[str]) -> list[TenantIdentity]:
+        """Read the identities of the tenants with these external ids, by name."""
+        with self._reading() as db:
+            if db is not None and SCHEMA.check_version(db) == SCHEMA.newest:
+                return load_identities(db, external_ids)
+            tenants = load_tenants(db, has_projects=False) if db is not None else []
+            return [identity_of(tenant) for tenant in tenants if tenant.external_id in external_ids]
+
+    def environments(self, name: str) -> dict[str, str]:
+        """Read the environments of all projects of a tenant, by the project's name."""
+        with self._reading() as db:
+            return {} if db is None else load_environments(db, name)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -47,6 +47,7 @@ CHECK_SQL = sorted(PACKAGE.glob("marts/checks/*.sql"))
 QUERY_SQL = sorted(PACKAGE.glob("marts/queries/*.sql"))
 ALLOCATION_SQL = sorted(PACKAGE.glob("marts/allocation/*.sql"))
 STATEMENT_SQL = sorted(PACKAGE.glob("marts/statements/*.sql"))
+SCOPED_SQL = sorted(PACKAGE.glob("marts/scoped/*.sql"))
 EVERY_SQL = sorted(PACKAGE.rglob("*.sql"))
 by_name = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 

@@ -43,6 +43,7 @@ _LONG_FILES = [
     "test_explanations",
     "test_restatement",
     "test_cures",
+    "test_same_answers",
     "test_status_screen",
     "test_marts_again",
     "test_lifecycle",
@@ -90,6 +91,7 @@ _LONG_FILES = [
     "test_restore_faults",
     "test_business_metrics",
     "test_shared_costs",
+    "test_scoped_lifecycle",
 ]
 """The slowest first: the processes that share them then end at about the same time."""
 LONG = frozenset(_LONG_FILES)

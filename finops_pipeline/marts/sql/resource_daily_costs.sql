@@ -11,6 +11,7 @@
 -- lookback: 0 months
 -- check: resource_daily_costs_equal_charges
 -- slice: project, billing_period
+-- days: apart
 --
 -- Other marts read this one instead of the charges: it has everything except hours and the lines of
 -- the bill. A charge counts on the day on which its period starts, as in Cost Explorer; only the

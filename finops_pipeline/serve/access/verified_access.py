@@ -47,12 +47,14 @@ _PERMISSIONS = {
 class Access:
     """One principal's access to one tenant in one request; it is never stored.
 
-    `principal_id`: of the verified caller. `scope`: what may be shown.
+    `principal_id`: of the verified caller. `scope`: what may be shown. `tenant_id`: the tenant's
+    external id, which tells it from an earlier tenant of the same name.
     """
 
     principal_id: str
     role: Role
     scope: DataScope
+    tenant_id: str = ""
 
     @property
     def tenant(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,8 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import QueryRefused, did_you_mean
 from finops_pipeline.money import difference, exact_sum
 from finops_pipeline.serve.caveats import RECONCILED_STATES
+from finops_pipeline.serve.questions.answer_cache import RememberedAnswers
+from finops_pipeline.serve.questions.file_facts import FileFacts, MonthTrust
 from finops_pipeline.serve.questions.question import MOST_ROWS, Filter, Metric, Question
 from finops_pipeline.serve.questions.question_fields import FieldKind, find_field
 from finops_pipeline.serve.questions.question_names import FileNames, resolve_filter
@@ -53,16 +55,6 @@ class CostTotal:
 
 
 @dataclass(frozen=True)
-class MonthTrust:
-    """The state of one source's month, as `finops status` shows it, when the file was built."""
-
-    billing_period: str
-    source: str
-    state: str
-    landed_at: datetime | None
-
-
-@dataclass(frozen=True)
 class CostAnswer:
     """Rows by column, and what they mean.
 
@@ -87,10 +79,24 @@ class CostAnswer:
 
 
 class CostAsker:
-    """One tenant's file, open for questions; for one thread at a time."""
+    """One tenant's file, open for questions; for one thread at a time.
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    Args:
+        sandbox: the file.
+        remembered: answers that were given before, if the sandbox stays with one generation.
+    """
+
+    def __init__(self, sandbox: Sandbox, remembered: RememberedAnswers | None = None) -> None:
         self._sandbox = sandbox
+        self._remembered = remembered
+        self._facts = FileFacts(sandbox)
+
+    @property
+    def facts(self) -> FileFacts:
+        """What the file that is open says about itself."""
+        if self._facts.mark != self._sandbox.mark:
+            self._facts = FileFacts(self._sandbox)
+        return self._facts
 
     def ask(self, question: Question) -> CostAnswer:
         """Answer one question.
@@ -100,9 +106,21 @@ class CostAsker:
             QueryStopped: the query reached a limit.
             Unknown: a filter names something that the file does not have.
         """
-        names = FileNames(self._sandbox)
+        self._sandbox.refresh()
+        today = clock.now().date()
+        if self._remembered is None:
+            return self._answer(question, today)
+        key = (question, today)
+        answer: CostAnswer | None = self._remembered.get(key)
+        if answer is None:
+            answer = self._answer(question, today)
+            self._remembered.keep(key, answer, len(answer.rows) * len(answer.columns))
+        return answer
+
+    def _answer(self, question: Question, today: date) -> CostAnswer:
+        names = self.facts.names
         filters = [_resolve(filter, names) for filter in question.filters]
-        resolved = resolve(question, clock.now().date(), filters)
+        resolved = resolve(question, today, filters)
         _check_dimensions(resolved, names)
         statement = build_statement(resolved)
         columns, rows = self._run(statement)
@@ -118,7 +136,7 @@ class CostAsker:
             _totals(resolved, records, of_currencies),
             months,
             _missing(resolved, months),
-            self._built_at(),
+            self._facts.built_at,
             is_truncated,
             statement,
         )
@@ -138,27 +156,8 @@ class CostAsker:
     def _months(self, resolved: ResolvedQuestion) -> list[MonthTrust]:
         months = set(_asked_months(resolved))
         if not resolved.counts_by_month:
-            # A charge may lie on a day of a month before that of its bill.
-            for period in resolved.periods:
-                billed = self._sandbox.execute(
-                    "select distinct billing_period from daily_costs"
-                    " where charge_date >= $first and charge_date < $end",
-                    {"first": period.first, "end": period.end},
-                ).fetchall()
-                months |= {month for (month,) in billed}
-        rows = self._sandbox.execute(
-            "select billing_period, source, state, max(landed_at)"
-            " from data_status where list_contains($months::varchar[], billing_period)"
-            " group by all order by all",
-            {"months": sorted(months)},
-        ).fetchall()
-        return [MonthTrust(*row) for row in rows]
-
-    def _built_at(self) -> str:
-        row = self._sandbox.execute(
-            "select built_at from about where kind = 'file' and name = 'generation'"
-        ).fetchone()
-        return str(row[0]) if row else ""
+            months |= self._facts.months_of_days(resolved.periods)
+        return [month for month in self._facts.months if month.billing_period in months]
 
 
 @contextmanager

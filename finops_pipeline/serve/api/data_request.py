@@ -1,0 +1,178 @@
+"""One request for a tenant's data: opening it, recording the access, answering.
+
+Put here: the only way from an endpoint to data, and what is recorded before an answer leaves. Keep
+out: which data (the endpoints), who may have it (verified_route.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import Depends, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from finops_pipeline import clock
+from finops_pipeline.errors import Unknown
+from finops_pipeline.serve.access.audit_entries import AuditEntry, Outcome
+from finops_pipeline.serve.access.verified_access import Access
+from finops_pipeline.serve.api.api_services import ApiServices, services_of
+from finops_pipeline.serve.api.exact_json import exact_json
+from finops_pipeline.serve.api.problem_details import NO_DATA_YET, Problem
+from finops_pipeline.serve.api.request_record import RequestRecord, record_of
+from finops_pipeline.serve.api.sealed_values import Asking
+from finops_pipeline.serve.open_warehouses import OpenWarehouse
+from finops_pipeline.serve.queries import refusing_errors
+
+JSON = "application/json"
+_NOT_MODIFIED = 304
+_CURSOR = "cursor"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What an endpoint read: the answer's body, and how many rows of the tenant's it has."""
+
+    body: Mapping[str, Any]
+    rows: int
+
+
+Read = Callable[[OpenWarehouse], Content]
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """A request whose caller may have the tenant's data.
+
+    `asking`: what all pages of an answer have in common. `whole_request`: with the cursor of this
+    page. `known_tags`: of answers that the caller has.
+    """
+
+    services: ApiServices
+    record: RequestRecord
+    access: Access
+    asking: Asking
+    whole_request: str
+    action: str
+    known_tags: tuple[str, ...]
+
+    @contextmanager
+    def open_warehouse(self) -> Iterator[OpenWarehouse]:
+        """Open the data that the caller may see; errors of DuckDB become refusals.
+
+        Raises:
+            QueryRefused: DuckDB cannot answer.
+            Problem: nothing has been built for the tenant yet.
+        """
+        with ExitStack() as stack:
+            with self.naming_missing_data():
+                warehouse = stack.enter_context(self.services.pool.open(self.access.scope))
+            stack.enter_context(refusing_errors(warehouse.sandbox.folder))
+            yield warehouse
+
+    @contextmanager
+    def naming_missing_data(self) -> Iterator[None]:
+        """Report that a tenant has no file yet.
+
+        Raises:
+            Problem: nothing has been built for the tenant yet.
+        """
+        try:
+            yield
+        except Unknown as error:
+            raise Problem(
+                NO_DATA_YET,
+                "nothing has been built for this tenant yet",
+                "a tenant whose bills were ingested",
+                f"Ask whoever runs the server to run: finops ingest {self.access.tenant}",
+            ) from error
+
+    def entity_tag(self, generation: str) -> str:
+        """Return the entity tag of the answer from a generation."""
+        whole = replace(self.asking, request=self.whole_request)
+        return self.services.seal.entity_tag(whole, generation, str(clock.now().date()))
+
+    def audit(self, rows: int | None, detail: str = "") -> None:
+        """Record the access; only then may data leave.
+
+        Args:
+            rows: how many leave; None: not known yet.
+
+        Raises:
+            AuditUnavailable: it could not be recorded.
+        """
+        self.record.rows = rows
+        assert self.record.principal is not None, "the route verifies before it answers"
+        entry = AuditEntry.of(self.record.principal, self.action, Outcome.SERVED, self.access)
+        request_id = self.record.request_id
+        self.services.access.record(replace(entry, rows=rows, request_id=request_id, detail=detail))
+
+
+def data_request(
+    request: Request,
+    tenant: Annotated[str, Path(description="Name of the tenant.", examples=["acme"])],
+) -> DataRequest:
+    """Return the request with the access that its route has verified."""
+    record = record_of(request.scope)
+    assert record.access is not None, "the route verifies before it answers"
+    address = f"{request.method} {request.url.path}"
+    pairs = parse_qsl(request.url.query, keep_blank_values=True)
+    of_all_pages = urlencode([pair for pair in pairs if pair[0] != _CURSOR])
+    return DataRequest(
+        services_of(request),
+        record,
+        record.access,
+        Asking(record.access, f"{address}?{of_all_pages}"),
+        f"{address}?{urlencode(pairs)}",
+        request.scope["route"].name,
+        tuple(_tags(request.headers.get("if-none-match", ""))),
+    )
+
+
+Data = Annotated[DataRequest, Depends(data_request)]
+
+
+def respond(data: DataRequest, read: Read) -> Response:
+    """Answer a GET: by reading, or that nothing has changed since the caller asked before.
+
+    Raises:
+        AuditUnavailable: the access could not be recorded, so nothing is given out.
+        Problem: nothing has been built for the tenant yet.
+    """
+    with data.naming_missing_data():
+        tag = data.entity_tag(data.services.pool.generation(data.access.scope))
+    if tag in data.known_tags:
+        data.audit(0, "not modified since the caller asked before")
+        return Response(status_code=_NOT_MODIFIED, headers={"ETag": tag})
+    with data.open_warehouse() as warehouse:
+        content = read(warehouse)
+        tag = data.entity_tag(warehouse.generation)
+    return _answer(data, content, {"ETag": tag})
+
+
+def respond_to_post(data: DataRequest, read: Read) -> Response:
+    """Answer a POST by reading.
+
+    Raises:
+        AuditUnavailable: the access could not be recorded, so nothing is given out.
+        Problem: nothing has been built for the tenant yet.
+    """
+    with data.open_warehouse() as warehouse:
+        content = read(warehouse)
+    return _answer(data, content, {})
+
+
+def _answer(data: DataRequest, content: Content, headers: Mapping[str, str]) -> Response:
+    body = exact_json(content.body)
+    data.audit(content.rows)
+    return Response(body, media_type=JSON, headers=headers)
+
+
+def _tags(header: str) -> Iterator[str]:
+    """Yield the entity tags of an If-None-Match header."""
+    for part in header.split(","):
+        yield part.strip().removeprefix("W/")

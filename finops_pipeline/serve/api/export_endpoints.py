@@ -1,0 +1,120 @@
+"""Endpoints that export whole tables of the tenant's file.
+
+Put here: which tables can be exported, and how an export is recorded. Keep out: formats
+(export_streams.py).
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Annotated
+
+from fastapi import Path, Query
+from starlette.responses import Response
+
+from finops_pipeline.application.progress import Months
+from finops_pipeline.contracts.column import Table
+from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
+from finops_pipeline.contracts.tables import SLICES, TABLES
+from finops_pipeline.errors import QueryRefused, Unknown, did_you_mean
+from finops_pipeline.serve.api.answer_pages import (
+    has_months,
+    is_in_grant,
+    require_in_grant,
+    table_sql,
+)
+from finops_pipeline.serve.api.data_request import JSON, Data
+from finops_pipeline.serve.api.exact_json import exact_json
+from finops_pipeline.serve.api.export_streams import (
+    MEDIA_TYPES,
+    ExportedRows,
+    ExportResponse,
+    Portions,
+    RowCount,
+)
+from finops_pipeline.serve.api.request_parameters import ExportParameters
+
+_INTERNAL = {FILE_IDENTITY.name, PARTITION_FILES.name, SLICES.name}
+"""Tables about the installation's own files."""
+
+
+def exportable_tables() -> dict[str, Table]:
+    """Return the tables that can be exported, by name."""
+    return {table.name: table for table in TABLES if table.name not in _INTERNAL}
+
+
+def list_exports(data: Data) -> Response:
+    """List the tables that can be exported, with their meaning."""
+    tables = [
+        {"table": name, "meaning": table.meaning, "has_months": has_months(table)}
+        for name, table in sorted(exportable_tables().items())
+        if is_in_grant(data.access, table)
+    ]
+    data.audit(0)
+    return Response(exact_json({"tables": tables}), media_type=JSON)
+
+
+def export_table(
+    data: Data,
+    table: Annotated[str, Path(description="Name of the table.", examples=["monthly_costs"])],
+    parameters: Annotated[ExportParameters, Query()],
+) -> Response:
+    """Export a table as CSV, Parquet or an Arrow stream, without a limit of rows.
+
+    In CSV, text that a spreadsheet would run as a formula has a `'` in front. If the connection
+    ends before the answer is complete, the export has failed.
+    """
+    chosen = _find_table(table)
+    require_in_grant(data.access, chosen)
+    span = _span_of(chosen, parameters)
+    portions = _portions(data, chosen, span, parameters.format.value)
+    begun = next(portions)
+    try:
+        data.audit(None, f"{table} as {parameters.format}, begun")
+    except BaseException:
+        portions.close()
+        raise
+    response = ExportResponse(
+        _joined(begun, portions),
+        MEDIA_TYPES[parameters.format.value],
+        data.services.send_seconds,
+    )
+    name = f"{data.access.tenant}-{table}.{parameters.format.value}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _find_table(name: str) -> Table:
+    tables = exportable_tables()
+    if name not in tables:
+        raise Unknown(
+            f"there is no table {name[:60]!r} to export",
+            "one of the tables that GET …/exports lists",
+            did_you_mean(name, tables).rstrip(),
+        )
+    return tables[name]
+
+
+def _span_of(table: Table, parameters: ExportParameters) -> Months:
+    span = Months(parameters.start, parameters.end)
+    if span != Months() and not has_months(table):
+        raise QueryRefused(f"{table.name} has no months", "neither start nor end", "Leave them out")
+    if span.first and span.last and span.first > span.last:
+        raise QueryRefused(f"start {span.first} is after end {span.last}", "a start before the end")
+    return span
+
+
+def _portions(data: Data, table: Table, span: Months, format: str) -> Portions:
+    """Yield the export; when it is complete, record its rows."""
+    sql, values = table_sql(table, span, is_ordered=False)
+    count = RowCount()
+    with data.open_warehouse() as warehouse:
+        yield from ExportedRows(warehouse.sandbox, sql, values, count).portions(format)
+    data.audit(count.rows, f"{table.name} as {format}, complete")
+
+
+def _joined(begun: bytes, portions: Portions) -> Portions:
+    try:
+        yield from filter(None, chain((begun,), portions))
+    finally:
+        portions.close()

@@ -1,0 +1,185 @@
+"""The one path from a verified scope to data: open sandboxes, shared between requests and threads.
+
+Put here: which sandbox answers a request. Keep out: who may see what (access), what SQL is kept
+from (sandbox.py), how many run at a time (query_slots.py), which stay open (open_warehouses.py).
+
+A process belongs to one scope from its start to its end, and to one generation of the file: a
+request whose scope or generation differs never gets it. Whether an idle process may answer is
+decided by the file system when it is taken: its folder is still in its place, and the file in it is
+the one that the process has open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from finops_pipeline import clock
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.errors import DamagedFile, ForeignFile, QueryStopped, Unknown
+from finops_pipeline.lake.duck import DuckDBError, bytes_of
+from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.warehouse_access import read_mark
+from finops_pipeline.serve.blank_workers import BlankWorkers
+from finops_pipeline.serve.data_scope import DataScope
+from finops_pipeline.serve.open_warehouses import IdleWarehouses, OpenWarehouse
+from finops_pipeline.serve.query_slots import QuerySlots
+from finops_pipeline.serve.questions.answer_cache import AnswerCache, RememberedAnswers
+from finops_pipeline.serve.questions.cost_answer import CostAsker
+from finops_pipeline.serve.sandbox import Sandbox
+from finops_pipeline.serve.sandboxed_files import LimitedFile, SandboxedFile, WholeFile
+from finops_pipeline.settings import Settings
+
+_SWEEP_SECONDS = 10.0
+"""Idle sandboxes are compared with their folders at least this often, if there are requests: a
+process must not keep the data of a purged tenant."""
+
+
+@dataclass(frozen=True)
+class PoolLimits:
+    """Bounds of a pool; settings.py describes each."""
+
+    workers: int = 64
+    queries: int = 8
+    queries_per_tenant: int = 4
+    wait_seconds: float = 5.0
+    idle_bytes: int = 4_000_000_000
+    answer_bytes: int = 64_000_000
+
+    @classmethod
+    def of(cls, settings: Settings) -> PoolLimits:
+        """Return the bounds that the settings describe."""
+        return cls(
+            settings.serve_workers,
+            settings.serve_queries,
+            settings.serve_queries_per_tenant,
+            settings.serve_wait_seconds,
+            bytes_of(settings.serve_idle_memory),
+            bytes_of(settings.serve_answer_memory),
+        )
+
+
+class WarehousePool:
+    """Open warehouses of one installation, for the threads of a server."""
+
+    def __init__(self, installation: Installation, limits: PoolLimits | None = None) -> None:
+        self._installation = installation
+        self._limits = limits or PoolLimits.of(installation.settings)
+        bounds = self._limits
+        self._slots = QuerySlots(min(bounds.queries, bounds.workers), bounds.queries_per_tenant)
+        self._idle = IdleWarehouses(bounds.workers, bounds.idle_bytes)
+        self._blank = BlankWorkers()
+        self._answers = AnswerCache(bounds.answer_bytes)
+        self._folders: dict[str, TenantFolder] = {}
+        self._swept_at = clock.stopwatch()
+
+    @contextmanager
+    def open(self, scope: DataScope) -> Iterator[OpenWarehouse]:
+        """Open the newest data of a scope, which the caller has verified.
+
+        Raises:
+            Busy: too many queries are running, of this tenant or of all.
+            Unknown: there is no such tenant, or it has no file yet.
+            ForeignFile, DamagedFile: the file is not the one that was published for this tenant.
+            DiskFull, TenantBusy: the file of some projects cannot be written.
+            ReadingEnded: the tenant's folder was replaced, while the block was reading.
+        """
+        folder = self._folder(scope)
+        with self._slots.turn(scope.tenant, self._limits.wait_seconds):
+            warehouse = self._take(scope, folder)
+            try:
+                yield warehouse
+            finally:
+                self._give_back(warehouse)
+        self._sweep()
+
+    def generation(self, scope: DataScope) -> str:
+        """Return the name of the newest generation of a scope, without opening it.
+
+        Raises:
+            Unknown: there is no such tenant, or it has no file yet.
+            ForeignFile, DamagedFile: the folder holds something else in its place.
+        """
+        folder = self._folder(scope)
+        return _name_generation(scope, folder, read_mark(folder))
+
+    def close(self) -> None:
+        """End every process; those that are answering, when they have answered."""
+        self._idle.close()
+        self._blank.close()
+
+    def close_outdated(self) -> None:
+        """End idle processes whose file was replaced or purged."""
+        self._idle.close_if(self._is_outdated)
+
+    def _folder(self, scope: DataScope) -> TenantFolder:
+        """Return the tenant's folder; it names paths, and reads nothing of the tenant."""
+        known = self._folders.get(scope.tenant)
+        if known is None:
+            known = self._installation.folder(scope.tenant)
+            if known.identity.installation_id:  # which never changes
+                self._folders[scope.tenant] = known
+        return known
+
+    def _take(self, scope: DataScope, folder: TenantFolder) -> OpenWarehouse:
+        """Return a warehouse of the newest generation: an idle one, otherwise a new one."""
+        while (idle := self._idle.take(scope)) is not None:
+            try:
+                is_current = idle.sandbox.is_current(read_mark(folder))
+            except BaseException:
+                self._discard(idle)
+                raise
+            if is_current:
+                return idle
+            self._discard(idle)
+        try:
+            return self._start(scope, folder)
+        except BaseException:
+            self._idle.count_closed()
+            raise
+
+    def _start(self, scope: DataScope, folder: TenantFolder) -> OpenWarehouse:
+        file: SandboxedFile = WholeFile(folder)
+        if scope.projects is not None:
+            file = LimitedFile(folder, scope.projects, self._installation.limits)
+        limits = self._installation.query_limits
+        sandbox = Sandbox(file, limits, is_pinned=True, start=self._blank.take)
+        generation = _name_generation(scope, folder, sandbox.mark)
+        answers = RememberedAnswers(self._answers, (scope, generation))
+        return OpenWarehouse(scope, sandbox, CostAsker(sandbox, answers), generation)
+
+    def _give_back(self, warehouse: OpenWarehouse) -> None:
+        is_reusable = False
+        try:
+            with suppress(QueryStopped, DuckDBError):
+                is_reusable = warehouse.sandbox.release()
+        finally:
+            if not is_reusable:
+                self._discard(warehouse)
+        if is_reusable:
+            self._idle.give_back(warehouse)
+
+    def _discard(self, warehouse: OpenWarehouse) -> None:
+        warehouse.sandbox.close()
+        self._idle.count_closed()
+
+    def _is_outdated(self, warehouse: OpenWarehouse) -> bool:
+        try:
+            mark = read_mark(self._folder(warehouse.scope))
+        except (Unknown, ForeignFile, DamagedFile):
+            return True
+        return not warehouse.sandbox.is_current(mark)
+
+    def _sweep(self) -> None:
+        now = clock.stopwatch()
+        if now - self._swept_at >= _SWEEP_SECONDS:
+            self._swept_at = now
+            self.close_outdated()
+
+
+def _name_generation(scope: DataScope, folder: TenantFolder, mark: str) -> str:
+    """Return a name of a generation that nobody can compute who does not know the installation."""
+    content = repr((folder.identity.installation_id, scope.tenant, scope.projects, mark))
+    return hashlib.sha256(content.encode()).hexdigest()[:32]

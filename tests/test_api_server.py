@@ -1,0 +1,186 @@
+"""`finops serve` as a process: start, health, slow clients, graceful end.
+
+Put here: what needs real sockets and signals. Keep out: answers (test_api_answers.py), access
+(test_api_access.py).
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from finops_pipeline.demo import api_lines
+from finops_pipeline.errors import SettingError
+from finops_pipeline.serve.access.verified_access import Role
+from finops_pipeline.serve.api import api_server
+from tests.conftest import TemporaryInstallation
+from tests.support.published_files import copy_installation
+from tests.support.serve_process import ServeProcess, serve
+from tests.support.served_tenants import give_token
+
+
+@pytest.fixture(scope="module")
+def data(built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with both tenants."""
+    folder = tmp_path_factory.mktemp("serving") / "data"
+    copy_installation(built.data, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def token(data: Path) -> str:
+    """A token of acme's analyst."""
+    return give_token(TemporaryInstallation(data).installation, "acme/analyst", Role.ANALYST)
+
+
+@pytest.fixture
+def server(data: Path) -> Iterator[ServeProcess]:
+    """A running server."""
+    with serve(data) as server:
+        yield server
+
+
+def children(process: int) -> list[str]:
+    """Ids of the processes that a process has started."""
+    threads = Path(f"/proc/{process}/task").iterdir()
+    return [child for thread in threads for child in (thread / "children").read_text().split()]
+
+
+@contextmanager
+def serve_here(data: Path) -> Iterator[int]:
+    """Serve in this process, whose limits a test can change; yield the port."""
+    server = api_server.build_server(TemporaryInstallation(data).installation)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        serving.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            serving.join()
+
+
+def test_a_server_answers_and_ends_with_its_workers(server: ServeProcess, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=server.url, headers=headers) as client:
+        assert client.get("/healthz").text == "ok\n"
+        assert client.get("/readyz").text == "ready\n"
+        assert client.get("/v1/tenants").json()["tenants"][0]["tenant"] == "acme"
+        costs = client.get("/v1/tenants/acme/costs?start=2026-10&group_by=service")
+        assert costs.status_code == 200
+        assert "server" not in costs.headers
+        export = client.get("/v1/tenants/acme/exports/monthly_costs")
+        assert export.headers["transfer-encoding"] == "chunked"
+        assert len(export.text.splitlines()) > 2
+        document = client.get("/openapi.json").json()
+        assert document["openapi"].startswith("3.1")
+    code, errors = server.stop()
+    assert code == 0, errors
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert {"route": "/v1/tenants/{tenant}/costs", "status": 200, "tenant": "acme"}.items() <= next(
+        line for line in lines if line["route"].endswith("/costs")
+    ).items()
+
+
+def test_running_answers_are_finished(server: ServeProcess, token: str) -> None:
+    answers: list[int] = []
+    sql = "select count(*) from range(40000) a, range(20000) b where a.range <> b.range"
+
+    def ask() -> None:
+        response = httpx.post(
+            f"{server.url}/v1/tenants/acme/sql",
+            json={"sql": sql},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
+        )
+        answers.append(response.status_code)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    deadline = time.monotonic() + 30
+    while not children(server.process.pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    code, errors = server.stop(signal.SIGINT)
+    asking.join()
+    assert (code, answers) == (0, [200]), errors
+
+
+def test_a_head_that_never_ends_loses_its_connection(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_server, "_HEAD_SECONDS", 0.2)
+    with serve_here(data) as port, socket.create_connection(("127.0.0.1", port), 10) as slow:
+        slow.sendall(b"GET /v1/me HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert slow.recv(100) == b""
+
+
+def test_a_body_that_never_ends_is_answered(
+    data: Path, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_server, "_BODY_SECONDS", 0.2)
+    with serve_here(data) as port, socket.create_connection(("127.0.0.1", port), 10) as slow:
+        head = (
+            "POST /v1/tenants/acme/sql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {token}\r\nContent-Length: 100\r\n\r\n{{"
+        )
+        slow.sendall(head.encode())
+        assert slow.recv(10_000).startswith(b"HTTP/1.1 408")
+
+
+def test_a_body_without_a_length_is_cut_at_its_limit(server: ServeProcess, token: str) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b" " * 100_000
+
+    response = httpx.post(
+        f"{server.url}/v1/tenants/acme/sql",
+        content=endless(),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    assert response.status_code == 413
+
+
+def test_a_port_in_use_is_refused(server: ServeProcess, data: Path) -> None:
+    other = TemporaryInstallation(data)
+    done = other.finops("serve", "--port", str(server.port), ok=False)
+    assert f"port {server.port} of 127.0.0.1 is in use" in done.stderr
+    assert f"finops serve --port {server.port + 1}" in done.stderr
+
+
+def test_a_system_without_landlock_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_server, "is_available", lambda: False)
+    with pytest.raises(SettingError, match="--allow-unconfined"):
+        api_server.require_confinement(False)
+    api_server.require_confinement(True)
+
+
+def test_the_lines_that_the_demo_prints_work(data: Path, server: ServeProcess) -> None:
+    """Each organisation's line answers for this organisation; lines of an earlier demo do not."""
+    installation = TemporaryInstallation(data).installation
+    tenants = [installation.registry.tenant(name) for name in ("acme", "globex")]
+    earlier = api_lines(installation, tenants, server.url)
+    answers = [ask_as_printed(line) for line in api_lines(installation, tenants, server.url)]
+    assert [answer["tenant"] for answer in answers] == ["acme", "globex"]
+    assert all(answer["rows"] for answer in answers)
+    assert ask_as_printed(earlier[0])["status"] == 401
+
+
+def ask_as_printed(line: str) -> dict[str, Any]:
+    """Send the request of a line for curl."""
+    program, option, header, url = shlex.split(line)
+    assert (program, option) == ("curl", "-H")
+    name, _, value = header.partition(": ")
+    answer: dict[str, Any] = httpx.get(url, headers={name: value}).json()
+    return answer

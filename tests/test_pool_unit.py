@@ -1,0 +1,86 @@
+"""The bounds of a server's pool, without processes: turns to run a query, remembered answers.
+
+Put here: order and bounds alone. Keep out: open warehouses (test_warehouse_pool.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from finops_pipeline import clock
+from finops_pipeline.errors import Busy
+from finops_pipeline.serve.query_slots import WAITING_PER_SLOT, QuerySlots
+from finops_pipeline.serve.questions.answer_cache import AnswerCache
+
+
+def test_turns_are_given_in_order_and_past_a_tenant_that_has_all_of_its_own() -> None:
+    slots, order = QuerySlots(2, 1), list[str]()
+
+    def take(tenant: str) -> None:
+        with slots.turn(tenant, 30):
+            order.append(tenant)
+
+    def waiting() -> list[str]:
+        return [each.tenant for each in slots._waiting]
+
+    threads = []
+    with slots.turn("acme", 0):
+        for number in range(3):
+            threads.append(threading.Thread(target=take, args=("acme",)))
+            threads[-1].start()
+            wait_until(lambda count=number + 1: len(waiting()) == count)
+        take("globex")
+        assert order == ["globex"]
+        with pytest.raises(Busy), slots.turn("acme", 0):
+            pass
+        assert waiting() == ["acme"] * 3
+    for thread in threads:
+        thread.join()
+    assert order == ["globex", "acme", "acme", "acme"]
+    everyone = slots.turn("initech", 0)
+    with slots.turn("acme", 0), slots.turn("globex", 0), pytest.raises(Busy), everyone:
+        pass
+
+
+def wait_until(condition: Any) -> None:
+    started = clock.stopwatch()
+    while not condition():
+        assert clock.stopwatch() - started < 20
+        clock.pause(0.01)
+
+
+def test_remembered_answers_stay_within_their_memory() -> None:
+    cache = AnswerCache(20_000)
+    for number in range(5):
+        cache.keep(number, f"answer {number}", 10)
+        cache.get(0)
+    assert [cache.get(number) for number in range(5)] == [
+        "answer 0",
+        None,
+        *(f"answer {n}" for n in (2, 3, 4)),
+    ]
+    cache.keep("large", "answer", 10_000)
+    assert cache.get("large") is None and cache.get(0) == "answer 0"
+
+
+def test_too_many_of_one_tenant_are_refused_without_waiting() -> None:
+    slots = QuerySlots(2, 1)
+    release, threads = threading.Event(), list[threading.Thread]()
+
+    def hold() -> None:
+        with slots.turn("acme", 30):
+            release.wait(30)
+
+    for number in range(1 + WAITING_PER_SLOT):
+        threads.append(threading.Thread(target=hold))
+        threads[-1].start()
+        wait_until(lambda count=number: len(slots._waiting) == count)
+    with pytest.raises(Busy), slots.turn("acme", 30):
+        pass
+    with slots.turn("globex", 0):
+        release.set()
+    for thread in threads:
+        thread.join()
