@@ -6,6 +6,7 @@ escapes (support/sql_escapes.py), odd spellings beside planted files (test_sandb
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 from tests.conftest import TemporaryInstallation
 from tests.support.globex import finops
 from tests.support.published_files import copy_installation
+from tests.support.served_tenants import ServedTenants, serve_tenants
 from tests.support.sql_escape_lists import READS
 from tests.support.sql_escapes import (
     ESCAPES,
@@ -74,6 +76,14 @@ def attacked(
         yield Attacked(made, sandbox, marker, fingerprint(made.data), places)
 
 
+@pytest.fixture(scope="module")
+def served(attacked: Attacked) -> Iterator[ServedTenants]:
+    """The API on a copy of the same data."""
+    data = attacked.made.data.parent / "served"
+    with serve_tenants(copy_installation(attacked.made.data, data)) as served:
+        yield served
+
+
 def by_name(escapes: list[SqlEscape]) -> pytest.MarkDecorator:
     ids = [escape.name.replace(" ", "-") for escape in escapes]
     return pytest.mark.parametrize("escape", escapes, ids=ids)
@@ -84,6 +94,20 @@ def test_an_escape_through_the_sandbox_is_refused_or_harmless(
     attacked: Attacked, escape: SqlEscape
 ) -> None:
     check_escape(escape, attacked.places, attacked.marker, attacked.ask_sandbox)
+
+
+@by_name(list(ESCAPES))
+def test_an_escape_through_the_api_is_refused_or_harmless(
+    attacked: Attacked, served: ServedTenants, escape: SqlEscape
+) -> None:
+    def ask_api(sql: str) -> Attempt:
+        body = json.dumps({"sql": sql, "limit": 200})
+        headers = {"Content-Type": "application/json"}
+        response = served.post(f"/tenants/{TENANT}/sql", content=body, headers=headers)
+        assert response.status_code < 500
+        return Attempt(response.status_code == 200, f"{response.headers}\n{response.text}")
+
+    check_escape(escape, attacked.places, attacked.marker, ask_api)
 
 
 @by_name([escape for escape in ESCAPES if not escape.is_answered][::12])
