@@ -76,7 +76,6 @@ _LONG_FILES = [
     "test_snapshot_kills",
     "test_dagster_backfill",
     "test_fault_scripts",
-    "test_seeds",
     "test_properties",
     "test_folder_upgrade",
     "test_claimed_lines",
