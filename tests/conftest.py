@@ -23,8 +23,9 @@ from finops_pipeline.settings import Settings
 from finops_pipeline.synthetic.estate import write_estate
 from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.support.finops_process import run_finops
-from tests.support.published_files import copy_installation
-from tests.support.rewound_folder import preserve
+from tests.support.made_once import made_once
+from tests.support.published_files import copy_installation, settle_copy
+from tests.support.rewound_folder import preserve, rewind
 from tests.support.servers import moto, store
 from tests.support.shifted_clock import shift_clock
 from tests.support.tiers import is_for_torture, is_long, is_quick, place_in_run
@@ -93,9 +94,11 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
 @pytest.fixture(scope="session")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the seeded exports with tenants.yaml and truth.json. Read only: copy to change."""
-    folder = tmp_path_factory.mktemp("estate")
-    write_estate(folder, seed=SEED, last_month=LAST_MONTH, months=MONTHS)
-    return folder
+    return made_once(
+        tmp_path_factory,
+        "estate",
+        lambda folder: write_estate(folder, seed=SEED, last_month=LAST_MONTH, months=MONTHS),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -157,11 +160,14 @@ class TemporaryInstallation:
 @pytest.fixture(scope="session")
 def built(estate: Path, tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
     """The whole estate, ingested once. Read only: copy its data folder to change it."""
-    made = TemporaryInstallation(tmp_path_factory.mktemp("built") / "data")
-    made.apply(estate / "tenants.yaml")
-    for tenant in ("acme", "globex"):
-        assert not made.ingest(tenant).failed
-    return made
+
+    def build(folder: Path) -> None:
+        made = TemporaryInstallation(folder / "data")
+        made.apply(estate / "tenants.yaml")
+        for tenant in ("acme", "globex"):
+            assert not made.ingest(tenant).failed
+
+    return TemporaryInstallation(made_once(tmp_path_factory, "built", build) / "data")
 
 
 @pytest.fixture(scope="session")
@@ -169,6 +175,34 @@ def settled_estate(built: TemporaryInstallation, tmp_path_factory: pytest.TempPa
     """A copy of `built` that has settled in its place, for `rewind` (support/rewound_folder.py)."""
     folder = tmp_path_factory.mktemp("settled-estate")
     return preserve(folder, lambda used: copy_installation(built.data, used / "data"))
+
+
+@pytest.fixture(scope="session")
+def preserved_with_exports(
+    built: TemporaryInstallation, estate: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A copy of `built` that has ingested its own copy of the exports, for `up_to_date`."""
+
+    def make(folder: Path) -> None:
+        made = TemporaryInstallation(copy_installation(built.data, folder / "data"))
+        shutil.copytree(estate, folder / "exports")
+        made.apply(folder / "exports/tenants.yaml")
+        for tenant in ("acme", "globex"):
+            assert not made.ingest(tenant).failed
+
+    return preserve(tmp_path_factory.mktemp("with-exports"), make)
+
+
+@pytest.fixture
+def up_to_date(
+    preserved_with_exports: Path, monkeypatch: pytest.MonkeyPatch
+) -> TemporaryInstallation:
+    """Both tenants ingested, with `exports` beside the data folder; a test may change all of it."""
+    made = TemporaryInstallation(rewind(preserved_with_exports) / "data")
+    monkeypatch.setenv("FINOPS_DATA", str(made.data))
+    for tenant in ("acme", "globex"):
+        settle_copy(made.data, tenant)
+    return made
 
 
 @pytest.fixture
@@ -197,7 +231,7 @@ def fresh(empty: TemporaryInstallation, own_estate: Path) -> TemporaryInstallati
     return empty
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def census() -> Callable[[Path], dict[str, tuple[int, int]]]:
     """A function: folder -> {file: (bytes, modification time)} of everything below it."""
 

@@ -33,6 +33,7 @@ from tests.support.allocated_tenants import (
 from tests.support.globex import ask, finops
 from tests.support.published_files import published_files
 from tests.support.second_opinion_allocations import COSTS
+from tests.support.tiers import some_every_day
 
 __all__ = ["allocated", "changeable"]
 
@@ -315,7 +316,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", some_every_day(BROKEN))
 def test_a_mart_of_rules_that_loses_rows_is_refused(
     changeable: Allocated, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

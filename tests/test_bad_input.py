@@ -23,15 +23,12 @@ from tests.support.tiers import some_every_day
 
 @pytest.fixture
 def globex(
-    built: TemporaryInstallation,
-    own_estate: Path,
-    empty: TemporaryInstallation,
-    census: Callable[[Path], dict[str, tuple[int, int]]],
+    up_to_date: TemporaryInstallation, census: Callable[[Path], dict[str, tuple[int, int]]]
 ) -> Iterator[Globex]:
-    made = Globex.like(built, own_estate, empty)
-    before = census(empty.folder("acme"))
-    yield made
-    assert census(empty.folder("acme")) == before
+    """globex, whose exports a test may damage; acme must not change."""
+    before = census(up_to_date.folder("acme"))
+    yield Globex(up_to_date, up_to_date.data.parent / "exports")
+    assert census(up_to_date.folder("acme")) == before
 
 
 def _no_cost(g: Globex) -> None:

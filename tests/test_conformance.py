@@ -20,6 +20,7 @@ from finops_pipeline.contracts.services import SERVICES
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row, write_csv
 from tests.support.published_files import overwrite, published_files
+from tests.support.rewound_folder import rewound_by
 
 MONTH = "2026-09"
 HEADER = (
@@ -39,17 +40,25 @@ TRUE = dict(zip(HEADER, (
 ), strict=True))  # fmt: skip
 
 
-@pytest.fixture
-def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+def make_two(folder: Path) -> None:
     """Two tenants: globex with a correct report, acme without charges."""
-    deliver(tmp_path / "globex", [row("1"), row("2")])
-    (tmp_path / "tenants.yaml").write_text(
+    deliver(folder / "globex", [row("1"), row("2")])
+    (folder / "tenants.yaml").write_text(
         "tenants:\n  - name: acme\n    sources:\n      - {name: export, format: focus}\n"
         "  - name: globex\n    sources:\n      - name: payer\n        format: legacy-cur\n"
-        f"        location: {tmp_path / 'globex'}\n"
+        f"        location: {folder / 'globex'}\n"
     )
-    empty.apply(tmp_path / "tenants.yaml")
-    assert not empty.ingest("globex").failed
+    made = TemporaryInstallation(folder / "data")
+    made.apply(folder / "tenants.yaml")
+    assert not made.ingest("globex").failed
+
+
+pristine, tmp_path = rewound_by(make_two)
+
+
+@pytest.fixture
+def two(empty: TemporaryInstallation) -> TemporaryInstallation:
+    """Two tenants as `make_two` made them."""
     return empty
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import finops_pipeline
 from finops_pipeline.marts.use_cases import use_case
-from finops_pipeline.serve.sandbox import open_sandbox
+from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 from tests.conftest import TemporaryInstallation
 from tests.support.globex import finops
 
@@ -26,19 +27,28 @@ SECTIONS = {
 COMMAND = re.compile(r"^finops (queries run .*)$", re.MULTILINE)
 
 
+@pytest.fixture(scope="module")
+def sandboxes(built: TemporaryInstallation) -> Iterator[list[Sandbox]]:
+    """The files of both tenants, open for all questions."""
+    limits, folder = built.installation.query_limits, built.installation.folder
+    with (
+        open_sandbox(folder("acme"), limits) as acme,
+        open_sandbox(folder("globex"), limits) as globex,
+    ):
+        yield [acme, globex]
+
+
 @pytest.mark.parametrize("question", SECTIONS)
 def test_the_sql_of_a_question_answers_in_the_stated_shape(
-    built: TemporaryInstallation, question: str
+    sandboxes: list[Sandbox], question: str
 ) -> None:
     (sql,) = re.findall(r"```sql\n(.*?)```", SECTIONS[question], re.DOTALL)
     (shape,) = re.findall(r"^Columns: (.*?)\.$", SECTIONS[question], re.MULTILINE | re.DOTALL)
     columns = re.findall(r"`(\w+)`", shape)
-    for tenant in ("acme", "globex"):
-        folder = built.installation.folder(tenant)
-        with open_sandbox(folder, built.installation.query_limits) as sandbox:
-            connection = sandbox.execute(sql)
-            described = connection.description or []
-            rows = connection.fetchall()
+    for sandbox in sandboxes:
+        connection = sandbox.execute(sql)
+        described = connection.description or []
+        rows = connection.fetchall()
         assert [column[0] for column in described] == columns
         assert not {"DOUBLE", "FLOAT"} & {str(column[1]) for column in described}
         assert rows or "may be empty" in SECTIONS[question]

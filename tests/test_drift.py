@@ -24,30 +24,36 @@ from finops_pipeline.lake.warehouse import reading
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row, write_csv
 from tests.support.export_forms import MONTH, write_form
+from tests.support.rewound_folder import rewound_by
 
 TENANTS = ("acme", "globex")
 
 
+def make_drifting(home: Path) -> None:
+    """Two tenants with a legacy CUR, a CUR 2.0 and a FOCUS export each; globex is ingested."""
+    made = TemporaryInstallation(home / "data")
+    sources = [("cur", "legacy-cur"), ("cur2", "cur-2.0"), ("focus", "focus")]
+    tenants = []
+    for tenant in TENANTS:
+        for name, _ in sources:
+            (home / tenant / name).mkdir(parents=True)
+        listed = [
+            {"name": name, "format": kind, "location": f"{tenant}/{name}"} for name, kind in sources
+        ]
+        tenants.append({"name": tenant, "sources": listed})
+        deliver(home / tenant / "cur", [row("7", **{"resourceTags/user:Env": tenant})])
+    declared = home / "tenants.yaml"
+    declared.write_text(yaml.safe_dump({"tenants": tenants}))
+    made.apply(declared)
+    made.ingest("globex")
+
+
 class Drifting:
-    """Two tenants with a legacy CUR and a CUR 2.0 each; tests change only acme's."""
+    """The two tenants; tests change only acme's bills."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.made = TemporaryInstallation(home / "data")
-        sources = [("cur", "legacy-cur"), ("cur2", "cur-2.0"), ("focus", "focus")]
-        tenants = []
-        for tenant in TENANTS:
-            for name, _ in sources:
-                (home / tenant / name).mkdir(parents=True)
-            listed = [
-                {"name": name, "format": kind, "location": f"{tenant}/{name}"}
-                for name, kind in sources
-            ]
-            tenants.append({"name": tenant, "sources": listed})
-            deliver(home / tenant / "cur", [row("7", **{"resourceTags/user:Env": tenant})])
-        declared = home / "tenants.yaml"
-        declared.write_text(yaml.safe_dump({"tenants": tenants}))
-        self.made.apply(declared)
         self.report = home / "acme" / "cur"
 
     def ingest(self) -> None:
@@ -72,6 +78,9 @@ class Drifting:
             (statuses[source, month].drift,)
         ]
         return statuses[source, month].drift
+
+
+pristine, tmp_path = rewound_by(make_drifting)
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def test_several_reports_in_a_location(two: TemporaryInstallation, tmp_path: Pat
     for name, where in (("any", reports), ("hourly", reports), ("none", empty_folder)):
         options = ("--format", "legacy-cur", "--location", str(where))
         assert finops("source", "add", f"acme/{name}", *options)[0] == 0
-    deliver(tmp_path / "acme/cur", [row("4")])
+    deliver(two.data.parent / "acme/cur", [row("4")])
     any_reason, empty_reason = (step.reason for step in two.ingest("acme").failed)
     assert "contains several reports: daily, hourly" in any_reason
     assert "declare a source for each of the others" in any_reason
@@ -138,7 +138,7 @@ def bucket(
     declared = tmp_path / "buckets.yaml"
     declared.write_text(yaml.safe_dump({"tenants": [{"name": "acme", "sources": sources}]}))
     two.apply(declared)
-    deliver(tmp_path / "acme/cur", [row("4")])
+    deliver(two.data.parent / "acme/cur", [row("4")])
     return "two-payers"
 
 
@@ -212,7 +212,7 @@ def test_a_source_removed_while_its_ingest_waits(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:
     """An ingest that waited for the tenant's lock uses the declaration at the end of the wait."""
-    deliver(tmp_path / "acme/cur", [row("1")])
+    deliver(two.data.parent / "acme/cur", [row("1")])
     deliver(tmp_path / "acme/other", [row("2")])
     options = ("--format", "legacy-cur", "--location", str(tmp_path / "acme/other"))
     assert finops("source", "add", "acme/other", *options)[0] == 0

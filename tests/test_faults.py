@@ -122,20 +122,31 @@ class FaultyRun:
     seen_after: dict[str, Bill]
 
 
+RUNS = 3
+"""The gate has one run, with every third fault; `make torture` has the other runs."""
+
+
 def part(number: int, faults: Iterable[str]) -> list[str]:
-    """Return the faults of run 0 or 1: every second one."""
-    return list(faults)[number::2]
+    """Return the faults of a run: every third one."""
+    return list(faults)[number::RUNS]
 
 
-in_each_run = pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.torture)])
-"""`make test` has a run with half of the faults, `make torture` one with the other half."""
+def marks_of(number: int) -> list[pytest.MarkDecorator]:
+    """Return the marks of the tests of a run."""
+    return [pytest.mark.torture] if number else []
+
+
+in_each_run = pytest.mark.parametrize(
+    "number", [pytest.param(number, marks=marks_of(number)) for number in range(RUNS)]
+)
 
 
 def with_each_fault(faults: Iterable[str]) -> pytest.MarkDecorator:
     """Parametrize a test by the faults, each with the number of its run."""
     cases = [
-        *(pytest.param(0, name, id=name) for name in part(0, faults)),
-        *(pytest.param(1, name, id=name, marks=pytest.mark.torture) for name in part(1, faults)),
+        pytest.param(number, name, id=name, marks=marks_of(number))
+        for number in range(RUNS)
+        for name in part(number, faults)
     ]
     return pytest.mark.parametrize(("number", "name"), cases)
 
@@ -171,7 +182,7 @@ def build_estate(number: int, folder: Path, store: Store, line: FaultyServer) ->
 
 
 def run_with_faults(number: int, estate: Estate, line: FaultyServer) -> FaultyRun:
-    """Ingest while half of the faults occur, each on its own source, and again without faults."""
+    """Ingest while the faults of a run occur, each on its own source, and again without faults."""
     recovers, refused = part(number, RECOVERS), part(number, REFUSED)
     script = [
         replace(fault, key=f"{estate.spelled(name)}/*{fault.key}")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.foreign_bills import ForeignBills, foreign
+from tests.support.foreign_bills import ForeignBills, built_foreign, foreign
 
-__all__ = ["foreign"]
+__all__ = ["built_foreign", "foreign"]
 
 OF_1_0 = {
     "BilledCost": "10", "EffectiveCost": "9", "ListCost": "12", "ContractedCost": "11",

@@ -13,10 +13,10 @@ import pytest
 
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
-from tests.support.foreign_bills import ForeignBills, foreign
+from tests.support.foreign_bills import ForeignBills, built_foreign, foreign
 from tests.support.globex import ask
 
-__all__ = ["foreign"]
+__all__ = ["built_foreign", "foreign"]
 
 
 def test_account_ids_of_a_spreadsheet_regain_their_zeros(foreign: ForeignBills) -> None:

@@ -38,16 +38,29 @@ from tests.support.tiers import some_every_day
 BUCKET = "export-forms"
 TENANTS = tuple(SOURCES)
 ATHENA = ("cur-athena",)
-HALVES = {
-    (form, tenant): (number + position) % 2
+EVERY_DAY, OTHER_FORMS, OTHER_TENANT = range(3)
+"""Parts of all forms and tenants. The gate takes the first: half of the forms, each of one tenant,
+so every format and both tenants; `make torture` takes all."""
+
+
+def part_of(number: int, position: int) -> int:
+    """Return the part of a form and a tenant, which are given by their positions."""
+    if (number + position) % 2:
+        return OTHER_TENANT
+    return EVERY_DAY if number % 4 in (1, 2) else OTHER_FORMS
+
+
+PARTS = {
+    (form, tenant): part_of(number, position)
     for number, form in enumerate(FORMS)
     for position, tenant in enumerate(TENANTS)
 }
-"""Each form in one half for one tenant, in the other half for the other. `make test` takes the
-first half, so every form and both tenants; `make torture` the second."""
-of_both_halves = pytest.mark.parametrize(
+of_all_parts = pytest.mark.parametrize(
     ("form", "tenant"),
-    [pytest.param(*k, marks=[pytest.mark.torture] if half else []) for k, half in HALVES.items()],
+    [
+        pytest.param(*key, marks=[pytest.mark.torture] if part != EVERY_DAY else [])
+        for key, part in PARTS.items()
+    ],
 )
 
 
@@ -66,16 +79,16 @@ class Forms:
 
     def of(self, form: str, tenant: str) -> TemporaryInstallation:
         """The installation that has a source in this form, of this tenant."""
-        wanted = FORMS[form].format, HALVES[form, tenant]
+        wanted = FORMS[form].format, PARTS[form, tenant]
         if wanted not in self.made:
             self.made[wanted] = self._ingested(*wanted)
         return self.made[wanted]
 
-    def _ingested(self, kind: str, half: int) -> TemporaryInstallation:
-        made = TemporaryInstallation(self.home / f"{kind}-{half}" / "data")
+    def _ingested(self, kind: str, part: int) -> TemporaryInstallation:
+        made = TemporaryInstallation(self.home / f"{kind}-{part}" / "data")
         locations: dict[str, dict[str, str]] = {tenant: {} for tenant in TENANTS}
-        for (name, tenant), its_half in HALVES.items():
-            if (FORMS[name].format, its_half) != (kind, half):
+        for (name, tenant), its_part in PARTS.items():
+            if (FORMS[name].format, its_part) != (kind, part):
                 continue
             folder = self.home / "written" / tenant / name
             for month in ("2026-09", "2026-10") if name in ATHENA else (MONTH,):
@@ -84,7 +97,7 @@ class Forms:
             inside = written.report.relative_to(self.home / "written")
             locations[tenant][name] = f"s3://{BUCKET}/{inside}"
             self.store.upload(folder, f"{BUCKET}/{tenant}/{name}")
-        declared = self.home / f"{kind}-{half}.yaml"
+        declared = self.home / f"{kind}-{part}.yaml"
         more = {"profile": "{tenant}", "endpoint_url": self.store.url}
         declared.write_text(yaml.safe_dump(declaration(locations, **more)))
         made.apply(declared)
@@ -149,7 +162,7 @@ def charged(
         return {row[0]: list(row[1:]) for row in connection.execute(sql).fetchall()}
 
 
-@of_both_halves
+@of_all_parts
 def test_every_form_from_the_store_is_exact(forms: Forms, form: str, tenant: str) -> None:
     made = forms.of(form, tenant)
     months = {key[2]: true for key, true in forms.truths.items() if key[:2] == (tenant, form)}
@@ -173,7 +186,7 @@ def test_every_form_from_the_store_is_exact(forms: Forms, form: str, tenant: str
     assert all(w.startswith("bills_apart: ") and "; " not in w for w in forms.warnings)
 
 
-@of_both_halves
+@of_all_parts
 def test_tags_survive_every_form_and_nothing_is_unknown(
     forms: Forms, form: str, tenant: str
 ) -> None:

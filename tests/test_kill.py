@@ -93,16 +93,18 @@ def totals(truth: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(params=["first", "restated"])
+@pytest.fixture(scope="module", params=["first", "restated"])
 def case(
     request: pytest.FixtureRequest,
     built: TemporaryInstallation,
     estate: Path,
     truth: dict[str, Any],
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     census: Callable[[Path], dict[str, tuple[int, int]]],
 ) -> Case:
-    base = TemporaryInstallation(tmp_path / "base")
+    """One of the two cases. Tests read it and change copies."""
+    folder = tmp_path_factory.mktemp("case")
+    base = TemporaryInstallation(folder / "base")
     sources = truth["tenants"][TENANT]["sources"]
     complete = totals({name: months[MONTH] for name, months in sources.items()})
     before = {name: Decimal(months[BEFORE]["billed_cost"]) for name, months in sources.items()}
@@ -114,7 +116,7 @@ def case(
         scope = RunScope(months=Months(BEFORE, BEFORE))
         ingest(installation, installation.registry.tenant(TENANT), scope)
     else:
-        exports = Path(shutil.copytree(estate, tmp_path / "exports"))
+        exports = Path(shutil.copytree(estate, folder / "exports"))
         restated = {
             name: write_delivery(
                 exports,

@@ -21,7 +21,7 @@ from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.conftest import FIGURES, TemporaryInstallation
 from tests.support.bills import deliver, row
 
-KILLS, TORTURE = 7, 600
+KILLS, TORTURE = 4, 600
 MONTHS = ("2026-08", "2026-09")
 
 DRIVER = """

@@ -23,6 +23,7 @@ from tests.support.bills import deliver, row
 from tests.support.globex import ask, finops
 from tests.support.older_folder import make_older, make_older_registry
 from tests.support.published_files import partition_folder, shown_partitions
+from tests.support.rewound_folder import rewound_by
 from tests.support.tiers import some_every_day
 
 MONTH, LEDGER = "2026-09", "ledger.sqlite"
@@ -81,19 +82,27 @@ def age(ledger: Path) -> None:
     aged.replace(ledger)
 
 
-@pytest.fixture
-def aged(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+def make_aged(folder: Path) -> None:
     """initech and hooli in older folders, ingested once; initech's ledger has version 1."""
+    made = TemporaryInstallation(folder / "data")
     for tenant in ("initech", "hooli"):
-        (tmp_path / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
+        (folder / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
         lines = [row("1") | {"lineItem/ProductCode": "AmazonEC2"}, row("2", account="4" * 12)]
-        deliver(tmp_path / tenant / "cur", lines, assembly="one")
-        empty.apply(tmp_path / f"{tenant}.yaml")
-        assert not empty.ingest(tenant).failed
+        deliver(folder / tenant / "cur", lines, assembly="one")
+        made.apply(folder / f"{tenant}.yaml")
+        assert not made.ingest(tenant).failed
     for tenant in ("initech", "hooli"):
-        make_older(empty.folder(tenant))
-    age(empty.folder("initech") / LEDGER)
-    make_older_registry(empty.data)
+        make_older(made.folder(tenant))
+    age(made.folder("initech") / LEDGER)
+    make_older_registry(made.data)
+
+
+pristine, tmp_path = rewound_by(make_aged)
+
+
+@pytest.fixture
+def aged(empty: TemporaryInstallation) -> TemporaryInstallation:
+    """initech and hooli in older folders, as `make_aged` made them."""
     return empty
 
 
@@ -264,12 +273,14 @@ def test_old_charges_of_a_month_that_cannot_be_rebuilt_stop_no_other_month(
 
 
 def test_values_of_an_old_landing_that_are_not_numbers_become_null(
-    empty: TemporaryInstallation, tmp_path: Path
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """A column that earlier versions did not use may hold any text in an old landing."""
-    (tmp_path / "initech.yaml").write_text(DECLARED.format(name="initech"))
-    deliver(tmp_path / "initech/cur", [row("1", **{"lineItem/NormalizedUsageAmount": "2"})])
-    empty.apply(tmp_path / "initech.yaml")
+    folder = tmp_path_factory.mktemp("old-landing")
+    empty = TemporaryInstallation(folder / "data")
+    (folder / "initech.yaml").write_text(DECLARED.format(name="initech"))
+    deliver(folder / "initech/cur", [row("1", **{"lineItem/NormalizedUsageAmount": "2"})])
+    empty.apply(folder / "initech.yaml")
     assert not empty.ingest("initech").failed
     make_older(empty.folder("initech"))
     (landing,) = empty.folder("initech").rglob("delivery.parquet")

@@ -18,7 +18,7 @@ from tests.conftest import TemporaryInstallation
 from tests.support.beside_globex import Census, rows
 from tests.support.bills import deliver, row
 from tests.support.globex import ask, finops
-from tests.support.published_files import copy_installation
+from tests.support.rewound_folder import rewound_by
 
 PROD, DEV, NEW = "111122223333", "444455556666", "777788889999"
 MONTHS = ("2026-08", "2026-09")
@@ -34,10 +34,8 @@ DECLARED = """
 """
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
-    """Both tenants, ingested. Tests change a copy of this folder."""
-    folder = tmp_path_factory.mktemp("lifecycle")
+def make_both(folder: Path) -> None:
+    """Both tenants, ingested."""
     made = TemporaryInstallation(folder / "data")
     text = "tenants:"
     for name, factor in (("acme", 1), ("globex", 100)):
@@ -52,14 +50,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
     made.apply(folder / "tenants.yaml")
     for name in ("acme", "globex"):
         assert not made.ingest(name).failed
-    return made
+
+
+pristine, tmp_path = rewound_by(make_both)
 
 
 @pytest.fixture
-def made(
-    prepared: TemporaryInstallation, empty: TemporaryInstallation, census: Census
-) -> TemporaryInstallation:
-    copy_installation(prepared.data, empty.data)
+def made(empty: TemporaryInstallation) -> TemporaryInstallation:
+    """Both tenants as `make_both` made them."""
     return empty
 
 
@@ -151,9 +149,9 @@ def test_a_removed_source_keeps_its_charges_until_it_is_purged(made: TemporaryIn
 
 
 def test_a_file_declares_a_removed_source_again_and_deletes_nothing(
-    made: TemporaryInstallation, prepared: TemporaryInstallation, tmp_path: Path
+    made: TemporaryInstallation, tmp_path: Path
 ) -> None:
-    declared = prepared.data.parent / "tenants.yaml"
+    declared = tmp_path / "tenants.yaml"
     done("source", "remove", "acme/old-payer", "--yes", "acme/old-payer")
     shorter = tmp_path / "shorter.yaml"
     shorter.write_text("\n".join(x for x in declared.read_text().splitlines() if "old" not in x))

@@ -47,8 +47,8 @@ def after(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, then: Callabl
 
 
 @pytest.fixture
-def made(two: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
-    deliver(tmp_path / "acme/cur", [row("7.50")])
+def made(two: TemporaryInstallation) -> TemporaryInstallation:
+    deliver(two.data.parent / "acme/cur", [row("7.50")])
     return two
 
 
@@ -98,7 +98,7 @@ def test_a_command_that_waited_for_a_purge_leaves_nothing_for_the_next_tenant_of
 def test_files_by_hand_that_waited_are_not_landed_for_a_disabled_tenant_or_source(
     made: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bill = next((tmp_path / "acme/cur").rglob("*.csv.gz"))
+    bill = next((made.data.parent / "acme/cur").rglob("*.csv.gz"))
     imported = FilesByHand("acme", "payer", [bill])
     for kind, name in (("source", "acme/payer"), ("tenant", "acme")):
         with monkeypatch.context() as patch:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
+from tests.support.rewound_folder import rewound_by
 
 PLAN = "arn:aws:savingsplans::111122223333:savingsplan/one"
 TYPE, ARN = "lineItem/LineItemType", "savingsPlan/SavingsPlanARN"
@@ -22,8 +23,7 @@ OTHER = "444455556666"
 Bill = list[dict[str, str]]
 
 
-@pytest.fixture
-def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+def make_two(folder: Path) -> None:
     """acme and globex claim the same accounts; another account changes project in mid month."""
     text = "tenants:\n"
     for tenant in ("acme", "globex"):
@@ -34,9 +34,19 @@ def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
             f"  - {{name: prod, accounts: ['111122223333', {{id: '{OTHER}', to: 2026-09-16}}]}}\n"
             f"  - {{name: dev, accounts: [{{id: '{OTHER}', from: 2026-09-16}}]}}\n"
         )
-    (tmp_path / "tenants.yaml").write_text(text)
-    deliver(tmp_path / "globex/cur", [row("3")])
-    empty.apply(tmp_path / "tenants.yaml")
+    (folder / "tenants.yaml").write_text(text)
+    deliver(folder / "globex/cur", [row("3")])
+    made = TemporaryInstallation(folder / "data")
+    made.apply(folder / "tenants.yaml")
+    assert not made.ingest("globex").failed
+
+
+pristine, tmp_path = rewound_by(make_two)
+
+
+@pytest.fixture
+def two(empty: TemporaryInstallation) -> TemporaryInstallation:
+    """The two tenants; globex is ingested."""
     return empty
 
 

@@ -17,6 +17,7 @@ from tests.support.line_item_bills import (
     prepared,
     total,
 )
+from tests.support.tiers import some_every_day
 
 __all__ = ["bills", "prepared"]
 
@@ -46,7 +47,7 @@ def month_of(month: str, recurring: Decimal) -> list[Line]:
     return lines
 
 
-@pytest.mark.parametrize("recurring", [Decimal(3), Decimal("1.5"), Decimal(0)])
+@pytest.mark.parametrize("recurring", some_every_day([Decimal("1.5"), Decimal(3), Decimal(0)]))
 def test_a_plan_over_two_months(bills: Bills, recurring: Decimal) -> None:
     """What was paid upfront is billed once; each month costs the commitment, used and unused."""
     upfront = (COMMITTED - recurring) * 8760

@@ -1,7 +1,7 @@
 """Mutated deliveries: each ingested exactly, with its bad rows set aside, or refused with a reason.
 
 The catalogue (tests/support/mutations) mutates good deliveries of every form and knows the
-right outcome without the pipeline. Six sources of one tenant are ingested at a time; what
+right outcome without the pipeline. Up to seven sources of one tenant are ingested at a time; what
 is then served is read as `finops query` reads it, and must be the month as delivered or as it was
 before. `pytest -m torture` does the same with other seeds and more of what is random.
 """

@@ -16,6 +16,7 @@ import pytest
 from finops_pipeline.lake.exported_file import exporting
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
+from tests.support.globex import finops
 from tests.support.tiers import some_every_day
 
 DECLARED = """
@@ -35,18 +36,25 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def _use(made: TemporaryInstallation, exports: Path) -> None:
-    """Declare, ingest, query and export two tenants as a user would, in new processes."""
+    """Declare, ingest and query two tenants: one in new processes, the other in this one."""
     for tenant in ("initech", "hooli"):
         bad = row("not an amount")
         deliver(exports / tenant / "cur", [row("1.5"), bad])
         (exports / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
-        made.finops("apply", str(exports / f"{tenant}.yaml"))
-        made.python(f"import sys; sys.argv = ['finops', 'ingest', {tenant!r}]\n{_MAIN}")
-        made.finops("query", tenant, "select count(*) from costs")
-        made.finops("status", tenant)
+    for command in _commands(exports, "initech"):
+        made.finops(*command)
+    for command in _commands(exports, "hooli"):
+        code, output = finops(*command, data=made.data)
+        assert code == 0, output
 
 
-_MAIN = "from finops_pipeline.cli.app import main; main()"
+def _commands(exports: Path, tenant: str) -> list[tuple[str, ...]]:
+    return [
+        ("apply", str(exports / f"{tenant}.yaml")),
+        ("ingest", tenant),
+        ("query", tenant, "select count(*) from costs"),
+        ("status", tenant),
+    ]
 
 
 def _open_to(data: Path, bits: int) -> dict[str, str]:

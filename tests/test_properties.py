@@ -130,7 +130,7 @@ def check_status(connection: Any, bill: Bill) -> None:
 
 
 def test_a_random_bill_is_its_charges(prepared: Path, census: Census) -> None:
-    @settings(RULES, max_examples=5)
+    @settings(RULES, max_examples=3)
     @given(bill=bills())
     def check(bill: Bill) -> None:
         check_bill(prepared, census, bill)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from finops_pipeline.marts.use_cases import bind_parameters, use_case, use_cases
-from finops_pipeline.serve.sandbox import open_sandbox
+from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 from tests.conftest import TemporaryInstallation
 
 OTHER = {"acme": "globex", "globex": "acme"}
@@ -138,18 +138,27 @@ test_business_metrics.py, test_shared_costs.py, test_statements.py or test_requi
 
 
 def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Rows:
-    query = use_case(name)
     folder = made.installation.folder(tenant)
     with open_sandbox(folder, made.installation.query_limits) as sandbox:
-        connection = sandbox.execute(query.sql, bind_parameters(query, None, None, given))
-        names = [column[0] for column in connection.description or []]
-        return [dict(zip(names, row, strict=True)) for row in connection.fetchall()]
+        return answer(sandbox, name, **given)
+
+
+def answer(sandbox: Sandbox, name: str, **given: str) -> Rows:
+    query = use_case(name)
+    connection = sandbox.execute(query.sql, bind_parameters(query, None, None, given))
+    names = [column[0] for column in connection.description or []]
+    return [dict(zip(names, row, strict=True)) for row in connection.fetchall()]
 
 
 @pytest.fixture(scope="module")
 def answers(built: TemporaryInstallation) -> dict[str, dict[str, Rows]]:
     """Every query's complete answer for both tenants."""
-    return {t: {q.name: ask(built, t, q.name) for q in use_cases()} for t in OTHER}
+    of_tenants = {}
+    for tenant in OTHER:
+        folder, limits = built.installation.folder(tenant), built.installation.query_limits
+        with open_sandbox(folder, limits) as sandbox:
+            of_tenants[tenant] = {q.name: answer(sandbox, q.name) for q in use_cases()}
+    return of_tenants
 
 
 @pytest.fixture(scope="module")

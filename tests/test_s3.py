@@ -21,7 +21,7 @@ import yaml
 from finops_pipeline import clock
 from finops_pipeline.application.ingest import ingest
 from finops_pipeline.application.plan import RunScope
-from finops_pipeline.application.progress import Months
+from finops_pipeline.application.progress import Months, Report
 from finops_pipeline.lake import files
 from finops_pipeline.sources import data_exports
 from finops_pipeline.sources.s3_bucket import Bucket, Download
@@ -106,15 +106,17 @@ def test_an_unreachable_source_is_reported_with_its_cure(
     before = in_s3.installation.registry.tenant("acme")
     payer = before.source("payer")
 
-    def refuse_with(**fields: str) -> str:
+    def ingest_with(**fields: str) -> Report:
         changed = payer.model_copy(update=fields)
         other_sources = tuple(s for s in before.sources if s.name != "payer")
         in_s3.installation.registry.save(
             before.model_copy(update={"sources": (*other_sources, changed)})
         )
         tenant = in_s3.installation.registry.tenant("acme")
-        report = ingest(in_s3.installation, tenant, RunScope(months=Months("2026-10", "2026-10")))
-        return next(r for r in refusals(report) if "acme/payer" in r)
+        return ingest(in_s3.installation, tenant, RunScope(months=Months("2026-10", "2026-10")))
+
+    def refuse_with(**fields: str) -> str:
+        return next(r for r in refusals(ingest_with(**fields)) if "acme/payer" in r)
 
     bills.store.add_user(
         "wide", [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]}]
@@ -141,10 +143,7 @@ def test_an_unreachable_source_is_reported_with_its_cure(
     # boto3's default chain finds credentials in the environment.
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", bills.keys["acme"][0])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", bills.keys["acme"][1])
-    saved = payer.model_copy(update={"profile": ""})
-    other_sources = tuple(s for s in before.sources if s.name != "payer")
-    in_s3.installation.registry.save(before.model_copy(update={"sources": (*other_sources, saved)}))
-    assert not in_s3.ingest("acme").failed
+    assert not ingest_with(profile="").failed
 
 
 # --- one month that a test may change

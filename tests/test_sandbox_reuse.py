@@ -23,17 +23,26 @@ from tests.conftest import TemporaryInstallation
 from tests.support.beside_globex import ZEROS, declare
 from tests.support.bills import deliver, row
 from tests.support.globex import finops
+from tests.support.rewound_folder import rewound_by
 
 TOTAL = "select sum(billed_cost) from monthly_costs"
 MANY = "select '{}' as which, n from range(20000) as numbers(n)"
 
 
-@pytest.fixture
-def made(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+def make_both(folder: Path) -> None:
+    made = TemporaryInstallation(folder / "data")
     for tenant, cost in (("acme", "7.50"), ("globex", "900")):
-        deliver(tmp_path / tenant / "cur", [row(cost, account=ZEROS)])
-        declare(empty, tmp_path, tenant)
-        assert not empty.ingest(tenant).failed
+        deliver(folder / tenant / "cur", [row(cost, account=ZEROS)])
+        declare(made, folder, tenant)
+        assert not made.ingest(tenant).failed
+
+
+pristine, tmp_path = rewound_by(make_both)
+
+
+@pytest.fixture
+def made(empty: TemporaryInstallation) -> TemporaryInstallation:
+    """acme and globex as `make_both` made them."""
     return empty
 
 
@@ -153,6 +162,6 @@ def test_a_slow_reader_gets_every_row(made: TemporaryInstallation) -> None:
             count += len(portion)
             started = clock.stopwatch()
             while count == 4000 and clock.stopwatch() - started < 2.5:
-                pass
+                clock.pause(0.1)
         assert count == 8000
         assert total(globex) == "900.00"

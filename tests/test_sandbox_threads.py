@@ -21,8 +21,10 @@ from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 from tests.conftest import TemporaryInstallation
 
 TENANTS = ("acme", "globex")
-QUERIES_PER_TENANT_AND_THREAD = 1_000
-OPENED_PER_TENANT_AND_THREAD = 20
+QUERIES, TORTURE_QUERIES = 150, 1_000
+"""Queries per tenant and thread."""
+OPENED, TORTURE_OPENED = 6, 40
+"""Sandboxes that each thread opens and closes."""
 
 BILL = "select source, billing_period, billed_cost from monthly_bill order by all"
 CHARGES = "select project, count(*), sum(BilledCost) from costs group by all order by all"
@@ -44,17 +46,23 @@ def expected_rows(built: TemporaryInstallation) -> dict[tuple[str, str], Rows]:
     return expected
 
 
+@pytest.mark.parametrize(
+    "queries", [QUERIES, pytest.param(TORTURE_QUERIES, marks=pytest.mark.torture)]
+)
 def test_two_threads_and_two_tenants_get_their_own_rows(
-    built: TemporaryInstallation, expected_rows: dict[tuple[str, str], Rows], tmp_path: Path
+    built: TemporaryInstallation,
+    expected_rows: dict[tuple[str, str], Rows],
+    tmp_path: Path,
+    queries: int,
 ) -> None:
-    """A thousand queries per thread and tenant, every fiftieth over the charges' files."""
+    """Each thread asks for both tenants in turn, every fiftieth time over the charges' files."""
     os.chdir(tmp_path)
 
     def ask_in_turn(number: int) -> int:
         wrong = 0
         with ExitStack() as stack:
             sandboxes = {tenant: stack.enter_context(sandbox(built, tenant)) for tenant in TENANTS}
-            for position in range(QUERIES_PER_TENANT_AND_THREAD):
+            for position in range(queries):
                 sql = CHARGES if position % 50 == number else BILL
                 for tenant, opened in sandboxes.items():
                     wrong += opened.execute(sql).fetchall() != expected_rows[tenant, sql]
@@ -66,14 +74,20 @@ def test_two_threads_and_two_tenants_get_their_own_rows(
     assert Path.cwd() == tmp_path
 
 
+@pytest.mark.parametrize(
+    "openings", [OPENED, pytest.param(TORTURE_OPENED, marks=pytest.mark.torture)]
+)
 def test_opening_and_closing_in_two_threads(
-    built: TemporaryInstallation, expected_rows: dict[tuple[str, str], Rows], tmp_path: Path
+    built: TemporaryInstallation,
+    expected_rows: dict[tuple[str, str], Rows],
+    tmp_path: Path,
+    openings: int,
 ) -> None:
     os.chdir(tmp_path)
 
     def open_in_turn(number: int) -> int:
         wrong = 0
-        for position in range(OPENED_PER_TENANT_AND_THREAD):
+        for position in range(openings):
             tenant = TENANTS[(position + number) % 2]
             with sandbox(built, tenant) as opened:
                 wrong += opened.execute(CHARGES).fetchall() != expected_rows[tenant, CHARGES]

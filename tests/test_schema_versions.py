@@ -29,6 +29,7 @@ from finops_pipeline.tenants.registry import Registry
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 from tests.support.globex import ask, finops
+from tests.support.rewound_folder import rewound_by
 from tests.test_ledger_upgrade import DECLARED, OLD
 
 REFUSAL = Refusal("payer", "2026-09", "it was torn", "2026-10-01T00:00:00Z")
@@ -61,14 +62,22 @@ INSERT INTO sources VALUES ('initech', 'payer', 'legacy-cur', '/srv/initech');
 """The tables of a registry from before roles and external ids existed."""
 
 
-@pytest.fixture
-def two(empty: TemporaryInstallation, tmp_path: Path) -> TemporaryInstallation:
+def make_two(folder: Path) -> None:
     """Two tenants, initech and hooli, with one month each."""
+    made = TemporaryInstallation(folder / "data")
     for tenant in ("initech", "hooli"):
-        (tmp_path / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
-        deliver(tmp_path / tenant / "cur", [row("1"), row("2")])
-        empty.apply(tmp_path / f"{tenant}.yaml")
-        assert not empty.ingest(tenant).failed
+        (folder / f"{tenant}.yaml").write_text(DECLARED.format(name=tenant))
+        deliver(folder / tenant / "cur", [row("1"), row("2")])
+        made.apply(folder / f"{tenant}.yaml")
+        assert not made.ingest(tenant).failed
+
+
+pristine, tmp_path = rewound_by(make_two)
+
+
+@pytest.fixture
+def two(empty: TemporaryInstallation) -> TemporaryInstallation:
+    """Two tenants as `make_two` made them."""
     return empty
 
 

@@ -46,7 +46,8 @@ def check_estate(seed: int, months: int, folder: Path) -> None:
         }
 
 
-@pytest.mark.parametrize("seed", [pytest.param(1, marks=pytest.mark.torture), 20261124])
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", [1, 20261124])
 def test_another_estate_passes_everything(seed: int, tmp_path: Path) -> None:
     check_estate(seed, 2, tmp_path)
 

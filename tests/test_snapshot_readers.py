@@ -22,6 +22,9 @@ from tests.conftest import FIGURES, TemporaryInstallation
 from tests.support.snapshot_tenants import ACCOUNTS, GLOBEX_COST, MONTHS, begin, deliver_number
 
 PUBLICATIONS, TORTURE = 2, 200
+READERS = 7
+PAUSE = 0.1
+"""Seconds between two looks of each reader, so that publications are not slowed down tenfold."""
 SUMS = (
     "select (select list(distinct BilledCost) from {0}costs),"
     " (select list(distinct billed_cost) from {0}monthly_costs),"
@@ -33,9 +36,14 @@ Look = Callable[[], None]
 
 
 class Readers:
-    """Threads that look again and again until they are stopped; an error ends a thread."""
+    """Threads that look again and again until they are stopped; an error ends a thread.
 
-    def __init__(self) -> None:
+    Args:
+        pause: seconds between two looks of a thread.
+    """
+
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self.looks = 0
@@ -53,6 +61,7 @@ class Readers:
             try:
                 look()
                 self.looks += 1
+                self._stop.wait(self._pause)
             except BaseException as error:
                 self.errors.append(error)
                 return
@@ -151,10 +160,10 @@ def read_with_pyarrow(folder: Path) -> Callable[[], pl.DataFrame]:
     return read
 
 
-def publish_under_readers(place: Path, publications: int) -> str:
+def publish_under_readers(place: Path, publications: int, pause: float = 0) -> str:
     """Publish this many times while everything reads; return the figures."""
     made = begin(place)
-    readers = Readers()
+    readers = Readers(pause)
     with open_connection(made) as held:
         for look in (*[look_through_sandbox(made)] * 3, held, look_attached(made)):
             readers.add(look)
@@ -168,9 +177,10 @@ def publish_under_readers(place: Path, publications: int) -> str:
         finally:
             readers.stop()
     assert not readers.errors, readers.errors
+    assert readers.looks >= publications * READERS
     look_through_sandbox(made)()
     return (
-        f"{publications} publications under 7 readers: {readers.looks} answers, 0 mixtures,"
+        f"{publications} publications under {READERS} readers: {readers.looks} answers, 0 mixtures,"
         f" {readers.listed_again} patterns listed again"
     )
 
@@ -179,7 +189,7 @@ def test_no_reader_sees_two_publications_at_once(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     request.config.stash.setdefault(FIGURES, []).append(
-        publish_under_readers(tmp_path, PUBLICATIONS)
+        publish_under_readers(tmp_path, PUBLICATIONS, PAUSE)
     )
 
 

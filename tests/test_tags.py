@@ -16,10 +16,11 @@ import pytest
 
 from finops_pipeline.contracts.cur import canonical
 from tests.support.bills import row, write_csv
-from tests.support.foreign_bills import ForeignBills, foreign
+from tests.support.foreign_bills import ForeignBills, built_foreign, foreign
 from tests.support.globex import finops
+from tests.support.tiers import some_every_day
 
-__all__ = ["foreign"]
+__all__ = ["built_foreign", "foreign"]
 
 TAGS = {
     "resourceTags/Team": "pay", "resourceTags/Name": "web-1", "resourceTags/aws_x": "mine",
@@ -29,6 +30,10 @@ TAGS = {
 OF_RESOURCE = {"Team": "pay", "Name": "web-1", "aws_x": "mine", "aws:createdBy": "root"}
 OF_OTHERS = {key: TAGS[key] for key in TAGS if key[:4] in ("acco", "user", "iamP")}
 SHOWN = "Tags, x_OtherTags, x_CostCategories, ResourceName from costs order by BilledCost desc"
+
+
+in_one_form_every_day = pytest.mark.parametrize("form", some_every_day(["parquet", "csv"]))
+in_the_other_form_every_day = pytest.mark.parametrize("form", some_every_day(["csv", "parquet"]))
 
 
 def bill(cost: str, **columns: Any) -> dict[str, Any]:
@@ -66,7 +71,7 @@ def shown(foreign: ForeignBills, lines: list[dict[str, Any]], form: str) -> list
     ]
 
 
-@pytest.mark.parametrize("form", ["parquet", "csv"])
+@in_one_form_every_day
 def test_prefixes_of_the_column_tags_cid_1398_1453(foreign: ForeignBills, form: str) -> None:
     """Reports: cloud-intelligence-dashboards-framework#1398, #1453."""
     lines = [bill("30", tags=TAGS), bill("12", tags={"accountTag/Team": "platform"})]
@@ -83,7 +88,7 @@ def test_prefixes_of_the_column_tags_cid_1398_1453(foreign: ForeignBills, form: 
                        " and rule like '%ags%'") == [{"n": 0}]  # fmt: skip
 
 
-@pytest.mark.parametrize("form", ["parquet", "csv"])
+@in_the_other_form_every_day
 def test_the_column_tags_stands_beside_resource_tags(foreign: ForeignBills, form: str) -> None:
     """AWS "Resource tags columns": `tags` has the same tags, in their own spelling."""
     old = {"user_team": "pay", "user_name": "web-1"}
@@ -91,7 +96,7 @@ def test_the_column_tags_stands_beside_resource_tags(foreign: ForeignBills, form
     assert shown(foreign, [both], form) == [[OF_RESOURCE, OF_OTHERS, {"Area": "shop"}, "web-1"]]
 
 
-@pytest.mark.parametrize("form", ["parquet", "csv"])
+@in_one_form_every_day
 def test_a_users_own_aws_x_is_never_shown_as_that_of_aws(foreign: ForeignBills, form: str) -> None:
     tags = {"user_aws_x": "mine", "aws_created_by": "root", "user_name": "web-1"}
     assert shown(foreign, [bill("1", resource_tags=tags)], form) == [
@@ -154,7 +159,7 @@ def tags_by_month(foreign: ForeignBills) -> dict[str, tuple[Any, Any, str]]:
     }
 
 
-@pytest.mark.parametrize("form", ["parquet", "csv", "flat"])
+@pytest.mark.parametrize("form", some_every_day(["flat", "parquet", "csv"]))
 def test_a_tag_is_one_key_over_the_change_of_export_opencost_4036(
     foreign: ForeignBills, form: str
 ) -> None:

@@ -7,9 +7,9 @@ Put here: values that become null while their row is kept. Keep out: rows that a
 from __future__ import annotations
 
 from tests.support.bills import row
-from tests.support.foreign_bills import ForeignBills, foreign
+from tests.support.foreign_bills import ForeignBills, built_foreign, foreign
 
-__all__ = ["foreign"]
+__all__ = ["built_foreign", "foreign"]
 
 RATE = "pricing/publicOnDemandRate"
 NOT_NEEDED = {

@@ -154,7 +154,14 @@ def test_an_unused_savings_plan_lies_in_its_hours(two: Two) -> None:
     assert daily(two) == dict.fromkeys(DAYS[:3], Decimal("0.5"))
 
 
-@pytest.mark.parametrize(("of_a_day", "past"), [("10", "0"), ("4", "6"), ("0", "10")])
+@pytest.mark.parametrize(
+    ("of_a_day", "past"),
+    [
+        ("4", "6"),
+        pytest.param("10", "0", marks=pytest.mark.torture),
+        pytest.param("0", "10", marks=pytest.mark.torture),
+    ],
+)
 def test_a_running_month_keeps_what_is_not_used_yet_for_its_days(
     two: Two, monkeypatch: pytest.MonkeyPatch, of_a_day: str, past: str
 ) -> None:

@@ -109,8 +109,20 @@ _PATH_MARKS = "/\\*?[.:"
 
 _TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "json_each", "json_tree"}
 
-_REFUSED_FUNCTIONS = {"sleep_ms", "pg_sleep", "write_log"}
-"""Functions that wait or write instead of computing a value."""
+_REFUSED_FUNCTIONS = {
+    *("sleep_ms", "pg_sleep", "write_log"),
+    *("current_setting", "getvariable", "getenv", "current_query"),
+    *("nextval", "currval", "setval", "setseed"),
+}
+"""Functions that wait, write, or reveal and change the state of the process of the query."""
+
+_SYSTEM_NAMES = ("duckdb_", "pg_", "sqlite_", "pragma_")
+_SYSTEM_SCHEMAS = {"information_schema", "pg_catalog", "system", "temp"}
+_STANDARD_VIEWS = {"tables", "columns", "schemata"}
+"""Views of information_schema that show no path: of DuckDB's own views, only these are readable."""
+
+_SHOWN = {'"tables"', "__show_tables_expanded"}
+"""What SHOW may show; every other word might be a setting."""
 
 
 def _check_node(node: Mapping[str, Any]) -> None:
@@ -127,12 +139,34 @@ def _check_node(node: Mapping[str, Any]) -> None:
                 _CURE,
             )
     if str(node.get("function_name", "")).lower() in _REFUSED_FUNCTIONS:
-        raise QueryRefused(f"{node['function_name']}() computes nothing", "a SELECT", _CURE)
+        raise QueryRefused(
+            f"{node['function_name']}() is not computed from the tenant's data", "a SELECT", _CURE
+        )
     if kind == "BASE_TABLE":
-        for part in ("table_name", "schema_name", "catalog_name"):
-            name = str(node.get(part) or "")
-            if any(mark in name for mark in _PATH_MARKS):
-                raise QueryRefused(f"{name!r} is a file", "the tenant's tables and views", _CURE)
+        _check_relation(node)
+    if kind == "SHOW_REF" and _shows_setting(node):
+        raise QueryRefused("SHOW may show a setting", "SHOW TABLES or DESCRIBE name", _CURE)
+
+
+def _check_relation(node: Mapping[str, Any]) -> None:
+    """Refuse a name that is a file, or one of DuckDB's own views, many of which show paths."""
+    for part in ("table_name", "schema_name", "catalog_name"):
+        name = str(node.get(part) or "")
+        if any(mark in name for mark in _PATH_MARKS):
+            raise QueryRefused(f"{name!r} is a file", "the tenant's tables and views", _CURE)
+    name, schema = (str(node.get(part) or "").lower() for part in ("table_name", "schema_name"))
+    is_standard = schema == "information_schema" and name in _STANDARD_VIEWS
+    if name.startswith(_SYSTEM_NAMES) or (schema in _SYSTEM_SCHEMAS and not is_standard):
+        raise QueryRefused(
+            f"{name} is not a table or view of the tenant",
+            "a table of the tenant, or information_schema.tables, columns or schemata",
+            _CURE,
+        )
+
+
+def _shows_setting(node: Mapping[str, Any]) -> bool:
+    kind, name = node.get("show_type"), str(node.get("table_name"))
+    return kind not in ("DESCRIBE", "SUMMARY", "SHOW_FROM") and name not in _SHOWN
 
 
 def _nodes(tree: object) -> Iterator[dict[str, Any]]:

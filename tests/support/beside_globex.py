@@ -18,7 +18,8 @@ import yaml
 from finops_pipeline.lake.warehouse import reading
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
-from tests.support.published_files import copy_installation
+from tests.support.published_files import settle_copy
+from tests.support.rewound_folder import preserve, rewind
 
 MONTH, FOLDER = "2026-09", "20260901-20261001"
 ZEROS = "001122334455"
@@ -40,29 +41,30 @@ def declare(made: TemporaryInstallation, folder: Path, tenant: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def built_globex(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
-    """globex, ingested. Read only."""
-    folder = tmp_path_factory.mktemp("globex")
+def built_globex(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """globex, ingested, and acme, declared; preserved for `two`."""
+    return preserve(tmp_path_factory.mktemp("globex"), _build)
+
+
+def _build(folder: Path) -> None:
     made = TemporaryInstallation(folder / "data")
     deliver(folder / "globex/cur", [row("777.77", account=ZEROS)])
     declare(made, folder, "globex")
     assert not made.ingest("globex").failed
-    return made
+    declare(made, folder, "acme")
 
 
 @pytest.fixture
 def two(
-    built_globex: TemporaryInstallation,
-    empty: TemporaryInstallation,
-    tmp_path: Path,
-    census: Census,
+    built_globex: Path, census: Census, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TemporaryInstallation]:
-    """globex, which must stay unchanged, and acme, whose payer is at `tmp_path/acme/cur`."""
-    copy_installation(built_globex.data, empty.data)
-    declare(empty, tmp_path, "acme")
-    before = census(empty.folder("globex"))
-    yield empty
-    assert census(empty.folder("globex")) == before
+    """globex, which must stay unchanged, and acme, whose payer is at `acme/cur` beside the data."""
+    made = TemporaryInstallation(rewind(built_globex) / "data")
+    monkeypatch.setenv("FINOPS_DATA", str(made.data))
+    settle_copy(made.data, "globex")
+    before = census(made.folder("globex"))
+    yield made
+    assert census(made.folder("globex")) == before
 
 
 def take(

@@ -69,8 +69,15 @@ def _started() -> subprocess.Popen[str]:
             stdout=subprocess.PIPE,
             text=True,
         )
-        atexit.register(_server.kill)
+        atexit.register(_end, _server)
     return _server
+
+
+def _end(server: subprocess.Popen[str]) -> None:
+    """Let the process end, and wait, so that the system counts its time with that of the tests."""
+    assert server.stdin
+    server.stdin.close()
+    server.wait(_PATIENCE_SECONDS)
 
 
 def _serve() -> None:

@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import row, write_csv
 from tests.support.globex import ask, finops
+from tests.support.published_files import copy_installation
 
 ACCOUNT, MONTH = "111122223333", "2026-09"
 FORMATS = ("legacy-cur", "cur-2.0", "focus")
@@ -64,17 +65,29 @@ class ForeignBills:
         return path
 
 
-@pytest.fixture
-def foreign(empty: TemporaryInstallation, tmp_path: Path) -> ForeignBills:
-    """Two tenants that claim the same account; globex has a bill of 3."""
+@pytest.fixture(scope="session")
+def built_foreign(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
+    """Two tenants that claim the same account; globex has a bill of 3. Read only."""
+    folder = tmp_path_factory.mktemp("foreign")
+    made = TemporaryInstallation(folder / "data")
     declared = "tenants:\n"
     for tenant in ("acme", "globex"):
         sources = ", ".join(f"{{name: {f.replace('.', '-')}, format: {f}}}" for f in FORMATS)
         projects = f"{{name: prod, accounts: ['{ACCOUNT}']}}"
         declared += f"- name: {tenant}\n  sources: [{sources}]\n  projects: [{projects}]\n"
-    (tmp_path / "tenants.yaml").write_text(declared)
-    empty.apply(tmp_path / "tenants.yaml")
-    write_csv(tmp_path / "globex.csv", [row(str(GLOBEX_COST))])
-    code, output = finops("ingest-file", "globex/legacy-cur", str(tmp_path / "globex.csv"))
+    (folder / "tenants.yaml").write_text(declared)
+    made.apply(folder / "tenants.yaml")
+    bill = folder / "globex.csv"
+    write_csv(bill, [row(str(GLOBEX_COST))])
+    code, output = finops("ingest-file", "globex/legacy-cur", str(bill), data=made.data)
     assert code == 0, output
+    return made
+
+
+@pytest.fixture
+def foreign(
+    built_foreign: TemporaryInstallation, empty: TemporaryInstallation, tmp_path: Path
+) -> ForeignBills:
+    """A copy of the two tenants to change."""
+    copy_installation(built_foreign.data, empty.data)
     return ForeignBills(tmp_path)

@@ -10,7 +10,6 @@ import csv
 import gzip
 import io
 import json
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -92,15 +91,6 @@ class Globex:
 
     made: TemporaryInstallation
     exports: Path
-
-    @classmethod
-    def like(
-        cls, built: TemporaryInstallation, exports: Path, made: TemporaryInstallation
-    ) -> Globex:
-        """A copy of an ingested installation that reads these (equal) exports."""
-        shutil.copytree(built.data, made.data)
-        made.apply(exports / "tenants.yaml")
-        return cls(made, exports)
 
     @property
     def csv(self) -> Path:

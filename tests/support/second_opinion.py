@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +25,8 @@ from finops_pipeline.reconciliation.comparisons import Comparison
 from finops_pipeline.reconciliation.states import Status
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
-from tests.support.published_files import copy_installation
+from tests.support.published_files import settle_copy
+from tests.support.rewound_folder import preserve, rewind
 
 MONTH = "2026-09"
 DAYS = [f"{MONTH}-{day:02d}" for day in range(1, 31)]
@@ -172,29 +172,29 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, day: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def built_two(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
-    """Both tenants with September's bill, ingested. Read only."""
-    folder = tmp_path_factory.mktemp("two")
+def built_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both tenants with September's bill, ingested; preserved for `two`."""
+    return preserve(tmp_path_factory.mktemp("two"), _build)
+
+
+def _build(folder: Path) -> None:
     made = TemporaryInstallation(folder / "data")
     for tenant in ("acme", "globex"):
         deliver(folder / tenant / "cur", lines(costs()), MONTH)
         declare(made, folder, tenant)
         assert not made.ingest(tenant).failed
-    return made
 
 
 @pytest.fixture
-def two(
-    built_two: TemporaryInstallation, empty: TemporaryInstallation, tmp_path: Path
-) -> Iterator[Two]:
-    """A copy to change; at the end globex is as it was."""
-    copy_installation(built_two.data, empty.data)
-    for tenant in ("acme", "globex"):
-        shutil.copytree(built_two.data.parent / tenant, tmp_path / tenant)
-        declare(empty, tmp_path, tenant)
-    before = _bytes(empty.folder("globex"))
-    yield Two(empty, tmp_path)
-    assert _bytes(empty.folder("globex")) == before
+def two(built_two: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
+    """Both tenants to change; at the end globex is as it was."""
+    folder = rewind(built_two)
+    made = TemporaryInstallation(folder / "data")
+    monkeypatch.setenv("FINOPS_DATA", str(made.data))
+    settle_copy(made.data, "globex")
+    before = _bytes(made.folder("globex"))
+    yield Two(made, folder)
+    assert _bytes(made.folder("globex")) == before
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:

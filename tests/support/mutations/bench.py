@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -25,8 +25,8 @@ from finops_pipeline.tenants.declare import apply, read_declaration
 from tests.support.mutations.bill import BEFORE, FORMS, MONTH, Delivery, Form, Row, good_rows
 from tests.support.mutations.verdict import WIDE, Ingested, Mutation, Seen, Verdict, fault
 
-WIDTH = 6
-SOURCES = [f"bill-{number}" for number in range(1, WIDTH + 1)]
+WIDTH = 7
+"""The most mutated deliveries that share an ingest."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,23 @@ class Outcome:
 class Bench:
     """One form's installation; `run` puts it back to its base and ingests mutated months.
 
-    Acme has `WIDTH` sources of the form, so that as many mutations share one ingest; each has an
+    Acme has several sources of the form, so that as many mutations share one ingest; each has an
     export of its own. Globex has one, which must not change.
 
     Args:
         place: an empty folder.
+        form: the form of all exports.
+        width: how many sources acme has.
     """
 
-    def __init__(self, place: Path, form: Form) -> None:
+    def __init__(self, place: Path, form: Form, width: int) -> None:
         self._form, self._place = form, place
+        self._sources = [f"bill-{number}" for number in range(1, width + 1)]
         self._installation = Installation(
             Settings(data=place / "data", memory_limit="384MB", threads=1)
         )
         lines = ["tenants:"]
-        for tenant, sources in (("acme", SOURCES), ("globex", SOURCES[:1])):
+        for tenant, sources in (("acme", self._sources), ("globex", self._sources[:1])):
             lines += [f"  - name: {tenant}", "    sources:"]
             for source in sources:
                 for month in (BEFORE, MONTH):
@@ -97,12 +100,12 @@ class Bench:
         return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
 
     def run(self, mutations: list[Mutation], seed: str) -> list[Outcome]:
-        """Ingest up to `WIDTH` mutated deliveries over the base, each of a source of its own."""
+        """Ingest mutated deliveries over the base, each of a source of its own."""
         for name in ("data/lake/tenant=acme", "exports/acme"):
             shutil.rmtree(self._place / name)
             shutil.copytree(self._place / f"base-{name}", self._place / name, symlinks=True)
         allowed = []
-        for mutation, source in zip(mutations, SOURCES, strict=False):
+        for mutation, source in zip(mutations, self._sources, strict=False):
             delivery = self._delivery("acme", source, MONTH)
             delivery.write_good("two")
             right = mutation.mutate(delivery, random.Random(f"{seed}/{mutation.name}"))
@@ -113,7 +116,7 @@ class Bench:
             "" if self._files("globex") == self._globex_files else "globex is not as before; "
         )
         outcomes = []
-        for mutation, source, verdicts in zip(mutations, SOURCES, allowed, strict=False):
+        for mutation, source, verdicts in zip(mutations, self._sources, allowed, strict=False):
             seen[source].reason = refusals.get(source, "")
             outcome = self._judge(mutation, verdicts, seen[source], self._before[MONTH][source])
             if before[source] != self._before[BEFORE][source]:
@@ -157,7 +160,7 @@ class Bench:
 
     def _look(self, month: str) -> dict[str, Seen]:
         """Read a month of acme's sources as `finops query` would."""
-        seen = {source: Seen() for source in SOURCES}
+        seen = {source: Seen() for source in self._sources}
         folder, limits = self._installation.folder("acme"), self._installation.query_limits
         with open_sandbox(folder, limits) as sandbox:
 
@@ -182,25 +185,24 @@ class Bench:
                 f"select source, {', '.join(names)} from data_status {{where}}"
             ):
                 seen[source].status.append(dict(zip(names, values, strict=True)))
-        for source in SOURCES:
-            if self._differs_from(source, month) == {"other bill"}:
+        for source, differing in self._differing(month).items():
+            if differing == {"other bill"}:
                 seen[source].status = [s | {"state": "reconciled"} for s in seen[source].status]
         return seen
 
-    def _differs_from(self, source: str, month: str) -> set[str]:
-        """What a month differs from. All sources bring the same bill, which is rightly noticed."""
-        return {
-            comparison.against
-            for comparison in self._installation.reconciled("acme").comparisons
-            if (comparison.source, comparison.billing_period) == (source, month)
-            and comparison.state == "differs"
-        }
+    def _differing(self, month: str) -> dict[str, set[str]]:
+        """What each source's month differs from. All bring the same bill, which is noticed."""
+        differing: dict[str, set[str]] = defaultdict(set)
+        for comparison in self._installation.reconciled("acme").comparisons:
+            if comparison.billing_period == month and comparison.state == "differs":
+                differing[comparison.source].add(comparison.against)
+        return differing
 
 
 def run_form(place: Path, form: str, mutations: list[Mutation], seed: str) -> list[Outcome]:
     """Mutations of one form on a bench of their own."""
     place.mkdir(parents=True)
-    bench = Bench(place, FORMS[form])
+    bench = Bench(place, FORMS[form], min(WIDTH, len(mutations)))
     outcomes = []
     for begin in range(0, len(mutations), WIDTH):
         outcomes += bench.run(mutations[begin : begin + WIDTH], seed)
