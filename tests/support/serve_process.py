@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 _PATIENCE_SECONDS = 60
 
@@ -24,6 +26,7 @@ class ServeProcess:
 
     process: subprocess.Popen[str]
     url: str
+    log: IO[str]
 
     @property
     def port(self) -> int:
@@ -33,25 +36,31 @@ class ServeProcess:
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Send a signal; return the exit code and what was printed on stderr."""
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=_PATIENCE_SECONDS)
-        return self.process.returncode, errors
+        self.process.wait(timeout=_PATIENCE_SECONDS)
+        self.log.seek(0)
+        return self.process.returncode, self.log.read()
 
 
 @contextmanager
 def serve(data: Path, **settings: str) -> Iterator[ServeProcess]:
-    """Start a server on a free port; end it if the test has not."""
+    """Start a server on a free port; end it if the test has not.
+
+    Its log goes to a file: a pipe that nobody reads would stop the server when it is full.
+    """
     environment = {**os.environ, "FINOPS_DATA": str(data), "FINOPS_LOG_FORMAT": "json", **settings}
     command = [sys.executable, "-m", "finops_pipeline.cli", "serve", "--port", "0"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
-    try:
-        assert process.stdout
-        line = process.stdout.readline()
-        address = re.search(r"Serving (http://127\.0\.0\.1:\d+)/v1", line)
-        assert address, line + (process.communicate()[1] if process.poll() is not None else "")
-        yield ServeProcess(process, address[1])
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with TemporaryFile("a+", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        )
+        try:
+            assert process.stdout
+            line = process.stdout.readline()
+            address = re.search(r"Serving (http://127\.0\.0\.1:\d+)/v1", line)
+            log.seek(0)
+            assert address, line + log.read()
+            yield ServeProcess(process, address[1], log)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
