@@ -9,16 +9,21 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from finops_pipeline.serve.access.access_administration import AccessAdministration
 from finops_pipeline.serve.access.actors import Actor
 from finops_pipeline.serve.access.authorization import AccessControl
 from finops_pipeline.serve.access.grants import Extent, Limits, NewGrant
 from finops_pipeline.serve.access.token_administration import TokenAdministration, TokenRequest
 from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.api.endpoint_table import endpoints
+from finops_pipeline.serve.data_scope import DataScope
+from finops_pipeline.serve.open_warehouses import OpenWarehouse
+from finops_pipeline.serve.warehouse_pool import WarehousePool
 from tests.conftest import TemporaryInstallation
 from tests.support.published_files import copy_installation
 from tests.support.served_tenants import TENANTS, ServedTenants, serve_tenants
@@ -177,3 +182,32 @@ def test_damaged_and_missing_data_are_named_without_paths(
         folder.warehouse.unlink()
         assert served.get(path).status_code == 503
         assert served.get("/tenants/globex/projects", "globex").status_code == 200
+
+
+@pytest.mark.parametrize("change", ["taken", "limited"])
+def test_an_access_that_changes_while_its_answer_is_read_gets_no_answer(
+    served: ServedTenants, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """A request may wait for seconds between its check and its answer."""
+    control = AccessControl(served.installation)
+    asked = TokenRequest("acme/brief", grant=NewGrant(Role.VIEWER))
+    token = TokenAdministration(control, Actor.command_line()).create(asked).text
+    administration = AccessAdministration(control, Actor.command_line())
+    open_before = WarehousePool.open
+
+    @contextmanager
+    def open_and_change(pool: WarehousePool, scope: DataScope) -> Iterator[OpenWarehouse]:
+        with open_before(pool, scope) as warehouse:
+            yield warehouse
+        if change == "taken":
+            administration.take("acme", "acme/brief")
+        else:
+            limits = Limits(Extent.PROJECTS, (shared_project(served),))
+            administration.give("acme", "acme/brief", NewGrant(Role.VIEWER, limits))
+
+    assert served.get("/tenants/acme/costs", token).json()["rows"]
+    monkeypatch.setattr(WarehousePool, "open", open_and_change)
+    response = served.get("/tenants/acme/costs?group_by=account", token)
+    unknown = served.get("/tenants/nosuch/costs?group_by=account", token)
+    assert response.status_code == 404
+    assert {**response.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}

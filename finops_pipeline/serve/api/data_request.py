@@ -19,6 +19,7 @@ from starlette.responses import Response
 from finops_pipeline import clock
 from finops_pipeline.errors import FinopsError, Unknown
 from finops_pipeline.serve.access.audit_entries import AuditEntry, Outcome
+from finops_pipeline.serve.access.authorization import not_granted
 from finops_pipeline.serve.access.verified_access import Access
 from finops_pipeline.serve.api.api_services import ApiServices, services_of
 from finops_pipeline.serve.api.error_problems import problem_of
@@ -103,16 +104,30 @@ class DataRequest:
         return self.services.seal.entity_tag(whole, generation, str(clock.now().date()))
 
     def audit(self, rows: int | None, detail: str = "") -> None:
-        """Record the access; only then may data leave.
+        """Verify the access once more and record it; only then may data leave.
+
+        A request may have waited for seconds. Meanwhile its grant may have been taken, or its
+        tenant purged and another one declared under the name.
 
         Args:
             rows: how many leave; None: not known yet.
 
         Raises:
+            NotGranted: the caller has not the same access any more.
             AuditUnavailable: it could not be recorded.
         """
+        self._verify_again()
         self.record.rows = rows
         self._record(Outcome.SERVED, rows, detail)
+
+    def _verify_again(self) -> None:
+        principal, needed = self.record.principal, self.record.needed
+        assert principal is not None and needed is not None, "the route verifies before it answers"
+        tenant, request_id = self.access.tenant, self.record.request_id
+        now = self.services.access.authorize(principal, tenant, needed, request_id)
+        if now != self.access:
+            self._record(Outcome.REFUSED, 0, "the access was changed while the answer was read")
+            raise not_granted(tenant)
 
     def _record(self, outcome: Outcome, rows: int | None, detail: str) -> None:
         assert self.record.principal is not None, "the route verifies before it answers"

@@ -13,7 +13,7 @@ from typing import Any
 
 from finops_pipeline import clock
 from finops_pipeline.serve.access.principals import Principal
-from finops_pipeline.serve.access.verified_access import Access
+from finops_pipeline.serve.access.verified_access import Access, Permission
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}", re.ASCII)
 _STATE = "finops_request"
@@ -22,12 +22,14 @@ UNMATCHED = "(no route)"
 
 @dataclass
 class RequestRecord:
-    """One request. The frame makes it; the route adds who asks, the answer its rows."""
+    """One request. The frame makes it; the route adds who asks, what is needed and the access,
+    the answer its rows."""
 
     request_id: str
     method: str
     started: float = field(default_factory=clock.stopwatch)
     principal: Principal | None = None
+    needed: Permission | None = None
     access: Access | None = None
     rows: int | None = None
     status: int = 0

@@ -66,6 +66,7 @@ class PrincipalRoute(APIRoute):
             ).adding("Retry-After", str(wait))
         if self.needed:
             tenant = request.path_params["tenant"]
+            record.needed = self.needed
             record.access = services.access.authorize(
                 principal, tenant, self.needed, record.request_id
             )
