@@ -69,6 +69,10 @@ class Held:
         return Permission.QUERY in self.role.permissions
 
 
+Owner = tuple[str, str, Held | None]
+"""A principal, a tenant, and what the principal has there."""
+
+
 @dataclass
 class Battlefield:
     """The served tenants, and what all state machines of a test have seen of them."""
@@ -79,9 +83,9 @@ class Battlefield:
     answered: int = 0
     machines: int = 0
     tokens: list[str] = field(default_factory=list)
-    addresses: list[str] = field(default_factory=list)
-    tags: list[tuple[str, str]] = field(default_factory=list)
-    """Pages with a cursor, and entity tags with their paths, whoever got them."""
+    addresses: list[tuple[str, Owner]] = field(default_factory=list)
+    tags: list[tuple[str, str, Owner]] = field(default_factory=list)
+    """Pages with a cursor, and entity tags with their paths, and who got them."""
 
 
 @pytest.fixture(scope="module")
@@ -164,19 +168,25 @@ class Intruders(RuleBasedStateMachine):
             asked = attacker.choose(tenant)
             response = self._send(person, asked)
             self._check(person, tenant, asked, response)
-            self._remember(asked, response)
+            owner = (self._name(person), tenant, self._held.get((person, tenant)))
+            self._remember(asked, response, owner)
 
     @rule(person=people, tenant=tenants, seed=seeds)
     def replay(self, person: str, tenant: str, seed: int) -> None:
         """Use cursors and entity tags that somebody was given, in one's own tenant, too."""
         rng = random.Random(seed)
-        for path in rng.sample(self.field.addresses, min(3, len(self.field.addresses))):
+        own_place = (self._name(person), tenant, self._held.get((person, tenant)))
+        for path, owner in rng.sample(self.field.addresses, min(3, len(self.field.addresses))):
             own = self._elsewhere(path, tenant)
-            self._check(person, tenant, own, self._send(person, own))
-        for path, tag in rng.sample(self.field.tags, min(3, len(self.field.tags))):
+            response = self._send(person, own)
+            self._check(person, tenant, own, response)
+            assert owner == own_place or response.status_code != 200, own
+        for path, tag, owner in rng.sample(self.field.tags, min(3, len(self.field.tags))):
             own = self._elsewhere(path, tenant)
             asked = HostileRequest("GET", own.path, {"If-None-Match": tag})
-            self._check(person, tenant, asked, self._send(person, asked))
+            response = self._send(person, asked)
+            self._check(person, tenant, asked, response)
+            assert owner == own_place or response.status_code != 304, asked
 
     @rule(person=people, tenant=tenants, seed=seeds)
     def compare_sums(self, person: str, tenant: str, seed: int) -> None:
@@ -245,15 +255,15 @@ class Intruders(RuleBasedStateMachine):
             same = HostileRequest(asked.method, unknown, asked.headers, asked.body)
             assert _comparable(response) == _comparable(self._send(person, same)), asked
 
-    def _remember(self, asked: HostileRequest, response: httpx.Response) -> None:
+    def _remember(self, asked: HostileRequest, response: httpx.Response, owner: Owner) -> None:
         if response.status_code != 200 or asked.method != "GET":
             return
         if tag := response.headers.get("etag"):
-            self.field.tags.append((asked.path, tag))
+            self.field.tags.append((asked.path, tag, owner))
         if response.headers["content-type"].startswith("application/json"):
             cursor = response.json().get("next_cursor")
             if cursor:
-                self.field.addresses.append(f"{asked.path}&cursor={cursor}")
+                self.field.addresses.append((f"{asked.path}&cursor={cursor}", owner))
 
 
 def _comparable(response: httpx.Response) -> tuple[int, Any, dict[str, str]]:
