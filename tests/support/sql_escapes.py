@@ -54,12 +54,12 @@ def places_of(made: TemporaryInstallation, tenant: str, other: str) -> dict[str,
     """Return the places of an installation that escapes of a tenant aim at."""
     own, foreign = made.folder(tenant), made.folder(other)
     charges = published_file(foreign, "costs", "prod", LAST_MONTH)
-    mine = published_file(own, "costs", "prod", LAST_MONTH)
+    own_charges = published_file(own, "costs", "prod", LAST_MONTH)
     return {
         "data": str(made.data),
         "own": str(own),
         "own_tenant": tenant,
-        "own_charges": str(mine),
+        "own_charges": str(own_charges),
         "own_file": str(own / f"{tenant}.duckdb"),
         "other": str(charges),
         "other_stem": str(charges.with_suffix("")),
