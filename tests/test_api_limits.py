@@ -1,0 +1,60 @@
+"""Requests at the edges of what the API accepts, and the bounds of what it gives out.
+
+Put here: values that are almost well formed, answers that are too large, callers that ask too much.
+Keep out: what ordinary answers contain (test_api_answers.py), who may ask (test_api_access.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import TemporaryInstallation
+from tests.support.published_files import copy_installation
+from tests.support.served_tenants import ServedTenants, serve_tenants
+
+ARABIC_MONTH = "٢٠٢٦-10"
+MONTHLY = (
+    "/drivers", "/data-transfer", "/tag-coverage", "/required-tag-coverage", "/status",
+    "/exports/monthly_costs",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def served(
+    built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedTenants]:
+    """Both tenants, served by one process."""
+    data = tmp_path_factory.mktemp("limits") / "data"
+    copy_installation(built.data, data)
+    with serve_tenants(data, serve_requests_per_minute=100_000) as served:
+        yield served
+
+
+@pytest.mark.parametrize("path", MONTHLY)
+@pytest.mark.parametrize("month", ["0000-01", "1999-12", "2100-01", "9999-12", ARABIC_MONTH])
+def test_a_month_that_cannot_be_is_refused(served: ServedTenants, path: str, month: str) -> None:
+    assert served.get(f"/tenants/acme{path}?start=2026-10&end=2026-10").status_code == 200
+    for name in ("start", "end"):
+        response = served.get(f"/tenants/acme{path}", params={name: month})
+        assert response.status_code == 422, response.text
+        assert response.json()["type"] == "urn:finops:problem:invalid-request"
+    assert "10000" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ({"after": 2**63}, 422),
+        ({"after": 2**63 - 1}, 200),
+        ({"since": "٢٠٢٦-10-01"}, 422),
+        ({"until": "2026-13-01"}, 422),
+        ({"since": "2026-10-01T00:00:00"}, 200),
+    ],
+)
+def test_the_audit_log_takes_numbers_and_times_that_can_be(
+    served: ServedTenants, values: dict[str, str], status: int
+) -> None:
+    response = served.get("/tenants/acme/audit", "acme-admin", params=values)
+    assert response.status_code == status, response.text
