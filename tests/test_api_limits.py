@@ -10,10 +10,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from finops_pipeline.errors import QueryStopped
+from finops_pipeline.serve.api.cost_endpoints import MOST_ANSWER_CHARACTERS
+from finops_pipeline.serve.data_scope import DataScope
 from tests.conftest import TemporaryInstallation
 from tests.support.published_files import copy_installation
 from tests.support.served_tenants import ServedTenants, serve_tenants
 
+QUERY_BYTES = 100_000_000
 ARABIC_MONTH = "٢٠٢٦-10"
 MONTHLY = (
     "/drivers", "/data-transfer", "/tag-coverage", "/required-tag-coverage", "/status",
@@ -28,7 +32,7 @@ def served(
     """Both tenants, served by one process."""
     data = tmp_path_factory.mktemp("limits") / "data"
     copy_installation(built.data, data)
-    with serve_tenants(data, serve_requests_per_minute=100_000) as served:
+    with serve_tenants(data, serve_requests_per_minute=100_000, query_bytes=QUERY_BYTES) as served:
         yield served
 
 
@@ -58,3 +62,28 @@ def test_the_audit_log_takes_numbers_and_times_that_can_be(
 ) -> None:
     response = served.get("/tenants/acme/audit", "acme-admin", params=values)
     assert response.status_code == status, response.text
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["repeat('x', 30000)", "[repeat('x', 30000)]", "{'a': repeat('x', 30000)}",
+     "repeat('x', 15000)::blob"],
+)  # fmt: skip
+def test_an_answer_to_sql_is_cut_before_it_is_too_large(served: ServedTenants, value: str) -> None:
+    sql = f"select i, {value} as v from range(1000) t(i)"
+    answer = served.post("/tenants/acme/sql", json={"sql": sql, "limit": 10_000}).json()
+    rows = answer["rows"]
+    assert [row[0] for row in rows] == list(range(len(rows)))
+    assert 0.9 * MOST_ANSWER_CHARACTERS < len(rows) * 30_000 < MOST_ANSWER_CHARACTERS
+    assert answer["truncated"] is True
+    assert f"cut after {len(rows)} rows" in answer["notes"][0]
+
+
+def test_the_bytes_of_a_statement_add_up(served: ServedTenants) -> None:
+    """Over all messages with its rows; the limit is FINOPS_QUERY_BYTES."""
+    sql = "select repeat('x', 15000) from range(8000)"
+    with served.services.pool.open(DataScope("acme")) as warehouse:
+        connection = warehouse.sandbox.execute(sql)
+        assert len(connection.fetchmany(4000)) == 4000
+        with pytest.raises(QueryStopped, match=f"more than {QUERY_BYTES} bytes"):
+            connection.fetchall()
