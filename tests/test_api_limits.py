@@ -7,12 +7,15 @@ Keep out: what ordinary answers contain (test_api_answers.py), who may ask (test
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from finops_pipeline.errors import QueryStopped
 from finops_pipeline.serve.api.cost_endpoints import MOST_ANSWER_CHARACTERS
 from finops_pipeline.serve.data_scope import DataScope
+from finops_pipeline.serve.questions.question import Filter, Question
+from finops_pipeline.serve.warehouse_pool import PoolLimits, WarehousePool
 from tests.conftest import TemporaryInstallation
 from tests.support.published_files import copy_installation
 from tests.support.served_tenants import ServedTenants, serve_tenants
@@ -87,3 +90,18 @@ def test_the_bytes_of_a_statement_add_up(served: ServedTenants) -> None:
         assert len(connection.fetchmany(4000)) == 4000
         with pytest.raises(QueryStopped, match=f"more than {QUERY_BYTES} bytes"):
             connection.fetchall()
+
+
+def test_long_questions_take_no_memory(served: ServedTenants) -> None:
+    """Their filters count: a bound of the answers' memory is a bound of its keys', too."""
+    tenant = served.installation.registry.tenant("acme")
+    one = Filter(field="project", values=(tenant.all_projects[0].name,) * 100)
+    short, long, endless = (Question(filters=(one,) * count) for count in (1, 4, 20))
+    pool = WarehousePool(served.installation, PoolLimits(answer_bytes=60_000))
+    with closing(pool), pool.open(DataScope("acme")) as opened:
+        ask = opened.asker.ask
+        assert ask(short) is ask(short)
+        assert ask(long) is not ask(long)
+    with served.services.pool.open(DataScope("acme")) as opened:
+        assert opened.asker.ask(long) is opened.asker.ask(long)
+        assert opened.asker.ask(endless) is not opened.asker.ask(endless)
