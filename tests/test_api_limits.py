@@ -12,13 +12,20 @@ from contextlib import closing
 import pytest
 
 from finops_pipeline.errors import QueryStopped
+from finops_pipeline.serve.access.actors import Actor
+from finops_pipeline.serve.access.audit_entries import AuditSelection
+from finops_pipeline.serve.access.audit_log import read_audit
+from finops_pipeline.serve.access.token_administration import TokenAdministration
+from finops_pipeline.serve.access.tokens import PREFIX_LENGTH
+from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.api.cost_endpoints import MOST_ANSWER_CHARACTERS
+from finops_pipeline.serve.api.rate_limiter import RateLimiter
 from finops_pipeline.serve.data_scope import DataScope
 from finops_pipeline.serve.questions.question import Filter, Question
 from finops_pipeline.serve.warehouse_pool import PoolLimits, WarehousePool
 from tests.conftest import TemporaryInstallation
 from tests.support.published_files import copy_installation
-from tests.support.served_tenants import ServedTenants, serve_tenants
+from tests.support.served_tenants import ServedTenants, give_token, serve_tenants
 
 QUERY_BYTES = 100_000_000
 ARABIC_MONTH = "٢٠٢٦-10"
@@ -105,3 +112,21 @@ def test_long_questions_take_no_memory(served: ServedTenants) -> None:
     with served.services.pool.open(DataScope("acme")) as opened:
         assert opened.asker.ask(long) is opened.asker.ask(long)
         assert opened.asker.ask(endless) is not opened.asker.ask(endless)
+
+
+def test_a_revoked_token_cannot_fill_the_audit_log(served: ServedTenants) -> None:
+    control = served.services.access
+    revoked = give_token(served.installation, "acme/gone", Role.VIEWER)
+    TokenAdministration(control, Actor.command_line()).revoke(revoked)
+    object.__setattr__(served.services, "token_limiter", RateLimiter(3))
+    try:
+        before = list(read_audit(control.store, "", AuditSelection()))
+        statuses = [served.get("/me", revoked).status_code for _ in range(10)]
+        assert statuses == [401] * 3 + [429] * 7
+        others = revoked[:PREFIX_LENGTH] + "A" * (len(revoked) - PREFIX_LENGTH)
+        assert served.get("/me", others).status_code == 401, "each token has a bucket of its own"
+        assert served.get("/me").status_code == 200
+        after = list(read_audit(control.store, "", AuditSelection()))
+        assert [entry.action for entry in after[len(before) :]] == ["authenticate"] * 3
+    finally:
+        object.__setattr__(served.services, "token_limiter", RateLimiter(100_000))
