@@ -154,10 +154,10 @@ def test_a_body_without_a_length_is_cut_at_its_limit(data: Path, token: str) -> 
     assert response.status_code == 413
 
 
-def ask_for_export(port: int, token: str) -> socket.socket:
+def ask_for_export(port: int, token: str, version: str = "1.1") -> socket.socket:
     """Send the request for an export; return the connection."""
     client = socket.create_connection(("127.0.0.1", port), 10)
-    head = "GET /v1/tenants/acme/exports/monthly_costs HTTP/1.1\r\nHost: x\r\n"
+    head = f"GET /v1/tenants/acme/exports/monthly_costs HTTP/{version}\r\nHost: x\r\n"
     client.sendall(f"{head}Authorization: Bearer {token}\r\n\r\n".encode())
     return client
 
@@ -180,6 +180,15 @@ def test_an_export_that_fails_is_not_taken_for_a_whole(
         url = f"http://127.0.0.1:{port}/v1/tenants/acme/exports/monthly_costs"
         with pytest.raises(httpx.RemoteProtocolError):
             httpx.get(url, headers=headers)
+
+
+def test_an_export_over_http_1_0_is_refused(data: Path, token: str) -> None:
+    """There, an answer that ends early looks like a complete one."""
+    with serve_here(data) as port, ask_for_export(port, token, "1.0") as client:
+        answer = b"".join(iter(lambda: client.recv(10_000), b""))
+    assert answer.startswith(b"HTTP/1.1 505")
+    assert b"proxy_http_version 1.1;" in answer
+    assert b"billing_period" not in answer
 
 
 def test_a_client_that_takes_nothing_loses_its_export(

@@ -32,6 +32,7 @@ from finops_pipeline.serve.api.export_streams import (
     Portions,
     RowCount,
 )
+from finops_pipeline.serve.api.problem_details import HTTP_VERSION, Problem
 from finops_pipeline.serve.api.request_parameters import ExportParameters
 
 _INTERNAL = {FILE_IDENTITY.name, PARTITION_FILES.name, SLICES.name}
@@ -64,6 +65,7 @@ def export_table(
     In CSV, text that a spreadsheet would run as a formula has a `'` in front. If the connection
     ends before the answer is complete, the export has failed.
     """
+    _require_chunks(data)
     chosen = _find_table(table)
     require_in_grant(data.access, chosen)
     span = _span_of(chosen, parameters)
@@ -82,6 +84,21 @@ def export_table(
     name = f"{data.access.tenant}-{table}.{parameters.format.value}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _require_chunks(data: Data) -> None:
+    """Refuse an export over HTTP/1.0, where one that fails looks like a complete one.
+
+    Raises:
+        Problem: the request came by HTTP/1.0.
+    """
+    if data.record.http_version == "1.0":
+        raise Problem(
+            HTTP_VERSION,
+            "the request came by HTTP/1.0, which cannot say that an export is complete",
+            "HTTP/1.1",
+            "In nginx, write before proxy_pass: proxy_http_version 1.1;",
+        )
 
 
 def _find_table(name: str) -> Table:
