@@ -13,7 +13,7 @@ import pytest
 from finops_pipeline import clock
 from finops_pipeline.errors import Busy
 from finops_pipeline.serve.query_slots import WAITING_PER_SLOT, QuerySlots
-from finops_pipeline.serve.questions.answer_cache import AnswerCache
+from finops_pipeline.serve.questions.answer_cache import AnswerCache, AnswerSize
 
 
 def test_turns_are_given_in_order_and_past_a_tenant_that_has_all_of_its_own() -> None:
@@ -55,15 +55,16 @@ def wait_until(condition: Any) -> None:
 def test_remembered_answers_stay_within_their_memory() -> None:
     cache = AnswerCache(20_000)
     for number in range(5):
-        cache.keep(number, f"answer {number}", 10)
+        cache.keep(number, f"answer {number}", AnswerSize(10))
         cache.get(0)
     assert [cache.get(number) for number in range(5)] == [
         "answer 0",
         None,
         *(f"answer {n}" for n in (2, 3, 4)),
     ]
-    cache.keep("large", "answer", 10_000)
-    assert cache.get("large") is None and cache.get(0) == "answer 0"
+    cache.keep("large", "answer", AnswerSize(10_000))
+    cache.keep("long", "answer", AnswerSize(1, characters=10_000))
+    assert cache.get("large") is cache.get("long") is None and cache.get(0) == "answer 0"
 
 
 def test_too_many_of_one_tenant_are_refused_without_waiting() -> None:

@@ -216,7 +216,7 @@ class SqlAnswer(StrictModel):
     tenant: str
     columns: list[SqlColumn]
     rows: list[list[Any]]
-    truncated: bool = Field(description="Whether there are more rows than `limit`.")
+    truncated: bool = Field(description="Whether there are more rows: than `limit`, or 20 MB.")
     notes: list[str] = Field(description="What to know about the numbers.")
 
 

@@ -47,10 +47,12 @@ class Address:
 
 def build_services(installation: Installation) -> ApiServices:
     """Return the parts of a server for an installation."""
+    per_minute = installation.settings.serve_requests_per_minute
     return ApiServices(
         AccessControl(installation),
         WarehousePool(installation),
-        RateLimiter(installation.settings.serve_requests_per_minute),
+        RateLimiter(per_minute),
+        RateLimiter(per_minute),
         _BODY_BYTES,
         _BODY_SECONDS,
         _SEND_SECONDS,

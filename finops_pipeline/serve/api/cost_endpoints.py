@@ -6,23 +6,28 @@ Put here: a question as parameters, as a JSON object, or as SQL. Keep out: what 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
-from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 from starlette.responses import Response
 
+from finops_pipeline.errors import counted
 from finops_pipeline.serve.api.data_request import Content, Data, respond, respond_to_post
 from finops_pipeline.serve.api.request_parameters import CostParameters, SqlRequest
 from finops_pipeline.serve.open_warehouses import OpenWarehouse
-from finops_pipeline.serve.queries import Answer
+from finops_pipeline.serve.queries import Answer, Row
 from finops_pipeline.serve.queries import Query as Statement
 from finops_pipeline.serve.questions.answer_data import answer_data, read_conditions
 from finops_pipeline.serve.questions.question import Question, read_question
 
 _NAMED = ("project", "environment", "account", "region", "service")
 _OWN = {*_NAMED, "where"}
+MOST_ANSWER_CHARACTERS = 20_000_000
+"""Of an answer to SQL in JSON, which the server holds as a whole; about 20 MB."""
+_CHARACTERS_OF_VALUE = 24
+"""Of a number, a time or a key, generously."""
 
 
 def get_costs(data: Data, parameters: Annotated[CostParameters, Query()]) -> Response:
@@ -53,14 +58,42 @@ def run_sql(data: Data, request: SqlRequest) -> Response:
     def read(warehouse: OpenWarehouse) -> Content:
         answer = Answer(warehouse.sandbox, Statement(request.sql, request.values))
         answer.execute()
-        rows = list(islice(answer.rows(), request.limit + 1))
+        rows, is_truncated = _collect(answer.rows(), request.limit)
+        notes = [answer.caveat(data.access.tenant)]
+        if is_truncated and len(rows) < request.limit:
+            notes.append(f"cut after {counted(len(rows), 'row')}: more would be too large for JSON")
         body = {
             "tenant": data.access.tenant,
             "columns": [{"name": name, "type": kind} for name, kind in answer.columns],
-            "rows": rows[: request.limit],
-            "truncated": len(rows) > request.limit,
-            "notes": [caveat] if (caveat := answer.caveat(data.access.tenant)) else [],
+            "rows": rows,
+            "truncated": is_truncated,
+            "notes": [note for note in notes if note],
         }
-        return Content(body, len(rows[: request.limit]))
+        return Content(body, len(rows))
 
     return respond_to_post(data, read)
+
+
+def _collect(rows: Iterable[Row], limit: int) -> tuple[list[Row], bool]:
+    """Return the rows that an answer may have, and whether there are more."""
+    taken: list[Row] = []
+    left = MOST_ANSWER_CHARACTERS
+    for row in rows:
+        left -= _characters(row)
+        if len(taken) == limit or left < 0:
+            return taken, True
+        taken.append(row)
+    return taken, False
+
+
+def _characters(value: Any) -> int:
+    """Return how many characters a value takes as text, roughly."""
+    if isinstance(value, str):
+        return len(value) + 2
+    if isinstance(value, bytes):
+        return 2 * len(value)
+    if isinstance(value, dict):
+        return sum(_characters(key) + _characters(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return _CHARACTERS_OF_VALUE + sum(map(_characters, value))
+    return _CHARACTERS_OF_VALUE

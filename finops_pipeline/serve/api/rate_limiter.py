@@ -1,4 +1,4 @@
-"""How many requests a principal may send: a bucket of tokens that fills at a steady rate.
+"""How many requests one caller may send: a bucket of tokens that fills at a steady rate.
 
 Put here: the buckets. Keep out: who the principal is, what a refused request is answered with.
 """
@@ -16,10 +16,10 @@ _SECONDS_PER_MINUTE = 60
 
 
 class RateLimiter:
-    """Buckets by principal; a full one allows as many requests at once as a minute does.
+    """Buckets by key; a full one allows as many requests at once as a minute does.
 
     Args:
-        per_minute: requests that a principal may send in a minute.
+        per_minute: requests under one key in a minute.
     """
 
     def __init__(self, per_minute: int) -> None:
@@ -28,18 +28,18 @@ class RateLimiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, principal_id: str) -> int:
-        """Take a token from a principal's bucket.
+    def take(self, key: str) -> int:
+        """Take a token from a key's bucket.
 
         Returns:
             0, or if the bucket is empty the seconds until it has a token again.
         """
         now = clock.stopwatch()
         with self._lock:
-            left, at = self._buckets.pop(principal_id, (self.per_minute, now))
+            left, at = self._buckets.pop(key, (self.per_minute, now))
             left = min(self.per_minute, left + (now - at) * self._per_second)
             is_allowed = left >= 1
-            self._buckets[principal_id] = (left - 1 if is_allowed else left, now)
+            self._buckets[key] = (left - 1 if is_allowed else left, now)
             if len(self._buckets) > _MOST_BUCKETS:
                 self._buckets.popitem(last=False)
         return 0 if is_allowed else max(1, ceil((1 - left) / self._per_second))

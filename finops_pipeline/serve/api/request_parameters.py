@@ -25,10 +25,14 @@ from finops_pipeline.serve.questions.question import (
 )
 
 MOST_SQL_ROWS = 10_000
-_Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", examples=["2026-10"])]
+_LARGEST_NUMBER = 2**63 - 1
+"""The largest whole number that a database can compare with."""
+_DAY = "20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+# [0-9], because \d is also the digits of other scripts; the years of question_period.py.
+_Month = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2026-10"])]
 _Text = Annotated[str, Field(max_length=1000)]
 _Names = Annotated[list[_Text], Field(max_length=MOST_VALUES)]
-_Time = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2})?$")]
+_Time = Annotated[str, Field(pattern=rf"^{_DAY}(T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}})?$")]
 _PrincipalName = Annotated[str, Field(max_length=100, examples=["acme/reports"])]
 _Amount = Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,6})?$", examples=["2.5"])]
 
@@ -161,7 +165,9 @@ class AuditParameters(_Parameters):
 
     since: _Time | None = Field(default=None, description="First day or time (UTC).")
     until: _Time | None = Field(default=None, description="Day or time before which (UTC).")
-    after: int = Field(default=0, ge=0, description="next_after of the page before.")
+    after: int = Field(
+        default=0, ge=0, le=_LARGEST_NUMBER, description="next_after of the page before."
+    )
     page_size: int = Field(default=100, ge=1, le=1000, description="Rows of a page.")
 
 

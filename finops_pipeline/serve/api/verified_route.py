@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from hashlib import sha256
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -27,6 +28,7 @@ from finops_pipeline.serve.api.problem_details import (
     BodyRefused,
     Problem,
 )
+from finops_pipeline.serve.api.rate_limiter import RateLimiter
 from finops_pipeline.serve.api.request_record import record_of
 
 _SCHEME = "bearer"
@@ -55,15 +57,13 @@ class PrincipalRoute(APIRoute):
 
     def _verify(self, request: Request, services: ApiServices) -> None:
         record = record_of(request.scope)
-        principal = services.access.authenticate_token(_token_of(request), record.request_id)
+        token = _token_of(request)
+        # Before it is verified: each use of a revoked token is recorded. By the whole token, so
+        # that nobody who knows its first characters can use up what its owner may send.
+        _take(services.token_limiter, sha256(token.encode()).hexdigest())
+        principal = services.access.authenticate_token(token, record.request_id)
         record.principal = principal
-        if wait := services.limiter.take(principal.principal_id):
-            raise Problem(
-                TOO_MANY_REQUESTS,
-                "you have sent more requests than this server allows",
-                f"at most {services.limiter.per_minute} in a minute",
-                f"Wait {counted(wait, 'second')}",
-            ).adding("Retry-After", str(wait))
+        _take(services.limiter, principal.principal_id)
         if self.needed:
             tenant = request.path_params["tenant"]
             record.needed = self.needed
@@ -107,6 +107,21 @@ def _token_of(request: Request) -> str:
     if scheme.lower() != _SCHEME or not token or len(token) > _MOST_TOKEN_CHARACTERS:
         raise NotAuthenticated("the request has no bearer token")
     return token
+
+
+def _take(limiter: RateLimiter, key: str) -> None:
+    """Count a request.
+
+    Raises:
+        Problem: there were too many.
+    """
+    if wait := limiter.take(key):
+        raise Problem(
+            TOO_MANY_REQUESTS,
+            "you have sent more requests than this server allows",
+            f"at most {limiter.per_minute} in a minute",
+            f"Wait {counted(wait, 'second')}",
+        ).adding("Retry-After", str(wait))
 
 
 def _refuse_large_body(request: Request, services: ApiServices) -> None:

@@ -15,8 +15,23 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-_BYTES_OF_VALUE, _BYTES_OF_ANSWER = 100, 4_000
-"""What a value in a row takes, and the rest of an answer, generously."""
+_BYTES_OF_VALUE, _BYTES_OF_CHARACTER, _BYTES_OF_ANSWER = 100, 2, 4_000
+"""What a value in a row takes, a character of text, and the rest of an answer, generously."""
+
+
+@dataclass(frozen=True)
+class AnswerSize:
+    """How large an answer is: values in its rows, and characters of all its texts, including those
+    of its question."""
+
+    values: int
+    characters: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """The memory that it takes, estimated."""
+        of_values = _BYTES_OF_VALUE * self.values
+        return _BYTES_OF_ANSWER + of_values + _BYTES_OF_CHARACTER * self.characters
 
 
 class AnswerCache:
@@ -40,14 +55,13 @@ class AnswerCache:
             self._answers.move_to_end(key)
             return self._answers[key][1]
 
-    def keep(self, key: Hashable, answer: Any, values: int) -> None:
-        """Keep an answer with this many values in its rows."""
-        size = _BYTES_OF_ANSWER + _BYTES_OF_VALUE * values
-        if size > self._most_bytes // 4:
+    def keep(self, key: Hashable, answer: Any, size: AnswerSize) -> None:
+        """Keep an answer, unless it is too large."""
+        if size.bytes > self._most_bytes // 4:
             return
         with self._lock:
-            self._bytes += size - self._answers.pop(key, (0, None))[0]
-            self._answers[key] = (size, answer)
+            self._bytes += size.bytes - self._answers.pop(key, (0, None))[0]
+            self._answers[key] = (size.bytes, answer)
             while self._bytes > self._most_bytes:
                 self._bytes -= self._answers.popitem(last=False)[1][0]
 
@@ -63,6 +77,6 @@ class RememberedAnswers:
         """Return the answer to a question, or None."""
         return self.cache.get((self.owner, question))
 
-    def keep(self, question: Hashable, answer: Any, values: int) -> None:
-        """Keep the answer to a question, with this many values in its rows."""
-        self.cache.keep((self.owner, question), answer, values)
+    def keep(self, question: Hashable, answer: Any, size: AnswerSize) -> None:
+        """Keep the answer to a question."""
+        self.cache.keep((self.owner, question), answer, size)

@@ -18,7 +18,7 @@ from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import QueryRefused, did_you_mean
 from finops_pipeline.money import difference, exact_sum
 from finops_pipeline.serve.caveats import RECONCILED_STATES
-from finops_pipeline.serve.questions.answer_cache import RememberedAnswers
+from finops_pipeline.serve.questions.answer_cache import AnswerSize, RememberedAnswers
 from finops_pipeline.serve.questions.file_facts import FileFacts, MonthTrust
 from finops_pipeline.serve.questions.question import MOST_ROWS, Filter, Metric, Question
 from finops_pipeline.serve.questions.question_fields import FieldKind, find_field
@@ -36,6 +36,8 @@ from finops_pipeline.serve.sandbox import Sandbox, open_sandbox
 Row = Sequence[Any]
 _OF_CURRENCIES = ("total", "total_before", "groups")
 """Columns that every row of a currency (and unit) repeats."""
+_MOST_REMEMBERED_CHARACTERS = 10_000
+"""Of a question; a longer one is answered anew each time."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,14 @@ class CostAnswer:
         return [month for month in self.months if month.state not in RECONCILED_STATES]
 
 
+def _size(answer: CostAnswer, characters: int) -> AnswerSize:
+    """Return the size of an answer to a question of so many characters."""
+    # The answer has the question's filters once more, and so do the statement's values.
+    characters += len(str(answer.resolved)) + len(str(answer.statement))
+    characters += sum(len(value) for row in answer.rows for value in row if isinstance(value, str))
+    return AnswerSize(len(answer.rows) * len(answer.columns), characters)
+
+
 class CostAsker:
     """One tenant's file, open for questions; for one thread at a time.
 
@@ -108,13 +118,14 @@ class CostAsker:
         """
         self._sandbox.refresh()
         today = clock.now().date()
-        if self._remembered is None:
+        characters = len(str(question))
+        if self._remembered is None or characters > _MOST_REMEMBERED_CHARACTERS:
             return self._answer(question, today)
         key = (question, today)
         answer: CostAnswer | None = self._remembered.get(key)
         if answer is None:
             answer = self._answer(question, today)
-            self._remembered.keep(key, answer, len(answer.rows) * len(answer.columns))
+            self._remembered.keep(key, answer, _size(answer, characters))
         return answer
 
     def _answer(self, question: Question, today: date) -> CostAnswer:

@@ -1,0 +1,132 @@
+"""Requests at the edges of what the API accepts, and the bounds of what it gives out.
+
+Put here: values that are almost well formed, answers that are too large, callers that ask too much.
+Keep out: what ordinary answers contain (test_api_answers.py), who may ask (test_api_access.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from finops_pipeline.errors import QueryStopped
+from finops_pipeline.serve.access.actors import Actor
+from finops_pipeline.serve.access.audit_entries import AuditSelection
+from finops_pipeline.serve.access.audit_log import read_audit
+from finops_pipeline.serve.access.token_administration import TokenAdministration
+from finops_pipeline.serve.access.tokens import PREFIX_LENGTH
+from finops_pipeline.serve.access.verified_access import Role
+from finops_pipeline.serve.api.cost_endpoints import MOST_ANSWER_CHARACTERS
+from finops_pipeline.serve.api.rate_limiter import RateLimiter
+from finops_pipeline.serve.data_scope import DataScope
+from finops_pipeline.serve.questions.question import Filter, Question
+from finops_pipeline.serve.warehouse_pool import PoolLimits, WarehousePool
+from tests.conftest import TemporaryInstallation
+from tests.support.published_files import copy_installation
+from tests.support.served_tenants import ServedTenants, give_token, serve_tenants
+
+QUERY_BYTES = 100_000_000
+ARABIC_MONTH = "٢٠٢٦-10"
+MONTHLY = (
+    "/drivers", "/data-transfer", "/tag-coverage", "/required-tag-coverage", "/status",
+    "/exports/monthly_costs",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def served(
+    built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedTenants]:
+    """Both tenants, served by one process."""
+    data = tmp_path_factory.mktemp("limits") / "data"
+    copy_installation(built.data, data)
+    with serve_tenants(data, serve_requests_per_minute=100_000, query_bytes=QUERY_BYTES) as served:
+        yield served
+
+
+@pytest.mark.parametrize("path", MONTHLY)
+@pytest.mark.parametrize("month", ["0000-01", "1999-12", "2100-01", "9999-12", ARABIC_MONTH])
+def test_a_month_that_cannot_be_is_refused(served: ServedTenants, path: str, month: str) -> None:
+    assert served.get(f"/tenants/acme{path}?start=2026-10&end=2026-10").status_code == 200
+    for name in ("start", "end"):
+        response = served.get(f"/tenants/acme{path}", params={name: month})
+        assert response.status_code == 422, response.text
+        assert response.json()["type"] == "urn:finops:problem:invalid-request"
+    assert "10000" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ({"after": 2**63}, 422),
+        ({"after": 2**63 - 1}, 200),
+        ({"since": "٢٠٢٦-10-01"}, 422),
+        ({"until": "2026-13-01"}, 422),
+        ({"since": "2026-10-01T00:00:00"}, 200),
+    ],
+)
+def test_the_audit_log_takes_numbers_and_times_that_can_be(
+    served: ServedTenants, values: dict[str, str], status: int
+) -> None:
+    response = served.get("/tenants/acme/audit", "acme-admin", params=values)
+    assert response.status_code == status, response.text
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["repeat('x', 30000)", "[repeat('x', 30000)]", "{'a': repeat('x', 30000)}",
+     "repeat('x', 15000)::blob"],
+)  # fmt: skip
+def test_an_answer_to_sql_is_cut_before_it_is_too_large(served: ServedTenants, value: str) -> None:
+    sql = f"select i, {value} as v from range(1000) t(i)"
+    answer = served.post("/tenants/acme/sql", json={"sql": sql, "limit": 10_000}).json()
+    rows = answer["rows"]
+    assert [row[0] for row in rows] == list(range(len(rows)))
+    assert 0.9 * MOST_ANSWER_CHARACTERS < len(rows) * 30_000 < MOST_ANSWER_CHARACTERS
+    assert answer["truncated"] is True
+    assert f"cut after {len(rows)} rows" in answer["notes"][0]
+
+
+def test_the_bytes_of_a_statement_add_up(served: ServedTenants) -> None:
+    """Over all messages with its rows; the limit is FINOPS_QUERY_BYTES."""
+    sql = "select repeat('x', 15000) from range(8000)"
+    with served.services.pool.open(DataScope("acme")) as warehouse:
+        connection = warehouse.sandbox.execute(sql)
+        assert len(connection.fetchmany(4000)) == 4000
+        with pytest.raises(QueryStopped, match=f"more than {QUERY_BYTES} bytes"):
+            connection.fetchall()
+
+
+def test_long_questions_take_no_memory(served: ServedTenants) -> None:
+    """Their filters count: a bound of the answers' memory is a bound of its keys', too."""
+    tenant = served.installation.registry.tenant("acme")
+    one = Filter(field="project", values=(tenant.all_projects[0].name,) * 100)
+    short, long, endless = (Question(filters=(one,) * count) for count in (1, 4, 20))
+    pool = WarehousePool(served.installation, PoolLimits(answer_bytes=60_000))
+    with closing(pool), pool.open(DataScope("acme")) as opened:
+        ask = opened.asker.ask
+        assert ask(short) is ask(short)
+        assert ask(long) is not ask(long)
+    with served.services.pool.open(DataScope("acme")) as opened:
+        assert opened.asker.ask(long) is opened.asker.ask(long)
+        assert opened.asker.ask(endless) is not opened.asker.ask(endless)
+
+
+def test_a_revoked_token_cannot_fill_the_audit_log(served: ServedTenants) -> None:
+    control = served.services.access
+    revoked = give_token(served.installation, "acme/gone", Role.VIEWER)
+    TokenAdministration(control, Actor.command_line()).revoke(revoked)
+    object.__setattr__(served.services, "token_limiter", RateLimiter(3))
+    try:
+        before = list(read_audit(control.store, "", AuditSelection()))
+        statuses = [served.get("/me", revoked).status_code for _ in range(10)]
+        assert statuses == [401] * 3 + [429] * 7
+        others = revoked[:PREFIX_LENGTH] + "A" * (len(revoked) - PREFIX_LENGTH)
+        assert served.get("/me", others).status_code == 401, "each token has a bucket of its own"
+        assert served.get("/me").status_code == 200
+        after = list(read_audit(control.store, "", AuditSelection()))
+        assert [entry.action for entry in after[len(before) :]] == ["authenticate"] * 3
+    finally:
+        object.__setattr__(served.services, "token_limiter", RateLimiter(100_000))
