@@ -24,7 +24,12 @@ import pytest
 
 from finops_pipeline.demo import api_lines
 from finops_pipeline.errors import QueryStopped, SettingError
-from finops_pipeline.serve.access.verified_access import Role
+from finops_pipeline.serve.access.access_administration import AccessAdministration
+from finops_pipeline.serve.access.actors import Actor
+from finops_pipeline.serve.access.audit_entries import AuditSelection
+from finops_pipeline.serve.access.audit_log import read_audit
+from finops_pipeline.serve.access.authorization import AccessControl
+from finops_pipeline.serve.access.verified_access import Permission, Role
 from finops_pipeline.serve.api import api_server
 from finops_pipeline.serve.api.export_streams import ExportedRows
 from tests.conftest import TemporaryInstallation
@@ -203,19 +208,29 @@ def test_a_body_without_a_length_is_cut_at_its_limit(data: Path, token: str) -> 
     assert response.status_code == 413
 
 
-def ask_for_export(port: int, token: str) -> socket.socket:
+def ask_for_export(port: int, token: str, version: str = "1.1") -> socket.socket:
     """Send the request for an export; return the connection."""
     client = socket.create_connection(("127.0.0.1", port), 10)
-    head = "GET /v1/tenants/acme/exports/monthly_costs HTTP/1.1\r\nHost: x\r\n"
+    head = f"GET /v1/tenants/acme/exports/monthly_costs HTTP/{version}\r\nHost: x\r\n"
     client.sendall(f"{head}Authorization: Bearer {token}\r\n\r\n".encode())
     return client
+
+
+def endings(data: Path, token: str) -> list[tuple[str, int | None, str]]:
+    """Outcome, rows and detail of the audit log's entries about exports."""
+    control = AccessControl(TemporaryInstallation(data).installation)
+    access = control.authorize(control.authenticate_token(token), "acme", Permission.READ)
+    entries = list(read_audit(control.store, access.tenant_id, AuditSelection()))
+    control.close()
+    return [(e.outcome, e.rows, e.detail) for e in entries if e.action == "export"]
 
 
 def test_an_export_that_fails_is_not_taken_for_a_whole(
     data: Path, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: ExportedRows, format: str) -> Iterator[bytes]:
+    def fail(rows: ExportedRows, format: str) -> Iterator[bytes]:
         yield b"a,b\r\n"
+        rows.count.rows += 7
         yield b"1,2\r\n"
         raise QueryStopped("the query was stopped")
 
@@ -229,6 +244,58 @@ def test_an_export_that_fails_is_not_taken_for_a_whole(
         url = f"http://127.0.0.1:{port}/v1/tenants/acme/exports/monthly_costs"
         with pytest.raises(httpx.RemoteProtocolError):
             httpx.get(url, headers=headers)
+    assert endings(data, token)[-3:] == [
+        ("served", None, "monthly_costs as csv, begun"),
+        ("failed", None, "query-stopped"),
+        ("served", 7, "monthly_costs as csv, ended early"),
+    ]
+
+
+def test_an_export_that_its_client_ends_is_recorded_with_its_rows(
+    data: Path, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(rows: ExportedRows, format: str) -> Iterator[bytes]:
+        yield b"a,b\r\n"
+        while True:
+            rows.count.rows += 1
+            yield b"x" * 100_000
+
+    monkeypatch.setattr(ExportedRows, "portions", endless)
+    with serve_here(data) as port, ask_for_export(port, token) as client:
+        received = sum(len(client.recv(100_000)) for _ in range(20))
+        client.close()
+    outcome, rows, detail = endings(data, token)[-1]
+    assert (outcome, detail) == ("served", "monthly_costs as csv, ended early")
+    assert rows is not None and rows >= received // 100_000
+
+
+def test_an_export_whose_grant_is_taken_meanwhile_is_recorded_with_its_rows(
+    data: Path, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = TemporaryInstallation(data).installation
+    leaving = give_token(installation, "acme/leaving", Role.VIEWER)
+    administration = AccessAdministration(AccessControl(installation), Actor.command_line())
+
+    def take(rows: ExportedRows, format: str) -> Iterator[bytes]:
+        yield b"a,b\r\n"
+        administration.take("acme", "acme/leaving")
+        rows.count.rows += 7
+        yield b"1,2\r\n"
+
+    monkeypatch.setattr(ExportedRows, "portions", take)
+    with serve_here(data) as port:
+        url = f"http://127.0.0.1:{port}/v1/tenants/acme/exports/monthly_costs"
+        assert httpx.get(url, headers={"Authorization": f"Bearer {leaving}"}).status_code == 200
+    assert endings(data, token)[-1] == ("served", 7, "monthly_costs as csv, complete")
+
+
+def test_an_export_over_http_1_0_is_refused(data: Path, token: str) -> None:
+    """There, an answer that ends early looks like a complete one."""
+    with serve_here(data) as port, ask_for_export(port, token, "1.0") as client:
+        answer = b"".join(iter(lambda: client.recv(10_000), b""))
+    assert answer.startswith(b"HTTP/1.1 505")
+    assert b"proxy_http_version 1.1;" in answer
+    assert b"billing_period" not in answer
 
 
 def test_a_client_that_takes_nothing_loses_its_export(

@@ -27,7 +27,8 @@ curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8000/v1/tenants
 ```
 
 The server listens on 127.0.0.1 only, unless `--host` says otherwise; its connections are not
-encrypted, so put a proxy with TLS in front of it. `http://127.0.0.1:8000/openapi.json` describes
+encrypted, so put a proxy with TLS in front of it. It must speak HTTP/1.1 to the server (in nginx:
+`proxy_http_version 1.1;`), or exports are refused. `http://127.0.0.1:8000/openapi.json` describes
 every request and answer. Ctrl-C or SIGTERM ends the server after the running answers.
 
 - **Access.** Who may see what is checked for each request before anything else of it is read. A

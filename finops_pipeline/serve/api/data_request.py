@@ -77,8 +77,10 @@ class DataRequest:
                 stack.enter_context(refusing_errors(warehouse.sandbox.folder))
                 yield warehouse
         except (FinopsError, Problem) as error:
-            # Recorded, too: refused SQL, or somebody else's cursor, may be an attack.
-            self._record(Outcome.FAILED, 0, problem_of(error).kind.name)
+            # Recorded, too: refused SQL, or somebody else's cursor, may be an attack. If rows have
+            # left already, the entry of the end says how many.
+            rows = 0 if self.record.rows is None else None
+            self._record(Outcome.FAILED, rows, problem_of(error).kind.name)
             raise
 
     @contextmanager
@@ -117,6 +119,15 @@ class DataRequest:
             AuditUnavailable: it could not be recorded.
         """
         self._verify_again()
+        self.record.rows = rows
+        self._record(Outcome.SERVED, rows, detail)
+
+    def audit_end(self, rows: int, detail: str) -> None:
+        """Record how many rows have left when an answer has ended that was recorded as begun.
+
+        Raises:
+            AuditUnavailable: it could not be recorded.
+        """
         self.record.rows = rows
         self._record(Outcome.SERVED, rows, detail)
 

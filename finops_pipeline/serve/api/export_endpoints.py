@@ -6,8 +6,9 @@ Put here: which tables can be exported, and how an export is recorded. Keep out:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import chain
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Query
 from starlette.responses import Response
@@ -32,6 +33,7 @@ from finops_pipeline.serve.api.export_streams import (
     Portions,
     RowCount,
 )
+from finops_pipeline.serve.api.problem_details import HTTP_VERSION, Problem
 from finops_pipeline.serve.api.request_parameters import ExportParameters
 
 
@@ -61,24 +63,42 @@ def export_table(
     In CSV, text that a spreadsheet would run as a formula has a `'` in front. If the connection
     ends before the answer is complete, the export has failed.
     """
+    _require_chunks(data)
     chosen = _find_table(table)
     require_in_grant(data.access, chosen)
     span = _span_of(chosen, parameters)
-    portions = _portions(data, chosen, span, parameters.format.value)
+    count = RowCount()
+    portions = _portions(data, table_sql(chosen, span, is_ordered=False), count, parameters.format)
+    what = f"{table} as {parameters.format}"
     begun = next(portions)
     try:
-        data.audit(None, f"{table} as {parameters.format}, begun")
+        data.audit(None, f"{what}, begun")
     except BaseException:
         portions.close()
         raise
     response = ExportResponse(
-        _joined(begun, portions),
+        _recording(data, count, what, _joined(begun, portions)),
         MEDIA_TYPES[parameters.format.value],
         data.services.send_seconds,
     )
     name = f"{data.access.tenant}-{table}.{parameters.format.value}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _require_chunks(data: Data) -> None:
+    """Refuse an export over HTTP/1.0, where one that fails looks like a complete one.
+
+    Raises:
+        Problem: the request came by HTTP/1.0.
+    """
+    if data.record.http_version == "1.0":
+        raise Problem(
+            HTTP_VERSION,
+            "the request came by HTTP/1.0, which cannot say that an export is complete",
+            "HTTP/1.1",
+            "In nginx, write before proxy_pass: proxy_http_version 1.1;",
+        )
 
 
 def _find_table(name: str) -> Table:
@@ -101,13 +121,12 @@ def _span_of(table: Table, parameters: ExportParameters) -> Months:
     return span
 
 
-def _portions(data: Data, table: Table, span: Months, format: str) -> Portions:
-    """Yield the export; when it is complete, record its rows."""
-    sql, values = table_sql(table, span, is_ordered=False)
-    count = RowCount()
+def _portions(
+    data: Data, statement: tuple[str, Mapping[str, Any]], count: RowCount, format: str
+) -> Portions:
+    """Yield the rows of a statement in a format; count them."""
     with data.open_warehouse() as warehouse:
-        yield from ExportedRows(warehouse.sandbox, sql, values, count).portions(format)
-    data.audit(count.rows, f"{table.name} as {format}, complete")
+        yield from ExportedRows(warehouse.sandbox, *statement, count).portions(format)
 
 
 def _joined(begun: bytes, portions: Portions) -> Portions:
@@ -115,3 +134,16 @@ def _joined(begun: bytes, portions: Portions) -> Portions:
         yield from filter(None, chain((begun,), portions))
     finally:
         portions.close()
+
+
+def _recording(data: Data, count: RowCount, what: str, portions: Portions) -> Portions:
+    """Yield an export; record its rows when it has ended, however it has: they have left."""
+    ending = "ended early"
+    try:
+        for portion in portions:
+            data.record.rows = count.rows
+            yield portion
+        ending = "complete"
+    finally:
+        portions.close()
+        data.audit_end(count.rows, f"{what}, {ending}")

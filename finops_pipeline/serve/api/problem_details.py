@@ -55,13 +55,14 @@ BUSY = ProblemKind(503, "busy", "The server is busy")
 AUDIT_UNAVAILABLE = ProblemKind(503, "audit-unavailable", "The access cannot be recorded")
 SIGN_IN_UNAVAILABLE = ProblemKind(503, "sign-in-unavailable", "The identity provider is silent")
 DATA_UNAVAILABLE = ProblemKind(503, "data-unavailable", "The tenant's data cannot be read now")
+HTTP_VERSION = ProblemKind(505, "http-version", "An export needs HTTP/1.1")
 
 KINDS = (
     NOT_AUTHENTICATED, PERMISSION_MISSING, NOT_IN_GRANT, NOT_FOUND, NO_ADDRESS,
     METHOD_NOT_ALLOWED, TOO_SLOW, NO_DATA_YET, DATA_CHANGED, BODY_TOO_LARGE, INVALID_REQUEST,
     CURSOR_REFUSED, QUERY_REFUSED, QUERY_STOPPED, CHANGE_REFUSED, UNKNOWN_NAME,
     TOO_MANY_REQUESTS, INTERNAL_ERROR, BUSY, AUDIT_UNAVAILABLE, SIGN_IN_UNAVAILABLE,
-    DATA_UNAVAILABLE,
+    DATA_UNAVAILABLE, HTTP_VERSION,
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ class RequestRecord:
 
     request_id: str
     method: str
+    http_version: str
     started: float = field(default_factory=clock.stopwatch)
     principal: Principal | None = None
     needed: Permission | None = None
@@ -53,7 +54,7 @@ def begin_record(scope: Any) -> RequestRecord:
     stated = [value for name, value in scope["headers"] if name == b"x-request-id"]
     text = stated[0].decode("latin-1") if len(stated) == 1 else ""
     request_id = text if _ACCEPTED_ID.fullmatch(text) else secrets.token_hex(16)
-    record = RequestRecord(request_id, scope["method"])
+    record = RequestRecord(request_id, scope["method"], scope["http_version"])
     scope[_STATE] = record
     return record
 
