@@ -162,7 +162,6 @@ def test_waiting_requests_of_a_tenant_delay_no_other(data: Path, token: str) -> 
     """All turns of acme are taken, and a hundred requests wait for one."""
     other = give_token(TemporaryInstallation(data).installation, "globex/other", Role.VIEWER)
     slow = {"sql": "select count(*) from range(60000) a, range(40000) b where a.range <> b.range"}
-
     with serve_here(data) as port, ThreadPoolExecutor(100) as threads:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}/v1", timeout=90) as client:
 
