@@ -218,6 +218,15 @@ def test_grants_follow_the_new_name_of_a_project(two: Place) -> None:
     assert authorized(two, token.strip(), "acme").scope.projects == ()
 
 
+def test_a_grant_does_not_pass_to_the_next_project_of_a_name(two: Place) -> None:
+    asked = ("token", "create", "acme/ci", "--role", "viewer", "--project", "lab")
+    token = two.finops(*asked).stdout.strip()
+    two.finops("project", "remove", "acme/lab")
+    two.finops("project", "add", "acme/lab", "--account", "999900001111", "--source", "payer")
+    assert authorized(two, token, "acme").scope.projects == ()
+    assert listed(two, "audit", "acme")[-1]["detail"] == "project lab was removed"
+
+
 def test_the_files_are_private(two: Place) -> None:
     two.finops("token", "create", "acme/ci", "--role", "viewer")
     control = AccessControl(two.installation)

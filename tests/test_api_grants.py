@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from finops_pipeline.application.tenant_export import INTERNAL_TABLES
 from finops_pipeline.serve.access.access_administration import AccessAdministration
 from finops_pipeline.serve.access.actors import Actor
 from finops_pipeline.serve.access.authorization import AccessControl
@@ -211,3 +212,14 @@ def test_an_access_that_changes_while_its_answer_is_read_gets_no_answer(
     unknown = served.get("/tenants/nosuch/costs?group_by=account", token)
     assert response.status_code == 404
     assert {**response.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
+
+
+@pytest.mark.parametrize("table", sorted(INTERNAL_TABLES))
+@pytest.mark.parametrize("token", ["acme", "acme-limited"])
+def test_sql_shows_no_paths_of_the_installation(
+    served: ServedTenants, token: str, table: str
+) -> None:
+    for sql in (f"select * from {table}", f'with t as (from main."{table.upper()}") from t'):
+        response = served.post("/tenants/acme/sql", token, json={"sql": sql})
+        assert response.status_code == 422
+        assert str(served.installation.settings.data) not in response.text

@@ -7,12 +7,14 @@ Put here: what needs real sockets and signals. Keep out: answers (test_api_answe
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,52 @@ def test_a_head_that_never_ends_loses_its_connection(
     with serve_here(data) as port, socket.create_connection(("127.0.0.1", port), 10) as slow:
         slow.sendall(b"GET /v1/me HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         assert slow.recv(100) == b""
+
+
+def test_a_client_on_a_slow_line_gets_the_whole_answer(
+    data: Path, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_server, "_HEAD_SECONDS", 0.3)
+    body = json.dumps({"sql": "select repeat('x', 1000) from range(8000)", "limit": 8000})
+    head = (
+        "POST /v1/tenants/acme/sql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    )
+    with serve_here(data) as port, socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        slow.connect(("127.0.0.1", port))
+        slow.settimeout(10)
+        slow.sendall(head.encode())
+        received = slow.recv(400_000)
+        length = int(re.search(rb"content-length: (\d+)", received)[1])  # type: ignore[index]
+        whole = received.index(b"\r\n\r\n") + 4 + length
+        size = len(received)
+        while size < whole and (part := slow.recv(400_000)):
+            size += len(part)
+            time.sleep(0.02)
+    assert size == whole
+
+
+def test_waiting_requests_of_a_tenant_delay_no_other(data: Path, token: str) -> None:
+    """All turns of acme are taken, and a hundred requests wait for one."""
+    other = give_token(TemporaryInstallation(data).installation, "globex/other", Role.VIEWER)
+    slow = {"sql": "select count(*) from range(60000) a, range(40000) b where a.range <> b.range"}
+    with serve_here(data) as port, ThreadPoolExecutor(100) as threads:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/v1", timeout=90) as client:
+
+            def ask(_: int) -> int:
+                path = f"http://127.0.0.1:{port}/v1/tenants/acme/sql"
+                headers = {"Authorization": f"Bearer {token}"}
+                return httpx.post(path, json=slow, headers=headers, timeout=90).status_code
+
+            asked = [threads.submit(ask, number) for number in range(100)]
+            time.sleep(1)
+            started = time.monotonic()
+            headers = {"Authorization": f"Bearer {other}"}
+            assert client.get("/tenants/globex/projects", headers=headers).status_code == 200
+            elapsed = time.monotonic() - started
+        assert {response.result() for response in asked} == {200, 503}
+    assert elapsed < 4
 
 
 def test_a_body_that_never_ends_is_answered(

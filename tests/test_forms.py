@@ -38,29 +38,16 @@ from tests.support.tiers import some_every_day
 BUCKET = "export-forms"
 TENANTS = tuple(SOURCES)
 ATHENA = ("cur-athena",)
-EVERY_DAY, OTHER_FORMS, OTHER_TENANT = range(3)
-"""Parts of all forms and tenants. The gate takes the first: half of the forms, each of one tenant,
-so every format and both tenants; `make torture` takes all."""
-
-
-def part_of(number: int, position: int) -> int:
-    """Return the part of a form and a tenant, which are given by their positions."""
-    if (number + position) % 2:
-        return OTHER_TENANT
-    return EVERY_DAY if number % 4 in (1, 2) else OTHER_FORMS
-
-
 PARTS = {
-    (form, tenant): part_of(number, position)
-    for number, form in enumerate(FORMS)
-    for position, tenant in enumerate(TENANTS)
+    (f, t): (n + at) % 2 * 2 or n % 4 not in (1, 2)
+    for n, f in enumerate(FORMS)
+    for at, t in enumerate(TENANTS)
 }
+"""Parts of all forms and tenants. The gate takes part 0: half of the forms, each of one tenant, so
+every format and both tenants; `make torture` takes all."""
 of_all_parts = pytest.mark.parametrize(
     ("form", "tenant"),
-    [
-        pytest.param(*key, marks=[pytest.mark.torture] if part != EVERY_DAY else [])
-        for key, part in PARTS.items()
-    ],
+    [pytest.param(*k, marks=[pytest.mark.torture] if p else []) for k, p in PARTS.items()],
 )
 
 

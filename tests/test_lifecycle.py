@@ -268,6 +268,8 @@ def test_a_renamed_project_keeps_its_charges_and_its_history(made: TemporaryInst
     assert "already exists" in refused("project", "rename", "acme/dev", "prod")
     assert "built in" in refused("project", "rename", "acme/unassigned", "rest")
     done("project", "rename", "acme/dev", "development")
+    # Who may see only prod must not see dev's charges, which have this name until the next ingest.
+    assert "still have this name" in refused("project", "rename", "acme/prod", "dev")
     done("ingest", "acme")
     assert costs(made) == {"prod": 10, "development": 20, "unassigned": 40}
     assert states(made) == {"reconciled"}

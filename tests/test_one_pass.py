@@ -79,8 +79,7 @@ def only_globex(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallati
 @pytest.fixture
 def two(only_globex: TemporaryInstallation, empty: TemporaryInstallation) -> TemporaryInstallation:
     """A copy with globex, to which a test adds acme."""
-    copy_installation(only_globex.data, empty.data)
-    return empty
+    return TemporaryInstallation(copy_installation(only_globex.data, empty.data))
 
 
 @pytest.mark.torture
@@ -123,12 +122,8 @@ def write_focus_bill(path: Path, rows: list[dict[str, str]]) -> Path:
 
 
 def test_accounts_with_spaces_null_and_blank(two: TemporaryInstallation, tmp_path: Path) -> None:
-    declare(
-        two,
-        "acme",
-        sources=[FocusSource(name="labs")],
-        projects=[project(name="p01", accounts=ACCOUNTS[:1])],
-    )
+    labs = [FocusSource(name="labs")]
+    declare(two, "acme", sources=labs, projects=[project(name="p01", accounts=ACCOUNTS[:1])])
     ids = [ACCOUNTS[0], f" {ACCOUNTS[0]}", f"{ACCOUNTS[0]}  ", "", "   ", "NULL", ACCOUNTS[1]]
     rows = [{"SubAccountId": i, "BilledCost": str(2**n)} for n, i in enumerate(ids)]
     import_bill(two, "acme", "labs", write_focus_bill(tmp_path / "labs.csv", rows))
@@ -139,12 +134,8 @@ def test_accounts_with_spaces_null_and_blank(two: TemporaryInstallation, tmp_pat
 def test_focus_rows_without_accounts_are_unassigned(
     two: TemporaryInstallation, tmp_path: Path
 ) -> None:
-    declare(
-        two,
-        "acme",
-        sources=[FocusSource(name="labs")],
-        projects=[project(name="p01", accounts=ACCOUNTS[:1]), project(name="unassigned")],
-    )
+    projects = [project(name="p01", accounts=ACCOUNTS[:1]), project(name="unassigned")]
+    declare(two, "acme", sources=[FocusSource(name="labs")], projects=projects)
     import_bill(two, "acme", "labs", write_focus_bill(tmp_path / "labs.csv", [{}, {}, {}]))
     assert sums(two, "acme") == {"unassigned": (3, Decimal(3))}
     assert states(two, "acme") == {"reconciled"}

@@ -109,10 +109,7 @@ SUMS: dict[str, tuple[Predicate, tuple[str, ...]]] = {
     "commitment_purchases": (lambda c: bought(c) and c["ChargeClass"] is None, (B,)),
     "recurring_commitments": (lambda c: bought(c) and c["ChargeFrequency"] == "Recurring", (B,)),
     "unused_commitments": (is_unused, ("unused_quantity", "unused_cost")),
-    "commitment_savings": (
-        lambda c: used(c) and c["CommitmentDiscountStatus"] is not None,
-        (C, E),
-    ),
+    "commitment_savings": (lambda c: used(c) and c["CommitmentDiscountStatus"] is not None, (C, E)),
     "contracted_savings": (used_now, (L, C)),
     "effective_savings_rate": (priced, (L, E)),
     "refunds": (
@@ -138,8 +135,8 @@ test_business_metrics.py, test_shared_costs.py, test_statements.py or test_requi
 
 
 def ask(made: TemporaryInstallation, tenant: str, name: str, **given: str) -> Rows:
-    folder = made.installation.folder(tenant)
-    with open_sandbox(folder, made.installation.query_limits) as sandbox:
+    installation = made.installation
+    with open_sandbox(installation.folder(tenant), installation.query_limits) as sandbox:
         return answer(sandbox, name, **given)
 
 
@@ -153,12 +150,10 @@ def answer(sandbox: Sandbox, name: str, **given: str) -> Rows:
 @pytest.fixture(scope="module")
 def answers(built: TemporaryInstallation) -> dict[str, dict[str, Rows]]:
     """Every query's complete answer for both tenants."""
-    of_tenants = {}
-    for tenant in OTHER:
-        folder, limits = built.installation.folder(tenant), built.installation.query_limits
-        with open_sandbox(folder, limits) as sandbox:
-            of_tenants[tenant] = {q.name: answer(sandbox, q.name) for q in use_cases()}
-    return of_tenants
+    folder, limits = built.installation.folder, built.installation.query_limits
+    with open_sandbox(folder("acme"), limits) as acme, open_sandbox(folder("globex"), limits) as g:
+        opened = {"acme": acme, "globex": g}
+        return {t: {q.name: answer(opened[t], q.name) for q in use_cases()} for t in OTHER}
 
 
 @pytest.fixture(scope="module")
@@ -340,9 +335,8 @@ def test_no_answer_holds_the_marker_of_the_other_tenant(
 def test_answers_have_the_grain_and_the_types_that_they_declare(
     built: TemporaryInstallation, answers: dict[str, dict[str, Rows]]
 ) -> None:
-    with open_sandbox(
-        built.installation.folder("acme"), built.installation.query_limits
-    ) as sandbox:
+    installation = built.installation
+    with open_sandbox(installation.folder("acme"), installation.query_limits) as sandbox:
         for query in use_cases():
             values = bind_parameters(query, None, None, {})
             description = sandbox.execute(f"describe ({query.sql})", values).fetchall()

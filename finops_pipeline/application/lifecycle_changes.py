@@ -17,6 +17,7 @@ from enum import StrEnum
 from finops_pipeline import clock
 from finops_pipeline.application.business_metrics import rename_in_values
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.published_names import refuse_published_name
 from finops_pipeline.errors import RegistryError, counted
 from finops_pipeline.lake.layout import COSTS
 from finops_pipeline.lake.tenant_ledger import open_ledger
@@ -298,6 +299,7 @@ def rename(installation: Installation, subject: Subject, new_name: str) -> list[
             )
         ledger = session.writer.ledger
         if subject.kind is Kind.PROJECT:
+            refuse_published_name(subject.tenant, new_name, ledger)
             # Before the registry: if this process is killed in between, renaming again continues.
             rename_in_values(session, subject.name, new_name)
             ledger.write(rename_project(subject.name, new_name))

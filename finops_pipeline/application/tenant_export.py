@@ -26,8 +26,8 @@ from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, LANDING, STATEMENTS,
 from finops_pipeline.lake.layout import TABLES as TABLES_OF_FILES
 from finops_pipeline.lake.tenant_ledger import open_ledger
 
-_INTERNAL = {FILE_IDENTITY.name, PARTITION_FILES.name, SLICES.name}
-"""Tables about the installation's own files, which mean nothing elsewhere."""
+INTERNAL_TABLES = frozenset({FILE_IDENTITY.name, PARTITION_FILES.name, SLICES.name})
+"""Tables about the installation's own files, which mean nothing elsewhere and name its folders."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _copy_tables(connection: Connection, has_charges: bool) -> int:
     rows = connection.execute(
         "select table_name from duckdb_tables() where database_name = ?", [SOURCE]
     ).fetchall()
-    names = sorted({name for (name,) in rows} - _INTERNAL)
+    names = sorted({name for (name,) in rows} - INTERNAL_TABLES)
     if ABOUT.name not in names:
         raise DamagedFile(
             "the tenant's file was built by an earlier version and has no table `about`",

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from finops_pipeline.application import lifecycle_changes
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.lifecycle_changes import Kind, Subject
 from finops_pipeline.application.purge import purge
 from finops_pipeline.cli.show import open_installation, say, split
@@ -45,7 +46,11 @@ def _enable(kind: Kind, name: str) -> None:
 
 
 def _remove(kind: Kind, name: str, confirmation: str) -> None:
-    _print(lifecycle_changes.remove(open_installation(), _subject(kind, name), confirmation))
+    installation, subject = open_installation(), _subject(kind, name)
+    lines = lifecycle_changes.remove(installation, subject, confirmation)
+    if kind is Kind.PROJECT:
+        _access(installation).remove_project(subject.tenant, subject.name)
+    _print(lines)
 
 
 def _purge(kind: Kind, name: str, confirmation: str) -> None:
@@ -56,9 +61,12 @@ def _rename(kind: Kind, name: str, new_name: str) -> None:
     installation, subject = open_installation(), _subject(kind, name)
     lines = lifecycle_changes.rename(installation, subject, new_name)
     if kind is Kind.PROJECT:
-        managed = AccessAdministration(AccessControl(installation), Actor.command_line())
-        managed.rename_project(subject.tenant, subject.name, new_name)
+        _access(installation).rename_project(subject.tenant, subject.name, new_name)
     _print(lines)
+
+
+def _access(installation: Installation) -> AccessAdministration:
+    return AccessAdministration(AccessControl(installation), Actor.command_line())
 
 
 def tenant_disable(name: TenantName) -> None:

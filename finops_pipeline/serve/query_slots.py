@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from finops_pipeline.errors import Busy
 
-WAITING_PER_SLOT = 16
+WAITING_PER_SLOT = 8
 """Queries of one tenant that may wait for each that may run; one more is refused at once."""
 
 

@@ -26,7 +26,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from finops_pipeline.errors import DamagedFile, ForeignFile, ReadingEnded
+from finops_pipeline.application.tenant_export import INTERNAL_TABLES
+from finops_pipeline.errors import DamagedFile, ForeignFile, QueryRefused, ReadingEnded
 from finops_pipeline.lake.duck import DuckDBError, QueryLimits, ident
 from finops_pipeline.lake.file_identity import read_partition_files
 from finops_pipeline.lake.file_marks import FileChecker
@@ -150,6 +151,12 @@ class Sandbox:
         connection = self.connection
         statement = self._guard(connection, sql)
         named = {reference.name for reference in statement.relations}
+        if self._is_pinned and named & INTERNAL_TABLES:
+            raise QueryRefused(
+                f"{min(named & INTERNAL_TABLES)} is about the files of the installation",
+                "tables of the tenant's data",
+                "List them: SHOW TABLES",
+            )
         views = {n for n in named if n in self._known_views or n.startswith("landing_")}
         left_out = named & self._left_out
         if views:

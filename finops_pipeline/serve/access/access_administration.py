@@ -21,6 +21,7 @@ from finops_pipeline.serve.access.grants import (
     NewGrant,
     delete_grant,
     grants_in_tenant,
+    remove_from_grants,
     rename_in_grants,
 )
 from finops_pipeline.serve.access.managed_access import ManagedAccess
@@ -170,6 +171,22 @@ class AccessAdministration:
             identity = managed.tenant(tenant)
             if rename_in_grants(db, identity.external_id, old, new):
                 managed.note(db, "grant rename", f"project {old} is now {new}", identity)
+
+        if managed.store.path.exists():
+            managed.perform(change)
+
+    def remove_project(self, tenant: str, project: str) -> None:
+        """Take a removed project out of the grants that name it.
+
+        Raises:
+            Unknown: there is no such tenant.
+        """
+        managed = self._managed
+
+        def change(db: sa.Connection) -> None:
+            identity = managed.tenant(tenant)
+            if remove_from_grants(db, identity.external_id, project):
+                managed.note(db, "grant limit", f"project {project} was removed", identity)
 
         if managed.store.path.exists():
             managed.perform(change)

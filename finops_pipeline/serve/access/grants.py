@@ -183,15 +183,27 @@ def delete_grant(db: sa.Connection, principal_id: str, tenant_id: str) -> bool:
     return db.execute(sa.delete(GRANTS).where(own)).rowcount > 0
 
 
-def rename_in_grants(db: sa.Connection, tenant_id: str, old: str, new: str) -> list[str]:
-    """Put the new name of a project in place of the old one; return whose grants it concerns."""
+def rename_in_grants(db: sa.Connection, tenant_id: str, old: str, new: str) -> bool:
+    """Put the new name of a project in place of the old one; return whether a grant names it."""
+    return _change_names(db, tenant_id, old, [new])
+
+
+def remove_from_grants(db: sa.Connection, tenant_id: str, project: str) -> bool:
+    """Take a project out of the grants that name it; return whether one did.
+
+    A grant of no other project shows nothing from then on, also not a later project of that name.
+    """
+    return _change_names(db, tenant_id, project, [])
+
+
+def _change_names(db: sa.Connection, tenant_id: str, old: str, new: list[str]) -> bool:
     table = GRANTS.c
     of_projects = (table.tenant_id == tenant_id, table.extent == Extent.PROJECTS)
-    renamed = []
+    is_changed = False
     for row in db.execute(sa.select(GRANTS).where(*of_projects)).all():
         if old in row.names:
-            names = list(dict.fromkeys(new if name == old else name for name in row.names))
+            rest = [name for name in row.names if name != old and name not in new]
             own = (table.principal_id == row.principal_id, table.tenant_id == tenant_id)
-            db.execute(sa.update(GRANTS).where(*own).values(names=names))
-            renamed.append(row.principal_id)
-    return renamed
+            db.execute(sa.update(GRANTS).where(*own).values(names=[*new, *rest]))
+            is_changed = True
+    return is_changed

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
+from anyio.to_thread import current_default_thread_limiter, run_sync
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -26,6 +26,9 @@ from finops_pipeline.serve.api.problem_details import Problem
 from finops_pipeline.serve.api.request_frame import RequestFrame, answer_error
 
 _VERIFYING_THREADS = 16
+_DATA_THREADS = 400
+"""Requests that have or await data, each in a thread: what one tenant may have is a tenth of it
+(query_slots.py), so that waiting requests of one tenant leave room for all others."""
 
 
 def build_app(services: ApiServices) -> FastAPI:
@@ -34,6 +37,7 @@ def build_app(services: ApiServices) -> FastAPI:
     @asynccontextmanager
     async def close_at_end(app: FastAPI) -> AsyncIterator[None]:
         app.state.verifiers = CapacityLimiter(_VERIFYING_THREADS)
+        current_default_thread_limiter().total_tokens = _DATA_THREADS
         try:
             yield
         finally:

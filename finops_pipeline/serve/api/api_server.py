@@ -155,6 +155,7 @@ class PatientProtocol(H11Protocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._waiting: TimerHandle | None = None
+        self._unsent_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
@@ -187,4 +188,11 @@ class PatientProtocol(H11Protocol):
             self._waiting = self.loop.call_later(_HEAD_SECONDS, self._end)
 
     def _end(self) -> None:
-        self.transport.abort()
+        """End the connection, unless an answer is still being sent to a client on a slow line."""
+        unsent = self.transport.get_write_buffer_size()
+        is_read = unsent != self._unsent_bytes
+        self._unsent_bytes, self._waiting = unsent, None
+        if unsent and is_read:
+            self._watch()
+        else:
+            self.transport.abort()

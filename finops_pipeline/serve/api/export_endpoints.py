@@ -14,9 +14,9 @@ from fastapi import Path, Query
 from starlette.responses import Response
 
 from finops_pipeline.application.progress import Months
+from finops_pipeline.application.tenant_export import INTERNAL_TABLES
 from finops_pipeline.contracts.column import Table
-from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
-from finops_pipeline.contracts.tables import SLICES, TABLES
+from finops_pipeline.contracts.tables import TABLES
 from finops_pipeline.errors import QueryRefused, Unknown, did_you_mean
 from finops_pipeline.serve.api.answer_pages import (
     has_months,
@@ -36,13 +36,10 @@ from finops_pipeline.serve.api.export_streams import (
 from finops_pipeline.serve.api.problem_details import HTTP_VERSION, Problem
 from finops_pipeline.serve.api.request_parameters import ExportParameters
 
-_INTERNAL = {FILE_IDENTITY.name, PARTITION_FILES.name, SLICES.name}
-"""Tables about the installation's own files."""
-
 
 def exportable_tables() -> dict[str, Table]:
     """Return the tables that can be exported, by name."""
-    return {table.name: table for table in TABLES if table.name not in _INTERNAL}
+    return {table.name: table for table in TABLES if table.name not in INTERNAL_TABLES}
 
 
 def list_exports(data: Data) -> Response:
