@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from finops_pipeline import clock
 from finops_pipeline.errors import QueryStopped
 from finops_pipeline.serve.access.actors import Actor
 from finops_pipeline.serve.access.audit_entries import AuditSelection
@@ -21,6 +24,7 @@ from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.api.cost_endpoints import MOST_ANSWER_CHARACTERS
 from finops_pipeline.serve.api.rate_limiter import RateLimiter
 from finops_pipeline.serve.data_scope import DataScope
+from finops_pipeline.serve.questions.cost_answer import CostAnswer, CostAsker
 from finops_pipeline.serve.questions.question import Filter, Question
 from finops_pipeline.serve.warehouse_pool import PoolLimits, WarehousePool
 from tests.conftest import TemporaryInstallation
@@ -130,3 +134,22 @@ def test_a_revoked_token_cannot_fill_the_audit_log(served: ServedTenants) -> Non
         assert [entry.action for entry in after[len(before) :]] == ["authenticate"] * 3
     finally:
         object.__setattr__(served.services, "token_limiter", RateLimiter(100_000))
+
+
+def test_an_answer_from_before_midnight_is_not_unchanged_on_the_next_day(
+    served: ServedTenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = CostAsker.ask
+    tomorrow = clock.now() + timedelta(days=1)
+
+    def ask_until_midnight(asker: CostAsker, *question: Any) -> CostAnswer:
+        answer = ask(asker, *question)
+        monkeypatch.setattr(clock, "now", lambda: tomorrow)
+        return answer
+
+    monkeypatch.setattr(CostAsker, "ask", ask_until_midnight)
+    path = "/tenants/acme/costs?last=1+day"
+    first = served.get(path)
+    second = served.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.json()["period"] != second.json()["period"]

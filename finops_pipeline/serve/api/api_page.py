@@ -42,7 +42,8 @@ every request and answer. Ctrl-C or SIGTERM ends the server after the running an
 - **Unchanged answers.** Every answer to a GET has an `ETag`. Send it as `If-None-Match`, and the
   answer is 304 as long as the data is the same.
 - **Limits.** A principal may send FINOPS_SERVE_REQUESTS_PER_MINUTE requests in a minute. Queries
-  have the limits of `finops query` ([settings](settings.md)).
+  have the limits of `finops query` ([settings](settings.md)). An answer to SQL has at most `limit`
+  rows and 20 MB; `truncated` says that there are more.
 - **Numbers that are not final.** `unreconciled` (in costs: `months`) names the months that are not
   reconciled with the bill.
 - **Operation.** `/healthz` says that the process answers, `/readyz` that access can be verified,

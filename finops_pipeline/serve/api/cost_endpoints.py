@@ -48,7 +48,7 @@ def ask_costs(data: Data, question: Question) -> Response:
 
 
 def _ask(data: Data, question: Question, warehouse: OpenWarehouse) -> Content:
-    answer = warehouse.asker.ask(question)
+    answer = warehouse.asker.ask(question, data.day)
     return Content(answer_data(data.access.tenant, answer), len(answer.rows))
 
 

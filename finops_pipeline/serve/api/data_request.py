@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -51,7 +52,8 @@ class DataRequest:
     """A request whose caller may have the tenant's data.
 
     `asking`: what all pages of an answer have in common. `whole_request`: with the cursor of this
-    page. `known_tags`: of answers that the caller has.
+    page. `known_tags`: of answers that the caller has. `day`: on which it came; an answer and its
+    tag are of the same day, also at midnight.
     """
 
     services: ApiServices
@@ -61,6 +63,7 @@ class DataRequest:
     whole_request: str
     action: str
     known_tags: tuple[str, ...]
+    day: date
 
     @contextmanager
     def open_warehouse(self) -> Iterator[OpenWarehouse]:
@@ -103,7 +106,7 @@ class DataRequest:
     def entity_tag(self, generation: str) -> str:
         """Return the entity tag of the answer from a generation."""
         whole = replace(self.asking, request=self.whole_request)
-        return self.services.seal.entity_tag(whole, generation, str(clock.now().date()))
+        return self.services.seal.entity_tag(whole, generation, str(self.day))
 
     def audit(self, rows: int | None, detail: str = "") -> None:
         """Verify the access once more and record it; only then may data leave.
@@ -165,6 +168,7 @@ def data_request(
         f"{address}?{urlencode(pairs)}",
         request.scope["route"].name,
         tuple(_tags(request.headers.get("if-none-match", ""))),
+        clock.now().date(),
     )
 
 

@@ -108,8 +108,12 @@ class CostAsker:
             self._facts = FileFacts(self._sandbox)
         return self._facts
 
-    def ask(self, question: Question) -> CostAnswer:
+    def ask(self, question: Question, today: date | None = None) -> CostAnswer:
         """Answer one question.
+
+        Args:
+            question: what is asked.
+            today: the day on which it is asked; None: the present one.
 
         Raises:
             QueryRefused: the period or a field cannot be used, or fields cannot be combined.
@@ -117,7 +121,7 @@ class CostAsker:
             Unknown: a filter names something that the file does not have.
         """
         self._sandbox.refresh()
-        today = clock.now().date()
+        today = today or clock.now().date()
         characters = len(str(question))
         if self._remembered is None or characters > _MOST_REMEMBERED_CHARACTERS:
             return self._answer(question, today)
