@@ -237,7 +237,12 @@ class Intruders(RuleBasedStateMachine):
     def _check(
         self, person: str, tenant: str, asked: HostileRequest, response: httpx.Response
     ) -> None:
-        """Check a response: nothing foreign, no failure, and no sign of a foreign tenant."""
+        """Check a response: nothing foreign, no failure, and no sign of a foreign tenant.
+
+        A client resolves `..` before it sends a path, so the tenant is that of the address sent.
+        """
+        addressed = response.request.url.path.split("/")[3:4]
+        tenant = addressed[0] if addressed and addressed[0] in TENANTS else tenant
         held = self._held.get((person, tenant))
         is_served = response.status_code < 400
         self.field.answered += is_served and held is not None
