@@ -337,6 +337,7 @@ def test_a_renamed_project_keeps_its_values(measured: Measured) -> None:
     assert Path(measured.made.folder("acme")).exists()
     # An earlier project of the new name has values of the same days: neither value is lost.
     measured.finops("project", "remove", "acme/data", "--yes", "acme/data")
+    measured.finops("ingest", "acme")
     before = measured.finops("metrics", "list", "acme")
     said = measured.finops("project", "rename", "acme/shop", "data", fails=True)
     assert "project acme/data has values of orders for 2 of the same days, such as 2026-08" in said

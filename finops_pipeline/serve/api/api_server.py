@@ -72,7 +72,7 @@ def require_confinement(is_unconfined_allowed: bool) -> None:
         raise SettingError(
             "this system cannot confine queries to a tenant's folder (Landlock)",
             "Linux 5.13 or later",
-            "Use finops serve --allow-unconfined if DuckDB's own settings are enough for you",
+            "Add --allow-unconfined if DuckDB's own settings are enough for you",
         )
 
 
@@ -127,7 +127,7 @@ def _listen(address: Address) -> Iterator[socket.socket]:
         raise SettingError(
             f"port {address.port} of {address.host} {reason}",
             "an address of this machine and a free port",
-            f"Try finops serve --port {address.port + 1}" if is_used else "",
+            "Choose another one with --port" if is_used else "",
         ) from error
     with listener:
         yield listener
