@@ -30,7 +30,7 @@ READS = {
     "read_text of the environment": "from read_text('/proc/self/environ')",
     "read_text of the parent's environment": "from read_text('/proc/1/environ')",
     "read_text of the open files": "from read_text('/proc/self/fd/0')",
-    "read_text through /proc/self/root": "from read_text('/proc/self/root/etc/passwd')",
+    "read_text through the root link": "from read_text('/proc/self/roo' || 't/etc/passwd')",
     "read_text through /proc/self/cwd": "from read_text('/proc/self/cwd/../registry.sqlite')",
     "read_text of a file URL": "from read_text('file:///etc/passwd')",
     "read_text of the own ledger": "from read_text('<own>/ledger.sqlite')",
