@@ -320,7 +320,7 @@ def test_a_port_in_use_is_refused(data: Path) -> None:
         port = listener.getsockname()[1]
         done = TemporaryInstallation(data).finops("serve", "--port", str(port), ok=False)
     assert f"port {port} of 127.0.0.1 is in use" in done.stderr
-    assert f"finops serve --port {port + 1}" in done.stderr
+    assert "Choose another one with --port." in done.stderr
 
 
 def test_a_system_without_landlock_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
