@@ -254,7 +254,7 @@ _EXPECTED = {
     "oidc_audience": "a client id, or several separated by spaces",
     "oidc_client": "a client id, or several separated by spaces",
     "oidc_client_secret": "a secret, or several separated by spaces",
-    "public_url": "https:// and a host, without a path, such as https://finops.acme.example",
+    "public_url": "a URL with https and without a path, such as https://finops.acme.example",
     "session_idle_minutes": "a whole number of minutes, 5 or more",
     "session_hours": "a whole number of hours, 1 or more",
     "first_month": "a month as YYYY-MM, such as 2020-01",

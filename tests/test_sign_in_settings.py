@@ -122,14 +122,14 @@ def test_over_https_cookies_are_for_this_host_only(
         session = cookies_of(done)["__Host-finops_session"]
         assert desk.get("/v1/me", {"__Host-finops_session": session}).status_code == 200
         assert desk.get("/v1/me", {"finops_session": session}).status_code == 401
-        own, local = (
+        elsewhere, here = (
             served.send("POST", "//logout", headers={
                 "Cookie": f"__Host-finops_session={session}", "Origin": origin,
                 "X-CSRF-Token": desk.get("/v1/me", {"__Host-finops_session": session})
                 .json()["csrf_token"]})
             for origin in (LOCAL, HTTPS)
         )  # fmt: skip
-        assert (own.status_code, local.status_code) == (403, 204)
+        assert (elsewhere.status_code, here.status_code) == (403, 204)
 
 
 def test_without_sign_in_no_cookie_counts(installation: Installation, running: Issuer) -> None:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 from finops_pipeline import clock
-from finops_pipeline.errors import NotAuthenticated, SettingError, SignInRefused
+from finops_pipeline.errors import NotAuthenticated, SettingError, SignInRefused, counted
 from finops_pipeline.serve.access.audit_entries import AuditEntry, Outcome
 from finops_pipeline.serve.access.authorization import AccessControl
 from finops_pipeline.serve.access.browser_sessions import BrowserSessions, SessionTimes
@@ -171,8 +171,8 @@ def _clients(settings: Settings) -> list[ProviderClient]:
         return []
     if not len(issuers) == len(ids) == len(secret_texts):
         raise SettingError(
-            f"FINOPS_OIDC_ISSUER has {len(issuers)} values, FINOPS_OIDC_CLIENT {len(ids)}, and"
-            f" FINOPS_OIDC_CLIENT_SECRET {len(secret_texts)}",
+            f"FINOPS_OIDC_ISSUER has {counted(len(issuers), 'value')}, FINOPS_OIDC_CLIENT has"
+            f" {len(ids)}, and FINOPS_OIDC_CLIENT_SECRET has {len(secret_texts)}",
             "one client id for each issuer, and for each a secret or -",
             "Correct these settings",
         )
