@@ -35,7 +35,7 @@ every request and answer. Ctrl-C or SIGTERM ends the server after the running an
   tenant that is not open to you and one that does not exist give the same answer. A grant that is
   limited to projects shows only these projects, in every answer. Every answer is recorded in the
   tenant's audit log before it leaves.
-- **Browsers.** People can [sign in](access.md#signing-in-with-a-browser) at `/login` instead of
+- **Browsers.** People can [sign in](access.md) at `/login` instead of
   sending a token. With the cookie of a session, every method but GET needs the header
   `X-CSRF-Token`.
 - **Amounts** are exact decimal numbers as text: `"1250.75"`. Currencies are never added up.
