@@ -5,17 +5,24 @@ Put here: what whoever runs a server decides. Keep out: what providers do (test_
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import SettingError, StorageFailure
+from finops_pipeline.errors import GrantRefused, SessionEnded, SettingError, StorageFailure
+from finops_pipeline.serve.access.actors import Actor
 from finops_pipeline.serve.access.authorization import AccessControl
 from finops_pipeline.serve.access.browser_sign_in import BrowserSignIn
+from finops_pipeline.serve.access.session_administration import SessionAdministration
 from finops_pipeline.settings import Settings, load_settings
 from tests.support.browser import PAGE, parameters_of
 from tests.support.oidc_issuer import AUDIENCE, Issuer, open_desk_of_people, serve_issuer
@@ -44,7 +51,7 @@ def installation(tmp_path: Path, running: Issuer) -> Installation:
     return Installation(settings)
 
 
-def browsers_of(installation: Installation, **changed: str) -> BrowserSignIn | None:
+def browsers_of(installation: Installation, **changed: Any) -> BrowserSignIn | None:
     settings = installation.settings.model_copy(update=changed)
     return BrowserSignIn.of(AccessControl(Installation(settings)))
 
@@ -91,6 +98,48 @@ def test_the_key_is_private_and_lasts(installation: Installation) -> None:
         browsers_of(installation)
     path.unlink()
     assert browsers_of(installation) and path.read_text() != content
+
+
+def test_a_file_of_an_older_version_has_no_sessions_and_is_upgraded(
+    installation: Installation, running: Issuer
+) -> None:
+    path = installation.settings.data_folder / "access.sqlite"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("drop table sessions")
+        db.execute("update alembic_version set version_num = '0001'")
+    control, browsers = AccessControl(installation), browsers_of(installation)
+    assert browsers
+    administration = SessionAdministration(control, Actor.command_line())
+    assert administration.sessions("alice") == []
+    other = browsers._key.sign("session", "fos_" + "A" * 43)
+    with pytest.raises(SessionEnded, match="is not known"):
+        browsers.sessions.authenticate(other)
+    alice = control.authenticate_token(running.sign())
+    cookie = browsers.sessions.begin(alice, "a sign-in", "", "r-1")
+    assert browsers.sessions.authenticate(cookie).principal.name == "alice"
+    (session,) = administration.sessions()
+    assert (session.prefix, session.state(administration.idle)) == (cookie[:12], "active")
+
+
+def test_a_session_is_ended_whatever_the_settings_of_the_command_are(
+    installation: Installation, running: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server may let sessions last longer than the shell in which the command runs."""
+    patient = browsers_of(installation, session_idle_minutes=300)
+    assert patient
+    alice = AccessControl(installation).authenticate_token(running.sign())
+    cookie, now = patient.sessions.begin(alice, "a sign-in", "", "r-1"), clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=2))
+    administration = SessionAdministration(AccessControl(installation), Actor.command_line())
+    (session,) = administration.sessions("alice")
+    assert session.state(administration.idle) == "idle"
+    assert [ended.prefix for ended in administration.end("alice")] == [cookie[:12]]
+    with pytest.raises(SessionEnded, match="was ended"):
+        patient.sessions.authenticate(cookie)
+    assert administration.end("alice") == []
+    for name in ("bob", "fos_AAAAAAAA", "acme/ci"):
+        with pytest.raises(GrantRefused, match="there is no"):
+            administration.end(name)
 
 
 def test_over_https_cookies_are_for_this_host_only(
@@ -147,5 +196,5 @@ def test_without_sign_in_no_cookie_counts(installation: Installation, running: I
         assert refused.status_code == 401
     other = browsers_of(installation, oidc_issuer="https://login.example")
     assert other
-    with pytest.raises(Exception, match="identity provider that is not used"):
+    with pytest.raises(SessionEnded, match="identity provider that is not used"):
         other.sessions.authenticate(cookie)

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 from finops_pipeline import clock
+from finops_pipeline.database.private_files import Permissions
 from finops_pipeline.errors import NotAuthenticated, SettingError, SignInRefused, counted
 from finops_pipeline.serve.access.audit_entries import AuditEntry, Outcome
 from finops_pipeline.serve.access.authorization import AccessControl
@@ -64,7 +65,8 @@ class BrowserSignIn:
         self.public_url = public_url
         self._control = control
         store = control.store
-        self._key = SigningKey(store.path.with_name(f"{store.path.name}.key"))
+        key_path = store.path.with_name(f"{store.path.name}.key")
+        self._key = SigningKey(key_path, Permissions(settings.group_readable))
         self._flows = {c.issuer: CodeFlow(c, public_url + CALLBACK) for c in clients}
         self.sessions = BrowserSessions(control, self._key, times, self.issuers)
 

@@ -79,7 +79,8 @@ class SessionAdministration:
                     "the first 12 characters of a session, as they are listed",
                     "List the sessions: finops session list",
                 )
-            running = [s for s in owned if s.state(self.idle) == "active"]
+            # What is idle by the settings of this process may be active by those of a server.
+            running = [s for s in owned if s.state(self.idle) in ("active", "idle")]
             for session in running:
                 end_session(db, session.prefix)
                 detail = f"{session.prefix}… of {session.principal.name}"

@@ -31,13 +31,14 @@ class SigningKey:
 
     Args:
         path: the file of the key; it is created if it does not exist.
+        folder: the permissions of its folder, if that does not exist, either.
 
     Raises:
         StorageFailure: the file cannot be used, or others than its owner can read it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._key = _read_or_make(path)
+    def __init__(self, path: Path, folder: Permissions) -> None:
+        self._key = _read_or_make(path, folder)
 
     def sign(self, purpose: str, text: str) -> str:
         """Return a text with its signature."""
@@ -73,9 +74,10 @@ class SigningKey:
         return URLSafeSerializer(self._key, salt=purpose, signer_kwargs=_OPTIONS)
 
 
-def _read_or_make(path: Path) -> bytes:
+def _read_or_make(path: Path, folder: Permissions) -> bytes:
     try:
         if not path.exists():
+            folder.make_folder(path.parent)
             _make(path)
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(handle, "rb") as file:
@@ -92,7 +94,6 @@ def _read_or_make(path: Path) -> bytes:
 
 def _make(path: Path) -> None:
     """Create the file complete or not at all; the first of several processes decides."""
-    Permissions().make_folder(path.parent)
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         Permissions().make_file(new)
