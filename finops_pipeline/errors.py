@@ -19,6 +19,8 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
         ├── SettingError          an environment variable that cannot be used
         ├── AccessRefused         AWS or a store refused: denied, no such bucket, bad credentials
         ├── NotAuthenticated      a token that is not valid (any more)
+        │   └── SessionEnded      a session of a browser that is not valid (any more)
+        ├── SignInRefused         a sign-in in a browser that could not be completed
         ├── NotGranted            a tenant that the caller has no grant for, or unknown (same text)
         ├── PermissionMissing     a tenant that the caller has, but with a role that permits less
         ├── GrantRefused          a principal, grant or token that cannot be made or changed
@@ -169,6 +171,14 @@ class AccessRefused(Terminal):
 
 class NotAuthenticated(Terminal):
     """A token that is not valid, or not any more: expired, revoked, of a disabled principal."""
+
+
+class SessionEnded(NotAuthenticated):
+    """A session of a browser that is unknown, has expired or was ended."""
+
+
+class SignInRefused(Terminal):
+    """A sign-in in a browser that could not be completed, or was not begun in this browser."""
 
 
 class NotGranted(Terminal):

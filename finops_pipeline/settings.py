@@ -57,6 +57,39 @@ class Settings(BaseSettings):
             " here: usually the client id."
         ),
     )
+    oidc_client: str = Field(
+        default="",
+        description=(
+            "Client ids with which people sign in in a browser, separated by spaces: one for each"
+            " issuer, in the same order. Empty: no sign-in in a browser."
+        ),
+    )
+    oidc_client_secret: str = Field(
+        default="",
+        repr=False,
+        description=(
+            "Secrets of these clients, in the same order; - for one without a secret. Empty: none"
+            " of them has one."
+        ),
+    )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https://[^\s/?#@,]+|http://(127\.0\.0\.1|localhost)(:\d+)?)?$",
+        description=(
+            "URL at which browsers reach `finops serve`, such as https://finops.acme.example. The"
+            " identity provider sends people back to its address /login/callback."
+        ),
+    )
+    session_idle_minutes: int = Field(
+        default=60,
+        ge=5,
+        description="Minutes after which a session of a browser ends if it is not used.",
+    )
+    session_hours: int = Field(
+        default=12,
+        ge=1,
+        description="Hours after which a session of a browser ends in any case.",
+    )
     first_month: str = Field(
         default="2020-01",
         pattern=r"^\d{4}-(0[1-9]|1[0-2])$",
@@ -219,6 +252,11 @@ _EXPECTED = {
     "access_url": "a SQLAlchemy URL",
     "oidc_issuer": "a URL that begins with https://, or several separated by spaces",
     "oidc_audience": "a client id, or several separated by spaces",
+    "oidc_client": "a client id, or several separated by spaces",
+    "oidc_client_secret": "a secret, or several separated by spaces",
+    "public_url": "a URL with https and without a path, such as https://finops.acme.example",
+    "session_idle_minutes": "a whole number of minutes, 5 or more",
+    "session_hours": "a whole number of hours, 1 or more",
     "first_month": "a month as YYYY-MM, such as 2020-01",
     "memory_limit": "a number with a unit, such as 1GB or 512MiB",
     "threads": "a whole number, 0 or more",

@@ -42,13 +42,13 @@ class ServeProcess:
 
 
 @contextmanager
-def serve(data: Path, **settings: str) -> Iterator[ServeProcess]:
-    """Start a server on a free port; end it if the test has not.
+def serve(data: Path, port: int = 0, **settings: str) -> Iterator[ServeProcess]:
+    """Start a server, by default on any free port; end it if the test has not.
 
     Its log goes to a file: a pipe that nobody reads would stop the server when it is full.
     """
     environment = {**os.environ, "FINOPS_DATA": str(data), "FINOPS_LOG_FORMAT": "json", **settings}
-    command = [sys.executable, "-m", "finops_pipeline.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "finops_pipeline.cli", "serve", "--port", str(port)]
     with TemporaryFile("a+", encoding="utf-8") as log:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment

@@ -82,7 +82,7 @@ class AccessControl:
             Unreachable: the identity provider does not answer.
         """
         if self.providers.are_asked(text):
-            return self._authenticate_person(self.providers.verify(text), request_id)
+            return self.authenticate_person(self.providers.verify(text), request_id)
         with self.store.reading() as db:
             owner = find_owner(db, text)
         try:
@@ -93,7 +93,13 @@ class AccessControl:
         self._note_use(owner)
         return owner.principal
 
-    def _authenticate_person(self, identity: Identity, request_id: str) -> Principal:
+    def authenticate_person(self, identity: Identity, request_id: str = "") -> Principal:
+        """Return who has signed in with an identity provider.
+
+        Raises:
+            NotAuthenticated: nobody has given the person access, or the principal is disabled.
+            AuditUnavailable: the use of a disabled principal cannot be recorded.
+        """
         with self.store.reading() as db:
             principal = find_person(db, identity) if db else None
         if principal is None or principal.identity is None:

@@ -35,6 +35,9 @@ every request and answer. Ctrl-C or SIGTERM ends the server after the running an
   tenant that is not open to you and one that does not exist give the same answer. A grant that is
   limited to projects shows only these projects, in every answer. Every answer is recorded in the
   tenant's audit log before it leaves.
+- **Browsers.** People can [sign in](access.md) at `/login` instead of
+  sending a token. With the cookie of a session, every method but GET needs the header
+  `X-CSRF-Token`.
 - **Amounts** are exact decimal numbers as text: `"1250.75"`. Currencies are never added up.
 - **Pages.** Lists have at most `page_size` rows. `next_cursor` is the parameter `cursor` of the
   next page. It belongs to you, to this request and to this state of the data; when the data has
@@ -112,7 +115,8 @@ def _readers(route: type[PrincipalRoute]) -> str:
         return "administrators of the tenant"
     if issubclass(route, AnalystRoute):
         return "analysts and administrators of the tenant"
-    return "everybody with a valid token" if route is PrincipalRoute else "all roles of the tenant"
+    is_for_all = route is PrincipalRoute
+    return "everybody who is signed in or has a token" if is_for_all else "all roles of the tenant"
 
 
 def _parameters(

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import SettingError
 from finops_pipeline.serve.access.authorization import AccessControl
+from finops_pipeline.serve.access.browser_sign_in import BrowserSignIn
 from finops_pipeline.serve.api.api_app import build_app
 from finops_pipeline.serve.api.api_services import ApiServices
 from finops_pipeline.serve.api.rate_limiter import RateLimiter
@@ -46,16 +47,23 @@ class Address:
 
 
 def build_services(installation: Installation) -> ApiServices:
-    """Return the parts of a server for an installation."""
+    """Return the parts of a server for an installation.
+
+    Raises:
+        SettingError: settings do not fit together.
+        StorageFailure: the key that signs cookies cannot be used.
+    """
     per_minute = installation.settings.serve_requests_per_minute
+    access = AccessControl(installation)
     return ApiServices(
-        AccessControl(installation),
+        access,
         WarehousePool(installation),
         RateLimiter(per_minute),
         RateLimiter(per_minute),
         _BODY_BYTES,
         _BODY_SECONDS,
         _SEND_SECONDS,
+        BrowserSignIn.of(access),
     )
 
 

@@ -24,6 +24,8 @@ from finops_pipeline.errors import (
     QueryStopped,
     ReadingEnded,
     RegistryError,
+    SessionEnded,
+    SignInRefused,
     TenantBusy,
     Unknown,
     Unreachable,
@@ -42,6 +44,7 @@ from finops_pipeline.serve.api.problem_details import (
     PERMISSION_MISSING,
     QUERY_REFUSED,
     QUERY_STOPPED,
+    SIGN_IN_REFUSED,
     SIGN_IN_UNAVAILABLE,
     UNKNOWN_NAME,
     BodyRefused,
@@ -66,6 +69,8 @@ _ASK_OPERATOR = "Try again; if it stays so, give the request id to whoever runs 
 _NO_DATA = _Wording("the data of the tenant cannot be read at the moment", cure=_ASK_OPERATOR)
 
 _TABLE: Sequence[tuple[type[FinopsError], ProblemKind, _Wording | None]] = (
+    (SessionEnded, NOT_AUTHENTICATED, None),
+    (SignInRefused, SIGN_IN_REFUSED, None),
     (
         NotAuthenticated,
         NOT_AUTHENTICATED,
@@ -113,7 +118,10 @@ _TABLE: Sequence[tuple[type[FinopsError], ProblemKind, _Wording | None]] = (
     (
         Unreachable,
         SIGN_IN_UNAVAILABLE,
-        _Wording("your token cannot be verified", cure=_ASK_OPERATOR),
+        _Wording(
+            "who you are cannot be verified, because the identity provider does not answer",
+            cure=_ASK_OPERATOR,
+        ),
     ),
     # A damaged, foreign or unreadable file, a full disk: their texts name paths.
     (FinopsError, DATA_UNAVAILABLE, _NO_DATA),
