@@ -8,6 +8,7 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     FinopsError
     ├── Transient                 trying again later may help
     │   ├── TenantBusy            another process holds this tenant's write lock
+    │   ├── RegistryBusy          another process is changing the registry
     │   ├── BudgetSpent           a run's budget of paid requests is used up
     │   ├── DiskFull              not enough space for a download or a build
     │   ├── DeliveryMoving        files changed while they were read
@@ -122,6 +123,10 @@ class Transient(FinopsError):
 
 class TenantBusy(Transient):
     """Another process is writing this tenant's folder."""
+
+
+class RegistryBusy(Transient):
+    """Another process is changing the registry."""
 
 
 class BudgetSpent(Transient):

@@ -19,9 +19,11 @@ from filelock import FileLock, Timeout
 
 from finops_pipeline.database.private_files import Permissions, sync_path
 from finops_pipeline.database.sqlite_copy import SQLiteError, copy_database, is_sqlite
-from finops_pipeline.errors import RegistryError, StorageFailure
+from finops_pipeline.errors import RegistryBusy, RegistryError, StorageFailure
 
-_WAIT_SECONDS = 30
+WAIT_SECONDS = 30.0
+"""Seconds that a command waits for another one that changes the registry."""
+
 _DAMAGED_CODES = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
 _UNREADABLE_CODES = ("SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_IOERR")
 
@@ -37,11 +39,10 @@ class RegistryFile:
 
     def __init__(self, path: Path, data: Path | None, permissions: Permissions) -> None:
         self.path = path
+        self.wait_seconds = WAIT_SECONDS
         self._data = data
         self._permissions = permissions
-        self._lock = FileLock(
-            path.with_name(f".{path.name}.lock"), timeout=_WAIT_SECONDS, mode=permissions.file
-        )
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"), mode=permissions.file)
 
     @property
     def copy(self) -> Path:
@@ -113,14 +114,15 @@ class RegistryFile:
         """Keep other processes from changing the registry.
 
         Raises:
-            RegistryError: another process held the lock for half a minute.
+            RegistryBusy: another process held the lock for `wait_seconds`.
         """
         self._permissions.make_folder(self.path.parent)
         try:
-            self._lock.acquire()
+            self._lock.acquire(timeout=self.wait_seconds)
         except Timeout as error:
-            raise RegistryError(
-                f"the registry is being changed by another process (waited {_WAIT_SECONDS} s)",
+            raise RegistryBusy(
+                f"the registry is being changed by another process"
+                f" (waited {self.wait_seconds:g} s)",
                 cure="Try again when it has finished",
             ) from error
         try:

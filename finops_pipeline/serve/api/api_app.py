@@ -38,9 +38,11 @@ def build_app(services: ApiServices) -> FastAPI:
     async def close_at_end(app: FastAPI) -> AsyncIterator[None]:
         app.state.verifiers = CapacityLimiter(_VERIFYING_THREADS)
         current_default_thread_limiter().total_tokens = _DATA_THREADS
+        services.ingests.start()
         try:
             yield
         finally:
+            await run_sync(services.ingests.stop)
             await run_sync(services.pool.close)
 
     app = FastAPI(

@@ -84,8 +84,9 @@ def api_page() -> str:
 def example_command(endpoint: Endpoint) -> str:
     """Return the example of an endpoint as a command."""
     words = ['curl -H "Authorization: Bearer $TOKEN"']
-    if endpoint.method == "DELETE":
-        words.append("-X DELETE")
+    is_default = endpoint.method == ("POST" if endpoint.body else "GET")
+    if not is_default:
+        words.append(f"-X {endpoint.method}")
     if endpoint.body:
         words.append(f"-H 'Content-Type: application/json' -d '{endpoint.body}'")
     words.append(f"'http://127.0.0.1:8000{PREFIX}{endpoint.example}'")
