@@ -48,7 +48,8 @@ def served(
 
 def address(path: str, tenant: str) -> str:
     """An address of the table, with names."""
-    return path.format(tenant=tenant, table="monthly_costs", prefix="fow_AAAAAAAA")
+    names = {"project": "prod", "rule": "web-team", "request_id": "0123456789abcdef"}
+    return path.format(tenant=tenant, table="monthly_costs", prefix="fow_AAAAAAAA", **names)
 
 
 def without_id(response: Any) -> tuple[int, dict[str, Any], dict[str, str]]:

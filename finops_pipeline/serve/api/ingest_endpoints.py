@@ -18,6 +18,7 @@ from finops_pipeline.serve.api.tenant_changes import (
     answer_changed,
     changing,
     listed,
+    recording_failure,
 )
 
 RequestId = Annotated[
@@ -54,7 +55,8 @@ def show_ingest(data: Data, request_id: RequestId) -> Response:
     What failed is one month or source; the others were ingested. A command in a cure is for
     whoever runs the server.
     """
-    request = IngestRequests(administered(data)).find(request_id)
+    with recording_failure(data):
+        request = IngestRequests(administered(data)).find(request_id)
     data.audit(1)
     return _described(data, request, 200, f"/v1/tenants/{data.access.tenant}/ingests/{request.id}")
 

@@ -56,12 +56,23 @@ def changing(data: DataRequest, subject: str) -> Iterator[list[str]]:
     """
     data.audit_change(f"{subject[:60]}: begun")
     lines: list[str] = []
-    try:
+    with recording_failure(data):
         yield lines
+    data.audit_change("; ".join(lines)[:_MOST_CHARACTERS] or f"{subject[:60]}: nothing changed")
+
+
+@contextmanager
+def recording_failure(data: DataRequest) -> Iterator[None]:
+    """Record that a request of an administrator failed.
+
+    Raises:
+        AuditUnavailable: it could not be recorded.
+    """
+    try:
+        yield
     except Exception as error:
         data.audit_failure(problem_of(error).kind.name)
         raise
-    data.audit_change("; ".join(lines)[:_MOST_CHARACTERS] or f"{subject[:60]}: nothing changed")
 
 
 @contextmanager
@@ -85,12 +96,8 @@ def calculating(data: DataRequest) -> Iterator[None]:
         Busy: another such request of the tenant is being answered, or too many of others.
         AuditUnavailable: a failure could not be recorded.
     """
-    try:
-        with taking_turn(data):
-            yield
-    except Exception as error:
-        data.audit_failure(problem_of(error).kind.name)
-        raise
+    with recording_failure(data), taking_turn(data):
+        yield
 
 
 def listed(data: DataRequest, rows: Iterable[Any], **fields: Any) -> Response:
