@@ -42,7 +42,7 @@ def served(
     """Both tenants, served by one process."""
     data = tmp_path_factory.mktemp("served") / "data"
     copy_installation(built.data, data)
-    with serve_tenants(data) as served:
+    with serve_tenants(data, serve_requests_per_minute=100_000) as served:
         yield served
 
 

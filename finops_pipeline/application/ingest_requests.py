@@ -143,7 +143,9 @@ class IngestRequests:
         ended = []
         with self._file.carrying_out() as is_alone:
             while is_alone and (request := self._begin()):
-                ended.append(self._end(request, *self._ingest()))
+                is_given_up = request.attempts > _MOST_ATTEMPTS
+                result = ([_given_up(self._own.name)], {}) if is_given_up else self._ingest()
+                ended.append(self._end(request, *result))
         return ended
 
     def _begin(self) -> IngestRequest | None:
@@ -161,10 +163,7 @@ class IngestRequests:
                 }
             )
             self._write([begun if r.id == begun.id else r for r in requests])
-        if begun.attempts <= _MOST_ATTEMPTS:
-            return begun
-        self._end(begun, [_given_up(self._own.name)], {})
-        return self._begin()
+        return begun
 
     def _ingest(self) -> tuple[list[IngestFailure], dict[str, int]]:
         """Ingest the tenant; return what failed, and how many steps ended how."""
