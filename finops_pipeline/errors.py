@@ -27,6 +27,7 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
         ├── ForeignFile           a file or link in a tenant's folder that is not the tenant's own
         ├── DamagedFile           a published file that is lost, changed or unreadable
         ├── RegistryError         a tenant, source or project declared wrongly
+        │   ├── RegistryUnusable  its file is lost, damaged or unreadable
         │   └── Unknown           a name that does not exist, or is not yours (same text)
         ├── DeliveryRefused       an export that cannot be accepted as it is
         │   ├── ManifestProblem   missing, unreadable or ambiguous manifest
@@ -202,6 +203,10 @@ class DamagedFile(Terminal):
 
 class RegistryError(Terminal):
     """A tenant, source or project that is declared wrongly."""
+
+
+class RegistryUnusable(RegistryError):
+    """The registry's file is lost, damaged or unreadable."""
 
 
 class Unknown(RegistryError):

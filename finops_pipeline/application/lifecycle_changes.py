@@ -93,7 +93,7 @@ def _set_state(installation: Installation, subject: Subject, state: Lifecycle) -
     with registry.locked():
         tenant = registry.tenant(subject.tenant)
         declared = subject.find(tenant)
-        refuse_built_in(subject)
+        _refuse_built_in(subject)
         if declared.state is state:
             return f"{subject} is already {state}"
         if state is Lifecycle.DISABLED and declared.state is Lifecycle.REMOVED:
@@ -117,12 +117,7 @@ def _effect(subject: Subject, state: Lifecycle) -> str:
     return f"It is not ingested. Undo this: finops {subject.kind} enable {subject.full_name}"
 
 
-def refuse_built_in(subject: Subject) -> None:
-    """Refuse to change the state of the project that every tenant has, or to remove it.
-
-    Raises:
-        RegistryError: the subject is this project.
-    """
+def _refuse_built_in(subject: Subject) -> None:
     if subject.kind is Kind.PROJECT and subject.name == UNASSIGNED:
         raise RegistryError(
             f"project {subject.full_name} is built in",
@@ -159,7 +154,7 @@ def remove(installation: Installation, subject: Subject, confirmation: str = "")
     """
     tenant = installation.registry.tenant(subject.tenant)
     declared = subject.find(tenant)
-    refuse_built_in(subject)
+    _refuse_built_in(subject)
     if subject.kind is Kind.PROJECT:
         project_references.check_not_named(tenant, subject.name)
     if declared.state is Lifecycle.REMOVED:
@@ -293,7 +288,7 @@ def rename(installation: Installation, subject: Subject, new_name: str) -> list[
     if subject.kind is Kind.TENANT:
         return _rename_tenant(installation, subject, new_name)
     check_name(subject.kind, new_name)
-    refuse_built_in(subject)
+    _refuse_built_in(subject)
     subject.find(installation.registry.tenant(subject.tenant))
     with installation.writing(subject.tenant) as session:
         declared = subject.find(session.tenant)

@@ -17,7 +17,6 @@ from finops_pipeline.application.claim_preview import ClaimPreview, preview_decl
 from finops_pipeline.application.lifecycle_changes import (
     Kind,
     Subject,
-    refuse_built_in,
     with_part,
 )
 from finops_pipeline.errors import RegistryError
@@ -118,7 +117,11 @@ def _declare(tenant: Tenant, entry: Fields) -> tuple[Tenant, Project]:
 
 
 def _check_state(tenant: Tenant, project: Project) -> None:
-    refuse_built_in(Subject(Kind.PROJECT, tenant.name, project.name))
+    if project.name == UNASSIGNED:
+        raise RegistryError(
+            f"project {tenant.name}/{UNASSIGNED} is built in, so that its state cannot change",
+            "a project that was declared",
+        )
     if project.state is Lifecycle.DISABLED:
         check_can_be_disabled(tenant, project.name)
 

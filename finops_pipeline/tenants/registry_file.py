@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from finops_pipeline.database.private_files import Permissions, sync_path
 from finops_pipeline.database.sqlite_copy import SQLiteError, copy_database, is_sqlite
-from finops_pipeline.errors import RegistryBusy, RegistryError, StorageFailure
+from finops_pipeline.errors import RegistryBusy, RegistryUnusable, StorageFailure
 
 WAIT_SECONDS = 30.0
 """Seconds that a command waits for another one that changes the registry."""
@@ -58,7 +58,7 @@ class RegistryFile:
         """Return whether there is a registry; False only where there never was one.
 
         Raises:
-            RegistryError: it is lost, empty or not a SQLite database.
+            RegistryUnusable: it is lost, empty or not a SQLite database.
         """
         if not self.path.exists():
             if self.copy.exists() or self._has_tenants():
@@ -76,10 +76,10 @@ class RegistryFile:
     def _has_tenants(self) -> bool:
         return self._data is not None and any(self._data.glob("lake/tenant=*/*"))
 
-    def problem(self, state: str) -> RegistryError:
+    def problem(self, state: str) -> RegistryUnusable:
         """Return the error for a registry that has to be restored."""
         source = "" if self.copy.exists() else " --from tenants.yaml"
-        return RegistryError(
+        return RegistryUnusable(
             f"the registry {self.path} {state}",
             "the SQLite database with this installation's tenants",
             f"Restore it: finops restore-registry{source}",
@@ -90,7 +90,7 @@ class RegistryFile:
         """Turn SQLite's errors about a file into ones that name it and the cure.
 
         Raises:
-            RegistryError: the file is damaged or cannot be opened.
+            RegistryUnusable: the file is damaged or cannot be opened.
         """
         try:
             yield
@@ -102,8 +102,8 @@ class RegistryFile:
                 raise self._unreadable(str(error.orig)) from error
             raise
 
-    def _unreadable(self, reason: str) -> RegistryError:
-        return RegistryError(
+    def _unreadable(self, reason: str) -> RegistryUnusable:
+        return RegistryUnusable(
             f"the registry {self.path} cannot be opened ({reason})",
             "a file and a folder that the user who runs finops may read and write",
             f"Correct the permissions: chmod u+rw {self.path}",

@@ -81,13 +81,13 @@ class ProjectChange(_Body):
 class ProjectBody(ProjectChange):
     """A project."""
 
-    name: _Name
+    name: _Name = Field(description="2 to 40 characters from a-z, 0-9 and `-`.")
 
 
 class NewName(_Body):
     """The new name of a project."""
 
-    name: _Name
+    name: _Name = Field(description="A name that is free.")
 
 
 class PreviewBody(_Body):

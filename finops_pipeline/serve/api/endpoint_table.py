@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from inspect import cleandoc
 from typing import Any
 
 from fastapi import APIRouter, Security
@@ -259,7 +260,7 @@ def add_endpoints(router: APIRouter) -> None:
             methods=[endpoint.method],
             name=endpoint.action,
             summary=endpoint.summary or _first_line(endpoint.function),
-            description=endpoint.summary or endpoint.function.__doc__,
+            description=endpoint.summary or cleandoc(endpoint.function.__doc__ or ""),
             response_model=endpoint.model,
             status_code=endpoint.status,
             dependencies=[Security(bearer)],
