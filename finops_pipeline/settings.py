@@ -172,6 +172,12 @@ class Settings(BaseSettings):
         ge=1,
         description="Requests that one principal may send to a server in a minute.",
     )
+    serve_ingests: int = Field(
+        default=1,
+        ge=0,
+        le=100,
+        description="Requested ingests that a server runs at once; 0: another program does it.",
+    )
     lock_wait_seconds: float = Field(
         default=600.0,
         ge=0,
@@ -273,6 +279,7 @@ _EXPECTED = {
     "serve_answer_memory": "a number with a unit, such as 64MB or 1GiB",
     "require_landlock": "true or false",
     "serve_requests_per_minute": "a whole number, 1 or more",
+    "serve_ingests": "a whole number from 0 to 100",
     "lock_wait_seconds": "a number of seconds, 0 or more",
     "cost_explorer_requests": "a whole number, 0 or more",
     "reader_grace_hours": "a number of hours, 0 or more",
@@ -304,6 +311,13 @@ def worker_environment() -> dict[str, str]:
     """Return the environment for the process of a query: no credentials, and nothing private."""
     libraries = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
     return {"TZ": "UTC", **{name: os.environ[name] for name in libraries if name in os.environ}}
+
+
+def command_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment for a `finops` command on the same installation as this process."""
+    stated = {name: getattr(settings, name) for name in settings.model_fields_set}
+    own = {f"FINOPS_{name.upper()}": str(value) for name, value in stated.items()}
+    return {**os.environ, **own, "FINOPS_DATA": str(settings.data_folder)}
 
 
 def child_environment(dagster_home: Path) -> dict[str, str]:

@@ -87,8 +87,9 @@ class Attacker:
         other = next(name for name in TENANTS if name != tenant)
         endpoint = self._random.choice(READING if self._random.random() < 0.85 else OF_TENANT)
         path = endpoint.path.format(
-            tenant=self._spelled(tenant), table=self._random.choice(TABLES), prefix="fow_AAAAAAAA"
-        )
+            tenant=self._spelled(tenant), table=self._random.choice(TABLES), prefix="fow_AAAAAAAA",
+            project=self._random.choice([*PROJECTS]), rule="web-team", request_id=self._marker,
+        )  # fmt: skip
         headers = {
             name: value.format(other=other, marker=self._marker)
             for name, value in self._random.choice(HEADERS).items()

@@ -41,9 +41,11 @@ def build_app(services: ApiServices) -> FastAPI:
         app.state.verifiers = CapacityLimiter(_VERIFYING_THREADS)
         app.state.sign_ins = CapacityLimiter(_SIGN_IN_THREADS)
         current_default_thread_limiter().total_tokens = _DATA_THREADS
+        services.ingests.start()
         try:
             yield
         finally:
+            await run_sync(services.ingests.stop)
             await run_sync(services.pool.close)
 
     app = FastAPI(

@@ -25,6 +25,7 @@ from finops_pipeline.serve.access.browser_sign_in import BrowserSignIn
 from finops_pipeline.serve.api.api_app import build_app
 from finops_pipeline.serve.api.api_services import ApiServices
 from finops_pipeline.serve.api.rate_limiter import RateLimiter
+from finops_pipeline.serve.ingest_runner import IngestRunner
 from finops_pipeline.serve.landlock import is_available
 from finops_pipeline.serve.warehouse_pool import WarehousePool
 
@@ -33,6 +34,9 @@ _HEAD_SECONDS = 10.0
 _KEEP_ALIVE_SECONDS = 10
 _BODY_SECONDS = 30.0
 _SEND_SECONDS = 60.0
+_LOCK_SECONDS = 2.0
+"""Time for which a change waits for another one; then it is refused, to be sent again."""
+
 _BODY_BYTES = 1_000_000
 _SHUTDOWN_SECONDS = 60
 _BACKLOG = 2048
@@ -63,6 +67,8 @@ def build_services(installation: Installation) -> ApiServices:
         _BODY_BYTES,
         _BODY_SECONDS,
         _SEND_SECONDS,
+        installation.with_short_waits(_LOCK_SECONDS),
+        IngestRunner(installation),
         BrowserSignIn.of(access),
     )
 

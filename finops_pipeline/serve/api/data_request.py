@@ -134,6 +134,23 @@ class DataRequest:
         self.record.rows = rows
         self._record(Outcome.SERVED, rows, detail)
 
+    def audit_change(self, detail: str) -> None:
+        """Record a change of the tenant: before it is made, and what came of it.
+
+        Raises:
+            AuditUnavailable: it could not be recorded.
+        """
+        self.record.rows = 0
+        self._record(Outcome.CHANGED, 0, detail)
+
+    def audit_failure(self, detail: str) -> None:
+        """Record that nothing was given out or changed, and why.
+
+        Raises:
+            AuditUnavailable: it could not be recorded.
+        """
+        self._record(Outcome.FAILED, 0, detail)
+
     def _verify_again(self) -> None:
         principal, needed = self.record.principal, self.record.needed
         assert principal is not None and needed is not None, "the route verifies before it answers"
