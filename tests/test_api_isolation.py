@@ -153,9 +153,12 @@ class Intruders(RuleBasedStateMachine):
 
     @rule(person=people, tenant=tenants)
     def take(self, person: str, tenant: str) -> None:
-        """Take a grant away, if there is one."""
-        if self._held.pop((person, tenant), None):
+        """Take a grant away, if there is one: it must not outlive this for a single request."""
+        if (person, tenant) in self._held:
+            self._ask_plainly(person, tenant)
+            del self._held[person, tenant]
             self._access.take(tenant, self._name(person))
+            self._ask_plainly(person, tenant)
 
     @rule(person=people)
     def replace_token(self, person: str) -> None:
@@ -232,6 +235,10 @@ class Intruders(RuleBasedStateMachine):
         parts = path.split("/")
         parts[2] = tenant
         return HostileRequest("GET", "/".join(parts))
+
+    def _ask_plainly(self, person: str, tenant: str) -> None:
+        asked = HostileRequest("GET", f"/tenants/{tenant}/costs?last=6+months&group_by=service")
+        self._check(person, tenant, asked, self._send(person, asked))
 
     def _send(self, person: str, asked: HostileRequest) -> httpx.Response:
         options: dict[str, Any] = {"headers": asked.headers}

@@ -21,6 +21,7 @@ from tests.support.marked_tenants import PROJECTS, TENANTS
 UNKNOWN_TENANT = "initech"
 OF_TENANT = [endpoint for endpoint in endpoints() if "{tenant}" in endpoint.path]
 READING = [e for e in OF_TENANT if e.method == "GET" or e.action in ("costs", "sql")]
+COSTS = next(e for e in READING if e.action == "costs" and e.method == "GET")
 TABLES = ("costs", "monthly_costs", "daily_costs", "monthly_bill", "projects", "accounts",
           "data_status", "tag_costs", "quarantine", "reconciliation")  # fmt: skip
 FIELDS = ("project", "service", "account", "environment", "business_unit", "resource",
@@ -91,6 +92,8 @@ class Attacker:
         """Choose a request to the addresses of a tenant."""
         other = next(name for name in TENANTS if name != tenant)
         endpoint = self._random.choice(READING if self._random.random() < 0.85 else OF_TENANT)
+        if self._random.random() < 0.25:  # it has the most ways to name what is not one's own
+            endpoint = COSTS
         path = endpoint.path.format(
             tenant=self._spelled(tenant), table=self._random.choice(TABLES), prefix="fow_AAAAAAAA"
         )
