@@ -26,7 +26,7 @@ def test_a_hole_still_fits_the_package(hole: Hole) -> None:
     """Every day, because only `make torture` plants it: the table must not become stale."""
     for edit in hole.edits:
         compile_or_keep(edit, apply_edit(edit, PACKAGE))
-    file, _, test = hole.found_by.partition("::")
+    file, _, test = hole.caught_by.partition("::")
     assert f"def {test}(" in (Path(__file__).parent / file).read_text(encoding="utf-8")
 
 
@@ -55,8 +55,8 @@ def endings(
         }
         endings = {name: run.result() for name, run in holed.items()} | {"": whole.result()}
     lines = [
-        f"{hole.name}: {'found' if endings[hole.name].is_found else 'NOT FOUND'} by"
-        f" {hole.found_by.partition('::')[2]}"
+        f"{hole.name}: {'found' if endings[hole.name].is_caught else 'NOT FOUND'} by"
+        f" {hole.caught_by.partition('::')[2]}"
         for hole in HOLES
     ]
     request.config.stash.setdefault(FIGURES, []).extend(lines)
@@ -66,7 +66,7 @@ def endings(
 def run_whole(folder: Path) -> Ending:
     """Run all of these tests in a copy without a hole."""
     copy_package(folder)
-    return run_tests(folder, sorted({hole.found_by for hole in HOLES}))
+    return run_tests(folder, sorted({hole.caught_by for hole in HOLES}))
 
 
 @pytest.mark.torture
@@ -79,4 +79,4 @@ def test_nothing_is_found_where_there_is_no_hole(endings: dict[str, Ending]) -> 
 @pytest.mark.timeout(3600)
 @by_name
 def test_every_hole_is_found(endings: dict[str, Ending], hole: Hole) -> None:
-    assert endings[hole.name].is_found, endings[hole.name].output
+    assert endings[hole.name].is_caught, endings[hole.name].output

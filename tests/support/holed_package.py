@@ -46,7 +46,7 @@ class Ending:
     output: str
 
     @property
-    def is_found(self) -> bool:
+    def is_caught(self) -> bool:
         """Whether tests ran and failed."""
         return self.exit_code == _FAILED
 
@@ -57,7 +57,7 @@ def run_with_hole(hole: Hole, folder: Path) -> Ending:
     for edit in hole.edits:
         text = apply_edit(edit, package)
         (package / edit.file).write_text(text, encoding="utf-8")
-    ending = run_tests(folder, [hole.found_by])
+    ending = run_tests(folder, [hole.caught_by])
     shutil.rmtree(folder)
     return ending
 

@@ -34,16 +34,16 @@ class Hole:
     Args:
         name: what is wrong.
         edits: how it is planted.
-        found_by: the test of the suite that must fail.
+        caught_by: the test of the suite that must fail.
     """
 
     name: str
     edits: tuple[Edit, ...]
-    found_by: str = RANDOM
+    caught_by: str = RANDOM
 
 
-def _hole(name: str, file: str, old: str, new: str, found_by: str = RANDOM) -> Hole:
-    return Hole(name, (Edit(file, old, new),), found_by)
+def _hole(name: str, file: str, old: str, new: str, caught_by: str = RANDOM) -> Hole:
+    return Hole(name, (Edit(file, old, new),), caught_by)
 
 
 _AUTHORIZATION = "serve/access/authorization.py"
@@ -100,7 +100,7 @@ HOLES = (
     _hole(
         "a token of a provider for another program is accepted",
         _OIDC,
-        'aud={"essential": True, "values": self._audiences},',
+        'aud={"essential": True, "values": audiences},',
         'aud={"essential": True},',
         "test_oidc_tokens.py::test_wrong_claims_are_refused",
     ),
