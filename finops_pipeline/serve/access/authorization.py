@@ -40,7 +40,14 @@ from finops_pipeline.serve.access.grants import (
 from finops_pipeline.serve.access.oidc_tokens import IdentityProviders
 from finops_pipeline.serve.access.people import find_person, tie_to_subject
 from finops_pipeline.serve.access.principals import Identity, Principal
-from finops_pipeline.serve.access.tokens import TokenOwner, disabled, find_owner, note_use
+from finops_pipeline.serve.access.tokens import (
+    TOKEN_START,
+    TokenOwner,
+    disabled,
+    find_owner,
+    find_token,
+    note_use,
+)
 from finops_pipeline.serve.access.verified_access import Access, Permission
 from finops_pipeline.serve.data_scope import DataScope
 from finops_pipeline.tenants.lifecycle import Lifecycle
@@ -92,6 +99,27 @@ class AccessControl:
             raise
         self._note_use(owner)
         return owner.principal
+
+    def check_token_again(self, principal: Principal, request_id: str = "") -> None:
+        """Check that the token by which a caller was verified is still valid.
+
+        Whether the principal is active, `authorize` looks at again.
+
+        Raises:
+            NotAuthenticated: the token was revoked or has expired.
+            AuditUnavailable: that cannot be recorded.
+        """
+        if not principal.token.startswith(TOKEN_START):
+            return  # of an identity provider, which revokes no token
+        with self.store.reading() as db:
+            owner = find_token(db, principal.token) if db else None
+        try:
+            if owner is None or owner.principal.principal_id != principal.principal_id:
+                raise NotAuthenticated("the token does not exist any more")
+            owner.check_usable()
+        except NotAuthenticated as refusal:
+            self._record_refusal(principal, refusal, request_id)
+            raise
 
     def _authenticate_person(self, identity: Identity, request_id: str) -> Principal:
         with self.store.reading() as db:
