@@ -46,6 +46,7 @@ from finops_pipeline.serve.access.tokens import (
     disabled,
     find_owner,
     find_token,
+    is_valid_now,
     note_use,
 )
 from finops_pipeline.serve.access.verified_access import Access, Permission
@@ -100,17 +101,9 @@ class AccessControl:
         self._note_use(owner)
         return owner.principal
 
-    def check_token_again(self, principal: Principal, request_id: str = "") -> None:
-        """Check that the token by which a caller was verified is still valid.
-
-        Whether the principal is active, `authorize` looks at again.
-
-        Raises:
-            NotAuthenticated: the token was revoked or has expired.
-            AuditUnavailable: that cannot be recorded.
-        """
-        if not principal.token.startswith(TOKEN_START):
-            return  # of an identity provider, which revokes no token
+    def _check_token_again(self, principal: Principal, request_id: str) -> None:
+        if not _has_own_token(principal):
+            return
         with self.store.reading() as db:
             owner = find_token(db, principal.token) if db else None
         try:
@@ -175,7 +168,10 @@ class AccessControl:
     ) -> Access:
         """Return what a verified caller may do with a tenant. A refusal is recorded.
 
+        The caller's token must still be valid: a request may last.
+
         Raises:
+            NotAuthenticated: the token was revoked or has expired since it was verified.
             NotGranted: the caller has no grant for such a tenant, or there is none: the same text
                 and the same work for both.
             PermissionMissing: the role in the tenant does not permit it.
@@ -185,6 +181,7 @@ class AccessControl:
         action = f"authorize {needed}"
         identity, grant = self._find(principal, tenant)
         if identity is None or grant is None:
+            self._check_token_again(principal, request_id)
             entry = AuditEntry.of(principal, action, Outcome.REFUSED)
             self.record(replace(entry, tenant=str(tenant), request_id=request_id))
             raise not_granted(tenant)
@@ -202,7 +199,8 @@ class AccessControl:
         identity = self._identity(tenant)
         with self.store.reading() as db:
             tenant_id = identity.external_id if identity else ""
-            grant = find_grant(db, principal.principal_id, tenant_id) if db else None
+            valid = is_valid_now(principal.token) if _has_own_token(principal) else None
+            grant = find_grant(db, principal.principal_id, tenant_id, valid) if db else None
         is_open = identity is not None and identity.state is not Lifecycle.REMOVED
         return identity, grant if is_open else None
 
@@ -264,6 +262,11 @@ class AccessControl:
             AuditUnavailable: it cannot be stored, so nothing may be given out.
         """
         self._log.record(entry)
+
+
+def _has_own_token(principal: Principal) -> bool:
+    """Return whether a caller was verified by a token of ours: those of others are not revoked."""
+    return principal.token.startswith(TOKEN_START)
 
 
 def _missing(access: Access, needed: Permission) -> PermissionMissing:

@@ -169,9 +169,8 @@ class DataRequest:
         principal, needed = self.record.principal, self.record.needed
         assert principal is not None and needed is not None, "the route verifies before it answers"
         tenant, request_id = self.access.tenant, self.record.request_id
-        control = self.services.access
-        control.check_token_again(principal, request_id)
-        if control.authorize(principal, tenant, needed, request_id) != self.access:
+        now = self.services.access.authorize(principal, tenant, needed, request_id)
+        if now != self.access:
             self._record(Outcome.REFUSED, 0, "the access was changed while the answer was read")
             raise not_granted(tenant)
 
