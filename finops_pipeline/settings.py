@@ -148,6 +148,16 @@ class Settings(BaseSettings):
         ge=1,
         description="Queries of one tenant that a server answers at the same time.",
     )
+    serve_exports: int = Field(
+        default=16,
+        ge=1,
+        description="Exports that a server sends at the same time, each from a process of its own.",
+    )
+    serve_exports_per_tenant: int = Field(
+        default=4,
+        ge=1,
+        description="Exports of one tenant that a server sends at the same time.",
+    )
     serve_wait_seconds: float = Field(
         default=5.0,
         ge=0,
@@ -274,6 +284,8 @@ _EXPECTED = {
     "serve_workers": "a whole number, 1 or more",
     "serve_queries": "a whole number, 1 or more",
     "serve_queries_per_tenant": "a whole number, 1 or more",
+    "serve_exports": "a whole number, 1 or more",
+    "serve_exports_per_tenant": "a whole number, 1 or more",
     "serve_wait_seconds": "a number of seconds, 0 or more",
     "serve_idle_memory": "a number with a unit, such as 4GB or 512MiB",
     "serve_answer_memory": "a number with a unit, such as 64MB or 1GiB",

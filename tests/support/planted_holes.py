@@ -206,7 +206,7 @@ HOLES = (
     _hole(
         "an access that ended while its answer was read gets the answer",
         "serve/api/data_request.py",
-        "        self._verify_again()\n",
+        "        self.verify_again()\n",
         "",
         "test_api_grants.py::test_an_access_that_changes_while_its_answer_is_read_gets_no_answer",
     ),

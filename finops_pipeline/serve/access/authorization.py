@@ -40,7 +40,15 @@ from finops_pipeline.serve.access.grants import (
 from finops_pipeline.serve.access.oidc_tokens import IdentityProviders
 from finops_pipeline.serve.access.people import find_person, tie_to_subject
 from finops_pipeline.serve.access.principals import Identity, Principal
-from finops_pipeline.serve.access.tokens import TokenOwner, disabled, find_owner, note_use
+from finops_pipeline.serve.access.tokens import (
+    TOKEN_START,
+    TokenOwner,
+    disabled,
+    find_owner,
+    find_token,
+    is_valid_now,
+    note_use,
+)
 from finops_pipeline.serve.access.verified_access import Access, Permission
 from finops_pipeline.serve.data_scope import DataScope
 from finops_pipeline.tenants.lifecycle import Lifecycle
@@ -92,6 +100,19 @@ class AccessControl:
             raise
         self._note_use(owner)
         return owner.principal
+
+    def _check_token_again(self, principal: Principal, request_id: str) -> None:
+        if not _has_own_token(principal):
+            return
+        with self.store.reading() as db:
+            owner = find_token(db, principal.token) if db else None
+        try:
+            if owner is None or owner.principal.principal_id != principal.principal_id:
+                raise NotAuthenticated("the token does not exist any more")
+            owner.check_usable()
+        except NotAuthenticated as refusal:
+            self._record_refusal(principal, refusal, request_id)
+            raise
 
     def authenticate_person(self, identity: Identity, request_id: str = "") -> Principal:
         """Return who has signed in with an identity provider.
@@ -153,7 +174,10 @@ class AccessControl:
     ) -> Access:
         """Return what a verified caller may do with a tenant. A refusal is recorded.
 
+        The caller's token must still be valid: a request may last.
+
         Raises:
+            NotAuthenticated: the token was revoked or has expired since it was verified.
             NotGranted: the caller has no grant for such a tenant, or there is none: the same text
                 and the same work for both.
             PermissionMissing: the role in the tenant does not permit it.
@@ -163,6 +187,7 @@ class AccessControl:
         action = f"authorize {needed}"
         identity, grant = self._find(principal, tenant)
         if identity is None or grant is None:
+            self._check_token_again(principal, request_id)
             entry = AuditEntry.of(principal, action, Outcome.REFUSED)
             self.record(replace(entry, tenant=str(tenant), request_id=request_id))
             raise not_granted(tenant)
@@ -180,7 +205,8 @@ class AccessControl:
         identity = self._identity(tenant)
         with self.store.reading() as db:
             tenant_id = identity.external_id if identity else ""
-            grant = find_grant(db, principal.principal_id, tenant_id) if db else None
+            valid = is_valid_now(principal.token) if _has_own_token(principal) else None
+            grant = find_grant(db, principal.principal_id, tenant_id, valid) if db else None
         is_open = identity is not None and identity.state is not Lifecycle.REMOVED
         return identity, grant if is_open else None
 
@@ -242,6 +268,11 @@ class AccessControl:
             AuditUnavailable: it cannot be stored, so nothing may be given out.
         """
         self._log.record(entry)
+
+
+def _has_own_token(principal: Principal) -> bool:
+    """Return whether a caller was verified by a token of ours: those of others are not revoked."""
+    return principal.token.startswith(TOKEN_START)
 
 
 def _missing(access: Access, needed: Permission) -> PermissionMissing:

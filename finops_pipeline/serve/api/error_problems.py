@@ -116,7 +116,7 @@ _TABLE: Sequence[tuple[type[FinopsError], ProblemKind, _Wording | None]] = (
     (Unknown, UNKNOWN_NAME, None),
     (RegistryUnusable, DATA_UNAVAILABLE, _NO_DATA),
     (RegistryError, INVALID_REQUEST, None),
-    (Busy, BUSY, _Wording("all workers are in use", cure="Try again in a few seconds")),
+    (Busy, BUSY, None),
     (TenantBusy, BUSY, _Wording("the data of the tenant is being written", cure="Try again")),
     (RegistryBusy, BUSY, _Wording("declarations are being changed", cure="Try again")),
     (ReadingEnded, BUSY, _Wording("the data was replaced just now", cure="Ask again")),
