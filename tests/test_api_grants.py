@@ -197,8 +197,10 @@ def test_an_access_that_changes_while_its_answer_is_read_gets_no_answer(
     open_before = WarehousePool.open
 
     @contextmanager
-    def open_and_change(pool: WarehousePool, scope: DataScope) -> Iterator[OpenWarehouse]:
-        with open_before(pool, scope) as warehouse:
+    def open_and_change(
+        pool: WarehousePool, scope: DataScope, caller: str
+    ) -> Iterator[OpenWarehouse]:
+        with open_before(pool, scope, caller) as warehouse:
             yield warehouse
         if change == "taken":
             administration.take("acme", "acme/brief")

@@ -50,7 +50,7 @@ _AUTHORIZATION = "serve/access/authorization.py"
 _TOKENS = "serve/access/tokens.py"
 _SEAL = "serve/api/sealed_values.py"
 _OIDC = "serve/access/oidc_tokens.py"
-_FIND = "find_grant(db, principal.principal_id, tenant_id)"
+_FIND = "find_grant(db, principal.principal_id, tenant_id, valid)"
 
 HOLES = (
     _hole(
@@ -182,9 +182,9 @@ HOLES = (
     _hole(
         "an export has the whole tenant",
         "serve/api/export_endpoints.py",
-        "with data.open_warehouse() as warehouse:",
+        "with data.open_export() as exported:",
         "whole = type(data.access.scope)(data.access.tenant)\n"
-        "    with data.services.pool.open(whole) as warehouse:",
+        "    with data.services.pool.open_export(whole, '') as exported:",
     ),
     _hole(
         "names in an error come from the tenant that was asked first",
