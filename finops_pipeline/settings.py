@@ -86,9 +86,7 @@ class Settings(BaseSettings):
         description="Minutes after which a session of a browser ends if it is not used.",
     )
     session_hours: int = Field(
-        default=12,
-        ge=1,
-        description="Hours after which a session of a browser ends in any case.",
+        default=12, ge=1, description="Hours after which a session of a browser ends in any case."
     )
     first_month: str = Field(
         default="2020-01",
@@ -124,9 +122,7 @@ class Settings(BaseSettings):
         description="Memory that the process of one query may use; half of it is for DuckDB.",
     )
     query_rows: int = Field(
-        default=10_000_000,
-        ge=1,
-        description="Rows that the answer to one query may have.",
+        default=10_000_000, ge=1, description="Rows that the answer to one query may have."
     )
     query_bytes: int = Field(
         default=10_000_000_000,
@@ -144,9 +140,7 @@ class Settings(BaseSettings):
         description="Queries that a server answers at the same time; further ones wait.",
     )
     serve_queries_per_tenant: int = Field(
-        default=4,
-        ge=1,
-        description="Queries of one tenant that a server answers at the same time.",
+        default=4, ge=1, description="Queries of one tenant that a server answers at the same time."
     )
     serve_exports: int = Field(
         default=16,
@@ -154,9 +148,7 @@ class Settings(BaseSettings):
         description="Exports that a server sends at the same time, each from a process of its own.",
     )
     serve_exports_per_tenant: int = Field(
-        default=4,
-        ge=1,
-        description="Exports of one tenant that a server sends at the same time.",
+        default=4, ge=1, description="Exports of one tenant that a server sends at the same time."
     )
     serve_wait_seconds: float = Field(
         default=5.0,
