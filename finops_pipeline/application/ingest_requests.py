@@ -26,7 +26,7 @@ from finops_pipeline.application.path_free_text import without_folders
 from finops_pipeline.application.progress import Stage, Step
 from finops_pipeline.application.refusals import as_expected, failed_step
 from finops_pipeline.database.private_files import Permissions
-from finops_pipeline.errors import Unknown
+from finops_pipeline.errors import StorageFailure, Unknown
 from finops_pipeline.lake.request_file import RequestFile, list_request_files
 
 _KEPT = 20
@@ -242,7 +242,10 @@ class RequestQueue:
         seen = self._seen.get(tenant.external_id)
         if seen is not None and seen[0] == changed_at:
             return seen
-        requests = IngestRequests(tenant).read_all()
+        try:
+            requests = IngestRequests(tenant).read_all()
+        except StorageFailure:  # whoever carries them out reports it, and delays no other tenant
+            return changed_at, True
         return changed_at, any(request.state in PENDING for request in requests)
 
     def _files(self) -> dict[str, int]:

@@ -40,6 +40,7 @@ from finops_pipeline.serve.access.grants import (
 from finops_pipeline.serve.access.oidc_tokens import IdentityProviders
 from finops_pipeline.serve.access.people import find_person, tie_to_subject
 from finops_pipeline.serve.access.principals import Identity, Principal
+from finops_pipeline.serve.access.sessions import SESSION_START, is_open_now
 from finops_pipeline.serve.access.tokens import (
     TOKEN_START,
     TokenOwner,
@@ -205,7 +206,7 @@ class AccessControl:
         identity = self._identity(tenant)
         with self.store.reading() as db:
             tenant_id = identity.external_id if identity else ""
-            valid = is_valid_now(principal.token) if _has_own_token(principal) else None
+            valid = _credential_condition(principal)
             grant = find_grant(db, principal.principal_id, tenant_id, valid) if db else None
         is_open = identity is not None and identity.state is not Lifecycle.REMOVED
         return identity, grant if is_open else None
@@ -273,6 +274,15 @@ class AccessControl:
 def _has_own_token(principal: Principal) -> bool:
     """Return whether a caller was verified by a token of ours: those of others are not revoked."""
     return principal.token.startswith(TOKEN_START)
+
+
+def _credential_condition(principal: Principal) -> sa.ColumnElement[bool] | None:
+    """Return the condition that what a caller was verified by still counts: a request may last."""
+    if _has_own_token(principal):
+        return is_valid_now(principal.token)
+    if principal.token.startswith(SESSION_START):
+        return is_open_now(principal.token)
+    return None
 
 
 def _missing(access: Access, needed: Permission) -> PermissionMissing:

@@ -131,6 +131,13 @@ def ended(how: str) -> SessionEnded:
     )
 
 
+def is_open_now(prefix: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a session was not ended and has not expired."""
+    session = SESSIONS.c
+    is_open = (session.prefix == prefix, session.ended_at == "")
+    return sa.exists().where(*is_open, session.expires_at > clock.now().isoformat())
+
+
 def list_sessions(db: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Session]:
     """Read sessions, the newest last."""
     if not has_sessions(db):
