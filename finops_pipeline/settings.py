@@ -149,6 +149,21 @@ class Settings(BaseSettings):
         ge=1,
         description="Requests that one principal may send to a server in a minute.",
     )
+    serve_requests_per_minute_per_tenant: int = Field(
+        default=3000,
+        ge=1,
+        description="Requests that all principals of a tenant may send to a server in a minute.",
+    )
+    tenant_services: int = Field(
+        default=100,
+        ge=1,
+        description="Services of one tenant that may be active at the same time.",
+    )
+    tenant_tokens: int = Field(
+        default=500,
+        ge=1,
+        description="Tokens of one tenant's services that may be valid at the same time.",
+    )
     lock_wait_seconds: float = Field(
         default=600.0,
         ge=0,
@@ -247,6 +262,9 @@ _EXPECTED = {
     "serve_answer_memory": "a number with a unit, such as 64MB or 1GiB",
     "require_landlock": "true or false",
     "serve_requests_per_minute": "a whole number, 1 or more",
+    "serve_requests_per_minute_per_tenant": "a whole number, 1 or more",
+    "tenant_services": "a whole number, 1 or more",
+    "tenant_tokens": "a whole number, 1 or more",
     "lock_wait_seconds": "a number of seconds, 0 or more",
     "cost_explorer_requests": "a whole number, 0 or more",
     "reader_grace_hours": "a number of hours, 0 or more",

@@ -61,8 +61,9 @@ class Served:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_000_000)
         client.settimeout(30)
         client.connect(("127.0.0.1", self.port))
-        head = f"GET /v1/tenants/{tenant}/exports/monthly_costs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-        client.sendall(f"{head}Authorization: Bearer {token}\r\n\r\n".encode())
+        head = f"GET /v1/tenants/{tenant}/exports/monthly_costs HTTP/1.1\r\nHost: x\r\n"
+        head += f"Connection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+        client.sendall(head.encode())
         assert client.recv(12) == b"HTTP/1.1 200"
         return client
 

@@ -42,6 +42,7 @@ def build_app(services: ApiServices) -> FastAPI:
             yield
         finally:
             await run_sync(services.pool.close)
+            await run_sync(services.access.close)
 
     app = FastAPI(
         openapi_url=None,

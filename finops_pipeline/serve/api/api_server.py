@@ -47,11 +47,13 @@ class Address:
 
 def build_services(installation: Installation) -> ApiServices:
     """Return the parts of a server for an installation."""
-    per_minute = installation.settings.serve_requests_per_minute
+    settings = installation.settings
+    per_minute = settings.serve_requests_per_minute
     return ApiServices(
         AccessControl(installation),
         WarehousePool(installation),
         RateLimiter(per_minute),
+        RateLimiter(settings.serve_requests_per_minute_per_tenant),
         RateLimiter(per_minute),
         _BODY_BYTES,
         _BODY_SECONDS,
