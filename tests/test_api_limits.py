@@ -6,15 +6,18 @@ Keep out: what ordinary answers contain (test_api_answers.py), who may ask (test
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from finops_pipeline import clock
 from finops_pipeline.errors import GrantRefused, NotAuthenticated, QueryStopped
+from finops_pipeline.serve import frames, worker_process
 from finops_pipeline.serve.access import refused_tokens
 from finops_pipeline.serve.access.access_administration import AccessAdministration
 from finops_pipeline.serve.access.actors import Actor
@@ -28,6 +31,7 @@ from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.api.cost_endpoints import MOST_ANSWER_CHARACTERS
 from finops_pipeline.serve.api.rate_limiter import RateLimiter
 from finops_pipeline.serve.data_scope import DataScope
+from finops_pipeline.serve.frames import MESSAGE_BYTES, ROWS_BYTES
 from finops_pipeline.serve.questions.cost_answer import CostAnswer, CostAsker
 from finops_pipeline.serve.questions.question import Filter, Question
 from finops_pipeline.serve.warehouse_pool import PoolLimits, WarehousePool
@@ -105,6 +109,40 @@ def test_the_bytes_of_a_statement_add_up(served: ServedTenants) -> None:
         assert len(connection.fetchmany(4000)) == 4000
         with pytest.raises(QueryStopped, match=f"more than {QUERY_BYTES} bytes"):
             connection.fetchall()
+
+
+def test_a_message_from_a_query_has_a_bound(
+    served: ServedTenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However wide its rows are; a narrow answer has as few messages as ever."""
+    sizes: list[int] = []
+
+    def receive_size(channel: socket.socket) -> int:
+        sizes.append(frames.receive_size(channel))
+        return sizes[-1]
+
+    monkeypatch.setattr(worker_process, "receive_size", receive_size)
+    wide = "select i, repeat('x', if(i = 777, 7000000, 15000)) as v from range(3000) t(i)"
+    with served.services.pool.open(DataScope("acme")) as warehouse:
+        connection = warehouse.sandbox.execute(wide)
+        assert [row[0] for row in connection.fetchall()] == list(range(3000))
+        assert max(sizes) <= ROWS_BYTES + 1000 and sum(sizes) > 50_000_000
+        with pa.ipc.open_stream(connection.arrow_stream(wide)) as reader:
+            assert reader.read_all()["i"].to_pylist() == list(range(3000))
+        assert max(sizes) <= MESSAGE_BYTES
+        sizes.clear()
+        assert len(warehouse.sandbox.execute("from range(5000)").fetchall()) == 5000
+        assert len(sizes) == 4  # the guard's and three of rows
+
+
+def test_a_row_that_fits_into_no_message_is_refused(served: ServedTenants) -> None:
+    value = "repeat('x', 20000000)"
+    response = served.post("/tenants/acme/sql", json={"sql": f"select 1, {value}"})
+    assert response.status_code == 422
+    assert response.json()["type"] == "urn:finops:problem:query-stopped"
+    assert response.json()["found"] == f"a row of the answer has more than {MESSAGE_BYTES} bytes"
+    for tenant in TENANTS:
+        assert served.get(f"/tenants/{tenant}/projects", tenant).status_code == 200
 
 
 def test_long_questions_take_no_memory(served: ServedTenants) -> None:
@@ -216,7 +254,8 @@ def test_a_tenant_has_so_many_services_and_tokens(
         access.set_state("acme/last", PrincipalState.ACTIVE)
     status, problem = create("one-more")
     assert problem["found"] == f"the services of tenant acme have {count + 2} valid tokens already"
-    prefix = served.get(tokens, "acme-admin").json()["rows"][-1]["prefix"]
+    rows = served.get(tokens, "acme-admin").json()["rows"]
+    prefix = next(row["prefix"] for row in rows if row["principal"] == "acme/one-more")
     assert served.send("DELETE", f"{tokens}/{prefix}", "acme-admin").status_code == 204
     assert create("one-more")[0] == 201
 
