@@ -125,6 +125,19 @@ class Settings(BaseSettings):
         ge=1,
         description="Exports of one tenant that a server sends at the same time.",
     )
+    serve_limited_files: int = Field(
+        default=32,
+        ge=1,
+        description=(
+            "Files of some projects that a server keeps for each tenant: one for each set of"
+            " projects to which a grant is limited."
+        ),
+    )
+    serve_limited_files_at_once: int = Field(
+        default=2,
+        ge=1,
+        description="Files of some projects that a server writes at the same time.",
+    )
     serve_wait_seconds: float = Field(
         default=5.0,
         ge=0,
@@ -257,6 +270,8 @@ _EXPECTED = {
     "serve_queries_per_tenant": "a whole number, 1 or more",
     "serve_exports": "a whole number, 1 or more",
     "serve_exports_per_tenant": "a whole number, 1 or more",
+    "serve_limited_files": "a whole number, 1 or more",
+    "serve_limited_files_at_once": "a whole number, 1 or more",
     "serve_wait_seconds": "a number of seconds, 0 or more",
     "serve_idle_memory": "a number with a unit, such as 4GB or 512MiB",
     "serve_answer_memory": "a number with a unit, such as 64MB or 1GiB",
