@@ -20,6 +20,7 @@ from finops_pipeline.lake.scoped_file import attach_scoped
 from finops_pipeline.lake.scoped_folder import ScopedFile
 from finops_pipeline.lake.warehouse_access import attach_own, read_mark
 from finops_pipeline.marts.views import view_names
+from finops_pipeline.tenants.project_identity import ProjectIdentity
 
 
 class SandboxedFile(Protocol):
@@ -68,11 +69,13 @@ class LimitedFile:
 
     Args:
         folder: the tenant's folder.
-        projects: names of the projects, sorted.
+        projects: the projects; one whose charges are not in the newest generation is left out.
         limits: memory and threads for making it.
     """
 
-    def __init__(self, folder: TenantFolder, projects: tuple[str, ...], limits: Limits) -> None:
+    def __init__(
+        self, folder: TenantFolder, projects: tuple[ProjectIdentity, ...], limits: Limits
+    ) -> None:
         self.folder = folder
         self.view_names = {COSTS.name, COST_EXPLORER_DAILY.name, ALLOCATED_COSTS.name}
         self.view_names |= {view.name for view in focus_views()}

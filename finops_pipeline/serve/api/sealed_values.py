@@ -44,6 +44,7 @@ class Asking:
             self.access.tenant_id,
             scope.tenant,
             scope.projects,
+            scope.identities,
             self.request,
         )
         return json.dumps(parts)
