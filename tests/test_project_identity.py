@@ -241,6 +241,7 @@ EARLIER_REGISTRY = (
 EARLIER_ACCESS = (
     "alter table grants drop column project_ids",
     "alter table grants drop column shown_name",
+    "drop table sessions",
     "update alembic_version set version_num = '0001'",
 )
 
