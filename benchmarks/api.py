@@ -15,14 +15,11 @@ import argparse
 import http.client
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count, cycle, islice
 from pathlib import Path
@@ -30,7 +27,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import api_tenants
 import targets
+from api_server import memory_mib, serve
 from marts import MONTHS, ingest
 from measure import machine
 from performance_page import Page, print_targets
@@ -64,26 +63,6 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     },
     "billed costs by project": {**_MONTH, "basis": "billed", "group_by": ["project"]},
 }  # fmt: skip
-
-
-@contextmanager
-def serve(data: Path) -> Iterator[tuple[int, int]]:
-    """Start `finops serve` on a free port; yields the port and the process id."""
-    environment = {
-        **os.environ, "FINOPS_DATA": str(data), "FINOPS_SERVE_REQUESTS_PER_MINUTE": "10000000",
-    }  # fmt: skip
-    command = [sys.executable, "-m", "finops_pipeline.cli", "serve", "--port", "0"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-    )
-    try:
-        assert process.stdout
-        address = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
-        assert address, "the server did not start"
-        yield int(address[1]), process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
 
 
 class Client:
@@ -121,13 +100,16 @@ def share(milliseconds: list[float], percent: int) -> float:
     return milliseconds[min(len(milliseconds) - 1, len(milliseconds) * percent // 100)]
 
 
-def memory_mib(process_id: int) -> float:
-    """Return the resident memory of a process and its children."""
-    listed = subprocess.run(
-        ["ps", "-o", "rss=", "--pid", str(process_id), "--ppid", str(process_id)],
-        capture_output=True, text=True, check=True,
+def publish(data: Path) -> None:
+    """Deliver the last month again, and ingest it: a new generation of the tenant's file."""
+    export = data.parent / "export"
+    (manifest,) = export.glob(f"metadata/*{LAST_MONTH}/*.json")
+    content = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**content, "executionId": f"bench-{time.time_ns()}"}))
+    subprocess.run(
+        [sys.executable, "-m", "finops_pipeline.cli", "ingest", TENANT],
+        check=True, capture_output=True, env={**os.environ, "FINOPS_DATA": str(data)},
     )  # fmt: skip
-    return sum(map(int, listed.stdout.split())) / 1024
 
 
 def compare(page: Page, data: Path) -> Values:
@@ -154,7 +136,10 @@ def compare(page: Page, data: Path) -> Values:
         seconds = time.perf_counter()
         measure(port, token, 32, _new(asked, limits))
         throughput = REQUESTS / (time.perf_counter() - seconds)
+        publish(data)
+        swapped = Client(port, token).ask(asked[0])
     page.say(f"The first answer of a server that has just started took {cold:,.0f} ms.")
+    page.say(f"The first answer after a month was restated took {swapped:,.0f} ms.")
     page.say(f"With 32 clients, it answered {throughput:,.0f} new questions in a second.")
     page.say(f"Afterwards the server and its processes held {memory:,.0f} MiB.\n")
     page.say("| what | half within, ms | 95 % within, ms | 99 % within, ms |")
@@ -176,6 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000_000, help="usage lines of a year")
     parser.add_argument("--folder", type=Path, default=Path("build/bench/marts"))
+    parser.add_argument("--tenants", type=int, default=1000, help="small tenants beside it")
     parser.add_argument("--again", action="store_true", help="use the tenant of the last run")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     options = parser.parse_args()
@@ -188,6 +174,7 @@ def main() -> None:
     page.say(f"{options.rows:,} usage lines in {MONTHS} months; {day}; {machine()}.\n")
     values = compare(page, work / "data")
     print_targets(page, targets.OF_API, values)
+    api_tenants.compare(page, options.folder.absolute().parent / "api-tenants", options.tenants)
     if options.write:
         page.write()
 
