@@ -163,8 +163,8 @@ class Settings(BaseSettings):
         ge=0,
         description="Cost Explorer requests (USD 0.01 each) that one run may send for a tenant.",
     )
-    prices: Path | None = Field(
-        default=None,
+    prices: str = Field(
+        default="",
         description=(
             "CSV file with list prices that replace and complete those that are shipped"
             " (docs/waste.md); empty: none."
@@ -247,7 +247,7 @@ _EXPECTED = {
     "reader_grace_hours": "a number of hours, 0 or more",
     "superseded_limit_bytes": "a whole number of bytes, 0 or more",
     "group_readable": "true or false",
-    "prices": "a CSV file",
+    "prices": "the path of a CSV file",
     "log_format": "text or json",
 }
 """Setting -> its allowed values, for messages."""

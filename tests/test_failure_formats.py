@@ -44,6 +44,8 @@ ARGUMENTS = {
     "grant list": ["initech"],
     "token list": ["initech/ci"],
     "audit": ["initech"],
+    "waste list": ["initech"],
+    "waste explain": ["initech", "A01-1"],
 }
 """Every command with `--format json`, and arguments that make it fail with a refusal."""
 

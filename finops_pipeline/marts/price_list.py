@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation, localcontext
 from functools import cache
@@ -24,8 +24,10 @@ from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.warehouse import WAREHOUSE
 from finops_pipeline.marts.status_tables import append_rows, create_table
 
-_EXPECTED = "a CSV file with the columns service_code, price_code, region_id, unit, price,"
-_EXPECTED += " currency, valid_from, source_url"
+_EXPECTED = (
+    "a CSV file with the columns service_code, price_code, region_id, unit, price, currency,"
+    " valid_from, source_url"
+)
 
 
 @dataclass(frozen=True)
@@ -74,24 +76,25 @@ def parse_prices(text: str, origin: str) -> list[Price]:
             raise ValueError(f"line {number} has no price or day that can be read") from error
         if not amount.is_finite() or amount < 0 or amount >= 10**6:
             raise ValueError(f"line {number} has the price {amount}")
-        texts = [row[name] for name in names[:4]]
-        prices.append(Price(*texts, amount, row["currency"], day, row["source_url"], origin))
+        service, code, region, unit = (row[name] for name in names[:4])
+        price = Price(service, code, region, unit, amount, row["currency"], day, "", origin)
+        prices.append(replace(price, source_url=row["source_url"]))
     return prices
 
 
-def read_price_list(path: Path | None) -> tuple[Price, ...]:
+def read_price_list(path: str) -> tuple[Price, ...]:
     """Return the shipped prices, replaced and completed by an installation's own list.
 
     Raises:
         SettingError: that list cannot be read.
     """
-    if path is None or path == Path():
+    if not path:
         return shipped_prices()
     try:
-        own = parse_prices(path.read_text(encoding="utf-8"), "installation")
+        own = parse_prices(Path(path).read_text(encoding="utf-8"), "installation")
     except (OSError, ValueError) as error:
         raise SettingError(
-            f"FINOPS_PRICES is {str(path)!r}, which cannot be read: {error}",
+            f"FINOPS_PRICES is {path!r}, which cannot be read: {error}",
             _EXPECTED,
             "Correct the file, or unset FINOPS_PRICES",
         ) from error
@@ -112,12 +115,14 @@ def fill_prices(connection: Connection, listed: Sequence[Price]) -> None:
 
 def _bill_prices(connection: Connection) -> list[Price]:
     """Return what a unit of each meter costs at list prices, according to the bill."""
+    prices = []
     with localcontext() as context:
         context.prec = 50
-        return [
-            Price(*key, (cost / quantity).quantize(_STEP), currency, day, _BILL, "bill")
-            for *key, cost, quantity, currency, day in connection.execute(_METERS).fetchall()
-        ]
+        for row in connection.execute(_METERS).fetchall():
+            service, code, region, unit, cost, quantity, currency, day = row
+            each = (cost / quantity).quantize(_STEP)
+            prices.append(Price(service, code, region, unit, each, currency, day, _BILL, "bill"))
+    return prices
 
 
 _STEP = Decimal("0.000000000001")

@@ -23,7 +23,6 @@ finished as (
         finding ->> 'resource_id' as resource_id,
         finding ->> 'billing_currency' as billing_currency,
         baseline ->> 'unit' as unit,
-        baseline ->> 'meters' as meters,
         (baseline ->> 'quantity')::decimal(38, 18) as baseline_quantity,
         (baseline ->> 'cost')::decimal(38, 18) as baseline_cost
     from waste_decisions
@@ -76,11 +75,6 @@ line as (
         and costs.charge_class is null
         and costs.row_kind = 'line'
         and costs.charge_group in ('usage', 'commitments')
-        and regexp_full_match(
-            coalesce(costs.service_code, '') || '/'
-            || coalesce(regexp_replace(costs.usage_type, '^[A-Z]{2,4}[0-9]?-', ''), ''),
-            counted.meters
-        )
     group by all
 ),
 
