@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+from finops_pipeline.lake.duck import fetch_dicts
+from finops_pipeline.lake.warehouse import reading
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 
@@ -104,3 +107,9 @@ def ingest_bills(folder: Path, acme: Sequence[Use], globex: Sequence[Use]) -> Te
         report = made.ingest(tenant)
         assert not report.failed, report.failed
     return made
+
+
+def ask(made: TemporaryInstallation, tenant: str, sql: str) -> list[dict[str, Any]]:
+    """Return the rows of a query on a tenant's file, with exact values."""
+    with reading(made.installation.folder(tenant)) as connection:
+        return fetch_dicts(connection.execute(sql))

@@ -74,7 +74,7 @@ limited as (
         coalesce(window_start, found_start) as window_start,
         coalesce(window_end, found_end) as window_end,
         case
-            when state = 'found'
+            when state = 'found' and monthly_saving is not null
             then least(greatest(monthly_saving, 0), greatest(cost, 0), cost_limit)
         end as monthly_saving
     from stated

@@ -6,7 +6,7 @@
 -- window: 30 complete days
 -- meters: AmazonECS/Fargate-vCPU-Hours:perCPU
 -- part: compute
--- normalised by: hours
+-- normalised by: Hours
 -- disproved by: An image without a build for ARM.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: medium

@@ -7,7 +7,7 @@
 -- window: 30 complete days
 -- meters: AmazonS3/TimedStorage-GlacierByteHrs
 -- part: archive
--- normalised by: GB-Mo
+-- normalised by: GB-Months
 -- disproved by: A restore that has to be ready in less than 12 hours.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: low

@@ -6,7 +6,7 @@
 -- window: 30 complete days
 -- meters: (AmazonEC2)/EBS:VolumeUsage\.gp2
 -- part: storage
--- normalised by: GB-Mo
+-- normalised by: GB-Months
 -- disproved by: Bursts above the speed of the gp3 volume that the saving was computed with.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: low

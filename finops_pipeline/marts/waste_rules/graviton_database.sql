@@ -7,7 +7,7 @@
 -- window: 30 complete days
 -- meters: AmazonRDS/(InstanceUsage|Multi-AZUsage):db\.(m5|r5|t3)\..*
 -- part: compute
--- normalised by: Hrs
+-- normalised by: Hours
 -- disproved by: An engine version that has no Graviton instances.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: low

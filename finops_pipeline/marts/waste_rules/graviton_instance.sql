@@ -7,7 +7,7 @@
 -- window: 30 complete days
 -- meters: AmazonEC2/BoxUsage:(m5|c5|r5|t3|m6i|c6i|r6i)\..*
 -- part: compute
--- normalised by: Hrs
+-- normalised by: Hours
 -- disproved by: Software without a build for ARM.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: high

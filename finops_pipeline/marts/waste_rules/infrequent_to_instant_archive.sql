@@ -7,7 +7,7 @@
 -- window: 30 complete days
 -- meters: AmazonS3/TimedStorage-SIA-ByteHrs
 -- part: infrequent
--- normalised by: GB-Mo
+-- normalised by: GB-Months
 -- disproved by: Objects that live for less than 90 days, or reads to come.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: low

@@ -6,7 +6,7 @@
 -- window: 30 complete days
 -- meters: AmazonEC2/EBS:(VolumeUsage|VolumeP-?IOPS)\.(piops|io2)
 -- part: storage
--- normalised by: GB-Mo
+-- normalised by: GB-Months
 -- disproved by: A need for the durability or latency of io1 and io2, or for more than 1000 MB/s.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: low

@@ -7,7 +7,7 @@
 -- window: 30 complete days
 -- meters: AmazonEC2/BoxUsage:(m3|m4|c3|c4|r3|r4|t2)\..*
 -- part: compute
--- normalised by: Hrs
+-- normalised by: Hours
 -- disproved by: Software that needs the older hardware, or a successor with less memory.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: medium

@@ -6,7 +6,7 @@
 -- window: 30 complete days
 -- meters: AmazonElastiCache/NodeUsage:.*
 -- part: compute
--- normalised by: Hrs
+-- normalised by: Hours
 -- disproved by: A module of Redis that Valkey lacks.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: low

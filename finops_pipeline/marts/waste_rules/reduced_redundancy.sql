@@ -7,7 +7,7 @@
 -- window: 30 complete days
 -- meters: AmazonS3/TimedStorage-RRS-ByteHrs
 -- part: storage
--- normalised by: GB-Mo
+-- normalised by: GB-Months
 -- disproved by: A price of the region at which it costs less.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: low

@@ -7,7 +7,7 @@
 -- window: 30 complete days
 -- meters: AmazonS3/TimedStorage-ByteHrs
 -- part: storage
--- normalised by: GB-Mo
+-- normalised by: GB-Months
 -- disproved by: Objects below 128 KB, or reads that come less often than every 30 days.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: low
