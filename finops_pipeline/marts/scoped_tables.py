@@ -53,12 +53,13 @@ savings_realised
 """
 _QUERIES = """
 account_names commitments compute_hours data_status dimensions required_tag_keys shared_costs
-statements tag_costs tag_coverage recent_usage waste_findings
+statements tag_costs tag_coverage waste_findings
 """
 _ABSENT = """
 monthly_bill commitment_utilization_hourly commitment_utilization allocation_rules
 allocation_conditions key_spellings value_mappings shared_cost_rules shared_cost_shares
 reconciliation bill_totals check_results api_requests quarantine warehouse_slices prices
+recent_usage
 """
 
 

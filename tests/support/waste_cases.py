@@ -80,7 +80,7 @@ HITS: dict[str, tuple[list[Use], str | None]] = {
         [hours("task-x86", "AmazonECS", "Fargate-vCPU-Hours:perCPU", "0.04048", unit="hours")],
         "5.832",
     ),
-    "A16": ([box("i-night", "c5.large", "0.085", account=DEV)], "39.3428571428484"),
+    "A16": ([box("i-night", "c5.large", "0.085", account=DEV)], "39.342857142857"),
     "A17": ([stored("unread", "TimedStorage-ByteHrs", "10", "0.023")], "3.15"),
     "A18": ([stored("forgotten", "TimedStorage-ByteHrs", "10", "0.023")], None),
     "A19": (

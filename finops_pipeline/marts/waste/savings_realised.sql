@@ -129,7 +129,7 @@ expected as (
         *,
         (
             ((baseline_cost * 1000000000000)::hugeint * (quantity * 1000000)::hugeint
-            // (quantity_before * 1000000)::hugeint)::decimal(26, 0)
+            // nullif((quantity_before * 1000000)::hugeint, 0))::decimal(26, 0)
             * 0.000000000001::decimal(12, 12)
         )::decimal(38, 18) as expected_cost
     from compared

@@ -46,7 +46,7 @@ usage as (
 sized as (
     select
         *,
-        try((quantity::decimal(24, 6) * month_days * 1000)::hugeint // (days * 1000)) as gigabytes,
+        try((quantity::decimal(24, 6) * month_days * 1000)::hugeint // nullif(days * 1000, 0)) as gigabytes,
         greatest(least(3 * gigabytes, 16000) - 3000, 0) as more_iops,
         case when gigabytes <= 170 then 3 else 125 end as more_megabytes_per_second
     from usage
@@ -65,7 +65,7 @@ priced as (
             + (
                 (more_iops * coalesce(iops.price, 0) + more_megabytes_per_second * throughput.price)
                 ::decimal(20, 12)
-                * ((1000000 * days) // month_days)::decimal(10, 0)
+                * ((1000000 * days) // nullif(month_days, 0))::decimal(10, 0)
                 * 0.000001::decimal(6, 6)
             )::decimal(38, 18)
         ) as new_cost
@@ -98,7 +98,7 @@ saved as (
                     cost::decimal(24, 12)
                     * (
                         (((list_cost - new_cost) * 1000000000)::hugeint * 1000000000000
-                        // (list_cost * 1000000000)::hugeint)::decimal(14, 0)
+                        // nullif((list_cost * 1000000000)::hugeint, 0))::decimal(14, 0)
                         * 0.000000000001::decimal(12, 12)
                     )::decimal(14, 12)
                 )::decimal(38, 18)

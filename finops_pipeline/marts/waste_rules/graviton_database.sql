@@ -64,7 +64,7 @@ saved as (
                     cost::decimal(24, 12)
                     * (
                         (((list_cost - new_cost) * 1000000000)::hugeint * 1000000000000
-                        // (list_cost * 1000000000)::hugeint)::decimal(14, 0)
+                        // nullif((list_cost * 1000000000)::hugeint, 0))::decimal(14, 0)
                         * 0.000000000001::decimal(12, 12)
                     )::decimal(14, 12)
                 )::decimal(38, 18)

@@ -49,7 +49,7 @@ select
     gap as reason,
     gap_cure as cure,
     cost,
-    case when gap is null then try((cost::decimal(24, 12) * 0.642857142857::decimal(12, 12))::decimal(38, 18)) end as monthly_saving,
+    case when gap is null then try((((cost * 1000000000000)::hugeint * 108 // 168)::decimal(26, 0) * 0.000000000001::decimal(12, 12))::decimal(38, 18)) end as monthly_saving,
     null::decimal(38, 18) as price,
     null as price_source,
     'low' as confidence,
