@@ -49,17 +49,16 @@ price_waterfall required_tag_coverage commitment_coverage_hourly commitment_cove
 commitment_eligible_spend data_transfer storage_costs split_costs allocation_days allocations
 dimension_costs unit_costs business_metrics costs_to_share projects accounts claims
 statement_terms statement_preview statement_differences delivery_history partitions conformance
-savings_realised
 """
 _QUERIES = """
 account_names commitments compute_hours data_status dimensions required_tag_keys shared_costs
-statements tag_costs tag_coverage waste_findings
+statements tag_costs tag_coverage
 """
 _ABSENT = """
 monthly_bill commitment_utilization_hourly commitment_utilization allocation_rules
 allocation_conditions key_spellings value_mappings shared_cost_rules shared_cost_shares
 reconciliation bill_totals check_results api_requests quarantine warehouse_slices prices
-recent_usage
+recent_usage waste_findings savings_realised
 """
 
 
