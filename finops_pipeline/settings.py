@@ -57,6 +57,37 @@ class Settings(BaseSettings):
             " here: usually the client id."
         ),
     )
+    oidc_client: str = Field(
+        default="",
+        description=(
+            "Client ids with which people sign in in a browser, separated by spaces: one for each"
+            " issuer, in the same order. Empty: no sign-in in a browser."
+        ),
+    )
+    oidc_client_secret: str = Field(
+        default="",
+        repr=False,
+        description=(
+            "Secrets of these clients, in the same order; - for one without a secret. Empty: none"
+            " of them has one."
+        ),
+    )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https://[^\s/?#@,]+|http://(127\.0\.0\.1|localhost)(:\d+)?)?$",
+        description=(
+            "URL at which browsers reach `finops serve`, such as https://finops.acme.example. The"
+            " identity provider sends people back to its address /login/callback."
+        ),
+    )
+    session_idle_minutes: int = Field(
+        default=60,
+        ge=5,
+        description="Minutes after which a session of a browser ends if it is not used.",
+    )
+    session_hours: int = Field(
+        default=12, ge=1, description="Hours after which a session of a browser ends in any case."
+    )
     first_month: str = Field(
         default="2020-01",
         pattern=r"^\d{4}-(0[1-9]|1[0-2])$",
@@ -91,9 +122,7 @@ class Settings(BaseSettings):
         description="Memory that the process of one query may use; half of it is for DuckDB.",
     )
     query_rows: int = Field(
-        default=10_000_000,
-        ge=1,
-        description="Rows that the answer to one query may have.",
+        default=10_000_000, ge=1, description="Rows that the answer to one query may have."
     )
     query_bytes: int = Field(
         default=10_000_000_000,
@@ -111,9 +140,15 @@ class Settings(BaseSettings):
         description="Queries that a server answers at the same time; further ones wait.",
     )
     serve_queries_per_tenant: int = Field(
-        default=4,
+        default=4, ge=1, description="Queries of one tenant that a server answers at the same time."
+    )
+    serve_exports: int = Field(
+        default=16,
         ge=1,
-        description="Queries of one tenant that a server answers at the same time.",
+        description="Exports that a server sends at the same time, each from a process of its own.",
+    )
+    serve_exports_per_tenant: int = Field(
+        default=4, ge=1, description="Exports of one tenant that a server sends at the same time."
     )
     serve_wait_seconds: float = Field(
         default=5.0,
@@ -138,6 +173,12 @@ class Settings(BaseSettings):
         default=600,
         ge=1,
         description="Requests that one principal may send to a server in a minute.",
+    )
+    serve_ingests: int = Field(
+        default=1,
+        ge=0,
+        le=100,
+        description="Requested ingests that a server runs at once; 0: another program does it.",
     )
     lock_wait_seconds: float = Field(
         default=600.0,
@@ -226,6 +267,11 @@ _EXPECTED = {
     "access_url": "a SQLAlchemy URL",
     "oidc_issuer": "a URL that begins with https://, or several separated by spaces",
     "oidc_audience": "a client id, or several separated by spaces",
+    "oidc_client": "a client id, or several separated by spaces",
+    "oidc_client_secret": "a secret, or several separated by spaces",
+    "public_url": "a URL with https and without a path, such as https://finops.acme.example",
+    "session_idle_minutes": "a whole number of minutes, 5 or more",
+    "session_hours": "a whole number of hours, 1 or more",
     "first_month": "a month as YYYY-MM, such as 2020-01",
     "memory_limit": "a number with a unit, such as 1GB or 512MiB",
     "threads": "a whole number, 0 or more",
@@ -237,11 +283,14 @@ _EXPECTED = {
     "serve_workers": "a whole number, 1 or more",
     "serve_queries": "a whole number, 1 or more",
     "serve_queries_per_tenant": "a whole number, 1 or more",
+    "serve_exports": "a whole number, 1 or more",
+    "serve_exports_per_tenant": "a whole number, 1 or more",
     "serve_wait_seconds": "a number of seconds, 0 or more",
     "serve_idle_memory": "a number with a unit, such as 4GB or 512MiB",
     "serve_answer_memory": "a number with a unit, such as 64MB or 1GiB",
     "require_landlock": "true or false",
     "serve_requests_per_minute": "a whole number, 1 or more",
+    "serve_ingests": "a whole number from 0 to 100",
     "lock_wait_seconds": "a number of seconds, 0 or more",
     "cost_explorer_requests": "a whole number, 0 or more",
     "reader_grace_hours": "a number of hours, 0 or more",
@@ -274,6 +323,13 @@ def worker_environment() -> dict[str, str]:
     """Return the environment for the process of a query: no credentials, and nothing private."""
     libraries = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
     return {"TZ": "UTC", **{name: os.environ[name] for name in libraries if name in os.environ}}
+
+
+def command_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment for a `finops` command on the same installation as this process."""
+    stated = {name: getattr(settings, name) for name in settings.model_fields_set}
+    own = {f"FINOPS_{name.upper()}": str(value) for name, value in stated.items()}
+    return {**os.environ, **own, "FINOPS_DATA": str(settings.data_folder)}
 
 
 def child_environment(dagster_home: Path) -> dict[str, str]:

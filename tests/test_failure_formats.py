@@ -43,6 +43,7 @@ ARGUMENTS = {
     "principal list": ["initech"],
     "grant list": ["initech"],
     "token list": ["initech/ci"],
+    "session list": ["initech/ci"],
     "audit": ["initech"],
     "waste list": ["initech"],
     "waste explain": ["initech", "A01-1"],

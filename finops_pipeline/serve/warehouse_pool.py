@@ -12,8 +12,8 @@ the one that the process has open.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from finops_pipeline import clock
@@ -25,7 +25,7 @@ from finops_pipeline.lake.warehouse_access import read_mark
 from finops_pipeline.serve.blank_workers import BlankWorkers
 from finops_pipeline.serve.data_scope import DataScope
 from finops_pipeline.serve.open_warehouses import IdleWarehouses, OpenWarehouse
-from finops_pipeline.serve.query_slots import QuerySlots
+from finops_pipeline.serve.query_slots import Caller, QuerySlots, SlotBounds
 from finops_pipeline.serve.questions.answer_cache import AnswerCache, RememberedAnswers
 from finops_pipeline.serve.questions.cost_answer import CostAsker
 from finops_pipeline.serve.sandbox import Sandbox
@@ -36,6 +36,9 @@ _SWEEP_SECONDS = 10.0
 """Idle sandboxes are compared with their folders at least this often, if there are requests: a
 process must not keep the data of a purged tenant."""
 
+_NEXT_PORTION_SECONDS = 60.0
+"""How long an export that has begun waits for its turn to compute the next portion."""
+
 
 @dataclass(frozen=True)
 class PoolLimits:
@@ -44,6 +47,8 @@ class PoolLimits:
     workers: int = 64
     queries: int = 8
     queries_per_tenant: int = 4
+    exports: int = 16
+    exports_per_tenant: int = 4
     wait_seconds: float = 5.0
     idle_bytes: int = 4_000_000_000
     answer_bytes: int = 64_000_000
@@ -55,10 +60,38 @@ class PoolLimits:
             settings.serve_workers,
             settings.serve_queries,
             settings.serve_queries_per_tenant,
+            settings.serve_exports,
+            settings.serve_exports_per_tenant,
             settings.serve_wait_seconds,
             bytes_of(settings.serve_idle_memory),
             bytes_of(settings.serve_answer_memory),
         )
+
+    @property
+    def query_bounds(self) -> SlotBounds:
+        """Bounds of queries: no principal alone takes every turn of its tenant."""
+        total = min(self.queries, self.workers)
+        per_tenant = min(self.queries_per_tenant, total)
+        return SlotBounds(total, per_tenant, max(1, per_tenant - 1))
+
+    @property
+    def export_bounds(self) -> SlotBounds:
+        """Bounds of open exports, each of which holds a process: half of a tenant's for one."""
+        total = max(1, min(self.exports, self.workers - self.query_bounds.total))
+        per_tenant = min(self.exports_per_tenant, total)
+        return SlotBounds(total, per_tenant, max(1, per_tenant // 2))
+
+
+@dataclass(frozen=True)
+class ExportedWarehouse:
+    """A warehouse that an export reads portion by portion, at the pace of its client.
+
+    `turn`: waits for a turn to compute the next portion. Between portions the export holds no turn:
+    a client that reads slowly keeps nobody's query waiting.
+    """
+
+    warehouse: OpenWarehouse
+    turn: Callable[[], AbstractContextManager[None]]
 
 
 class WarehousePool:
@@ -68,7 +101,8 @@ class WarehousePool:
         self._installation = installation
         self._limits = limits or PoolLimits.of(installation.settings)
         bounds = self._limits
-        self._slots = QuerySlots(min(bounds.queries, bounds.workers), bounds.queries_per_tenant)
+        self._slots = QuerySlots(bounds.query_bounds)
+        self._exports = QuerySlots(bounds.export_bounds)
         self._idle = IdleWarehouses(bounds.workers, bounds.idle_bytes)
         self._blank = BlankWorkers()
         self._answers = AnswerCache(bounds.answer_bytes)
@@ -76,24 +110,55 @@ class WarehousePool:
         self._swept_at = clock.stopwatch()
 
     @contextmanager
-    def open(self, scope: DataScope) -> Iterator[OpenWarehouse]:
+    def open(self, scope: DataScope, principal: str = "") -> Iterator[OpenWarehouse]:
         """Open the newest data of a scope, which the caller has verified.
 
+        Args:
+            scope: what may be shown.
+            principal: id of the caller, for the bound of its queries.
+
         Raises:
-            Busy: too many queries are running, of this tenant or of all.
+            Busy: too many queries are running, of this caller, of its tenant or of all.
             Unknown: there is no such tenant, or it has no file yet.
             ForeignFile, DamagedFile: the file is not the one that was published for this tenant.
             DiskFull, TenantBusy: the file of some projects cannot be written.
             ReadingEnded: the tenant's folder was replaced, while the block was reading.
         """
-        folder = self._folder(scope)
-        with self._slots.turn(scope.tenant, self._limits.wait_seconds):
-            warehouse = self._take(scope, folder)
+        with ExitStack() as turn:
+            warehouse = self._take_in_turn(turn, scope, Caller(scope.tenant, principal))
             try:
                 yield warehouse
             finally:
                 self._give_back(warehouse)
         self._sweep()
+
+    @contextmanager
+    def open_export(self, scope: DataScope, principal: str) -> Iterator[ExportedWarehouse]:
+        """Open the newest data of a scope for an answer that is sent while it is read.
+
+        Raises:
+            Busy: too many exports are open, of this caller, of its tenant or of all; or as `open`.
+            Unknown, ForeignFile, DamagedFile, DiskFull, TenantBusy, ReadingEnded: as `open`.
+        """
+        caller = Caller(scope.tenant, principal)
+
+        def turn() -> AbstractContextManager[None]:
+            return self._slots.turn(caller, _NEXT_PORTION_SECONDS, is_begun=True)
+
+        with self._exports.turn(caller, self._limits.wait_seconds):
+            with ExitStack() as opening:
+                warehouse = self._take_in_turn(opening, scope, caller)
+            try:
+                yield ExportedWarehouse(warehouse, turn)
+            finally:
+                self._give_back(warehouse)
+        self._sweep()
+
+    def _take_in_turn(self, turn: ExitStack, scope: DataScope, caller: Caller) -> OpenWarehouse:
+        """Wait for a turn, which `turn` gives back, and return an open warehouse."""
+        folder = self._folder(scope)
+        turn.enter_context(self._slots.turn(caller, self._limits.wait_seconds))
+        return self._take(scope, folder)
 
     def generation(self, scope: DataScope) -> str:
         """Return the name of the newest generation of a scope, without opening it.

@@ -94,6 +94,8 @@ _LONG_FILES = [
     "test_business_metrics",
     "test_shared_costs",
     "test_scoped_lifecycle",
+    "test_api_ingests",
+    "test_api_schema",
 ]
 """The slowest first: the processes that share them then end at about the same time."""
 LONG = frozenset(_LONG_FILES)
