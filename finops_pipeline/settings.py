@@ -1,7 +1,8 @@
 """The only reader of the environment: typed, frozen, documented.
 
 Put here: the settings of an installation, each with a default and one sentence (docs/settings.md
-is generated from them). Keep out: anything that belongs to one tenant (that is registry data).
+is generated from them). Keep out: anything that belongs to one tenant (that is registry data),
+and what a value may be, in words (setting_values.py).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from finops_pipeline.errors import SettingError
+from finops_pipeline.setting_values import EXPECTED_VALUES
 
 _KEYS = {"tenant", "source", "project", "billing_period"}
 """Partition keys of the lake, which DuckDB reads from any segment of a path."""
@@ -150,6 +152,19 @@ class Settings(BaseSettings):
     serve_exports_per_tenant: int = Field(
         default=4, ge=1, description="Exports of one tenant that a server sends at the same time."
     )
+    serve_limited_files: int = Field(
+        default=32,
+        ge=1,
+        description=(
+            "Files of some projects that a server keeps for each tenant: one for each set of"
+            " projects to which a grant is limited."
+        ),
+    )
+    serve_limited_files_at_once: int = Field(
+        default=2,
+        ge=1,
+        description="Files of some projects that a server writes at the same time.",
+    )
     serve_wait_seconds: float = Field(
         default=5.0,
         ge=0,
@@ -179,6 +194,19 @@ class Settings(BaseSettings):
         ge=0,
         le=100,
         description="Requested ingests that a server runs at once; 0: another program does it.",
+    )
+    serve_requests_per_minute_per_tenant: int = Field(
+        default=3000,
+        ge=1,
+        description="Requests that all principals of a tenant may send to a server in a minute.",
+    )
+    tenant_services: int = Field(
+        default=100, ge=1, description="Services of one tenant that may be active at the same time."
+    )
+    tenant_tokens: int = Field(
+        default=500,
+        ge=1,
+        description="Tokens of one tenant's services that may be valid at the same time.",
     )
     lock_wait_seconds: float = Field(
         default=600.0,
@@ -261,47 +289,6 @@ class Settings(BaseSettings):
         return tuple(self.oidc_audience.split())
 
 
-_EXPECTED = {
-    "data": "a folder",
-    "registry_url": "a SQLAlchemy URL",
-    "access_url": "a SQLAlchemy URL",
-    "oidc_issuer": "a URL that begins with https://, or several separated by spaces",
-    "oidc_audience": "a client id, or several separated by spaces",
-    "oidc_client": "a client id, or several separated by spaces",
-    "oidc_client_secret": "a secret, or several separated by spaces",
-    "public_url": "a URL with https and without a path, such as https://finops.acme.example",
-    "session_idle_minutes": "a whole number of minutes, 5 or more",
-    "session_hours": "a whole number of hours, 1 or more",
-    "first_month": "a month as YYYY-MM, such as 2020-01",
-    "memory_limit": "a number with a unit, such as 1GB or 512MiB",
-    "threads": "a whole number, 0 or more",
-    "query_seconds": "a number of seconds, more than 0",
-    "query_cpu_seconds": "a whole number of seconds, 1 or more",
-    "query_memory": "a number with a unit, such as 2GB or 512MiB",
-    "query_rows": "a whole number, 1 or more",
-    "query_bytes": "a whole number of bytes, 1 or more",
-    "serve_workers": "a whole number, 1 or more",
-    "serve_queries": "a whole number, 1 or more",
-    "serve_queries_per_tenant": "a whole number, 1 or more",
-    "serve_exports": "a whole number, 1 or more",
-    "serve_exports_per_tenant": "a whole number, 1 or more",
-    "serve_wait_seconds": "a number of seconds, 0 or more",
-    "serve_idle_memory": "a number with a unit, such as 4GB or 512MiB",
-    "serve_answer_memory": "a number with a unit, such as 64MB or 1GiB",
-    "require_landlock": "true or false",
-    "serve_requests_per_minute": "a whole number, 1 or more",
-    "serve_ingests": "a whole number from 0 to 100",
-    "lock_wait_seconds": "a number of seconds, 0 or more",
-    "cost_explorer_requests": "a whole number, 0 or more",
-    "reader_grace_hours": "a number of hours, 0 or more",
-    "superseded_limit_bytes": "a whole number of bytes, 0 or more",
-    "group_readable": "true or false",
-    "prices": "the path of a CSV file",
-    "log_format": "text or json",
-}
-"""Setting -> its allowed values, for messages."""
-
-
 def load_settings() -> Settings:
     """Read the environment once.
 
@@ -315,7 +302,7 @@ def load_settings() -> Settings:
         field = "_".join(str(part) for part in first["loc"])
         name = f"FINOPS_{field.upper()}"
         raise SettingError(
-            f"{name} is {first['input']!r}", _EXPECTED[field], f"Change or unset {name}"
+            f"{name} is {first['input']!r}", EXPECTED_VALUES[field], f"Change or unset {name}"
         ) from error
 
 

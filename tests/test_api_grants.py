@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,6 @@ from finops_pipeline.serve.access.token_administration import TokenAdministratio
 from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.api.endpoint_table import endpoints
 from finops_pipeline.serve.api.verified_route import AdminRoute
-from finops_pipeline.serve.data_scope import DataScope
 from finops_pipeline.serve.open_warehouses import OpenWarehouse
 from finops_pipeline.serve.warehouse_pool import WarehousePool
 from tests.conftest import TemporaryInstallation
@@ -197,10 +197,8 @@ def test_an_access_that_changes_while_its_answer_is_read_gets_no_answer(
     open_before = WarehousePool.open
 
     @contextmanager
-    def open_and_change(
-        pool: WarehousePool, scope: DataScope, caller: str
-    ) -> Iterator[OpenWarehouse]:
-        with open_before(pool, scope, caller) as warehouse:
+    def open_and_change(pool: WarehousePool, *asked: Any) -> Iterator[OpenWarehouse]:
+        with open_before(pool, *asked) as warehouse:
             yield warehouse
         if change == "taken":
             administration.take("acme", "acme/brief")

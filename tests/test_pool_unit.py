@@ -72,6 +72,42 @@ def test_remembered_answers_stay_within_their_memory() -> None:
     assert cache.get("large") is cache.get("long") is None and cache.get(0) == "answer 0"
 
 
+def test_a_principal_has_a_bound_within_its_tenant() -> None:
+    slots = QuerySlots(SlotBounds(3, 2, 1))
+    one, two, foreign = Caller("acme", "one"), Caller("acme", "two"), Caller("globex", "one")
+    with slots.turn(one, 0):
+        with pytest.raises(Busy), slots.turn(one, 0):
+            pass
+        with slots.turn(two, 0), slots.turn(foreign, 0):
+            pass
+    with slots.turn(one, 0):
+        pass
+
+
+def test_what_has_begun_waits_behind_any_number() -> None:
+    slots, caller = QuerySlots(SlotBounds(1, 1, 1)), Caller("acme", "one")
+    release, order, threads = threading.Event(), list[bool](), list[threading.Thread]()
+
+    def take(is_begun: bool) -> None:
+        with slots.turn(caller, 30, is_begun):
+            order.append(is_begun)
+            release.wait(30)
+
+    for number in range(1 + WAITING_PER_SLOT):
+        threads.append(threading.Thread(target=take, args=(False,)))
+        threads[-1].start()
+        wait_until(lambda count=number: len(slots._waiting) == count)
+    with pytest.raises(Busy), slots.turn(caller, 30):
+        pass
+    threads.append(threading.Thread(target=take, args=(True,)))
+    threads[-1].start()
+    wait_until(lambda: len(slots._waiting) == WAITING_PER_SLOT + 1)
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert order == [False] * (1 + WAITING_PER_SLOT) + [True]
+
+
 def test_too_many_of_one_tenant_are_refused_without_waiting() -> None:
     slots = QuerySlots(SlotBounds(2, 1, 1))
     release, threads = threading.Event(), list[threading.Thread]()

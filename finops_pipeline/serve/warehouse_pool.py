@@ -18,23 +18,32 @@ from dataclasses import dataclass
 
 from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import DamagedFile, ForeignFile, QueryStopped, Unknown
+from finops_pipeline.errors import Busy, DamagedFile, ForeignFile, QueryStopped, Unknown
 from finops_pipeline.lake.duck import DuckDBError, bytes_of
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.warehouse_access import read_mark
 from finops_pipeline.serve.blank_workers import BlankWorkers
 from finops_pipeline.serve.data_scope import DataScope
+from finops_pipeline.serve.limited_files import LimitedFiles
 from finops_pipeline.serve.open_warehouses import IdleWarehouses, OpenWarehouse
 from finops_pipeline.serve.query_slots import Caller, QuerySlots, SlotBounds
 from finops_pipeline.serve.questions.answer_cache import AnswerCache, RememberedAnswers
 from finops_pipeline.serve.questions.cost_answer import CostAsker
 from finops_pipeline.serve.sandbox import Sandbox
-from finops_pipeline.serve.sandboxed_files import LimitedFile, SandboxedFile, WholeFile
+from finops_pipeline.serve.sandboxed_files import (
+    LimitedFile,
+    LimitedFileMissing,
+    SandboxedFile,
+    WholeFile,
+)
 from finops_pipeline.settings import Settings
 
 _SWEEP_SECONDS = 10.0
 """Idle sandboxes are compared with their folders at least this often, if there are requests: a
 process must not keep the data of a purged tenant."""
+
+_OPENING_ATTEMPTS = 3
+"""A file of some projects may be replaced between writing and opening it."""
 
 _NEXT_PORTION_SECONDS = 60.0
 """How long an export that has begun waits for its turn to compute the next portion."""
@@ -49,6 +58,8 @@ class PoolLimits:
     queries_per_tenant: int = 4
     exports: int = 16
     exports_per_tenant: int = 4
+    limited_files: int = 32
+    limited_files_at_once: int = 2
     wait_seconds: float = 5.0
     idle_bytes: int = 4_000_000_000
     answer_bytes: int = 64_000_000
@@ -62,6 +73,8 @@ class PoolLimits:
             settings.serve_queries_per_tenant,
             settings.serve_exports,
             settings.serve_exports_per_tenant,
+            settings.serve_limited_files,
+            settings.serve_limited_files_at_once,
             settings.serve_wait_seconds,
             bytes_of(settings.serve_idle_memory),
             bytes_of(settings.serve_answer_memory),
@@ -103,6 +116,9 @@ class WarehousePool:
         bounds = self._limits
         self._slots = QuerySlots(bounds.query_bounds)
         self._exports = QuerySlots(bounds.export_bounds)
+        self._limited = LimitedFiles(
+            installation, bounds.limited_files_at_once, bounds.limited_files, bounds.wait_seconds
+        )
         self._idle = IdleWarehouses(bounds.workers, bounds.idle_bytes)
         self._blank = BlankWorkers()
         self._answers = AnswerCache(bounds.answer_bytes)
@@ -157,8 +173,20 @@ class WarehousePool:
     def _take_in_turn(self, turn: ExitStack, scope: DataScope, caller: Caller) -> OpenWarehouse:
         """Wait for a turn, which `turn` gives back, and return an open warehouse."""
         folder = self._folder(scope)
-        turn.enter_context(self._slots.turn(caller, self._limits.wait_seconds))
-        return self._take(scope, folder)
+        for _ in range(_OPENING_ATTEMPTS):
+            turn.enter_context(self._slots.turn(caller, self._limits.wait_seconds))
+            try:
+                warehouse = self._take(scope, folder)
+            except LimitedFileMissing:
+                turn.close()  # whoever waits for a file keeps no query waiting
+                self._limited.write(scope, folder)
+                continue
+            self._limited.note_use(scope)
+            return warehouse
+        raise Busy(
+            "the data of your projects was replaced again and again while it was opened",
+            cure="Ask again in a moment",
+        )
 
     def generation(self, scope: DataScope) -> str:
         """Return the name of the newest generation of a scope, without opening it.
@@ -172,6 +200,7 @@ class WarehousePool:
 
     def close(self) -> None:
         """End every process; those that are answering, when they have answered."""
+        self._limited.close()
         self._idle.close()
         self._blank.close()
 
@@ -208,7 +237,7 @@ class WarehousePool:
     def _start(self, scope: DataScope, folder: TenantFolder) -> OpenWarehouse:
         file: SandboxedFile = WholeFile(folder)
         if scope.projects is not None:
-            file = LimitedFile(folder, scope.projects, self._installation.limits)
+            file = LimitedFile(folder, scope.projects)
         limits = self._installation.query_limits
         sandbox = Sandbox(file, limits, is_pinned=True, start=self._blank.take)
         generation = _name_generation(scope, folder, sandbox.mark)

@@ -9,12 +9,15 @@ grant or a renamed project holds for the next request.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 import sqlalchemy as sa
 
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import (
+    AuditUnavailable,
     NotAuthenticated,
     NotGranted,
     PermissionMissing,
@@ -40,6 +43,7 @@ from finops_pipeline.serve.access.grants import (
 from finops_pipeline.serve.access.oidc_tokens import IdentityProviders
 from finops_pipeline.serve.access.people import find_person, tie_to_subject
 from finops_pipeline.serve.access.principals import Identity, Principal
+from finops_pipeline.serve.access.refused_tokens import RefusedTokens
 from finops_pipeline.serve.access.sessions import SESSION_START, is_open_now
 from finops_pipeline.serve.access.tokens import (
     TOKEN_START,
@@ -73,16 +77,20 @@ class AccessControl:
         self._tenants = TenantDirectory(installation.registry)
         self.providers = IdentityProviders(installation.settings)
         self._log = AuditLog(self.store)
+        self._refused = RefusedTokens()
 
     def close(self) -> None:
-        """Close the connections that no thread is using."""
+        """Record how often tokens were refused, and close connections that no thread is using."""
+        with suppress(AuditUnavailable):
+            self._record_all(self._refused.take_all())
         self.store.close()
         self._tenants.close()
 
     def authenticate_token(self, text: str, request_id: str = "") -> Principal:
         """Return who calls with a token of ours, or of an identity provider.
 
-        A token that was valid once, and one of a disabled principal, is recorded when it is used.
+        A token that was valid once, and one of a disabled principal, is recorded when it is used;
+        if it is used again within a minute, the number of these uses is.
 
         Raises:
             NotAuthenticated: the token is malformed, unknown, expired or revoked, or its principal
@@ -90,6 +98,7 @@ class AccessControl:
             AuditUnavailable: such a use cannot be recorded.
             Unreachable: the identity provider does not answer.
         """
+        self._record_all(self._refused.take_due())
         if self.providers.are_asked(text):
             return self.authenticate_person(self.providers.verify(text), request_id)
         with self.store.reading() as db:
@@ -160,7 +169,12 @@ class AccessControl:
         self, principal: Principal, refusal: NotAuthenticated, request_id: str
     ) -> None:
         entry = AuditEntry.of(principal, "authenticate", Outcome.REFUSED)
-        self.record(replace(entry, request_id=request_id, detail=refusal.found))
+        entry = replace(entry, request_id=request_id, detail=refusal.found)
+        self._record_all(self._refused.add(entry))
+
+    def _record_all(self, entries: Iterable[AuditEntry]) -> None:
+        for entry in entries:
+            self.record(entry)
 
     def _note_use(self, owner: TokenOwner) -> None:
         if not owner.needs_note:

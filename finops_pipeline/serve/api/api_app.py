@@ -47,6 +47,7 @@ def build_app(services: ApiServices) -> FastAPI:
         finally:
             await run_sync(services.ingests.stop)
             await run_sync(services.pool.close)
+            await run_sync(services.access.close)
 
     app = FastAPI(
         openapi_url=None,

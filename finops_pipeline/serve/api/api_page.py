@@ -44,9 +44,19 @@ every request and answer. Ctrl-C or SIGTERM ends the server after the running an
   changed, begin again.
 - **Unchanged answers.** Every answer to a GET has an `ETag`. Send it as `If-None-Match`, and the
   answer is 304 as long as the data is the same.
-- **Limits.** A principal may send FINOPS_SERVE_REQUESTS_PER_MINUTE requests in a minute. Queries
-  have the limits of `finops query` ([settings](settings.md)). An answer to SQL has at most `limit`
-  rows and 20 MB; `truncated` says that there are more.
+- **Limits.** A principal may send FINOPS_SERVE_REQUESTS_PER_MINUTE requests in a minute, and all
+  principals of a tenant FINOPS_SERVE_REQUESTS_PER_MINUTE_PER_TENANT. Queries have the limits of
+  `finops query` ([settings](settings.md)). An answer to SQL has at most `limit` rows and 20 MB;
+  `truncated` says that there are more. No principal runs all queries that its tenant may run at
+  the same time. 429 and 503 have the header `Retry-After`.
+- **Exports** keep no query waiting, however slowly they are read. A tenant may have
+  FINOPS_SERVE_EXPORTS_PER_TENANT at the same time, and a principal half of them. A client that
+  takes nothing for a minute loses its export. Each portion is sent only if the caller still has
+  the access; otherwise the connection ends before the answer is complete.
+- **Memory.** The server holds one message per answer that is being read, of at most 16 MB. With the
+  default settings that is 24 answers (FINOPS_SERVE_QUERIES and FINOPS_SERVE_EXPORTS): about 0.3 GB
+  for ordinary rows, and 5 GB if every message is as large as possible and full of small numbers.
+  The processes of queries have their own limit (FINOPS_QUERY_MEMORY).
 - **Numbers that are not final.** `unreconciled` (in costs: `months`) names the months that are not
   reconciled with the bill.
 - **Changes.** Administrators declare projects and rules, enter invoices and ask for an ingest. A

@@ -57,12 +57,14 @@ def build_services(installation: Installation) -> ApiServices:
         SettingError: settings do not fit together.
         StorageFailure: the key that signs cookies cannot be used.
     """
-    per_minute = installation.settings.serve_requests_per_minute
+    settings = installation.settings
+    per_minute = settings.serve_requests_per_minute
     access = AccessControl(installation)
     return ApiServices(
         access,
         WarehousePool(installation),
         RateLimiter(per_minute),
+        RateLimiter(settings.serve_requests_per_minute_per_tenant),
         RateLimiter(per_minute),
         _BODY_BYTES,
         _BODY_SECONDS,

@@ -24,7 +24,7 @@ from finops_pipeline.serve.warehouse_pool import WarehousePool
 class ApiServices:
     """The parts of a server.
 
-    `limiter`: by principal. `token_limiter`: by token, valid or not.
+    `limiter`: by principal. `tenant_limiter`: by tenant. `token_limiter`: by token, valid or not.
     `body_bytes`, `body_seconds`: the size of a request's body, and the time in which it must
     arrive. `send_seconds`: the time in which a client must take the next part of an answer.
     `browsers`: None: nobody signs in with a browser, and cookies do not count.
@@ -35,6 +35,7 @@ class ApiServices:
     access: AccessControl
     pool: WarehousePool
     limiter: RateLimiter
+    tenant_limiter: RateLimiter
     token_limiter: RateLimiter
     body_bytes: int
     body_seconds: float

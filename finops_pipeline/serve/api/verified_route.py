@@ -73,12 +73,19 @@ class PrincipalRoute(APIRoute):
             principal = services.access.authenticate_token(secret, record.request_id)
         record.principal = principal
         _take(services.limiter, principal.principal_id)
+        # A tenant's services count for it whatever they ask for, and everybody else's requests for
+        # the tenant that they may see: nobody can use up the requests of a tenant without a grant.
+        owner_id = principal.full_name.owner_id
+        if owner_id:
+            _take(services.tenant_limiter, owner_id, _ALL_OF_TENANT)
         if self.needed:
             tenant = request.path_params["tenant"]
             record.needed = self.needed
             record.access = services.access.authorize(
                 principal, tenant, self.needed, record.request_id
             )
+            if record.access.tenant_id != owner_id:
+                _take(services.tenant_limiter, record.access.tenant_id, _ALL_OF_TENANT)
 
 
 class ReaderRoute(PrincipalRoute):
@@ -125,8 +132,16 @@ def _token_of(request: Request) -> str:
     return token
 
 
-def _take(limiter: RateLimiter, key: str) -> None:
+_ALL_OF_TENANT = "all callers of this tenant together"
+
+
+def _take(limiter: RateLimiter, key: str, who: str = "you") -> None:
     """Count a request.
+
+    Args:
+        limiter: the bound.
+        key: what is counted under.
+        who: whose requests these are, for the problem.
 
     Raises:
         Problem: there were too many.
@@ -134,7 +149,7 @@ def _take(limiter: RateLimiter, key: str) -> None:
     if wait := limiter.take(key):
         raise Problem(
             TOO_MANY_REQUESTS,
-            "you have sent more requests than this server allows",
+            f"{who} have sent more requests than this server allows",
             f"at most {limiter.per_minute} in a minute",
             f"Wait {counted(wait, 'second')}",
         ).adding("Retry-After", str(wait))
