@@ -72,21 +72,21 @@ def decide(made: TemporaryInstallation, verb: str, finding: str, *more: str) -> 
 
 
 def test_a_decision_stays_and_belongs_to_one_tenant(made: TemporaryInstallation) -> None:
-    found = by_resource(made)
-    one, two = found["nat-1"]["finding_id"], found["nat-2"]["finding_id"]
-    assert by_resource(made, "globex")["nat-1"]["finding_id"] == one
-    assert "accepted" in decide(made, "accept", one)
-    decide(made, "start", one)
-    refused = made.finops("waste", "dismiss", "acme", two, ok=False)
+    findings = by_resource(made)
+    first, second = findings["nat-1"]["finding_id"], findings["nat-2"]["finding_id"]
+    assert by_resource(made, "globex")["nat-1"]["finding_id"] == first
+    assert "accepted" in decide(made, "accept", first)
+    decide(made, "start", first)
+    refused = made.finops("waste", "dismiss", "acme", second, ok=False)
     assert "only with a reason" in refused.stderr
-    decide(made, "dismiss", two, "--reason", "standby of the failover")
+    decide(made, "dismiss", second, "--reason", "standby of the failover")
     made.finops("rebuild", "acme")
-    found = by_resource(made)
-    assert (found["nat-1"]["status"], found["nat-1"]["counted_saving"]) == (
+    findings = by_resource(made)
+    assert (findings["nat-1"]["status"], findings["nat-1"]["counted_saving"]) == (
         "in progress", Decimal("32.4"),
     )  # fmt: skip
-    assert (found["nat-2"]["status"], found["nat-2"]["counted_saving"]) == ("dismissed", 0)
-    assert found["nat-2"]["status_reason"] == "standby of the failover"
+    assert (findings["nat-2"]["status"], findings["nat-2"]["counted_saving"]) == ("dismissed", 0)
+    assert findings["nat-2"]["status_reason"] == "standby of the failover"
     assert {row["status"] for row in ask(made, "globex", "from waste_findings")} == {"open"}
     assert "acme has no finding A01-0" in made.finops(
         "waste", "accept", "acme", "A01-0", ok=False
@@ -113,9 +113,9 @@ def test_a_dismissed_finding_makes_room_for_another(made: TemporaryInstallation)
 
 def test_later_bills_prove_what_was_saved(made: TemporaryInstallation, tmp_path: Path) -> None:
     """A gateway that is gone saves its days; a volume saves by size, which has doubled."""
-    found = by_resource(made)
+    findings = by_resource(made)
     for resource in ("nat-1", "vol-1"):
-        decide(made, "finish", found[resource]["finding_id"], "--on", "2026-09-30")
+        decide(made, "finish", findings[resource]["finding_id"], "--on", "2026-09-30")
     after = [
         nat("nat-2", **OCTOBER),
         volume("vol-1", "gp3", "10", "0.08", **OCTOBER),
@@ -124,18 +124,18 @@ def test_later_bills_prove_what_was_saved(made: TemporaryInstallation, tmp_path:
     write_bill(tmp_path / "acme/cur", after)
     assert not made.ingest("acme").failed
     rows = {row["resource_id"]: row for row in ask(made, "acme", "from savings_realised")}
-    gone, kept = rows["nat-1"], rows["vol-1"]
+    gone, changed = rows["nat-1"], rows["vol-1"]
     assert gone["is_gone"] and gone["normalised_by"] == "days"
     assert gone["realised_saving"].quantize(CENTS) == Decimal("33.48")  # 31 days at 1.08
     assert json.loads(gone["bill_lines"]) == []
-    assert not kept["is_gone"] and kept["normalised_by"] == "GB-Months"
+    assert not changed["is_gone"] and changed["normalised_by"] == "GB-Months"
     # 310 GB-months at 0.1 would have cost 31, and cost 24.8
-    assert (kept["expected_cost"], kept["effective_cost"]) == (31, Decimal("24.8"))
-    (line,) = json.loads(kept["bill_lines"])
+    assert (changed["expected_cost"], changed["effective_cost"]) == (31, Decimal("24.8"))
+    (line,) = json.loads(changed["bill_lines"])
     assert line["usage_type"] == "EBS:VolumeUsage.gp3" and Decimal(line["quantity"]) == 310
     assert ask(made, "globex", "from savings_realised") == []
-    shown = made.finops("waste", "explain", "acme", found["nat-1"]["finding_id"]).stdout
-    assert "33.48" in shown and "status: done" in shown
+    output = made.finops("waste", "explain", "acme", findings["nat-1"]["finding_id"]).stdout
+    assert "33.48" in output and "status: done" in output
 
 
 def test_the_list_has_filters_and_formats(made: TemporaryInstallation) -> None:
@@ -176,15 +176,15 @@ def empty_file() -> Iterator[duckdb.DuckDBPyConnection]:
 
 PARTS = {"A01": "all", "A02": "all", "A03": "disk", "A04": "disk", "A05": "time", "A06": "time"}
 AMOUNTS = st.decimals(min_value=0, max_value=40, places=2)
-FOUND = st.dictionaries(st.tuples(st.sampled_from(["r", "s"]), st.sampled_from(list(PARTS))),
+SAVINGS = st.dictionaries(st.tuples(st.sampled_from(["r", "s"]), st.sampled_from(list(PARTS))),
                         AMOUNTS, max_size=10)  # fmt: skip
 
 
 @settings(max_examples=60, deadline=None)
-@given(found=FOUND, costs=st.fixed_dictionaries({"r": AMOUNTS, "s": AMOUNTS}))
+@given(savings=SAVINGS, costs=st.fixed_dictionaries({"r": AMOUNTS, "s": AMOUNTS}))
 def test_no_money_counts_twice(
     empty_file: duckdb.DuckDBPyConnection,
-    found: dict[tuple[str, str], Decimal],
+    savings: dict[tuple[str, str], Decimal],
     costs: dict[str, Decimal],
 ) -> None:
     for table in ("rule_findings", "waste_rule_heads", "recent_usage"):
@@ -201,7 +201,7 @@ def test_no_money_counts_twice(
         empty_file.execute(
             "insert into waste_rule_heads values (?, 1, 'A', '', ?, 'low', 'low')", [rule, part]
         )
-    for (resource, rule), saving in found.items():
+    for (resource, rule), saving in savings.items():
         empty_file.execute(
             "insert into rule_findings by name select ? as rule, 'payer' as source, ? as"
             " resource_id, 'shop' as project, 'USD' as billing_currency, 'found' as state, ? as"
@@ -212,16 +212,16 @@ def test_no_money_counts_twice(
         f"select resource_id, sum(counted_saving) from ({waste_sql('waste_findings')}) group by 1"
     ).fetchall()
     counted = {resource: Decimal(total) for resource, total in rows}
-    assert counted == _counted(found, costs)
+    assert counted == _counted(savings, costs)
     assert all(total <= costs[resource] for resource, total in counted.items())
 
 
 def _counted(
-    found: dict[tuple[str, str], Decimal], costs: dict[str, Decimal]
+    savings: dict[tuple[str, str], Decimal], costs: dict[str, Decimal]
 ) -> dict[str, Decimal]:
     """Compute it once more: the larger of the best for the whole, and the best of each part."""
     best: dict[str, dict[str, Decimal]] = defaultdict(dict)
-    for (resource, rule), saving in found.items():
+    for (resource, rule), saving in savings.items():
         part, most = PARTS[rule], min(saving, costs[resource])
         best[resource][part] = max(best[resource].get(part, Decimal(0)), most)
     counted = {}

@@ -34,7 +34,9 @@ def findings(made: TemporaryInstallation) -> list[dict[str, Any]]:
     return list(ask(made, "acme", "from waste_findings"))
 
 
-def found(findings: list[dict[str, Any]], rule: str, resource: str | None) -> dict[str, Any] | None:
+def finding_of(
+    findings: list[dict[str, Any]], rule: str, resource: str | None
+) -> dict[str, Any] | None:
     rows = [row for row in findings if (row["rule"], row["resource_id"]) == (rule, resource)]
     assert len(rows) <= 1
     return rows[0] if rows else None
@@ -43,7 +45,7 @@ def found(findings: list[dict[str, Any]], rule: str, resource: str | None) -> di
 @pytest.mark.parametrize("rule", HITS)
 def test_a_rule_finds_its_waste(findings: list[dict[str, Any]], rule: str) -> None:
     uses, saving = HITS[rule]
-    row = found(findings, rule, uses[0].resource)
+    row = finding_of(findings, rule, uses[0].resource)
     assert row is not None and row["state"] == "found" and row["status"] == "open"
     expected = None if saving is None else Decimal(saving)
     assert row["monthly_saving"] == expected
@@ -55,7 +57,7 @@ def test_a_rule_finds_its_waste(findings: list[dict[str, Any]], rule: str) -> No
 
 @pytest.mark.parametrize("rule", MISSES)
 def test_a_rule_leaves_a_near_miss_alone(findings: list[dict[str, Any]], rule: str) -> None:
-    assert found(findings, rule, MISSES[rule][0].resource) is None
+    assert finding_of(findings, rule, MISSES[rule][0].resource) is None
 
 
 @pytest.mark.parametrize("rule", HITS)
@@ -78,7 +80,7 @@ def test_every_rule_of_the_bill_is_tried() -> None:
 
 
 def test_d3_gp3_is_compared_with_the_size_of_a_volume(findings: list[dict[str, Any]]) -> None:
-    small, large = found(findings, "A08", "vol-151"), found(findings, "A08", "vol-4000")
+    small, large = finding_of(findings, "A08", "vol-151"), finding_of(findings, "A08", "vol-4000")
     assert small is not None and large is not None
     assert round(small["monthly_saving"], 2) == Decimal("2.90")
     # 20 % of USD 400, without 9000 IOPS and 125 MB/s
@@ -86,18 +88,18 @@ def test_d3_gp3_is_compared_with_the_size_of_a_volume(findings: list[dict[str, A
 
 
 def test_d8_rules_of_nat_and_transit_gateways_are_two(findings: list[dict[str, Any]]) -> None:
-    assert found(findings, "A01", "tgw-idle") is None
-    assert found(findings, "A29", "nat-idle") is None
+    assert finding_of(findings, "A01", "tgw-idle") is None
+    assert finding_of(findings, "A29", "nat-idle") is None
 
 
 def test_d9_the_new_cost_is_that_of_the_other_class(findings: list[dict[str, Any]]) -> None:
     """0.004 of 0.0125 is 32 %, so 68 % are saved."""
-    row = found(findings, "A21", "rare")
+    row = finding_of(findings, "A21", "rare")
     assert row is not None and row["monthly_saving"] / row["cost"] == Decimal("0.68")
 
 
 def test_d10_arm_saves_nothing_on_requests(findings: list[dict[str, Any]]) -> None:
-    row = found(findings, "A14", "fn-x86")
+    row = finding_of(findings, "A14", "fn-x86")
     assert row is not None and row["cost"] == Decimal("50.0001")
 
 
@@ -110,7 +112,7 @@ def test_d11_aurora_is_judged_by_cluster(findings: list[dict[str, Any]]) -> None
 
 def test_d12_usage_without_bytes_is_not_divided(findings: list[dict[str, Any]]) -> None:
     for rule, resource in (("A03", "vpce-idle"), ("A04", "fw-idle")):
-        row = found(findings, rule, resource)
+        row = finding_of(findings, rule, resource)
         assert row is not None and Decimal(json.loads(row["evidence"])["gigabytes"]) == 0
 
 
@@ -121,21 +123,21 @@ def test_d20_only_resources_of_the_whole_window_are_judged(findings: list[dict[s
 
 def test_d21_the_saving_has_the_rate_of_the_resource(findings: list[dict[str, Any]]) -> None:
     """At half the list price, half as much is saved; and no rule has a price."""
-    row = found(findings, "A12", "i-deal")
+    row = finding_of(findings, "A12", "i-deal")
     assert row is not None and round(row["monthly_saving"], 9) == Decimal("6.84")
     for rule in waste_rules():
         assert "prices" in rule.reads or "prices." not in rule.sql
 
 
 def test_a_price_that_is_not_known_is_not_guessed(findings: list[dict[str, Any]]) -> None:
-    row = found(findings, "A12", "i-far")
+    row = finding_of(findings, "A12", "i-far")
     assert row is not None and row["state"] == "found"
     assert (row["monthly_saving"], row["counted_saving"]) == (None, 0)
     assert row["reason"] == "No price of BoxUsage:m6g.large is known for this region."
 
 
 def test_an_age_that_the_bill_cannot_tell_is_unknown(findings: list[dict[str, Any]]) -> None:
-    row = found(findings, "A10", "snap-any")
+    row = finding_of(findings, "A10", "snap-any")
     assert row is not None and row["state"] == "unknown"
     assert "ec2:DescribeSnapshots" in row["cure"]
 

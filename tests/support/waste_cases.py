@@ -170,7 +170,7 @@ MISSES: dict[str, list[Use]] = {
 }  # fmt: skip
 """Rule -> usage in which it finds nothing, although only little is missing."""
 
-OTHERS = [
+FURTHER = [
     # D3: a volume of 151 GB, and one of 4 TB
     use("vol-151", EC2, "EBS:VolumeUsage.gp2", "5.033333333333333333", "0.1", unit="GB-Mo"),
     use("vol-4000", EC2, "EBS:VolumeUsage.gp2", "133.333333333333333333", "0.1", unit="GB-Mo"),
@@ -193,4 +193,4 @@ OTHERS = [
 def every_use() -> list[Use]:
     hits = [u for uses, _ in HITS.values() for u in uses]
     unnamed = [replace(uses[0], resource="", account=OTHER) for uses, _ in HITS.values()]
-    return [*hits, *(u for uses in MISSES.values() for u in uses), *unnamed, *OTHERS]
+    return [*hits, *(u for uses in MISSES.values() for u in uses), *unnamed, *FURTHER]

@@ -52,7 +52,10 @@ metered as (
         billing_currency,
         min(charge_date) as first_day,
         max(charge_date) as last_day,
-        count(distinct charge_date) filter (charge_date >= window_start) as days,
+        -- a bit for each day of the window, because projects may share days
+        bit_or(
+            case when charge_date >= window_start then 1::bigint << (charge_date - window_start) end
+        ) as window_days,
         sum(charges) filter (charge_date >= window_start) as charges,
         sum(consumed_quantity) filter (charge_date >= window_start) as consumed_quantity,
         coalesce(
@@ -84,7 +87,7 @@ resource as (
         min(first_day) as first_day,
         max(last_day) as last_day,
         arg_max(project, (last_day, effective_cost, project)) as project,
-        count(distinct project) filter (days > 0) > 1 as is_in_several_projects
+        count(distinct project) filter (window_days is not null) > 1 as is_in_several_projects
     from metered
     group by all
 ),
@@ -105,7 +108,7 @@ summed as (
         resource.first_day,
         resource.last_day,
         resource.is_in_several_projects,
-        max(metered.days) as days,
+        bit_count(bit_or(metered.window_days))::bigint as days,
         sum(metered.charges)::bigint as charges,
         sum(metered.consumed_quantity) as consumed_quantity,
         sum(metered.covered_quantity) as covered_quantity,
@@ -123,7 +126,7 @@ summed as (
         and resource.service_code is not distinct from metered.service_code
         and resource.resource_id is not distinct from metered.resource_id
         and resource.billing_currency = metered.billing_currency
-    where metered.days > 0
+    where metered.window_days is not null
     group by all
 ),
 
