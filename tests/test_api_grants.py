@@ -44,8 +44,8 @@ def served(
         control = AccessControl(served.installation)
         for tenant in TENANTS:
             grant = NewGrant(Role.ANALYST, Limits(Extent.PROJECTS, (shared_project(served),)))
-            asked = TokenRequest(f"{tenant}/limited", grant=grant)
-            created = TokenAdministration(control, Actor.command_line()).create(asked)
+            request = TokenRequest(f"{tenant}/limited", grant=grant)
+            created = TokenAdministration(control, Actor.command_line()).create(request)
             served.tokens[f"{tenant}-limited"] = created.text
         yield served
 
@@ -191,14 +191,14 @@ def test_an_access_that_changes_while_its_answer_is_read_gets_no_answer(
 ) -> None:
     """A request may wait for seconds between its check and its answer."""
     control = AccessControl(served.installation)
-    asked = TokenRequest("acme/brief", grant=NewGrant(Role.VIEWER))
-    token = TokenAdministration(control, Actor.command_line()).create(asked).text
+    request = TokenRequest("acme/brief", grant=NewGrant(Role.VIEWER))
+    token = TokenAdministration(control, Actor.command_line()).create(request).text
     administration = AccessAdministration(control, Actor.command_line())
     open_before = WarehousePool.open
 
     @contextmanager
-    def open_and_change(pool: WarehousePool, *asked: Any) -> Iterator[OpenWarehouse]:
-        with open_before(pool, *asked) as warehouse:
+    def open_and_change(pool: WarehousePool, *arguments: Any) -> Iterator[OpenWarehouse]:
+        with open_before(pool, *arguments) as warehouse:
             yield warehouse
         if change == "taken":
             administration.take("acme", "acme/brief")

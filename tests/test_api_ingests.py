@@ -65,15 +65,15 @@ def test_a_request_is_carried_out_and_shown(place: TemporaryInstallation) -> Non
         "source", "add", f"globex/{source.name}", "--location", str(place.data.parent / "nowhere")
     )
     with serve(place.data) as server:
-        asked = {t: ask(server, tokens[t], "POST", f"/v1/tenants/{t}/ingests") for t in tokens}
-        for tenant, answer in asked.items():
+        accepted = {t: ask(server, tokens[t], "POST", f"/v1/tenants/{t}/ingests") for t in tokens}
+        for tenant, answer in accepted.items():
             assert answer.status_code == 202, answer.text
             assert answer.headers["location"] == answer.json()["status_url"]
             assert answer.json()["requested_by"] == f"{tenant}/admin"
-        done = wait_for(server, tokens["acme"], asked["acme"].headers["location"])
-        failed = wait_for(server, tokens["globex"], asked["globex"].headers["location"])
+        done = wait_for(server, tokens["acme"], accepted["acme"].headers["location"])
+        failed = wait_for(server, tokens["globex"], accepted["globex"].headers["location"])
         listed = ask(server, tokens["acme"], "GET", "/v1/tenants/acme/ingests").json()["rows"]
-        foreign = asked["globex"].json()["id"]
+        foreign = accepted["globex"].json()["id"]
         borrowed = ask(server, tokens["acme"], "GET", f"/v1/tenants/acme/ingests/{foreign}")
         unknown = ask(server, tokens["acme"], "GET", "/v1/tenants/acme/ingests/0000000000000000")
         code, errors = server.stop()
@@ -108,13 +108,13 @@ def test_a_second_request_is_the_first_one_while_it_waits(place: TemporaryInstal
 
 def test_what_a_killed_process_left_is_carried_out_again(place: TemporaryInstallation) -> None:
     requests = requests_of(place, "acme")
-    asked = requests.ask("acme/admin")
+    request = requests.ask("acme/admin")
     process = subprocess.Popen(
         [sys.executable, "-m", "finops_pipeline.cli", "ingest", "--requested"],
         env={**os.environ, "FINOPS_DATA": str(place.data)},
     )
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while requests.find(asked.id).state is not RequestState.RUNNING:
+    while requests.find(request.id).state is not RequestState.RUNNING:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     assert requests.carry_out() == [], "the process does it"
@@ -122,7 +122,7 @@ def test_what_a_killed_process_left_is_carried_out_again(place: TemporaryInstall
     process.wait()
     token = give_token(place.installation, "acme/admin", Role.ADMIN)
     with serve(place.data) as server:
-        done = wait_for(server, token, f"/v1/tenants/acme/ingests/{asked.id}")
+        done = wait_for(server, token, f"/v1/tenants/acme/ingests/{request.id}")
     assert (done["state"], done["attempts"]) == ("done", 2)
 
 
@@ -130,30 +130,30 @@ def test_a_request_that_ends_its_process_again_and_again_is_given_up(
     place: TemporaryInstallation,
 ) -> None:
     requests = requests_of(place, "acme")
-    asked = requests.ask("acme/admin")
+    request = requests.ask("acme/admin")
     for _ in range(5):
         requests._begin()
     place.finops("ingest", "--requested", ok=False)
-    ended = requests.find(asked.id)
+    ended = requests.find(request.id)
     assert ended.state is RequestState.FAILED
     assert "ended 5 times" in ended.failures[0].found
 
 
 def test_the_process_ends_with_the_server(place: TemporaryInstallation) -> None:
     requests = requests_of(place, "acme")
-    asked = requests.ask("acme/admin")
+    request = requests.ask("acme/admin")
     with serve(place.data) as server:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while requests.find(asked.id).state is not RequestState.RUNNING:
+        while requests.find(request.id).state is not RequestState.RUNNING:
             assert time.monotonic() < deadline
             time.sleep(0.005)
         started = time.monotonic()
         code, errors = server.stop(signal.SIGTERM)
         assert time.monotonic() - started < 20
     assert code == 0, errors
-    state = requests.find(asked.id).state
+    state = requests.find(request.id).state
     time.sleep(0.5)
-    assert requests.find(asked.id).state is state, "nobody is working on it"
+    assert requests.find(request.id).state is state, "nobody is working on it"
     with requests._file.carrying_out() as is_free:
         assert is_free
 

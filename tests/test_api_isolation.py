@@ -124,8 +124,8 @@ class Intruders(RuleBasedStateMachine):
         for person in PEOPLE:
             for tenant in TENANTS:
                 if rng.random() < 0.5:
-                    some = set(rng.sample([*PROJECTS], rng.randrange(3)))
-                    self._give(person, tenant, rng.choice([*Role]), some)
+                    projects = set(rng.sample([*PROJECTS], rng.randrange(3)))
+                    self._give(person, tenant, rng.choice([*Role]), projects)
 
     def _name(self, person: str) -> str:
         return f"{person}-{self.field.machines}"
@@ -135,20 +135,20 @@ class Intruders(RuleBasedStateMachine):
         self._token[person] = created.text
         self.field.tokens.append(created.text)
 
-    @rule(person=people, tenant=tenants, role=roles, some=some_projects)
-    def give(self, person: str, tenant: str, role: Role, some: set[str]) -> None:
+    @rule(person=people, tenant=tenants, role=roles, projects=some_projects)
+    def give(self, person: str, tenant: str, role: Role, projects: set[str]) -> None:
         """Give a grant of the tenant, or of some projects."""
-        self._give(person, tenant, role, some)
+        self._give(person, tenant, role, projects)
 
-    def _give(self, person: str, tenant: str, role: Role, some: set[str]) -> None:
-        limits = Limits(Extent.PROJECTS, tuple(sorted(some))) if some else Limits()
-        is_limited = bool(some)
+    def _give(self, person: str, tenant: str, role: Role, projects: set[str]) -> None:
+        limits = Limits(Extent.PROJECTS, tuple(sorted(projects))) if projects else Limits()
+        is_limited = bool(projects)
         try:
             self._access.give(tenant, self._name(person), NewGrant(role, limits))
         except Exception as error:  # an administrator has the whole tenant
             assert is_limited and role is Role.ADMIN, error
             return
-        held = Held(role, frozenset(some or PROJECTS), is_limited)
+        held = Held(role, frozenset(projects or PROJECTS), is_limited)
         self._held[person, tenant] = held
 
     @rule(person=people, tenant=tenants)
@@ -171,14 +171,14 @@ class Intruders(RuleBasedStateMachine):
     def ask(self, person: str, tenant: str, seed: int) -> None:
         """Send requests to the addresses of a tenant."""
         rng = random.Random(seed)
-        known = rng.choice([*self.field.marked.markers.values()])
-        attacker = Attacker(rng, known)
+        marker = rng.choice([*self.field.marked.markers.values()])
+        attacker = Attacker(rng, marker)
         for _ in range(REQUESTS):
-            asked = attacker.choose(tenant)
-            response = self._send(person, asked)
-            self._check(person, tenant, asked, response)
+            request = attacker.choose(tenant)
+            response = self._send(person, request)
+            self._check(person, tenant, request, response)
             owner = (self._name(person), tenant, self._held.get((person, tenant)))
-            self._remember(asked, response, owner)
+            self._remember(request, response, owner)
 
     @rule(person=people, tenant=tenants, seed=seeds)
     def replay(self, person: str, tenant: str, seed: int) -> None:
@@ -192,10 +192,10 @@ class Intruders(RuleBasedStateMachine):
             assert owner == own_place or response.status_code != 200, own
         for path, tag, owner in rng.sample(self.field.tags, min(3, len(self.field.tags))):
             own = self._elsewhere(path, tenant)
-            asked = HostileRequest("GET", own.path, {"If-None-Match": tag})
-            response = self._send(person, asked)
-            self._check(person, tenant, asked, response)
-            assert owner == own_place or response.status_code != 304, asked
+            request = HostileRequest("GET", own.path, {"If-None-Match": tag})
+            response = self._send(person, request)
+            self._check(person, tenant, request, response)
+            assert owner == own_place or response.status_code != 304, request
 
     @rule(person=people, tenant=tenants, seed=seeds)
     def compare_sums(self, person: str, tenant: str, seed: int) -> None:
@@ -208,14 +208,14 @@ class Intruders(RuleBasedStateMachine):
             if not held.may_query:
                 break
             body = {"sql": f"select sum({column}) as total from {table}"}
-            asked = HostileRequest("POST", f"/tenants/{tenant}/sql", body=body)
-            response = self._send(person, asked)
+            request = HostileRequest("POST", f"/tenants/{tenant}/sql", body=body)
+            response = self._send(person, request)
             assert response.status_code == 200, response.text
             assert Decimal(str(response.json()["rows"][0][0])) == expected, table
         question = "?start=2026-09&end=2026-10&basis=billed&group_by=project"
-        asked = HostileRequest("GET", f"/tenants/{tenant}/costs{question}")
-        response = self._send(person, asked)
-        self._check(person, tenant, asked, response)
+        request = HostileRequest("GET", f"/tenants/{tenant}/costs{question}")
+        response = self._send(person, request)
+        self._check(person, tenant, request, response)
         assert response.status_code == 200, response.text
         rows = response.json()["rows"]
         assert {row["project"] for row in rows} == held.projects
@@ -237,18 +237,18 @@ class Intruders(RuleBasedStateMachine):
         return HostileRequest("GET", "/".join(parts))
 
     def _ask_plainly(self, person: str, tenant: str) -> None:
-        asked = HostileRequest("GET", f"/tenants/{tenant}/costs?last=6+months&group_by=service")
-        self._check(person, tenant, asked, self._send(person, asked))
+        request = HostileRequest("GET", f"/tenants/{tenant}/costs?last=6+months&group_by=service")
+        self._check(person, tenant, request, self._send(person, request))
 
-    def _send(self, person: str, asked: HostileRequest) -> httpx.Response:
-        options: dict[str, Any] = {"headers": asked.headers}
-        if asked.body is not None:
-            options["json"] = asked.body
+    def _send(self, person: str, request: HostileRequest) -> httpx.Response:
+        options: dict[str, Any] = {"headers": request.headers}
+        if request.body is not None:
+            options["json"] = request.body
         self.field.requests += 1
-        return self.field.served.send(asked.method, asked.path, self._token[person], **options)
+        return self.field.served.send(request.method, request.path, self._token[person], **options)
 
     def _check(
-        self, person: str, tenant: str, asked: HostileRequest, response: httpx.Response
+        self, person: str, tenant: str, request: HostileRequest, response: httpx.Response
     ) -> None:
         """Check a response: nothing foreign, no failure, and no sign of a foreign tenant.
 
@@ -259,31 +259,34 @@ class Intruders(RuleBasedStateMachine):
         held = self._held.get((person, tenant))
         is_served = response.status_code < 400
         self.field.answered += is_served and held is not None
-        assert response.status_code < 500, (asked, response.text)
-        assert held or not is_served, (asked, response.text)
+        assert response.status_code < 500, (request, response.text)
+        assert held or not is_served, (request, response.text)
         needed = needed_for(response.request.url.path)
-        assert not is_served or not held or needed in held.role.permissions, (asked, response.text)
+        assert not is_served or not held or needed in held.role.permissions, (
+            request,
+            response.text,
+        )
         text = text_of(response)
         projects = held.projects if held else frozenset()
         for marker in self.field.marked.forbidden(tenant, projects):
-            assert marker not in text or marker in asked.text, (person, held, asked, text)
+            assert marker not in text or marker in request.text, (person, held, request, text)
         for token in self.field.tokens:
-            assert token not in text, asked
-        assert str(self.field.marked.made.data) not in text, asked
-        if not held and asked.path.startswith(f"/tenants/{tenant}/"):
-            unknown = asked.path.replace(f"/tenants/{tenant}/", f"/tenants/{UNKNOWN_TENANT}/", 1)
-            same = HostileRequest(asked.method, unknown, asked.headers, asked.body)
-            assert _comparable(response) == _comparable(self._send(person, same)), asked
+            assert token not in text, request
+        assert str(self.field.marked.made.data) not in text, request
+        if not held and request.path.startswith(f"/tenants/{tenant}/"):
+            unknown = request.path.replace(f"/tenants/{tenant}/", f"/tenants/{UNKNOWN_TENANT}/", 1)
+            same = HostileRequest(request.method, unknown, request.headers, request.body)
+            assert _comparable(response) == _comparable(self._send(person, same)), request
 
-    def _remember(self, asked: HostileRequest, response: httpx.Response, owner: Owner) -> None:
-        if response.status_code != 200 or asked.method != "GET":
+    def _remember(self, request: HostileRequest, response: httpx.Response, owner: Owner) -> None:
+        if response.status_code != 200 or request.method != "GET":
             return
         if tag := response.headers.get("etag"):
-            self.field.tags.append((asked.path, tag, owner))
+            self.field.tags.append((request.path, tag, owner))
         if response.headers["content-type"].startswith("application/json"):
             cursor = response.json().get("next_cursor")
             if cursor:
-                self.field.addresses.append((f"{asked.path}&cursor={cursor}", owner))
+                self.field.addresses.append((f"{request.path}&cursor={cursor}", owner))
 
 
 def _comparable(response: httpx.Response) -> tuple[int, Any, dict[str, str]]:

@@ -35,11 +35,11 @@ def site(built: TemporaryInstallation, tmp_path_factory: pytest.TempPathFactory)
 
 def test_a_person_signs_in_and_sees_the_own_tenant_only(site: Site) -> None:
     alice, carol = site.browser(), site.browser("carol")
-    asked = alice.begin("/v1/tenants?a=b")
-    sent = parameters_of(asked)
+    request = alice.begin("/v1/tenants?a=b")
+    sent = parameters_of(request)
     assert (sent["code_challenge_method"], sent["response_type"]) == ("S256", "code")
     assert all(len(sent[name]) >= 43 for name in ("state", "nonce", "code_challenge"))
-    place = alice.visit_provider(asked, "alice")
+    place = alice.visit_provider(request, "alice")
     done = alice.come_back(place)
     assert (done.status_code, done.headers["location"]) == (303, "/v1/tenants?a=b")
     assert done.headers["cache-control"] == "private, no-store"
@@ -208,8 +208,8 @@ def test_what_the_provider_sends_back_counts_once_and_in_one_browser(site: Site)
 
 def test_a_nonce_of_another_sign_in_is_refused(site: Site) -> None:
     browser = site.browser()
-    asked = browser.begin()
-    other = asked.replace(parameters_of(asked)["nonce"], "n" * 43)
+    request = browser.begin()
+    other = request.replace(parameters_of(request)["nonce"], "n" * 43)
     refused = browser.come_back(browser.visit_provider(other, "alice"))
     assert refused.status_code == 403 and not browser.session
     assert "it belongs to another sign-in (nonce)" in refused.text

@@ -25,6 +25,7 @@ from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.open_warehouses import OpenWarehouse
 from finops_pipeline.serve.warehouse_pool import WarehousePool
 from tests.conftest import TemporaryInstallation
+from tests.support.declarations import as_declared
 from tests.support.globex import finops
 from tests.support.published_files import copy_installation
 from tests.support.served_tenants import ServedTenants, serve_tenants
@@ -61,7 +62,7 @@ def replace_acme(served: ServedTenants, limits: Limits) -> None:
     for command in ("remove", "purge"):
         data = served.installation.settings.data
         assert finops("tenant", command, "acme", "--yes", "acme", data=data)[0] == 0
-    served.installation.registry.save(declared.model_copy(update={"external_id": ""}))
+    served.installation.registry.save(as_declared(declared))
     give(served, limits)
 
 
@@ -79,22 +80,22 @@ def test_nothing_of_the_first_tenant_leaves_under_its_name(
     give(served, limits)
     tag = ""
     if kind in ("remembered", "unchanged"):
-        known = ask(served, kind)
-        assert known.json()["rows"]
-        tag = known.headers["etag"] if kind == "unchanged" else ""
+        first_answer = ask(served, kind)
+        assert first_answer.json()["rows"]
+        tag = first_answer.headers["etag"] if kind == "unchanged" else ""
         assert ask(served, kind, tag).status_code == (304 if tag else 200)
     open_before, generation_before = WarehousePool.open, WarehousePool.generation
     identity = served.installation.registry.identity("acme")
     assert identity is not None
 
     @contextmanager
-    def open_and_replace(pool: WarehousePool, *asked: Any) -> Iterator[OpenWarehouse]:
-        with open_before(pool, *asked) as warehouse:
+    def open_and_replace(pool: WarehousePool, *arguments: Any) -> Iterator[OpenWarehouse]:
+        with open_before(pool, *arguments) as warehouse:
             yield warehouse
         replace_acme(served, limits)
 
-    def name_and_replace(pool: WarehousePool, *asked: Any) -> str:
-        name = generation_before(pool, *asked)
+    def name_and_replace(pool: WarehousePool, *arguments: Any) -> str:
+        name = generation_before(pool, *arguments)
         replace_acme(served, limits)
         return name
 

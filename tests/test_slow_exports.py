@@ -28,6 +28,7 @@ from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.api import export_endpoints
 from finops_pipeline.settings import Settings
 from tests.conftest import TemporaryInstallation
+from tests.support.declarations import as_declared
 from tests.support.globex import finops
 from tests.support.published_files import copy_installation
 from tests.support.serve_process import serve_in_thread
@@ -126,7 +127,7 @@ def take_grant(served: Served, _: str) -> None:
 
 
 def limit_grant(served: Served, _: str) -> None:
-    projects = sorted(served.installation.registry.environments("acme"))
+    projects = sorted(p.name for p in served.installation.registry.projects("acme"))
     limited = NewGrant(Role.VIEWER, Limits(Extent.PROJECTS, (projects[0],)))
     administration = AccessAdministration(AccessControl(served.installation), Actor.command_line())
     administration.give("acme", "acme/leaving", limited)
@@ -137,7 +138,7 @@ def purge_and_declare_again(served: Served, _: str) -> None:
     declared = served.installation.registry.tenant("acme")
     for command in ("remove", "purge"):
         assert finops("tenant", command, "acme", "--yes", "acme", data=data)[0] == 0
-    served.installation.registry.save(declared.model_copy(update={"external_id": ""}))
+    served.installation.registry.save(as_declared(declared))
 
 
 @pytest.mark.parametrize("take", [revoke_token, take_grant, limit_grant, purge_and_declare_again])

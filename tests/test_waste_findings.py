@@ -71,7 +71,7 @@ def decide(made: TemporaryInstallation, verb: str, finding: str, *more: str) -> 
     return made.finops("waste", verb, "acme", finding, *more).stdout
 
 
-def test_a_decision_stays_and_belongs_to_one_tenant(made: TemporaryInstallation) -> None:
+def test_a_decision_stays_and_belongs_to_its_tenant(made: TemporaryInstallation) -> None:
     findings = by_resource(made)
     first, second = findings["nat-1"]["finding_id"], findings["nat-2"]["finding_id"]
     assert by_resource(made, "globex")["nat-1"]["finding_id"] == first
@@ -111,7 +111,7 @@ def test_a_dismissed_finding_makes_room_for_another(made: TemporaryInstallation)
     assert rows["A12"]["counted_saving"] == rows["A12"]["monthly_saving"] == Decimal("13.68")
 
 
-def test_later_bills_prove_what_was_saved(made: TemporaryInstallation, tmp_path: Path) -> None:
+def test_later_bills_prove_the_savings(made: TemporaryInstallation, tmp_path: Path) -> None:
     """A gateway that is gone saves its days; a volume saves by size, which has doubled."""
     findings = by_resource(made)
     for resource in ("nat-1", "vol-1"):

@@ -129,7 +129,7 @@ def test_d21_the_saving_has_the_rate_of_the_resource(findings: list[dict[str, An
         assert "prices" in rule.reads or "prices." not in rule.sql
 
 
-def test_a_price_that_is_not_known_is_not_guessed(findings: list[dict[str, Any]]) -> None:
+def test_a_missing_price_is_not_guessed(findings: list[dict[str, Any]]) -> None:
     row = finding_of(findings, "A12", "i-far")
     assert row is not None and row["state"] == "found"
     assert (row["monthly_saving"], row["counted_saving"]) == (None, 0)
@@ -176,7 +176,7 @@ def test_a_rule_runs_unchanged_in_the_file(made: TemporaryInstallation, rule: An
     }
 
 
-def test_heads_refuse_what_nothing_reads() -> None:
+def test_heads_refuse_keys_that_nothing_reads() -> None:
     rule = waste_rules()[0]
     assert head(rule.sql)["rule"] == "A01"
     with pytest.raises(ValueError, match="colour"):

@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 import pytest
 
+from finops_pipeline.tenants.model import Tenant
 from tests.conftest import TemporaryInstallation
 from tests.support.globex import finops
 
@@ -60,3 +61,10 @@ def table(*arguments: str) -> list[list[str]]:
 def acme(**parts: str) -> str:
     """A tenants.yaml that declares these fields of acme."""
     return "tenants:\n- name: acme\n" + "".join(f"  {k}: {v}\n" for k, v in parts.items())
+
+
+def as_declared(tenant: Tenant) -> Tenant:
+    """A stored tenant as it was declared: without the ids that the registry generated."""
+    own = {"project_id": "", "reused_at": ""}
+    projects = tuple(project.model_copy(update=own) for project in tenant.projects)
+    return tenant.model_copy(update={"external_id": "", "projects": projects})
