@@ -45,6 +45,7 @@ EXPECTED_VALUES = {
     "reader_grace_hours": "a number of hours, 0 or more",
     "superseded_limit_bytes": "a whole number of bytes, 0 or more",
     "group_readable": "true or false",
+    "prices": "the path of a CSV file",
     "log_format": "text or json",
 }
 """Setting -> its allowed values, for messages."""

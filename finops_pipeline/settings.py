@@ -232,6 +232,13 @@ class Settings(BaseSettings):
         ge=0,
         description="Cost Explorer requests (USD 0.01 each) that one run may send for a tenant.",
     )
+    prices: str = Field(
+        default="",
+        description=(
+            "CSV file with list prices that replace and complete those that are shipped"
+            " (docs/waste.md); empty: none."
+        ),
+    )
 
     log_format: str = Field(
         default="text",

@@ -71,6 +71,8 @@ def _values(folder: Path, made: TemporaryInstallation, estate: Path) -> dict[str
     backups = str(folder / "backups")
     listed = made.finops("history", "acme/payer", LAST_MONTH, "--format", "json").stdout
     delivery = json.loads(listed)[-1]["id"]
+    waste = json.loads(made.finops("waste", "list", "acme", "--format", "json").stdout)
+    finding = next(row["finding_id"] for row in waste if row["resource_id"])
     declared = str(estate / "tenants.yaml")
     return {
         "TENANT": "acme", "TENANT[/PROJECT]": "acme", "TENANT/SOURCE": "acme/payer",
@@ -83,6 +85,8 @@ def _values(folder: Path, made: TemporaryInstallation, estate: Path) -> dict[str
         "ingest-file TENANT/SOURCE": "acme/hand", "ingest-file FILE…": str(bill),
         "tenant add TENANT": "hooli", "CLAIM": "111122223333", "queries show NAME": "movers",
         "metrics load FILE": str(metrics), "METRIC": "orders",
+        "FINDING": finding, "waste list --rule": "A08", "--reason": "standby",
+        "--until": "2027-01-31", "--on": f"{LAST_MONTH}-28",
         "initech": "acme", "initech/payer": "acme/payer", "acme/old": "acme/cloud",
         "s3://BUCKET/PREFIX": "s3://acme-bills/finops/cur", "tenants.yaml": declared,
         "tenant purge --yes": "acme", "source remove --yes": "acme/payer",

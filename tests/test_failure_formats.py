@@ -45,6 +45,8 @@ ARGUMENTS = {
     "token list": ["initech/ci"],
     "session list": ["initech/ci"],
     "audit": ["initech"],
+    "waste list": ["initech"],
+    "waste explain": ["initech", "A01-1"],
 }
 """Every command with `--format json`, and arguments that make it fail with a refusal."""
 

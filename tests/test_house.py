@@ -29,6 +29,7 @@ from tests.support.source_files import (
     SCOPED_SQL,
     STAGE_SQL,
     STATEMENT_SQL,
+    WASTE_SQL,
     Module,
     by_name,
     calls_in,
@@ -44,7 +45,7 @@ VAGUE_SHARE = 0.015
 def test_the_rules_see_the_house() -> None:
     assert len(MODULES) > 50
     assert {path.stem for path in STAGE_SQL} > set(MARTS)
-    kinds = (STAGE_SQL, CHECK_SQL, QUERY_SQL, ALLOCATION_SQL, STATEMENT_SQL, SCOPED_SQL)
+    kinds = (STAGE_SQL, CHECK_SQL, QUERY_SQL, ALLOCATION_SQL, STATEMENT_SQL, SCOPED_SQL, WASTE_SQL)
     assert sorted(path for kind in kinds for path in kind) == EVERY_SQL
     assert CHECK_SQL
 

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from finops_pipeline.contracts.tables import MARTS, TABLES
+from finops_pipeline.marts import waste_rules_library
 from finops_pipeline.marts.library import SliceKind, head, marts
 from finops_pipeline.marts.lookback import read_lookback
 from finops_pipeline.synthetic.spec import estate_tenants
@@ -35,6 +36,8 @@ KEYS = {
     "marts/allocation": {*_EVERYWHERE, "parameters"},
     "marts/statements": {*_EVERYWHERE},
     "marts/scoped": {*_EVERYWHERE, "parameters"},
+    "marts/waste": {*_EVERYWHERE},
+    "marts/waste_rules": waste_rules_library.KEYS,
 }
 """What a head may state, by folder; nothing reads any other key."""
 

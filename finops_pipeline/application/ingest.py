@@ -45,6 +45,7 @@ from finops_pipeline.ledger.invoice_entries import Invoice, record_invoice
 from finops_pipeline.ledger.month_plan import MonthPlan, plan_month
 from finops_pipeline.marts.build import Refreshed, StatusRows, refresh
 from finops_pipeline.marts.library import find_check, find_mart
+from finops_pipeline.marts.price_list import read_price_list
 from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
 from finops_pipeline.reconciliation.cost_explorer_comparison import (
     Rules,
@@ -312,7 +313,8 @@ def _refresh(session: TenantSession, publication: Publication) -> Refreshed:
     tables = (COSTS, COST_EXPLORER_DAYS, STORED_COMPARISONS)
     pending = Pending(*(publication.partitions(table) for table in tables))
     reconciled = reconcile(tenant, publication.ledger, pending)
-    status = StatusRows(reconciled.statuses, reconciled.comparisons, note_failed_checks)
+    prices = read_price_list(session.installation.settings.prices)
+    status = StatusRows(reconciled.statuses, reconciled.comparisons, note_failed_checks, prices)
     return refresh(publication, tenant, status, limits)
 
 

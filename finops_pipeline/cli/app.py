@@ -94,6 +94,14 @@ app.add_typer(
 )
 app.add_typer(
     typer.Typer(
+        cls=CommandGroup,
+        help="What could be saved, what the team decides about it, and what it has saved.",
+        no_args_is_help=True,
+    ),
+    name="waste",
+)
+app.add_typer(
+    typer.Typer(
         cls=CommandGroup, help="People and services that may have access.", no_args_is_help=True
     ),
     name="principal",

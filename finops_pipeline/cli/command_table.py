@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from finops_pipeline.cli.access_command_list import ACCESS_COMMANDS, AUDIT_COMMAND
 from finops_pipeline.cli.start import begin_command
+from finops_pipeline.cli.waste_command_list import WASTE_COMMANDS
 
 _CLI = "finops_pipeline.cli"
 
@@ -286,6 +287,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "Remove the values of a business metric, of all days.",
         ),
     },
+    "waste": {name: CommandEntry(*entry) for name, entry in WASTE_COMMANDS.items()},
     **{
         group: {name: CommandEntry(*entry) for name, entry in commands.items()}
         for group, commands in ACCESS_COMMANDS.items()

@@ -7,12 +7,14 @@ people write.
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import typer
 
 from finops_pipeline.contracts.dictionary import MartFacts, data_dictionary, markdown_table
 from finops_pipeline.marts.library import head, marts
+from finops_pipeline.marts.waste_rules_library import waste_rules
 from finops_pipeline.serve.api.api_page import api_page
 from finops_pipeline.settings import Settings
 
@@ -46,6 +48,17 @@ def settings_page() -> str:
     return f"{_OPENING}\n{markdown_table(('name', 'default', 'meaning'), rows)}\n{_CLOSING}"
 
 
+def waste_page() -> str:
+    """Return docs/waste.md as text: how rules read, and what the head of each states."""
+    text = (resources.files("finops_pipeline.cli") / "waste_page.md").read_text(encoding="utf-8")
+    names = ("id", "rule", "finds", "normalised by", "effort", "risk", "disproved by")
+    rows = [
+        (r.rule, f"`{r.name}`", r.meaning, r.normalised_by, r.effort, r.risk, r.disproof)
+        for r in waste_rules()
+    ]
+    return f"{text}\n{markdown_table(names, rows)}\n"
+
+
 def _mart_facts() -> dict[str, MartFacts]:
     """Read how each mart is built from the head of its SQL."""
     heads = {mart.name: head(mart.sql) for mart in marts()}
@@ -61,6 +74,7 @@ def pages() -> dict[str, str]:
         "data_dictionary.md": data_dictionary(_mart_facts()) + "\n",
         "settings.md": settings_page(),
         "api.md": api_page(),
+        "waste.md": waste_page(),
     }
 
 

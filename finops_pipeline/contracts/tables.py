@@ -33,6 +33,7 @@ from finops_pipeline.contracts.shared_cost_marts import SHARED_COST_MARTS, SHARE
 from finops_pipeline.contracts.statement_tables import STATEMENT_TABLES
 from finops_pipeline.contracts.tag_marts import REQUIRED_TAG_COVERAGE, REQUIRED_TAG_KEYS
 from finops_pipeline.contracts.usage_marts import USAGE_MARTS
+from finops_pipeline.contracts.waste_tables import USAGE_WINDOW_MARTS, WASTE_TABLES
 
 PROJECTS = Table(
     name="projects",
@@ -232,6 +233,7 @@ MARTS = {
         *(*COST_MARTS, *ACCOUNT_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS),
         *(*ALLOCATION_MARTS, *METRIC_MARTS, *SHARED_COST_MARTS),
         REQUIRED_TAG_COVERAGE,
+        *USAGE_WINDOW_MARTS,
     )
 }
 TABLES = (
@@ -248,6 +250,7 @@ TABLES = (
     BUSINESS_METRICS,
     SHARED_COST_RULES,
     *STATEMENT_TABLES,
+    *WASTE_TABLES,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,

@@ -135,6 +135,19 @@ STATEMENTS = sa.Table(
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("size_bytes", sa.Integer, nullable=False),
 )
+WASTE_DECISIONS = sa.Table(
+    "waste_decisions",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("finding_id", sa.String(20), nullable=False),
+    sa.Column("status", sa.String(12), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("until", sa.String(10)),
+    sa.Column("decided_at", sa.String(25), nullable=False),
+    sa.Column("done_on", sa.String(10)),
+    sa.Column("finding", sa.Text, nullable=False),
+    sa.Column("baseline", sa.Text, nullable=False),
+)
 OWNER = sa.Table(
     "owner",
     META,
@@ -189,7 +202,7 @@ SCHEMA = Schema(
     name="ledger",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003", "0004"),
+    versions=("0001", "0002", "0003", "0004", "0005"),
     refusal=SchemaTooNew,
 )
 

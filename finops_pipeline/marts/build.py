@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,14 @@ from finops_pipeline.ledger.failed_checks import (
     record_failed_checks,
 )
 from finops_pipeline.ledger.ledger import fingerprint_of
+from finops_pipeline.ledger.waste_decisions import read_decisions
 from finops_pipeline.marts.about import FileFacts, explain_file
 from finops_pipeline.marts.due_slices import Change, Slice, plan_marts
 from finops_pipeline.marts.evidence import read_failed_checks
 from finops_pipeline.marts.input_tables import fill_inputs, input_fingerprints, plan_change
 from finops_pipeline.marts.library import checks, in_reading_order, marts
 from finops_pipeline.marts.mart_runner import Refresh, replace_slices, run_checks
+from finops_pipeline.marts.price_list import Price, shipped_prices
 from finops_pipeline.marts.project_identities import fill_project_identities
 from finops_pipeline.marts.required_tag_rows import required_tag_rows
 from finops_pipeline.marts.results import CheckState, refuse_failed_checks, store_results
@@ -72,6 +74,7 @@ from finops_pipeline.marts.status_tables import (
     name_accounts,
 )
 from finops_pipeline.marts.views import create_views, find_damage, view_names
+from finops_pipeline.marts.waste_findings import fill_waste, waste_code
 from finops_pipeline.tenants.model import Tenant
 
 Fingerprints = dict[Slice, str]
@@ -87,12 +90,14 @@ _WHOLE_FILE = ("", "")
 class StatusRows:
     """Rows of the tables `data_status` and `reconciliation`, as data classes.
 
-    `note_checks` adds the failed checks to the rows of `data_status`.
+    `note_checks` adds the failed checks to the rows of `data_status`. `prices` are those that
+    rules of waste may compare with.
     """
 
     data_status: Sequence[Any]
     reconciliation: Sequence[Any]
     note_checks: Callable[[Sequence[Any], FailedByMonth], Sequence[Any]]
+    prices: Sequence[Price] = field(default_factory=shipped_prices)
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,7 @@ def refresh(
         work.replace_bill_totals(change)
         fill_inputs(connection, publication, tenant, change)
         built, warnings = work.rebuild_marts(change)
+        fill_waste(connection, read_decisions(publication.ledger), status.prices)
         left_out += tuple(f"{name} {_STALE}" for name in sorted(work.stale))
         work.note_failed_checks(status)
         name_accounts(connection)
@@ -192,6 +198,7 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
             repr((STATEMENT_TERMS, STATEMENTS)),
             repr((COST_EXPLORER_DAILY, API_REQUESTS, focus_views(), ABOUT, PROJECTS, ACCOUNTS)),
             repr(read_requests(publication.ledger)),
+            *(waste_code(), repr(read_decisions(publication.ledger)), repr(status.prices)),
             str(publication.folder.root),
             *(f"{f.place} {f.sha256}" for f in publication.current_files()),
         ]

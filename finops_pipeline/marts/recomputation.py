@@ -43,7 +43,8 @@ class MartComparison:
 def recompute_marts(folder: TenantFolder, limits: Limits) -> Iterator[MartComparison]:
     """Compute every mart again, a month at a time, and yield its comparison.
 
-    A mart that reads another one reads the stored one, which is compared itself.
+    A mart that reads another one reads the stored one, which is compared itself. One whose rows
+    have no month is compared as a whole, with the newest month.
 
     Raises:
         Unknown: nothing has been built for this tenant yet.
@@ -54,9 +55,12 @@ def recompute_marts(folder: TenantFolder, limits: Limits) -> Iterator[MartCompar
         limits.apply(connection)
         present = list_months(connection)
         ordered = in_reading_order(marts())
-        for month in _months(connection):
+        months = _months(connection)
+        for month in months:
             restrict_to_months(connection, {month})
             for mart in ordered:
+                if not _has_months(mart.name) and month != months[-1]:
+                    continue
                 window = Window(mart.lookback, mart.slices is SliceKind.NEWEST)
                 if window.is_none:
                     yield _compare(connection, mart, month)
@@ -68,14 +72,18 @@ def recompute_marts(folder: TenantFolder, limits: Limits) -> Iterator[MartCompar
 
 
 def _months(connection: Connection) -> list[str]:
-    tables = ("partitions", "costs", *MARTS)
+    tables = ("partitions", "costs", *filter(_has_months, MARTS))
     every = " union ".join(f"select billing_period from w.main.{ident(t)}" for t in tables)
     return [row[0] for row in connection.execute(f"{every} order by 1").fetchall()]
 
 
+def _has_months(mart: str) -> bool:
+    return any(column.name == "billing_period" for column in MARTS[mart].columns)
+
+
 def _compare(connection: Connection, mart: Mart, month: str) -> MartComparison:
     names = ", ".join(column.name for column in MARTS[mart.name].columns)
-    only = f"where {among_months([month])}"
+    only = f"where {among_months([month])}" if _has_months(mart.name) else ""
     connection.execute(
         f"create or replace temp table x_again as select {names} from ({mart.sql}) {only}"
     )

@@ -23,6 +23,7 @@ from tests.support import second_opinion_bills as bills
 from tests.support import second_opinion_marts as opinion
 from tests.support.mart_comparison import differences, read_mart
 from tests.support.second_opinion_movers import find_movers, hourly_costs, is_metered
+from tests.support.second_opinion_recent_usage import recent_usage
 from tests.support.second_opinion_required_tags import expected_coverage, measured_coverage
 from tests.support.second_opinions_of_marts import expected_marts
 
@@ -65,6 +66,7 @@ def computed_marts(made: TemporaryInstallation, tenant: str) -> dict[str, pl.Dat
         "hourly_costs": hourly_costs(charges, registered),
         "monthly_bill": bills.monthly_bill(charges),
         "account_names": bills.account_names(charges),
+        "recent_usage": recent_usage(days),
         "unused_commitment_days": bills.unused_commitment_days(charges),
     }  # fmt: skip
 

@@ -48,6 +48,7 @@ QUERY_SQL = sorted(PACKAGE.glob("marts/queries/*.sql"))
 ALLOCATION_SQL = sorted(PACKAGE.glob("marts/allocation/*.sql"))
 STATEMENT_SQL = sorted(PACKAGE.glob("marts/statements/*.sql"))
 SCOPED_SQL = sorted(PACKAGE.glob("marts/scoped/*.sql"))
+WASTE_SQL = sorted([*PACKAGE.glob("marts/waste/*.sql"), *PACKAGE.glob("marts/waste_rules/*.sql")])
 EVERY_SQL = sorted(PACKAGE.rglob("*.sql"))
 by_name = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 

@@ -1,0 +1,101 @@
+-- dynamodb_infrequent_access: A DynamoDB table whose storage costs more than its throughput.
+-- rule: A22
+-- version: 1
+-- tier: A
+-- reads: prices, recent_usage
+-- window: 30 complete days
+-- meters: AmazonDynamoDB/TimedStorage-ByteHrs
+-- part: all
+-- normalised by: days
+-- disproved by: Reserved capacity, which the other class cannot use.
+-- price source: the same bill's list price of the other meter, else `prices`
+-- effort: low
+-- risk: low
+--
+-- In the class for infrequent access, throughput costs a quarter more, which is added to the new
+-- cost of the storage.
+
+with
+
+usage as (
+    select
+        source,
+        sub_account_id,
+        region_id,
+        service_code,
+        resource_id,
+        project,
+        billing_currency,
+        gap,
+        gap_cure,
+        'IA-TimedStorage-ByteHrs' as price_code,
+        coalesce(sum(consumed_quantity), 0) as quantity,
+        coalesce(sum(list_cost), 0) as list_cost,
+        coalesce(sum(own_cost), 0) as cost,
+        ( select coalesce(sum(other.list_cost), 0) from recent_usage as other where other.source = recent_usage.source and other.sub_account_id is not distinct from recent_usage.sub_account_id and other.service_code = 'AmazonDynamoDB' and other.resource_id = recent_usage.resource_id and other.meter not like '%TimedStorage%' ) as throughput_list_cost
+    from recent_usage
+    where presence = 'present'
+        and service_code = 'AmazonDynamoDB' and meter = 'TimedStorage-ByteHrs'
+    group by all
+),
+
+priced as (
+    select
+        usage.*,
+        prices.price,
+        prices.source_url as price_source,
+        try((usage.quantity::decimal(26, 6) * prices.price::decimal(18, 12))::decimal(30, 18) + usage.throughput_list_cost * 0.25)::decimal(38, 18) as new_cost
+    from usage
+    left join prices
+        on prices.service_code = usage.service_code
+        and prices.price_code = usage.price_code
+        and prices.region_id = usage.region_id
+        and prices.currency = usage.billing_currency
+),
+
+saved as (
+    select
+        *,
+        try(case
+            when price is not null and list_cost > 0 and new_cost < list_cost and cost > 0
+            then case
+                when cost = list_cost then list_cost - new_cost
+                else (
+                    cost::decimal(24, 12)
+                    * (
+                        (((list_cost - new_cost) * 1000000000)::hugeint * 1000000000000
+                        // nullif((list_cost * 1000000000)::hugeint, 0))::decimal(14, 0)
+                        * 0.000000000001::decimal(12, 12)
+                    )::decimal(14, 12)
+                )::decimal(38, 18)
+            end
+        end
+        ) as saving
+    from priced
+)
+
+select
+    source,
+    sub_account_id,
+    region_id,
+    service_code,
+    resource_id,
+    project,
+    billing_currency,
+    case when gap is null then 'found' else 'unknown' end as state,
+    case
+        when gap is not null then gap
+        when price is null then 'No price of ' || price_code || ' is known for this region.'
+    end as reason,
+    case
+        when gap is not null then gap_cure
+        when price is null then 'Add the price to the list of the installation (FINOPS_PRICES).'
+    end as cure,
+    cost,
+    case when gap is null then saving end as monthly_saving,
+    price as price,
+    price_source as price_source,
+    'medium' as confidence,
+    to_json({'quantity': quantity::varchar, 'list_cost': list_cost::varchar, 'new_cost': new_cost::varchar, 'price_code': price_code::varchar, 'throughput_list_cost': throughput_list_cost::varchar})::varchar as evidence
+from saved
+where gap is not null or (cost > 0 and (price is null or saving > 0))

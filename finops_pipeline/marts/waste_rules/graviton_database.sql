@@ -1,0 +1,101 @@
+-- graviton_database: A database instance whose size also exists with an AWS Graviton processor
+--   for less.
+-- rule: A13
+-- version: 1
+-- tier: A
+-- reads: prices, recent_usage
+-- window: 30 complete days
+-- meters: AmazonRDS/(InstanceUsage|Multi-AZUsage):db\.(m5|r5|t3)\..*
+-- part: compute
+-- normalised by: Hours
+-- disproved by: An engine version that has no Graviton instances.
+-- price source: the same bill's list price of the other meter, else `prices`
+-- effort: low
+-- risk: medium
+--
+-- Only engines that run on Graviton: MySQL, PostgreSQL, MariaDB and Aurora. The price is that of
+-- the same engine.
+
+with
+
+usage as (
+    select
+        source,
+        sub_account_id,
+        region_id,
+        service_code,
+        resource_id,
+        project,
+        billing_currency,
+        gap,
+        gap_cure,
+        regexp_extract(meter, '^([A-Za-z-]+:db\.)', 1) || case regexp_extract(meter, ':db\.([a-z0-9]+)\.', 1) when 'm5' then 'm6g' when 'r5' then 'r6g' when 't3' then 't4g' end || regexp_extract(meter, '(\.[a-z0-9]+)$', 1) || '/' || operation as price_code,
+        coalesce(sum(consumed_quantity), 0) as quantity,
+        coalesce(sum(list_cost), 0) as list_cost,
+        coalesce(sum(own_cost), 0) as cost
+    from recent_usage
+    where presence = 'present'
+        and service_code = 'AmazonRDS' and covered_quantity = 0 and regexp_matches(meter, '^(InstanceUsage|Multi-AZUsage):db\.(m5|r5|t3)\.') and operation in ( 'CreateDBInstance:0002', 'CreateDBInstance:0014', 'CreateDBInstance:0018', 'CreateDBInstance:0016', 'CreateDBInstance:0021' )
+    group by all
+),
+
+priced as (
+    select
+        usage.*,
+        prices.price,
+        prices.source_url as price_source,
+        try(usage.quantity::decimal(26, 6) * prices.price::decimal(18, 12))::decimal(38, 18) as new_cost
+    from usage
+    left join prices
+        on prices.service_code = usage.service_code
+        and prices.price_code = usage.price_code
+        and prices.region_id = usage.region_id
+        and prices.currency = usage.billing_currency
+),
+
+saved as (
+    select
+        *,
+        try(case
+            when price is not null and list_cost > 0 and new_cost < list_cost and cost > 0
+            then case
+                when cost = list_cost then list_cost - new_cost
+                else (
+                    cost::decimal(24, 12)
+                    * (
+                        (((list_cost - new_cost) * 1000000000)::hugeint * 1000000000000
+                        // nullif((list_cost * 1000000000)::hugeint, 0))::decimal(14, 0)
+                        * 0.000000000001::decimal(12, 12)
+                    )::decimal(14, 12)
+                )::decimal(38, 18)
+            end
+        end
+        ) as saving
+    from priced
+)
+
+select
+    source,
+    sub_account_id,
+    region_id,
+    service_code,
+    resource_id,
+    project,
+    billing_currency,
+    case when gap is null then 'found' else 'unknown' end as state,
+    case
+        when gap is not null then gap
+        when price is null then 'No price of ' || price_code || ' is known for this region.'
+    end as reason,
+    case
+        when gap is not null then gap_cure
+        when price is null then 'Add the price to the list of the installation (FINOPS_PRICES).'
+    end as cure,
+    cost,
+    case when gap is null then saving end as monthly_saving,
+    price as price,
+    price_source as price_source,
+    'medium' as confidence,
+    to_json({'quantity': quantity::varchar, 'list_cost': list_cost::varchar, 'new_cost': new_cost::varchar, 'price_code': price_code::varchar})::varchar as evidence
+from saved
+where gap is not null or (cost > 0 and (price is null or saving > 0))

@@ -1,0 +1,101 @@
+-- graviton_instance: A Linux instance whose size also exists with an AWS Graviton processor for
+--   less.
+-- rule: A12
+-- version: 1
+-- tier: A
+-- reads: prices, recent_usage
+-- window: 30 complete days
+-- meters: AmazonEC2/BoxUsage:(m5|c5|r5|t3|m6i|c6i|r6i)\..*
+-- part: compute
+-- normalised by: Hours
+-- disproved by: Software without a build for ARM.
+-- price source: the same bill's list price of the other meter, else `prices`
+-- effort: high
+-- risk: medium
+--
+-- The saving is the difference of two list prices, never a flat rate. Instances that a commitment
+-- covers save nothing by changing, and Spot has prices of its own: both are left out.
+
+with
+
+usage as (
+    select
+        source,
+        sub_account_id,
+        region_id,
+        service_code,
+        resource_id,
+        project,
+        billing_currency,
+        gap,
+        gap_cure,
+        'BoxUsage:' || case regexp_extract(meter, '^BoxUsage:([a-z0-9]+)\.', 1) when 'm5' then 'm6g' when 'c5' then 'c6g' when 'r5' then 'r6g' when 't3' then 't4g' when 'm6i' then 'm7g' when 'c6i' then 'c7g' when 'r6i' then 'r7g' end || regexp_extract(meter, '(\.[a-z0-9]+)$', 1) as price_code,
+        coalesce(sum(consumed_quantity), 0) as quantity,
+        coalesce(sum(list_cost), 0) as list_cost,
+        coalesce(sum(own_cost), 0) as cost
+    from recent_usage
+    where presence = 'present'
+        and service_code = 'AmazonEC2' and operation = 'RunInstances' and spot_quantity = 0 and covered_quantity = 0 and regexp_extract(meter, '^BoxUsage:([a-z0-9]+)\.', 1) in ('m5', 'c5', 'r5', 't3', 'm6i', 'c6i', 'r6i')
+    group by all
+),
+
+priced as (
+    select
+        usage.*,
+        prices.price,
+        prices.source_url as price_source,
+        try(usage.quantity::decimal(26, 6) * prices.price::decimal(18, 12))::decimal(38, 18) as new_cost
+    from usage
+    left join prices
+        on prices.service_code = usage.service_code
+        and prices.price_code = usage.price_code
+        and prices.region_id = usage.region_id
+        and prices.currency = usage.billing_currency
+),
+
+saved as (
+    select
+        *,
+        try(case
+            when price is not null and list_cost > 0 and new_cost < list_cost and cost > 0
+            then case
+                when cost = list_cost then list_cost - new_cost
+                else (
+                    cost::decimal(24, 12)
+                    * (
+                        (((list_cost - new_cost) * 1000000000)::hugeint * 1000000000000
+                        // nullif((list_cost * 1000000000)::hugeint, 0))::decimal(14, 0)
+                        * 0.000000000001::decimal(12, 12)
+                    )::decimal(14, 12)
+                )::decimal(38, 18)
+            end
+        end
+        ) as saving
+    from priced
+)
+
+select
+    source,
+    sub_account_id,
+    region_id,
+    service_code,
+    resource_id,
+    project,
+    billing_currency,
+    case when gap is null then 'found' else 'unknown' end as state,
+    case
+        when gap is not null then gap
+        when price is null then 'No price of ' || price_code || ' is known for this region.'
+    end as reason,
+    case
+        when gap is not null then gap_cure
+        when price is null then 'Add the price to the list of the installation (FINOPS_PRICES).'
+    end as cure,
+    cost,
+    case when gap is null then saving end as monthly_saving,
+    price as price,
+    price_source as price_source,
+    'low' as confidence,
+    to_json({'quantity': quantity::varchar, 'list_cost': list_cost::varchar, 'new_cost': new_cost::varchar, 'price_code': price_code::varchar})::varchar as evidence
+from saved
+where gap is not null or (cost > 0 and (price is null or saving > 0))
