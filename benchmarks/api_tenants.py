@@ -65,7 +65,7 @@ def make_tenants(work: Path, count: int) -> Tenants:
     if not (data / "made").exists():
         _ingest(data, exports)
         (data / "made").touch()
-    sql = "select sum(line_item_unblended_cost::decimal(38, 18)) from read_parquet(?)"
+    sql = "select sum(line_item_unblended_cost::varchar::decimal(38, 18)) from read_parquet(?)"
     totals = {
         name: duckdb.execute(sql, [f"{export}/data/*/*.parquet"]).fetchall()[0][0]
         for name, export in exports.items()
