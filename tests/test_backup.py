@@ -167,7 +167,7 @@ for number in range(int(sys.argv[4])):
 """
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(12, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("count", [1, pytest.param(12, marks=pytest.mark.torture)])
 def test_backups_during_ingests_are_consistent(
     two: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest, count: int,

@@ -108,7 +108,7 @@ def die_at_steps(place: Path, first: int, every: int) -> str:
 def test_an_upgrade_that_dies_at_some_step_is_repeated(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    request.config.stash.setdefault(FIGURES, []).append(die_at_steps(tmp_path, 5, 80))
+    request.config.stash.setdefault(FIGURES, []).append(die_at_steps(tmp_path, 5, 170))
 
 
 @pytest.mark.torture

@@ -69,7 +69,7 @@ def _cure(message: str) -> list[str]:
     return str(cures[0]).split()
 
 
-@pytest.mark.parametrize("plant", some_every_day(DAMAGE), ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("plant", some_every_day(DAMAGE, every=6), ids=lambda plant: plant.__name__)
 def test_the_cure_that_is_named_works(
     ready: TemporaryInstallation, plant: Callable[[Folders], None]
 ) -> None:

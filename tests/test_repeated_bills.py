@@ -89,7 +89,7 @@ def reconciled(repeated: TemporaryInstallation) -> Reconciled:
     return repeated.installation.reconciled("acme")
 
 
-@pytest.mark.parametrize("pair", some_every_day(PAIRS, every=2), ids="+".join)
+@pytest.mark.parametrize("pair", some_every_day(PAIRS, every=5), ids="+".join)
 def test_every_pair_of_exports_of_one_bill_counts_twice(
     pair: tuple[str, str], reconciled: Reconciled
 ) -> None:

@@ -216,7 +216,7 @@ def _run_killed(two: TemporaryInstallation, step: int, events: str, *arguments: 
     return subprocess.run(words, env=environment, check=False).returncode
 
 
-@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("step", some_every_day([1, 2]))
 def test_a_restore_killed_at_a_rename_leaves_the_old(
     step: int, two: TemporaryInstallation, tmp_path: Path
 ) -> None:
@@ -232,7 +232,7 @@ def test_a_restore_killed_at_a_rename_leaves_the_old(
     assert not (two.data / "lake/.restoring/initech").exists()
 
 
-@pytest.mark.parametrize("stride", [199, pytest.param(5, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("stride", [450, pytest.param(5, marks=pytest.mark.torture)])
 def test_a_killed_restore_leaves_the_old_or_the_new(
     two: TemporaryInstallation, tmp_path: Path, request: pytest.FixtureRequest, stride: int
 ) -> None:

@@ -23,7 +23,7 @@ from tests.conftest import FIGURES, TemporaryInstallation
 from tests.support.snapshot_tenants import MONTHS, begin, deliver_number
 from tests.support.step_killer import MOST_STEPS, Killer
 
-EVERY = 87
+EVERY = 220
 
 
 def answer(made: TemporaryInstallation) -> Decimal:

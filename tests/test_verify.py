@@ -75,7 +75,7 @@ NAMED = {
 """What `finops verify` says of each kind of damage."""
 
 
-@pytest.mark.parametrize("plant", some_every_day(NAMED, every=2), ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("plant", some_every_day(NAMED), ids=lambda plant: plant.__name__)
 def test_damage_is_named_with_its_cure(
     ready: TemporaryInstallation, plant: Callable[[Folders], None]
 ) -> None:
