@@ -15,7 +15,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from finops_pipeline.application.ingest import FilesByHand, ingest, ingest_files
+from finops_pipeline.application.files_by_hand import FilesByHand
+from finops_pipeline.application.ingest import ingest, ingest_files
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.plan import RunScope
 from finops_pipeline.application.progress import (
