@@ -163,6 +163,20 @@ class Settings(BaseSettings):
         ge=0,
         description="Cost Explorer requests (USD 0.01 each) that one run may send for a tenant.",
     )
+    cloudwatch_metrics: int = Field(
+        default=500_000,
+        ge=0,
+        description=(
+            "CloudWatch metrics (USD 0.01 for 1,000) that one run may request for a tenant; each"
+            " statistic counts."
+        ),
+    )
+    cloudwatch_days: int = Field(
+        default=30,
+        ge=1,
+        le=455,
+        description="Days before today whose CloudWatch metrics are asked for at first.",
+    )
 
     log_format: str = Field(
         default="text",
@@ -237,6 +251,8 @@ _EXPECTED = {
     "serve_requests_per_minute": "a whole number, 1 or more",
     "lock_wait_seconds": "a number of seconds, 0 or more",
     "cost_explorer_requests": "a whole number, 0 or more",
+    "cloudwatch_metrics": "a whole number, 0 or more",
+    "cloudwatch_days": "a whole number from 1 to 455",
     "reader_grace_hours": "a number of hours, 0 or more",
     "superseded_limit_bytes": "a whole number of bytes, 0 or more",
     "group_readable": "true or false",

@@ -36,6 +36,7 @@ from finops_pipeline.application.resource_collection import (
     collect_inventories,
     import_inventory,
 )
+from finops_pipeline.application.usage_collection import collect_usage
 from finops_pipeline.contracts.tag_spellings import tag_spellings
 from finops_pipeline.errors import counted
 from finops_pipeline.focus.conformance import summarize_violations
@@ -93,6 +94,7 @@ def ingest(
             if source.location and source.is_active:
                 landing.land(source, scope.months)
         collect_inventories(session, reporter, scope.is_collected_again)
+        collect_usage(session, reporter, scope.is_collected_again)
         landed = list_landed_months(run, session.writer.ledger)
         if not reporter.report.steps:
             require_months(run, landed)

@@ -16,7 +16,12 @@ from finops_pipeline.application.installation import Installation, TenantSession
 from finops_pipeline.application.landing import landing_task
 from finops_pipeline.application.progress import OnStep, Stage, Step, StepOutcome
 from finops_pipeline.application.refusals import failed_step
-from finops_pipeline.focus.resource_partitions import build_resources, newest_inventories
+from finops_pipeline.focus.resource_metric_partitions import build_resource_metrics
+from finops_pipeline.focus.resource_partitions import (
+    BuiltPartitions,
+    build_resources,
+    newest_inventories,
+)
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.landing.inventory_landers import (
     is_due,
@@ -98,8 +103,12 @@ def _accounts_of(tenant: Tenant) -> frozenset[str]:
 
 def build_collected(session: TenantSession, publication: Publication, on_step: OnStep) -> None:
     """Divide what was collected among the projects, where it is out of date; report each step."""
-    work: list[tuple[Stage, Callable[[], tuple[str, int] | None]]] = [
-        (Stage.RESOURCES, lambda: _build_resources(session, publication))
+    work: list[tuple[Stage, Callable[[], list[BuiltPartitions]]]] = [
+        (Stage.RESOURCES, lambda: _build_resources(session, publication)),
+        (
+            Stage.RESOURCE_METRICS,
+            lambda: build_resource_metrics(publication, session.tenant, session.limits),
+        ),
     ]
     for stage, build in work:
         start = clock.stopwatch()
@@ -109,13 +118,13 @@ def build_collected(session: TenantSession, publication: Publication, on_step: O
         except Exception as error:
             on_step(failed_step(error, stage, session.tenant.name))
             continue
-        if built:
-            period, rows = built
+        for part in built:
+            rows = sum(part.rows.values())
             outcome = StepOutcome.BUILT if rows else StepOutcome.EMPTY
-            seconds = clock.stopwatch() - start
-            on_step(Step(stage, session.tenant.name, period, outcome, rows, seconds))
+            seconds = (clock.stopwatch() - start) / len(built)
+            on_step(Step(stage, session.tenant.name, part.period, outcome, rows, seconds))
 
 
-def _build_resources(session: TenantSession, publication: Publication) -> tuple[str, int] | None:
+def _build_resources(session: TenantSession, publication: Publication) -> list[BuiltPartitions]:
     built = build_resources(publication, session.tenant, session.limits)
-    return (built.period, sum(built.rows.values())) if built else None
+    return [built] if built else []

@@ -285,6 +285,14 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "metric_commands:remove_command",
             "Remove the values of a business metric, of all days.",
         ),
+        "coverage": CommandEntry(
+            "usage_commands:coverage_command",
+            "Show which metrics of CloudWatch are known, and what the requests cost.",
+        ),
+        "estimate": CommandEntry(
+            "usage_commands:estimate_command",
+            "Show what the next run would request of CloudWatch and cost at most; request nothing.",
+        ),
     },
     **{
         group: {name: CommandEntry(*entry) for name, entry in commands.items()}
