@@ -102,6 +102,7 @@ def test_a_bill_and_a_resource_meet_by_id_arn_and_name(made: TemporaryInstallati
         ("AWS::EC2::Volume", "2.000000000000000000", True),
         ("AWS::RDS::DBInstance", "3.000000000000000000", True),
     ]
+    made.finops("verify", "acme")
 
 
 def test_spoiled_records_are_quarantined_and_one_id_may_be_in_two_places(

@@ -60,10 +60,12 @@ RESOURCES = Table(
     meaning="What exists and what it costs: the resources of inventories, and billed ones that no"
     " inventory lists; costs of the last 30 complete days.",
     grain=(
-        "project", "account_id", "region_id", "resource_type", "resource_id", "source",
-        "billing_currency",
+        "billing_period", "project", "account_id", "region_id", "resource_type", "resource_id",
+        "source", "billing_currency",
     ),
     columns=(
+        Column("billing_period", TEXT, "Newest month that has charges, the same in each row.",
+               False),
         Column("project", TEXT, "Project that claims the resource or its charges.", False),
         Column("source", TEXT, "Source (inventory) that lists it; null: no inventory does."),
         Column("account_id", TEXT, "AWS account of the resource."),

@@ -48,7 +48,7 @@ amount as (
 final as (
     select
         amount.project,
-        strftime(newest.last_complete_day, '%Y-%m') as billing_period,
+        strftime(newest.newest_day, '%Y-%m') as billing_period,
         amount.billing_currency,
         sum(amount.billed_cost) as billed_too_much,
         sum(amount.effective_cost) as effective_too_much,

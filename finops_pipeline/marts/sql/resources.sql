@@ -1,5 +1,6 @@
 -- resources: what exists, as inventories list it, and what it cost in the last 30 complete days.
--- grain: project, account_id, region_id, resource_type, resource_id, source, billing_currency
+-- grain: billing_period, project, account_id, region_id, resource_type, resource_id, source,
+--        billing_currency
 -- money: billed_cost, effective_cost, list_cost (billing currency)
 -- reads: resource_daily_costs, inventory
 -- needs: inventory
@@ -177,7 +178,7 @@ only_billed as (
     group by all
 ),
 
-final as (
+described as (
     select
         resource.project,
         resource.source,
@@ -234,6 +235,13 @@ final as (
         true,
         false
     from only_billed
+),
+
+final as (
+    select
+        strftime(newest.newest_day, '%Y-%m') as billing_period,
+        described.*
+    from described, newest
 )
 
 select * from final
