@@ -55,7 +55,7 @@ _ASKED_AGAIN = 1
 """Days before the last known one that are asked again with it."""
 
 _KEPT_REJECTED = 10_000
-_KEY = ", ".join(column.name for column in SERIES)
+_KEY = "account_id, region_id, resource_type, resource_id, metric_name"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from finops_pipeline.ledger.stored_files import Place
 from finops_pipeline.sources.inventory_records import RejectedRecord
 from finops_pipeline.tenants.months import end_day, first_day, month_of
 
-_KEY = ", ".join(column.name for column in SERIES)
+_KEY = "account_id, region_id, resource_type, resource_id, metric_name"
 
 
 @dataclass(frozen=True)
