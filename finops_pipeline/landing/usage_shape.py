@@ -97,6 +97,7 @@ def _pivot(asked: Sequence[AskedSeries], kept: dict[tuple[int, str, date], float
             "day": pl.Date,
             "value": pl.Float64,
         },
+        strict=False,
     )
     known = pl.DataFrame(
         {

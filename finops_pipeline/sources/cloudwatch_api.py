@@ -234,4 +234,4 @@ def _read_result(
     else:
         partial.discard(query)
     points = zip(result.get("Timestamps", ()), result.get("Values", ()), strict=False)
-    answer.points += [Datapoint(number, statistic, at, float(value)) for at, value in points]
+    answer.points += [Datapoint(number, statistic, at, value) for at, value in points]
