@@ -8,6 +8,7 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     FinopsError
     ├── Transient                 trying again later may help
     │   ├── TenantBusy            another process holds this tenant's write lock
+    │   ├── RegistryBusy          another process is changing the registry
     │   ├── BudgetSpent           a run's budget of paid requests is used up
     │   ├── DiskFull              not enough space for a download or a build
     │   ├── DeliveryMoving        files changed while they were read
@@ -19,6 +20,8 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
         ├── SettingError          an environment variable that cannot be used
         ├── AccessRefused         AWS or a store refused: denied, no such bucket, bad credentials
         ├── NotAuthenticated      a token that is not valid (any more)
+        │   └── SessionEnded      a session of a browser that is not valid (any more)
+        ├── SignInRefused         a sign-in in a browser that could not be completed
         ├── NotGranted            a tenant that the caller has no grant for, or unknown (same text)
         ├── PermissionMissing     a tenant that the caller has, but with a role that permits less
         ├── GrantRefused          a principal, grant or token that cannot be made or changed
@@ -26,6 +29,7 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
         ├── ForeignFile           a file or link in a tenant's folder that is not the tenant's own
         ├── DamagedFile           a published file that is lost, changed or unreadable
         ├── RegistryError         a tenant, source or project declared wrongly
+        │   ├── RegistryUnusable  its file is lost, damaged or unreadable
         │   └── Unknown           a name that does not exist, or is not yours (same text)
         ├── DeliveryRefused       an export that cannot be accepted as it is
         │   ├── ManifestProblem   missing, unreadable or ambiguous manifest
@@ -124,6 +128,10 @@ class TenantBusy(Transient):
     """Another process is writing this tenant's folder."""
 
 
+class RegistryBusy(Transient):
+    """Another process is changing the registry."""
+
+
 class BudgetSpent(Transient):
     """A run has sent as many paid requests as it may; the next run goes on from there."""
 
@@ -171,6 +179,14 @@ class NotAuthenticated(Terminal):
     """A token that is not valid, or not any more: expired, revoked, of a disabled principal."""
 
 
+class SessionEnded(NotAuthenticated):
+    """A session of a browser that is unknown, has expired or was ended."""
+
+
+class SignInRefused(Terminal):
+    """A sign-in in a browser that could not be completed, or was not begun in this browser."""
+
+
 class NotGranted(Terminal):
     """A tenant that the caller has no grant for; the same for one that does not exist."""
 
@@ -197,6 +213,10 @@ class DamagedFile(Terminal):
 
 class RegistryError(Terminal):
     """A tenant, source or project that is declared wrongly."""
+
+
+class RegistryUnusable(RegistryError):
+    """The registry's file is lost, damaged or unreadable."""
 
 
 class Unknown(RegistryError):

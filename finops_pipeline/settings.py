@@ -1,7 +1,8 @@
 """The only reader of the environment: typed, frozen, documented.
 
 Put here: the settings of an installation, each with a default and one sentence (docs/settings.md
-is generated from them). Keep out: anything that belongs to one tenant (that is registry data).
+is generated from them). Keep out: anything that belongs to one tenant (that is registry data),
+and what a value may be, in words (setting_values.py).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from finops_pipeline.errors import SettingError
+from finops_pipeline.setting_values import EXPECTED_VALUES
 
 _KEYS = {"tenant", "source", "project", "billing_period"}
 """Partition keys of the lake, which DuckDB reads from any segment of a path."""
@@ -57,6 +59,37 @@ class Settings(BaseSettings):
             " here: usually the client id."
         ),
     )
+    oidc_client: str = Field(
+        default="",
+        description=(
+            "Client ids with which people sign in in a browser, separated by spaces: one for each"
+            " issuer, in the same order. Empty: no sign-in in a browser."
+        ),
+    )
+    oidc_client_secret: str = Field(
+        default="",
+        repr=False,
+        description=(
+            "Secrets of these clients, in the same order; - for one without a secret. Empty: none"
+            " of them has one."
+        ),
+    )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https://[^\s/?#@,]+|http://(127\.0\.0\.1|localhost)(:\d+)?)?$",
+        description=(
+            "URL at which browsers reach `finops serve`, such as https://finops.acme.example. The"
+            " identity provider sends people back to its address /login/callback."
+        ),
+    )
+    session_idle_minutes: int = Field(
+        default=60,
+        ge=5,
+        description="Minutes after which a session of a browser ends if it is not used.",
+    )
+    session_hours: int = Field(
+        default=12, ge=1, description="Hours after which a session of a browser ends in any case."
+    )
     first_month: str = Field(
         default="2020-01",
         pattern=r"^\d{4}-(0[1-9]|1[0-2])$",
@@ -91,9 +124,7 @@ class Settings(BaseSettings):
         description="Memory that the process of one query may use; half of it is for DuckDB.",
     )
     query_rows: int = Field(
-        default=10_000_000,
-        ge=1,
-        description="Rows that the answer to one query may have.",
+        default=10_000_000, ge=1, description="Rows that the answer to one query may have."
     )
     query_bytes: int = Field(
         default=10_000_000_000,
@@ -111,9 +142,28 @@ class Settings(BaseSettings):
         description="Queries that a server answers at the same time; further ones wait.",
     )
     serve_queries_per_tenant: int = Field(
-        default=4,
+        default=4, ge=1, description="Queries of one tenant that a server answers at the same time."
+    )
+    serve_exports: int = Field(
+        default=16,
         ge=1,
-        description="Queries of one tenant that a server answers at the same time.",
+        description="Exports that a server sends at the same time, each from a process of its own.",
+    )
+    serve_exports_per_tenant: int = Field(
+        default=4, ge=1, description="Exports of one tenant that a server sends at the same time."
+    )
+    serve_limited_files: int = Field(
+        default=32,
+        ge=1,
+        description=(
+            "Files of some projects that a server keeps for each tenant: one for each set of"
+            " projects to which a grant is limited."
+        ),
+    )
+    serve_limited_files_at_once: int = Field(
+        default=2,
+        ge=1,
+        description="Files of some projects that a server writes at the same time.",
     )
     serve_wait_seconds: float = Field(
         default=5.0,
@@ -138,6 +188,25 @@ class Settings(BaseSettings):
         default=600,
         ge=1,
         description="Requests that one principal may send to a server in a minute.",
+    )
+    serve_ingests: int = Field(
+        default=1,
+        ge=0,
+        le=100,
+        description="Requested ingests that a server runs at once; 0: another program does it.",
+    )
+    serve_requests_per_minute_per_tenant: int = Field(
+        default=3000,
+        ge=1,
+        description="Requests that all principals of a tenant may send to a server in a minute.",
+    )
+    tenant_services: int = Field(
+        default=100, ge=1, description="Services of one tenant that may be active at the same time."
+    )
+    tenant_tokens: int = Field(
+        default=500,
+        ge=1,
+        description="Tokens of one tenant's services that may be valid at the same time.",
     )
     lock_wait_seconds: float = Field(
         default=600.0,
@@ -227,40 +296,6 @@ class Settings(BaseSettings):
         return tuple(self.oidc_audience.split())
 
 
-_EXPECTED = {
-    "data": "a folder",
-    "registry_url": "a SQLAlchemy URL",
-    "access_url": "a SQLAlchemy URL",
-    "oidc_issuer": "a URL that begins with https://, or several separated by spaces",
-    "oidc_audience": "a client id, or several separated by spaces",
-    "first_month": "a month as YYYY-MM, such as 2020-01",
-    "memory_limit": "a number with a unit, such as 1GB or 512MiB",
-    "threads": "a whole number, 0 or more",
-    "query_seconds": "a number of seconds, more than 0",
-    "query_cpu_seconds": "a whole number of seconds, 1 or more",
-    "query_memory": "a number with a unit, such as 2GB or 512MiB",
-    "query_rows": "a whole number, 1 or more",
-    "query_bytes": "a whole number of bytes, 1 or more",
-    "serve_workers": "a whole number, 1 or more",
-    "serve_queries": "a whole number, 1 or more",
-    "serve_queries_per_tenant": "a whole number, 1 or more",
-    "serve_wait_seconds": "a number of seconds, 0 or more",
-    "serve_idle_memory": "a number with a unit, such as 4GB or 512MiB",
-    "serve_answer_memory": "a number with a unit, such as 64MB or 1GiB",
-    "require_landlock": "true or false",
-    "serve_requests_per_minute": "a whole number, 1 or more",
-    "lock_wait_seconds": "a number of seconds, 0 or more",
-    "cost_explorer_requests": "a whole number, 0 or more",
-    "cloudwatch_metrics": "a whole number, 0 or more",
-    "cloudwatch_days": "a whole number from 1 to 455",
-    "reader_grace_hours": "a number of hours, 0 or more",
-    "superseded_limit_bytes": "a whole number of bytes, 0 or more",
-    "group_readable": "true or false",
-    "log_format": "text or json",
-}
-"""Setting -> its allowed values, for messages."""
-
-
 def load_settings() -> Settings:
     """Read the environment once.
 
@@ -274,7 +309,7 @@ def load_settings() -> Settings:
         field = "_".join(str(part) for part in first["loc"])
         name = f"FINOPS_{field.upper()}"
         raise SettingError(
-            f"{name} is {first['input']!r}", _EXPECTED[field], f"Change or unset {name}"
+            f"{name} is {first['input']!r}", EXPECTED_VALUES[field], f"Change or unset {name}"
         ) from error
 
 
@@ -282,6 +317,13 @@ def worker_environment() -> dict[str, str]:
     """Return the environment for the process of a query: no credentials, and nothing private."""
     libraries = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
     return {"TZ": "UTC", **{name: os.environ[name] for name in libraries if name in os.environ}}
+
+
+def command_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment for a `finops` command on the same installation as this process."""
+    stated = {name: getattr(settings, name) for name in settings.model_fields_set}
+    own = {f"FINOPS_{name.upper()}": str(value) for name, value in stated.items()}
+    return {**os.environ, **own, "FINOPS_DATA": str(settings.data_folder)}
 
 
 def child_environment(dagster_home: Path) -> dict[str, str]:

@@ -103,7 +103,7 @@ def test_a_disabled_principal_has_no_access_with_any_token(desk: AccessDesk) -> 
     caller = desk.control.authenticate_token(text)
     desk.managed.set_state("acme/ci", PrincipalState.DISABLED)
     assert "acme/ci is disabled" in refusal(desk, text).found
-    with pytest.raises(NotGranted):  # also for a request that was authenticated before
+    with pytest.raises(NotAuthenticated):  # also for a request that was authenticated before
         desk.control.authorize(caller, "acme", READ)
     assert desk.control.tenants_of(caller) == []
     assert desk.control.authenticate_token(other).name == "globex/ci"

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from finops_pipeline.database.engine import begin_write, open_engine
 from finops_pipeline.database.migration import upgrade
-from finops_pipeline.errors import FinopsError, NotAuthenticated, NotGranted, StorageFailure
+from finops_pipeline.errors import FinopsError, NotAuthenticated, StorageFailure
 from finops_pipeline.serve.access.access_store import AccessStore
 from finops_pipeline.serve.access.access_tables import SCHEMA
 from finops_pipeline.serve.access.authorization import AccessControl
@@ -47,7 +47,7 @@ def test_without_the_file_nobody_has_access_and_another_file_counts_at_once(
     with pytest.raises(NotAuthenticated):
         desk.control.authenticate_token(text)
     assert desk.control.tenants_of(caller) == []
-    with pytest.raises(NotGranted):
+    with pytest.raises(NotAuthenticated):
         desk.control.authorize(caller, "acme", READ)
     for suffix in ("-wal", "-shm", ""):
         aside = path.with_name("aside" + suffix)

@@ -42,13 +42,14 @@ def served(
     """Both tenants, served by one process."""
     data = tmp_path_factory.mktemp("served") / "data"
     copy_installation(built.data, data)
-    with serve_tenants(data) as served:
+    with serve_tenants(data, serve_requests_per_minute=100_000) as served:
         yield served
 
 
 def address(path: str, tenant: str) -> str:
     """An address of the table, with names."""
-    return path.format(tenant=tenant, table="monthly_costs", prefix="fow_AAAAAAAA")
+    names = {"project": "prod", "rule": "web-team", "request_id": "0123456789abcdef"}
+    return path.format(tenant=tenant, table="monthly_costs", prefix="fow_AAAAAAAA", **names)
 
 
 def without_id(response: Any) -> tuple[int, dict[str, Any], dict[str, str]]:

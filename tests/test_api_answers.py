@@ -55,7 +55,7 @@ def test_every_example_is_answered_as_described(
         assert answer.model_dump()
     headers = response.headers
     assert headers["cache-control"] == "private, no-store"
-    assert headers["vary"] == "Authorization"
+    assert headers["vary"] == "Authorization, Cookie"
     assert headers["x-content-type-options"] == "nosniff"
     assert "access-control-allow-origin" not in headers
     assert "server" not in headers

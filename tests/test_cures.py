@@ -38,7 +38,10 @@ from tests.support.published_files import copy_installation
 RUNBOOK, README = CHECKOUT / "docs" / "runbook.md", CHECKOUT / "README.md"
 MESSAGES = list({c.words: c for c in commands_of_messages(CHECKOUT / "finops_pipeline")}.values())
 RUNBOOK_COMMANDS = list({c.words: c for c in commands_of_page(RUNBOOK)}.values())
-NOT_RUN = {"demo": "it runs Dagster for a minute: `make demo` of .ci/run"}
+NOT_RUN = {
+    "demo": "it runs Dagster for a minute: `make demo` of .ci/run",
+    "serve": "it runs until somebody ends it: tests/test_api_server.py starts and ends it",
+}
 
 
 @dataclass(frozen=True)

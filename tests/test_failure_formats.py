@@ -45,6 +45,7 @@ ARGUMENTS = {
     "principal list": ["initech"],
     "grant list": ["initech"],
     "token list": ["initech/ci"],
+    "session list": ["initech/ci"],
     "audit": ["initech"],
 }
 """Every command with `--format json`, and arguments that make it fail with a refusal."""

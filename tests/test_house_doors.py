@@ -33,6 +33,7 @@ WRITERS = {
     "finops_pipeline/cli/parquet_answer.py": "the answer to a query, as Parquet",
     "finops_pipeline/cli/statement_parquet.py": "statements, as Parquet",
     "finops_pipeline/cli/pages.py": "the generated pages of docs/",
+    "finops_pipeline/serve/access/signing_key.py": "the key of cookies, beside access.sqlite",
     "finops_pipeline/serve/api/export_streams.py": "an export, as Parquet, into memory",
     "finops_pipeline/sources/s3_bucket.py": "downloads, into the scratch folder it is given",
 }

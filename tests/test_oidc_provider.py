@@ -7,12 +7,7 @@ that change (test_oidc_keys.py).
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -31,49 +26,16 @@ from finops_pipeline.serve.access.principals import Identity
 from finops_pipeline.serve.access.verified_access import Permission, Role
 from finops_pipeline.settings import Settings
 from tests.support.access_tenants import AccessDesk, declare_both
+from tests.support.oidc_provider import PEOPLE, run_provider
 
 CLIENT, CALLBACK = "finops-test", "http://127.0.0.1:1/callback"
-PEOPLE = {
-    "alice": {"email": "alice@acme.example", "email_verified": True},
-    "mallory": {"email": "bob@acme.example", "email_verified": False},
-    "bob": {"email": "bob@acme.example", "email_verified": True},
-}
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[str]:
     """The issuer URL of a provider that knows three people."""
-    port = free_port()
-    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "-e", "600"]
-    for sub, claims in PEOPLE.items():
-        command += ["--user-claims", json.dumps({"sub": sub, **claims})]
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield wait_for(f"http://127.0.0.1:{port}")
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def wait_for(url: str) -> str:
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(f"{url}/.well-known/openid-configuration") as answer:
-                issuer: str = json.load(answer)["issuer"]
-                return issuer
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the provider did not start")
+    with run_provider(PEOPLE) as issuer:
+        yield issuer
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

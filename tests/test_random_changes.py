@@ -90,7 +90,7 @@ def make_changes(seed: int, changes: int, months: int, folder: Path) -> None:
 
 
 def test_some_random_changes_lead_to_what_a_full_build_gives(tmp_path: Path) -> None:
-    make_changes(3, 4, 2, tmp_path)
+    make_changes(3, 2, 2, tmp_path)
 
 
 @pytest.mark.torture

@@ -89,7 +89,7 @@ def test_sql_from_a_limited_file_reaches_nothing_else(
 def test_the_kernel_alone_keeps_a_limited_process_inside(marked: Marked) -> None:
     """The guard is off, and so are the settings that confine DuckDB."""
     folder, limits = marked.made.installation.folder("acme"), marked.made.installation.query_limits
-    readable = LimitedFile(folder, (OWN,), Limits()).prepare()
+    readable = LimitedFile(folder, (OWN,)).prepare()
     connection = WorkerConnection(WorkerProcess(readable, limits))
     try:
         own = f"from read_parquet('{folder.stored_key('costs', OWN)}/*/*.parquet')"

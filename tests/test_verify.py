@@ -36,6 +36,7 @@ from tests.support.planted_damage import (
 )
 from tests.support.published_files import publish_instead, published_file
 from tests.support.rewound_folder import rewind
+from tests.support.tiers import some_every_day
 
 
 @pytest.fixture
@@ -60,27 +61,27 @@ def test_nothing_is_wrong_with_what_was_ingested(ready: TemporaryInstallation) -
     assert fields["checks"] >= 3
 
 
-@pytest.mark.parametrize(
-    ("plant", "found"),
-    [
-        (removed_charges, "is missing"),
-        (overwritten_charges, "is not the file that was published"),
-        (linked_charges, "is a link"),
-        (swapped_landing, "is not the file that was published"),
-        (damaged_file, "cannot be opened as a DuckDB file"),
-        (wal_beside, "is a WAL"),
-        (foreign_ledger, "belongs to another tenant"),
-        (truncated_ledger, "is damaged"),
-        (empty_ledger, "is empty"),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
+NAMED = {
+    removed_charges: "is missing",
+    overwritten_charges: "is not the file that was published",
+    linked_charges: "is a link",
+    swapped_landing: "is not the file that was published",
+    damaged_file: "cannot be opened as a DuckDB file",
+    wal_beside: "is a WAL",
+    foreign_ledger: "belongs to another tenant",
+    truncated_ledger: "is damaged",
+    empty_ledger: "is empty",
+}
+"""What `finops verify` says of each kind of damage."""
+
+
+@pytest.mark.parametrize("plant", some_every_day(NAMED, every=2), ids=lambda plant: plant.__name__)
 def test_damage_is_named_with_its_cure(
-    ready: TemporaryInstallation, plant: Callable[[Folders], None], found: str
+    ready: TemporaryInstallation, plant: Callable[[Folders], None]
 ) -> None:
     plant(_folders(ready))
     done = ready.finops("verify", "acme", ok=False)
-    assert found in done.stdout
+    assert NAMED[plant] in done.stdout
     assert "finops rebuild acme" in done.stdout
     assert re.search(r": [0-9]+ findings?$", done.stdout.strip())
     assert "nothing is wrong" in ready.finops("verify", "globex").stdout

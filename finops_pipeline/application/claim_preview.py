@@ -73,8 +73,21 @@ def preview_claims(installation: Installation, tenant: str, file: Path | None) -
         DamagedFile, ForeignFile: a file of charges is not the one that was published.
     """
     stored = installation.registry.tenant(tenant)
-    declared = _merged(stored, file) if file else stored
-    folder = installation.folder(stored.name)
+    return preview_declared(installation, _merged(stored, file) if file else stored)
+
+
+def preview_declared(installation: Installation, declared: Tenant) -> ClaimPreview:
+    """Compare the projects of a tenant's published charges with those of a declaration.
+
+    Args:
+        declared: the tenant as it would be declared; it is not stored.
+
+    Raises:
+        Unknown: nothing has been built for the tenant.
+        RegistryError: claims of equal priority take the same charge.
+        DamagedFile, ForeignFile: a file of charges is not the one that was published.
+    """
+    folder = installation.folder(declared.name)
     check_cost_files(folder, None)
     with reading(folder) as connection:
         installation.limits.apply(connection)

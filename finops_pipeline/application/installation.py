@@ -69,6 +69,14 @@ class Installation:
             is_landlock_required=settings.require_landlock,
         )
 
+    def with_short_waits(self, seconds: float) -> Installation:
+        """Return the same installation for a doorway whose callers do not wait for locks."""
+        wait = min(seconds, self.settings.lock_wait_seconds)
+        hurried = Installation(self.settings.model_copy(update={"lock_wait_seconds": wait}))
+        if hurried.registry.file is not None:
+            hurried.registry.file.wait_seconds = wait
+        return hurried
+
     @cached_property
     def registry(self) -> Registry:
         """The registry; every use reads its present state."""

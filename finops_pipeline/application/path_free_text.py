@@ -6,6 +6,7 @@ exporting (tenant_export.py), answering (serve).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from finops_pipeline.contracts.column import Table
@@ -27,3 +28,8 @@ def path_free_columns(table: Table) -> Mapping[str, str]:
         for column in table.columns
         if column.name in _REMARKS
     }
+
+
+def without_folders(text: str) -> str:
+    """Return free text without the folders of this machine."""
+    return re.sub(_FOLDERS, r"\1", text)

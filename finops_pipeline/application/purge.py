@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from finops_pipeline import clock
 from finops_pipeline.application.ingest import MonthWork, build_anew
+from finops_pipeline.application.ingest_requests import forget_requests
 from finops_pipeline.application.installation import Installation, TenantSession
 from finops_pipeline.application.lifecycle_changes import Kind, Subject, without_source
 from finops_pipeline.application.progress import Report, Reporter, silent
@@ -66,6 +67,7 @@ def purge(installation: Installation, subject: Subject, confirmation: str) -> li
 def _purge_tenant(installation: Installation, subject: Subject) -> list[str]:
     folder = installation.folder(subject.tenant)
     wait = installation.settings.lock_wait_seconds
+    forget_requests(installation, installation.registry.tenant(subject.tenant).external_id)
     deleted = delete_folder(folder, wait)
     with closing_folder(folder, wait, is_purging=True):
         installation.registry.purge(subject.tenant, clock.now().isoformat())

@@ -47,6 +47,17 @@ def require_scoped(folder: TenantFolder, projects: tuple[str, ...], limits: Limi
     raise AssertionError("the last attempt returns or raises")
 
 
+def find_scoped(folder: TenantFolder, projects: tuple[str, ...]) -> ScopedFile | None:
+    """Return the limited file of the newest generation; None if it has to be written first.
+
+    Raises:
+        Unknown: nothing has been built for this tenant yet.
+        ForeignFile, DamagedFile: the tenant's own files are not those that were published.
+    """
+    scoped = ScopedFile(folder, projects, read_mark(folder))
+    return scoped if is_usable(scoped, open_ledger(folder)) else None
+
+
 def _build(scoped: ScopedFile, limits: Limits) -> None:
     with building_scoped(scoped, limits) as connection:
         if connection is not None:

@@ -1,7 +1,7 @@
-"""The commands for access as the command table shows them: `audit`, and three groups.
+"""The commands for access as the command table shows them: `audit`, and four groups.
 
 Put here: target and help of these commands. Keep out: the table (command_table.py), the commands
-(access_commands.py, token_commands.py, audit_command.py).
+(access_commands.py, token_commands.py, session_commands.py, audit_command.py).
 """
 
 from __future__ import annotations
@@ -57,6 +57,16 @@ ACCESS_COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "revoke": (
             "token_commands:revoke_command",
             "Revoke a token for good; the next request with it is refused.",
+        ),
+    },
+    "session": {
+        "list": (
+            "session_commands:session_list",
+            "List sessions of browsers by their first characters, with their state and last use.",
+        ),
+        "end": (
+            "session_commands:session_end",
+            "End a session of a browser, or all of a person; the next request with it is refused.",
         ),
     },
 }

@@ -110,6 +110,12 @@ app.add_typer(
     ),
     name="token",
 )
+app.add_typer(
+    typer.Typer(
+        cls=CommandGroup, help="People who have signed in with a browser.", no_args_is_help=True
+    ),
+    name="session",
+)
 queries_app = typer.Typer(cls=CommandGroup, help=LIST_QUERIES.help)
 app.add_typer(queries_app, name="queries")
 

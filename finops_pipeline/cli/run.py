@@ -17,6 +17,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from finops_pipeline.application.files_by_hand import FilesByHand
 from finops_pipeline.application.ingest import ingest, ingest_files
+from finops_pipeline.application.ingest_requests import (
+    IngestRequest,
+    RequestState,
+    carry_out_requests,
+)
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.plan import RunScope
 from finops_pipeline.application.progress import (
@@ -58,10 +63,19 @@ def ingest_command(
         bool,
         typer.Option(help="Ask for resources and metrics even if they were asked for today."),
     ] = False,
+    requested: Annotated[
+        bool,
+        typer.Option("--requested", help="Only what was requested over the HTTP API and waits."),
+    ] = False,
 ) -> None:
     """Ingest what AWS has delivered, and bring charges and tables up to date."""
     months = _parse_months(month, first, last)
     installation = open_installation()
+    if requested:
+        if months != Months() or "/" in (target or ""):
+            raise typer.BadParameter("--requested takes at most a tenant: each request covers all")
+        _print_requests(carry_out_requests(installation, target))
+        return
     project = None
     if target is not None and "/" in target:
         target, project = split(target, "PROJECT")
@@ -76,6 +90,17 @@ def ingest_command(
     else:
         scope = RunScope(months=months, is_collected_again=resources)
         _print_summary([_ingest_as_part(installation, tenant, scope) for tenant in tenants])
+
+
+def _print_requests(carried_out: list[tuple[str, IngestRequest]]) -> None:
+    for tenant, request in carried_out:
+        say(f"{tenant}: the request of {request.requested_at[:19]} is {request.state}")
+        for failure in request.failures:
+            say(one_line(f"finops: {failure.subject} {failure.month}: {failure.found}"), True)
+    if not carried_out:
+        say("nothing was requested")
+    if any(request.state is RequestState.FAILED for _, request in carried_out):
+        raise typer.Exit(1)
 
 
 def _active_tenants(installation: Installation) -> list[Tenant]:

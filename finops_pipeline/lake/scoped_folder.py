@@ -97,6 +97,27 @@ def remove_scoped(folder: TenantFolder, ledger: Ledger, needed: str = "") -> Non
     _remove(folder, ledger, gone)
 
 
+def limit_scoped(folder: TenantFolder, ledger: Ledger, used: Sequence[Path], most: int) -> None:
+    """Remove limited files beyond a number; whoever has one open can go on reading it.
+
+    Args:
+        folder: the tenant's folder.
+        ledger: its ledger.
+        used: files that were used, the last one last. Files that are not named go first, the one
+            that was written first before all others.
+        most: how many stay.
+    """
+    if folder.scoped.is_symlink() or not folder.scoped.is_dir():
+        return
+    order = {path: place for place, path in enumerate(used, start=1)}
+    written = {}
+    for path in folder.scoped.glob("*-*.duckdb"):
+        with suppress(FileNotFoundError):
+            written[path] = path.stat().st_mtime_ns
+    ordered = sorted(written, key=lambda path: (order.get(path, 0), written[path]))
+    _remove(folder, ledger, ordered[: max(0, len(ordered) - most)])
+
+
 def _remove(folder: TenantFolder, ledger: Ledger, paths: Sequence[Path]) -> None:
     names = [folder.relative(path) for path in paths]
     for path in paths:

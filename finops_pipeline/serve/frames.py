@@ -22,7 +22,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 PORTION_ROWS = 2_000
-"""Rows of one message. Ten thousand would be little faster, and five times as large."""
+"""Most rows of one message. Ten thousand would be little faster, and five times as large."""
+
+MESSAGE_BYTES = 16_000_000
+"""Most bytes of one message from a worker, so that the memory of a server is bounded. A message of
+wide rows has fewer of them."""
+
+ROWS_BYTES = MESSAGE_BYTES // 2
+"""Most bytes of rows in one message, unless a single row has more."""
 
 _SIZE = ">Q"
 _SIZE_BYTES = 8
@@ -63,13 +70,19 @@ class _ValueUnpickler(pickle.Unpickler):
 
 def send(channel: socket.socket, message: object) -> None:
     """Send a message."""
+    body = pack(message)
+    channel.sendall(struct.pack(_SIZE, len(body)))
+    channel.sendall(body)
+
+
+def pack(message: object) -> bytes:
+    """Return a message as it is sent, or a part of one that is packed before the rest."""
     body = io.BytesIO()
     pickler = pickle.Pickler(body, _PROTOCOL)
     pickler.dispatch_table = {ZoneInfo: _reduce_zone}
     pickler.fast = True  # Values repeat rarely; looking them up costs as much as writing them.
     pickler.dump(message)
-    channel.sendall(struct.pack(_SIZE, body.tell()))
-    channel.sendall(body.getbuffer())
+    return body.getvalue()
 
 
 def receive_size(channel: socket.socket) -> int:

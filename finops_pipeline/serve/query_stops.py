@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from finops_pipeline.errors import QueryStopped
 from finops_pipeline.lake.duck import QueryLimits
+from finops_pipeline.serve.frames import MESSAGE_BYTES
 
 _LESS = "Select fewer months, rows or columns, or set"
 
@@ -62,6 +63,15 @@ def bytes_stop(limits: QueryLimits) -> QueryStopped:
         f"the answer has more than {limits.answer_bytes} bytes",
         f"at most FINOPS_QUERY_BYTES ({limits.answer_bytes})",
         f"{_LESS} FINOPS_QUERY_BYTES={2 * limits.answer_bytes}",
+    )
+
+
+def row_stop() -> QueryStopped:
+    """Return the error for a row that does not fit into a message."""
+    return QueryStopped(
+        f"a row of the answer has more than {MESSAGE_BYTES} bytes",
+        f"rows of at most {MESSAGE_BYTES} bytes",
+        "Select fewer or shorter columns, or shorter lists",
     )
 
 

@@ -220,7 +220,11 @@ class Sandbox:
         for attempt in range(1, _OPENING_ATTEMPTS + 1):
             self._root.close()
             self._root = HeldFolder(self._folder.root)
-            readable = self._file.prepare()
+            try:
+                readable = self._file.prepare()
+            except BaseException:
+                self._root.close()
+                raise
             worker = WorkerProcess(readable, self._limits, self._start())
             connection = WorkerConnection(worker)
             try:

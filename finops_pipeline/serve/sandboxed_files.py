@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from finops_pipeline.application.scoped_files import require_scoped
+from finops_pipeline.application.scoped_files import find_scoped
 from finops_pipeline.contracts.allocation_tables import ALLOCATED_COSTS
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY
-from finops_pipeline.lake.duck import Limits, Reader
+from finops_pipeline.lake.duck import Reader
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.scoped_file import attach_scoped
 from finops_pipeline.lake.scoped_folder import ScopedFile
@@ -63,26 +63,34 @@ class WholeFile:
         return False
 
 
+class LimitedFileMissing(Exception):
+    """A limited file has to be written before it can be opened (limited_files.py)."""
+
+
 class LimitedFile:
-    """A file with the rows of some projects, which is made when it is first needed.
+    """A file with the rows of some projects, which was written before.
 
     Args:
         folder: the tenant's folder.
         projects: names of the projects, sorted.
-        limits: memory and threads for making it.
     """
 
-    def __init__(self, folder: TenantFolder, projects: tuple[str, ...], limits: Limits) -> None:
+    def __init__(self, folder: TenantFolder, projects: tuple[str, ...]) -> None:
         self.folder = folder
         self.view_names = {COSTS.name, COST_EXPLORER_DAILY.name, ALLOCATED_COSTS.name}
         self.view_names |= {view.name for view in focus_views()}
         self._projects = projects
-        self._limits = limits
         self._scoped: ScopedFile | None = None
 
     def prepare(self) -> list[Path]:
-        """Make the file if necessary; return it and its projects' folders; see SandboxedFile."""
-        self._scoped = require_scoped(self.folder, self._projects, self._limits)
+        """Return the file and its projects' folders; see SandboxedFile.
+
+        Raises:
+            LimitedFileMissing: it has to be written first.
+        """
+        self._scoped = find_scoped(self.folder, self._projects)
+        if self._scoped is None:
+            raise LimitedFileMissing
         return [self._scoped.path, *self._scoped.partition_folders]
 
     def attach(self, connection: Reader, catalog: str) -> str:

@@ -12,29 +12,41 @@ the one that the process has open.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.errors import DamagedFile, ForeignFile, QueryStopped, Unknown
+from finops_pipeline.errors import Busy, DamagedFile, ForeignFile, QueryStopped, Unknown
 from finops_pipeline.lake.duck import DuckDBError, bytes_of
 from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.warehouse_access import read_mark
 from finops_pipeline.serve.blank_workers import BlankWorkers
 from finops_pipeline.serve.data_scope import DataScope
+from finops_pipeline.serve.limited_files import LimitedFiles
 from finops_pipeline.serve.open_warehouses import IdleWarehouses, OpenWarehouse
-from finops_pipeline.serve.query_slots import QuerySlots
+from finops_pipeline.serve.query_slots import Caller, QuerySlots, SlotBounds
 from finops_pipeline.serve.questions.answer_cache import AnswerCache, RememberedAnswers
 from finops_pipeline.serve.questions.cost_answer import CostAsker
 from finops_pipeline.serve.sandbox import Sandbox
-from finops_pipeline.serve.sandboxed_files import LimitedFile, SandboxedFile, WholeFile
+from finops_pipeline.serve.sandboxed_files import (
+    LimitedFile,
+    LimitedFileMissing,
+    SandboxedFile,
+    WholeFile,
+)
 from finops_pipeline.settings import Settings
 
 _SWEEP_SECONDS = 10.0
 """Idle sandboxes are compared with their folders at least this often, if there are requests: a
 process must not keep the data of a purged tenant."""
+
+_OPENING_ATTEMPTS = 3
+"""A file of some projects may be replaced between writing and opening it."""
+
+_NEXT_PORTION_SECONDS = 60.0
+"""How long an export that has begun waits for its turn to compute the next portion."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,10 @@ class PoolLimits:
     workers: int = 64
     queries: int = 8
     queries_per_tenant: int = 4
+    exports: int = 16
+    exports_per_tenant: int = 4
+    limited_files: int = 32
+    limited_files_at_once: int = 2
     wait_seconds: float = 5.0
     idle_bytes: int = 4_000_000_000
     answer_bytes: int = 64_000_000
@@ -55,10 +71,40 @@ class PoolLimits:
             settings.serve_workers,
             settings.serve_queries,
             settings.serve_queries_per_tenant,
+            settings.serve_exports,
+            settings.serve_exports_per_tenant,
+            settings.serve_limited_files,
+            settings.serve_limited_files_at_once,
             settings.serve_wait_seconds,
             bytes_of(settings.serve_idle_memory),
             bytes_of(settings.serve_answer_memory),
         )
+
+    @property
+    def query_bounds(self) -> SlotBounds:
+        """Bounds of queries: no principal alone takes every turn of its tenant."""
+        total = min(self.queries, self.workers)
+        per_tenant = min(self.queries_per_tenant, total)
+        return SlotBounds(total, per_tenant, max(1, per_tenant - 1))
+
+    @property
+    def export_bounds(self) -> SlotBounds:
+        """Bounds of open exports, each of which holds a process: half of a tenant's for one."""
+        total = max(1, min(self.exports, self.workers - self.query_bounds.total))
+        per_tenant = min(self.exports_per_tenant, total)
+        return SlotBounds(total, per_tenant, max(1, per_tenant // 2))
+
+
+@dataclass(frozen=True)
+class ExportedWarehouse:
+    """A warehouse that an export reads portion by portion, at the pace of its client.
+
+    `turn`: waits for a turn to compute the next portion. Between portions the export holds no turn:
+    a client that reads slowly keeps nobody's query waiting.
+    """
+
+    warehouse: OpenWarehouse
+    turn: Callable[[], AbstractContextManager[None]]
 
 
 class WarehousePool:
@@ -68,7 +114,11 @@ class WarehousePool:
         self._installation = installation
         self._limits = limits or PoolLimits.of(installation.settings)
         bounds = self._limits
-        self._slots = QuerySlots(min(bounds.queries, bounds.workers), bounds.queries_per_tenant)
+        self._slots = QuerySlots(bounds.query_bounds)
+        self._exports = QuerySlots(bounds.export_bounds)
+        self._limited = LimitedFiles(
+            installation, bounds.limited_files_at_once, bounds.limited_files, bounds.wait_seconds
+        )
         self._idle = IdleWarehouses(bounds.workers, bounds.idle_bytes)
         self._blank = BlankWorkers()
         self._answers = AnswerCache(bounds.answer_bytes)
@@ -76,24 +126,67 @@ class WarehousePool:
         self._swept_at = clock.stopwatch()
 
     @contextmanager
-    def open(self, scope: DataScope) -> Iterator[OpenWarehouse]:
+    def open(self, scope: DataScope, principal: str = "") -> Iterator[OpenWarehouse]:
         """Open the newest data of a scope, which the caller has verified.
 
+        Args:
+            scope: what may be shown.
+            principal: id of the caller, for the bound of its queries.
+
         Raises:
-            Busy: too many queries are running, of this tenant or of all.
+            Busy: too many queries are running, of this caller, of its tenant or of all.
             Unknown: there is no such tenant, or it has no file yet.
             ForeignFile, DamagedFile: the file is not the one that was published for this tenant.
             DiskFull, TenantBusy: the file of some projects cannot be written.
             ReadingEnded: the tenant's folder was replaced, while the block was reading.
         """
-        folder = self._folder(scope)
-        with self._slots.turn(scope.tenant, self._limits.wait_seconds):
-            warehouse = self._take(scope, folder)
+        with ExitStack() as turn:
+            warehouse = self._take_in_turn(turn, scope, Caller(scope.tenant, principal))
             try:
                 yield warehouse
             finally:
                 self._give_back(warehouse)
         self._sweep()
+
+    @contextmanager
+    def open_export(self, scope: DataScope, principal: str) -> Iterator[ExportedWarehouse]:
+        """Open the newest data of a scope for an answer that is sent while it is read.
+
+        Raises:
+            Busy: too many exports are open, of this caller, of its tenant or of all; or as `open`.
+            Unknown, ForeignFile, DamagedFile, DiskFull, TenantBusy, ReadingEnded: as `open`.
+        """
+        caller = Caller(scope.tenant, principal)
+
+        def turn() -> AbstractContextManager[None]:
+            return self._slots.turn(caller, _NEXT_PORTION_SECONDS, is_begun=True)
+
+        with self._exports.turn(caller, self._limits.wait_seconds):
+            with ExitStack() as opening:
+                warehouse = self._take_in_turn(opening, scope, caller)
+            try:
+                yield ExportedWarehouse(warehouse, turn)
+            finally:
+                self._give_back(warehouse)
+        self._sweep()
+
+    def _take_in_turn(self, turn: ExitStack, scope: DataScope, caller: Caller) -> OpenWarehouse:
+        """Wait for a turn, which `turn` gives back, and return an open warehouse."""
+        folder = self._folder(scope)
+        for _ in range(_OPENING_ATTEMPTS):
+            turn.enter_context(self._slots.turn(caller, self._limits.wait_seconds))
+            try:
+                warehouse = self._take(scope, folder)
+            except LimitedFileMissing:
+                turn.close()  # whoever waits for a file keeps no query waiting
+                self._limited.write(scope, folder)
+                continue
+            self._limited.note_use(scope)
+            return warehouse
+        raise Busy(
+            "the data of your projects was replaced again and again while it was opened",
+            cure="Ask again in a moment",
+        )
 
     def generation(self, scope: DataScope) -> str:
         """Return the name of the newest generation of a scope, without opening it.
@@ -107,6 +200,7 @@ class WarehousePool:
 
     def close(self) -> None:
         """End every process; those that are answering, when they have answered."""
+        self._limited.close()
         self._idle.close()
         self._blank.close()
 
@@ -143,7 +237,7 @@ class WarehousePool:
     def _start(self, scope: DataScope, folder: TenantFolder) -> OpenWarehouse:
         file: SandboxedFile = WholeFile(folder)
         if scope.projects is not None:
-            file = LimitedFile(folder, scope.projects, self._installation.limits)
+            file = LimitedFile(folder, scope.projects)
         limits = self._installation.query_limits
         sandbox = Sandbox(file, limits, is_pinned=True, start=self._blank.take)
         generation = _name_generation(scope, folder, sandbox.mark)

@@ -10,9 +10,7 @@ of every `finops query`.
 
 from __future__ import annotations
 
-import io
 import socket
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -27,12 +25,12 @@ from finops_pipeline.lake.duck import (
     read_settings,
 )
 from finops_pipeline.serve import confinement
-from finops_pipeline.serve.frames import PORTION_ROWS, Opening, receive_trusted, send
+from finops_pipeline.serve.answer_portions import ArrowPortions, RowPortions
+from finops_pipeline.serve.frames import Opening, receive_trusted, send
 from finops_pipeline.serve.guard import guard
 
 Reply = tuple[Any, ...]
 
-_BATCH_ROWS = 100_000
 _ENGINE_FAILURES = (RuntimeError, SystemError, RecursionError)
 """What DuckDB's C++ raises in Python when it fails, for example when no thread can be started."""
 
@@ -58,7 +56,8 @@ class _Worker:
     def __init__(self, connection: Connection, opening: Opening) -> None:
         self._connection = connection
         self._opening = opening
-        self._arrow: _ArrowStream | None = None
+        self._rows = RowPortions(connection)
+        self._arrow: ArrowPortions | None = None
         self._operations: Mapping[str, Callable[..., object]] = {
             "guard": self._guard,
             "execute": self._execute,
@@ -104,79 +103,28 @@ class _Worker:
         statement = guard(self._connection, sql)
         return statement.sql, [(part.schema, part.name) for part in statement.relations]
 
-    def _execute(self, sql: str, values: object) -> tuple[list[tuple[str, str]], list[Any]]:
+    def _execute(self, sql: str, values: object) -> tuple[list[tuple[str, str]], bytes, bool]:
         """Run a statement; return its columns and first rows, to save a message."""
         self._arrow = None
         confinement.limit_processor_time(self._opening.processor_seconds)
         self._connection.execute(sql, values)
         columns = [(column[0], str(column[1])) for column in self._connection.description or []]
-        return columns, self._fetch() if columns else []
+        self._rows.begin(has_rows=bool(columns))
+        return columns, *self._rows.fetch()
 
-    def _fetch(self) -> list[Any]:
-        return self._connection.fetchmany(PORTION_ROWS)
+    def _fetch(self) -> tuple[bytes, bool]:
+        return self._rows.fetch()
 
     def _forget(self) -> None:
         self._arrow = None
+        self._rows.begin(has_rows=False)
         self._connection.execute("select null where false")
 
     def _open_arrow(self, sql: str, values: object) -> None:
         self._arrow = None
+        self._rows.begin(has_rows=False)
         confinement.limit_processor_time(self._opening.processor_seconds)
-        relation = self._connection.sql(sql, params=values)
-        self._arrow = _ArrowStream(relation.to_arrow_reader(_BATCH_ROWS))
+        self._arrow = ArrowPortions(self._connection.sql(sql, params=values))
 
     def _read_arrow(self) -> tuple[int, bytes]:
-        return (0, b"") if self._arrow is None else self._arrow.read_portion()
-
-
-class _ArrowStream:
-    """The bytes of an Arrow IPC stream over an answer, one batch at a time."""
-
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
-        self._sink = _Sink()
-        # DuckDB has imported pyarrow to make the reader. Other answers do not need it.
-        arrow: Any = sys.modules["pyarrow"]
-        self._writer = arrow.ipc.new_stream(self._sink, reader.schema)
-        self._is_at_end = False
-
-    def read_portion(self) -> tuple[int, bytes]:
-        """Return the number of rows of the next batch, and its bytes; no bytes after the end."""
-        if self._is_at_end:
-            return 0, b""
-        try:
-            batch = self._reader.read_next_batch()
-        except StopIteration:
-            self._is_at_end = True
-            self._writer.close()
-            return 0, self._sink.take()
-        self._writer.write_batch(batch)
-        return batch.num_rows, self._sink.take()
-
-
-class _Sink(io.RawIOBase):
-    """A file that keeps what is written to it until it is taken."""
-
-    def __init__(self) -> None:
-        self._written = bytearray()
-        self._position = 0
-
-    def writable(self) -> bool:
-        """See io.RawIOBase."""
-        return True
-
-    def tell(self) -> int:
-        """See io.RawIOBase."""
-        return self._position
-
-    def write(self, data: Any) -> int:
-        """See io.RawIOBase."""
-        size = memoryview(data).nbytes
-        self._written += data
-        self._position += size
-        return size
-
-    def take(self) -> bytes:
-        """Return what was written since the last call."""
-        taken, self._written = bytes(self._written), bytearray()
-        return taken
+        return (0, b"") if self._arrow is None else self._arrow.fetch()

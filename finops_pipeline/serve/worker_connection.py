@@ -13,7 +13,6 @@ from typing import Any
 
 from finops_pipeline.errors import QueryRefused
 from finops_pipeline.lake.duck import DuckDBError
-from finops_pipeline.serve.frames import PORTION_ROWS
 from finops_pipeline.serve.guard import Reference, Statement
 from finops_pipeline.serve.query_stops import rows_stop
 from finops_pipeline.serve.worker_process import WorkerProcess
@@ -54,8 +53,8 @@ class WorkerConnection:
     def execute(self, query: str, parameters: object = None) -> WorkerConnection:
         """Run a statement and return this connection, from which its rows can be fetched."""
         self._begin(query)
-        self.description, self._rows = self._request("execute", query, parameters)
-        self._is_at_end = len(self._rows) < PORTION_ROWS
+        self.description, packed, is_last = self._request("execute", query, parameters)
+        self._rows, self._is_at_end = self.worker.read_rows(packed), is_last
         self._count(len(self._rows))
         return self
 
@@ -79,8 +78,8 @@ class WorkerConnection:
         while not self._is_at_end:
             if not self._pending:
                 self._send("fetch")
-            rows = self._receive()
-            self._is_at_end = len(rows) < PORTION_ROWS
+            packed, self._is_at_end = self._receive()
+            rows = self.worker.read_rows(packed)
             self._count(len(rows))
             if not self._is_at_end:
                 self._send("fetch")

@@ -23,13 +23,21 @@ from typing import Any, NoReturn
 from finops_pipeline import clock
 from finops_pipeline.errors import QueryRefused, QueryStopped, SettingError
 from finops_pipeline.lake.duck import QueryLimits, error_class
-from finops_pipeline.serve.frames import Opening, read_values, receive_bytes, receive_size, send
+from finops_pipeline.serve.frames import (
+    MESSAGE_BYTES,
+    Opening,
+    read_values,
+    receive_bytes,
+    receive_size,
+    send,
+)
 from finops_pipeline.serve.query_stops import (
     bytes_stop,
     duration_stop,
     failure_stop,
     memory_stop,
     processor_stop,
+    row_stop,
 )
 from finops_pipeline.settings import worker_environment
 
@@ -163,6 +171,18 @@ class WorkerProcess:
             raise failure_stop(self.limits, content[0])
         raise RuntimeError(f"the worker has a defect: {content}")
 
+    def read_rows(self, packed: bytes) -> list[Any]:
+        """Return the rows of an answer.
+
+        Raises:
+            QueryStopped: they are no values; the process has ended.
+        """
+        try:
+            rows: list[Any] = read_values(packed)
+            return rows
+        except pickle.UnpicklingError:
+            self._raise_end()
+
     def close(self) -> None:
         """End the process, whatever it does; it leaves nothing behind."""
         self._blank.close()
@@ -188,6 +208,9 @@ class WorkerProcess:
             if self.received_bytes > self.limits.answer_bytes:
                 self.close()
                 raise bytes_stop(self.limits)
+            if size > MESSAGE_BYTES:
+                self.close()
+                raise row_stop()
             return read_values(receive_bytes(self._channel, size))
         except TimeoutError:
             self.close()

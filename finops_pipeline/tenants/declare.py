@@ -296,7 +296,7 @@ def _merge_parts(
             lines.append(f"+ {label}, which was removed; its data is still there")
         else:
             after = parts[declared.name] = _merge_part(before, declared)
-            lines += [f"~ {label}: {text}" for text in _list_differences(before, after)]
+            lines += [f"~ {label}: {text}" for text in list_differences(before, after)]
     return tuple(parts[name] for name in sorted(parts)), lines
 
 
@@ -316,7 +316,7 @@ def _name_kind(part: Source | Project) -> str:
     return "source" if isinstance(part, Source) else "project"
 
 
-def _list_differences(before: BaseModel, after: BaseModel) -> list[str]:
+def list_differences(before: BaseModel, after: BaseModel) -> list[str]:
     """Describe each field that differs: `format focus -> cur-2.0`."""
     values = [
         (field, _comparable(before, field), _comparable(after, field))

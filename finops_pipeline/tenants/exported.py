@@ -43,7 +43,7 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     entry |= _state(tenant)
     entry["external_id"] = tenant.external_id
     entry["sources"] = [_source(source) for source in tenant.sources]
-    entry["projects"] = [_project(project) for project in tenant.projects]
+    entry["projects"] = [export_project(project) for project in tenant.projects]
     entry["dimensions"] = export_dimensions(tenant.dimensions)
     entry["shared_costs"] = [shared.declaration for shared in tenant.shared_costs]
     entry["without_value"] = tenant.without_value
@@ -111,7 +111,8 @@ def _source(source: Source) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _project(project: Project) -> dict[str, Any]:
+def export_project(project: Project) -> dict[str, Any]:
+    """Return a project as an entry of tenants.yaml."""
     fields = project.model_dump(mode="json", exclude={"accounts", "claims", "state", "statements"})
     fields |= _state(project)
     fields["statements"] = export_terms(project.statements)

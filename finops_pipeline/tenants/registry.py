@@ -169,7 +169,7 @@ class Registry:
         server is changed by one operator at a time.
 
         Raises:
-            RegistryError: another process held the lock for half a minute.
+            RegistryBusy: another process held the lock for too long.
         """
         with self.file.locked() if self.file else nullcontext():
             yield

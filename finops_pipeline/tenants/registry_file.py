@@ -19,9 +19,11 @@ from filelock import FileLock, Timeout
 
 from finops_pipeline.database.private_files import Permissions, sync_path
 from finops_pipeline.database.sqlite_copy import SQLiteError, copy_database, is_sqlite
-from finops_pipeline.errors import RegistryError, StorageFailure
+from finops_pipeline.errors import RegistryBusy, RegistryUnusable, StorageFailure
 
-_WAIT_SECONDS = 30
+WAIT_SECONDS = 30.0
+"""Seconds that a command waits for another one that changes the registry."""
+
 _DAMAGED_CODES = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
 _UNREADABLE_CODES = ("SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_IOERR")
 
@@ -37,11 +39,10 @@ class RegistryFile:
 
     def __init__(self, path: Path, data: Path | None, permissions: Permissions) -> None:
         self.path = path
+        self.wait_seconds = WAIT_SECONDS
         self._data = data
         self._permissions = permissions
-        self._lock = FileLock(
-            path.with_name(f".{path.name}.lock"), timeout=_WAIT_SECONDS, mode=permissions.file
-        )
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"), mode=permissions.file)
 
     @property
     def copy(self) -> Path:
@@ -57,7 +58,7 @@ class RegistryFile:
         """Return whether there is a registry; False only where there never was one.
 
         Raises:
-            RegistryError: it is lost, empty or not a SQLite database.
+            RegistryUnusable: it is lost, empty or not a SQLite database.
         """
         if not self.path.exists():
             if self.copy.exists() or self._has_tenants():
@@ -75,10 +76,10 @@ class RegistryFile:
     def _has_tenants(self) -> bool:
         return self._data is not None and any(self._data.glob("lake/tenant=*/*"))
 
-    def problem(self, state: str) -> RegistryError:
+    def problem(self, state: str) -> RegistryUnusable:
         """Return the error for a registry that has to be restored."""
         source = "" if self.copy.exists() else " --from tenants.yaml"
-        return RegistryError(
+        return RegistryUnusable(
             f"the registry {self.path} {state}",
             "the SQLite database with this installation's tenants",
             f"Restore it: finops restore-registry{source}",
@@ -89,7 +90,7 @@ class RegistryFile:
         """Turn SQLite's errors about a file into ones that name it and the cure.
 
         Raises:
-            RegistryError: the file is damaged or cannot be opened.
+            RegistryUnusable: the file is damaged or cannot be opened.
         """
         try:
             yield
@@ -101,8 +102,8 @@ class RegistryFile:
                 raise self._unreadable(str(error.orig)) from error
             raise
 
-    def _unreadable(self, reason: str) -> RegistryError:
-        return RegistryError(
+    def _unreadable(self, reason: str) -> RegistryUnusable:
+        return RegistryUnusable(
             f"the registry {self.path} cannot be opened ({reason})",
             "a file and a folder that the user who runs finops may read and write",
             f"Correct the permissions: chmod u+rw {self.path}",
@@ -113,14 +114,15 @@ class RegistryFile:
         """Keep other processes from changing the registry.
 
         Raises:
-            RegistryError: another process held the lock for half a minute.
+            RegistryBusy: another process held the lock for `wait_seconds`.
         """
         self._permissions.make_folder(self.path.parent)
         try:
-            self._lock.acquire()
+            self._lock.acquire(timeout=self.wait_seconds)
         except Timeout as error:
-            raise RegistryError(
-                f"the registry is being changed by another process (waited {_WAIT_SECONDS} s)",
+            raise RegistryBusy(
+                f"the registry is being changed by another process"
+                f" (waited {self.wait_seconds:g} s)",
                 cure="Try again when it has finished",
             ) from error
         try:

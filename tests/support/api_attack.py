@@ -7,18 +7,21 @@ Put here: choosing hostile requests, and checking responses. Keep out: who has w
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
+from finops_pipeline.serve.access.verified_access import Permission
 from finops_pipeline.serve.api.endpoint_table import endpoints
 from tests.support.marked_tenants import PROJECTS, TENANTS
 
 UNKNOWN_TENANT = "initech"
 OF_TENANT = [endpoint for endpoint in endpoints() if "{tenant}" in endpoint.path]
 READING = [e for e in OF_TENANT if e.method == "GET" or e.action in ("costs", "sql")]
+COSTS = next(e for e in READING if e.action == "costs" and e.method == "GET")
 TABLES = ("costs", "monthly_costs", "daily_costs", "monthly_bill", "projects", "accounts",
           "data_status", "tag_costs", "quarantine", "reconciliation")  # fmt: skip
 FIELDS = ("project", "service", "account", "environment", "business_unit", "resource",
@@ -47,13 +50,16 @@ HEADERS: tuple[dict[str, str], ...] = (
     {"X-Forwarded-User": "{other}/admin", "X-Forwarded-For": "127.0.0.1"},
     {"X-Original-URL": "/v1/tenants/{other}/costs"},
     {"X-HTTP-Method-Override": "DELETE"},
-    {"X-Request-Id": "{marker}"},
+    {"X-Request-Id": "asked.{marker}"},
     {"Accept": "text/html", "Accept-Language": "{marker}"},
     {"Cookie": "session={marker}; tenant={other}"},
     {"If-None-Match": "*"},
     {"Range": "bytes=0-10"},
     {"Host": "{other}.example"},
 )
+
+
+_CHOSEN_ID = re.compile(r"asked\.mk[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -86,9 +92,12 @@ class Attacker:
         """Choose a request to the addresses of a tenant."""
         other = next(name for name in TENANTS if name != tenant)
         endpoint = self._random.choice(READING if self._random.random() < 0.85 else OF_TENANT)
+        if self._random.random() < 0.25:  # it has the most ways to name what is not one's own
+            endpoint = COSTS
         path = endpoint.path.format(
-            tenant=self._spelled(tenant), table=self._random.choice(TABLES), prefix="fow_AAAAAAAA"
-        )
+            tenant=self._spelled(tenant), table=self._random.choice(TABLES), prefix="fow_AAAAAAAA",
+            project=self._random.choice([*PROJECTS]), rule="web-team", request_id=self._marker,
+        )  # fmt: skip
         headers = {
             name: value.format(other=other, marker=self._marker)
             for name, value in self._random.choice(HEADERS).items()
@@ -143,7 +152,21 @@ class Attacker:
         return {"principal": f"{other}/one", "role": "admin"}
 
 
+def needed_for(path: str) -> Permission:
+    """What the caller's role must permit before anything at an address is answered."""
+    resource = path.split("/")[4:5]
+    if resource == ["sql"]:
+        return Permission.QUERY
+    is_administration = resource in (["audit"], ["grants"], ["tokens"])
+    return Permission.ADMINISTER if is_administration else Permission.READ
+
+
 def text_of(response: httpx.Response) -> str:
-    """Everything of a response, bytes that are no text included."""
+    """Everything of a response, bytes that are no text included.
+
+    Without the request ids that callers chose: the audit log shows a tenant's administrators what
+    those with a grant in it have sent, whatever else they know.
+    """
     headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
-    return f"{response.status_code}\n{headers}\n{response.content.decode('latin-1')}"
+    text = f"{response.status_code}\n{headers}\n{response.content.decode('latin-1')}"
+    return _CHOSEN_ID.sub("", text)

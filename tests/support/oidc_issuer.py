@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qsl
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -32,18 +33,36 @@ AUDIENCE = "finops"
 
 @dataclass
 class Issuer:
-    """What the issuer publishes now; tests change it. `answer`: instead of a document."""
+    """What the issuer publishes now; tests change it. `answer`: instead of a document.
+
+    `nonce`, `id_claims`: of the next ID token. `token_answer`: instead of an ID token. `forms`:
+    what its token address was sent, with the header Authorization.
+    """
 
     url: str = ""
     keys: list[RSAKey] = field(default_factory=list)
     discovery: dict[str, Any] = field(default_factory=dict)
     answer: tuple[int, bytes] | None = None
     requests: list[str] = field(default_factory=list)
+    nonce: str = ""
+    id_claims: dict[str, Any] = field(default_factory=dict)
+    token_answer: tuple[int, Any] | None = None
+    forms: list[tuple[dict[str, str], str]] = field(default_factory=list)
 
     def reset(self) -> None:
         """Publish what was published at first."""
         self.keys, self.answer, self.discovery = self.keys[:1], None, {}
+        self.id_claims, self.token_answer = {}, None
         self.requests.clear()
+        self.forms.clear()
+
+    def exchange(self, form: dict[str, str], authorization: str) -> tuple[int, Any]:
+        """Answer to a code."""
+        self.forms.append((form, authorization))
+        if self.token_answer:
+            return self.token_answer
+        id_token = self.sign(**{"nonce": self.nonce, **self.id_claims})
+        return 200, {"access_token": "x", "token_type": "Bearer", "id_token": id_token}
 
     def add_key(self, kid: str) -> RSAKey:
         """Publish another key."""
@@ -65,7 +84,12 @@ class Issuer:
     def document(self, path: str) -> dict[str, Any]:
         """What is published under a path."""
         if path.endswith("/openid-configuration"):
-            return {"issuer": self.url, "jwks_uri": f"{self.url}/jwks", **self.discovery}
+            addresses = {
+                "jwks_uri": f"{self.url}/jwks",
+                "authorization_endpoint": f"{self.url}/authorize",
+                "token_endpoint": f"{self.url}/token",
+            }
+            return {"issuer": self.url, **addresses, **self.discovery}
         return {"keys": [key.as_dict(private=False) for key in self.keys]}
 
 
@@ -92,6 +116,17 @@ def serve_issuer() -> Iterator[Issuer]:
             self.send_response(status)
             if status in (301, 302, 307, 308):
                 self.send_header("Location", body.decode())
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            status, value = issuer.exchange(
+                dict(parse_qsl(content)), self.headers.get("Authorization", "")
+            )
+            body = value if isinstance(value, bytes) else json.dumps(value).encode()
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

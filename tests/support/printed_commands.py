@@ -48,12 +48,16 @@ class PrintedCommand:
         return " ".join(self.words)
 
 
+NOT_PRINTED = ("command_table.py", "pages.py", "http_cures.py")
+"""Files whose texts are tables or patterns of commands."""
+
+
 def commands_of_messages(folder: Path) -> list[PrintedCommand]:
     """Commands in the texts of the package, docstrings left out."""
     return [
         command
         for path in sorted(folder.rglob("*.py"))
-        if "synthetic" not in path.parts and path.name not in ("command_table.py", "pages.py")
+        if "synthetic" not in path.parts and path.name not in NOT_PRINTED
         for line, text in _texts(ast.parse(path.read_text(encoding="utf-8")))
         for command in commands_in(text, f"{path.name}:{line}")
     ]

@@ -1,4 +1,4 @@
-"""`finops serve` as a process of its own, on a free port.
+"""`finops serve` on a free port: as a process of its own, or in a thread of this one.
 
 Put here: starting it, its address, ending it. Keep out: requests to it.
 """
@@ -8,14 +8,19 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
+
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.serve.api import api_server
 
 _PATIENCE_SECONDS = 60
 
@@ -42,13 +47,13 @@ class ServeProcess:
 
 
 @contextmanager
-def serve(data: Path, **settings: str) -> Iterator[ServeProcess]:
-    """Start a server on a free port; end it if the test has not.
+def serve(data: Path, port: int = 0, **settings: str) -> Iterator[ServeProcess]:
+    """Start a server, by default on any free port; end it if the test has not.
 
     Its log goes to a file: a pipe that nobody reads would stop the server when it is full.
     """
     environment = {**os.environ, "FINOPS_DATA": str(data), "FINOPS_LOG_FORMAT": "json", **settings}
-    command = [sys.executable, "-m", "finops_pipeline.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "finops_pipeline.cli", "serve", "--port", str(port)]
     with TemporaryFile("a+", encoding="utf-8") as log:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
@@ -64,3 +69,17 @@ def serve(data: Path, **settings: str) -> Iterator[ServeProcess]:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+
+
+@contextmanager
+def serve_in_thread(installation: Installation) -> Iterator[int]:
+    """Serve in this process, whose limits a test can change; yield the port."""
+    server = api_server.build_server(installation)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        serving.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            serving.join()

@@ -28,7 +28,9 @@ from finops_pipeline.serve.api.api_app import build_app
 from finops_pipeline.serve.api.api_server import build_services
 from finops_pipeline.serve.api.api_services import ApiServices
 from finops_pipeline.serve.api.endpoint_table import Endpoint
+from finops_pipeline.serve.api.verified_route import AdminRoute
 from finops_pipeline.settings import Settings
+from tests.support.example_declarations import prepare_declarations
 
 TENANTS = ("acme", "globex")
 
@@ -71,6 +73,8 @@ class ServedTenants:
         if "{prefix}" in endpoint.path:
             token = give_token(self.installation, f"{tenant}/leaving", Role.VIEWER)
             path = f"{path.rpartition('/')[0]}/{token[:PREFIX_LENGTH]}"
+        if endpoint.route is AdminRoute:
+            path = prepare_declarations(self.installation, endpoint, tenant, path)
         options: dict[str, Any] = {}
         if endpoint.body:
             options["json"] = json.loads(endpoint.body.replace("acme", tenant))
@@ -87,6 +91,8 @@ def serve_tenants(data: Path, **settings: Any) -> Iterator[ServedTenants]:
 
     Tokens: `acme` and `globex` of an analyst each, `acme-viewer`, `acme-admin`, `globex-admin`.
     """
+    settings.setdefault("serve_ingests", 0)
+    settings = {"serve_requests_per_minute_per_tenant": 1_000_000, **settings}
     installation = Installation(Settings(data=data, threads=1, **settings))
     services = build_services(installation)
     app = build_app(services)

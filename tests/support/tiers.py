@@ -94,6 +94,10 @@ _LONG_FILES = [
     "test_business_metrics",
     "test_shared_costs",
     "test_scoped_lifecycle",
+    "test_api_ingests",
+    "test_api_schema",
+    "test_slow_exports",
+    "test_limited_files",
 ]
 """The slowest first: the processes that share them then end at about the same time."""
 LONG = frozenset(_LONG_FILES)

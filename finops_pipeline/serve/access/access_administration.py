@@ -34,6 +34,7 @@ from finops_pipeline.serve.access.principals import (
     list_principals,
     store_state,
 )
+from finops_pipeline.serve.access.tenant_bounds import check_room_for_service
 
 
 class AccessAdministration:
@@ -59,7 +60,8 @@ class AccessAdministration:
         """Create a principal: `grafana`, a service `acme/grafana` of a tenant, or a person.
 
         Raises:
-            GrantRefused: the name is taken or not the actor's to give, or the identity is.
+            GrantRefused: the name is taken or not the actor's to give, or the identity is, or the
+                tenant has as many services as it may have.
             Unknown: there is no such tenant.
         """
         managed = self._managed
@@ -77,6 +79,8 @@ class AccessAdministration:
                     f"{name} would be a principal of the installation",
                     "a service of a tenant that you manage, such as acme/grafana",
                 )
+            if owner:
+                check_room_for_service(db, owner, managed.settings)
             new = NewPrincipal(full_name, identity, is_operator)
             principal = insert_principal(db, new, managed.actor.name)
             kind = "operator" if is_operator else principal.kind
@@ -89,7 +93,8 @@ class AccessAdministration:
         """Disable a principal with all its tokens, or make it active again.
 
         Raises:
-            GrantRefused: there is no such principal that the actor manages.
+            GrantRefused: there is no such principal that the actor manages, or its tenant has as
+                many services as it may have.
             Unknown: there is no such tenant.
         """
         managed = self._managed
@@ -97,6 +102,8 @@ class AccessAdministration:
         def change(db: sa.Connection) -> Principal:
             owner, full_name = managed.parse_name(name)
             principal = managed.find(db, full_name)
+            if owner and state is PrincipalState.ACTIVE and not principal.is_active:
+                check_room_for_service(db, owner, managed.settings)
             store_state(db, principal, state)
             verb = "disable" if state is PrincipalState.DISABLED else "enable"
             managed.note(db, f"principal {verb}", principal.name, owner)

@@ -1,7 +1,7 @@
 """The tables of the access database, and the triggers that keep its audit log append-only.
 
 Put here: tables, triggers, schema versions. Keep out: reading and writing rows (principals.py,
-grants.py, tokens.py, audit_log.py), the file (access_store.py).
+grants.py, tokens.py, sessions.py, audit_log.py), the file (access_store.py).
 
 To change a table, add a version: a file in migrations/versions and its id in `SCHEMA`.
 
@@ -68,6 +68,21 @@ TOKENS = sa.Table(
     sa.Column("revoked_at", sa.String(25), nullable=False),
     sa.Column("last_used_at", sa.String(25), nullable=False),
 )
+SESSIONS = sa.Table(
+    "sessions",
+    META,
+    sa.Column("prefix", sa.String(12), primary_key=True),
+    sa.Column("session_hash", sa.String(64), nullable=False),
+    sa.Column("principal_id", sa.ForeignKey("principals.principal_id"), nullable=False),
+    sa.Column("sign_in_hash", sa.String(64), nullable=False),
+    sa.Column("created_at", sa.String(25), nullable=False),
+    sa.Column("expires_at", sa.String(25), nullable=False),
+    sa.Column("ended_at", sa.String(25), nullable=False),
+    sa.Column("last_used_at", sa.String(25), nullable=False),
+    sa.Index("session_sign_ins", "sign_in_hash", unique=True),
+)
+"""Of browsers. `sign_in_hash`: of the sign-in that began it, which cannot begin another one."""
+
 AUDIT_LOG = sa.Table(
     "audit_log",
     META,
@@ -120,6 +135,6 @@ SCHEMA = Schema(
     name="access database",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001",),
+    versions=("0001", "0003"),
     refusal=StorageFailure,
 )

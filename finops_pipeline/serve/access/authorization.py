@@ -9,12 +9,15 @@ grant or a renamed project holds for the next request.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 import sqlalchemy as sa
 
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import (
+    AuditUnavailable,
     NotAuthenticated,
     NotGranted,
     PermissionMissing,
@@ -40,7 +43,17 @@ from finops_pipeline.serve.access.grants import (
 from finops_pipeline.serve.access.oidc_tokens import IdentityProviders
 from finops_pipeline.serve.access.people import find_person, tie_to_subject
 from finops_pipeline.serve.access.principals import Identity, Principal
-from finops_pipeline.serve.access.tokens import TokenOwner, disabled, find_owner, note_use
+from finops_pipeline.serve.access.refused_tokens import RefusedTokens
+from finops_pipeline.serve.access.sessions import SESSION_START, is_open_now
+from finops_pipeline.serve.access.tokens import (
+    TOKEN_START,
+    TokenOwner,
+    disabled,
+    find_owner,
+    find_token,
+    is_valid_now,
+    note_use,
+)
 from finops_pipeline.serve.access.verified_access import Access, Permission
 from finops_pipeline.serve.data_scope import DataScope
 from finops_pipeline.tenants.lifecycle import Lifecycle
@@ -64,16 +77,20 @@ class AccessControl:
         self._tenants = TenantDirectory(installation.registry)
         self.providers = IdentityProviders(installation.settings)
         self._log = AuditLog(self.store)
+        self._refused = RefusedTokens()
 
     def close(self) -> None:
-        """Close the connections that no thread is using."""
+        """Record how often tokens were refused, and close connections that no thread is using."""
+        with suppress(AuditUnavailable):
+            self._record_all(self._refused.take_all())
         self.store.close()
         self._tenants.close()
 
     def authenticate_token(self, text: str, request_id: str = "") -> Principal:
         """Return who calls with a token of ours, or of an identity provider.
 
-        A token that was valid once, and one of a disabled principal, is recorded when it is used.
+        A token that was valid once, and one of a disabled principal, is recorded when it is used;
+        if it is used again within a minute, the number of these uses is.
 
         Raises:
             NotAuthenticated: the token is malformed, unknown, expired or revoked, or its principal
@@ -81,8 +98,9 @@ class AccessControl:
             AuditUnavailable: such a use cannot be recorded.
             Unreachable: the identity provider does not answer.
         """
+        self._record_all(self._refused.take_due())
         if self.providers.are_asked(text):
-            return self._authenticate_person(self.providers.verify(text), request_id)
+            return self.authenticate_person(self.providers.verify(text), request_id)
         with self.store.reading() as db:
             owner = find_owner(db, text)
         try:
@@ -93,7 +111,26 @@ class AccessControl:
         self._note_use(owner)
         return owner.principal
 
-    def _authenticate_person(self, identity: Identity, request_id: str) -> Principal:
+    def _check_token_again(self, principal: Principal, request_id: str) -> None:
+        if not _has_own_token(principal):
+            return
+        with self.store.reading() as db:
+            owner = find_token(db, principal.token) if db else None
+        try:
+            if owner is None or owner.principal.principal_id != principal.principal_id:
+                raise NotAuthenticated("the token does not exist any more")
+            owner.check_usable()
+        except NotAuthenticated as refusal:
+            self._record_refusal(principal, refusal, request_id)
+            raise
+
+    def authenticate_person(self, identity: Identity, request_id: str = "") -> Principal:
+        """Return who has signed in with an identity provider.
+
+        Raises:
+            NotAuthenticated: nobody has given the person access, or the principal is disabled.
+            AuditUnavailable: the use of a disabled principal cannot be recorded.
+        """
         with self.store.reading() as db:
             principal = find_person(db, identity) if db else None
         if principal is None or principal.identity is None:
@@ -132,7 +169,12 @@ class AccessControl:
         self, principal: Principal, refusal: NotAuthenticated, request_id: str
     ) -> None:
         entry = AuditEntry.of(principal, "authenticate", Outcome.REFUSED)
-        self.record(replace(entry, request_id=request_id, detail=refusal.found))
+        entry = replace(entry, request_id=request_id, detail=refusal.found)
+        self._record_all(self._refused.add(entry))
+
+    def _record_all(self, entries: Iterable[AuditEntry]) -> None:
+        for entry in entries:
+            self.record(entry)
 
     def _note_use(self, owner: TokenOwner) -> None:
         if not owner.needs_note:
@@ -147,7 +189,10 @@ class AccessControl:
     ) -> Access:
         """Return what a verified caller may do with a tenant. A refusal is recorded.
 
+        The caller's token must still be valid: a request may last.
+
         Raises:
+            NotAuthenticated: the token was revoked or has expired since it was verified.
             NotGranted: the caller has no grant for such a tenant, or there is none: the same text
                 and the same work for both.
             PermissionMissing: the role in the tenant does not permit it.
@@ -157,6 +202,7 @@ class AccessControl:
         action = f"authorize {needed}"
         identity, grant = self._find(principal, tenant)
         if identity is None or grant is None:
+            self._check_token_again(principal, request_id)
             entry = AuditEntry.of(principal, action, Outcome.REFUSED)
             self.record(replace(entry, tenant=str(tenant), request_id=request_id))
             raise not_granted(tenant)
@@ -174,7 +220,8 @@ class AccessControl:
         identity = self._identity(tenant)
         with self.store.reading() as db:
             tenant_id = identity.external_id if identity else ""
-            grant = find_grant(db, principal.principal_id, tenant_id) if db else None
+            valid = _credential_condition(principal)
+            grant = find_grant(db, principal.principal_id, tenant_id, valid) if db else None
         is_open = identity is not None and identity.state is not Lifecycle.REMOVED
         return identity, grant if is_open else None
 
@@ -236,6 +283,20 @@ class AccessControl:
             AuditUnavailable: it cannot be stored, so nothing may be given out.
         """
         self._log.record(entry)
+
+
+def _has_own_token(principal: Principal) -> bool:
+    """Return whether a caller was verified by a token of ours: those of others are not revoked."""
+    return principal.token.startswith(TOKEN_START)
+
+
+def _credential_condition(principal: Principal) -> sa.ColumnElement[bool] | None:
+    """Return the condition that what a caller was verified by still counts: a request may last."""
+    if _has_own_token(principal):
+        return is_valid_now(principal.token)
+    if principal.token.startswith(SESSION_START):
+        return is_open_now(principal.token)
+    return None
 
 
 def _missing(access: Access, needed: Permission) -> PermissionMissing:

@@ -97,15 +97,27 @@ class Grant:
         return f"{self.role} of {self.limits}"
 
 
-def find_grant(db: sa.Connection, principal_id: str, tenant_id: str) -> Grant | None:
-    """Find the grant of an active principal in a tenant; an empty id finds nothing."""
+def find_grant(
+    db: sa.Connection,
+    principal_id: str,
+    tenant_id: str,
+    condition: sa.ColumnElement[bool] | None = None,
+) -> Grant | None:
+    """Find the grant of an active principal in a tenant; an empty id finds nothing.
+
+    Args:
+        db: the access database.
+        principal_id: of the principal.
+        tenant_id: external id of the tenant.
+        condition: what else must be true, such as that a token is valid.
+    """
     table = GRANTS.c
     query = _select_grants().where(
         table.principal_id == principal_id,
         table.tenant_id == tenant_id,
         table.tenant_id != "",
     )
-    row = db.execute(query).one_or_none()
+    row = db.execute(query if condition is None else query.where(condition)).one_or_none()
     return _parse_grant(row) if row is not None else None
 
 

@@ -49,6 +49,7 @@ class ManagedAccess:
     def __init__(self, control: AccessControl, actor: Actor) -> None:
         self.store = control.store
         self.registry = control.installation.registry
+        self.settings = control.installation.settings
         self.actor = actor
         self._control = control
 

@@ -10,6 +10,7 @@ asymmetric algorithms only: neither `none` nor an HMAC with a public key as its 
 from __future__ import annotations
 
 import json
+from hmac import compare_digest
 from typing import Any
 
 from joserfc import jws, jwt
@@ -63,20 +64,51 @@ class IdentityProviders:
             NotAuthenticated: it is not a valid token of a configured issuer for this installation.
             Unreachable: the issuer's keys cannot be fetched.
         """
+        issuer, claims = self._verified_claims(text, self._audiences)
+        return _identity(issuer, claims)
+
+    def verify_id_token(self, text: str, issuer: str, client: str, nonce: str) -> Identity:
+        """Return who has signed in, by the ID token that the provider gives at the end.
+
+        Args:
+            text: the ID token.
+            issuer: the provider at which the sign-in was begun.
+            client: the client id of this installation there.
+            nonce: the number that the sign-in was begun with.
+
+        Raises:
+            NotAuthenticated: it is not a valid token of this provider for this sign-in.
+            Unreachable: the issuer's keys cannot be fetched.
+        """
+        named, claims = self._verified_claims(text, [client])
+        if named != issuer:
+            raise _invalid("its issuer is another one than that at which you signed in")
+        given = claims.get("nonce")
+        if not isinstance(given, str) or not compare_digest(given.encode(), nonce.encode()):
+            raise _invalid("it belongs to another sign-in (nonce)")
+        audience = claims["aud"]
+        is_for_several = isinstance(audience, list) and len(audience) > 1
+        if claims.get("azp", "" if is_for_several else client) != client:
+            raise _invalid("it was issued to another program (azp)")
+        return _identity(issuer, claims)
+
+    def _verified_claims(self, text: str, audiences: list[str]) -> tuple[str, dict[str, Any]]:
+        """Return the issuer and the claims of a token.
+
+        Raises:
+            NotAuthenticated: it is not a valid token for one of these audiences.
+            Unreachable: the issuer's keys cannot be fetched.
+        """
         if len(text) > _MOST_CHARACTERS or not text.isascii():
             raise _invalid("it is not a token")
         issuer, kid = self._named_issuer(text)
         keys = self._issuers[issuer].keys(kid)
         try:
             claims = jwt.decode(text, keys, algorithms=ALGORITHMS).claims
-            self._registry(issuer).validate(claims)
+            _registry(issuer, audiences).validate(claims)
         except _UNREADABLE as error:
             raise _invalid(_reason(error)) from error
-        subject, email = claims["sub"], claims.get("email")
-        if not isinstance(subject, str) or not 0 < len(subject) <= _MOST_SUBJECT:
-            raise _invalid("its subject is not a text of at most 255 characters")
-        is_verified = claims.get("email_verified") is True and isinstance(email, str)
-        return Identity(issuer, subject, str(email) if is_verified else "")
+        return issuer, claims
 
     def _named_issuer(self, text: str) -> tuple[str, str | None]:
         """Return the issuer and the key id that a token names, before anything is verified.
@@ -97,15 +129,29 @@ class IdentityProviders:
             raise _invalid("its algorithm is not accepted")
         return issuer, kid if isinstance(kid, str) else None
 
-    def _registry(self, issuer: str) -> jwt.JWTClaimsRegistry:
-        return jwt.JWTClaimsRegistry(
-            now=int(clock.now().timestamp()),
-            leeway=SKEW_SECONDS,
-            iss={"essential": True, "value": issuer},
-            aud={"essential": True, "values": self._audiences},
-            exp={"essential": True},
-            sub={"essential": True},
-        )
+
+def _registry(issuer: str, audiences: list[str]) -> jwt.JWTClaimsRegistry:
+    return jwt.JWTClaimsRegistry(
+        now=int(clock.now().timestamp()),
+        leeway=SKEW_SECONDS,
+        iss={"essential": True, "value": issuer},
+        aud={"essential": True, "values": audiences},
+        exp={"essential": True},
+        sub={"essential": True},
+    )
+
+
+def _identity(issuer: str, claims: dict[str, Any]) -> Identity:
+    """Return who the claims of a token are about.
+
+    Raises:
+        NotAuthenticated: they name no usable subject.
+    """
+    subject, email = claims["sub"], claims.get("email")
+    if not isinstance(subject, str) or not 0 < len(subject) <= _MOST_SUBJECT:
+        raise _invalid("its subject is not a text of at most 255 characters")
+    is_verified = claims.get("email_verified") is True and isinstance(email, str)
+    return Identity(issuer, subject, str(email) if is_verified else "")
 
 
 def _reason(error: Exception) -> str:

@@ -24,6 +24,10 @@ from finops_pipeline.serve.access.principals import (
     insert_principal,
     list_principals,
 )
+from finops_pipeline.serve.access.tenant_bounds import (
+    check_room_for_service,
+    check_room_for_token,
+)
 from finops_pipeline.serve.access.tokens import (
     PREFIX_LENGTH,
     CreatedToken,
@@ -92,7 +96,8 @@ class TokenAdministration:
         """Create a token, and first the service and its grant if a grant is asked for.
 
         Raises:
-            GrantRefused: there is no such principal, or the token or grant cannot be given.
+            GrantRefused: there is no such principal, the token or grant cannot be given, or the
+                tenant has as many services or tokens as it may have.
             Unknown: there is no such tenant.
         """
         managed = self._managed
@@ -124,6 +129,7 @@ class TokenAdministration:
         managed.check_grant(owner, grant)
         principal = find_principal(db, full_name)
         if principal is None:
+            check_room_for_service(db, owner, managed.settings)
             principal = insert_principal(db, NewPrincipal(full_name), managed.actor.name)
             managed.note(db, "principal add", f"service {principal.name}", owner)
         managed.give_to(db, principal, owner, grant)
@@ -142,6 +148,8 @@ class TokenAdministration:
                 "a principal that is active",
                 "Make it active with `finops principal enable`",
             )
+        if owner:
+            check_room_for_token(db, owner, self._managed.settings)
         name, lifetime = self._managed.actor.name, timedelta(days=asked.days)
         created = insert_token(db, NewToken(principal, lifetime, one_line(asked.label[:200]), name))
         detail = f"{created.prefix}… for {principal.name}, until {created.expires_at[:10]}"

@@ -170,6 +170,13 @@ def find_owner(db: sa.Connection | None, text: object) -> TokenOwner:
     return TokenOwner(_parse_token(row), parse_principal(row, token=row.prefix))
 
 
+def is_valid_now(prefix: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a token is neither revoked nor expired."""
+    token = TOKENS.c
+    valid = (token.prefix == prefix, token.revoked_at == "")
+    return sa.exists().where(*valid, token.expires_at > clock.now().isoformat())
+
+
 def list_tokens(db: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Token]:
     """Read tokens, the newest last."""
     query = _select_tokens().where(*where).order_by(TOKENS.c.created_at, TOKENS.c.prefix)

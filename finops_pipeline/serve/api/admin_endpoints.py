@@ -15,7 +15,6 @@ from fastapi import Path, Query
 from starlette.responses import Response
 
 from finops_pipeline.serve.access.access_administration import AccessAdministration
-from finops_pipeline.serve.access.actors import Actor
 from finops_pipeline.serve.access.audit_entries import AuditSelection
 from finops_pipeline.serve.access.audit_log import read_audit
 from finops_pipeline.serve.access.grants import Extent, Grant, Limits, NewGrant
@@ -29,6 +28,7 @@ from finops_pipeline.serve.api.request_parameters import (
     GrantRequest,
     TokenCreation,
 )
+from finops_pipeline.serve.api.tenant_changes import actor_of
 
 _CREATED = 201
 _DONE = 204
@@ -57,11 +57,7 @@ def list_grants(data: Data) -> Response:
 
 def give_grant(data: Data, asked: GrantRequest) -> Response:
     """Give a role to a service of this tenant, or to somebody who has a grant in it already."""
-    names = asked.projects or asked.environments
-    extent = Extent.TENANT
-    if names:
-        extent = Extent.PROJECTS if asked.projects else Extent.ENVIRONMENTS
-    grant = NewGrant(asked.role, Limits(extent, tuple(names)))
+    grant = NewGrant(asked.role, _limits(asked))
     _grants(data).give(data.access.tenant, asked.principal, grant)
     return Response(status_code=_DONE)
 
@@ -80,9 +76,10 @@ def list_tenant_tokens(data: Data) -> Response:
 def create_token(data: Data, asked: TokenCreation) -> Response:
     """Create a token of a service of this tenant. Its text is in this answer and nowhere else.
 
-    With a role, the service and its grant are created, too.
+    With a role, the service and its grant are created, too, in the whole tenant or only in some of
+    its projects or environments.
     """
-    grant = NewGrant(asked.role) if asked.role else None
+    grant = NewGrant(asked.role, _limits(asked)) if asked.role else None
     request = TokenRequest(asked.principal, asked.days, asked.label, grant)
     created = _tokens(data).create(request)
     body = {"token": created.text, "prefix": created.prefix, "expires_at": created.expires_at}
@@ -96,6 +93,14 @@ def revoke_token(
     """Revoke a token; the next request with it is refused."""
     _tokens(data).revoke(prefix)
     return Response(status_code=_DONE)
+
+
+def _limits(asked: GrantRequest | TokenCreation) -> Limits:
+    if asked.projects:
+        return Limits(Extent.PROJECTS, tuple(asked.projects))
+    if asked.environments:
+        return Limits(Extent.ENVIRONMENTS, tuple(asked.environments))
+    return Limits()
 
 
 def _listed(data: Data, rows: Iterable[dict[str, Any]]) -> Response:
@@ -122,15 +127,9 @@ def _token_row(token: Token) -> dict[str, Any]:
     return row
 
 
-def _actor(data: Data) -> Actor:
-    record = data.record
-    assert record.principal is not None, "the route verifies before it answers"
-    return Actor.administrator(record.principal, data.access, record.request_id)
-
-
 def _grants(data: Data) -> AccessAdministration:
-    return AccessAdministration(data.services.access, _actor(data))
+    return AccessAdministration(data.services.access, actor_of(data))
 
 
 def _tokens(data: Data) -> TokenAdministration:
-    return TokenAdministration(data.services.access, _actor(data))
+    return TokenAdministration(data.services.access, actor_of(data))

@@ -33,12 +33,15 @@ class ProblemDetails(StrictModel):
 
 
 class Caller(StrictModel):
-    """Who asks: the principal of the token."""
+    """Who asks: the principal of the token or session."""
 
     principal_id: str
     kind: str
     name: str
     is_operator: bool
+    csrf_token: str | None = Field(
+        description="Of a session: what any method but GET needs in the header X-CSRF-Token."
+    )
 
 
 class OpenTenant(StrictModel):

@@ -24,8 +24,10 @@ from finops_pipeline.serve.api.endpoint_table import add_endpoints
 from finops_pipeline.serve.api.openapi_document import openapi_document
 from finops_pipeline.serve.api.problem_details import Problem
 from finops_pipeline.serve.api.request_frame import RequestFrame, answer_error
+from finops_pipeline.serve.api.sign_in_endpoints import add_sign_in
 
 _VERIFYING_THREADS = 16
+_SIGN_IN_THREADS = 4
 _DATA_THREADS = 400
 """Requests that have or await data, each in a thread: what one tenant may have is a tenth of it
 (query_slots.py), so that waiting requests of one tenant leave room for all others."""
@@ -37,11 +39,15 @@ def build_app(services: ApiServices) -> FastAPI:
     @asynccontextmanager
     async def close_at_end(app: FastAPI) -> AsyncIterator[None]:
         app.state.verifiers = CapacityLimiter(_VERIFYING_THREADS)
+        app.state.sign_ins = CapacityLimiter(_SIGN_IN_THREADS)
         current_default_thread_limiter().total_tokens = _DATA_THREADS
+        services.ingests.start()
         try:
             yield
         finally:
+            await run_sync(services.ingests.stop)
             await run_sync(services.pool.close)
+            await run_sync(services.access.close)
 
     app = FastAPI(
         openapi_url=None,
@@ -59,6 +65,7 @@ def build_app(services: ApiServices) -> FastAPI:
     )
     app.state.services = services
     add_endpoints(app.router)
+    add_sign_in(app.router)
     for path, function in _OPEN_ADDRESSES.items():
         app.add_api_route(path, function, include_in_schema=False)
     return app

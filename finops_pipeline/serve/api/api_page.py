@@ -35,17 +35,35 @@ every request and answer. Ctrl-C or SIGTERM ends the server after the running an
   tenant that is not open to you and one that does not exist give the same answer. A grant that is
   limited to projects shows only these projects, in every answer. Every answer is recorded in the
   tenant's audit log before it leaves.
+- **Browsers.** People can [sign in](access.md) at `/login` instead of
+  sending a token. With the cookie of a session, every method but GET needs the header
+  `X-CSRF-Token`.
 - **Amounts** are exact decimal numbers as text: `"1250.75"`. Currencies are never added up.
 - **Pages.** Lists have at most `page_size` rows. `next_cursor` is the parameter `cursor` of the
   next page. It belongs to you, to this request and to this state of the data; when the data has
   changed, begin again.
 - **Unchanged answers.** Every answer to a GET has an `ETag`. Send it as `If-None-Match`, and the
   answer is 304 as long as the data is the same.
-- **Limits.** A principal may send FINOPS_SERVE_REQUESTS_PER_MINUTE requests in a minute. Queries
-  have the limits of `finops query` ([settings](settings.md)). An answer to SQL has at most `limit`
-  rows and 20 MB; `truncated` says that there are more.
+- **Limits.** A principal may send FINOPS_SERVE_REQUESTS_PER_MINUTE requests in a minute, and all
+  principals of a tenant FINOPS_SERVE_REQUESTS_PER_MINUTE_PER_TENANT. Queries have the limits of
+  `finops query` ([settings](settings.md)). An answer to SQL has at most `limit` rows and 20 MB;
+  `truncated` says that there are more. No principal runs all queries that its tenant may run at
+  the same time. 429 and 503 have the header `Retry-After`.
+- **Exports** keep no query waiting, however slowly they are read. A tenant may have
+  FINOPS_SERVE_EXPORTS_PER_TENANT at the same time, and a principal half of them. A client that
+  takes nothing for a minute loses its export. Each portion is sent only if the caller still has
+  the access; otherwise the connection ends before the answer is complete.
+- **Memory.** The server holds one message per answer that is being read, of at most 16 MB. With the
+  default settings that is 24 answers (FINOPS_SERVE_QUERIES and FINOPS_SERVE_EXPORTS): about 0.3 GB
+  for ordinary rows, and 5 GB if every message is as large as possible and full of small numbers.
+  The processes of queries have their own limit (FINOPS_QUERY_MEMORY).
 - **Numbers that are not final.** `unreconciled` (in costs: `months`) names the months that are not
   reconciled with the bill.
+- **Changes.** Administrators declare projects and rules, enter invoices and ask for an ingest. A
+  change is made at once or refused, and its entry in the audit log is older than the change. If
+  another process is writing, the answer is 503 with `Retry-After`. Charges move with the next
+  ingest. If a declaration file of whoever runs the server names the same project or has a section
+  `dimensions`, the next `finops apply` sets again what the file says.
 - **Operation.** `/healthz` says that the process answers, `/readyz` that access can be verified,
   and `/metrics` has counters for Prometheus, by route and never by tenant. Each answer has an
   `X-Request-ID`, which is also in the log and in the audit log. To use your own, send 8 to 64
@@ -84,8 +102,9 @@ def api_page() -> str:
 def example_command(endpoint: Endpoint) -> str:
     """Return the example of an endpoint as a command."""
     words = ['curl -H "Authorization: Bearer $TOKEN"']
-    if endpoint.method == "DELETE":
-        words.append("-X DELETE")
+    is_default = endpoint.method == ("POST" if endpoint.body else "GET")
+    if not is_default:
+        words.append(f"-X {endpoint.method}")
     if endpoint.body:
         words.append(f"-H 'Content-Type: application/json' -d '{endpoint.body}'")
     words.append(f"'http://127.0.0.1:8000{PREFIX}{endpoint.example}'")
@@ -112,7 +131,8 @@ def _readers(route: type[PrincipalRoute]) -> str:
         return "administrators of the tenant"
     if issubclass(route, AnalystRoute):
         return "analysts and administrators of the tenant"
-    return "everybody with a valid token" if route is PrincipalRoute else "all roles of the tenant"
+    is_for_all = route is PrincipalRoute
+    return "everybody who is signed in or has a token" if is_for_all else "all roles of the tenant"
 
 
 def _parameters(

@@ -21,9 +21,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import SettingError
 from finops_pipeline.serve.access.authorization import AccessControl
+from finops_pipeline.serve.access.browser_sign_in import BrowserSignIn
 from finops_pipeline.serve.api.api_app import build_app
 from finops_pipeline.serve.api.api_services import ApiServices
 from finops_pipeline.serve.api.rate_limiter import RateLimiter
+from finops_pipeline.serve.ingest_runner import IngestRunner
 from finops_pipeline.serve.landlock import is_available
 from finops_pipeline.serve.warehouse_pool import WarehousePool
 
@@ -32,6 +34,9 @@ _HEAD_SECONDS = 10.0
 _KEEP_ALIVE_SECONDS = 10
 _BODY_SECONDS = 30.0
 _SEND_SECONDS = 60.0
+_LOCK_SECONDS = 2.0
+"""Time for which a change waits for another one; then it is refused, to be sent again."""
+
 _BODY_BYTES = 1_000_000
 _SHUTDOWN_SECONDS = 60
 _BACKLOG = 2048
@@ -46,16 +51,27 @@ class Address:
 
 
 def build_services(installation: Installation) -> ApiServices:
-    """Return the parts of a server for an installation."""
-    per_minute = installation.settings.serve_requests_per_minute
+    """Return the parts of a server for an installation.
+
+    Raises:
+        SettingError: settings do not fit together.
+        StorageFailure: the key that signs cookies cannot be used.
+    """
+    settings = installation.settings
+    per_minute = settings.serve_requests_per_minute
+    access = AccessControl(installation)
     return ApiServices(
-        AccessControl(installation),
+        access,
         WarehousePool(installation),
         RateLimiter(per_minute),
+        RateLimiter(settings.serve_requests_per_minute_per_tenant),
         RateLimiter(per_minute),
         _BODY_BYTES,
         _BODY_SECONDS,
         _SEND_SECONDS,
+        installation.with_short_waits(_LOCK_SECONDS),
+        IngestRunner(installation),
+        BrowserSignIn.of(access),
     )
 
 

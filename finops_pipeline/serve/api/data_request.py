@@ -30,6 +30,7 @@ from finops_pipeline.serve.api.request_record import RequestRecord, record_of
 from finops_pipeline.serve.api.sealed_values import Asking
 from finops_pipeline.serve.open_warehouses import OpenWarehouse
 from finops_pipeline.serve.queries import refusing_errors
+from finops_pipeline.serve.warehouse_pool import ExportedWarehouse
 
 JSON = "application/json"
 _NOT_MODIFIED = 304
@@ -73,12 +74,34 @@ class DataRequest:
             QueryRefused: DuckDB cannot answer.
             Problem: nothing has been built for the tenant yet.
         """
+        access = self.access
+        opened = self.services.pool.open(access.scope, access.principal_id)
+        with self._recording_failure(), ExitStack() as stack:
+            with self.naming_missing_data():
+                warehouse = stack.enter_context(opened)
+            stack.enter_context(refusing_errors(warehouse.sandbox.folder))
+            yield warehouse
+
+    @contextmanager
+    def open_export(self) -> Iterator[ExportedWarehouse]:
+        """Open the same for an answer that is sent while it is read.
+
+        Raises:
+            QueryRefused: DuckDB cannot answer.
+            Problem: nothing has been built for the tenant yet.
+        """
+        access = self.access
+        opened = self.services.pool.open_export(access.scope, access.principal_id)
+        with self._recording_failure(), ExitStack() as stack:
+            with self.naming_missing_data():
+                exported = stack.enter_context(opened)
+            stack.enter_context(refusing_errors(exported.warehouse.sandbox.folder))
+            yield exported
+
+    @contextmanager
+    def _recording_failure(self) -> Iterator[None]:
         try:
-            with ExitStack() as stack:
-                with self.naming_missing_data():
-                    warehouse = stack.enter_context(self.services.pool.open(self.access.scope))
-                stack.enter_context(refusing_errors(warehouse.sandbox.folder))
-                yield warehouse
+            yield
         except (FinopsError, Problem) as error:
             # Recorded, too: refused SQL, or somebody else's cursor, may be an attack. If rows have
             # left already, the entry of the end says how many.
@@ -121,7 +144,7 @@ class DataRequest:
             NotGranted: the caller has not the same access any more.
             AuditUnavailable: it could not be recorded.
         """
-        self._verify_again()
+        self.verify_again()
         self.record.rows = rows
         self._record(Outcome.SERVED, rows, detail)
 
@@ -134,7 +157,32 @@ class DataRequest:
         self.record.rows = rows
         self._record(Outcome.SERVED, rows, detail)
 
-    def _verify_again(self) -> None:
+    def audit_change(self, detail: str) -> None:
+        """Record a change of the tenant: before it is made, and what came of it.
+
+        Raises:
+            AuditUnavailable: it could not be recorded.
+        """
+        self.record.rows = 0
+        self._record(Outcome.CHANGED, 0, detail)
+
+    def audit_failure(self, detail: str) -> None:
+        """Record that nothing was given out or changed, and why.
+
+        Raises:
+            AuditUnavailable: it could not be recorded.
+        """
+        self._record(Outcome.FAILED, 0, detail)
+
+    def verify_again(self) -> None:
+        """Verify that the caller still has the same access.
+
+        Raises:
+            NotAuthenticated: the token was revoked or has expired.
+            NotGranted: the caller has not the same access any more.
+            PermissionMissing: the role does not permit the request any more.
+            AuditUnavailable: that could not be recorded.
+        """
         principal, needed = self.record.principal, self.record.needed
         assert principal is not None and needed is not None, "the route verifies before it answers"
         tenant, request_id = self.access.tenant, self.record.request_id

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from inspect import cleandoc
 from typing import Any
 
 from fastapi import APIRouter, Security
@@ -40,7 +41,21 @@ from finops_pipeline.serve.api.answer_models import (
 )
 from finops_pipeline.serve.api.cost_endpoints import ask_costs, get_costs, run_sql
 from finops_pipeline.serve.api.export_endpoints import export_table, list_exports
+from finops_pipeline.serve.api.ingest_endpoints import list_ingests, request_ingest, show_ingest
+from finops_pipeline.serve.api.invoice_endpoints import (
+    enter_invoice,
+    list_invoice_totals,
+    withdraw_invoice,
+)
 from finops_pipeline.serve.api.principal_endpoints import list_tenants, show_caller
+from finops_pipeline.serve.api.project_endpoints import (
+    create_project,
+    list_declared_projects,
+    preview_claims,
+    remove_project,
+    rename_project,
+    update_project,
+)
 from finops_pipeline.serve.api.report_endpoints import (
     list_commitments,
     list_data_transfer,
@@ -49,6 +64,12 @@ from finops_pipeline.serve.api.report_endpoints import (
     list_tag_coverage,
 )
 from finops_pipeline.serve.api.row_models import row_model
+from finops_pipeline.serve.api.rule_endpoints import (
+    delete_rule,
+    list_declared_rules,
+    put_rules,
+    try_rules,
+)
 from finops_pipeline.serve.api.table_endpoints import (
     LISTED_TABLES,
     list_environments,
@@ -59,6 +80,17 @@ from finops_pipeline.serve.api.verified_route import (
     AnalystRoute,
     PrincipalRoute,
     ReaderRoute,
+)
+from finops_pipeline.serve.api.write_models import (
+    Changes,
+    ClaimPreviewAnswer,
+    DeclaredProjects,
+    DeclaredRuleList,
+    IngestAnswer,
+    Ingests,
+    InvoiceAnswer,
+    Invoices,
+    RuleTrial,
 )
 
 PREFIX = "/v1"
@@ -122,7 +154,52 @@ def endpoints() -> tuple[Endpoint, ...]:
             "/tenants/acme/exports/monthly_costs?format=csv&start=2026-10",
         ),
         *_for_admins(),
+        *_declarations(),
     )  # fmt: skip
+
+
+_PROJECT = '{"name": "web-shop", "environment": "prod", "claims": [{"tags": {"Team": ["web"]}}]}'
+_RULES = (
+    '{"names": ["team"], "rules": [{"name": "web-team", "dimension": "team", "value": "web",'
+    ' "when": {"tags": {"Team": ["web", "shop"]}}}]}'
+)
+_INVOICE = '{"source": "payer", "month": "2026-10", "amount": "12345.67", "currency": "USD"}'
+_OF_INVOICE = "?source=payer&month=2026-10"
+
+
+def _declarations() -> Iterator[Endpoint]:
+    """Yield what administrators declare, enter and ask for: action, path, what answers."""
+    one, rule = "/projects/{project}", "/rules/{rule}"
+    for method, action, path, function, model, body in (
+        ("GET", "declared-projects", "", list_declared_projects, DeclaredProjects, ""),
+        ("POST", "projects", "", create_project, Changes, _PROJECT),
+        ("PATCH", "projects", one, update_project, Changes, '{"environment": "prod"}'),
+        ("POST", "project-names", f"{one}/name", rename_project, Changes, '{"name": "shop"}'),
+        ("DELETE", "projects", one, remove_project, Changes, ""),
+        ("POST", "project-preview", "", preview_claims, ClaimPreviewAnswer,
+         f'{{"projects": [{_PROJECT}]}}'),
+        ("GET", "rules", "", list_declared_rules, DeclaredRuleList, ""),
+        ("PUT", "rules", "", put_rules, Changes, _RULES),
+        ("POST", "rule-test", "", try_rules, RuleTrial, _RULES),
+        ("DELETE", "rules", rule, delete_rule, Changes, ""),
+        ("GET", "invoices", "", list_invoice_totals, Invoices, ""),
+        ("PUT", "invoices", "", enter_invoice, InvoiceAnswer, _INVOICE),
+        ("DELETE", "invoices", "", withdraw_invoice, InvoiceAnswer, ""),
+        ("GET", "ingests", "", list_ingests, Ingests, ""),
+        ("POST", "ingests", "", request_ingest, IngestAnswer, ""),
+        ("GET", "ingest", "/ingests/{request_id}", show_ingest, IngestAnswer, ""),
+    ):  # fmt: skip
+        path = path or f"/{action}"
+        query = _OF_INVOICE if function is withdraw_invoice else ""
+        query = "?confirmation=staging" if function is remove_project else query
+        names = {"project": "prod", "rule": "web-team", "request_id": "0123456789abcdef"}
+        names["project"] = "staging" if function in (remove_project, rename_project) else "prod"
+        example = f"/tenants/acme{path}{query}".format(**names)
+        status = {create_project: 201, request_ingest: 202}.get(function, 200)
+        yield Endpoint(
+            action, OF_TENANT + path, function, model, example, method, AdminRoute, body,
+            status=status,
+        )  # fmt: skip
 
 
 def _for_admins() -> Iterator[Endpoint]:
@@ -183,7 +260,7 @@ def add_endpoints(router: APIRouter) -> None:
             methods=[endpoint.method],
             name=endpoint.action,
             summary=endpoint.summary or _first_line(endpoint.function),
-            description=endpoint.summary or endpoint.function.__doc__,
+            description=endpoint.summary or cleandoc(endpoint.function.__doc__ or ""),
             response_model=endpoint.model,
             status_code=endpoint.status,
             dependencies=[Security(bearer)],

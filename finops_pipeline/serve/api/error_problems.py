@@ -23,11 +23,16 @@ from finops_pipeline.errors import (
     QueryRefused,
     QueryStopped,
     ReadingEnded,
+    RegistryBusy,
     RegistryError,
+    RegistryUnusable,
+    SessionEnded,
+    SignInRefused,
     TenantBusy,
     Unknown,
     Unreachable,
 )
+from finops_pipeline.serve.api.http_cures import http_cure
 from finops_pipeline.serve.api.problem_details import (
     AUDIT_UNAVAILABLE,
     BUSY,
@@ -42,6 +47,7 @@ from finops_pipeline.serve.api.problem_details import (
     PERMISSION_MISSING,
     QUERY_REFUSED,
     QUERY_STOPPED,
+    SIGN_IN_REFUSED,
     SIGN_IN_UNAVAILABLE,
     UNKNOWN_NAME,
     BodyRefused,
@@ -66,6 +72,8 @@ _ASK_OPERATOR = "Try again; if it stays so, give the request id to whoever runs 
 _NO_DATA = _Wording("the data of the tenant cannot be read at the moment", cure=_ASK_OPERATOR)
 
 _TABLE: Sequence[tuple[type[FinopsError], ProblemKind, _Wording | None]] = (
+    (SessionEnded, NOT_AUTHENTICATED, None),
+    (SignInRefused, SIGN_IN_REFUSED, None),
     (
         NotAuthenticated,
         NOT_AUTHENTICATED,
@@ -89,7 +97,7 @@ _TABLE: Sequence[tuple[type[FinopsError], ProblemKind, _Wording | None]] = (
         PERMISSION_MISSING,
         _Wording(
             "your role in this tenant does not permit this request",
-            "analyst or admin for SQL; admin, of the whole tenant, to manage access",
+            "analyst or admin for SQL; admin, of the whole tenant, to manage it",
             "Ask an administrator of the tenant for another role",
         ),
     ),
@@ -106,14 +114,19 @@ _TABLE: Sequence[tuple[type[FinopsError], ProblemKind, _Wording | None]] = (
     (QueryStopped, QUERY_STOPPED, None),
     (QueryRefused, QUERY_REFUSED, None),
     (Unknown, UNKNOWN_NAME, None),
+    (RegistryUnusable, DATA_UNAVAILABLE, _NO_DATA),
     (RegistryError, INVALID_REQUEST, None),
-    (Busy, BUSY, _Wording("all workers are in use", cure="Try again in a few seconds")),
+    (Busy, BUSY, None),
     (TenantBusy, BUSY, _Wording("the data of the tenant is being written", cure="Try again")),
+    (RegistryBusy, BUSY, _Wording("declarations are being changed", cure="Try again")),
     (ReadingEnded, BUSY, _Wording("the data was replaced just now", cure="Ask again")),
     (
         Unreachable,
         SIGN_IN_UNAVAILABLE,
-        _Wording("your token cannot be verified", cure=_ASK_OPERATOR),
+        _Wording(
+            "who you are cannot be verified, because the identity provider does not answer",
+            cure=_ASK_OPERATOR,
+        ),
     ),
     # A damaged, foreign or unreadable file, a full disk: their texts name paths.
     (FinopsError, DATA_UNAVAILABLE, _NO_DATA),
@@ -141,7 +154,7 @@ def problem_of(error: Exception) -> Problem:
     if wording:
         problem = Problem(kind, wording.found, wording.expected, wording.cure)
     else:
-        problem = Problem(kind, expected.found, expected.expected, expected.cure)
+        problem = Problem(kind, expected.found, expected.expected, http_cure(expected.cure))
     if kind is NOT_AUTHENTICATED:
         problem.adding("WWW-Authenticate", "Bearer")
     return problem.adding("Retry-After", _RETRY_SECONDS) if kind is BUSY else problem

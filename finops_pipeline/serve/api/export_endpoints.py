@@ -17,7 +17,14 @@ from finops_pipeline.application.progress import Months
 from finops_pipeline.application.tenant_export import INTERNAL_TABLES
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.tables import TABLES
-from finops_pipeline.errors import QueryRefused, Unknown, did_you_mean
+from finops_pipeline.errors import (
+    NotAuthenticated,
+    NotGranted,
+    PermissionMissing,
+    QueryRefused,
+    Unknown,
+    did_you_mean,
+)
 from finops_pipeline.serve.api.answer_pages import (
     has_months,
     is_in_grant,
@@ -61,7 +68,7 @@ def export_table(
     """Export a table as CSV, Parquet or an Arrow stream, without a limit of rows.
 
     In CSV, text that a spreadsheet would run as a formula has a `'` in front. If the connection
-    ends before the answer is complete, the export has failed.
+    ends before the answer is complete, the export has failed, or your access was revoked.
     """
     _require_chunks(data)
     chosen = _find_table(table)
@@ -125,8 +132,8 @@ def _portions(
     data: Data, statement: tuple[str, Mapping[str, Any]], count: RowCount, format: str
 ) -> Portions:
     """Yield the rows of a statement in a format; count them."""
-    with data.open_warehouse() as warehouse:
-        yield from ExportedRows(warehouse.sandbox, *statement, count).portions(format)
+    with data.open_export() as exported:
+        yield from ExportedRows(exported, *statement, count).portions(format)
 
 
 def _joined(begun: bytes, portions: Portions) -> Portions:
@@ -137,13 +144,23 @@ def _joined(begun: bytes, portions: Portions) -> Portions:
 
 
 def _recording(data: Data, count: RowCount, what: str, portions: Portions) -> Portions:
-    """Yield an export; record its rows when it has ended, however it has: they have left."""
-    ending = "ended early"
+    """Yield an export, each portion after its caller was verified again.
+
+    Its rows are recorded when it has ended, however it has: they have left.
+
+    Raises:
+        NotAuthenticated, NotGranted, PermissionMissing: the access was taken meanwhile.
+    """
+    ending, sent = "ended early", 0
     try:
         for portion in portions:
-            data.record.rows = count.rows
+            data.verify_again()
+            data.record.rows = sent = count.rows
             yield portion
         ending = "complete"
+    except (NotAuthenticated, NotGranted, PermissionMissing):
+        ending = "stopped, because the access was revoked or changed"
+        raise
     finally:
         portions.close()
-        data.audit_end(count.rows, f"{what}, {ending}")
+        data.audit_end(sent, f"{what}, {ending}")

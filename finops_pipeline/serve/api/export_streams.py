@@ -13,6 +13,7 @@ import asyncio
 import io
 import logging
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from finops_pipeline.application.refusals import as_expected
 from finops_pipeline.log import LOGGER
 from finops_pipeline.serve.csv_lines import csv_line
 from finops_pipeline.serve.sandbox import Sandbox
+from finops_pipeline.serve.warehouse_pool import ExportedWarehouse
 
 Portions = Generator[bytes, None, None]
 MEDIA_TYPES = {
@@ -48,30 +50,37 @@ class RowCount:
 class ExportedRows:
     """The rows of a SELECT of ours, and where they are counted."""
 
-    sandbox: Sandbox
+    exported: ExportedWarehouse
     sql: str
     values: Mapping[str, Any]
     count: RowCount
 
     def portions(self, format: str) -> Iterator[bytes]:
-        """Yield the rows in a format."""
+        """Yield the rows in a format, each portion computed in a turn of its own."""
         if format == "csv":
-            yield from self._csv()
+            portions = self._csv()
         else:
-            yield from self._arrow(_parquet_writer if format == "parquet" else pa.ipc.new_stream)
+            portions = self._arrow(_parquet_writer if format == "parquet" else pa.ipc.new_stream)
+        with closing(portions):
+            while True:
+                with self.exported.turn():
+                    portion = next(portions, None)
+                if portion is None:
+                    return
+                yield portion
 
-    def _csv(self) -> Iterator[bytes]:
-        connection = self.sandbox.execute(self.sql, self.values)
+    def _csv(self) -> Portions:
+        connection = self._sandbox.execute(self.sql, self.values)
         yield csv_line([column[0] for column in connection.description or []]).encode()
         for rows in connection.portions():
             self.count.rows += len(rows)
             yield "".join(csv_line(row) for row in rows).encode("utf-8", "replace")
 
-    def _arrow(self, open_writer: Callable[[Any, pa.Schema], Any]) -> Iterator[bytes]:
-        statement = self.sandbox.prepare(self.sql)
+    def _arrow(self, open_writer: Callable[[Any, pa.Schema], Any]) -> Portions:
+        statement = self._sandbox.prepare(self.sql)
         sink = _Sink()
         with (
-            self.sandbox.connection.arrow_stream(statement, self.values or None) as stream,
+            self._sandbox.connection.arrow_stream(statement, self.values or None) as stream,
             pa.ipc.open_stream(stream) as reader,
         ):
             with open_writer(sink, reader.schema) as writer:
@@ -80,6 +89,10 @@ class ExportedRows:
                     self.count.rows += batch.num_rows
                     yield sink.take()
             yield sink.take()
+
+    @property
+    def _sandbox(self) -> Sandbox:
+        return self.exported.warehouse.sandbox
 
 
 def _parquet_writer(sink: Any, schema: pa.Schema) -> pq.ParquetWriter:

@@ -23,7 +23,8 @@ from finops_pipeline.serve.api.verified_route import PrincipalRoute
 _PROBLEM = "ProblemDetails"
 _REPLACED = ("HTTPValidationError", "ValidationError")
 _DESCRIPTION = """\
-Send your token as `Authorization: Bearer TOKEN`. Amounts are exact decimal numbers as text. Every
+Send your token as `Authorization: Bearer TOKEN`. A browser can use a session instead, see
+docs/access.md. Amounts are exact decimal numbers as text. Every
 error is a problem document (RFC 9457) that says what was found, what was expected and what to do.
 """
 

@@ -16,13 +16,14 @@ from finops_pipeline.serve.api.request_record import record_of
 
 
 def show_caller(request: Request) -> Response:
-    """Show whose token this is."""
-    principal = _principal_of(request)
+    """Show whose token or session this is."""
+    principal, session = _principal_of(request), record_of(request.scope).session
     body = {
         "principal_id": principal.principal_id,
         "kind": principal.kind.value,
         "name": principal.name,
         "is_operator": principal.is_operator,
+        "csrf_token": session.csrf_token if session else None,
     }
     return Response(exact_json(body), media_type=JSON)
 

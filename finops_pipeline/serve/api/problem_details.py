@@ -35,6 +35,8 @@ class ProblemKind:
 
 NOT_AUTHENTICATED = ProblemKind(401, "not-authenticated", "The request has no valid token")
 PERMISSION_MISSING = ProblemKind(403, "permission-missing", "Your role does not permit this")
+CROSS_SITE = ProblemKind(403, "cross-site", "The request may come from another site")
+SIGN_IN_REFUSED = ProblemKind(403, "sign-in-refused", "You are not signed in")
 NOT_IN_GRANT = ProblemKind(403, "not-in-grant", "Your grant is limited and does not show this")
 NOT_FOUND = ProblemKind(404, "not-found", "There is no such tenant, or it is not open to you")
 NO_ADDRESS = ProblemKind(404, "no-such-address", "There is nothing at this address")
@@ -58,9 +60,9 @@ DATA_UNAVAILABLE = ProblemKind(503, "data-unavailable", "The tenant's data canno
 HTTP_VERSION = ProblemKind(505, "http-version", "An export needs HTTP/1.1")
 
 KINDS = (
-    NOT_AUTHENTICATED, PERMISSION_MISSING, NOT_IN_GRANT, NOT_FOUND, NO_ADDRESS,
-    METHOD_NOT_ALLOWED, TOO_SLOW, NO_DATA_YET, DATA_CHANGED, BODY_TOO_LARGE, INVALID_REQUEST,
-    CURSOR_REFUSED, QUERY_REFUSED, QUERY_STOPPED, CHANGE_REFUSED, UNKNOWN_NAME,
+    NOT_AUTHENTICATED, PERMISSION_MISSING, CROSS_SITE, SIGN_IN_REFUSED, NOT_IN_GRANT, NOT_FOUND,
+    NO_ADDRESS, METHOD_NOT_ALLOWED, TOO_SLOW, NO_DATA_YET, DATA_CHANGED, BODY_TOO_LARGE,
+    INVALID_REQUEST, CURSOR_REFUSED, QUERY_REFUSED, QUERY_STOPPED, CHANGE_REFUSED, UNKNOWN_NAME,
     TOO_MANY_REQUESTS, INTERNAL_ERROR, BUSY, AUDIT_UNAVAILABLE, SIGN_IN_UNAVAILABLE,
     DATA_UNAVAILABLE, HTTP_VERSION,
 )  # fmt: skip

@@ -33,7 +33,7 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 
 _HEADERS = {
     "Cache-Control": "private, no-store",
-    "Vary": "Authorization",
+    "Vary": "Authorization, Cookie",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -171,11 +171,9 @@ class AuditParameters(_Parameters):
     page_size: int = Field(default=100, ge=1, le=1000, description="Rows of a page.")
 
 
-class GrantRequest(_Parameters):
-    """A grant: a role in the whole tenant, or in some of its projects or environments."""
+class _Limited(_Parameters):
+    """The whole tenant, or some of its projects or environments."""
 
-    principal: _PrincipalName
-    role: Role
     projects: _Names = Field(default_factory=list, description="Only these projects.")
     environments: _Names = Field(default_factory=list, description="Only these environments.")
 
@@ -190,14 +188,56 @@ class GrantRequest(_Parameters):
         return self
 
 
+class GrantRequest(_Limited):
+    """A grant: a role in the whole tenant, or in some of its projects or environments."""
+
+    principal: _PrincipalName
+    role: Role
+
+
+class ProjectRemoval(_Parameters):
+    """The confirmation of a removal."""
+
+    confirmation: str = Field(
+        default="", max_length=100, description="The name once more, if it has charges."
+    )
+
+
+class InvoiceParameters(_Parameters):
+    """Which invoice totals."""
+
+    history: bool = Field(default=False, description="Include entries that were replaced.")
+
+
+class InvoiceWithdrawal(_Parameters):
+    """Which invoice total."""
+
+    source: Annotated[str, Field(max_length=100, examples=["payer"])] = Field(
+        description="Name of the source of the bill."
+    )
+    month: _Month = Field(description="Billing period.")
+    currency: str = Field(default="USD", max_length=10, description="Currency of the invoice.")
+    invoice_id: str = Field(
+        default="", max_length=100, description="Only its charges; otherwise the whole bill."
+    )
+
+
+class InvoiceTotal(InvoiceWithdrawal):
+    """The total of an invoice."""
+
+    amount: Annotated[
+        str, Field(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$", examples=["12345.67"])
+    ] = Field(description="A decimal number as text.")
+
+
 class GrantRemoval(_Parameters):
     """Whose grant is taken away."""
 
     principal: _PrincipalName
 
 
-class TokenCreation(_Parameters):
-    """A token to be created."""
+class TokenCreation(_Limited):
+    """A token to be created; projects and environments limit the grant of the role."""
 
     principal: _PrincipalName
     days: int = Field(default=DEFAULT_DAYS, ge=1, le=MOST_DAYS, description="Days of validity.")
@@ -205,3 +245,9 @@ class TokenCreation(_Parameters):
     role: Role | None = Field(
         default=None, description="Create the service with this role in the tenant, too."
     )
+
+    @model_validator(mode="after")
+    def _check_role(self) -> Self:
+        if self.role is None and (self.projects or self.environments):
+            raise ValueError("projects and environments limit the grant of a role: add the role")
+        return self

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from finops_pipeline import clock
+from finops_pipeline.serve.access.browser_sessions import VerifiedSession
 from finops_pipeline.serve.access.principals import Principal
 from finops_pipeline.serve.access.verified_access import Access, Permission
 
@@ -23,13 +24,14 @@ UNMATCHED = "(no route)"
 @dataclass
 class RequestRecord:
     """One request. The frame makes it; the route adds who asks, what is needed and the access,
-    the answer its rows."""
+    the answer its rows. `session`: by whose cookie; None: by a token."""
 
     request_id: str
     method: str
     http_version: str
     started: float = field(default_factory=clock.stopwatch)
     principal: Principal | None = None
+    session: VerifiedSession | None = None
     needed: Permission | None = None
     access: Access | None = None
     rows: int | None = None

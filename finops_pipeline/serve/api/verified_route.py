@@ -1,8 +1,8 @@
 """The class of every route under /v1: who asks is verified before anything else is looked at.
 
-Put here: the token, the rate limit, the tenant in the path, the permission, the size of the body,
-in this order. Keep out: deciding it (serve/access). FastAPI reads the body and checks parameters
-only afterwards, so a caller without access learns nothing from them.
+Put here: the token or cookie, the rate limit, the tenant in the path, the permission, the size of
+the body, in this order. Keep out: deciding it (serve/access). FastAPI reads the body and checks
+parameters only afterwards, so a caller without access learns nothing from them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from starlette.responses import Response
 from finops_pipeline.errors import NotAuthenticated, counted
 from finops_pipeline.serve.access.verified_access import Permission
 from finops_pipeline.serve.api.api_services import ApiServices, services_of
+from finops_pipeline.serve.api.browser_cookies import SESSION, BrowserCookies
 from finops_pipeline.serve.api.problem_details import (
     BODY_TOO_LARGE,
     TOO_MANY_REQUESTS,
@@ -30,6 +31,7 @@ from finops_pipeline.serve.api.problem_details import (
 )
 from finops_pipeline.serve.api.rate_limiter import RateLimiter
 from finops_pipeline.serve.api.request_record import record_of
+from finops_pipeline.serve.api.same_site import check_same_site
 
 _SCHEME = "bearer"
 _MOST_TOKEN_CHARACTERS = 4096
@@ -57,19 +59,33 @@ class PrincipalRoute(APIRoute):
 
     def _verify(self, request: Request, services: ApiServices) -> None:
         record = record_of(request.scope)
-        token = _token_of(request)
+        cookie = _session_cookie(request, services)
+        secret = cookie or _token_of(request)
         # Before it is verified: each use of a revoked token is recorded. By the whole token, so
         # that nobody who knows its first characters can use up what its owner may send.
-        _take(services.token_limiter, sha256(token.encode()).hexdigest())
-        principal = services.access.authenticate_token(token, record.request_id)
+        _take(services.token_limiter, sha256(secret.encode()).hexdigest())
+        if cookie and services.browsers:
+            sessions, public_url = services.browsers.sessions, services.browsers.public_url
+            record.session = sessions.authenticate(cookie, record.request_id)
+            check_same_site(request, record.session, public_url)
+            principal = record.session.principal
+        else:
+            principal = services.access.authenticate_token(secret, record.request_id)
         record.principal = principal
         _take(services.limiter, principal.principal_id)
+        # A tenant's services count for it whatever they ask for, and everybody else's requests for
+        # the tenant that they may see: nobody can use up the requests of a tenant without a grant.
+        owner_id = principal.full_name.owner_id
+        if owner_id:
+            _take(services.tenant_limiter, owner_id, _ALL_OF_TENANT)
         if self.needed:
             tenant = request.path_params["tenant"]
             record.needed = self.needed
             record.access = services.access.authorize(
                 principal, tenant, self.needed, record.request_id
             )
+            if record.access.tenant_id != owner_id:
+                _take(services.tenant_limiter, record.access.tenant_id, _ALL_OF_TENANT)
 
 
 class ReaderRoute(PrincipalRoute):
@@ -96,6 +112,13 @@ def _verifiers(request: Request) -> CapacityLimiter:
     return limiter
 
 
+def _session_cookie(request: Request, services: ApiServices) -> str:
+    """Return the cookie of a session, or nothing: a header Authorization alone decides."""
+    if services.browsers is None or "authorization" in request.headers:
+        return ""
+    return BrowserCookies(services.browsers.public_url).read(request, SESSION)
+
+
 def _token_of(request: Request) -> str:
     """Return the token of the one Authorization header.
 
@@ -109,8 +132,16 @@ def _token_of(request: Request) -> str:
     return token
 
 
-def _take(limiter: RateLimiter, key: str) -> None:
+_ALL_OF_TENANT = "all callers of this tenant together"
+
+
+def _take(limiter: RateLimiter, key: str, who: str = "you") -> None:
     """Count a request.
+
+    Args:
+        limiter: the bound.
+        key: what is counted under.
+        who: whose requests these are, for the problem.
 
     Raises:
         Problem: there were too many.
@@ -118,7 +149,7 @@ def _take(limiter: RateLimiter, key: str) -> None:
     if wait := limiter.take(key):
         raise Problem(
             TOO_MANY_REQUESTS,
-            "you have sent more requests than this server allows",
+            f"{who} have sent more requests than this server allows",
             f"at most {limiter.per_minute} in a minute",
             f"Wait {counted(wait, 'second')}",
         ).adding("Retry-After", str(wait))
