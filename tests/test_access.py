@@ -198,11 +198,8 @@ def test_tenants_of_lists_own_tenants_only(desk: AccessDesk) -> None:
     desk.managed.give("acme", "both", NewGrant(Role.VIEWER, projects("lab")))
     desk.managed.give("globex", "both", NewGrant(Role.ADMIN))
     caller = desk.control.authenticate_token(desk.tokens.create(TokenRequest("both")).text)
-    listed = [(a.role, a.scope) for a in desk.control.tenants_of(caller)]
-    assert listed == [
-        (Role.VIEWER, DataScope("acme", ("lab",))),
-        (Role.ADMIN, DataScope("globex")),
-    ]
+    listed = [(a.role, a.tenant, a.scope.projects) for a in desk.control.tenants_of(caller)]
+    assert listed == [(Role.VIEWER, "acme", ("lab",)), (Role.ADMIN, "globex", None)]
     assert [a.tenant for a in desk.control.tenants_of(desk.caller("acme/ci"))] == ["acme"]
     desk.managed.take("acme", "both")
     assert [a.tenant for a in desk.control.tenants_of(caller)] == ["globex"]
@@ -248,11 +245,12 @@ def authorized(desk: AccessDesk, caller: object) -> tuple[str, ...] | None:
     return desk.control.authorize(caller, "acme", READ).scope.projects  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("names", ["null", "[]", '""', "{}", '["nothing"]'])
-def test_names_that_were_lost_show_nothing(desk: AccessDesk, names: str) -> None:
+@pytest.mark.parametrize("column", ["names", "project_ids"])
+@pytest.mark.parametrize("lost", ["null", "[]", '""', "{}", '["nothing", "else"]'])
+def test_names_that_were_lost_show_nothing(desk: AccessDesk, column: str, lost: str) -> None:
     caller = desk.caller("acme/limited", Role.VIEWER, projects("prod"))
     with closing(sqlite3.connect(desk.control.store.path)) as db, db:
-        db.execute("update grants set names = ?", (names,))
+        db.execute(f"update grants set {column} = ?", (lost,))
     assert authorized(desk, caller) == ()
 
 

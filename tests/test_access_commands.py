@@ -215,7 +215,7 @@ def test_grants_follow_the_new_name_of_a_project(two: Place) -> None:
     rename_part(
         two.installation, Subject(Kind.PROJECT, "acme", "research"), "lab"
     )  # a kill between
-    assert authorized(two, token.strip(), "acme").scope.projects == ()
+    assert authorized(two, token.strip(), "acme").scope.projects == ("lab",)
 
 
 def test_a_grant_does_not_pass_to_the_next_project_of_a_name(two: Place) -> None:

@@ -14,8 +14,7 @@ import pytest
 from filelock import FileLock
 
 from finops_pipeline import clock
-from finops_pipeline.lake.scoped_folder import ScopedFile
-from finops_pipeline.lake.warehouse_access import read_mark
+from finops_pipeline.application.scoped_files import name_scoped
 from finops_pipeline.serve.access.actors import Actor
 from finops_pipeline.serve.access.grants import Extent, Limits, NewGrant
 from finops_pipeline.serve.access.token_administration import TokenAdministration, TokenRequest
@@ -25,6 +24,7 @@ from finops_pipeline.serve.limited_files import LimitedFiles
 from finops_pipeline.serve.sandboxed_files import LimitedFile
 from finops_pipeline.serve.warehouse_pool import PoolLimits, WarehousePool
 from tests.conftest import TemporaryInstallation
+from tests.support.marked_projects import identities
 from tests.support.published_files import copy_installation
 from tests.support.served_tenants import TENANTS, ServedTenants, serve_tenants
 
@@ -49,7 +49,7 @@ def served(built: TemporaryInstallation, tmp_path: Path) -> Iterator[ServedTenan
 
 
 def projects_of(served: ServedTenants, tenant: str) -> list[str]:
-    return sorted(served.installation.registry.environments(tenant))[:3]
+    return sorted(project.name for project in served.installation.registry.projects(tenant))[:3]
 
 
 def ask(served: ServedTenants, tenant: str, project: str) -> None:
@@ -63,7 +63,10 @@ def ask(served: ServedTenants, tenant: str, project: str) -> None:
 
 def path_of(served: ServedTenants, tenant: str, project: str) -> Path:
     folder = served.installation.folder(tenant)
-    return ScopedFile(folder, (project,), read_mark(folder)).path
+    (scoped,) = name_scoped(
+        folder, [identities(served.installation, DataScope(tenant, (project,)))]
+    )
+    return scoped.path
 
 
 def test_those_that_were_not_used_for_longest_are_removed(served: ServedTenants) -> None:

@@ -22,7 +22,17 @@ from finops_pipeline.serve.warehouse_pool import OpenWarehouse
 from finops_pipeline.serve.worker_connection import WorkerConnection
 from finops_pipeline.serve.worker_process import WorkerProcess
 from tests.conftest import TemporaryInstallation
-from tests.support.marked_projects import OTHER, OWN, SCOPE, Marked, marked, pooled, rows, scoped_of
+from tests.support.marked_projects import (
+    OTHER,
+    OWN,
+    SCOPE,
+    Marked,
+    identities,
+    marked,
+    pooled,
+    rows,
+    scoped_of,
+)
 from tests.support.published_files import published_files
 
 __all__ = ["marked"]
@@ -89,7 +99,7 @@ def test_sql_from_a_limited_file_reaches_nothing_else(
 def test_the_kernel_alone_keeps_a_limited_process_inside(marked: Marked) -> None:
     """The guard is off, and so are the settings that confine DuckDB."""
     folder, limits = marked.made.installation.folder("acme"), marked.made.installation.query_limits
-    readable = LimitedFile(folder, (OWN,)).prepare()
+    readable = LimitedFile(folder, identities(marked.made.installation)).prepare()
     connection = WorkerConnection(WorkerProcess(readable, limits))
     try:
         own = f"from read_parquet('{folder.stored_key('costs', OWN)}/*/*.parquet')"

@@ -24,6 +24,7 @@ from tests.support.marked_projects import (
     SCOPE,
     Marked,
     charge,
+    identities,
     marked,
     pooled,
     scoped_of,
@@ -87,7 +88,9 @@ def test_several_processes_make_it_once(marked: Marked, tmp_path: Path) -> None:
         "from finops_pipeline.application.scoped_files import require_scoped;"
         "from finops_pipeline.settings import load_settings;"
         "made = Installation(load_settings());"
-        f"scoped = require_scoped(made.folder('acme'), ('{OWN}',), made.limits);"
+        "declared = made.registry.projects('acme');"
+        f"own = [each.identity for each in declared if each.name == '{OWN}'];"
+        f"scoped = require_scoped(made.folder('acme'), own, made.limits);"
         "print(scoped.path.stat().st_ino)"
     )
     with ThreadPoolExecutor(3) as threads:
@@ -122,7 +125,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(marked: Marked, tmp_path: Pa
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
         with pytest.raises(DiskFull, match="no room"):
-            require_scoped(folder, (OWN,), Limits())
+            require_scoped(folder, identities(made.made.installation), Limits())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
         signal.signal(signal.SIGXFSZ, before)

@@ -126,7 +126,7 @@ def take_grant(served: Served, _: str) -> None:
 
 
 def limit_grant(served: Served, _: str) -> None:
-    projects = sorted(served.installation.registry.environments("acme"))
+    projects = sorted(p.name for p in served.installation.registry.projects("acme"))
     limited = NewGrant(Role.VIEWER, Limits(Extent.PROJECTS, (projects[0],)))
     administration = AccessAdministration(AccessControl(served.installation), Actor.command_line())
     administration.give("acme", "acme/leaving", limited)

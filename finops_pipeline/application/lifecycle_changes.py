@@ -28,6 +28,7 @@ from finops_pipeline.reconciliation.comparisons import STORED_COMPARISONS
 from finops_pipeline.tenants import project_references
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant, check_name
+from finops_pipeline.tenants.project_identity import renamed_part
 
 
 class Kind(StrEnum):
@@ -292,6 +293,7 @@ def rename(installation: Installation, subject: Subject, new_name: str) -> list[
     subject.find(installation.registry.tenant(subject.tenant))
     with installation.writing(subject.tenant) as session:
         declared = subject.find(session.tenant)
+        assert not isinstance(declared, Tenant), "the name of a tenant never changes"
         parts: Sequence[Source | Project] = getattr(session.tenant, f"{subject.kind}s")
         if new_name in {UNASSIGNED, *(part.name for part in parts)}:
             raise RegistryError(
@@ -306,7 +308,7 @@ def rename(installation: Installation, subject: Subject, new_name: str) -> list[
         else:
             _refuse_landed(subject, [d.billing_period for d in ledger.deliveries(subject.name)])
             ledger.write(forget_source(subject.name, STORED_COMPARISONS))
-        renamed = declared.model_copy(update={"name": new_name})
+        renamed = renamed_part(declared, new_name)
         registry = installation.registry
         with registry.locked():
             tenant = registry.tenant(subject.tenant)

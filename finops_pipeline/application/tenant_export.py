@@ -12,7 +12,12 @@ from pathlib import Path
 from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.path_free_text import path_free_columns
-from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
+from finops_pipeline.contracts.file_tables import (
+    ABOUT,
+    FILE_IDENTITY,
+    PARTITION_FILES,
+    PROJECT_IDENTITIES,
+)
 from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.statement_tables import STATEMENT_DIFFERENCES, STATEMENT_PREVIEW
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, QUARANTINE, SLICES, TABLES
@@ -26,7 +31,9 @@ from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, LANDING, STATEMENTS,
 from finops_pipeline.lake.layout import TABLES as TABLES_OF_FILES
 from finops_pipeline.lake.tenant_ledger import open_ledger
 
-INTERNAL_TABLES = frozenset({FILE_IDENTITY.name, PARTITION_FILES.name, SLICES.name})
+INTERNAL_TABLES = frozenset(
+    {FILE_IDENTITY.name, PROJECT_IDENTITIES.name, PARTITION_FILES.name, SLICES.name}
+)
 """Tables about the installation's own files, which mean nothing elsewhere and name its folders."""
 
 

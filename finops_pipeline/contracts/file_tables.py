@@ -1,7 +1,7 @@
 """Tables in which a tenant's DuckDB file says what it is and what it was built from.
 
-Put here: the contract of about, file_identity and partition_files. Keep out: all other tables
-(tables.py, proofs.py).
+Put here: the contract of about, file_identity, project_identities and partition_files. Keep out:
+all other tables (tables.py, proofs.py).
 """
 
 from __future__ import annotations
@@ -65,5 +65,17 @@ PARTITION_FILES = Table(
         Column("file", TEXT, "Path of the file, relative to the tenant's folder.", False),
         Column("sha256", TEXT, "SHA-256 of the file.", False),
         Column("size_bytes", COUNT, "Size of the file in bytes.", False),
+    ),
+)
+
+PROJECT_IDENTITIES = Table(
+    name="project_identities",
+    kind="status",
+    meaning="Projects of which all charges in this file were built for them, and for no earlier"
+    " project of the same name.",
+    grain=("project",),
+    columns=(
+        Column("project", TEXT, "Name.", False),
+        Column("project_id", TEXT, "Id that the registry gave it; it outlives the name.", False),
     ),
 )

@@ -12,7 +12,12 @@ from finops_pipeline.contracts.allocation_tables import ALLOCATED_COSTS, RULE_TA
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.commitment_marts import COMMITMENT_MARTS
 from finops_pipeline.contracts.cost_marts import COST_MARTS
-from finops_pipeline.contracts.file_tables import ABOUT, FILE_IDENTITY, PARTITION_FILES
+from finops_pipeline.contracts.file_tables import (
+    ABOUT,
+    FILE_IDENTITY,
+    PARTITION_FILES,
+    PROJECT_IDENTITIES,
+)
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.mart_columns import PERIOD
 from finops_pipeline.contracts.metric_marts import BUSINESS_METRICS, METRIC_MARTS
@@ -261,6 +266,7 @@ TABLES = (
     QUARANTINE,
     SLICES,
     FILE_IDENTITY,
+    PROJECT_IDENTITIES,
     PARTITION_FILES,
 )
 """All tables of a tenant's file, except the `landing_<source>` views, whose columns are the

@@ -24,7 +24,7 @@ from finops_pipeline.lake.partition_builder import (
     StagedPartition,
 )
 from finops_pipeline.lake.publish import Publication
-from finops_pipeline.ledger.claims import CLAIMS
+from finops_pipeline.ledger.claims import CLAIMS, project_input
 from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
 from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
 
@@ -142,7 +142,11 @@ class _CostsOfMonth:
             rows=sum(total["rows"] for total in totals),
             size_bytes=file.stat().st_size if file else 0,
             built_at=clock.now().isoformat(),
-            inputs={**inputs, CLAIMS: project.claims_fingerprint},
+            inputs={
+                **inputs,
+                CLAIMS: project.claims_fingerprint,
+                **project_input(project.project),
+            },
             totals=totals,
             findings=tuple(month_pass.findings.get(name, ())),
         )

@@ -10,7 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finops_pipeline.contracts.column import Table
-from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
+from finops_pipeline.contracts.file_tables import (
+    FILE_IDENTITY,
+    PARTITION_FILES,
+    PROJECT_IDENTITIES,
+)
 from finops_pipeline.lake.comments import comments_of, write_comments
 from finops_pipeline.lake.duck import Connection, Reader, ident
 from finops_pipeline.lake.layout import TenantFolder
@@ -73,6 +77,23 @@ def read_identity(connection: Reader, catalog: str) -> FileIdentity | None:
         f"select {names} from {ident(catalog)}.main.{FILE_IDENTITY.name}"
     ).fetchone()
     return None if row is None else FileIdentity(*row)
+
+
+def read_project_ids(connection: Reader, catalog: str) -> dict[str, str] | None:
+    """Read the ids of the projects whose charges an attached file has, by name.
+
+    None: a version without ids wrote the file.
+    """
+    exists = connection.execute(
+        "select 1 from duckdb_tables() where database_name = ? and table_name = ?",
+        [catalog, PROJECT_IDENTITIES.name],
+    ).fetchone()
+    if exists is None:
+        return None
+    rows = connection.execute(
+        f"select project, project_id from {ident(catalog)}.main.{PROJECT_IDENTITIES.name}"
+    ).fetchall()
+    return dict(rows)
 
 
 def read_partition_files(

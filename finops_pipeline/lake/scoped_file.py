@@ -6,8 +6,9 @@ what is in it (marts/scoped_tables.py), its name and removal (scoped_folder.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -29,11 +30,12 @@ from finops_pipeline.lake.file_identity import (
     SCHEMA_VERSION,
     FileIdentity,
     read_partition_files,
+    read_project_ids,
     write_identity,
     write_partition_files,
 )
 from finops_pipeline.lake.file_marks import mark_of
-from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS
+from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS, TenantFolder
 from finops_pipeline.lake.own_files import make_folder, protect_file, require_own
 from finops_pipeline.lake.scoped_folder import (
     ScopedFile,
@@ -45,6 +47,7 @@ from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.warehouse import STORAGE_VERSION
 from finops_pipeline.lake.warehouse_access import attach_own, check_identity
 from finops_pipeline.ledger.stored_files import StoredFile
+from finops_pipeline.tenants.project_identity import ProjectIdentity, id_of_name
 
 WHOLE, LIMITED = "w", "limited"
 """The names under which the tenant's file and the file that is being filled are attached."""
@@ -144,11 +147,37 @@ def _filling(scoped: ScopedFile, part: Path, limits: Limits) -> Iterator[Connect
         connection.execute(f"detach {LIMITED}")
 
 
+@dataclass(frozen=True)
+class PublishedProjects:
+    """The projects whose charges a generation of the tenant's file has, and its mark."""
+
+    mark: str
+    ids: Mapping[str, str] | None
+
+    def has(self, project: ProjectIdentity) -> bool:
+        """Return whether all charges of that name were built for this project."""
+        if self.ids is None:  # a version without ids wrote the file
+            return project.project_id == id_of_name(project.name)
+        return self.ids.get(project.name) == project.project_id
+
+
+def read_published_projects(folder: TenantFolder) -> PublishedProjects:
+    """Read which projects the newest generation has.
+
+    Raises:
+        Unknown: nothing has been built for this tenant yet.
+        ForeignFile, DamagedFile: the file is not the one that was published for this tenant.
+    """
+    with open_in_memory(read_settings(Limits())) as connection:
+        mark = attach_own(connection, folder, WHOLE).mark
+        return PublishedProjects(mark, read_project_ids(connection, WHOLE))
+
+
 def own_files(connection: Connection, scoped: ScopedFile, table: str = "") -> list[StoredFile]:
     """List the partition files of the projects (of one table) in the attached tenant's file."""
     tables = [table] if table else [COSTS, COST_EXPLORER_DAYS]
     listed = read_partition_files(connection, WHOLE, tables)
-    return [file for file in listed if file.place.key in scoped.projects]
+    return [file for file in listed if file.place.key in scoped.names]
 
 
 def attach_scoped(connection: Reader, scoped: ScopedFile, catalog: str) -> None:

@@ -24,8 +24,9 @@ from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS, TenantFolder
 from finops_pipeline.lake.own_files import require_own
 from finops_pipeline.ledger.ledger import Ledger, LedgerError
 from finops_pipeline.ledger.stored_files import FileMark, forget_marks, read_marks, record_marks
+from finops_pipeline.tenants.project_identity import ProjectIdentity
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised when the rules of what a limited file has change (marts/scoped_tables.py)."""
 
 _NAMED_DIGITS = 24
@@ -35,12 +36,17 @@ _NAMED_DIGITS = 24
 class ScopedFile:
     """The file with the rows of some projects, made from one generation of the tenant's file.
 
-    `projects`: names, sorted and unique. `mark`: of the tenant's file (file_marks.py).
+    `projects`: sorted and unique. `mark`: of the tenant's file (file_marks.py).
     """
 
     folder: TenantFolder
-    projects: tuple[str, ...]
+    projects: tuple[ProjectIdentity, ...]
     mark: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the projects."""
+        return tuple(project.name for project in self.projects)
 
     @property
     def path(self) -> Path:
@@ -56,7 +62,7 @@ class ScopedFile:
             ForeignFile: one of them is a link.
         """
         tables = (COSTS, COST_EXPLORER_DAYS)
-        folders = [self.folder.stored_key(table, key) for table in tables for key in self.projects]
+        folders = [self.folder.stored_key(table, key) for table in tables for key in self.names]
         for folder in folders:
             require_own(self.folder, folder)
         return folders

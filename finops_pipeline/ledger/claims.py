@@ -16,9 +16,25 @@ from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
 from finops_pipeline.tenants.claim import Claim
 from finops_pipeline.tenants.model import FOLLOW, UNASSIGNED, AccountClaim, Project, Tenant
 from finops_pipeline.tenants.months import end_day, first_day
+from finops_pipeline.tenants.project_identity import id_of_name, project_id_of
 
 CLAIMS = "(claims)"
 """The key in a partition record's inputs, beside the deliveries, for the claims' fingerprint."""
+
+PROJECT = "(project)"
+"""The key there for the id of the project that the partition was built for. A partition without it
+was built for the project that had the name before there were ids."""
+
+
+def project_input(project: Project) -> dict[str, str]:
+    """Return what a partition record's inputs say about the project that it was built for."""
+    project_id = project_id_of(project)
+    return {} if project_id == id_of_name(project.name) else {PROJECT: project_id}
+
+
+def built_for(record: PartitionRecord) -> str:
+    """Return the id of the project that a partition was built for."""
+    return record.inputs.get(PROJECT) or id_of_name(record.key)
 
 
 def claims_of(
@@ -131,7 +147,10 @@ def deciding_claims(
 
 
 def claims_fingerprint(project: Project, claims: DecidingClaims) -> str:
-    """Return the fingerprint of the claims that decide a project's rows of a month, by source."""
+    """Return the fingerprint of the claims that decide a project's rows of a month, by source.
+
+    It differs between a project and an earlier one of its name with the same claims.
+    """
     days = {
         name: sorted(f"{c.id} {c.days}" for c in of_source)
         for name, of_source in claims.accounts.items()
@@ -141,7 +160,8 @@ def claims_fingerprint(project: Project, claims: DecidingClaims) -> str:
         "takes_the_rest": project.name == UNASSIGNED,
     }
     conditions = {name: texts for name, texts in claims.conditions.items() if texts}
-    return fingerprint_of(facts | ({"conditions": conditions} if conditions else {}))
+    facts |= {"conditions": conditions} if conditions else {}
+    return fingerprint_of(facts | project_input(project))
 
 
 def is_reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:

@@ -56,6 +56,7 @@ from finops_pipeline.marts.evidence import read_failed_checks
 from finops_pipeline.marts.input_tables import fill_inputs, input_fingerprints, plan_change
 from finops_pipeline.marts.library import checks, in_reading_order, marts
 from finops_pipeline.marts.mart_runner import Refresh, replace_slices, run_checks
+from finops_pipeline.marts.project_identities import fill_project_identities
 from finops_pipeline.marts.required_tag_rows import required_tag_rows
 from finops_pipeline.marts.results import CheckState, refuse_failed_checks, store_results
 from finops_pipeline.marts.rule_tables import fill_rules
@@ -229,6 +230,7 @@ class _Build:
         fill_table(connection, REQUIRED_TAG_KEYS, required_tag_rows(self._tenant))
         fill_statements(connection, self._publication, self._tenant)
         fill_partition_tables(connection, self._publication)
+        fill_project_identities(connection, self._publication, self._tenant)
         for table, rows in (
             (DATA_STATUS, status.data_status),
             (RECONCILIATION, status.reconciliation),

@@ -20,10 +20,11 @@ from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY
 from finops_pipeline.lake.comments import read_comments, write_comments
-from finops_pipeline.lake.duck import Connection, ident
+from finops_pipeline.lake.duck import Connection, ident, text
 from finops_pipeline.lake.scoped_file import LIMITED, WHOLE
 from finops_pipeline.lake.warehouse import files_relation
 from finops_pipeline.marts.views import empty_relation
+from finops_pipeline.tenants.project_identity import ProjectIdentity
 
 
 class ScopeRule(StrEnum):
@@ -59,7 +60,21 @@ _ABSENT = """
 monthly_bill commitment_utilization_hourly commitment_utilization allocation_rules
 allocation_conditions key_spellings value_mappings shared_cost_rules shared_cost_shares
 reconciliation bill_totals check_results api_requests quarantine warehouse_slices
+project_identities
 """
+_CLOSED_EARLIER = (
+    "(billing_period, project) in"
+    " (select billing_period, project from statements where closed_at < reused_at)"
+)
+_EARLIER = {
+    "delivery_history": "landed_at < reused_at and not is_current",
+    "statements": "closed_at < reused_at",
+    "statement_preview": _CLOSED_EARLIER,
+    "statement_differences": _CLOSED_EARLIER,
+    "business_metrics": "strftime(day, '%Y-%m-%d') < reused_at",
+    "unit_costs": "strftime(charge_date, '%Y-%m-%d') < reused_at",
+}
+"""Rows that an earlier project of the same name may have left, whose charges are gone."""
 
 
 _OWN = "list_contains($projects::varchar[], project)"
@@ -96,21 +111,22 @@ class _Present:
     views: Mapping[str, str]
 
 
-def fill_tables(connection: Connection, projects: Sequence[str]) -> None:
+def fill_tables(connection: Connection, projects: Sequence[ProjectIdentity]) -> None:
     """Copy what the rules allow from the tenant's file to the limited one.
 
     Args:
         connection: a connection with both files.
         projects: the projects; none: every table is empty.
     """
-    present = _read_present(connection)
+    present, names = _read_present(connection), [project.name for project in projects]
     connection.execute(f"use {WHOLE}")
     for name in sorted(present.tables | present.views.keys()):
         match scope_rules().get(name, ScopeRule.ABSENT):
             case ScopeRule.OWN_ROWS:
-                _fill(connection, name, f"select * from {ident(name)} where {_OWN}", projects)
+                sql = f"select * from {ident(name)} where {_OWN}"
+                _fill(connection, name, _without_earlier(name, sql, projects), names)
             case ScopeRule.QUERY:
-                _fill(connection, name, scoped_sql(name), projects)
+                _fill(connection, name, _without_earlier(name, scoped_sql(name), projects), names)
     connection.execute("use memory")
 
 
@@ -137,6 +153,18 @@ def create_views(connection: Connection, paths: Mapping[str, Sequence[Path] | No
 def copy_comments(connection: Connection) -> None:
     """Comment on the tables, views and columns of the limited file as in the tenant's file."""
     write_comments(connection, LIMITED, read_comments(connection, WHOLE))
+
+
+def _without_earlier(name: str, sql: str, projects: Sequence[ProjectIdentity]) -> str:
+    """Return the SQL of a table without rows that an earlier project of a name may have left."""
+    reused = [project for project in projects if project.reused_at]
+    if not reused or name not in _EARLIER:
+        return sql
+    cases = [f"when {text(p.name)} then {text(p.reused_at)}" for p in reused]
+    reused_at = f"(case project {' '.join(cases)} else '' end)"
+    return (
+        f"select * from ({sql}) as own where not ({_EARLIER[name].replace('reused_at', reused_at)})"
+    )
 
 
 def _fill(connection: Connection, name: str, sql: str, projects: Sequence[str]) -> None:

@@ -32,6 +32,7 @@ from finops_pipeline.lake.partition_builder import (
     StagedPartition,
 )
 from finops_pipeline.lake.publish import Publication
+from finops_pipeline.ledger.claims import project_input
 from finops_pipeline.ledger.ledger import DeliveryRecord, PartitionRecord, fingerprint_of
 from finops_pipeline.ledger.month_plan import MonthPlan
 from finops_pipeline.money import exact_sum
@@ -70,7 +71,9 @@ def days_fingerprint(plan: MonthPlan) -> str:
         d.source: [d.delivery_id, _project_of(plan, d.source)]
         for d in list_cost_explorer_deliveries(list(plan.deliveries), plan.month)
     }
-    return fingerprint_of([answers, list(plan.projects), repr(COST_EXPLORER_DAILY)])
+    ids = [project_input(project.project) for project in plan.projects.values()]
+    own = [ids] if any(ids) else []
+    return fingerprint_of([answers, list(plan.projects), repr(COST_EXPLORER_DAILY), *own])
 
 
 def _project_of(plan: MonthPlan, source: str) -> str:
@@ -154,10 +157,14 @@ class _DaysOfMonth:
             rows=sum(total["rows"] for total in totals),
             size_bytes=path.stat().st_size if totals else 0,
             built_at=clock.now().isoformat(),
-            inputs={delivery.source: delivery.delivery_id for delivery in self._deliveries},
+            inputs={d.source: d.delivery_id for d in self._deliveries} | self._project(name),
             totals=totals,
         )
         return StagedPartition(record, path if record.rows else None)
+
+    def _project(self, name: str) -> dict[str, str]:
+        project = self._plan.projects.get(name)
+        return project_input(project.project) if project else {}
 
     def record_totals(self, partition: StagedPartition) -> None:
         """Do nothing: the record already has all totals."""

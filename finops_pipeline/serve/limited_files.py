@@ -16,12 +16,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from finops_pipeline.application.installation import Installation
-from finops_pipeline.application.scoped_files import require_scoped
+from finops_pipeline.application.scoped_files import name_scoped, require_scoped
 from finops_pipeline.errors import Busy
 from finops_pipeline.lake.layout import TenantFolder
-from finops_pipeline.lake.scoped_folder import ScopedFile, limit_scoped
+from finops_pipeline.lake.scoped_folder import limit_scoped
 from finops_pipeline.lake.tenant_ledger import open_ledger
-from finops_pipeline.lake.warehouse_access import read_mark
 from finops_pipeline.serve.data_scope import DataScope
 from finops_pipeline.serve.query_slots import Caller, QuerySlots, SlotBounds
 
@@ -98,7 +97,7 @@ class LimitedFiles:
         return writing
 
     def _write(self, scope: DataScope, folder: TenantFolder) -> None:
-        require_scoped(folder, scope.projects or (), self._limits)
+        require_scoped(folder, scope.identities, self._limits)
         limit_scoped(folder, open_ledger(folder), self._used_files(scope, folder), self._kept)
 
     def _end(self, scope: DataScope, end_turn: Callable[[], None]) -> None:
@@ -108,7 +107,7 @@ class LimitedFiles:
 
     def _used_files(self, scope: DataScope, folder: TenantFolder) -> list[Path]:
         """Return the files of the scope's tenant in the order of their last use, its own last."""
-        mark = read_mark(folder)
         with self._lock:
             uses = [use for use in self._uses if use.tenant == scope.tenant and use != scope]
-        return [ScopedFile(folder, use.projects or (), mark).path for use in [*uses, scope]]
+        named = name_scoped(folder, [use.identities for use in [*uses, scope]])
+        return [scoped.path for scoped in named]

@@ -20,6 +20,7 @@ from finops_pipeline.lake.scoped_file import attach_scoped
 from finops_pipeline.lake.scoped_folder import ScopedFile
 from finops_pipeline.lake.warehouse_access import attach_own, read_mark
 from finops_pipeline.marts.views import view_names
+from finops_pipeline.tenants.project_identity import ProjectIdentity
 
 
 class SandboxedFile(Protocol):
@@ -72,10 +73,10 @@ class LimitedFile:
 
     Args:
         folder: the tenant's folder.
-        projects: names of the projects, sorted.
+        projects: the projects; one whose charges are not in the newest generation is left out.
     """
 
-    def __init__(self, folder: TenantFolder, projects: tuple[str, ...]) -> None:
+    def __init__(self, folder: TenantFolder, projects: tuple[ProjectIdentity, ...]) -> None:
         self.folder = folder
         self.view_names = {COSTS.name, COST_EXPLORER_DAILY.name, ALLOCATED_COSTS.name}
         self.view_names |= {view.name for view in focus_views()}

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
@@ -172,7 +172,7 @@ class WarehousePool:
 
     def _take_in_turn(self, turn: ExitStack, scope: DataScope, caller: Caller) -> OpenWarehouse:
         """Wait for a turn, which `turn` gives back, and return an open warehouse."""
-        folder = self._folder(scope)
+        folder, scope = self._folder(scope), self._identified(scope)
         for _ in range(_OPENING_ATTEMPTS):
             turn.enter_context(self._slots.turn(caller, self._limits.wait_seconds))
             try:
@@ -195,7 +195,7 @@ class WarehousePool:
             Unknown: there is no such tenant, or it has no file yet.
             ForeignFile, DamagedFile: the folder holds something else in its place.
         """
-        folder = self._folder(scope)
+        folder, scope = self._folder(scope), self._identified(scope)
         return _name_generation(scope, folder, read_mark(folder))
 
     def close(self) -> None:
@@ -217,6 +217,14 @@ class WarehousePool:
                 self._folders[scope.tenant] = known
         return known
 
+    def _identified(self, scope: DataScope) -> DataScope:
+        """Return a scope with the identities of its projects, which a verified access has."""
+        if not scope.projects or scope.identities:
+            return scope
+        declared = self._installation.registry.projects(scope.tenant)
+        known = tuple(p.identity for p in declared if p.name in scope.projects)
+        return replace(scope, identities=known)
+
     def _take(self, scope: DataScope, folder: TenantFolder) -> OpenWarehouse:
         """Return a warehouse of the newest generation: an idle one, otherwise a new one."""
         while (idle := self._idle.take(scope)) is not None:
@@ -237,7 +245,7 @@ class WarehousePool:
     def _start(self, scope: DataScope, folder: TenantFolder) -> OpenWarehouse:
         file: SandboxedFile = WholeFile(folder)
         if scope.projects is not None:
-            file = LimitedFile(folder, scope.projects)
+            file = LimitedFile(folder, scope.identities)
         limits = self._installation.query_limits
         sandbox = Sandbox(file, limits, is_pinned=True, start=self._blank.take)
         generation = _name_generation(scope, folder, sandbox.mark)
@@ -275,5 +283,5 @@ class WarehousePool:
 
 def _name_generation(scope: DataScope, folder: TenantFolder, mark: str) -> str:
     """Return a name of a generation that nobody can compute who does not know the installation."""
-    content = repr((folder.identity.installation_id, scope.tenant, scope.projects, mark))
+    content = repr((folder.identity.installation_id, scope, mark))
     return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -42,7 +42,11 @@ from finops_pipeline.tenants.shared_costs import (
 )
 from finops_pipeline.tenants.source import DeclaredSource
 from finops_pipeline.tenants.statement_terms import DeclaredTerms, TenantTerms
-from finops_pipeline.tenants.undeclarable import check_no_external_id, check_not_removed
+from finops_pipeline.tenants.undeclarable import (
+    check_no_external_id,
+    check_no_project_id,
+    check_not_removed,
+)
 from finops_pipeline.tenants.yaml_file import read_yaml
 
 _Part = TypeVar("_Part", Source, Project)
@@ -101,6 +105,7 @@ def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
     """
     place = f"{path}, tenant {entry.get('name', '(no name)')}"
     check_no_external_id(entry, place)
+    check_no_project_id(entry, place)
     declared = validate(_DeclaredTenant, entry, place)
     _check_unique("source", [source.name for source in declared.sources], place)
     _check_unique("project", [project.name for project in declared.projects], place)

@@ -22,6 +22,7 @@ from finops_pipeline.tenants.declare import parse_entry
 from finops_pipeline.tenants.dimensions import export_dimensions
 from finops_pipeline.tenants.lifecycle import Declared, Lifecycle
 from finops_pipeline.tenants.model import Project, Source, Tenant
+from finops_pipeline.tenants.project_identity import take_registry_fields
 from finops_pipeline.tenants.required_tags import export_required_sets
 from finops_pipeline.tenants.statement_terms import export_terms
 from finops_pipeline.tenants.yaml_file import read_yaml
@@ -88,10 +89,12 @@ def parse_export(entry: Any, path: Path) -> Tenant:
     fields = dict(entry)
     name = fields.get("name", "(no name)")
     external_id = _check_id(fields.pop("external_id", ""), f"{path}, tenant {name}: external_id")
+    fields, own = take_registry_fields(fields, f"{path}, tenant {name}")
     declared = parse_entry(fields, path)
     # The rules between sources and projects, which a merge would check.
     tenant = Tenant.model_validate({name: getattr(declared, name) for name in Tenant.model_fields})
-    return tenant.model_copy(update={"external_id": external_id})
+    projects = tuple(p.model_copy(update=own.get(p.name, {})) for p in tenant.projects)
+    return tenant.model_copy(update={"external_id": external_id, "projects": projects})
 
 
 def _check_id(value: object, place: str) -> str:

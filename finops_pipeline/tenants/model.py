@@ -65,7 +65,10 @@ class _Model(BaseModel):
 
 
 class Project(_Model):
-    """A named part of a tenant's AWS estate; its charges come from the tenant's sources."""
+    """A named part of a tenant's AWS estate; its charges come from the tenant's sources.
+
+    `project_id` and `reused_at` are the registry's own: see project_identity.py.
+    """
 
     name: str
     display_name: str = ""
@@ -76,6 +79,8 @@ class Project(_Model):
     claims: tuple[Claim, ...] = ()
     state: Lifecycle = Lifecycle.ACTIVE
     statements: ProjectTerms = Field(default_factory=ProjectTerms)
+    project_id: str = ""
+    reused_at: str = ""
 
     @model_validator(mode="before")
     @classmethod

@@ -24,6 +24,7 @@ from finops_pipeline.errors import RegistryError, Unknown
 from finops_pipeline.tenants.forbidden_places import check_place
 from finops_pipeline.tenants.model import Tenant, check_name
 from finops_pipeline.tenants.place_owners import PlaceOwners
+from finops_pipeline.tenants.project_identity import note_former_projects, with_project_ids
 from finops_pipeline.tenants.registry_file import RegistryFile
 from finops_pipeline.tenants.registry_tables import (
     INSTALLATION,
@@ -35,11 +36,13 @@ from finops_pipeline.tenants.registry_tables import (
     replace_tenants,
 )
 from finops_pipeline.tenants.tenant_identity import (
+    DeclaredProject,
     TenantIdentity,
     identity_of,
-    load_environments,
     load_identities,
     load_identity,
+    load_projects,
+    projects_of,
 )
 
 __all__ = [
@@ -155,10 +158,13 @@ class Registry:
             tenants = load_tenants(db, has_projects=False) if db is not None else []
             return [identity_of(tenant) for tenant in tenants if tenant.external_id in external_ids]
 
-    def environments(self, name: str) -> dict[str, str]:
-        """Read the environments of all projects of a tenant, by the project's name."""
+    def projects(self, name: str) -> list[DeclaredProject]:
+        """Read the identities and environments of all projects of a tenant."""
         with self._reading() as db:
-            return {} if db is None else load_environments(db, name)
+            if db is not None and SCHEMA.check_version(db) == SCHEMA.newest:
+                return load_projects(db, name)
+            tenants = load_tenants(db, name) if db is not None else []
+            return projects_of(tenants[0]) if tenants else []
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -177,18 +183,22 @@ class Registry:
     def save(self, *tenants: Tenant) -> None:
         """Write these tenants in one transaction: all of them or none.
 
-        A new tenant gets its external id here; an existing one keeps its own.
+        A new tenant gets its external id here, and a new project its id; existing ones keep theirs.
 
         Raises:
             RegistryError: a location or the account of a role already belongs to another tenant,
-                no source may read a location, or an external id is not the one that the registry
-                made. Nothing is changed.
+                no source may read a location, or an external id or the id of a project is not the
+                one that the registry made. Nothing is changed.
         """
 
         def write(db: sa.Connection) -> None:
             query = sa.select(TENANTS.c.tenant, TENANTS.c.external_id)
             stored_ids = {row.tenant: row.external_id for row in db.execute(query)}
-            store_tenants(db, [_with_stored_id(tenant, stored_ids) for tenant in tenants])
+            own = [_with_stored_id(tenant, stored_ids) for tenant in tenants]
+            before = [old for tenant in own for old in load_tenants(db, tenant.name)]
+            identified = with_project_ids(db, before, own)
+            store_tenants(db, identified)
+            note_former_projects(db, before, identified)
 
         for tenant in tenants:
             for source in tenant.sources:

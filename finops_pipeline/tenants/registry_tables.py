@@ -70,7 +70,18 @@ PROJECTS = sa.Table(
     sa.Column("business_unit", sa.Text, nullable=False),
     sa.Column("state", sa.String(10), nullable=False, server_default="active"),
     sa.Column("statements", sa.Text, nullable=False, server_default=""),
+    sa.Column("project_id", sa.String(60), nullable=False, server_default=""),
+    sa.Column("reused_at", sa.String(40), nullable=False, server_default=""),
 )
+"""`project_id`, `reused_at`: see project_identity.py; a project of an older registry has none."""
+FORMER_PROJECTS = sa.Table(
+    "former_projects",
+    META,
+    sa.Column("tenant", sa.String(40), primary_key=True),
+    sa.Column("project", sa.String(40), primary_key=True),
+    sa.Column("project_id", sa.String(60), primary_key=True),
+)
+"""Names that projects had before they were removed or renamed."""
 PROJECT_SOURCES = sa.Table(
     "project_sources",
     META,
@@ -130,7 +141,7 @@ SCHEMA = Schema(
     name="registry",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"),
+    versions=("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"),
     refusal=RegistryError,
 )
 _OF_TENANT = (
@@ -230,6 +241,8 @@ def _projects(
             claims=tuple(conditions_of[row.project]),
             state=_state(row),
             statements=ProjectTerms(**_section(row, "statements")),
+            project_id=getattr(row, "project_id", ""),
+            reused_at=getattr(row, "reused_at", ""),
         )
         for row in rows
     )
@@ -277,7 +290,7 @@ def replace_tenants(db: sa.Connection, tenants: list[Tenant]) -> None:
 
 def delete_tenant(db: sa.Connection, name: str) -> None:
     """Remove the rows of a tenant."""
-    for table in _OF_TENANT:
+    for table in (FORMER_PROJECTS, *_OF_TENANT):
         db.execute(sa.delete(table).where(table.c.tenant == name))
 
 
@@ -303,7 +316,7 @@ def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
         yield SOURCES, row | {field: getattr(source, field) for field in (*REACH, *EXTENT)}
     for project in tenant.projects:
         key = {"project": project.name}
-        labels = ("display_name", "environment", "business_unit")
+        labels = ("display_name", "environment", "business_unit", "project_id", "reused_at")
         row = {label: getattr(project, label) for label in labels}
         row["statements"] = _as_text(export_terms(project.statements))
         yield PROJECTS, key | row | {"state": project.state.value}

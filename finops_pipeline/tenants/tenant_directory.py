@@ -15,10 +15,11 @@ from finops_pipeline.database.live_engine import LiveEngine
 from finops_pipeline.tenants.registry import Registry
 from finops_pipeline.tenants.registry_tables import SCHEMA
 from finops_pipeline.tenants.tenant_identity import (
+    DeclaredProject,
     TenantIdentity,
-    load_environments,
     load_identities,
     load_identity,
+    load_projects,
 )
 
 _NEWEST = "finops_is_newest"
@@ -47,10 +48,10 @@ class TenantDirectory:
                 return self._registry.identities(external_ids)
             return load_identities(db, external_ids)
 
-    def environments(self, name: str) -> dict[str, str]:
-        """Read the environments of all projects of a tenant, by the project's name."""
+    def projects(self, name: str) -> list[DeclaredProject]:
+        """Read the identities and environments of all projects of a tenant."""
         with self._reading() as db:
-            return self._registry.environments(name) if db is None else load_environments(db, name)
+            return self._registry.projects(name) if db is None else load_projects(db, name)
 
     def close(self) -> None:
         """Close the connections that no thread is using."""

@@ -1,13 +1,13 @@
 """What tells a tenant from every other one: its name, and the external id that never changes.
 
-Put here: reading identities and the environments of projects with one small query each, because
+Put here: reading identities of tenants and of their projects with one small query each, because
 every request of an API needs them. Keep out: complete tenants (registry_tables.py), registries of
 older versions (registry.py), who may see a tenant (serve/access).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Tenant
+from finops_pipeline.tenants.project_identity import ProjectIdentity, id_of_name, project_id_of
 from finops_pipeline.tenants.registry_tables import PROJECTS, TENANTS
 
 
@@ -40,13 +41,56 @@ def load_identities(db: sa.Connection, external_ids: Collection[str]) -> list[Te
     return [_of_row(row) for row in db.execute(query)]
 
 
-def load_environments(db: sa.Connection, name: str) -> dict[str, str]:
-    """Read the environment of each project of a tenant, of disabled ones too.
+@dataclass(frozen=True)
+class DeclaredProject:
+    """What decides whether a limited grant shows a project."""
 
-    The built-in project has the environment `unassigned`, unless the tenant declares another.
+    identity: ProjectIdentity
+    environment: str
+
+    @property
+    def name(self) -> str:
+        """Name of the project."""
+        return self.identity.name
+
+
+def load_projects(db: sa.Connection, name: str) -> list[DeclaredProject]:
+    """Read the projects of a tenant, with disabled ones, from a registry of the newest version."""
+    table = PROJECTS.c
+    columns = (table.project, table.environment, table.project_id, table.reused_at)
+    rows = db.execute(sa.select(*columns).where(table.tenant == name))
+    return _with_built_in(
+        DeclaredProject(
+            ProjectIdentity(row.project, row.project_id or id_of_name(row.project), row.reused_at),
+            row.environment,
+        )
+        for row in rows
+    )
+
+
+def projects_of(tenant: Tenant) -> list[DeclaredProject]:
+    """Return the projects of a complete tenant, with disabled ones."""
+    return _with_built_in(
+        DeclaredProject(
+            ProjectIdentity(p.name, project_id_of(p), p.reused_at),
+            p.environment,
+        )
+        for p in tenant.projects
+    )
+
+
+def _with_built_in(projects: Iterable[DeclaredProject]) -> list[DeclaredProject]:
+    """Add the built-in project, whose environment is `unassigned` unless the tenant declares one.
+
+    It always has the same id: nothing removes it.
     """
-    query = sa.select(PROJECTS.c.project, PROJECTS.c.environment).where(PROJECTS.c.tenant == name)
-    return {UNASSIGNED: UNASSIGNED, **{row.project: row.environment for row in db.execute(query)}}
+    built_in = ProjectIdentity(UNASSIGNED, id_of_name(UNASSIGNED))
+    by_name = {UNASSIGNED: DeclaredProject(built_in, UNASSIGNED)}
+    for project in projects:
+        is_built_in = project.name == UNASSIGNED
+        own = DeclaredProject(built_in, project.environment) if is_built_in else project
+        by_name[project.name] = own
+    return list(by_name.values())
 
 
 def _identities() -> sa.Select[Any]:

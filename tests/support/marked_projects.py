@@ -18,12 +18,14 @@ from typing import Any
 import pytest
 import yaml
 
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.scoped_files import require_scoped
 from finops_pipeline.application.statements import StatementRequest, close_month
 from finops_pipeline.lake.duck import Limits
 from finops_pipeline.lake.scoped_folder import ScopedFile
 from finops_pipeline.serve.data_scope import DataScope
 from finops_pipeline.serve.warehouse_pool import OpenWarehouse, PoolLimits, WarehousePool
+from finops_pipeline.tenants.project_identity import ProjectIdentity
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 from tests.support.globex import finops
@@ -184,7 +186,13 @@ def total(opened: OpenWarehouse) -> str:
 def scoped_of(made: TemporaryInstallation, scope: DataScope = SCOPE) -> ScopedFile:
     """The limited file of a scope, made if necessary."""
     folder = made.installation.folder(scope.tenant)
-    return require_scoped(folder, scope.projects or (), Limits())
+    return require_scoped(folder, identities(made.installation, scope), Limits())
+
+
+def identities(installation: Installation, scope: DataScope = SCOPE) -> tuple[ProjectIdentity, ...]:
+    """The projects of a scope as they are declared now."""
+    declared = installation.registry.projects(scope.tenant)
+    return tuple(p.identity for p in declared if p.name in (scope.projects or ()))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from finops_pipeline.serve.access.grants import (
     Grant,
     NewGrant,
     delete_grant,
-    grants_in_tenant,
+    find_listed,
     remove_from_grants,
     rename_in_grants,
 )
@@ -112,7 +112,7 @@ class AccessAdministration:
         return managed.perform(change)
 
     def grants(self, tenant: str) -> list[Grant]:
-        """Read the grants in a tenant.
+        """Read the grants in a tenant, with principals as the actor may know them.
 
         Raises:
             Unknown: there is no such tenant.
@@ -120,7 +120,7 @@ class AccessAdministration:
         """
         identity = self._managed.tenant(tenant)
         with self._managed.store.reading() as db:
-            return grants_in_tenant(db, identity.external_id) if db else []
+            return self._managed.grants_in(db, identity) if db else []
 
     def give(self, tenant: str, name: str, grant: NewGrant) -> None:
         """Give a principal a grant in a tenant, in place of the one that it has.
@@ -134,10 +134,11 @@ class AccessAdministration:
 
         def change(db: sa.Connection) -> None:
             identity = managed.tenant(tenant)
-            managed.check_grant(identity, grant)
+            given = managed.check_grant(identity, grant)
             _, full_name = managed.parse_name(name)
             principal = managed.find_for_grant(db, full_name, identity)
-            managed.give_to(db, principal, identity, grant)
+            shown_name = str(full_name) if managed.is_address(full_name) else ""
+            managed.give_to(db, principal, identity, replace(given, shown_name=shown_name))
 
         managed.perform(change)
 
@@ -153,11 +154,12 @@ class AccessAdministration:
 
         def change(db: sa.Connection) -> None:
             identity = managed.tenant(tenant)
-            for grant in grants_in_tenant(db, identity.external_id):
-                if grant.principal == name:
-                    delete_grant(db, grant.principal_id, identity.external_id)
-                    managed.note(db, "grant remove", f"{name}: {grant}", identity)
-                    return
+            grant = find_listed(managed.grants_in(db, identity), name)
+            if grant is not None:
+                delete_grant(db, grant.principal_id, identity.external_id)
+                shown_name = grant.shown_name or grant.principal
+                managed.note(db, "grant remove", f"{shown_name}: {grant}", identity)
+                return
             raise GrantRefused(
                 f"{name[:60]} has no grant in tenant {tenant}",
                 "a principal with a grant",

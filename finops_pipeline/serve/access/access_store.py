@@ -29,7 +29,7 @@ from finops_pipeline.settings import Settings
 Write = Callable[[sa.Connection], None]
 
 _WAIT_SECONDS = 30
-_READY, _NEWEST = "finops_is_ready", "finops_is_newest"
+_NEWEST = "finops_is_newest"
 
 BUSY_SECONDS = 5.0
 """How long a transaction waits for that of another process."""
@@ -62,7 +62,13 @@ class AccessStore:
                 yield None
                 return
             with engine.connect() as db:
-                yield db if _is_ready(db) else None
+                version = _version_of(db)
+                if version in (None, SCHEMA.newest):
+                    yield db if version else None
+                    return
+            self.write()  # an earlier version wrote the file; this upgrades it
+            with engine.connect() as db:
+                yield db
 
     def write(self, *writes: Write) -> None:
         """Perform all writes in one transaction; it creates or upgrades the database if needed."""
@@ -116,14 +122,16 @@ class AccessStore:
             ) from error
 
 
-def _is_ready(db: sa.Connection) -> bool:
-    """Return whether a database has tables of a version that this code knows.
+def _version_of(db: sa.Connection) -> str | None:
+    """Return the version of a database; None if it has no tables yet.
 
-    Every connection looks once: a database is never downgraded.
+    Every connection looks once when it finds the newest: a database is never downgraded.
     """
-    if not db.info.get(_READY):
-        db.info[_READY] = SCHEMA.check_version(db) is not None
-    return bool(db.info[_READY])
+    if db.info.get(_NEWEST):
+        return SCHEMA.newest
+    version = SCHEMA.check_version(db)
+    db.info[_NEWEST] = version == SCHEMA.newest
+    return version
 
 
 def _path_of(url: str) -> Path:

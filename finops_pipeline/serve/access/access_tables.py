@@ -52,8 +52,12 @@ GRANTS = sa.Table(
     sa.Column("names", sa.JSON, nullable=False),
     sa.Column("created_at", sa.String(25), nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("project_ids", sa.JSON),
+    sa.Column("shown_name", sa.Text, nullable=False, server_default=""),
 )
-"""`extent`: what `names` are, projects or environments; or `tenant`, the whole of it."""
+"""`extent`: what `names` are, projects or environments; or `tenant`, the whole of it.
+`project_ids`: of the named projects; null: the grant is from before there were ids.
+`shown_name`: what the tenant's administrators call the principal; empty: its name."""
 
 TOKENS = sa.Table(
     "tokens",
@@ -135,6 +139,6 @@ SCHEMA = Schema(
     name="access database",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0003"),
+    versions=("0001", "0003", "0004"),
     refusal=StorageFailure,
 )

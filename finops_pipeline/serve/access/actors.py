@@ -65,8 +65,9 @@ class Actor:
 
     @property
     def name(self) -> str:
-        """The name in the audit log."""
-        return self.principal.name if self.principal else COMMAND_LINE
+        """The name in the audit log; of an administrator, the one that the tenant sees."""
+        shown_name = self.access.shown_name if self.access else ""
+        return shown_name or (self.principal.name if self.principal else COMMAND_LINE)
 
     @property
     def manages_installation(self) -> bool:

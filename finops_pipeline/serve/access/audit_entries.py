@@ -48,7 +48,8 @@ class AuditEntry:
 
     Args:
         action: what it was, such as `costs`, `sql` or `grant add`.
-        principal: name of whoever did it; empty: nobody was verified.
+        principal: name of whoever did it, in a tenant's log the one that its administrators see;
+            empty: nobody was verified.
         token: prefix of the token.
         tenant: name of the tenant as it was asked for.
         tenant_id: external id of the tenant in whose log the entry is; empty: in that of the
@@ -88,7 +89,7 @@ class AuditEntry:
             action,
             outcome,
             principal.principal_id,
-            principal.name,
+            (access.shown_name if access else "") or principal.name,
             principal.token,
             tenant=access.tenant if access else "",
             tenant_id=access.tenant_id if access else "",

@@ -235,9 +235,9 @@ class AccessControl:
 
     def _access(self, grant: Grant, identity: TenantIdentity) -> Access:
         is_whole = grant.limits.extent is Extent.TENANT
-        environments = {} if is_whole else self._tenants.environments(identity.name)
-        scope = DataScope(identity.name, grant.limits.projects(environments))
-        return Access(grant.principal_id, grant.role, scope, identity.external_id)
+        declared = [] if is_whole else self._tenants.projects(identity.name)
+        scope = DataScope.of(identity.name, grant.limits.projects(declared))
+        return Access(grant.principal_id, grant.role, scope, identity.external_id, grant.shown_name)
 
     def tenants_of(self, principal: Principal) -> list[Access]:
         """Return what a verified caller may do with each tenant, by name."""

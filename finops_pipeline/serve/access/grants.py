@@ -9,8 +9,8 @@ same name is another tenant, in which nobody has the old grants.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -19,9 +19,10 @@ import sqlalchemy as sa
 from finops_pipeline import clock
 from finops_pipeline.errors import GrantRefused, did_you_mean
 from finops_pipeline.serve.access.access_tables import GRANTS, PRINCIPALS
-from finops_pipeline.serve.access.principals import Principal, PrincipalName
+from finops_pipeline.serve.access.principals import Principal, PrincipalName, PrincipalState
 from finops_pipeline.serve.access.verified_access import Role
-from finops_pipeline.tenants.tenant_identity import TenantIdentity
+from finops_pipeline.tenants.project_identity import ProjectIdentity, id_of_name
+from finops_pipeline.tenants.tenant_identity import DeclaredProject, TenantIdentity
 
 
 class Extent(StrEnum):
@@ -34,34 +35,46 @@ class Extent(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """The part of a tenant that a grant shows: all of it, some projects, or some environments."""
+    """The part of a tenant that a grant shows: all of it, some projects, or some environments.
+
+    `project_ids`: of the projects that were named, in the same order. A name alone shows nothing:
+    another project may have it one day.
+    """
 
     extent: Extent = Extent.TENANT
     names: tuple[str, ...] = ()
+    project_ids: tuple[str, ...] = field(default=(), compare=False)
 
-    def projects(self, environments: Mapping[str, str]) -> tuple[str, ...] | None:
+    def projects(self, declared: Iterable[DeclaredProject]) -> list[ProjectIdentity] | None:
         """Return the projects that the limits mean now; None: the whole tenant.
 
         Args:
-            environments: of each project of the tenant. Names that are not there show nothing.
+            declared: all projects of the tenant.
         """
         match self.extent:
             case Extent.TENANT:
                 return None
             case Extent.PROJECTS:
-                return tuple(sorted(environments.keys() & set(self.names)))
+                return [p.identity for p in declared if p.identity.project_id in self.project_ids]
             case Extent.ENVIRONMENTS:
-                return tuple(sorted(p for p, e in environments.items() if e in self.names))
+                return [p.identity for p in declared if p.environment in self.names]
 
-    def check_names(self, environments: Mapping[str, str]) -> None:
-        """Check that every name is one of the tenant's.
+    def resolved(self, declared: Collection[DeclaredProject]) -> Limits:
+        """Return the limits with the ids of the projects that they name.
 
         Raises:
-            GrantRefused: one is not, or there is none.
+            GrantRefused: a name is not one of the tenant's, or there is none.
         """
+        ids = {p.name: p.identity.project_id for p in declared}
+        self._check_names(ids.keys(), {p.environment for p in declared})
+        if self.extent is not Extent.PROJECTS:
+            return self
+        return replace(self, project_ids=tuple(ids[name] for name in self.names))
+
+    def _check_names(self, projects: Collection[str], environments: Collection[str]) -> None:
         if self.extent is Extent.TENANT:
             return
-        existing = environments if self.extent is Extent.PROJECTS else set(environments.values())
+        existing = projects if self.extent is Extent.PROJECTS else environments
         noun = self.extent.removesuffix("s")
         if not self.names:
             raise GrantRefused(f"no {noun} was given", f"the {noun}s that the grant shows")
@@ -82,7 +95,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Grant:
-    """A grant as it is stored."""
+    """A grant as it is stored.
+
+    `shown_name`: what the tenant's administrators call the principal; empty: its own name.
+    `is_active`: whether the principal is. `is_of_tenant`: whether it is a service of the tenant.
+    """
 
     principal_id: str
     principal: str
@@ -92,6 +109,9 @@ class Grant:
     limits: Limits
     created_at: str = ""
     created_by: str = ""
+    shown_name: str = ""
+    is_active: bool = True
+    is_of_tenant: bool = False
 
     def __str__(self) -> str:
         return f"{self.role} of {self.limits}"
@@ -113,6 +133,7 @@ def find_grant(
     """
     table = GRANTS.c
     query = _select_grants().where(
+        _is_active(),
         table.principal_id == principal_id,
         table.tenant_id == tenant_id,
         table.tenant_id != "",
@@ -121,14 +142,21 @@ def find_grant(
     return _parse_grant(row) if row is not None else None
 
 
+def stored_grant(db: sa.Connection, principal_id: str, tenant_id: str) -> Grant | None:
+    """Read the grant of a principal in a tenant, also of a disabled one, to replace it."""
+    own = (GRANTS.c.principal_id == principal_id, GRANTS.c.tenant_id == tenant_id)
+    row = db.execute(_select_grants().where(*own)).one_or_none()
+    return _parse_grant(row) if row is not None else None
+
+
 def grants_of_principal(db: sa.Connection, principal_id: str) -> list[Grant]:
     """Read all grants of a principal, by tenant; none if it is disabled."""
-    query = _select_grants().where(GRANTS.c.principal_id == principal_id)
+    query = _select_grants().where(_is_active(), GRANTS.c.principal_id == principal_id)
     return [_parse_grant(row) for row in db.execute(query.order_by(GRANTS.c.tenant))]
 
 
 def grants_in_tenant(db: sa.Connection, tenant_id: str) -> list[Grant]:
-    """Read all grants in a tenant, by principal; those of disabled principals are left out."""
+    """Read all grants in a tenant, by principal, with those of disabled principals."""
     query = _select_grants().where(GRANTS.c.tenant_id == tenant_id)
     order = (PRINCIPALS.c.owner_id, PRINCIPALS.c.name)
     return [_parse_grant(row) for row in db.execute(query.order_by(*order))]
@@ -137,11 +165,21 @@ def grants_in_tenant(db: sa.Connection, tenant_id: str) -> list[Grant]:
 def _select_grants() -> sa.Select[Any]:
     principal = PRINCIPALS.c
     joined = GRANTS.join(PRINCIPALS, GRANTS.c.principal_id == principal.principal_id)
-    return (
-        sa.select(GRANTS, principal.name, principal.owner, principal.owner_id)
-        .select_from(joined)
-        .where(principal.state == "active")
-    )
+    return sa.select(
+        GRANTS, principal.name, principal.owner, principal.owner_id, principal.state
+    ).select_from(joined)
+
+
+def _is_active() -> sa.ColumnElement[bool]:
+    return PRINCIPALS.c.state == PrincipalState.ACTIVE
+
+
+def find_listed(grants: Iterable[Grant], name: str) -> Grant | None:
+    """Find the grant that is listed under a name; case does not matter in an e-mail address."""
+    for grant in grants:
+        if name == grant.principal or ("@" in name and name.lower() == grant.principal.lower()):
+            return grant
+    return None
 
 
 def _parse_grant(row: Any) -> Grant:
@@ -152,19 +190,32 @@ def _parse_grant(row: Any) -> Grant:
         tenant=row.tenant,
         tenant_id=row.tenant_id,
         role=Role(row.role),
-        limits=Limits(Extent(row.extent), tuple(names)),
+        limits=Limits(Extent(row.extent), tuple(names), _project_ids(row, names)),
         created_at=row.created_at,
         created_by=row.created_by,
+        shown_name=row.shown_name,
+        is_active=row.state == PrincipalState.ACTIVE,
+        is_of_tenant=bool(row.owner_id),
     )
+
+
+def _project_ids(row: Any, names: Collection[str]) -> tuple[str, ...]:
+    """Return the ids of the projects that a grant names; one from before has only the names."""
+    ids = getattr(row, "project_ids", None)
+    if ids is None:
+        return tuple(id_of_name(name) for name in names)
+    is_whole = isinstance(ids, list) and len(ids) == len(names)
+    return tuple(ids) if is_whole else ()  # whatever else it is shows nothing
 
 
 @dataclass(frozen=True)
 class NewGrant:
-    """A grant to be given."""
+    """A grant to be given; `shown_name` as in Grant."""
 
     role: Role
     limits: Limits = field(default_factory=Limits)
     created_by: str = ""
+    shown_name: str = ""
 
     def __str__(self) -> str:
         return f"{self.role} of {self.limits}"
@@ -182,8 +233,10 @@ def store_grant(
         "role": grant.role,
         "extent": grant.limits.extent,
         "names": list(grant.limits.names),
+        "project_ids": list(grant.limits.project_ids),
         "created_at": clock.now().isoformat(),
         "created_by": grant.created_by,
+        "shown_name": grant.shown_name,
     }
     db.execute(sa.insert(GRANTS), row)
 
@@ -196,8 +249,11 @@ def delete_grant(db: sa.Connection, principal_id: str, tenant_id: str) -> bool:
 
 
 def rename_in_grants(db: sa.Connection, tenant_id: str, old: str, new: str) -> bool:
-    """Put the new name of a project in place of the old one; return whether a grant names it."""
-    return _change_names(db, tenant_id, old, [new])
+    """Put the new name of a project in place of the old one; return whether a grant names it.
+
+    What the grant shows stays the same, because the project keeps its id.
+    """
+    return _change_names(db, tenant_id, old, new)
 
 
 def remove_from_grants(db: sa.Connection, tenant_id: str, project: str) -> bool:
@@ -205,17 +261,20 @@ def remove_from_grants(db: sa.Connection, tenant_id: str, project: str) -> bool:
 
     A grant of no other project shows nothing from then on, also not a later project of that name.
     """
-    return _change_names(db, tenant_id, project, [])
+    return _change_names(db, tenant_id, project, None)
 
 
-def _change_names(db: sa.Connection, tenant_id: str, old: str, new: list[str]) -> bool:
+def _change_names(db: sa.Connection, tenant_id: str, old: str, new: str | None) -> bool:
     table = GRANTS.c
     of_projects = (table.tenant_id == tenant_id, table.extent == Extent.PROJECTS)
     is_changed = False
     for row in db.execute(sa.select(GRANTS).where(*of_projects)).all():
         if old in row.names:
-            rest = [name for name in row.names if name != old and name not in new]
+            limits = zip(row.names, _project_ids(row, row.names), strict=False)
+            renamed = {id_: new if name == old else name for name, id_ in limits}
+            rest = {id_: name for id_, name in renamed.items() if name is not None}
             own = (table.principal_id == row.principal_id, table.tenant_id == tenant_id)
-            db.execute(sa.update(GRANTS).where(*own).values(names=[*new, *rest]))
+            values = {"names": list(rest.values()), "project_ids": list(rest)}
+            db.execute(sa.update(GRANTS).where(*own).values(values))
             is_changed = True
     return is_changed

@@ -23,7 +23,15 @@ from finops_pipeline.serve.access.actors import Actor
 from finops_pipeline.serve.access.audit_entries import Outcome, append_entries
 from finops_pipeline.serve.access.audit_log import unavailable
 from finops_pipeline.serve.access.authorization import AccessControl, not_granted
-from finops_pipeline.serve.access.grants import Extent, NewGrant, find_grant, store_grant
+from finops_pipeline.serve.access.grants import (
+    Extent,
+    Grant,
+    NewGrant,
+    find_listed,
+    grants_in_tenant,
+    store_grant,
+    stored_grant,
+)
 from finops_pipeline.serve.access.people import find_invited
 from finops_pipeline.serve.access.principals import (
     Identity,
@@ -34,6 +42,7 @@ from finops_pipeline.serve.access.principals import (
     find_principal,
     insert_principal,
     list_principals,
+    read_principal,
 )
 from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.tenants.lifecycle import Lifecycle
@@ -125,19 +134,41 @@ class ManagedAccess:
 
         An administrator cannot find out who else there is. A service of the installation has to
         have a grant in the tenant already. A person is invited by an e-mail address at the first
-        identity provider, whether or not the address has a principal already.
+        identity provider, whether or not the address has a principal already. Whoever has a grant
+        in the tenant is found by the name that the tenant's administrators see.
 
         Raises:
             GrantRefused: there is none.
         """
-        if self.actor.access and "@" in name.name and not name.owner_id:
-            return self._invite(db, name)
-        principal = find_principal(db, name)
-        if principal and self.actor.manages(tenant.external_id):
-            is_managed = self.actor.manages(name.owner_id)
-            if is_managed or find_grant(db, principal.principal_id, tenant.external_id):
-                return principal
-        raise self.no_principal(name, list_principals(db))
+        if self.actor.manages(name.owner_id):
+            principal = find_principal(db, name)
+        else:
+            listed = find_listed(self.grants_in(db, tenant), str(name))
+            principal = read_principal(db, listed.principal_id) if listed else None
+            if principal is None and self.is_address(name):
+                principal = self._invite(db, name)
+        if principal is None or not self.actor.manages(tenant.external_id):
+            raise self.no_principal(name, list_principals(db))
+        return principal
+
+    def is_address(self, name: PrincipalName) -> bool:
+        """Return whether an administrator means a person by an e-mail address."""
+        return self.actor.access is not None and "@" in name.name and not name.owner_id
+
+    def grants_in(self, db: sa.Connection, tenant: TenantIdentity) -> list[Grant]:
+        """Read the grants in a tenant, with principals as the actor may know them.
+
+        An administrator sees the name that was typed for an invited person, and a grant of one who
+        was disabled: either could show that somebody else knows the person.
+        """
+        grants = grants_in_tenant(db, tenant.external_id)
+        if not self.actor.access:
+            return [grant for grant in grants if grant.is_active]
+        return [
+            replace(grant, principal=grant.shown_name or grant.principal)
+            for grant in grants
+            if grant.is_active or not grant.is_of_tenant
+        ]
 
     def _invite(self, db: sa.Connection, name: PrincipalName) -> Principal:
         """Find the person with an e-mail address, or create one who has not signed in yet."""
@@ -164,8 +195,8 @@ class ManagedAccess:
             f"{did_you_mean(str(name), managed)}List them: finops principal list",
         )
 
-    def check_grant(self, tenant: TenantIdentity, grant: NewGrant) -> None:
-        """Check that the actor can give a grant in a tenant.
+    def check_grant(self, tenant: TenantIdentity, grant: NewGrant) -> NewGrant:
+        """Return a grant with the ids of its projects if the actor can give it in a tenant.
 
         Raises:
             GrantRefused: the actor has less, the tenant was removed, or a name is not one of its.
@@ -188,12 +219,16 @@ class ManagedAccess:
                 f"the role {grant.role} permits more than your role {access.role}",
                 f"at most the role {access.role}",
             )
-        grant.limits.check_names(self.registry.environments(tenant.name))
+        limits = grant.limits.resolved(self.registry.projects(tenant.name))
+        return replace(grant, limits=limits)
 
     def give_to(
         self, db: sa.Connection, principal: Principal, tenant: TenantIdentity, grant: NewGrant
     ) -> None:
         """Give a principal a grant in a tenant, in place of the one that it has.
+
+        Args:
+            grant: as `check_grant` returns it.
 
         Raises:
             GrantRefused: it is a service of another tenant.
@@ -205,7 +240,9 @@ class ManagedAccess:
                 f"a service of {tenant.name}, or a principal of the installation",
                 "Create one without a tenant in its name",
             )
-        earlier = find_grant(db, principal.principal_id, tenant.external_id)
-        store_grant(db, principal, tenant, replace(grant, created_by=self.actor.name))
+        earlier = stored_grant(db, principal.principal_id, tenant.external_id)
+        shown = grant.shown_name or (earlier.shown_name if earlier else "")
+        given = replace(grant, created_by=self.actor.name, shown_name=shown)
+        store_grant(db, principal, tenant, given)
         before = f" (before: {earlier})" if earlier else ""
-        self.note(db, "grant add", f"{principal.name}: {grant}{before}", tenant)
+        self.note(db, "grant add", f"{shown or principal.name}: {grant}{before}", tenant)

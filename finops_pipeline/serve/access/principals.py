@@ -119,6 +119,13 @@ def find_principal(db: sa.Connection, full_name: PrincipalName) -> Principal | N
     return parse_principal(row) if row is not None else None
 
 
+def read_principal(db: sa.Connection, principal_id: str) -> Principal | None:
+    """Read the principal with an id, active or not."""
+    query = sa.select(PRINCIPALS).where(PRINCIPALS.c.principal_id == principal_id)
+    row = db.execute(query).one_or_none()
+    return parse_principal(row) if row is not None else None
+
+
 def list_principals(db: sa.Connection) -> list[Principal]:
     """Read all principals: the installation's own first, then those of tenants, by name."""
     table = PRINCIPALS.c

@@ -126,7 +126,7 @@ class TokenAdministration:
                 "a name such as acme/grafana, or no role",
                 "Give the grant with `finops grant add`, and create the token without a role",
             )
-        managed.check_grant(owner, grant)
+        grant = managed.check_grant(owner, grant)
         principal = find_principal(db, full_name)
         if principal is None:
             check_room_for_service(db, owner, managed.settings)

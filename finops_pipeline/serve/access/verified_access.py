@@ -48,13 +48,15 @@ class Access:
     """One principal's access to one tenant in one request; it is never stored.
 
     `principal_id`: of the verified caller. `scope`: what may be shown. `tenant_id`: the tenant's
-    external id, which tells it from an earlier tenant of the same name.
+    external id, which tells it from an earlier tenant of the same name. `shown_name`: what the
+    tenant's administrators call the caller; empty: its own name.
     """
 
     principal_id: str
     role: Role
     scope: DataScope
     tenant_id: str = ""
+    shown_name: str = ""
 
     @property
     def tenant(self) -> str:

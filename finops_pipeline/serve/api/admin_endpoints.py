@@ -56,7 +56,11 @@ def list_grants(data: Data) -> Response:
 
 
 def give_grant(data: Data, asked: GrantRequest) -> Response:
-    """Give a role to a service of this tenant, or to somebody who has a grant in it already."""
+    """Give a role to a service of this tenant, or to somebody who has a grant in it already.
+
+    An e-mail address invites a person: the grant holds from the time when somebody first signs in
+    with this address, verified by the identity provider. The answer is the same for everybody.
+    """
     grant = NewGrant(asked.role, _limits(asked))
     _grants(data).give(data.access.tenant, asked.principal, grant)
     return Response(status_code=_DONE)

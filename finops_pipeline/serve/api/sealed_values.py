@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from finops_pipeline.serve.access.verified_access import Access
 from finops_pipeline.serve.api.problem_details import CURSOR_REFUSED, DATA_CHANGED, Problem
@@ -44,6 +44,7 @@ class Asking:
             self.access.tenant_id,
             scope.tenant,
             scope.projects,
+            [astuple(identity) for identity in scope.identities],
             self.request,
         )
         return json.dumps(parts)
