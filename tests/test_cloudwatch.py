@@ -94,7 +94,7 @@ def cpu(made: TemporaryInstallation, tenant: str) -> dict[str, str]:
     return {row["day"]: row["average"] for row in rows}
 
 
-def test_each_tenant_has_its_own_statistics_and_asks_for_none_twice(
+def test_each_tenant_has_its_own_statistics_and_asks_for_nothing_twice(
     given: TemporaryInstallation, server: Server
 ) -> None:
     script = server[1]
@@ -108,18 +108,18 @@ def test_each_tenant_has_its_own_statistics_and_asks_for_none_twice(
         assert {d: float(v) for d, v in cpu(given, tenant).items()} == expected
     rows = given.rows("acme", "select distinct project, source, unit from resource_metrics")
     assert {(r["project"], r["source"]) for r in rows} == {("prod", "usage")}
-    asked = (script.requests, script.metrics)
+    sent = (script.requests, script.metrics)
     assert not given.ingest("acme").failed
-    assert (script.requests, script.metrics) == asked
+    assert (script.requests, script.metrics) == sent
     coverage = given.rows("acme", "select state, days, last_day from metric_coverage")
     assert {(r["state"], r["days"], r["last_day"]) for r in coverage} == {
         ("collected", str(DAYS), day(1))
     }
-    shown = output_of("metrics", "coverage", "acme")
-    assert "USD 0.00 at most" in shown and CPU in shown
+    output = output_of("metrics", "coverage", "acme")
+    assert "USD 0.00 at most" in output and CPU in output
 
 
-def test_late_statistics_are_restated_and_older_days_are_not_asked(
+def test_late_statistics_are_restated_and_older_days_are_not_requested(
     given: TemporaryInstallation, server: Server
 ) -> None:
     script = server[1]
@@ -151,9 +151,9 @@ def test_spoiled_statistics_are_gaps_and_are_quarantined(
     report = given.ingest("acme")
     assert not report.failed
     assert "4 datapoints quarantined" in "".join(step.reason for step in report.steps)
-    known = cpu(given, "acme")
-    assert (known[day(3)], known[day(2)]) == (None, None)
-    assert float(known[day(1)]) == value(ACME, INSTANCE, CPU, "Average", day(1))
+    averages = cpu(given, "acme")
+    assert (averages[day(3)], averages[day(2)]) == (None, None)
+    assert float(averages[day(1)]) == value(ACME, INSTANCE, CPU, "Average", day(1))
     reasons = given.rows("acme", "select reason from quarantine where source = 'usage'")
     assert len(reasons) == 4
 
@@ -172,7 +172,9 @@ def test_a_denied_metric_is_a_named_gap(given: TemporaryInstallation, server: Se
     assert not given.rows("acme", "select 1 from resource_metrics")
 
 
-def test_a_denied_request_keeps_what_is_known(given: TemporaryInstallation, server: Server) -> None:
+def test_a_denied_request_keeps_earlier_statistics(
+    given: TemporaryInstallation, server: Server
+) -> None:
     given.ingest("acme")
     before = cpu(given, "acme")
     server[1].faults = [(400, "AccessDeniedException")] * 9
@@ -191,7 +193,7 @@ def test_throttled_requests_are_sent_again_and_pages_are_followed(
     assert len(cpu(given, "acme")) == DAYS
 
 
-def test_the_budget_ends_a_run_and_the_next_one_continues(
+def test_the_budget_ends_a_run_and_the_next_continues(
     given: TemporaryInstallation, server: Server
 ) -> None:
     installation = given.installation

@@ -41,7 +41,7 @@ def make_volume(moto: Store, account: str, **tags: str) -> str:
     return str(made["VolumeId"])
 
 
-def test_two_tenants_see_what_exists_and_what_it_costs(
+def test_two_tenants_see_resources_and_their_costs(
     moto_account: Store, empty: TemporaryInstallation
 ) -> None:
     moto = moto_account

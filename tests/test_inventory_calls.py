@@ -31,14 +31,14 @@ def test_a_recorded_answer_becomes_a_record(kind: str) -> None:
     items = find(call.items, answer["listed"]) or []
     assert len(items) == 1
     item = items[0]
-    for follow_up, told in zip(call.follow_ups, answer.get("followed", []), strict=True):
-        found = find(follow_up.result, told)
-        item = {**item, follow_up.key: found} if follow_up.key else found
+    for follow_up, followed in zip(call.follow_ups, answer.get("followed", []), strict=True):
+        inner = find(follow_up.result, followed)
+        item = {**item, follow_up.key: inner} if follow_up.key else inner
     record = read_item(call, item, Home(ACME, REGION))
     assert not find_fault(record), find_fault(record)
     attributes = json.loads(record.attributes)
-    told = {**vars(record), **attributes}
-    assert {name: told[name] for name in expected} == expected
+    values = {**vars(record), **attributes}
+    assert {name: values[name] for name in expected} == expected
     assert record.resource_arn and ":*" not in record.resource_arn
 
 
@@ -89,7 +89,7 @@ def test_moto_answers_every_call(listings: dict[str, Listing]) -> None:
         ("AWS::ECS::Cluster", "jobs"),
     ],
 )
-def test_moto_lists_what_was_made(
+def test_moto_lists_created_resources(
     listings: dict[str, Listing], kind: str, name: str | None
 ) -> None:
     records = listings[kind].records
@@ -143,7 +143,7 @@ class Volumes:
 @pytest.mark.parametrize(
     ("code", "later"), [("ExpiredToken", "failed"), ("UnauthorizedOperation", "denied")]
 )
-def test_what_was_listed_before_a_refusal_stays(code: str, later: str) -> None:
+def test_resources_listed_before_a_refusal_stay(code: str, later: str) -> None:
     api = InventoryApi(Access("acme/aws"), (REGION,))
     api._clients.open = lambda service, region="": Volumes(code)  # type: ignore[method-assign]
     api._clients.is_offered = lambda service, region: True  # type: ignore[method-assign]

@@ -105,7 +105,7 @@ def test_a_bill_and_a_resource_meet_by_id_arn_and_name(made: TemporaryInstallati
     made.finops("verify", "acme")
 
 
-def test_spoiled_records_are_quarantined_and_one_id_may_be_in_two_places(
+def test_spoiled_records_are_quarantined_and_an_id_may_be_in_two_places(
     made: TemporaryInstallation,
 ) -> None:
     other = "999900001111"

@@ -143,7 +143,7 @@ class UsageLanding:
         Raises:
             BudgetSpent: the budget is used up; what was asked before is published.
         """
-        chunk, metrics = Chunk(), 0
+        chunk, metrics = Chunk(self._task.source.name, self._today), 0
         denied: dict[str, Gap] = {}
         spent: BudgetSpent | None = None
         with self._planned(account, is_forced) as connection:
@@ -158,7 +158,7 @@ class UsageLanding:
                 metrics += sum(len(due.series.metric.statistics) for due in batch)
                 if metrics >= CHUNK_METRICS:
                     self._publish(connection, chunk)
-                    chunk, metrics = Chunk(), 0
+                    chunk, metrics = Chunk(self._task.source.name, self._today), 0
             self._publish(connection, chunk)
         if spent:
             raise spent
@@ -227,9 +227,8 @@ class UsageLanding:
         self._record_requests()
         if not chunk.asked:
             return
-        writer, source = self._task.writer, self._task.source.name
-        with writer.publication() as publication:
-            self.landed.rows += put_chunk(connection, publication, source, chunk, self._today)
+        with self._task.writer.publication() as publication:
+            self.landed.rows += put_chunk(connection, publication, chunk)
             publication.commit()
         self.landed.months |= set(chunk.months)
 

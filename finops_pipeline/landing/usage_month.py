@@ -44,8 +44,10 @@ class AskedSeriesDays:
 
 @dataclass
 class Chunk:
-    """What some requests brought: rows, what was asked, and what was left out."""
+    """What some requests to a source brought: rows, what was asked, and what was left out."""
 
+    source: str
+    today: date
     rows: list[pl.DataFrame] = field(default_factory=list)
     asked: list[AskedSeriesDays] = field(default_factory=list)
     rejected: list[RejectedRecord] = field(default_factory=list)
@@ -61,9 +63,7 @@ def _months_of(asked: AskedSeriesDays) -> set[str]:
     return {month_of(asked.first + timedelta(days=n)) for n in (*range(0, days, 28), days - 1)}
 
 
-def put_chunk(
-    connection: Connection, publication: Publication, source: str, chunk: Chunk, today: date
-) -> int:
+def put_chunk(connection: Connection, publication: Publication, chunk: Chunk) -> int:
     """Put the changed months of a source on a publication; return how many rows it now has new."""
     frame = pl.concat(chunk.rows) if chunk.rows else None
     new = 0
@@ -75,10 +75,10 @@ def put_chunk(
         connection.unregister("x_rows")
         new = frame.height
     for month in chunk.months:
-        _store_asked(connection, chunk.asked, month, today)
-        _put_rows(connection, publication, Place(CLOUDWATCH, source, month))
-        _put_asked(connection, publication, Place(CLOUDWATCH_COVERAGE, source, month))
-    _put_rejected(connection, publication, source, chunk)
+        _store_asked(connection, chunk, month)
+        _put_rows(connection, publication, Place(CLOUDWATCH, chunk.source, month))
+        _put_asked(connection, publication, Place(CLOUDWATCH_COVERAGE, chunk.source, month))
+    _put_rejected(connection, publication, chunk)
     return new
 
 
@@ -87,9 +87,7 @@ def _empty(columns: Sequence[Column]) -> str:
     return f"select {nulls} where false"
 
 
-def _store_asked(
-    connection: Connection, asked: Sequence[AskedSeriesDays], month: str, today: date
-) -> None:
+def _store_asked(connection: Connection, chunk: Chunk, month: str) -> None:
     """Create the table `x_asked`: what was asked of a month."""
     first, last = first_day(month), end_day(month) - timedelta(days=1)
     rows = [
@@ -97,12 +95,12 @@ def _store_asked(
             *each.key,
             max(each.first, first).isoformat(),
             min(each.last, last).isoformat(),
-            today.isoformat(),
+            chunk.today.isoformat(),
             each.state,
             each.permission,
             each.reason,
         )
-        for each in asked
+        for each in chunk.asked
         if each.first <= last and each.last >= first
     ]
     columns = [list(values) for values in zip(*rows, strict=True)]
@@ -173,13 +171,11 @@ def read_landed(publication: Publication, place: Place, columns: Sequence[Column
     return f"select {names} from read_parquet({text(str(path))}, hive_partitioning = false)"
 
 
-def _put_rejected(
-    connection: Connection, publication: Publication, source: str, chunk: Chunk
-) -> None:
+def _put_rejected(connection: Connection, publication: Publication, chunk: Chunk) -> None:
     """Put what a run left out into the quarantine of the newest month that it asked."""
     if not chunk.rejected:
         return
-    place = Place(QUARANTINE, source, chunk.months[-1])
+    place = Place(QUARANTINE, chunk.source, chunk.months[-1])
     columns: list[list[object]] = [
         [record.place for record in chunk.rejected],
         [record.number for record in chunk.rejected],

@@ -83,8 +83,8 @@ def _handler(script: CloudWatchScript) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
-            found = re.search(r"Credential=([^/]+)/", self.headers["Authorization"])
-            key = found[1] if found else ""
+            credential = re.search(r"Credential=([^/]+)/", self.headers["Authorization"])
+            key = credential[1] if credential else ""
             if "X-Amz-Target" not in self.headers:
                 self._answer_sts(parse_qs(raw.decode()), key)
                 return
@@ -115,17 +115,21 @@ def _handler(script: CloudWatchScript) -> type[BaseHTTPRequestHandler]:
             if action == "AssumeRole":
                 account = form["RoleArn"][0].split(":")[4]
                 until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-                told = (
+                answer_text = (
                     f"<Credentials><AccessKeyId>ASIA{account}</AccessKeyId><SecretAccessKey>s"
                     f"</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{until}"
                     "</Expiration></Credentials>"
                 )
             else:
                 account = key.removeprefix("ASIA")
-                told = f"<Arn>arn:aws:sts::{account}:assumed-role/r/s</Arn><Account>{account}"
-                told += "</Account><UserId>u</UserId>"
+                answer_text = (
+                    f"<Arn>arn:aws:sts::{account}:assumed-role/r/s</Arn><Account>{account}"
+                )
+                answer_text += "</Account><UserId>u</UserId>"
             space = "https://sts.amazonaws.com/doc/2011-06-15/"
-            body = f'<{action}Response xmlns="{space}"><{action}Result>{told}</{action}Result>'
+            body = (
+                f'<{action}Response xmlns="{space}"><{action}Result>{answer_text}</{action}Result>'
+            )
             self._send(200, f"{body}</{action}Response>", "text/xml")
 
         def _send(self, status: int, body: str, kind: str = "application/x-amz-json-1.0") -> None:
