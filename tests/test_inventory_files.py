@@ -18,6 +18,7 @@ from finops_pipeline.application.files_by_hand import FilesByHand
 from finops_pipeline.application.ingest import ingest_files
 from finops_pipeline.application.scoped_files import require_scoped
 from finops_pipeline.errors import FileProblem
+from finops_pipeline.lake.scoped_folder import ScopedFile
 from tests.conftest import TemporaryInstallation
 from tests.support.inventoried_tenants import ACME, GLOBEX, REGION, bill, declare, today
 
@@ -144,16 +145,41 @@ def test_a_refused_file_changes_nothing(made: TemporaryInstallation) -> None:
     assert made.rows("acme", "select * from inventory") == before
 
 
+def limited_to_web(made: TemporaryInstallation) -> ScopedFile:
+    """The file that is limited to the project `web`, as it is declared now."""
+    installation = made.installation
+    web = [p.identity for p in installation.registry.projects("acme") if p.name == "web"]
+    return require_scoped(installation.folder("acme"), web, installation.limits)
+
+
+def resources_of(scoped: ScopedFile) -> list[tuple[str, ...]]:
+    with duckdb.connect(str(scoped.path), read_only=True) as connection:
+        return connection.execute("select resource_id from resources order by 1").fetchall()
+
+
 def test_a_project_limited_file_has_its_own_resources_only(made: TemporaryInstallation) -> None:
     own, foreign = volume(resource_id="vol-1", tags={"Team": "web"}), volume(resource_id="vol-2")
     assert not give(made, [own, foreign, volume(account="999900001111")]).failed
-    installation = made.installation
-    scoped = require_scoped(installation.folder("acme"), ("web",), installation.limits)
+    scoped = limited_to_web(made)
+    assert resources_of(scoped) == [("vol-1",)]
     with duckdb.connect(str(scoped.path), read_only=True) as connection:
-        rows = connection.execute("select resource_id from resources").fetchall()
         covered = connection.execute("select distinct account_id from inventory_coverage")
-        assert (rows, covered.fetchall()) == ([("vol-1",)], [(ACME,)])
+        assert covered.fetchall() == [(ACME,)]
     assert b"vol-2" not in scoped.path.read_bytes()
+
+
+def test_a_project_declared_again_shows_no_resource_of_the_earlier_one(
+    made: TemporaryInstallation,
+) -> None:
+    assert not give(made, [volume(resource_id="vol-1", tags={"Team": "web"})]).failed
+    assert resources_of(limited_to_web(made)) == [("vol-1",)]
+    made.finops("project", "remove", "acme/web", "--yes", "acme/web")
+    made.finops("project", "add", "acme/web", "--account", "999900001111")
+    assert resources_of(limited_to_web(made)) == []
+    assert not made.ingest("acme").failed
+    scoped = limited_to_web(made)
+    assert (scoped.names, resources_of(scoped)) == (("web",), [])
+    assert b"vol-1" not in scoped.path.read_bytes()
 
 
 def test_a_restored_ledger_still_has_the_inventory(made: TemporaryInstallation) -> None:

@@ -12,14 +12,16 @@ Reads: cloudwatch, inventory   Writes: resource_metrics, ledger
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from finops_pipeline import clock
 from finops_pipeline.contracts.resource_inventory import TAGS
 from finops_pipeline.contracts.resource_usage import LANDED_DAYS, RESOURCE_METRICS
 from finops_pipeline.focus.assigned_rows import assigned_rows
 from finops_pipeline.focus.resource_partitions import (
     BuiltPartitions,
+    empty_record,
     newest_inventories,
+    partition_records,
     resource_columns,
     rules_of_resources,
 )
@@ -43,6 +45,7 @@ from finops_pipeline.ledger.claims import (
 from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
 from finops_pipeline.ledger.stored_files import Place, StoredFile
 from finops_pipeline.tenants.model import Tenant
+from finops_pipeline.tenants.project_identity import project_id_of
 
 _RESOURCE = "account_id, region_id, resource_type, resource_id"
 
@@ -74,7 +77,8 @@ def _build_month(
     facts = [
         *(f"{f.place} {f.sha256}" for f in files),
         *(resource_claims_fingerprint(tenant, own, month) for own in claims.values()),
-        *(*names, repr(RESOURCE_METRICS)),
+        *(f"{project.name} {project_id_of(project)}" for project in tenant.all_projects),
+        repr(RESOURCE_METRICS),
     ]
     if any(has_conditions(own) for own in claims.values()):
         facts += [file.sha256 for file in newest_inventories(publication)]
@@ -86,10 +90,12 @@ def _build_month(
         connection.execute("set threads = 1")  # the same statistics give the same bytes
         _assign(connection, publication, tenant, claims)
         rows = {name: _put(connection, publication, (name, month)) for name in names}
-    for name in {*names, *(key for key, _ in records)}:
-        if name not in rows:
-            publication.drop(Place(layout.RESOURCE_METRICS, name, month))
-        publication.build(_record((name, month), fingerprint, rows.get(name, 0)))
+    place = Place(layout.RESOURCE_METRICS, "", month)
+    for record in partition_records(tenant, place, fingerprint, rows):
+        publication.build(record)
+    for name in {key for key, _ in records} - set(names):
+        publication.drop(replace(place, key=name))
+        publication.build(empty_record(replace(place, key=name), fingerprint))
     return BuiltPartitions(month, rows)
 
 
@@ -97,13 +103,6 @@ def _is_current(publication: Publication, record: PartitionRecord, fingerprint: 
     path = publication.current(record.table_name, record.key, record.billing_period)
     is_there = path is not None and path.exists()
     return record.fingerprint == fingerprint and (not record.rows or is_there)
-
-
-def _record(key: tuple[str, str], fingerprint: str, rows: int) -> PartitionRecord:
-    at = clock.now().isoformat()
-    return PartitionRecord(
-        layout.RESOURCE_METRICS, *key, fingerprint, rows, 0, at, inputs={}, totals=()
-    )
 
 
 def _assign(

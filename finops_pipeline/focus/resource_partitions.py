@@ -11,8 +11,8 @@ Reads: inventory   Writes: resources, ledger
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from finops_pipeline import clock
@@ -34,12 +34,14 @@ from finops_pipeline.lake.publish import Publication
 from finops_pipeline.ledger.claims import (
     OwnedClaim,
     list_resource_claims,
+    project_input,
     resource_claims_fingerprint,
 )
 from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
 from finops_pipeline.ledger.stored_files import Place, StoredFile
 from finops_pipeline.tenants.model import UNASSIGNED, Tenant
 from finops_pipeline.tenants.months import month_of
+from finops_pipeline.tenants.project_identity import project_id_of
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def build_resources(
         [
             *(f"{f.place} {f.sha256}" for f in files),
             *(resource_claims_fingerprint(tenant, own, month) for own in claims.values()),
-            *(*names, repr(TABLE)),
+            *(f"{project.name} {project_id_of(project)}" for project in tenant.all_projects),
+            repr(TABLE),
         ]
     )
     if _is_current(publication, day, fingerprint):
@@ -94,8 +97,10 @@ def build_resources(
                if f.place.billing_period == day}  # fmt: skip
     for name in earlier - set(names):
         publication.drop(Place(RESOURCES, name, day))
-    for name in {*names, *earlier}:
-        publication.build(_record((name, day), fingerprint, rows.get(name, 0)))
+    for record in partition_records(tenant, Place(RESOURCES, "", day), fingerprint, rows):
+        publication.build(record)
+    for name in earlier - set(names):
+        publication.build(empty_record(Place(RESOURCES, name, day), fingerprint))
     return BuiltPartitions(day, rows)
 
 
@@ -113,10 +118,21 @@ def _is_there(publication: Publication, place: Place) -> bool:
     return path is not None and path.exists()
 
 
-def _record(key: tuple[str, str], fingerprint: str, rows: int) -> PartitionRecord:
-    name, day = key
-    at = clock.now().isoformat()
-    return PartitionRecord(RESOURCES, name, day, fingerprint, rows, 0, at, inputs={}, totals=())
+def partition_records(
+    tenant: Tenant, place: Place, fingerprint: str, rows: Mapping[str, int]
+) -> Iterator[PartitionRecord]:
+    """Yield the records of a period's partitions, which say for which project each was built."""
+    for project in tenant.all_projects:
+        own = replace(place, key=project.name)
+        yield replace(
+            empty_record(own, fingerprint), rows=rows[project.name], inputs=project_input(project)
+        )
+
+
+def empty_record(place: Place, fingerprint: str) -> PartitionRecord:
+    """Return the record of a partition without rows."""
+    at, of = clock.now().isoformat(), (place.table_name, place.key, place.billing_period)
+    return PartitionRecord(*of, fingerprint, 0, 0, at, inputs={}, totals=())
 
 
 def _assign(

@@ -33,13 +33,14 @@ from finops_pipeline.tenants.months import month_of
 def inventory_fingerprints(publication: Publication, charged: Collection[str]) -> dict[str, str]:
     """Return the fingerprint of the newest resources, under the newest month that has charges.
 
-    The mart of resources joins them with the costs of that month.
+    The mart of resources joins them with the costs of that month. A file does not contain its
+    project, so a resource that moves to another project leaves the bytes as they were.
     """
     files = _newest_resources(publication)
     if not files:
         return {}
     day = date.fromisoformat(files[0].place.billing_period)
-    sums = [file.sha256 for file in (*files, *_newest_coverage(publication))]
+    sums = [f"{file.place} {file.sha256}" for file in (*files, *_newest_coverage(publication))]
     key = max(charged, default=month_of(day))
     return {key: fingerprint_of([*sums, repr((INVENTORY, INVENTORY_COVERAGE))])}
 
@@ -49,7 +50,7 @@ def usage_fingerprints(publication: Publication) -> dict[str, str]:
     sums: dict[str, list[str]] = {}
     for table in (layout.RESOURCE_METRICS, layout.CLOUDWATCH_COVERAGE):
         for file in publication.current_files(table):
-            sums.setdefault(file.place.billing_period, []).append(file.sha256)
+            sums.setdefault(file.place.billing_period, []).append(f"{file.place} {file.sha256}")
     described = repr((RESOURCE_METRICS, METRIC_COVERAGE))
     return {month: fingerprint_of([described, *sorted(of)]) for month, of in sums.items()}
 

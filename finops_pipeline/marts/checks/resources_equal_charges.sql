@@ -1,6 +1,6 @@
 -- resources_equal_charges: the costs of resources are those of the charges that name a resource, of
 --  the last 30 complete days
--- reads: resources, resource_daily_costs
+-- reads: resources, resource_daily_costs, inventory
 -- rows only from: resources
 -- on failure: refuse
 
@@ -43,6 +43,7 @@ amount as (
     where cost.charge_date > newest.last_complete_day - 30
         and cost.charge_date <= newest.last_complete_day
         and cost.resource_id is not null
+        and exists (select 1 from inventory)
 ),
 
 final as (

@@ -11,7 +11,8 @@
 -- Bills name a resource by its ARN, its id, or the name that its service gives it. Of several ways
 -- to read a billed id the most exact counts; one that still means two resources is left as it is,
 -- as a billed resource that no inventory has. The last complete day is the newest one with charges
--- if it ends its month, otherwise the day before it.
+-- if it ends its month, otherwise the day before it. Without any inventory there are no rows:
+-- nothing is known about what exists.
 
 with
 
@@ -53,6 +54,7 @@ bill as (
     where cost.charge_date > newest.last_complete_day - 30
         and cost.charge_date <= newest.last_complete_day
         and cost.resource_id is not null
+        and exists (select 1 from resource)
     group by all
 ),
 
