@@ -11,7 +11,13 @@ import dagster as dg
 from finops_pipeline.application.first_month import find_first_month
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.orchestration.assets import build_assets
-from finops_pipeline.orchestration.automation import LAND_JOB, landing_schedule
+from finops_pipeline.orchestration.automation import (
+    COLLECT_JOB,
+    LAND_JOB,
+    collecting_schedule,
+    landing_schedule,
+)
+from finops_pipeline.orchestration.collected_assets import METRICS_ASSET, RESOURCES_ASSET
 from finops_pipeline.orchestration.partitions import partitions
 from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.settings import Settings, load_settings
@@ -24,8 +30,11 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     assets = build_assets(parts)
     return dg.Definitions(
         assets=assets,
-        jobs=[dg.define_asset_job(LAND_JOB, selection=["landing"])],
-        schedules=[landing_schedule()],
+        jobs=[
+            dg.define_asset_job(LAND_JOB, selection=["landing"]),
+            dg.define_asset_job(COLLECT_JOB, selection=[RESOURCES_ASSET, METRICS_ASSET]),
+        ],
+        schedules=[landing_schedule(), collecting_schedule()],
         resources={"finops": InstallationResource()},
         executor=dg.in_process_executor,
     )

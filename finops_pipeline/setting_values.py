@@ -42,6 +42,8 @@ EXPECTED_VALUES = {
     "tenant_tokens": "a whole number, 1 or more",
     "lock_wait_seconds": "a number of seconds, 0 or more",
     "cost_explorer_requests": "a whole number, 0 or more",
+    "cloudwatch_metrics": "a whole number, 0 or more",
+    "cloudwatch_days": "a whole number from 1 to 455",
     "reader_grace_hours": "a number of hours, 0 or more",
     "superseded_limit_bytes": "a whole number of bytes, 0 or more",
     "group_readable": "true or false",

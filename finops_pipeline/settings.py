@@ -239,7 +239,17 @@ class Settings(BaseSettings):
             " (docs/waste.md); empty: none."
         ),
     )
-
+    cloudwatch_metrics: int = Field(
+        default=500_000,
+        ge=0,
+        description="CloudWatch statistics (USD 0.01 for 1,000) that a run may request for a tenant.",
+    )
+    cloudwatch_days: int = Field(
+        default=30,
+        ge=1,
+        le=455,
+        description="Days before today whose CloudWatch metrics are asked for at first.",
+    )
     log_format: str = Field(
         default="text",
         pattern=r"^(text|json)$",

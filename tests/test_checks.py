@@ -119,7 +119,7 @@ CHECKED = ("resource_daily_costs", "commitment_coverage_hourly", "commitment_uti
            "costs_to_share")  # fmt: skip
 """Marts that others are summed from; each has a check of its own against the charges."""
 EMPTY_IN_THE_ESTATE = (
-    *("split_costs", "required_tag_coverage"),
+    *("split_costs", "required_tag_coverage", "resources"),
     *(table.name for table in (*ALLOCATION_MARTS, *METRIC_MARTS, *SHARED_COST_MARTS)),
 )
 """Marts without rows there; test_usage_marts.py, test_required_tags.py, test_allocations.py,

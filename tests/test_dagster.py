@@ -45,7 +45,7 @@ def test_definitions_load_with_an_empty_registry_and_make_nothing(tmp_path: Path
     data = tmp_path / "nothing"
     definitions = build_definitions(Settings(data=data))
     keys = {key.to_user_string() for key in definitions.resolve_all_asset_keys()}
-    assert keys == {"landing", "costs", "warehouse"}
+    assert keys == {"landing", "costs", "warehouse", "resources", "resource_metrics"}
     assert not data.exists()
 
 

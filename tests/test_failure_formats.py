@@ -34,6 +34,8 @@ ARGUMENTS = {
     "verify": ["initech"],
     "invoice list": ["initech"],
     "metrics list": ["initech"],
+    "metrics coverage": ["initech"],
+    "metrics estimate": ["initech"],
     "rules list": ["initech"],
     "statements list": ["initech"],
     "rules test": ["initech", "--file", "/nonexistent/tenants.yaml"],

@@ -116,6 +116,7 @@ PURE = {
     *("app.add_typer", "app.callback", "queries_app.callback", "CommandEntry"),
     *("frozenset", "Fraction", "Days"),
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
+    *("InventoryCall", "FollowUp", "UsageMetric", "_of"),
     *("CostField", "ProblemKind", "_Wording", "Depends"),
     "sa.event.listen",
     *("_patterns", "_patterns_by_key", "_spellings"),  # validators for their arguments

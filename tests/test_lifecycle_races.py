@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from finops_pipeline.application import lifecycle_changes, purge
-from finops_pipeline.application.ingest import FilesByHand, ingest_files
+from finops_pipeline.application.files_by_hand import FilesByHand
+from finops_pipeline.application.ingest import ingest_files
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.lake import tenant_purge

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from finops_pipeline.application.ingest import FilesByHand, ingest_files
+from finops_pipeline.application.files_by_hand import FilesByHand
+from finops_pipeline.application.ingest import ingest_files
 from finops_pipeline.focus import claimed_bill
 from finops_pipeline.focus import month_pass as month
 from finops_pipeline.lake import commit, files, publish

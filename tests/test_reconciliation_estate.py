@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finops_pipeline.application.ingest import FilesByHand, ingest_files
+from finops_pipeline.application.files_by_hand import FilesByHand
+from finops_pipeline.application.ingest import ingest_files
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.reconciliation.comparisons import Comparison
 from finops_pipeline.synthetic.scenario import source_month

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from finops_pipeline.application.ingest import FilesByHand, ingest_files
+from finops_pipeline.application.files_by_hand import FilesByHand
+from finops_pipeline.application.ingest import ingest_files
 from finops_pipeline.contracts import cur
 from finops_pipeline.contracts.column import MONEY, TIME
 from finops_pipeline.contracts.focus import CHARGE

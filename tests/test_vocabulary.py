@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from finops_pipeline.application.ingest import FilesByHand, ingest_files
+from finops_pipeline.application.files_by_hand import FilesByHand
+from finops_pipeline.application.ingest import ingest_files
 from finops_pipeline.focus import month_pass, vocabulary
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.log import LOGGER

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from finops_pipeline import clock
+from finops_pipeline.application.files_by_hand import FilesByHand
 from finops_pipeline.application.installation import Installation, TenantSession
 from finops_pipeline.application.landing import SourceLanding, landing_step, landing_task
 from finops_pipeline.application.plan import (
@@ -31,7 +31,12 @@ from finops_pipeline.application.progress import (
     silent,
 )
 from finops_pipeline.application.refusals import failed_step
-from finops_pipeline.contracts.cost_explorer import Metric
+from finops_pipeline.application.resource_collection import (
+    build_collected,
+    collect_inventories,
+    import_inventory,
+)
+from finops_pipeline.application.usage_collection import collect_usage
 from finops_pipeline.contracts.tag_spellings import tag_spellings
 from finops_pipeline.errors import counted
 from finops_pipeline.focus.conformance import summarize_violations
@@ -56,7 +61,7 @@ from finops_pipeline.reconciliation.failed_check_notes import note_failed_checks
 from finops_pipeline.reconciliation.invoice_comparison import check_bill
 from finops_pipeline.reconciliation.statuses import Pending, reconcile
 from finops_pipeline.tenants.lifecycle import require_active
-from finops_pipeline.tenants.model import Tenant
+from finops_pipeline.tenants.model import SourceFormat, Tenant
 
 MONTHS_PER_PUBLICATION = 12
 """Changed months that are published at once; an interruption loses at most this much work."""
@@ -89,30 +94,13 @@ def ingest(
         for source in run.sources:
             if source.location and source.is_active:
                 landing.land(source, scope.months)
+        collect_inventories(session, reporter, scope.is_collected_again)
+        collect_usage(session, reporter, scope.is_collected_again)
         landed = list_landed_months(run, session.writer.ledger)
         if not reporter.report.steps:
             require_months(run, landed)
         build_costs(session, run.projects, landed, reporter)
     return reporter.report
-
-
-@dataclass(frozen=True)
-class FilesByHand:
-    """Files or folders that an operator ingests as deliveries of a source.
-
-    Folders in `paths` include everything below them; `metric` is the metric of a CSV from Cost
-    Explorer's console (default: unblended).
-    """
-
-    tenant: str
-    source: str
-    paths: list[Path]
-    metric: Metric | None = None
-
-    @property
-    def name(self) -> str:
-        """The source's full name, `tenant/source`."""
-        return f"{self.tenant}/{self.source}"
 
 
 def ingest_files(
@@ -129,6 +117,13 @@ def ingest_files(
     require_active("tenant", tenant.name, tenant)
     require_active("source", imported.name, tenant.source(imported.source))
     reporter = Reporter(on_step)
+    if tenant.source(imported.source).format is SourceFormat.INVENTORY:
+        installation.check_files(imported.tenant, imported.paths)
+        with installation.writing(imported.tenant) as session:
+            source = session.tenant.source(imported.source)
+            import_inventory(session, source, imported.paths, reporter)
+            build_costs(session, (), (), reporter)
+        return reporter.report
     files, left_out = list_bills(imported.paths)
     if left_out:
         reason = counted(len(left_out), "file that is not a bill", "files that are not bills")
@@ -278,6 +273,7 @@ def refresh_warehouse(
     """
     start = clock.stopwatch()
     name = session.tenant.name
+    build_collected(session, publication, on_step)
     try:
         refreshed = _refresh(session, publication)
         publication.commit()

@@ -17,10 +17,14 @@ from finops_pipeline.tenants.model import Source, Tenant
 
 @dataclass(frozen=True)
 class RunScope:
-    """The requested part of a tenant: one project (None: all) and a range of months."""
+    """The requested part of a tenant: one project (None: all) and a range of months.
+
+    `is_collected_again`: inventories and metrics are asked for even if they were today.
+    """
 
     project: str | None = None
     months: Months = field(default_factory=Months)
+    is_collected_again: bool = False
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ class Stage(StrEnum):
     LANDING = "landing"
     COSTS = "costs"
     COST_EXPLORER_DAYS = "cost_explorer_daily"
+    INVENTORY = "inventory"
+    RESOURCES = "resources"
+    CLOUDWATCH = "cloudwatch"
+    RESOURCE_METRICS = "resource_metrics"
     WAREHOUSE = "warehouse"
 
 
@@ -49,7 +53,7 @@ class StepOutcome(StrEnum):
     LEFT_OUT = "left out"
     """Files that are not bills were ignored."""
     REQUESTS_SENT = "requests sent"
-    """Paid requests were sent to Cost Explorer."""
+    """Paid requests were sent to Cost Explorer or CloudWatch."""
     SET_ASIDE = "set aside"
     """A file or link that cannot be used was moved away."""
     RESTORED = "restored"

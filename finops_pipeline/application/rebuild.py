@@ -29,10 +29,11 @@ from finops_pipeline.application.progress import (
     silent,
 )
 from finops_pipeline.lake.changed_files import lost_files
-from finops_pipeline.lake.layout import LANDING, QUARANTINE
+from finops_pipeline.lake.layout import LANDING, QUARANTINE, SNAPSHOTS
 from finops_pipeline.lake.ledger_restore import LedgerOrigin
 from finops_pipeline.lake.repair import Repair
 from finops_pipeline.tenants.model import Tenant
+from finops_pipeline.tenants.source import COLLECTED_KINDS
 
 SourceMonths = dict[str, set[str]]
 """Months by source."""
@@ -115,7 +116,8 @@ def _land_again(
     """Land months from the deliveries of their sources; None means all delivered months."""
     landing = SourceLanding(session, reporter)
     for source in session.tenant.sources:
-        if source.location and source.is_active and source.name in due:
+        is_landed = source.location and source.kind not in COLLECTED_KINDS
+        if is_landed and source.is_active and source.name in due:
             months = due[source.name]
             landing.land(source, Months() if months is None else months)
 
@@ -142,7 +144,7 @@ def _plan_works(
 ) -> list[MonthWork]:
     """Plan the months of the scope, and other months that are out of date or have lost files."""
     everyone = tuple(project.name for project in session.tenant.all_projects)
-    lost = {place.billing_period for place in lost_files(session.writer)}
+    lost = {p.billing_period for p in lost_files(session.writer) if p.table_name not in SNAPSHOTS}
     forced = set(landed)
     covered = forced if run.projects == everyone else set()
     return [

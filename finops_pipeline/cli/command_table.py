@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from finops_pipeline.cli.access_command_list import ACCESS_COMMANDS, AUDIT_COMMAND
+from finops_pipeline.cli.metric_command_list import METRIC_COMMANDS
 from finops_pipeline.cli.start import begin_command
 from finops_pipeline.cli.waste_command_list import WASTE_COMMANDS
 
@@ -273,24 +274,10 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "invoice:remove_command", "Withdraw an invoice total; its history stays."
         ),
     },
-    "metrics": {
-        "load": CommandEntry(
-            "metric_commands:load_command",
-            "Load business metrics such as orders per day; values of the same days are replaced.",
-        ),
-        "list": CommandEntry(
-            "metric_commands:list_command",
-            "List a tenant's business metrics, with the projects and days that have values.",
-        ),
-        "remove": CommandEntry(
-            "metric_commands:remove_command",
-            "Remove the values of a business metric, of all days.",
-        ),
-    },
     "waste": {name: CommandEntry(*entry) for name, entry in WASTE_COMMANDS.items()},
     **{
         group: {name: CommandEntry(*entry) for name, entry in commands.items()}
-        for group, commands in ACCESS_COMMANDS.items()
+        for group, commands in {**METRIC_COMMANDS, **ACCESS_COMMANDS}.items()
     },
     "queries": {
         "show": CommandEntry(

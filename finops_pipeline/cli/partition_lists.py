@@ -27,7 +27,7 @@ def files_command(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="landing, costs, quarantine, cost_explorer_daily or business_metrics.",
+            help="landing, costs, resources, resource_metrics, quarantine, …",
         ),
     ],
     format: Annotated[Format, typer.Option(help="table, csv or json.")] = Format.TABLE,

@@ -15,7 +15,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from finops_pipeline.application.ingest import FilesByHand, ingest, ingest_files
+from finops_pipeline.application.files_by_hand import FilesByHand
+from finops_pipeline.application.ingest import ingest, ingest_files
 from finops_pipeline.application.ingest_requests import (
     IngestRequest,
     RequestState,
@@ -58,6 +59,10 @@ def ingest_command(
     month: MonthOption = None,
     first: FirstOption = None,
     last: LastOption = None,
+    resources: Annotated[
+        bool,
+        typer.Option(help="Ask for resources and metrics even if they were asked for today."),
+    ] = False,
     requested: Annotated[
         bool,
         typer.Option("--requested", help="Only what was requested over the HTTP API and waits."),
@@ -80,9 +85,11 @@ def ingest_command(
         else _active_tenants(installation)
     )
     if target is not None:
-        _print_summary([_ingest_with_progress(installation, tenants[0], RunScope(project, months))])
+        scope = RunScope(project, months, resources)
+        _print_summary([_ingest_with_progress(installation, tenants[0], scope)])
     else:
-        _print_summary([_ingest_as_part(installation, tenant, months) for tenant in tenants])
+        scope = RunScope(months=months, is_collected_again=resources)
+        _print_summary([_ingest_as_part(installation, tenant, scope) for tenant in tenants])
 
 
 def _print_requests(carried_out: list[tuple[str, IngestRequest]]) -> None:
@@ -107,10 +114,10 @@ def _active_tenants(installation: Installation) -> list[Tenant]:
     return [tenant for tenant in tenants if tenant.is_active]
 
 
-def _ingest_as_part(installation: Installation, tenant: Tenant, months: Months) -> Report:
+def _ingest_as_part(installation: Installation, tenant: Tenant, scope: RunScope) -> Report:
     """Ingest one of several tenants; its failure is reported at the end and stops no other."""
     try:
-        return _ingest_with_progress(installation, tenant, RunScope(months=months))
+        return _ingest_with_progress(installation, tenant, scope)
     except Exception as error:
         step = failed_step(error, Stage.INGEST, tenant.name)
         _print_step(step)

@@ -28,7 +28,13 @@ from finops_pipeline.contracts.proofs import (
     PARTITIONS,
     RECONCILIATION,
 )
+from finops_pipeline.contracts.resource_inventory import (
+    INVENTORY,
+    INVENTORY_COVERAGE,
+    RESOURCES,
+)
 from finops_pipeline.contracts.resource_marts import RESOURCE_MARTS
+from finops_pipeline.contracts.resource_usage import METRIC_COVERAGE, RESOURCE_METRICS
 from finops_pipeline.contracts.shared_cost_marts import SHARED_COST_MARTS, SHARED_COST_RULES
 from finops_pipeline.contracts.statement_tables import STATEMENT_TABLES
 from finops_pipeline.contracts.tag_marts import REQUIRED_TAG_COVERAGE, REQUIRED_TAG_KEYS
@@ -232,8 +238,7 @@ MARTS = {
     for table in (
         *(*COST_MARTS, *ACCOUNT_MARTS, *RESOURCE_MARTS, *COMMITMENT_MARTS, *USAGE_MARTS),
         *(*ALLOCATION_MARTS, *METRIC_MARTS, *SHARED_COST_MARTS),
-        REQUIRED_TAG_COVERAGE,
-        *USAGE_WINDOW_MARTS,
+        *(REQUIRED_TAG_COVERAGE, *USAGE_WINDOW_MARTS, RESOURCES),
     )
 }
 TABLES = (
@@ -248,6 +253,7 @@ TABLES = (
     *RULE_TABLES,
     REQUIRED_TAG_KEYS,
     BUSINESS_METRICS,
+    *(INVENTORY, INVENTORY_COVERAGE, RESOURCE_METRICS, METRIC_COVERAGE),
     SHARED_COST_RULES,
     *STATEMENT_TABLES,
     *WASTE_TABLES,

@@ -13,13 +13,24 @@ import json
 from pathlib import Path
 
 from finops_pipeline.lake.duck import DuckDBError, open_in_memory, text
-from finops_pipeline.lake.layout import BUSINESS_METRICS, STATEMENTS, TenantFolder
+from finops_pipeline.lake.layout import (
+    BUSINESS_METRICS,
+    CLOUDWATCH,
+    CLOUDWATCH_COVERAGE,
+    INVENTORY,
+    INVENTORY_COVERAGE,
+    STATEMENTS,
+    TenantFolder,
+)
 from finops_pipeline.lake.store import PartitionStore
 from finops_pipeline.ledger.ledger import fingerprint_of
 from finops_pipeline.ledger.ownership import Identity
 from finops_pipeline.ledger.stored_files import StoredFile
 
-OWNED_TABLES = (BUSINESS_METRICS, STATEMENTS)
+COLLECTED_TABLES = (INVENTORY, INVENTORY_COVERAGE, CLOUDWATCH, CLOUDWATCH_COVERAGE)
+"""The tables of what was collected: AWS may not tell it again."""
+
+OWNED_TABLES = (BUSINESS_METRICS, STATEMENTS, *COLLECTED_TABLES)
 """The tables whose files say whose they are."""
 
 _TENANT, _INSTALLATION = "tenant", "installation_id"

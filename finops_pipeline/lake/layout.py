@@ -11,6 +11,12 @@ Put here: the layout of a tenant's folder. Keep out: reading and writing files.
       cost_explorer_daily/project=prod/billing_period=2026-10/daily-5b…e9.parquet
       business_metrics/metric=orders/billing_period=2026-10/values-07…3d.parquet
       statements/version=v1/billing_period=2026-10/statement-07…d4.parquet
+      inventory/source=aws/snapshot_date=2026-10-31/snapshot-1f…9c.parquet
+      inventory_coverage/source=aws/snapshot_date=2026-10-31/coverage-88…01.parquet
+      resources/project=prod/snapshot_date=2026-10-31/resources-6a…27.parquet
+      cloudwatch/source=usage/billing_period=2026-10/datapoints-02…bb.parquet
+      cloudwatch_coverage/source=usage/billing_period=2026-10/coverage-c9…12.parquet
+      resource_metrics/project=prod/billing_period=2026-10/metrics-4e…f0.parquet
       .store/            the files themselves, named by their content and never changed
       .scoped/           files limited to some projects, made when needed and removed again
       .folders/          one tree of links per publication; the newest is shown as costs, landing, …
@@ -22,6 +28,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 from finops_pipeline.database.private_files import Permissions
@@ -34,7 +41,14 @@ from finops_pipeline.tenants.months import check_month
 LANDING, COSTS, QUARANTINE = "landing", "costs", "quarantine"
 COST_EXPLORER_DAYS, BUSINESS_METRICS = "cost_explorer_daily", "business_metrics"
 STATEMENTS = "statements"
-TABLES = (LANDING, COSTS, QUARANTINE, COST_EXPLORER_DAYS, BUSINESS_METRICS, STATEMENTS)
+INVENTORY, INVENTORY_COVERAGE, RESOURCES = "inventory", "inventory_coverage", "resources"
+CLOUDWATCH, CLOUDWATCH_COVERAGE = "cloudwatch", "cloudwatch_coverage"
+RESOURCE_METRICS = "resource_metrics"
+TABLES = (
+    *(LANDING, COSTS, QUARANTINE, COST_EXPLORER_DAYS, BUSINESS_METRICS, STATEMENTS),
+    *(INVENTORY, INVENTORY_COVERAGE, RESOURCES),
+    *(CLOUDWATCH, CLOUDWATCH_COVERAGE, RESOURCE_METRICS),
+)
 
 _STEM = {
     LANDING: "delivery",
@@ -43,6 +57,12 @@ _STEM = {
     COST_EXPLORER_DAYS: "daily",
     BUSINESS_METRICS: "values",
     STATEMENTS: "statement",
+    INVENTORY: "snapshot",
+    INVENTORY_COVERAGE: "coverage",
+    RESOURCES: "resources",
+    CLOUDWATCH: "datapoints",
+    CLOUDWATCH_COVERAGE: "coverage",
+    RESOURCE_METRICS: "metrics",
 }
 _KEY = {
     LANDING: "source",
@@ -51,7 +71,17 @@ _KEY = {
     COST_EXPLORER_DAYS: "project",
     BUSINESS_METRICS: "metric",
     STATEMENTS: "version",
+    INVENTORY: "source",
+    INVENTORY_COVERAGE: "source",
+    RESOURCES: "project",
+    CLOUDWATCH: "source",
+    CLOUDWATCH_COVERAGE: "source",
+    RESOURCE_METRICS: "project",
 }
+SNAPSHOTS = (INVENTORY, INVENTORY_COVERAGE, RESOURCES)
+"""The tables whose partitions are of a day, not of a month: `billing_period` of a place is then
+that day, YYYY-MM-DD."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_NAME = re.compile(r"[a-z]+-[0-9a-f]{24}\.parquet")
 _NAMED_DIGITS = 24
@@ -172,12 +202,26 @@ def place_path(place: Place, tenant: str) -> Path:
     """
     kind = _KEY.get(place.table_name, "")
     try:
-        key, month = check_name(kind, place.key), check_month(place.billing_period)
+        key, period = check_name(kind, place.key), _check_period(place)
     except RegistryError as error:
         raise _impossible(place, tenant) from error
     if not kind:
         raise _impossible(place, tenant)
-    return Path(place.table_name, f"{kind}={key}", f"billing_period={month}")
+    return Path(place.table_name, f"{kind}={key}", f"{period_of(place.table_name)}={period}")
+
+
+def period_of(table: str) -> str:
+    """Return the partition key of a table's periods: billing_period or snapshot_date."""
+    return "snapshot_date" if table in SNAPSHOTS else "billing_period"
+
+
+def _check_period(place: Place) -> str:
+    if place.table_name not in SNAPSHOTS:
+        return check_month(place.billing_period)
+    try:
+        return date.fromisoformat(place.billing_period).isoformat()
+    except ValueError as error:
+        raise RegistryError(f"{place.billing_period!r} is not a day", "YYYY-MM-DD") from error
 
 
 def file_name(file: StoredFile, tenant: str) -> str:
@@ -198,8 +242,8 @@ def parse_stored(path: Path, tenant: str) -> Place | None:
     """
     if len(path.parts) != 4 or not _FILE_NAME.fullmatch(path.name):
         return None
-    table, key, month = path.parts[:3]
-    place = Place(table, key.partition("=")[2], month.partition("=")[2])
+    table, key, period = path.parts[:3]
+    place = Place(table, key.partition("=")[2], period.partition("=")[2])
     try:
         is_same = place_path(place, tenant) == path.parent
     except DamagedFile:

@@ -4,7 +4,8 @@ Put here: what a restored ledger contains. Keep out: the copy itself (ledger_cop
 landings (landing_records.py), landing again what neither has (application/rebuild.py).
 
 The copy may be outdated or missing. So landings that it lacks are registered from the records
-beside their files, and so are files of business metrics and statements, which say whose they are.
+beside their files, and so are files of business metrics, statements and collected
+files, which say whose they are.
 All other files of the store become superseded: readers of an earlier generation may still need
 them, and they are collected after the usual time.
 """
@@ -18,7 +19,7 @@ from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.landing_records import LandingRecord, read_landing_records
 from finops_pipeline.lake.layout import QUARANTINE, STATEMENTS, TenantFolder, parse_stored
 from finops_pipeline.lake.ledger_copy import restore_copy
-from finops_pipeline.lake.metric_values import newest_metric_files
+from finops_pipeline.lake.metric_values import newest_owned_files
 from finops_pipeline.lake.own_files import protect_file
 from finops_pipeline.lake.shown_folders import shown_publication
 from finops_pipeline.lake.statement_files import read_entry, statement_place
@@ -61,8 +62,8 @@ def restore_ledger(folder: TenantFolder) -> LedgerOrigin:
     new = Owner(identity.tenant, identity.installation_id, owner.root if owner else root, commits)
     landings = _missing_landings(folder, ledger)
     writes = [write for landed in landings for write in _register(landed)]
-    metrics = newest_metric_files(folder, read_stored_files(ledger))
-    writes += [record_file(file.place, file) for file in metrics]
+    owned = newest_owned_files(folder, read_stored_files(ledger))
+    writes += [record_file(file.place, file) for file in owned]
     unrecorded = _unrecorded_files(folder, ledger)
     writes += _register_statements(folder, ledger, unrecorded)
     ledger.write(*_supersede(ledger, unrecorded), *writes, lambda db: store_owner(db, new))

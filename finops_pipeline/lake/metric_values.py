@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from finops_pipeline.lake.duck import PARQUET, Connection, text
-from finops_pipeline.lake.file_owners import owned_publication, owner_option
+from finops_pipeline.lake.file_owners import COLLECTED_TABLES, owned_publication, owner_option
 from finops_pipeline.lake.files import fingerprint
 from finops_pipeline.lake.layout import BUSINESS_METRICS, TenantFolder, parse_stored
 from finops_pipeline.lake.store import PartitionStore
@@ -24,6 +24,9 @@ from finops_pipeline.ledger.ownership import Identity
 from finops_pipeline.ledger.stored_files import Place, StoredFile
 
 _COLUMNS = {"day": "date", "metric": "varchar", "project": "varchar", "value": "decimal(38, 18)"}
+
+
+_TABLES = (BUSINESS_METRICS, *COLLECTED_TABLES)
 
 
 @dataclass(frozen=True, order=True)
@@ -78,18 +81,18 @@ def read_metric_values(connection: Connection, paths: Sequence[Path]) -> MetricV
     return {MetricKey(*key): value for *key, value in rows}
 
 
-def newest_metric_files(folder: TenantFolder, recorded: Iterable[Place]) -> list[StoredFile]:
-    """List the newest intact file of each metric and month that a restored ledger lacks.
+def newest_owned_files(folder: TenantFolder, recorded: Iterable[Place]) -> list[StoredFile]:
+    """List the newest intact file of each partition that a restored ledger lacks.
 
-    A metric that was removed shortly before comes back: it can be removed again, while a file that
-    is left out would be lost.
+    They are the files of business metrics and of what was collected. A metric that was removed
+    shortly before comes back: it can be removed again, while a file that is left out would be lost.
     """
     newest = dict[Place, tuple[int, StoredFile]]()
     present = set(recorded)
     for path in sorted(PartitionStore(folder).list_paths()):
         relative = path.relative_to(folder.store)
         place = None if path.is_symlink() else parse_stored(relative, folder.tenant)
-        if place is None or place.table_name != BUSINESS_METRICS or place in present:
+        if place is None or place.table_name not in _TABLES or place in present:
             continue
         file = StoredFile(place, fingerprint(path), path.stat().st_size)
         publication = owned_publication(folder, file)

@@ -132,7 +132,7 @@ class Publication:
         return file
 
     def put_values(self, place: Place, staged: Path) -> None:
-        """Put a file of business metrics, with a record that outlasts a lost ledger."""
+        """Put a file of values that nothing computes, with a record that outlasts a lost ledger."""
         file = self.put(place, staged)
         write_owner_record(self.folder, self._store, file, self.number)
 

@@ -70,7 +70,8 @@ class PartitionStore:
     def list_paths(self) -> set[Path]:
         """List the files of all partitions in the store."""
         store = self._folder.store
-        return set(store.glob("*/*=[a-z]*/billing_period=*/*.parquet"))
+        periods = ("billing_period", "snapshot_date")
+        return {p for name in periods for p in store.glob(f"*/*=[a-z]*/{name}=*/*.parquet")}
 
     def delete(self, path: Path) -> None:
         """Delete a file of the store, and its partition's folders if they are then empty."""

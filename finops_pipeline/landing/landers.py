@@ -20,7 +20,7 @@ from finops_pipeline.sources.cost_explorer_api import Budget
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
 from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.tenants.model import SourceKind
-from finops_pipeline.tenants.source import BILL_KINDS
+from finops_pipeline.tenants.source import BILL_KINDS, COLLECTED_KINDS
 
 
 class Lander(Protocol):
@@ -75,10 +75,19 @@ def _refuse_without_location(task: LandingTask, budget: Budget) -> Lander:
     )
 
 
+def _refuse_collected(task: LandingTask, budget: Budget) -> Lander:
+    raise RegistryError(
+        f"source {task.name} has the format {task.source.format.value}, which has no bills to land",
+        "a source of costs",
+        f"What it tells is collected once a day: finops ingest {task.tenant.name}",
+    )
+
+
 LANDERS: dict[SourceKind, Callable[[LandingTask, Budget], Lander]] = {
     **dict.fromkeys(BILL_KINDS, ExportLander),
     SourceKind.COST_EXPLORER_API: CostExplorerLander,
     SourceKind.COST_EXPLORER_CSV: _refuse_without_location,
+    **dict.fromkeys(COLLECTED_KINDS, _refuse_collected),
 }
 """What lands the deliveries of each kind of source, within a run's budget of paid requests."""
 
@@ -97,12 +106,20 @@ def _land_console(task: LandingTask, paths: list[Path], metric: Metric | None) -
     return land_console_files(task, paths, metric or Metric.UNBLENDED)
 
 
+def _refuse_files(task: LandingTask, paths: list[Path], metric: Metric | None) -> Iterator[Landed]:
+    raise FileProblem(
+        f"source {task.name} has the format {task.source.format.value}, which takes no bills",
+        "a source of the format inventory for inventories, and of another one for bills",
+    )
+
+
 FILE_LANDERS: dict[
     SourceKind, Callable[[LandingTask, list[Path], Metric | None], Iterator[Landed]]
 ] = {
     **dict.fromkeys(BILL_KINDS, _land_bills),
     SourceKind.COST_EXPLORER_API: _land_console,
     SourceKind.COST_EXPLORER_CSV: _land_console,
+    **dict.fromkeys(COLLECTED_KINDS, _refuse_files),
 }
 """What imports files into each kind of source; a metric is only given for CSV files of Cost
 Explorer's console (unblended by default)."""

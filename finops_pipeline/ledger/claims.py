@@ -10,7 +10,7 @@ fingerprints are the same as in earlier versions.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from finops_pipeline.ledger.ledger import PartitionRecord, fingerprint_of
 from finops_pipeline.tenants.claim import Claim
@@ -176,3 +176,34 @@ def is_reclaimed(tenant: Tenant, record: PartitionRecord) -> bool:
     sources = [s for s in tenant.sources_of(project, month) if s in record.inputs]
     claims = deciding_claims(tenant, project, sources, month)
     return record.inputs.get(CLAIMS) != claims_fingerprint(project, claims)
+
+
+def list_resource_claims(tenant: Tenant, source: str, month: str) -> list[OwnedClaim]:
+    """List all claims to what an inventory or CloudWatch tells, in the order in which they count.
+
+    The claims of projects that name the source count; if none names any, those of every project.
+    Projects without a source in common may claim the same account: then the first by name has its
+    resources, as with days from Cost Explorer.
+    """
+    first, end = first_day(month), end_day(month)
+    readers = [p for p in tenant.active_projects if source in tenant.named_by(p)]
+    owned = [
+        OwnedClaim(project.name, name, claim)
+        for project in readers or tenant.active_projects
+        for name, claim in (*project.own_claims, *project.account_claims)
+        if claim.touches(first, end)
+    ]
+    ordered = sorted(owned, key=lambda each: (each.claim.priority, each.project))
+    if readers:
+        return ordered
+    return [
+        replace(each, claim=each.claim.model_copy(update={"priority": rank}))
+        for rank, each in enumerate(ordered)
+    ]
+
+
+def resource_claims_fingerprint(tenant: Tenant, claims: Iterable[OwnedClaim], month: str) -> str:
+    """Return the fingerprint of claims to resources, and of the rule for missing values."""
+    first, end = first_day(month), end_day(month)
+    marks = [f"{each.project} {each.claim.mark(first, end)}" for each in claims]
+    return fingerprint_of([*marks, tenant.without_value or UNASSIGNED])

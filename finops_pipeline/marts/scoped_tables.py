@@ -49,11 +49,12 @@ unused_commitment_days daily_costs monthly_costs resource_daily_costs hourly_cos
 price_waterfall required_tag_coverage commitment_coverage_hourly commitment_coverage
 commitment_eligible_spend data_transfer storage_costs split_costs allocation_days allocations
 dimension_costs unit_costs business_metrics costs_to_share projects accounts claims
+inventory resources resource_metrics
 statement_terms statement_preview statement_differences delivery_history partitions conformance
 """
 _QUERIES = """
-account_names commitments compute_hours data_status dimensions required_tag_keys shared_costs
-statements tag_costs tag_coverage
+account_names commitments compute_hours data_status dimensions inventory_coverage metric_coverage
+required_tag_keys shared_costs statements tag_costs tag_coverage
 """
 _ABSENT = """
 monthly_bill commitment_utilization_hourly commitment_utilization allocation_rules

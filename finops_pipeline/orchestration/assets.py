@@ -9,7 +9,6 @@ to all of them.
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 import warnings
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,7 @@ import dagster as dg
 from finops_pipeline.application.ingest import build_costs, refresh_warehouse
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.landing import SourceLanding
-from finops_pipeline.application.progress import Stage, Step, StepOutcome
-from finops_pipeline.application.refusals import failed_step
+from finops_pipeline.application.progress import Step
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.tables import MARTS
@@ -31,94 +29,46 @@ from finops_pipeline.marts.build import Refreshed
 from finops_pipeline.money import exact_sum, plain
 from finops_pipeline.orchestration.asset_checks import check_results, check_specs
 from finops_pipeline.orchestration.automation import follow
+from finops_pipeline.orchestration.collected_assets import collected_assets
 from finops_pipeline.orchestration.partitions import (
     Partitions,
     TenantRequest,
     requests_by_tenant,
 )
 from finops_pipeline.orchestration.resources import InstallationResource
+from finops_pipeline.orchestration.tenant_parts import (
+    GROUP,
+    Events,
+    FailedSteps,
+    Finish,
+    do_tenant_by_tenant,
+    raise_failures,
+    retry_policy,
+)
 from finops_pipeline.tenants.lifecycle import require_active
 
 COST_BASES = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
-_GROUP = "finops"
 
 
 def build_assets(parts: Partitions) -> list[dg.AssetsDefinition]:
-    """Return the three assets over these partitions."""
+    """Return the assets over these partitions."""
     with warnings.catch_warnings():
         # Beta in Dagster 1.13, and the only way to run many months at once.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return [_landing(parts), _costs(parts), _warehouse(parts)]
-
-
-RETRY_DELAY_SECONDS = 60
-"""Delay before a run is retried, if every failed step is retryable (`Step.is_retryable`)."""
-
-Finish = Callable[[str, dict[str, Any]], None]
-"""Records a finished partition: its key and its metadata."""
-
-Work = Callable[[Finish, Installation, TenantRequest], None]
-"""The work of an asset for one tenant's part of a run."""
-
-Events = Iterator[Any]
-"""What the body of an asset yields to Dagster."""
-
-
-class FailedSteps(Exception):
-    """A tenant's part of a run failed; raised after its successes are recorded in Dagster."""
-
-    def __init__(self, steps: list[Step]) -> None:
-        self.steps = steps
-        super().__init__("; ".join(step.reason for step in steps))
-
-
-def _tenant_by_tenant(
-    context: dg.AssetExecutionContext, finops: InstallationResource, work: Work
-) -> Events:
-    """Do each tenant's part; a failure stops no other tenant, and fails the run at the end.
-
-    What is finished by then is materialized, so that what depends on it is built. In a run without
-    a failure, Dagster itself materializes every partition.
-
-    Raises:
-        dagster.Failure: a step failed; Dagster may retry if every failed step is retryable.
-    """
-    installation = finops.open()
-    failed: list[Step] = []
-    finished: dict[str, dict[str, Any]] = {}
-    for request in requests_by_tenant(context.partition_keys):
-        try:
-            work(finished.__setitem__, installation, request)
-        except FailedSteps as error:
-            failed += error.steps
-        except Exception as error:
-            failed.append(failed_step(error, Stage.INGEST, request.tenant))
-    if failed:
-        for key, metadata in finished.items():
-            yield dg.AssetMaterialization(context.asset_key, metadata=metadata, partition=key)
-        reasons = [f"{step.subject} {step.month}".rstrip() + f": {step.reason}" for step in failed]
-        raise dg.Failure(
-            "\n".join(reasons), allow_retries=all(step.is_retryable for step in failed)
-        )
-    for key, metadata in finished.items():
-        context.add_asset_metadata(metadata, partition_key=key)
-
-
-def _retry_policy() -> dg.RetryPolicy:
-    return dg.RetryPolicy(max_retries=2, delay=RETRY_DELAY_SECONDS, backoff=dg.Backoff.EXPONENTIAL)
+        return [_landing(parts), _costs(parts), _warehouse(parts), *collected_assets(parts)]
 
 
 def _landing(parts: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=parts.landing,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=_retry_policy(),
-        group_name=_GROUP,
+        retry_policy=retry_policy(),
+        group_name=GROUP,
         kinds={"parquet", "aws"},
         description="A source's delivery for a month as Parquet, in the source's own columns.",
     )
     def landing(context: dg.AssetExecutionContext, finops: InstallationResource) -> Events:
-        yield from _tenant_by_tenant(context, finops, land_part)
+        yield from do_tenant_by_tenant(context, finops, land_part)
         yield dg.MaterializeResult()
 
     return landing
@@ -154,7 +104,7 @@ def land_part(finish: Finish, installation: Installation, request: TenantRequest
             path = paths.get(Place(LANDING, *key))
             metadata = _landing_metadata(records[key], path, seconds.get(key, 0.0))
             finish(partition.key, metadata)
-    _raise_failures(request, steps, set(records), "the source has no delivery for this month")
+    raise_failures(request, steps, set(records), "the source has no delivery for this month")
 
 
 def _landing_metadata(record: DeliveryRecord, path: Path | None, seconds: float) -> dict[str, Any]:
@@ -177,14 +127,14 @@ def _costs(parts: Partitions) -> dg.AssetsDefinition:
         partitions_def=parts.costs,
         deps=[dg.AssetDep("landing", partition_mapping=parts.landing_to_costs)],
         backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=_retry_policy(),
-        group_name=_GROUP,
+        retry_policy=retry_policy(),
+        group_name=GROUP,
         kinds={"parquet", "duckdb"},
         automation_condition=follow(),
         description="A project's charges for a month as FOCUS 1.2 rows.",
     )
     def costs(context: dg.AssetExecutionContext, finops: InstallationResource) -> Events:
-        yield from _tenant_by_tenant(context, finops, build_part)
+        yield from do_tenant_by_tenant(context, finops, build_part)
         yield dg.MaterializeResult()
 
     return costs
@@ -208,7 +158,7 @@ def build_part(finish: Finish, installation: Installation, request: TenantReques
             metadata = _costs_metadata(record, seconds.get((name, partition.month), 0.0))
             finish(partition.key, metadata)
     missing = "nothing has landed for this month; materialize landing first"
-    _raise_failures(request, steps, set(records), missing)
+    raise_failures(request, steps, set(records), missing)
 
 
 def _costs_metadata(record: PartitionRecord, seconds: float) -> dict[str, Any]:
@@ -230,15 +180,15 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
         partitions_def=parts.warehouse,
         deps=[dg.AssetDep("costs", partition_mapping=parts.costs_to_warehouse)],
         backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=_retry_policy(),
-        group_name=_GROUP,
+        retry_policy=retry_policy(),
+        group_name=GROUP,
         kinds={"duckdb", "sql"},
         automation_condition=follow(),
         check_specs=check_specs(),
         description="The tenant's DuckDB file: views over its folders and aggregated tables.",
     )
     def warehouse(context: dg.AssetExecutionContext, finops: InstallationResource) -> Events:
-        yield from _tenant_by_tenant(context, finops, refresh_part)
+        yield from do_tenant_by_tenant(context, finops, refresh_part)
         requests = requests_by_tenant(context.partition_keys)
         yield dg.MaterializeResult(check_results=check_results(finops.open(), requests))
 
@@ -294,32 +244,3 @@ def _schema(columns: dict[str, str], table: Table | None = None) -> dg.TableSche
     return dg.TableSchema(
         columns=[dg.TableColumn(n, t, description=meanings.get(n)) for n, t in columns.items()]
     )
-
-
-def _raise_failures(
-    request: TenantRequest, steps: list[Step], done: set[tuple[str, str]], missing: str
-) -> None:
-    """Raise for failed steps, and for partitions that are neither done nor explained by one.
-
-    Args:
-        done: (name, month) of each finished partition.
-        missing: the reason reported for the others.
-
-    Raises:
-        FailedSteps: there is at least one such step or partition.
-    """
-    failed = [step for step in steps if step.has_failed]
-    explained = {step.month for step in failed}
-    failed += [
-        Step(
-            Stage.INGEST,
-            f"{request.tenant}/{partition.name}",
-            partition.month,
-            StepOutcome.REFUSED,
-            reason=missing,
-        )
-        for partition in request.partitions
-        if (partition.name, partition.month) not in done and not explained & {partition.month, ""}
-    ]
-    if failed:
-        raise FailedSteps(failed)

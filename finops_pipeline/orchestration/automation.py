@@ -1,11 +1,12 @@
-"""Automatic runs: landing on a schedule, costs and warehouse when their inputs are new.
+"""Automatic runs: landing and collecting on schedules, costs and warehouse after their inputs.
 
 Put here: schedules, jobs, automation conditions. Keep out: partitions and assets.
 
 The schedule looks up which of the last two months each source has delivered (AWS restates a month
 for two weeks after its end) and starts one run per source. It also starts one run for each older
 month that has been delivered again since it landed. Costs and warehouse follow by their automation
-condition once their inputs are new. All of it is off until switched on.
+condition once their inputs are new. Resources and metrics are asked for once a day, with one run
+per tenant. All of it is off until switched on.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
@@ -25,10 +26,15 @@ from finops_pipeline.orchestration.partitions import key, range_tags
 from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.sources.available_months import list_months
 from finops_pipeline.sources.location_kinds import open_location
-from finops_pipeline.tenants.model import Source, Tenant
+from finops_pipeline.tenants.model import Source, SourceKind, Tenant
 
 LAND_JOB = "land"
 """Name of the job that lands partitions."""
+
+COLLECT_JOB = "collect"
+"""Name of the job that asks for resources and metrics."""
+
+ASKED_DAILY = frozenset({SourceKind.INVENTORY_API, SourceKind.CLOUDWATCH})
 
 LOOK_SECONDS = 20
 """How many seconds a tick spends on older months; Dagster gives a tick a minute."""
@@ -57,6 +63,33 @@ def landing_schedule() -> dg.ScheduleDefinition:
         return landing_requests(context, finops)
 
     return land_deliveries
+
+
+def collecting_schedule() -> dg.ScheduleDefinition:
+    """Every day: ask for resources and metrics, with one run per tenant."""
+
+    @dg.schedule(
+        job_name=COLLECT_JOB,
+        cron_schedule="45 4 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    def collect_from_aws(finops: InstallationResource) -> list[dg.RunRequest]:
+        return collecting_requests(finops)
+
+    return collect_from_aws
+
+
+def collecting_requests(finops: InstallationResource) -> list[dg.RunRequest]:
+    """Return one run, over the projects and the running month, per tenant with such a source."""
+    requests, month = [], clock.this_month()
+    for tenant in finops.open().registry.tenants():
+        sources = [s for s in tenant.sources if s.is_active and s.kind in ASKED_DAILY]
+        if tenant.is_active and sources:
+            projects = sorted(f"{tenant.name}/{project.name}" for project in tenant.all_projects)
+            tags = range_tags(key(month, projects[0]), key(month, projects[-1]), tenant.name)
+            requests.append(dg.RunRequest(tags=tags))
+    return requests
 
 
 def landing_requests(

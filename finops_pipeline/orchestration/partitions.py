@@ -20,6 +20,7 @@ import dagster as dg
 
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
+from finops_pipeline.tenants.source import COLLECTED_KINDS
 
 MONTH, SOURCE, PROJECT, TENANT = "month", "source", "project", "tenant"
 
@@ -54,7 +55,7 @@ def partitions(tenants: list[Tenant], first_month: str) -> Partitions:
         }
         for tenant in active
         for source in tenant.sources
-        if source.is_active
+        if source.is_active and source.kind not in COLLECTED_KINDS
     }
     belongs = {
         f"{tenant.name}/{project.name}": tenant.name

@@ -14,6 +14,7 @@ from finops_pipeline.orchestration.assets import build_assets
 from finops_pipeline.orchestration.partitions import key, partitions, range_tags
 from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.tenants.model import Tenant
+from finops_pipeline.tenants.source import COLLECTED_KINDS
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 
@@ -34,7 +35,9 @@ def materialize_tenant(
         Terminal: a run failed; the message has its id.
     """
     sources = sorted(
-        f"{tenant.name}/{source.name}" for source in tenant.sources if source.is_active
+        f"{tenant.name}/{source.name}"
+        for source in tenant.sources
+        if source.is_active and source.kind not in COLLECTED_KINDS
     )
     projects = sorted(f"{tenant.name}/{project.name}" for project in tenant.all_projects)
     parts = partitions(

@@ -18,9 +18,11 @@ from finops_pipeline.errors import AccessRefused, FinopsError, counted
 from finops_pipeline.sources.aws import assume_role, caller_arn, sts_client
 from finops_pipeline.sources.credentials import Access, make_access, translate_errors
 from finops_pipeline.sources.data_exports import billing_periods, read_delivery
+from finops_pipeline.sources.inventory_api import InventoryApi
 from finops_pipeline.sources.location import Location
 from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.sources.s3 import S3Location
+from finops_pipeline.tenants.collected_source import CollectedSource
 from finops_pipeline.tenants.model import Source, SourceKind, Tenant
 from finops_pipeline.tenants.places import is_amazon
 from finops_pipeline.tenants.source import BILL_KINDS
@@ -78,10 +80,37 @@ def _check_bill(tenant: Tenant, source: Source) -> Iterator[Finding]:
     yield Finding("location", Verdict.NOTE, details)
 
 
+def _check_inventory(tenant: Tenant, source: Source) -> Iterator[Finding]:
+    assert isinstance(source, CollectedSource)
+    api = InventoryApi(make_access(tenant, source), source.regions)
+    account = api.find_account()
+    listings = [listing.covered for listing in api.list_resources(account)]
+    for covered in (*listings, *api.gaps):
+        probe = f"{covered.resource_type} in {covered.region_id}"
+        if covered.state in ("denied", "failed"):
+            yield Finding(probe, Verdict.NOTE, f"{covered.state}: {covered.reason}")
+    known = sum(covered.state == "collected" for covered in listings)
+    details = f"{known} of {counted(len(listings), 'listing')} of account {account} can be read"
+    yield Finding("inventory", Verdict.OK if known else Verdict.FAILED, details)
+
+
+def _check_inventory_files(tenant: Tenant, source: Source) -> Iterator[Finding]:
+    details = f"no location: import files with finops ingest-file {tenant.name}/{source.name} FILE"
+    yield Finding("location", Verdict.NOTE, details)
+
+
+def _check_cloudwatch(tenant: Tenant, source: Source) -> Iterator[Finding]:
+    details = "not tested: requests are paid; finops ingest sends the first one"
+    yield Finding("cloudwatch", Verdict.NOTE, details)
+
+
 PROBES: dict[SourceKind, Callable[[Tenant, Source], Iterator[Finding]]] = {
     **dict.fromkeys(BILL_KINDS, _check_bill),
     SourceKind.COST_EXPLORER_API: _check_cost_explorer_api,
     SourceKind.COST_EXPLORER_CSV: _check_cost_explorer_csv,
+    SourceKind.INVENTORY_API: _check_inventory,
+    SourceKind.INVENTORY_FILES: _check_inventory_files,
+    SourceKind.CLOUDWATCH: _check_cloudwatch,
 }
 """The probes of each kind of source, after those of its credentials."""
 

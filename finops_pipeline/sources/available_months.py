@@ -13,7 +13,7 @@ from finops_pipeline.sources.cost_explorer_api import available_months
 from finops_pipeline.sources.data_exports import billing_periods
 from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.tenants.model import Source, SourceKind, Tenant
-from finops_pipeline.tenants.source import BILL_KINDS
+from finops_pipeline.tenants.source import BILL_KINDS, COLLECTED_KINDS
 
 
 def list_months(tenant: Tenant, source: Source) -> list[str]:
@@ -42,5 +42,6 @@ MONTH_LISTERS: dict[SourceKind, Callable[[Tenant, Source], list[str]]] = {
     **dict.fromkeys(BILL_KINDS, _list_delivered_months),
     SourceKind.COST_EXPLORER_API: _list_answered_months,
     SourceKind.COST_EXPLORER_CSV: _list_no_months,
+    **dict.fromkeys(COLLECTED_KINDS, _list_no_months),
 }
 """How the months of each kind of source are listed."""

@@ -30,6 +30,7 @@ from finops_pipeline.tenants.places import is_amazon, role_partition
 
 __all__ = [
     "Access",
+    "Clients",
     "make_access",
     "assume_role",
     "caller_arn",
@@ -62,6 +63,45 @@ def open_client(access: Access, service: str) -> Any:
     with translate_errors(access, f"open {service}"):
         session = _role_session(access) if access.role_arn else _base_session(access)
         return session.client(service, **_client_options(access, session, service))
+
+
+class Clients:
+    """Clients of an account's services by region, all in one session that assumes a role once."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._session: boto3.Session | None = None
+
+    def open(self, service: str, region: str = "") -> Any:
+        """Return the client of a service in a region (empty: the default one).
+
+        Raises:
+            AccessRefused: no such profile, no credentials, or the role may not be assumed.
+            Unreachable: AWS did not answer.
+        """
+        key = (service, region)
+        if key not in self._clients:
+            logging.getLogger("botocore.credentials").setLevel(logging.CRITICAL)
+            with translate_errors(self._access, f"open {service}"):
+                session = self._open_session()
+                options = _client_options(self._access, session, service)
+                if region:
+                    options["region_name"] = region
+                self._clients[key] = session.client(service, **options)
+        return self._clients[key]
+
+    def is_offered(self, service: str, region: str) -> bool:
+        """Return whether AWS offers a service in a region, as far as botocore knows."""
+        session = self._open_session()
+        regions = session.get_available_regions(service, session.get_partition_for_region(region))
+        return not regions or region in regions
+
+    def _open_session(self) -> boto3.Session:
+        if self._session is None:
+            access = self._access
+            self._session = _role_session(access) if access.role_arn else _base_session(access)
+        return self._session
 
 
 def sts_client(access: Access) -> Any:
@@ -97,7 +137,7 @@ def _core_session() -> botocore.session.Session:
 
 
 def _client_options(access: Access, session: boto3.Session, service: str) -> dict[str, Any]:
-    # An endpoint of AWS belongs to S3 or to Cost Explorer; botocore then knows the one of STS.
+    # An endpoint of AWS belongs to S3 or to Cost Explorer; botocore knows those of other services.
     takes_endpoint = service in ("s3", "ce")
     has_endpoint = access.endpoint_url and (takes_endpoint or not is_amazon(access.endpoint_url))
     fallback = DEFAULT_REGIONS.get(role_partition(access.role_arn), DEFAULT_REGION)
@@ -125,7 +165,7 @@ def _client_config(access: Access, service: str) -> Config:
         user_agent_extra="finops-pipeline",
         # The registry keeps tenants apart by the places that their sources declare; an endpoint set
         # in the environment or in a profile would redirect requests to another place.
-        ignore_configured_endpoint_urls=service in ("s3", "ce"),
+        ignore_configured_endpoint_urls=service != "sts",
         **({"s3": {"addressing_style": style}} if service == "s3" else {}),
     )
 

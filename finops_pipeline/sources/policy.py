@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from finops_pipeline.sources.inventory_table import CALLS, REGIONS_ACTION, TAGGING_ACTION
+from finops_pipeline.tenants.collected_source import CollectedSource
 from finops_pipeline.tenants.model import Source, SourceKind, Tenant
 from finops_pipeline.tenants.places import bucket_and_prefix, is_s3, role_partition
 from finops_pipeline.tenants.source import BILL_KINDS
@@ -86,6 +88,26 @@ def _ask_cost_explorer(source: Source, partition: str) -> list[Document]:
     return [{"Sid": "FinopsAskCostExplorer", **asking}]
 
 
+def _list_inventory(source: Source, partition: str) -> list[Document]:
+    actions = {action for call in CALLS for action in call.actions}
+    actions |= {TAGGING_ACTION, REGIONS_ACTION}
+    return [_read_everywhere("FinopsListResources", sorted(actions), source)]
+
+
+def _ask_cloudwatch(source: Source, partition: str) -> list[Document]:
+    return [_read_everywhere("FinopsReadMetrics", ["cloudwatch:GetMetricData"], source)]
+
+
+def _read_everywhere(sid: str, actions: list[str], source: Source) -> Document:
+    """Allow actions that take no resource, in the regions of the source where it names some."""
+    statement: Document = {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*"}
+    if isinstance(source, CollectedSource) and source.regions:
+        # Services without regions are called in the partition's first region.
+        regions = sorted({*source.regions, "us-east-1"})
+        statement["Condition"] = {"StringEquals": {"aws:RequestedRegion": regions}}
+    return statement
+
+
 def _read_nothing(source: Source, partition: str) -> list[Document]:
     return []
 
@@ -94,6 +116,9 @@ STATEMENTS: dict[SourceKind, Callable[[Source, str], list[Document]]] = {
     **dict.fromkeys(BILL_KINDS, _read_report),
     SourceKind.COST_EXPLORER_API: _ask_cost_explorer,
     SourceKind.COST_EXPLORER_CSV: _read_nothing,
+    SourceKind.INVENTORY_API: _list_inventory,
+    SourceKind.INVENTORY_FILES: _read_nothing,
+    SourceKind.CLOUDWATCH: _ask_cloudwatch,
 }
 """The statements that reading each kind of source needs, from the source and its AWS partition."""
 

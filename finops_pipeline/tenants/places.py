@@ -199,11 +199,15 @@ def place_of(location: str, endpoint_url: str = "") -> Place:
     return Place("", Path(location.removeprefix("file://")).resolve().parts)
 
 
-def cost_explorer_place(endpoint_url: str, role_arn: str, profile: str) -> Place:
-    """Make the place of Cost Explorer's costs: the entire account of the credentials."""
+def account_place(what: str, endpoint_url: str, role_arn: str, profile: str) -> Place:
+    """Make the place of what an account's own APIs tell: the entire account of the credentials.
+
+    Args:
+        what: what they tell, such as `cost explorer` or `inventory`.
+    """
     account = role_account(role_arn)
     owner = ("role", account) if account else ("profile", profile or "default")
-    return Place(f"cost explorer of {_store(endpoint_url)}", owner)
+    return Place(f"{what} of {_store(endpoint_url)}", owner)
 
 
 def _store(endpoint_url: str) -> str:

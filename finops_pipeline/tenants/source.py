@@ -1,6 +1,7 @@
-"""The source kinds: one class for each way in which costs reach a tenant.
+"""The source kinds: one class for each way in which a tenant's data arrives.
 
-Put here: the fields and rules of each kind, and making one from a declaration. Keep out: reading a
+Put here: the rules of the kinds that deliver costs, and making a source from a declaration. Keep
+out: what all kinds have (source_base.py), inventories and metrics (collected_source.py), reading a
 kind (sources), landing its deliveries (landing), converting them to charges (focus).
 
     format          location           class                    kind
@@ -9,6 +10,9 @@ kind (sources), landing its deliveries (landing), converting them to charges (fo
     focus           folder, S3, none   FocusSource              focus
     cost-explorer   API endpoint       CostExplorerApiSource    cost-explorer-api
     cost-explorer   none               CostExplorerCsvSource    cost-explorer-csv
+    inventory       aws://…            InventoryApiSource       inventory-api
+    inventory       none               InventoryFilesSource     inventory-files
+    cloudwatch      aws://…            CloudWatchSource         cloudwatch
 
 A new kind needs a SourceKind, a class that is part of `DeclaredSource`, and an entry in each
 table of source kinds; tests/test_source_kinds.py lists those tables and fails until it has them.
@@ -16,16 +20,10 @@ table of source kinds; tests/test_source_kinds.py lists those tables and fails u
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, assert_never
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Discriminator,
-    Field,
     PlainValidator,
     SerializeAsAny,
     Tag,
@@ -34,139 +32,27 @@ from pydantic import (
 )
 
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.tenants.lifecycle import Lifecycle
-from finops_pipeline.tenants.months import check_month
-from finops_pipeline.tenants.names import check_name
+from finops_pipeline.tenants.collected_source import (
+    CloudWatchSource,
+    InventoryApiSource,
+    InventoryFilesSource,
+)
 from finops_pipeline.tenants.places import (
     Place,
+    account_place,
     check_endpoint,
-    check_field,
-    check_location,
-    check_role,
-    cost_explorer_place,
     is_s3,
     place_of,
 )
+from finops_pipeline.tenants.source_base import (
+    EXTENT,
+    REACH,
+    Source,
+    SourceFormat,
+    SourceKind,
+)
 
-
-class SourceFormat(StrEnum):
-    """The format of a source's deliveries, as users declare it and as the ledger stores it."""
-
-    LEGACY_CUR = "legacy-cur"
-    CUR_2 = "cur-2.0"
-    FOCUS = "focus"
-    COST_EXPLORER = "cost-explorer"
-
-    @property
-    def is_bill(self) -> bool:
-        """Whether deliveries of this format are bills, whose rows become charges."""
-        match self:
-            case SourceFormat.LEGACY_CUR | SourceFormat.CUR_2 | SourceFormat.FOCUS:
-                return True
-            case SourceFormat.COST_EXPLORER:
-                return False
-            case _:
-                assert_never(self)
-
-
-class SourceKind(StrEnum):
-    """How a source is read: its format and, for Cost Explorer, where its answers come from."""
-
-    LEGACY_CUR = "legacy-cur"
-    CUR_2 = "cur-2.0"
-    FOCUS = "focus"
-    COST_EXPLORER_API = "cost-explorer-api"
-    COST_EXPLORER_CSV = "cost-explorer-csv"
-
-
-REACH = ("role_arn", "profile", "endpoint_url", "region")
-"""Fields of a source that describe how AWS is reached."""
-
-
-EXTENT = ("from_month", "to_month")
-"""Fields of a source that limit the months that count."""
-
-
-def _check_month(month: str) -> str:
-    return month and check_month(month)
-
-
-class Source(BaseModel):
-    """Something that delivers a tenant's costs; the base of all source kinds.
-
-    `location` is the folder of a report (`/exports/acme/finops/cur`, `s3://bucket/finops/cur`),
-    the endpoint of Cost Explorer (`https://ce.us-east-1.amazonaws.com`), or empty for a source
-    whose files are imported with `finops ingest-file`.
-
-    How AWS is reached: with `role_arn`, the installation's own credentials (the named `profile`
-    or the default chain) assume that role, giving the tenant's external id. `endpoint_url` is
-    the endpoint of an S3-compatible store; `region` is the region of the bucket.
-
-    `from` and `to` are the first month (YYYY-MM) that counts, and the first that no longer does;
-    empty: no limit. Use them to end an export whose successor repeats the same bill.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-    kind: ClassVar[SourceKind]
-
-    name: str
-    format: SourceFormat
-    location: Annotated[str, AfterValidator(check_location)] = ""
-    role_arn: Annotated[str, AfterValidator(check_role)] = ""
-    profile: str = ""
-    endpoint_url: Annotated[str, AfterValidator(check_endpoint)] = ""
-    region: str = ""
-    from_month: Annotated[str, AfterValidator(_check_month)] = Field(default="", alias="from")
-    to_month: Annotated[str, AfterValidator(_check_month)] = Field(default="", alias="to")
-    state: Lifecycle = Lifecycle.ACTIVE
-
-    @model_validator(mode="after")
-    def _check_fields(self) -> Source:
-        check_name("source", self.name)
-        check_field("profile", self.profile)
-        check_field("region", self.region)
-        if self.from_month and self.to_month and self.from_month > self.to_month:
-            raise RegistryError(
-                f"source {self.name} counts from {self.from_month} to {self.to_month}",
-                "'from' not after 'to' ('to' is the first month that no longer counts)",
-            )
-        reach = [name for name in REACH if getattr(self, name)]
-        if reach and not self.in_aws:
-            raise RegistryError(
-                f"source {self.name} has {' and '.join(reach)}, but reads nothing from AWS",
-                "a location s3://bucket/prefix, or the format cost-explorer with a location",
-                f"Set the location, or remove {' and '.join(reach)}",
-            )
-        return self
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it is ingested: neither disabled nor removed."""
-        return self.state is Lifecycle.ACTIVE
-
-    @property
-    def is_bill(self) -> bool:
-        """Whether it delivers bills, whose rows become charges."""
-        return self.format.is_bill
-
-    def covers(self, month: str) -> bool:
-        """Return whether a billing period of this source counts."""
-        return self.from_month <= month and not (self.to_month and month >= self.to_month)
-
-    @property
-    def service_endpoint(self) -> str:
-        """The endpoint of the service that is called; empty means AWS's own."""
-        return self.endpoint_url
-
-    @property
-    @abstractmethod
-    def in_aws(self) -> bool:
-        """Whether reading this source calls AWS or an S3-compatible store."""
-
-    @property
-    @abstractmethod
-    def places(self) -> list[Place]:
-        """The places that it reads, which no other tenant's source may read."""
+__all__ = ["EXTENT", "REACH", "Source", "SourceFormat", "SourceKind"]
 
 
 class BillSource(Source):
@@ -233,7 +119,7 @@ class CostExplorerApiSource(Source):
     @property
     def places(self) -> list[Place]:
         """The account whose costs its credentials give access to."""
-        return [cost_explorer_place(self.service_endpoint, self.role_arn, self.profile)]
+        return [account_place("cost explorer", self.service_endpoint, self.role_arn, self.profile)]
 
 
 class CostExplorerCsvSource(Source):
@@ -280,6 +166,9 @@ def _kind_of(declaration: Any) -> SourceKind:
     if format is SourceFormat.COST_EXPLORER:
         has_location = bool(fields.get("location"))
         return SourceKind.COST_EXPLORER_API if has_location else SourceKind.COST_EXPLORER_CSV
+    if format is SourceFormat.INVENTORY:
+        has_location = bool(fields.get("location"))
+        return SourceKind.INVENTORY_API if has_location else SourceKind.INVENTORY_FILES
     return SourceKind(format.value)
 
 
@@ -288,7 +177,10 @@ DeclaredSource = Annotated[
     | Annotated[Cur2Source, Tag(SourceKind.CUR_2)]
     | Annotated[FocusSource, Tag(SourceKind.FOCUS)]
     | Annotated[CostExplorerApiSource, Tag(SourceKind.COST_EXPLORER_API)]
-    | Annotated[CostExplorerCsvSource, Tag(SourceKind.COST_EXPLORER_CSV)],
+    | Annotated[CostExplorerCsvSource, Tag(SourceKind.COST_EXPLORER_CSV)]
+    | Annotated[InventoryApiSource, Tag(SourceKind.INVENTORY_API)]
+    | Annotated[InventoryFilesSource, Tag(SourceKind.INVENTORY_FILES)]
+    | Annotated[CloudWatchSource, Tag(SourceKind.CLOUDWATCH)],
     Discriminator(_kind_of),
 ]
 """The union of all kinds, distinguished by format and by whether there is a location."""
@@ -297,6 +189,13 @@ _ANY_SOURCE: TypeAdapter[Source] = TypeAdapter(DeclaredSource)
 
 BILL_KINDS = (SourceKind.LEGACY_CUR, SourceKind.CUR_2, SourceKind.FOCUS)
 """The kinds that deliver bills; tables of source kinds often treat them alike."""
+
+COLLECTED_KINDS = (
+    SourceKind.INVENTORY_API,
+    SourceKind.INVENTORY_FILES,
+    SourceKind.CLOUDWATCH,
+)
+"""The kinds that tell what exists and how it is used; they deliver no costs."""
 
 
 def parse_source(fields: Any) -> Source:

@@ -24,11 +24,16 @@ MONTHS = ["2026-09", "2026-10"]
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: TemporaryInstallation) -> Path:
     """DAGSTER_HOME of this test, and FINOPS_DATA of its installation."""
+    return make_home(tmp_path, monkeypatch, fresh)
+
+
+def make_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: TemporaryInstallation) -> Path:
+    """Set both for an installation; return DAGSTER_HOME."""
     folder = tmp_path / "dagster_home"
     folder.mkdir()
     shutil.copy(REPOSITORY / "dagster_home/dagster.yaml", folder)
     monkeypatch.setenv("DAGSTER_HOME", str(folder))
-    monkeypatch.setenv("FINOPS_DATA", str(fresh.data))
+    monkeypatch.setenv("FINOPS_DATA", str(made.data))
     return folder
 
 

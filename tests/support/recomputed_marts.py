@@ -34,6 +34,7 @@ WITHOUT_SECOND_OPINION = {
     "costs_to_share": "internal: a step to shared_costs",
     "shared_cost_shares": "internal: a step to shared_costs",
     "shared_costs": "of tenants that declare them: test_shared_costs.py, test_random_changes.py",
+    "resources": "of tenants with an inventory: test_inventory_files.py",
     "unit_costs": "of tenants with business metrics: test_business_metrics.py",
 }
 DIMENSIONS = {"service": "service_name", "environment": "environment", "usage_type": "usage_type"}

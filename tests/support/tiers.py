@@ -98,6 +98,9 @@ _LONG_FILES = [
     "test_api_schema",
     "test_slow_exports",
     "test_limited_files",
+    "test_cloudwatch",
+    "test_inventory_files",
+    "test_dagster_collection",
 ]
 """The slowest first: the processes that share them then end at about the same time."""
 LONG = frozenset(_LONG_FILES)
