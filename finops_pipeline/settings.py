@@ -242,7 +242,7 @@ class Settings(BaseSettings):
     cloudwatch_metrics: int = Field(
         default=500_000,
         ge=0,
-        description="CloudWatch statistics (USD 0.01 for 1,000) that a run may request for a tenant.",
+        description="CloudWatch statistics (USD 0.01 for 1,000) that a run may request per tenant.",
     )
     cloudwatch_days: int = Field(
         default=30,
