@@ -21,10 +21,10 @@ from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.marts.use_cases import use_case
 from finops_pipeline.serve.api.answer_models import ProblemDetails
 from finops_pipeline.serve.api.endpoint_table import endpoints
-from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.export_endpoints import exportable_tables
 from finops_pipeline.serve.api.openapi_document import openapi_document
 from finops_pipeline.serve.api.request_parameters import Mover
+from finops_pipeline.serve.exact_json import exact_json
 from tests.conftest import TemporaryInstallation
 from tests.support.published_files import copy_installation
 from tests.support.served_tenants import TENANTS, ServedTenants, serve_tenants

@@ -39,6 +39,10 @@ every request and answer. Ctrl-C or SIGTERM ends the server after the running an
   sending a token. With the cookie of a session, every method but GET needs the header
   `X-CSRF-Token`.
 - **Amounts** are exact decimal numbers as text: `"1250.75"`. Currencies are never added up.
+- **Other values of SQL.** Integers are numbers with all digits. Days and times are ISO 8601 (an
+  infinite one is the first or last day of the years 1 to 9999); intervals and nanoseconds are text
+  as DuckDB writes it. Bytes are hexadecimal, and keys of maps are text. NaN and infinite numbers
+  are null.
 - **Pages.** Lists have at most `page_size` rows. `next_cursor` is the parameter `cursor` of the
   next page. It belongs to you, to this request and to this state of the data; when the data has
   changed, begin again.
