@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -26,7 +27,7 @@ from finops_pipeline.application.path_free_text import without_folders
 from finops_pipeline.application.progress import Stage, Step
 from finops_pipeline.application.refusals import as_expected, failed_step
 from finops_pipeline.database.private_files import Permissions
-from finops_pipeline.errors import StorageFailure, Unknown
+from finops_pipeline.errors import FinopsError, StorageFailure, Unknown
 from finops_pipeline.lake.request_file import RequestFile, list_request_files
 
 _KEPT = 20
@@ -252,25 +253,38 @@ class RequestQueue:
         return list_request_files(self._installation.settings.data_folder / "lake")
 
 
-def carry_out_requests(
-    installation: Installation, tenant: str | None = None
-) -> list[tuple[str, IngestRequest]]:
-    """Carry out the requests of all tenants, or of one; return each with its tenant's name.
+@dataclass(frozen=True)
+class CarriedOut:
+    """The requests that have ended, and the tenants whose requests could not be carried out."""
 
-    A request that another process is carrying out is left to it.
+    ended: Sequence[tuple[str, IngestRequest]]
+    failures: Sequence[tuple[str, FinopsError]]
+
+
+def carry_out_requests(installation: Installation, tenant: str | None = None) -> CarriedOut:
+    """Carry out the requests of all tenants, or of one; each is returned with its tenant's name.
+
+    A request that another process is carrying out is left to it. Damaged requests of one tenant
+    keep nobody else's from being carried out.
 
     Raises:
         Unknown: there is no such tenant.
-        StorageFailure: requests are damaged.
     """
     if tenant is not None:
         installation.registry.tenant(tenant)
-    return [
-        (own.name, request)
-        for own in RequestQueue(installation).pending()
-        if tenant in (None, own.name)
-        for request in IngestRequests(own).carry_out()
-    ]
+    ended: list[tuple[str, IngestRequest]] = []
+    failures: list[tuple[str, FinopsError]] = []
+    for own in RequestQueue(installation).pending():
+        if tenant not in (None, own.name):
+            continue
+        try:
+            ended += [(own.name, request) for request in IngestRequests(own).carry_out()]
+        except Exception as error:
+            expected = as_expected(error)
+            if expected is None:
+                raise
+            failures.append((own.name, expected))
+    return CarriedOut(ended, failures)
 
 
 def forget_requests(installation: Installation, external_id: str) -> None:
