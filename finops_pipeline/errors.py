@@ -155,6 +155,20 @@ class Busy(Transient):
     """As many questions as may be answered at the same time are being answered."""
 
 
+class AskedTooOften(Transient):
+    """As much as may be asked for in some time was asked for; `wait_seconds`: until it may again.
+
+    Args:
+        found: what was asked for.
+        expected: how often it may be.
+        wait_seconds: how long to wait.
+    """
+
+    def __init__(self, found: str, expected: str, wait_seconds: int) -> None:
+        super().__init__(found, expected, f"Wait {counted(wait_seconds, 'second')}")
+        self.wait_seconds = wait_seconds
+
+
 class ReadingEnded(Transient):
     """An open warehouse was replaced or its process has ended; opening it again helps."""
 

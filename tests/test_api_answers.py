@@ -247,7 +247,7 @@ def test_the_openapi_document_is_valid() -> None:
     openapi_spec_validator.validate(document)
     for methods in document["paths"].values():
         for operation in methods.values():
-            assert operation["security"] == [{"HTTPBearer": []}]
+            assert operation["security"] == [{"HTTPBearer": []}, {"SessionCookie": []}]
             assert operation["summary"]
             assert operation["description"]
 

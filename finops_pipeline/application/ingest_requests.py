@@ -15,7 +15,9 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+from math import ceil
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -27,10 +29,17 @@ from finops_pipeline.application.path_free_text import without_folders
 from finops_pipeline.application.progress import Stage, Step
 from finops_pipeline.application.refusals import as_expected, failed_step
 from finops_pipeline.database.private_files import Permissions
-from finops_pipeline.errors import FinopsError, StorageFailure, Unknown
+from finops_pipeline.errors import (
+    AskedTooOften,
+    FinopsError,
+    StorageFailure,
+    Unknown,
+    counted,
+)
 from finops_pipeline.lake.request_file import RequestFile, list_request_files
 
 _KEPT = 20
+_RATE_PERIOD = timedelta(hours=1)
 _MOST_ATTEMPTS = 5
 _MOST_FAILURES = 100
 _ENDED = "the process that carried out the request was ended"
@@ -121,6 +130,7 @@ class IngestRequests:
         Raises:
             NotGranted: another tenant has the name now.
             TenantBusy: another process is changing the requests.
+            AskedTooOften: so many were asked for within an hour.
         """
         self._own.read()
         with self._file.locked():
@@ -128,6 +138,7 @@ class IngestRequests:
             for request in requests:
                 if request.state is RequestState.WAITING:
                     return request
+            self._check_rate(requests)
             asked = IngestRequest(
                 id=secrets.token_hex(8),
                 requested_at=clock.now().isoformat(),
@@ -135,6 +146,17 @@ class IngestRequests:
             )
             self._write([*requests, asked])
         return asked
+
+    def _check_rate(self, requests: Sequence[IngestRequest]) -> None:
+        most = self._own.installation.settings.serve_ingests_per_hour
+        times = [datetime.fromisoformat(request.requested_at) for request in requests]
+        free_at = sorted(times)[-most] + _RATE_PERIOD if len(times) >= most else clock.now()
+        if (wait := (free_at - clock.now()).total_seconds()) > 0:
+            raise AskedTooOften(
+                f"{counted(most, 'ingest')} of {self._own.name} were requested within an hour",
+                f"at most FINOPS_SERVE_INGESTS_PER_HOUR ({most})",
+                ceil(wait),
+            )
 
     def carry_out(self) -> list[IngestRequest]:
         """Carry out what is waiting or was left behind; return the requests as they ended.
