@@ -52,7 +52,9 @@ every request and answer. Ctrl-C or SIGTERM ends the server after the running an
   principals of a tenant FINOPS_SERVE_REQUESTS_PER_MINUTE_PER_TENANT. Queries have the limits of
   `finops query` ([settings](settings.md)). An answer to SQL has at most `limit` rows and 20 MB;
   `truncated` says that there are more. No principal runs all queries that its tenant may run at
-  the same time. 429 and 503 have the header `Retry-After`.
+  the same time. Previews and trials of rules end after FINOPS_QUERY_SECONDS, one of a tenant at a
+  time. Ingests of a tenant can be requested FINOPS_SERVE_INGESTS_PER_HOUR times. `/login` has
+  FINOPS_SERVE_SIGN_INS_PER_MINUTE. 429 and 503 have the header `Retry-After`.
 - **Exports** keep no query waiting, however slowly they are read. A tenant may have
   FINOPS_SERVE_EXPORTS_PER_TENANT at the same time, and a principal half of them. A client that
   takes nothing for a minute loses its export. Each portion is sent only if the caller still has
