@@ -14,6 +14,7 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     │   ├── DeliveryMoving        files changed while they were read
     │   ├── AuditUnavailable      the audit log cannot be written, so nothing is served
     │   ├── Busy                  too many questions at the same time
+    │   ├── AskedTooOften         more of something than may be asked for in some time
     │   ├── ReadingEnded          an open warehouse was replaced, or its process has ended
     │   └── Unreachable           AWS or a store did not answer well, after retries
     └── Terminal                  someone has to change something first
@@ -156,17 +157,12 @@ class Busy(Transient):
 
 
 class AskedTooOften(Transient):
-    """As much as may be asked for in some time was asked for; `wait_seconds`: until it may again.
+    """As much as may be asked for in some time was asked for.
 
-    Args:
-        found: what was asked for.
-        expected: how often it may be.
-        wait_seconds: how long to wait.
+    `wait_seconds`: until it may be asked for again.
     """
 
-    def __init__(self, found: str, expected: str, wait_seconds: int) -> None:
-        super().__init__(found, expected, f"Wait {counted(wait_seconds, 'second')}")
-        self.wait_seconds = wait_seconds
+    wait_seconds = 1
 
 
 class ReadingEnded(Transient):

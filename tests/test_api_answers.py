@@ -93,6 +93,22 @@ def test_costs_are_those_of_the_command_line(
         assert answer["sql"] == expected["sql"]
 
 
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_an_answer_about_days_names_the_months_that_bill_them(
+    served: ServedTenants, tenant: str
+) -> None:
+    days = "between date '2026-10-05' and date '2026-10-07'"
+    asked = {"sql": f"select distinct billing_period from daily_costs where charge_date {days}"}
+    billed = served.post(f"/tenants/{tenant}/sql", tenant, json=asked).json()["rows"]
+    path = f"/tenants/{tenant}/costs?start=2026-10-05&end=2026-10-07"
+    answer = served.get(path, tenant).json()
+    named = {month["billing_period"] for month in answer["months"]}
+    assert named == {month for (month,) in billed} | {"2026-10"}
+    every = served.get(f"/tenants/{tenant}/costs?start=2020-01&end=2026-12", tenant).json()
+    assert named < {month["billing_period"] for month in every["months"]}
+    assert answer["missing_months"] == []
+
+
 def test_pages_together_are_the_whole(served: ServedTenants) -> None:
     whole = served.get("/tenants/acme/reconciliation?page_size=1000").json()["rows"]
     assert len(whole) > 5

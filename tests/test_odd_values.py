@@ -149,3 +149,20 @@ def test_names_of_columns_are_neutralised_as_values_are(
         "query", "acme", "select 1 as a, 2 as a", "--format", "json", ok=False
     ).stderr
     assert "several columns are named 'a'" in twice
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_a_value_in_an_error_is_for_its_caller_only(
+    served: ServedTenants, tenant: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DuckDB names what it could not convert; neither the log nor the audit log repeats it."""
+    caplog.set_level("INFO", "finops_pipeline")
+    value = f"planted-{tenant}"
+    asked = {"sql": "select $text::int", "values": {"text": value}}
+    refused = served.post(f"/tenants/{tenant}/sql", tenant, json=asked)
+    assert refused.status_code == 422 and value in refused.json()["found"]
+    log = served.get(f"/tenants/{tenant}/audit?page_size=1000", f"{tenant}-admin")
+    assert "query-refused" in log.text
+    assert value not in log.text
+    assert refused.json()["request_id"] in caplog.text
+    assert value not in caplog.text

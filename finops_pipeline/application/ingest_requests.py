@@ -151,12 +151,14 @@ class IngestRequests:
         most = self._own.installation.settings.serve_ingests_per_hour
         times = [datetime.fromisoformat(request.requested_at) for request in requests]
         free_at = sorted(times)[-most] + _RATE_PERIOD if len(times) >= most else clock.now()
-        if (wait := (free_at - clock.now()).total_seconds()) > 0:
-            raise AskedTooOften(
+        if (wait := ceil((free_at - clock.now()).total_seconds())) > 0:
+            error = AskedTooOften(
                 f"{counted(most, 'ingest')} of {self._own.name} were requested within an hour",
                 f"at most FINOPS_SERVE_INGESTS_PER_HOUR ({most})",
-                ceil(wait),
+                f"Wait {counted(wait, 'second')}",
             )
+            error.wait_seconds = wait
+            raise error
 
     def carry_out(self) -> list[IngestRequest]:
         """Carry out what is waiting or was left behind; return the requests as they ended.
