@@ -14,6 +14,7 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     │   ├── DeliveryMoving        files changed while they were read
     │   ├── AuditUnavailable      the audit log cannot be written, so nothing is served
     │   ├── Busy                  too many questions at the same time
+    │   ├── AskedTooOften         more of something than may be asked for in some time
     │   ├── ReadingEnded          an open warehouse was replaced, or its process has ended
     │   └── Unreachable           AWS or a store did not answer well, after retries
     └── Terminal                  someone has to change something first
@@ -153,6 +154,15 @@ class AuditUnavailable(Transient):
 
 class Busy(Transient):
     """As many questions as may be answered at the same time are being answered."""
+
+
+class AskedTooOften(Transient):
+    """As much as may be asked for in some time was asked for.
+
+    `wait_seconds`: until it may be asked for again.
+    """
+
+    wait_seconds = 1
 
 
 class ReadingEnded(Transient):

@@ -37,6 +37,8 @@ EXPECTED_VALUES = {
     "require_landlock": "true or false",
     "serve_requests_per_minute": "a whole number, 1 or more",
     "serve_ingests": "a whole number from 0 to 100",
+    "serve_ingests_per_hour": "a whole number from 1 to 20",
+    "serve_sign_ins_per_minute": "a whole number, 1 or more",
     "serve_requests_per_minute_per_tenant": "a whole number, 1 or more",
     "tenant_services": "a whole number, 1 or more",
     "tenant_tokens": "a whole number, 1 or more",

@@ -195,6 +195,20 @@ class Settings(BaseSettings):
         le=100,
         description="Requested ingests that a server runs at once; 0: another program does it.",
     )
+    serve_ingests_per_hour: int = Field(
+        default=12,
+        ge=1,
+        le=20,
+        description="Ingests of one tenant that may be requested over the API in an hour.",
+    )
+    serve_sign_ins_per_minute: int = Field(
+        default=120,
+        ge=1,
+        description=(
+            "Requests to /login and /login/callback from one address in a minute; from all, ten"
+            " times as many. Behind a proxy, everybody has its address."
+        ),
+    )
     serve_requests_per_minute_per_tenant: int = Field(
         default=3000,
         ge=1,

@@ -21,10 +21,10 @@ from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.marts.use_cases import use_case
 from finops_pipeline.serve.api.answer_models import ProblemDetails
 from finops_pipeline.serve.api.endpoint_table import endpoints
-from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.export_endpoints import exportable_tables
 from finops_pipeline.serve.api.openapi_document import openapi_document
 from finops_pipeline.serve.api.request_parameters import Mover
+from finops_pipeline.serve.exact_json import exact_json
 from tests.conftest import TemporaryInstallation
 from tests.support.published_files import copy_installation
 from tests.support.served_tenants import TENANTS, ServedTenants, serve_tenants
@@ -91,6 +91,22 @@ def test_costs_are_those_of_the_command_line(
         assert all(isinstance(row["billed_cost"], str) for row in answer["rows"])
         assert Decimal(answer["totals"][0]["total"]) == expected["totals"][0]["total"]
         assert answer["sql"] == expected["sql"]
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_an_answer_about_days_names_the_months_that_bill_them(
+    served: ServedTenants, tenant: str
+) -> None:
+    days = "between date '2026-10-05' and date '2026-10-07'"
+    asked = {"sql": f"select distinct billing_period from daily_costs where charge_date {days}"}
+    billed = served.post(f"/tenants/{tenant}/sql", tenant, json=asked).json()["rows"]
+    path = f"/tenants/{tenant}/costs?start=2026-10-05&end=2026-10-07"
+    answer = served.get(path, tenant).json()
+    named = {month["billing_period"] for month in answer["months"]}
+    assert named == {month for (month,) in billed} | {"2026-10"}
+    every = served.get(f"/tenants/{tenant}/costs?start=2020-01&end=2026-12", tenant).json()
+    assert named < {month["billing_period"] for month in every["months"]}
+    assert answer["missing_months"] == []
 
 
 def test_pages_together_are_the_whole(served: ServedTenants) -> None:
@@ -247,7 +263,7 @@ def test_the_openapi_document_is_valid() -> None:
     openapi_spec_validator.validate(document)
     for methods in document["paths"].values():
         for operation in methods.values():
-            assert operation["security"] == [{"HTTPBearer": []}]
+            assert operation["security"] == [{"HTTPBearer": []}, {"SessionCookie": []}]
             assert operation["summary"]
             assert operation["description"]
 

@@ -87,6 +87,8 @@ def test_a_request_is_carried_out_and_shown(place: TemporaryInstallation) -> Non
     assert borrowed.status_code == unknown.status_code == 422
     assert borrowed.json()["found"].replace(foreign, "0" * 16) == unknown.json()["found"]
     assert code == 0, errors
+    quoted = failed["failures"][0]["found"]
+    assert quoted not in errors, "it may repeat values of a bill"
 
 
 def test_a_second_request_is_the_first_one_while_it_waits(place: TemporaryInstallation) -> None:
@@ -178,3 +180,23 @@ def test_damaged_requests_are_named_without_paths(place: TemporaryInstallation) 
             assert response.json()["type"] == "urn:finops:problem:data-unavailable"
             assert "requests" not in response.json()["found"]
         assert served.post("/tenants/globex/ingests", "globex-admin").status_code == 202
+
+
+def test_damaged_requests_of_a_tenant_delay_nobody_else(place: TemporaryInstallation) -> None:
+    """Neither in a server nor at the command line, which reports them at the end."""
+    requests_of(place, "acme").ask("acme/admin")
+    requests_of(place, "acme")._file.path.write_text('[{"id": "x"}]')
+    waiting = requests_of(place, "globex").ask("globex/admin")
+    token = give_token(place.installation, "globex/admin", Role.ADMIN)
+    with serve(place.data) as server:
+        done = wait_for(server, token, f"/v1/tenants/globex/ingests/{waiting.id}")
+        code, errors = server.stop()
+    assert done["state"] == "done"
+    assert code == 0, errors
+    requests_of(place, "globex").ask("globex/admin")
+    carried_out = place.finops("ingest", "--requested", ok=False)
+    assert carried_out.stdout.startswith("globex: the request of 20")
+    assert "is done" in carried_out.stdout
+    assert carried_out.stderr.startswith("finops: acme: the requests in ")
+    assert "Delete the file" in carried_out.stderr
+    assert "damaged" in place.finops("ingest", "acme", "--requested", ok=False).stderr

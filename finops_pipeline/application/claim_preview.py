@@ -89,8 +89,7 @@ def preview_declared(installation: Installation, declared: Tenant) -> ClaimPrevi
     """
     folder = installation.folder(declared.name)
     check_cost_files(folder, None)
-    with reading(folder) as connection:
-        installation.limits.apply(connection)
+    with reading(folder) as connection, installation.limits.holding_for(connection):
         groups = _all_groups(connection, declared)
         notes = tuple(_notes(connection, declared, groups))
         moved = _sum_months(g for g in groups if g.from_project != g.to_project)

@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+from math import ceil
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -26,10 +29,17 @@ from finops_pipeline.application.path_free_text import without_folders
 from finops_pipeline.application.progress import Stage, Step
 from finops_pipeline.application.refusals import as_expected, failed_step
 from finops_pipeline.database.private_files import Permissions
-from finops_pipeline.errors import StorageFailure, Unknown
+from finops_pipeline.errors import (
+    AskedTooOften,
+    FinopsError,
+    StorageFailure,
+    Unknown,
+    counted,
+)
 from finops_pipeline.lake.request_file import RequestFile, list_request_files
 
 _KEPT = 20
+_RATE_PERIOD = timedelta(hours=1)
 _MOST_ATTEMPTS = 5
 _MOST_FAILURES = 100
 _ENDED = "the process that carried out the request was ended"
@@ -120,6 +130,7 @@ class IngestRequests:
         Raises:
             NotGranted: another tenant has the name now.
             TenantBusy: another process is changing the requests.
+            AskedTooOften: so many were asked for within an hour.
         """
         self._own.read()
         with self._file.locked():
@@ -127,6 +138,7 @@ class IngestRequests:
             for request in requests:
                 if request.state is RequestState.WAITING:
                     return request
+            self._check_rate(requests)
             asked = IngestRequest(
                 id=secrets.token_hex(8),
                 requested_at=clock.now().isoformat(),
@@ -134,6 +146,19 @@ class IngestRequests:
             )
             self._write([*requests, asked])
         return asked
+
+    def _check_rate(self, requests: Sequence[IngestRequest]) -> None:
+        most = self._own.installation.settings.serve_ingests_per_hour
+        times = [datetime.fromisoformat(request.requested_at) for request in requests]
+        free_at = sorted(times)[-most] + _RATE_PERIOD if len(times) >= most else clock.now()
+        if (wait := ceil((free_at - clock.now()).total_seconds())) > 0:
+            error = AskedTooOften(
+                f"{counted(most, 'ingest')} of {self._own.name} were requested within an hour",
+                f"at most FINOPS_SERVE_INGESTS_PER_HOUR ({most})",
+                f"Wait {counted(wait, 'second')}",
+            )
+            error.wait_seconds = wait
+            raise error
 
     def carry_out(self) -> list[IngestRequest]:
         """Carry out what is waiting or was left behind; return the requests as they ended.
@@ -252,25 +277,38 @@ class RequestQueue:
         return list_request_files(self._installation.settings.data_folder / "lake")
 
 
-def carry_out_requests(
-    installation: Installation, tenant: str | None = None
-) -> list[tuple[str, IngestRequest]]:
-    """Carry out the requests of all tenants, or of one; return each with its tenant's name.
+@dataclass(frozen=True)
+class CarriedOut:
+    """The requests that have ended, and the tenants whose requests could not be carried out."""
 
-    A request that another process is carrying out is left to it.
+    ended: Sequence[tuple[str, IngestRequest]]
+    failures: Sequence[tuple[str, FinopsError]]
+
+
+def carry_out_requests(installation: Installation, tenant: str | None = None) -> CarriedOut:
+    """Carry out the requests of all tenants, or of one; each is returned with its tenant's name.
+
+    A request that another process is carrying out is left to it. Damaged requests of one tenant
+    keep nobody else's from being carried out.
 
     Raises:
         Unknown: there is no such tenant.
-        StorageFailure: requests are damaged.
     """
     if tenant is not None:
         installation.registry.tenant(tenant)
-    return [
-        (own.name, request)
-        for own in RequestQueue(installation).pending()
-        if tenant in (None, own.name)
-        for request in IngestRequests(own).carry_out()
-    ]
+    ended: list[tuple[str, IngestRequest]] = []
+    failures: list[tuple[str, FinopsError]] = []
+    for own in RequestQueue(installation).pending():
+        if tenant not in (None, own.name):
+            continue
+        try:
+            ended += [(own.name, request) for request in IngestRequests(own).carry_out()]
+        except Exception as error:
+            expected = as_expected(error)
+            if expected is None:
+                raise
+            failures.append((own.name, expected))
+    return CarriedOut(ended, failures)
 
 
 def forget_requests(installation: Installation, external_id: str) -> None:

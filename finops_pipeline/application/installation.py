@@ -70,9 +70,13 @@ class Installation:
         )
 
     def with_short_waits(self, seconds: float) -> Installation:
-        """Return the same installation for a doorway whose callers do not wait for locks."""
+        """Return the same installation for a doorway whose callers wait.
+
+        They wait shortly for locks, and for a calculation as long as for a query.
+        """
         wait = min(seconds, self.settings.lock_wait_seconds)
         hurried = Installation(self.settings.model_copy(update={"lock_wait_seconds": wait}))
+        hurried.limits = replace(self.limits, seconds=self.settings.query_seconds)
         if hurried.registry.file is not None:
             hurried.registry.file.wait_seconds = wait
         return hurried

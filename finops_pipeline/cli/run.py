@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from finops_pipeline.application.files_by_hand import FilesByHand
 from finops_pipeline.application.ingest import ingest, ingest_files
 from finops_pipeline.application.ingest_requests import (
-    IngestRequest,
+    CarriedOut,
     RequestState,
     carry_out_requests,
 )
@@ -34,7 +34,8 @@ from finops_pipeline.application.progress import (
 )
 from finops_pipeline.application.rebuild import rebuild
 from finops_pipeline.application.refusals import failed_step
-from finops_pipeline.cli.show import open_installation, say, split
+from finops_pipeline.cli.failures import FAILED, report_failures
+from finops_pipeline.cli.show import Format, open_installation, say, split
 from finops_pipeline.contracts.cost_explorer import Metric
 from finops_pipeline.errors import RegistryError, counted, one_line
 from finops_pipeline.tenants.model import Tenant
@@ -92,15 +93,20 @@ def ingest_command(
         _print_summary([_ingest_as_part(installation, tenant, scope) for tenant in tenants])
 
 
-def _print_requests(carried_out: list[tuple[str, IngestRequest]]) -> None:
-    for tenant, request in carried_out:
+def _print_requests(carried_out: CarriedOut) -> None:
+    """Print what became of requests.
+
+    On stdout, with what failed: the server, whose log must not repeat values of a bill, drops it.
+    """
+    for tenant, request in carried_out.ended:
         say(f"{tenant}: the request of {request.requested_at[:19]} is {request.state}")
         for failure in request.failures:
-            say(one_line(f"finops: {failure.subject} {failure.month}: {failure.found}"), True)
-    if not carried_out:
+            say(one_line(f"  {failure.subject} {failure.month}: {failure.found}"))
+    if not (carried_out.ended or carried_out.failures):
         say("nothing was requested")
-    if any(request.state is RequestState.FAILED for _, request in carried_out):
-        raise typer.Exit(1)
+    report_failures(carried_out.failures, Format.TABLE)
+    if any(request.state is RequestState.FAILED for _, request in carried_out.ended):
+        raise typer.Exit(FAILED)
 
 
 def _active_tenants(installation: Installation) -> list[Tenant]:

@@ -138,8 +138,13 @@ def json_text(value: Any) -> str:
 def _with_text_keys(value: Any) -> Any:
     """Return a value whose maps have text keys, as JSON requires: DuckDB's may be dates."""
     if isinstance(value, dict):
-        return {str(key): _with_text_keys(item) for key, item in value.items()}
+        return {_key(key): _with_text_keys(item) for key, item in value.items()}
     return [_with_text_keys(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _key(value: Any) -> str:
+    """Return a key as text, spelled as a value of its type is."""
+    return str(value) if isinstance(value, str | float) else json_text(value).strip('"')
 
 
 def _json_value(value: Any) -> Any:

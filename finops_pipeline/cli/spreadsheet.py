@@ -78,6 +78,7 @@ class _Sheet:
 
     def _write_text(self, row: int, column: int, value: Any) -> None:
         text = json_text(value) if isinstance(value, list | tuple | dict) else str(value)
+        text = value.hex() if isinstance(value, bytes) else text
         if len(text) > MOST_CHARACTERS:
             raise QueryRefused(
                 f"row {row} has a text of {len(text):,} characters",

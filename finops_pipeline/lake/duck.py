@@ -6,6 +6,7 @@ SQL fragments. Keep out: the SQL of the stages, the tenant's file (warehouse.py)
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +16,15 @@ from typing import Any, Protocol
 
 import duckdb
 
+from finops_pipeline.errors import QueryStopped
+
 Connection = duckdb.DuckDBPyConnection
 DuckDBError = duckdb.Error
 OutOfMemory = duckdb.OutOfMemoryException
 DuckDBInputOutputError = duckdb.IOException
 DuckDBConversionError = duckdb.ConversionException
 
+_AGAIN_SECONDS = 0.05
 Setting = str | bool | int | float | list[str]
 
 _PARQUET_FORMAT = "format parquet, compression zstd, compression_level 1"
@@ -49,16 +53,54 @@ _SHARED_SETTINGS: Mapping[str, Setting] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """Resources that one piece of work may use: DuckDB memory limit and threads (0: all cores)."""
+    """Resources that one piece of work may use.
+
+    `memory_limit`: of DuckDB. `threads`: 0: all cores. `seconds`: for somebody who waits for an
+    answer; 0: as long as it takes.
+    """
 
     memory_limit: str = "1GB"
     threads: int = 0
+    seconds: float = 0.0
 
     def apply(self, connection: Connection) -> None:
         """Apply these limits to a connection that is already open."""
         connection.execute(f"set memory_limit = {text(self.memory_limit)}")
         if self.threads:
             connection.execute(f"set threads = {self.threads}")
+
+    @contextmanager
+    def holding_for(self, connection: Connection) -> Iterator[None]:
+        """Apply these limits to a connection while something is calculated with it.
+
+        Raises:
+            QueryStopped: it took too long.
+        """
+        self.apply(connection)
+        if not self.seconds:
+            yield
+            return
+        ended = threading.Event()
+        watch = threading.Thread(target=self._interrupt, args=(connection, ended), daemon=True)
+        watch.start()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise QueryStopped(
+                f"the calculation was stopped after {self.seconds:g} s without an answer",
+                f"an answer within FINOPS_QUERY_SECONDS ({self.seconds:g})",
+                f"Try less at a time, or set FINOPS_QUERY_SECONDS={2 * self.seconds:g}",
+            ) from error
+        finally:
+            ended.set()
+            watch.join()  # so that it never interrupts what another one does afterwards
+
+    def _interrupt(self, connection: Connection, ended: threading.Event) -> None:
+        """Interrupt a connection again and again: between two statements, it has no effect."""
+        wait = self.seconds
+        while not ended.wait(wait):
+            connection.interrupt()
+            wait = _AGAIN_SECONDS
 
 
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}

@@ -56,8 +56,7 @@ def try_rules(folder: TenantFolder, tenant: Tenant, limits: Limits) -> list[Valu
     Raises:
         Unknown: nothing has been built for this tenant yet, or by an older version.
     """
-    with reading(folder) as connection:
-        limits.apply(connection)
+    with reading(folder) as connection, limits.holding_for(connection):
         require_allocations(connection, tenant.name)
         show_rules(connection, tenant.dimensions)
         _show_labels(connection, tenant)

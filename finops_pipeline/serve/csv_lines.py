@@ -3,7 +3,8 @@
 Put here: the text of a line. Keep out: where it is written.
 
 A spreadsheet runs text that looks like a formula, so such text gets a `'` in front, as OWASP
-advises. Text that is a number stays as it is, and numbers are never changed.
+advises. Text that is a number stays as it is, and numbers are never changed. Lists, structs and
+maps are JSON, and bytes are hexadecimal.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from finops_pipeline.serve.exact_json import exact_json
+
 _FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+_NESTED = (list, tuple, dict)
 _TO_QUOTE = re.compile(r'[",;\t\r\n]')
 """Includes the semicolon, which spreadsheets in many countries take for a separator."""
 
@@ -39,5 +43,10 @@ def _cell(value: Any) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+    elif isinstance(value, bytes):
+        text = value.hex()
+    else:
+        text = exact_json(value).decode() if isinstance(value, _NESTED) else str(value)
     return '"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text

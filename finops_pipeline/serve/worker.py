@@ -28,6 +28,7 @@ from finops_pipeline.serve import confinement
 from finops_pipeline.serve.answer_portions import ArrowPortions, RowPortions
 from finops_pipeline.serve.frames import Opening, receive_trusted, send
 from finops_pipeline.serve.guard import guard
+from finops_pipeline.serve.spelled_values import spelling
 
 Reply = tuple[Any, ...]
 
@@ -108,7 +109,10 @@ class _Worker:
         self._arrow = None
         confinement.limit_processor_time(self._opening.processor_seconds)
         self._connection.execute(sql, values)
-        columns = [(column[0], str(column[1])) for column in self._connection.description or []]
+        described = self._connection.description or []
+        columns = [(column[0], str(column[1])) for column in described]
+        if spelled := spelling(sql, [column[1] for column in described]):
+            self._connection.execute(spelled, values)
         self._rows.begin(has_rows=bool(columns))
         return columns, *self._rows.fetch()
 

@@ -77,6 +77,7 @@ def run_site(data: Path) -> Iterator[Site]:
             "FINOPS_OIDC_CLIENT": CLIENT,
             "FINOPS_OIDC_CLIENT_SECRET": "a-secret",
             "FINOPS_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "FINOPS_SERVE_SIGN_INS_PER_MINUTE": "100000",
             "TESTS_CLOCK_SHIFT_SECONDS": "0",  # the provider's clock is that of the machine
         }
         with serve(data, port, **settings) as server:

@@ -92,7 +92,8 @@ def serve_tenants(data: Path, **settings: Any) -> Iterator[ServedTenants]:
     Tokens: `acme` and `globex` of an analyst each, `acme-viewer`, `acme-admin`, `globex-admin`.
     """
     settings.setdefault("serve_ingests", 0)
-    settings = {"serve_requests_per_minute_per_tenant": 1_000_000, **settings}
+    many = {"serve_requests_per_minute_per_tenant": 1_000_000, "serve_sign_ins_per_minute": 100_000}
+    settings = {**many, **settings}
     installation = Installation(Settings(data=data, threads=1, **settings))
     services = build_services(installation)
     app = build_app(services)

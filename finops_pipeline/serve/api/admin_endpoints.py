@@ -21,7 +21,6 @@ from finops_pipeline.serve.access.grants import Extent, Grant, Limits, NewGrant
 from finops_pipeline.serve.access.token_administration import TokenAdministration, TokenRequest
 from finops_pipeline.serve.access.tokens import Token
 from finops_pipeline.serve.api.data_request import JSON, Data
-from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.request_parameters import (
     AuditParameters,
     GrantRemoval,
@@ -29,6 +28,7 @@ from finops_pipeline.serve.api.request_parameters import (
     TokenCreation,
 )
 from finops_pipeline.serve.api.tenant_changes import actor_of
+from finops_pipeline.serve.exact_json import exact_json
 
 _CREATED = 201
 _DONE = 204

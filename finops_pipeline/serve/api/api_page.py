@@ -39,6 +39,10 @@ every request and answer. Ctrl-C or SIGTERM ends the server after the running an
   sending a token. With the cookie of a session, every method but GET needs the header
   `X-CSRF-Token`.
 - **Amounts** are exact decimal numbers as text: `"1250.75"`. Currencies are never added up.
+- **Other values of SQL.** Integers are numbers with all digits. Days and times are ISO 8601 (an
+  infinite one is the first or last day of the years 1 to 9999); intervals and nanoseconds are text
+  as DuckDB writes it. Bytes are hexadecimal, and keys of maps are text. NaN and infinite numbers
+  are null.
 - **Pages.** Lists have at most `page_size` rows. `next_cursor` is the parameter `cursor` of the
   next page. It belongs to you, to this request and to this state of the data; when the data has
   changed, begin again.
@@ -48,7 +52,9 @@ every request and answer. Ctrl-C or SIGTERM ends the server after the running an
   principals of a tenant FINOPS_SERVE_REQUESTS_PER_MINUTE_PER_TENANT. Queries have the limits of
   `finops query` ([settings](settings.md)). An answer to SQL has at most `limit` rows and 20 MB;
   `truncated` says that there are more. No principal runs all queries that its tenant may run at
-  the same time. 429 and 503 have the header `Retry-After`.
+  the same time. Previews and trials of rules end after FINOPS_QUERY_SECONDS, one of a tenant at a
+  time. Ingests of a tenant can be requested FINOPS_SERVE_INGESTS_PER_HOUR times. `/login` has
+  FINOPS_SERVE_SIGN_INS_PER_MINUTE. 429 and 503 have the header `Retry-After`.
 - **Exports** keep no query waiting, however slowly they are read. A tenant may have
   FINOPS_SERVE_EXPORTS_PER_TENANT at the same time, and a principal half of them. A client that
   takes nothing for a minute loses its export. Each portion is sent only if the caller still has

@@ -37,6 +37,8 @@ _SEND_SECONDS = 60.0
 _LOCK_SECONDS = 2.0
 """Time for which a change waits for another one; then it is refused, to be sent again."""
 
+_ADDRESSES = 10
+"""How many addresses together may send as many sign-ins as each may."""
 _BODY_BYTES = 1_000_000
 _SHUTDOWN_SECONDS = 60
 _BACKLOG = 2048
@@ -66,6 +68,8 @@ def build_services(installation: Installation) -> ApiServices:
         RateLimiter(per_minute),
         RateLimiter(settings.serve_requests_per_minute_per_tenant),
         RateLimiter(per_minute),
+        RateLimiter(settings.serve_sign_ins_per_minute),
+        RateLimiter(settings.serve_sign_ins_per_minute * _ADDRESSES),
         _BODY_BYTES,
         _BODY_SECONDS,
         _SEND_SECONDS,

@@ -25,6 +25,7 @@ class ApiServices:
     """The parts of a server.
 
     `limiter`: by principal. `tenant_limiter`: by tenant. `token_limiter`: by token, valid or not.
+    `sign_in_limiter`: by address of the client. `all_sign_ins_limiter`: under one key.
     `body_bytes`, `body_seconds`: the size of a request's body, and the time in which it must
     arrive. `send_seconds`: the time in which a client must take the next part of an answer.
     `browsers`: None: nobody signs in with a browser, and cookies do not count.
@@ -37,6 +38,8 @@ class ApiServices:
     limiter: RateLimiter
     tenant_limiter: RateLimiter
     token_limiter: RateLimiter
+    sign_in_limiter: RateLimiter
+    all_sign_ins_limiter: RateLimiter
     body_bytes: int
     body_seconds: float
     send_seconds: float

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 SESSION, SIGN_IN = "finops_session", "finops_sign_in"
-_HOST = "__Host-"
+HOST = "__Host-"
 
 
 class BrowserCookies:
@@ -45,4 +45,4 @@ class BrowserCookies:
         )
 
     def _full(self, name: str) -> str:
-        return f"{_HOST}{name}" if self._is_secure else name
+        return f"{HOST}{name}" if self._is_secure else name

@@ -24,10 +24,10 @@ from finops_pipeline.serve.access.authorization import not_granted
 from finops_pipeline.serve.access.verified_access import Access
 from finops_pipeline.serve.api.api_services import ApiServices, services_of
 from finops_pipeline.serve.api.error_problems import problem_of
-from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.problem_details import NO_DATA_YET, Problem
 from finops_pipeline.serve.api.request_record import RequestRecord, record_of
 from finops_pipeline.serve.api.sealed_values import Asking
+from finops_pipeline.serve.exact_json import exact_json
 from finops_pipeline.serve.open_warehouses import OpenWarehouse
 from finops_pipeline.serve.queries import refusing_errors
 from finops_pipeline.serve.warehouse_pool import ExportedWarehouse

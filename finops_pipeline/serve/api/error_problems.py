@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from finops_pipeline.application.refusals import as_expected
 from finops_pipeline.errors import (
+    AskedTooOften,
     AuditUnavailable,
     Busy,
     FinopsError,
@@ -49,6 +50,7 @@ from finops_pipeline.serve.api.problem_details import (
     QUERY_STOPPED,
     SIGN_IN_REFUSED,
     SIGN_IN_UNAVAILABLE,
+    TOO_MANY_REQUESTS,
     UNKNOWN_NAME,
     BodyRefused,
     Problem,
@@ -116,6 +118,7 @@ _TABLE: Sequence[tuple[type[FinopsError], ProblemKind, _Wording | None]] = (
     (Unknown, UNKNOWN_NAME, None),
     (RegistryUnusable, DATA_UNAVAILABLE, _NO_DATA),
     (RegistryError, INVALID_REQUEST, None),
+    (AskedTooOften, TOO_MANY_REQUESTS, None),
     (Busy, BUSY, None),
     (TenantBusy, BUSY, _Wording("the data of the tenant is being written", cure="Try again")),
     (RegistryBusy, BUSY, _Wording("declarations are being changed", cure="Try again")),
@@ -157,6 +160,8 @@ def problem_of(error: Exception) -> Problem:
         problem = Problem(kind, expected.found, expected.expected, http_cure(expected.cure))
     if kind is NOT_AUTHENTICATED:
         problem.adding("WWW-Authenticate", "Bearer")
+    if isinstance(expected, AskedTooOften):
+        problem.adding("Retry-After", str(expected.wait_seconds))
     return problem.adding("Retry-After", _RETRY_SECONDS) if kind is BUSY else problem
 
 

@@ -32,7 +32,6 @@ from finops_pipeline.serve.api.answer_pages import (
     table_sql,
 )
 from finops_pipeline.serve.api.data_request import JSON, Data
-from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.export_streams import (
     MEDIA_TYPES,
     ExportedRows,
@@ -42,6 +41,7 @@ from finops_pipeline.serve.api.export_streams import (
 )
 from finops_pipeline.serve.api.problem_details import HTTP_VERSION, Problem
 from finops_pipeline.serve.api.request_parameters import ExportParameters
+from finops_pipeline.serve.exact_json import exact_json
 
 
 def exportable_tables() -> dict[str, Table]:

@@ -14,12 +14,14 @@ from fastapi.openapi.utils import get_openapi
 
 from finops_pipeline import __version__
 from finops_pipeline.serve.api.answer_models import ProblemDetails
+from finops_pipeline.serve.api.browser_cookies import HOST, SESSION
 from finops_pipeline.serve.api.endpoint_table import PREFIX, add_endpoints, endpoints
 from finops_pipeline.serve.api.export_endpoints import export_table
 from finops_pipeline.serve.api.export_streams import MEDIA_TYPES
 from finops_pipeline.serve.api.problem_details import KINDS, MEDIA_TYPE
 from finops_pipeline.serve.api.verified_route import PrincipalRoute
 
+_COOKIE = "SessionCookie"
 _PROBLEM = "ProblemDetails"
 _REPLACED = ("HTTPValidationError", "ValidationError")
 _DESCRIPTION = """\
@@ -55,6 +57,15 @@ def openapi_document() -> dict[str, Any]:
             responses["304"] = {"description": "Not modified since the given entity tag."}
         responses |= _problems(endpoint.route is not PrincipalRoute)
         operation["responses"] = dict(sorted(responses.items()))
+        operation["security"].append({_COOKIE: []})
+    document["components"]["securitySchemes"][_COOKIE] = {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": f"{HOST}{SESSION}",
+        "description": f"A session that began at /login; over http the cookie is called {SESSION}."
+        " Every method but GET also needs the header X-CSRF-Token. It does not count in a request"
+        " with a header Authorization.",
+    }
     return document
 
 

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from finops_pipeline.serve.access.principals import Principal
 from finops_pipeline.serve.api.api_services import services_of
 from finops_pipeline.serve.api.data_request import JSON
-from finops_pipeline.serve.api.exact_json import exact_json
 from finops_pipeline.serve.api.request_record import record_of
+from finops_pipeline.serve.exact_json import exact_json
 
 
 def show_caller(request: Request) -> Response:

@@ -12,7 +12,7 @@ from fastapi.exceptions import HTTPException
 from starlette.responses import Response
 
 from finops_pipeline.errors import FinopsError
-from finops_pipeline.serve.api.exact_json import exact_json
+from finops_pipeline.serve.exact_json import exact_json
 
 MEDIA_TYPE = "application/problem+json"
 _MOST_CHARACTERS = 1000

@@ -1,6 +1,6 @@
 """How many requests one caller may send: a bucket of tokens that fills at a steady rate.
 
-Put here: the buckets. Keep out: who the principal is, what a refused request is answered with.
+Put here: the buckets, and the refusal of a request. Keep out: whose requests are counted together.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections import OrderedDict
 from math import ceil
 
 from finops_pipeline import clock
+from finops_pipeline.errors import counted
+from finops_pipeline.serve.api.problem_details import TOO_MANY_REQUESTS, Problem
 
 _MOST_BUCKETS = 100_000
 _SECONDS_PER_MINUTE = 60
@@ -43,3 +45,21 @@ class RateLimiter:
             if len(self._buckets) > _MOST_BUCKETS:
                 self._buckets.popitem(last=False)
         return 0 if is_allowed else max(1, ceil((1 - left) / self._per_second))
+
+    def count(self, key: str, who: str = "you") -> None:
+        """Count a request.
+
+        Args:
+            key: what is counted under.
+            who: whose requests these are, for the problem.
+
+        Raises:
+            Problem: there were too many.
+        """
+        if wait := self.take(key):
+            raise Problem(
+                TOO_MANY_REQUESTS,
+                f"{who} have sent more requests than this server allows",
+                f"at most {self.per_minute} in a minute",
+                f"Wait {counted(wait, 'second')}",
+            ).adding("Retry-After", str(wait))

@@ -29,6 +29,7 @@ from finops_pipeline.serve.api.error_problems import is_defect, problem_of
 from finops_pipeline.serve.api.problem_details import (
     INVALID_REQUEST,
     NO_ADDRESS,
+    TOO_MANY_REQUESTS,
     Problem,
     problem_response,
 )
@@ -94,6 +95,7 @@ async def _answer(request: Request, answer: Answer) -> Response:
     try:
         if browsers is None:
             raise _no_sign_in()
+        _count(request)
         return await run_sync(answer, request, browsers, limiter=request.app.state.sign_ins)
     except (FinopsError, Problem) as error:
         if is_defect(error):
@@ -102,9 +104,26 @@ async def _answer(request: Request, answer: Answer) -> Response:
     is_for_person = "text/html" in request.headers.get("accept", "")
     to_answer = problem_page if is_for_person else problem_response
     response = to_answer(problem, record.request_id)
-    if browsers is not None:
+    if browsers is not None and problem.kind is not TOO_MANY_REQUESTS:
         BrowserCookies(browsers.public_url).delete(response, SIGN_IN)
     return response
+
+
+def _count(request: Request) -> None:
+    """Count a request of somebody who is not known yet: by address, then with all others.
+
+    Raises:
+        Problem: there were too many.
+    """
+    services = services_of(request)
+    services.sign_in_limiter.count(_network_of(request), "browsers at your address")
+    services.all_sign_ins_limiter.count("", "all browsers together")
+
+
+def _network_of(request: Request) -> str:
+    """Return the address of a client; of an IPv6 one the half that it cannot choose itself."""
+    host = request.client.host if request.client else ""
+    return ":".join(host.split("%")[0].split(":")[:4]) if host.count(":") > 1 else host
 
 
 def _begin(request: Request, browsers: BrowserSignIn) -> Response:

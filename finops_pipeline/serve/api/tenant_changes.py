@@ -17,7 +17,7 @@ from finops_pipeline.errors import Busy
 from finops_pipeline.serve.access.actors import Actor
 from finops_pipeline.serve.api.data_request import JSON, DataRequest
 from finops_pipeline.serve.api.error_problems import problem_of
-from finops_pipeline.serve.api.exact_json import exact_json
+from finops_pipeline.serve.exact_json import exact_json
 
 _MOST_CHARACTERS = 500
 

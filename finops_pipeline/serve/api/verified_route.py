@@ -24,12 +24,10 @@ from finops_pipeline.serve.api.api_services import ApiServices, services_of
 from finops_pipeline.serve.api.browser_cookies import SESSION, BrowserCookies
 from finops_pipeline.serve.api.problem_details import (
     BODY_TOO_LARGE,
-    TOO_MANY_REQUESTS,
     TOO_SLOW,
     BodyRefused,
     Problem,
 )
-from finops_pipeline.serve.api.rate_limiter import RateLimiter
 from finops_pipeline.serve.api.request_record import record_of
 from finops_pipeline.serve.api.same_site import check_same_site
 
@@ -63,7 +61,7 @@ class PrincipalRoute(APIRoute):
         secret = cookie or _token_of(request)
         # Before it is verified: each use of a revoked token is recorded. By the whole token, so
         # that nobody who knows its first characters can use up what its owner may send.
-        _take(services.token_limiter, sha256(secret.encode()).hexdigest())
+        services.token_limiter.count(sha256(secret.encode()).hexdigest())
         if cookie and services.browsers:
             sessions, public_url = services.browsers.sessions, services.browsers.public_url
             record.session = sessions.authenticate(cookie, record.request_id)
@@ -72,12 +70,12 @@ class PrincipalRoute(APIRoute):
         else:
             principal = services.access.authenticate_token(secret, record.request_id)
         record.principal = principal
-        _take(services.limiter, principal.principal_id)
+        services.limiter.count(principal.principal_id)
         # A tenant's services count for it whatever they ask for, and everybody else's requests for
         # the tenant that they may see: nobody can use up the requests of a tenant without a grant.
         owner_id = principal.full_name.owner_id
         if owner_id:
-            _take(services.tenant_limiter, owner_id, _ALL_OF_TENANT)
+            services.tenant_limiter.count(owner_id, _ALL_OF_TENANT)
         if self.needed:
             tenant = request.path_params["tenant"]
             record.needed = self.needed
@@ -85,7 +83,7 @@ class PrincipalRoute(APIRoute):
                 principal, tenant, self.needed, record.request_id
             )
             if record.access.tenant_id != owner_id:
-                _take(services.tenant_limiter, record.access.tenant_id, _ALL_OF_TENANT)
+                services.tenant_limiter.count(record.access.tenant_id, _ALL_OF_TENANT)
 
 
 class ReaderRoute(PrincipalRoute):
@@ -133,26 +131,6 @@ def _token_of(request: Request) -> str:
 
 
 _ALL_OF_TENANT = "all callers of this tenant together"
-
-
-def _take(limiter: RateLimiter, key: str, who: str = "you") -> None:
-    """Count a request.
-
-    Args:
-        limiter: the bound.
-        key: what is counted under.
-        who: whose requests these are, for the problem.
-
-    Raises:
-        Problem: there were too many.
-    """
-    if wait := limiter.take(key):
-        raise Problem(
-            TOO_MANY_REQUESTS,
-            f"{who} have sent more requests than this server allows",
-            f"at most {limiter.per_minute} in a minute",
-            f"Wait {counted(wait, 'second')}",
-        ).adding("Retry-After", str(wait))
 
 
 def _refuse_large_body(request: Request, services: ApiServices) -> None:
