@@ -16,6 +16,7 @@ from finops_pipeline.contracts.dictionary import MartFacts, data_dictionary, mar
 from finops_pipeline.marts.library import head, marts
 from finops_pipeline.marts.waste_rules_library import waste_rules
 from finops_pipeline.serve.api.api_page import api_page
+from finops_pipeline.server_settings import ServerSettings
 from finops_pipeline.settings import Settings
 
 _OPENING = """\
@@ -43,9 +44,14 @@ def settings_page() -> str:
             f"`{field.default}`" if str(field.default) else "(empty)",
             field.description or "",
         )
-        for name, field in Settings.model_fields.items()
+        for name, field in sorted(Settings.model_fields.items(), key=_is_of_server)
     ]
     return f"{_OPENING}\n{markdown_table(('name', 'default', 'meaning'), rows)}\n{_CLOSING}"
+
+
+def _is_of_server(field: tuple[str, object]) -> bool:
+    """Whether it is a setting of the HTTP API; those come after the others."""
+    return field[0] in ServerSettings.model_fields
 
 
 def waste_page() -> str:
