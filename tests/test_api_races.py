@@ -107,8 +107,6 @@ def check_generations(
         possible = timelines[reader.tenant].possible(asked)
         if asked.kind == "next page" and asked.response.status_code == DATA_CHANGED:
             continue
-        if is_awaiting_file(asked) and len(possible) > 1:
-            continue
         assert asked.response.status_code in (200, 304), f"{asked} {possible}"
         (marker,) = reader.shown(asked)
         of_marker = [generation for generation in possible if generation.marker == marker]
@@ -119,16 +117,6 @@ def check_generations(
         assert {*sums_of(asked)} <= {of_marker[0].total(projects)}, asked
         answered += 1
     return answered
-
-
-def is_awaiting_file(asked: Asked) -> bool:
-    """Whether somebody with a limited grant is asked to come back, because acme is being written.
-
-    The file of their projects cannot be made while a restore has the tenant's folder.
-    """
-    response = asked.response
-    is_busy = response.status_code == 503 and response.json()["type"].endswith(":busy")
-    return is_busy and asked.token == "acme-limited" and "retry-after" in response.headers
 
 
 @rounds
