@@ -98,6 +98,8 @@ _LONG_FILES = [
     "test_api_schema",
     "test_slow_exports",
     "test_limited_files",
+    "test_api_races",
+    "test_api_traces",
 ]
 """The slowest first: the processes that share them then end at about the same time."""
 LONG = frozenset(_LONG_FILES)
