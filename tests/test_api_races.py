@@ -24,8 +24,8 @@ from tests.support.generation_readers import DATA_CHANGED, Reader, sums_of
 from tests.support.generations import PROJECTS, Generation, GenerationMaker
 from tests.support.globex import finops
 from tests.support.racing_clients import (
-    Asked,
     Client,
+    Exchange,
     Timeline,
     ask,
     asking,
@@ -79,8 +79,8 @@ def served(maker: GenerationMaker) -> Iterator[ServedTenants]:
 
 def create_token(served: ServedTenants, name: str, limits: Limits | None = None) -> str:
     """Create a service of a tenant with a grant there; return its token."""
-    asked = TokenRequest(name, grant=NewGrant(Role.ANALYST, limits or Limits()))
-    return tokens_of(served).create(asked).text
+    token = TokenRequest(name, grant=NewGrant(Role.ANALYST, limits or Limits()))
+    return tokens_of(served).create(token).text
 
 
 def tokens_of(served: ServedTenants) -> TokenAdministration:
@@ -98,23 +98,23 @@ def readers_of(served: ServedTenants) -> dict[str, Reader]:
 
 
 def check_generations(
-    seen: list[Asked], readers: dict[str, Reader], timelines: dict[str, Timeline[Generation]]
+    seen: list[Exchange], readers: dict[str, Reader], timelines: dict[str, Timeline[Generation]]
 ) -> int:
     """Check that each answer is wholly of a generation that it may be of; return how many were."""
     answered = 0
-    for asked in seen:
-        reader = readers[asked.token]
-        possible = timelines[reader.tenant].possible(asked)
-        if asked.kind == "next page" and asked.response.status_code == DATA_CHANGED:
+    for exchange in seen:
+        reader = readers[exchange.token]
+        possible = timelines[reader.tenant].possible(exchange)
+        if exchange.kind == "next page" and exchange.response.status_code == DATA_CHANGED:
             continue
-        assert asked.response.status_code in (200, 304), f"{asked} {possible}"
-        (marker,) = reader.shown(asked)
+        assert exchange.response.status_code in (200, 304), f"{exchange} {possible}"
+        (marker,) = reader.markers_in(exchange)
         of_marker = [generation for generation in possible if generation.marker == marker]
-        assert of_marker, (str(asked), possible)
-        projects = OWN if asked.token == "acme-limited" else ALL
+        assert of_marker, (str(exchange), possible)
+        projects = OWN if exchange.token == "acme-limited" else ALL
         if projects == OWN:
-            assert f"{marker} dev" not in asked.response.text
-        assert {*sums_of(asked)} <= {of_marker[0].total(projects)}, asked
+            assert f"{marker} dev" not in exchange.response.text
+        assert {*sums_of(exchange)} <= {of_marker[0].total(projects)}, exchange
         answered += 1
     return answered
 
@@ -143,9 +143,9 @@ def test_every_answer_is_wholly_of_one_generation(
                 maker.publish("acme")
         await_answers(seen, 20, "acme")
     answered = check_generations(seen, readers, timelines)
-    shown = {marker for asked in seen for marker in readers[asked.token].shown(asked)}
+    shown = {marker for exchange in seen for marker in readers[exchange.token].markers_in(exchange)}
     assert shown == {*maker.made}, "every generation was seen"
-    kinds = {asked.kind for asked in seen if asked.response.status_code == 304}
+    kinds = {exchange.kind for exchange in seen if exchange.response.status_code == 304}
     assert kinds == {"unchanged"}
     figures = f"generations: {answered} answers during {rounds} swaps, each of one generation"
     request.config.stash.setdefault(FIGURES, []).append(figures)
@@ -190,7 +190,7 @@ def test_after_a_grant_has_changed_no_request_shows_more_than_it_allows(
         with timelines["changing"].changing_to(NOTHING):
             tokens_of(served).revoke(served.tokens["changing"])
         await_answers(seen, 8, "changing")
-    shown = [askers[asked.token].check(asked, timelines[asked.token]) for asked in seen]
+    shown = [askers[exchange.token].check(exchange, timelines[exchange.token]) for exchange in seen]
     assert {*shown} == {OWN, ALL - OWN, ALL, NOTHING}
     figures = f"grants: {len(shown)} answers during {5 * rounds + 1} changes, none shows too much"
     request.config.stash.setdefault(FIGURES, []).append(figures)
@@ -218,36 +218,36 @@ class ProjectAsker:
         """Return one client for each kind of answer."""
         return [self._costs, self._sql]
 
-    def _ask(self, kind: str, path: str, **options: Any) -> Asked:
+    def _ask(self, kind: str, path: str, **options: Any) -> Exchange:
         return ask(self._served, self._token, kind, f"{self._path}{path}", **options)
 
-    def _costs(self) -> list[Asked]:
-        asked = self._ask("costs", BY_PROJECT)
-        if asked.response.status_code != 200:
-            return [asked]
-        tag = asked.response.headers["etag"]
-        self._shown[tag] = self._projects(asked)
-        return [asked, self._ask("unchanged", BY_PROJECT, headers={"If-None-Match": tag})]
+    def _costs(self) -> list[Exchange]:
+        exchange = self._ask("costs", BY_PROJECT)
+        if exchange.response.status_code != 200:
+            return [exchange]
+        tag = exchange.response.headers["etag"]
+        self._shown[tag] = self._projects(exchange)
+        return [exchange, self._ask("unchanged", BY_PROJECT, headers={"If-None-Match": tag})]
 
-    def _sql(self) -> list[Asked]:
+    def _sql(self) -> list[Exchange]:
         sql = {"sql": "select distinct project from costs", "limit": 10}
         return [self._ask("sql", "/sql", method="POST", json=sql)]
 
-    def _projects(self, asked: Asked) -> frozenset[str]:
-        response = asked.response
+    def _projects(self, exchange: Exchange) -> frozenset[str]:
+        response = exchange.response
         if response.status_code == 304:
             return self._shown[response.headers["etag"]]
         if response.status_code in (401, 404):
             return NOTHING
-        assert response.status_code == 200, asked
+        assert response.status_code == 200, exchange
         rows = response.json()["rows"]
-        return frozenset(row[0] if asked.kind == "sql" else row["project"] for row in rows)
+        return frozenset(row[0] if exchange.kind == "sql" else row["project"] for row in rows)
 
-    def check(self, asked: Asked, timeline: Timeline[frozenset[str]]) -> frozenset[str]:
+    def check(self, exchange: Exchange, timeline: Timeline[frozenset[str]]) -> frozenset[str]:
         """Check that no other projects were shown than may have been; return which were."""
-        shown, possible = self._projects(asked), timeline.possible(asked)
+        shown, possible = self._projects(exchange), timeline.possible(exchange)
         is_withdrawn = shown == NOTHING and len(possible) > 1
-        assert shown in possible or is_withdrawn, (str(asked), possible)
+        assert shown in possible or is_withdrawn, (str(exchange), possible)
         return shown
 
 
@@ -279,14 +279,19 @@ def test_a_tenant_of_a_purged_name_shares_nothing_with_the_purged_one(
             maker.publish("acme")
             access.give("acme", "everywhere", NewGrant(Role.ANALYST))
         await_answers(seen, 14, "everywhere")
-    for asked in seen:
-        possible = timelines[asked.token].possible(asked)
-        is_changing, status = len(possible) > 1, asked.response.status_code
-        shown = readers[asked.token].shown(asked)
-        assert not shown or any(shown == allowed[state] for state in possible), asked
+    for exchange in seen:
+        possible = timelines[exchange.token].possible(exchange)
+        is_changing, status = len(possible) > 1, exchange.response.status_code
+        shown = readers[exchange.token].markers_in(exchange)
+        assert not shown or any(shown == allowed[state] for state in possible), exchange
         expected = (404,) if possible == [""] else (200, 304)
-        assert status in expected or (is_changing and status in (404, 409)), (str(asked), possible)
-    by_caller = {(asked.token, *readers[asked.token].shown(asked)) for asked in seen}
+        assert status in expected or (is_changing and status in (404, 409)), (
+            str(exchange),
+            possible,
+        )
+    by_caller = {
+        (exchange.token, *readers[exchange.token].markers_in(exchange)) for exchange in seen
+    }
     assert {("everywhere", made) for made in (first["acme"].marker, second.marker)} <= by_caller
     figures = f"purge: {len(seen)} answers while acme was purged and another one declared"
     request.config.stash.setdefault(FIGURES, []).append(figures)

@@ -90,10 +90,10 @@ def traces(marked: MarkedTenants, request: pytest.FixtureRequest) -> Traces:
     answers = []
     with serve(marked.made.data, **settings) as server:
         with httpx.Client(base_url=f"{server.url}/v1", timeout=60) as client:
-            for tenant, asked, token in hostile_requests(marked, tokens):
-                headers = {**asked.headers, "Authorization": f"Bearer {token}"}
+            for tenant, hostile, token in hostile_requests(marked, tokens):
+                headers = {**hostile.headers, "Authorization": f"Bearer {token}"}
                 response = client.request(
-                    asked.method, asked.path, headers=headers, json=asked.body
+                    hostile.method, hostile.path, headers=headers, json=hostile.body
                 )
                 answers.append((tenant, response))
         metrics = httpx.get(f"{server.url}/metrics").text
@@ -113,12 +113,12 @@ def hostile_requests(
         tenant, role = rng.choice(services)
         target = rng.choice(TENANTS)
         attacker = Attacker(rng, rng.choice([*marked.markers.values()]))
-        asked = attacker.choose(target)
+        hostile = attacker.choose(target)
         # Ids of callers' own are in the log because they wrote them; these tell requests apart.
-        headers = {k: v for k, v in asked.headers.items() if k != "X-Request-Id"}
+        headers = {k: v for k, v in hostile.headers.items() if k != "X-Request-Id"}
         yield (
             tenant,
-            HostileRequest(asked.method, asked.path, headers, asked.body),
+            HostileRequest(hostile.method, hostile.path, headers, hostile.body),
             tokens[tenant, role],
         )
         if number % 10 == 0:
@@ -223,8 +223,10 @@ def test_the_audit_log_has_an_entry_for_each_access(
             assert not served, (str(response.request.url), response.status_code, entries)
     assert accesses >= 50
     of_tenants = [entry for entry in traces.entries if entry.tenant_id]
-    told = [e for e in of_tenants if any(s in f"{e.detail} {e.action}" for s in traces.secrets)]
-    assert not told
+    revealing = [
+        e for e in of_tenants if any(s in f"{e.detail} {e.action}" for s in traces.secrets)
+    ]
+    assert not revealing
     figures = (
         f"traces ({traces.log_format}): {len(traces.answers)} requests, {len(traces.lines)} lines,"
         f" {accesses} accesses, each with its entry in the audit log"

@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import partial
 
 from tests.support.generations import MONTHS
-from tests.support.racing_clients import Asked, Client, ask, in_turn
+from tests.support.racing_clients import Client, Exchange, ask, in_turn
 from tests.support.served_tenants import ServedTenants
 
 MARKER = re.compile(r"mk[0-9a-f]{12}")
@@ -50,30 +50,30 @@ class Reader:
         ]
         return [in_turn(kinds, first) for first in range(count)]
 
-    def shown(self, asked: Asked) -> set[str]:
+    def markers_in(self, exchange: Exchange) -> set[str]:
         """Return the markers in an answer; of 304, those of the answer that still holds."""
-        if asked.response.status_code == 304:
-            return {self.markers[asked.response.headers["etag"]]}
-        return set(MARKER.findall(asked.response.text))
+        if exchange.response.status_code == 304:
+            return {self.markers[exchange.response.headers["etag"]]}
+        return set(MARKER.findall(exchange.response.text))
 
-    def _ask(self, kind: str, path: str, **options: object) -> Asked:
+    def _ask(self, kind: str, path: str, **options: object) -> Exchange:
         path = f"/tenants/{self.tenant}/{path}"
         return ask(self.served, self.token, kind, path, **options)  # type: ignore[arg-type]
 
-    def _costs(self) -> list[Asked]:
-        asked = self._ask("costs", COSTS)
-        if asked.response.status_code == 200:
-            for marker in self.shown(asked):
-                self.markers[asked.response.headers["etag"]] = marker
-        return [asked]
+    def _costs(self) -> list[Exchange]:
+        exchange = self._ask("costs", COSTS)
+        if exchange.response.status_code == 200:
+            for marker in self.markers_in(exchange):
+                self.markers[exchange.response.headers["etag"]] = marker
+        return [exchange]
 
-    def _sql(self) -> list[Asked]:
+    def _sql(self) -> list[Exchange]:
         return [self._ask("sql", "sql", method="POST", json={"sql": BOTH})]
 
-    def _export(self, table: str, column: str) -> list[Asked]:
+    def _export(self, table: str, column: str) -> list[Exchange]:
         return [self._ask(f"export {column}", f"exports/{table}")]
 
-    def _pages(self) -> list[Asked]:
+    def _pages(self) -> list[Exchange]:
         path = "tag-coverage?tag=Team&page_size=1"
         pages = [self._ask("page", path)]
         while len(pages) < 4 and pages[-1].response.status_code == 200:
@@ -82,33 +82,33 @@ class Reader:
                 break
             pages.append(self._ask("next page", f"{path}&cursor={cursor}"))
         served = [page for page in pages if page.response.status_code == 200]
-        markers = {marker for page in served for marker in self.shown(page)}
+        markers = {marker for page in served for marker in self.markers_in(page)}
         assert len(markers) <= 1, "the pages of one cursor are of one generation"
         return pages
 
-    def _unchanged(self) -> list[Asked]:
+    def _unchanged(self) -> list[Exchange]:
         before = self._costs()
         tag = before[0].response.headers.get("etag")
         if not tag:
             return before
         again = self._ask("unchanged", COSTS, headers={"If-None-Match": tag})
         if again.response.status_code == 200:
-            for marker in self.shown(again):
+            for marker in self.markers_in(again):
                 self.markers[again.response.headers["etag"]] = marker
         return [*before, again]
 
 
-def sums_of(asked: Asked) -> list[Decimal]:
+def sums_of(exchange: Exchange) -> list[Decimal]:
     """Return the sums of an answer that has costs of all months: SQL has two."""
-    response = asked.response
-    if response.status_code != 200 or "page" in asked.kind:
+    response = exchange.response
+    if response.status_code != 200 or "page" in exchange.kind:
         return []
-    if asked.kind == "sql":
+    if exchange.kind == "sql":
         rows = response.json(parse_float=Decimal)["rows"]
         return [_sum(row[2] for row in rows if row[0] == kind) for kind in ("charges", "months")]
-    if asked.kind.startswith("export "):
+    if exchange.kind.startswith("export "):
         records = csv.DictReader(io.StringIO(response.text))
-        return [_sum(record[asked.kind.removeprefix("export ")] for record in records)]
+        return [_sum(record[exchange.kind.removeprefix("export ")] for record in records)]
     return [_sum(row["billed_cost"] for row in response.json()["rows"])]
 
 

@@ -27,7 +27,7 @@ State = TypeVar("State")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Exchange:
     """A request and its answer, and when the one was sent and the other had arrived."""
 
     token: str
@@ -41,7 +41,7 @@ class Asked:
         return f"{self.token} asked for {self.kind}: {status} {text}"
 
 
-Client = Callable[[], list[Asked]]
+Client = Callable[[], list[Exchange]]
 """Asks once, or in several requests that belong together."""
 
 
@@ -70,26 +70,26 @@ class Timeline(Generic[State]):
         yield
         period.settled = time.monotonic()
 
-    def possible(self, asked: Asked) -> list[State]:
+    def possible(self, exchange: Exchange) -> list[State]:
         """Return what the answer to a request may show."""
-        newest = max(n for n, p in enumerate(self._periods) if p.settled <= asked.sent)
-        return [p.state for p in self._periods[newest:] if p.began <= asked.arrived]
+        newest = max(n for n, p in enumerate(self._periods) if p.settled <= exchange.sent)
+        return [p.state for p in self._periods[newest:] if p.began <= exchange.arrived]
 
 
 def ask(
     served: ServedTenants, token: str, kind: str, path: str, method: str = "GET", **options: Any
-) -> Asked:
+) -> Exchange:
     """Send a request, and note the times."""
     sent = time.monotonic()
     response = served.send(method, path, token, **options)
-    return Asked(token, kind, response, sent, time.monotonic())
+    return Exchange(token, kind, response, sent, time.monotonic())
 
 
 @contextmanager
-def asking(clients: Sequence[Client]) -> Iterator[list[Asked]]:
+def asking(clients: Sequence[Client]) -> Iterator[list[Exchange]]:
     """Let clients ask, each in a thread, until the block ends; its value grows with each answer."""
     is_over = threading.Event()
-    seen: list[Asked] = []
+    seen: list[Exchange] = []
 
     def keep_asking(client: Client) -> None:
         while not is_over.is_set():
@@ -106,7 +106,7 @@ def asking(clients: Sequence[Client]) -> Iterator[list[Asked]]:
             each.result()
 
 
-def await_answers(seen: list[Asked], more: int, token: str = "") -> None:
+def await_answers(seen: list[Exchange], more: int, token: str = "") -> None:
     """Wait until this many more answers have arrived, so that each state is seen at all.
 
     Args:
@@ -115,7 +115,7 @@ def await_answers(seen: list[Asked], more: int, token: str = "") -> None:
         token: whose answers count; empty: everybody's.
     """
     begun, deadline = len(seen), time.monotonic() + _PATIENCE_SECONDS
-    while sum(token in ("", asked.token) for asked in seen[begun:]) < more:
+    while sum(token in ("", exchange.token) for exchange in seen[begun:]) < more:
         assert time.monotonic() < deadline, "the clients get no more answers"
         time.sleep(0.01)
 
@@ -126,5 +126,5 @@ def in_turn(clients: Sequence[Client], first: int) -> Client:
     return partial(_take_turn, clients, turns)
 
 
-def _take_turn(clients: Sequence[Client], turns: Iterator[int]) -> list[Asked]:
+def _take_turn(clients: Sequence[Client], turns: Iterator[int]) -> list[Exchange]:
     return clients[next(turns) % len(clients)]()

@@ -46,6 +46,7 @@ _LONG_FILES = [
     "test_same_answers",
     "test_warehouse_pool",
     "test_api_server",
+    "test_api_races",
     "test_status_screen",
     "test_marts_again",
     "test_lifecycle",
@@ -98,7 +99,6 @@ _LONG_FILES = [
     "test_api_schema",
     "test_slow_exports",
     "test_limited_files",
-    "test_api_races",
     "test_api_traces",
 ]
 """The slowest first: the processes that share them then end at about the same time."""
