@@ -96,9 +96,13 @@ class Battlefield:
 
 @pytest.fixture(scope="module")
 def battlefield(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Battlefield]:
-    """Both tenants, served; no principal has a limit of requests that a test would reach."""
+    """Both tenants, served; no test reaches a limit of requests, or of waiting on a busy machine.
+
+    A request that waits for the file of some projects is refused after five seconds otherwise.
+    """
     marked = make_marked_tenants(tmp_path_factory.mktemp("marked"))
-    with serve_tenants(marked.made.data, serve_requests_per_minute=10**6) as served:
+    patient = {"serve_requests_per_minute": 10**6, "serve_wait_seconds": 120}
+    with serve_tenants(marked.made.data, **patient) as served:
         yield Battlefield(marked, served, tokens=list(served.tokens.values()))
 
 

@@ -99,6 +99,7 @@ def test_sql_from_a_limited_file_reaches_nothing_else(
 def test_the_kernel_alone_keeps_a_limited_process_inside(marked: Marked) -> None:
     """The guard is off, and so are the settings that confine DuckDB."""
     folder, limits = marked.made.installation.folder("acme"), marked.made.installation.query_limits
+    scoped_of(marked.made)  # a limited file is written before it is opened
     readable = LimitedFile(folder, identities(marked.made.installation)).prepare()
     connection = WorkerConnection(WorkerProcess(readable, limits))
     try:

@@ -45,7 +45,7 @@ from finops_pipeline.lake.scoped_folder import (
 )
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.warehouse import STORAGE_VERSION
-from finops_pipeline.lake.warehouse_access import attach_own, check_identity
+from finops_pipeline.lake.warehouse_access import attach_own, check_identity, read_mark
 from finops_pipeline.ledger.stored_files import StoredFile
 from finops_pipeline.tenants.project_identity import ProjectIdentity, id_of_name
 
@@ -98,6 +98,8 @@ def building_scoped(scoped: ScopedFile, limits: Limits) -> Iterator[Connection |
                 "a few times the size of these projects' share of the tenant's file",
                 FULL_DISK_CURE,
             ) from error
+        if read_mark(folder) != scoped.mark:  # a restore has replaced the folder meanwhile
+            raise superseded(scoped) from error
         raise
 
 

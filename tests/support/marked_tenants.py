@@ -1,4 +1,4 @@
-"""Two tenants with the same projects, accounts and resources; each charge has its project's marker.
+"""Tenants with the same projects, accounts and resources; each charge has its project's marker.
 
 Put here: the tenants and their markers. Keep out: the requests that must never show a foreign
 marker (test_api_isolation.py).
@@ -7,6 +7,7 @@ marker (test_api_isolation.py).
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -46,15 +47,17 @@ class MarkedTenants:
         return sum((self.costs[tenant, project] for project in projects), Decimal(0))
 
 
-def make_marked_tenants(folder: Path) -> MarkedTenants:
-    """Ingest both tenants; the markers are random."""
+def make_marked_tenants(
+    folder: Path, tenants: Sequence[str] = TENANTS, months: Sequence[str] = MONTHS
+) -> MarkedTenants:
+    """Ingest tenants, by default both; the markers are random."""
     made = MarkedTenants(TemporaryInstallation(folder / "data"))
     declared = []
-    for tenant in TENANTS:
+    for tenant in tenants:
         for project in PROJECTS:
             made.markers[tenant, project] = f"mk{secrets.token_hex(6)}"
             made.costs[tenant, project] = Decimal(0)
-        for month in MONTHS:
+        for month in months:
             deliver(folder / tenant / "cur", _bill(made, tenant, month), month)
         declared.append(
             {
@@ -73,7 +76,7 @@ def make_marked_tenants(folder: Path) -> MarkedTenants:
         )
     (folder / "tenants.yaml").write_text(yaml.safe_dump({"tenants": declared}))
     made.made.apply(folder / "tenants.yaml")
-    for tenant in TENANTS:
+    for tenant in tenants:
         assert not made.made.ingest(tenant).failed
     return made
 

@@ -136,6 +136,13 @@ HOLES = (
         "if idle.scope == scope)",
         "if idle.scope.tenant == scope.tenant)",
     ),
+    _hole(
+        "a process answers from data that was replaced",
+        "serve/warehouse_pool.py",
+        "            if is_current:\n                return idle",
+        "            if is_current or idle.sandbox.mark:\n                return idle",
+        "test_api_races.py::test_every_answer_is_wholly_of_one_generation",
+    ),
     Hole(
         "a cursor is bound to its address only",
         (

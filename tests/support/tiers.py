@@ -46,6 +46,7 @@ _LONG_FILES = [
     "test_same_answers",
     "test_warehouse_pool",
     "test_api_server",
+    "test_api_races",
     "test_status_screen",
     "test_marts_again",
     "test_lifecycle",
@@ -101,6 +102,7 @@ _LONG_FILES = [
     "test_cloudwatch",
     "test_inventory_files",
     "test_dagster_collection",
+    "test_api_traces",
 ]
 """The slowest first: the processes that share them then end at about the same time."""
 LONG = frozenset(_LONG_FILES)

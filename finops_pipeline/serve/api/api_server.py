@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+import sys
 import threading
 from asyncio import TimerHandle
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from finops_pipeline.serve.access.browser_sign_in import BrowserSignIn
 from finops_pipeline.serve.api.api_app import build_app
 from finops_pipeline.serve.api.api_services import ApiServices
 from finops_pipeline.serve.api.rate_limiter import RateLimiter
+from finops_pipeline.serve.api.unreadable_requests import MOST_HEAD_BYTES, answer_unreadable
 from finops_pipeline.serve.ingest_runner import IngestRunner
 from finops_pipeline.serve.landlock import is_available
 from finops_pipeline.serve.warehouse_pool import WarehousePool
@@ -41,6 +43,9 @@ _ADDRESSES = 10
 """How many addresses together may send as many sign-ins as each may."""
 _BODY_BYTES = 1_000_000
 _SHUTDOWN_SECONDS = 60
+_LINGER_SECONDS = 2.0
+"""How long bytes are still taken, and forgotten, after the answer to what cannot be read."""
+
 _BACKLOG = 2048
 
 
@@ -128,6 +133,7 @@ def build_server(installation: Installation) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
@@ -176,6 +182,7 @@ class PatientProtocol(H11Protocol):
         super().__init__(*arguments, **options)
         self._waiting: TimerHandle | None = None
         self._unsent_bytes = 0
+        self._is_ended = False
 
     def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
@@ -184,8 +191,23 @@ class PatientProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
+        if self._is_ended:
+            return
         super().data_received(data)
         self._watch()
+
+    def send_400_response(self, msg: str) -> None:
+        """End a connection whose bytes cannot be read, with a problem document if there is time."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            self.transport.write(answer_unreadable(sys.exc_info()[1]))
+        if cycle is not None:  # what the application still answers has nobody to receive it
+            cycle.disconnected = True
+            cycle.message_event.set()
+        # Closed while bytes arrive, the connection is reset, and the client loses the answer.
+        self._is_ended = True
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
     def on_response_complete(self) -> None:
         """See H11Protocol."""

@@ -75,7 +75,7 @@ def _problems(is_of_tenant: bool) -> dict[str, Any]:
     for kind in KINDS:
         titles.setdefault(kind.status, []).append(f"{kind.title} (`{kind.name}`)")
     schema = {"$ref": f"#/components/schemas/{_PROBLEM}"}
-    general = {401, 405, 429, 500, 503}
+    general = {400, 401, 405, 429, 431, 500, 503}
     return {
         str(status): {
             "description": "; ".join(of_status),

@@ -33,6 +33,7 @@ class ProblemKind:
         return f"urn:finops:problem:{self.name}"
 
 
+NOT_HTTP = ProblemKind(400, "not-http", "The request is not HTTP/1.1")
 NOT_AUTHENTICATED = ProblemKind(401, "not-authenticated", "The request has no valid token")
 PERMISSION_MISSING = ProblemKind(403, "permission-missing", "Your role does not permit this")
 CROSS_SITE = ProblemKind(403, "cross-site", "The request may come from another site")
@@ -52,6 +53,7 @@ QUERY_STOPPED = ProblemKind(422, "query-stopped", "The answer needs more than a 
 CHANGE_REFUSED = ProblemKind(422, "change-refused", "The change cannot be made")
 UNKNOWN_NAME = ProblemKind(422, "unknown-name", "A name does not exist in this tenant")
 TOO_MANY_REQUESTS = ProblemKind(429, "too-many-requests", "You have sent too many requests")
+HEAD_TOO_LONG = ProblemKind(431, "head-too-long", "The head of the request is too long")
 INTERNAL_ERROR = ProblemKind(500, "internal-error", "The server has a defect")
 BUSY = ProblemKind(503, "busy", "The server is busy")
 AUDIT_UNAVAILABLE = ProblemKind(503, "audit-unavailable", "The access cannot be recorded")
@@ -64,7 +66,7 @@ KINDS = (
     NO_ADDRESS, METHOD_NOT_ALLOWED, TOO_SLOW, NO_DATA_YET, DATA_CHANGED, BODY_TOO_LARGE,
     INVALID_REQUEST, CURSOR_REFUSED, QUERY_REFUSED, QUERY_STOPPED, CHANGE_REFUSED, UNKNOWN_NAME,
     TOO_MANY_REQUESTS, INTERNAL_ERROR, BUSY, AUDIT_UNAVAILABLE, SIGN_IN_UNAVAILABLE,
-    DATA_UNAVAILABLE, HTTP_VERSION,
+    DATA_UNAVAILABLE, HTTP_VERSION, NOT_HTTP, HEAD_TOO_LONG,
 )  # fmt: skip
 
 

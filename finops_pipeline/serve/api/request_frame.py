@@ -60,7 +60,10 @@ class RequestFrame:
         async def send_framed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *_frame_headers(record)]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *frame_headers(record.request_id),
+                ]
             await send(message)
 
         try:
@@ -92,8 +95,9 @@ def _allowed_methods(request: Request) -> str:
     return ", ".join(sorted(method for route in matching for method in route.methods))
 
 
-def _frame_headers(record: RequestRecord) -> list[tuple[bytes, bytes]]:
-    headers = {**_HEADERS, "X-Request-ID": record.request_id}
+def frame_headers(request_id: str) -> list[tuple[bytes, bytes]]:
+    """Return the headers that every answer has."""
+    headers = {**_HEADERS, "X-Request-ID": request_id}
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 

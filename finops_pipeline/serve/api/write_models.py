@@ -33,6 +33,10 @@ class DeclaredProject(StrictModel):
     claims: list[dict[str, Any]] = Field(default_factory=list)
     state: str = "active"
     statements: dict[str, Any] = Field(default_factory=dict)
+    project_id: str = Field(description="Of the registry; it outlives the project's name.")
+    reused_at: str = Field(
+        default="", description="When it got a name that another project had before."
+    )
 
 
 class DeclaredProjects(StrictModel):
