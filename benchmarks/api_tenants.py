@@ -12,14 +12,17 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
+import shutil
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,7 @@ from marts import Installation
 from performance_page import Page
 from recurring_bills import LAST_MONTH, write_month
 
+from finops_pipeline.application.ingest import ingest
 from finops_pipeline.application.installation import Installation as OwnInstallation
 from finops_pipeline.serve.access.actors import Actor
 from finops_pipeline.serve.access.authorization import AccessControl
@@ -58,9 +62,7 @@ def make_tenants(work: Path, count: int) -> Tenants:
     """Make bills of tenants and ingest them, unless that was done before."""
     names = [f"tenant-{number:04d}" for number in range(count)]
     exports = {name: work / "exports" / name for name in names}
-    for number, export in enumerate(exports.values()):
-        if not export.exists():
-            write_month(export, LAST_MONTH, 100 + number)
+    _write_exports(work / "all", list(exports.values()))
     data = work / f"data-{count}"
     if not (data / "made").exists():
         _ingest(data, exports)
@@ -79,6 +81,17 @@ def make_tenants(work: Path, count: int) -> Tenants:
     return tenants
 
 
+def _write_exports(base: Path, exports: list[Path]) -> None:
+    """Write an export for each tenant: the first lines of one bill, and one line more each."""
+    bill = write_month(base, LAST_MONTH, 2000)
+    for number, export in enumerate(exports):
+        if export.exists():
+            continue
+        shutil.copytree(base, export)
+        target = export / bill.relative_to(base)
+        duckdb.execute(f"copy (from '{bill}' limit {100 + number}) to '{target}' (format parquet)")
+
+
 def _ingest(data: Path, exports: dict[str, Path]) -> None:
     data.mkdir(parents=True, exist_ok=True)
     declared = [
@@ -92,7 +105,13 @@ def _ingest(data: Path, exports: dict[str, Path]) -> None:
     (data / "tenants.yaml").write_text(json.dumps({"tenants": declared}))
     installation = Installation(data)
     installation.finops("apply", str(data / "tenants.yaml"))
-    installation.finops("ingest")
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as processes:
+        list(processes.map(_ingest_tenant, [data] * len(exports), exports, chunksize=10))
+
+
+def _ingest_tenant(data: Path, name: str) -> None:
+    installation = OwnInstallation(Settings(data=data, threads=1))
+    ingest(installation, installation.registry.tenant(name))
 
 
 @dataclass
