@@ -18,6 +18,7 @@ from finops_pipeline.cli import query
 from finops_pipeline.cli.command_table import COMMANDS, ROOT
 from finops_pipeline.cli.show import Format
 from tests.conftest import TemporaryInstallation
+from tests.support.tiers import some_every_day
 
 SHAPE = {"type", "kind", "found", "expected", "cure", "is_transient"}
 ARGUMENTS = {
@@ -76,7 +77,7 @@ def error_of(stderr: str) -> dict[str, Any]:
     return body["error"]
 
 
-@pytest.mark.parametrize("command", ARGUMENTS)
+@pytest.mark.parametrize("command", some_every_day(ARGUMENTS, every=2))
 def test_a_refusal_has_the_shape(built: TemporaryInstallation, command: str) -> None:
     arguments = [*command.split(), *ARGUMENTS[command]]
     for format_options in (["--format", "json"], ["--format=json"]):
@@ -91,7 +92,7 @@ def test_a_refusal_has_the_shape(built: TemporaryInstallation, command: str) -> 
     assert len(plain.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ARGUMENTS)
+@pytest.mark.parametrize("command", some_every_day(ARGUMENTS, every=4))
 def test_wrong_usage_has_the_shape_too(built: TemporaryInstallation, command: str) -> None:
     done = built.finops(*command.split(), "--nope", "--format", "json", ok=False)
     error = error_of(done.stderr)
