@@ -33,7 +33,7 @@ from finops_pipeline.errors import (
 )
 from finops_pipeline.focus.month_pass import MonthPass
 from finops_pipeline.landing import landers
-from finops_pipeline.orchestration import assets
+from finops_pipeline.orchestration import assets, tenant_parts
 from finops_pipeline.orchestration.partitions import key, partitions
 from finops_pipeline.orchestration.resources import InstallationResource
 from tests.conftest import TemporaryInstallation
@@ -231,7 +231,7 @@ def test_dagster_retries_a_problem_that_may_pass(
     is_retried: bool,
 ) -> None:
     _deliver(tmp_path / "initech", "5")
-    monkeypatch.setattr(assets, "RETRY_DELAY_SECONDS", 0)
+    monkeypatch.setattr(tenant_parts, "RETRY_DELAY_SECONDS", 0)
     real, calls = landers.read_delivery, []
 
     def planted(source: Any, location: Any, month: str) -> Any:

@@ -19,7 +19,7 @@ import pytest
 
 from finops_pipeline.application.progress import Stage, Step, StepOutcome
 from finops_pipeline.errors import RegistryError, TenantBusy
-from finops_pipeline.orchestration import assets
+from finops_pipeline.orchestration import tenant_parts
 from finops_pipeline.sources.aws import Access, open_client
 from finops_pipeline.tenants.model import Source, Tenant
 from finops_pipeline.tenants.registry import Registry
@@ -231,7 +231,7 @@ def test_a_failing_tenant_stops_no_other_tenant_of_a_run() -> None:
         if part.tenant == "acme":
             raise TenantBusy("tenant acme is being written by another process")
         if part.tenant == "able":
-            raise assets.FailedSteps([refused])
+            raise tenant_parts.FailedSteps([refused])
         finish(f"2026-09|{part.tenant}/payer", {"rows": 1})
         finished.append(part.tenant)
 
@@ -241,7 +241,7 @@ def test_a_failing_tenant_stops_no_other_tenant_of_a_run() -> None:
     resource: Any = types.SimpleNamespace(open=lambda: None)
     events: list[Any] = []
     with pytest.raises(dg.Failure) as error:
-        events.extend(assets._tenant_by_tenant(context, resource, work))
+        events.extend(tenant_parts.do_tenant_by_tenant(context, resource, work))
     assert finished == ["globex"]
     assert "able/payer" in str(error.value.description)
     assert "acme" in str(error.value.description)

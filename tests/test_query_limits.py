@@ -306,7 +306,7 @@ def test_values_arrive_as_duckdb_returns_them(both: tuple[Sandbox, Sandbox]) -> 
     expressions = (
         "0.1::decimal(38,18), 123456789012345678.123456789012345678::decimal(38,18), 2::hugeint",
         "timestamptz '2020-01-01', timestamp '2020-01-01', date '2020-01-01', time '10:00:00'",
-        "interval 3 days, 'a'::blob, 1.5::double, true, null, 'ü', '10:00:00+01'::timetz",
+        "'a'::blob, 1.5::double, true, null, 'ü', '10:00:00+01'::timetz",
         "map {date '2020-01-01': 1.5}, {'a': [1, 2]}, [1, 2]::int[2], uuid '" + "0" * 32 + "'",
     )
     sql = f"select {', '.join(expressions)} from range(5000)"
