@@ -227,7 +227,7 @@ def test_an_ingest_killed_at_any_moment_leaves_the_old_or_the_new_month(
         shutil.rmtree(made.data)
 
 
-@pytest.mark.parametrize("stride", [18, pytest.param(1, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("stride", [13, pytest.param(1, marks=pytest.mark.torture)])
 def test_a_process_that_dies_at_any_step_of_publication_leaves_a_complete_month(
     case: Case, tmp_path: Path, census: Callable[[Path], dict[str, tuple[int, int]]], stride: int
 ) -> None:
