@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from finops_pipeline.errors import Busy
 
-WAITING_PER_SLOT = 8
+WAITING_PER_SLOT = 12
 """Queries of one tenant (or principal) that may wait for each that may run; one more is refused."""
 
 
