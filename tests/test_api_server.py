@@ -172,11 +172,10 @@ def test_waiting_requests_of_a_tenant_delay_no_other(data: Path, token: str) -> 
 
 
 def test_an_answer_does_not_wait_for_the_clients_acknowledgement() -> None:
-    with api_server._listen(api_server.Address("127.0.0.1", 0)) as listener:
-        with socket.create_connection(listener.getsockname(), 10):
-            accepted, _ = listener.accept()
-            with accepted:
-                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    address = api_server.Address("127.0.0.1", 0)
+    with api_server._listen(address) as listener, socket.create_connection(listener.getsockname()):
+        with listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_body_that_never_ends_is_answered(
