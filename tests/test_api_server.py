@@ -166,16 +166,16 @@ def test_waiting_requests_of_a_tenant_delay_no_other(data: Path, token: str) -> 
             started = time.monotonic()
             headers = {"Authorization": f"Bearer {other}"}
             assert client.get("/tenants/globex/projects", headers=headers).status_code == 200
-            elapsed = time.monotonic() - started
+            assert time.monotonic() - started < 15
         assert {response.result() for response in asked} == {200, 503}
-    assert elapsed < 15
 
 
 def test_an_answer_does_not_wait_for_the_clients_acknowledgement() -> None:
     address = api_server.Address("127.0.0.1", 0)
     with api_server._listen(address) as listener, socket.create_connection(listener.getsockname()):
-        with listener.accept()[0] as accepted:
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        accepted, _ = listener.accept()
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        accepted.close()
 
 
 def test_a_body_that_never_ends_is_answered(
