@@ -204,9 +204,9 @@ def compare(page: Page, work: Path, count: int) -> None:
 
 
 def _failures(outcome: Outcome) -> str:
-    failed = sum(number for status, number in outcome.statuses.items() if status >= 500)
-    refused = sum(outcome.statuses.values()) - failed - outcome.statuses[200]
-    return f"{outcome.wrong} wrong, {failed} with a status of 5xx, {refused} otherwise refused"
+    refused = {status: number for status, number in outcome.statuses.items() if status != 200}
+    numbers = [f"{number} times {status}" for status, number in sorted(refused.items())]
+    return f"{outcome.wrong} wrong, {', '.join(numbers) or 'none refused or failed'}"
 
 
 def main() -> None:
