@@ -20,13 +20,15 @@ from finops_pipeline.marts.waste_rules_library import RULE_COLUMNS, read_rule, w
 from tests.conftest import TemporaryInstallation
 from tests.support.sql_tables import tables_read
 from tests.support.waste_bills import DEV, OTHER, ask, ingest_bills
-from tests.support.waste_cases import EC2, HITS, MISSES, every_use, hours
+from tests.support.waste_cases import EC2, HITS, MISSES, every_use, hours, stored
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
     folder = tmp_path_factory.mktemp("waste")
-    return ingest_bills(folder, every_use(), [hours("nat-busy", EC2, "NatGateway-Hours", "0.045")])
+    busy = hours("nat-busy", EC2, "NatGateway-Hours", "0.045")
+    unlisted = stored("unlisted", "TimedStorage-GlacierByteHrs", "100", "0.0036", listed="0")
+    return ingest_bills(folder, every_use(), [busy, unlisted])
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,14 @@ def test_a_bill_without_resource_ids_is_unknown(findings: list[dict[str, Any]], 
     assert (row["state"], row["monthly_saving"], row["counted_saving"]) == ("unknown", None, 0)
     assert row["reason"] == "The bill does not name the resource."
     assert row["cure"] == "Include resource ids in the export."
+
+
+def test_without_a_list_price_the_saving_is_not_known(made: TemporaryInstallation) -> None:
+    (row,) = ask(
+        made, "globex", "from waste_findings where resource_id = 'unlisted' and rule = 'A20'"
+    )
+    assert (row["monthly_saving"], row["counted_saving"]) == (None, 0)
+    assert row["reason"].startswith("The bill has no list price") and row["cure"]
 
 
 def test_every_rule_of_the_bill_is_tried() -> None:

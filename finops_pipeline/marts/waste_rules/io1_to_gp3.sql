@@ -85,10 +85,12 @@ select
     case
         when gap is not null then gap
         when price is null then 'No price of ' || price_code || ' is known for this region.'
+        when list_cost <= 0 then 'The bill has no list price of this usage, with which the saving is computed.'
     end as reason,
     case
         when gap is not null then gap_cure
         when price is null then 'Add the price to the list of the installation (FINOPS_PRICES).'
+        when list_cost <= 0 then 'Add the columns of public on-demand costs to the export.'
     end as cure,
     cost,
     case when gap is null then saving end as monthly_saving,
@@ -97,4 +99,4 @@ select
     'low' as confidence,
     to_json({'quantity': quantity::varchar, 'list_cost': list_cost::varchar, 'new_cost': new_cost::varchar, 'price_code': price_code::varchar})::varchar as evidence
 from saved
-where gap is not null or (cost > 0 and (price is null or saving > 0))
+where gap is not null or (cost > 0 and (price is null or list_cost <= 0 or saving > 0))
