@@ -1,7 +1,7 @@
 """What bills, inventories and CloudWatch say about a few resources, planted into empty tables.
 
-Put here: planting, and running the rules of waste on it. Keep out: the cases (waste_known_cases.py),
-what is expected (test_waste_evidence.py).
+Put here: planting, and running the rules of waste on it. Keep out: the cases
+(waste_known_cases.py), what is expected (test_waste_evidence.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +24,7 @@ from finops_pipeline.marts.waste_rules_library import waste_rules
 ACCOUNT, REGION = "111122223333", "us-east-1"
 START, END = date(2026, 9, 1), date(2026, 9, 30)
 LISTED = date(2026, 10, 2)
-OLD = datetime(2026, 1, 1)
+OLD = datetime(2026, 1, 1, tzinfo=UTC)
 TABLES_READ = ("recent_usage", "resources", "inventory_coverage", "resource_metrics",
                "metric_coverage", "prices", *(table.name for table in WASTE_INPUTS))  # fmt: skip
 

@@ -13,7 +13,7 @@
 -- risk: medium
 --
 -- Classic load balancers are not listed and left out. None of its target groups has a target. A
--- group whose targets the inventory does not tell makes it unknown.
+-- group whose targets the inventory does not state makes it unknown.
 
 with
 
@@ -58,16 +58,16 @@ gaps as (
 listed as (
     select
         used.*,
-        found.resource_id as short_id,
-        found.attributes,
-        found.created_at,
-        found.permission,
+        resource.resource_id as short_id,
+        resource.attributes,
+        resource.created_at,
+        resource.permission,
         gaps.reason is not null and used.gap is null as is_unlisted,
         coalesce(
             used.gap,
             gaps.reason,
             case
-                when found.resource_id is null then 'The inventory does not have this resource.'
+                when resource.resource_id is null then 'The inventory does not have this resource.'
             end
         ) as missing,
         case
@@ -82,13 +82,13 @@ listed as (
         and gaps.sub_account_id is not distinct from used.sub_account_id
         and gaps.region_id is not distinct from used.region_id
         and gaps.service_code = used.service_code
-    left join listed_resources as found
-        on found.project = used.project
-        and found.account_id = used.sub_account_id
-        and coalesce(found.region_id = used.region_id, true)
-        and found.resource_type = 'AWS::ElasticLoadBalancingV2::LoadBalancer'
-        and found.billed_resource_id = used.resource_id
-    where missing is not null or found.is_there
+    left join listed_resources as resource
+        on resource.project = used.project
+        and resource.account_id = used.sub_account_id
+        and coalesce(resource.region_id = used.region_id, true)
+        and resource.resource_type = 'AWS::ElasticLoadBalancingV2::LoadBalancer'
+        and resource.billed_resource_id = used.resource_id
+    where missing is not null or resource.is_there
 ),
 
 target_group as (
@@ -132,7 +132,7 @@ judged as (
         case
             when missing is not null then missing
             when has_unknown_targets
-            then 'The inventory does not tell the targets of its groups.'
+            then 'The inventory does not state the targets of its groups.'
         end as reason,
         case
             when missing is not null then missing_cure
@@ -142,7 +142,7 @@ judged as (
     from targeted
 ),
 
-found as (
+finding as (
     select
         *,
         case when reason is null then cost end::decimal(38, 18) as saving,
@@ -180,5 +180,5 @@ select
     null as price_source,
     'medium' as confidence,
     coalesce(any_value(evidence), to_json({'resources': count(*)::varchar})::varchar) as evidence
-from found
+from finding
 group by all

@@ -41,16 +41,16 @@ used as (
 listed as (
     select
         used.*,
-        found.resource_id as short_id,
-        found.attributes,
-        found.created_at,
-        found.permission,
+        resource.resource_id as short_id,
+        resource.attributes,
+        resource.created_at,
+        resource.permission,
         gaps.reason is not null and used.gap is null as is_unlisted,
         coalesce(
             used.gap,
             gaps.reason,
             case
-                when found.resource_id is null then 'The inventory does not have this resource.'
+                when resource.resource_id is null then 'The inventory does not have this resource.'
             end
         ) as missing,
         case
@@ -66,13 +66,13 @@ listed as (
         and gaps.region_id is not distinct from used.region_id
         and gaps.service_code = used.service_code
         and gaps.resource_type = 'AWS::EC2::VPCEndpoint'
-    left join listed_resources as found
-        on found.project = used.project
-        and found.account_id = used.sub_account_id
-        and coalesce(found.region_id = used.region_id, true)
-        and found.resource_type = 'AWS::EC2::VPCEndpoint'
-        and found.billed_resource_id = used.resource_id
-    where missing is not null or found.is_there
+    left join listed_resources as resource
+        on resource.project = used.project
+        and resource.account_id = used.sub_account_id
+        and coalesce(resource.region_id = used.region_id, true)
+        and resource.resource_type = 'AWS::EC2::VPCEndpoint'
+        and resource.billed_resource_id = used.resource_id
+    where missing is not null or resource.is_there
 ),
 
 paired as (
@@ -99,11 +99,11 @@ judged as (
         case
             when missing is not null then missing
             when not json_exists(attributes, '$.service_name')
-            then 'The inventory does not tell its service.'
+            then 'The inventory does not state its service.'
             when not json_exists(attributes, '$.vpc_id')
-            then 'The inventory does not tell its VPC.'
+            then 'The inventory does not state its VPC.'
             when created_at is null
-            then 'The inventory does not tell its age.'
+            then 'The inventory does not state its age.'
         end as reason,
         case
             when missing is not null then missing_cure
@@ -117,7 +117,7 @@ judged as (
     from paired
 ),
 
-found as (
+finding as (
     select
         *,
         case when reason is null then cost end::decimal(38, 18) as saving,
@@ -158,5 +158,5 @@ select
     null as price_source,
     'medium' as confidence,
     coalesce(any_value(evidence), to_json({'resources': count(*)::varchar})::varchar) as evidence
-from found
+from finding
 group by all

@@ -12,8 +12,8 @@
 -- effort: low
 -- risk: medium
 --
--- The images and the snapshot are older than 90 days, too. AWS does not tell of every image when
--- it was launched: then it is unknown.
+-- The images and the snapshot are older than 90 days, too. AWS does not state the last launch of
+-- every image: then it is unknown.
 
 with
 
@@ -54,16 +54,16 @@ gaps as (
 listed as (
     select
         used.*,
-        found.resource_id as short_id,
-        found.attributes,
-        found.created_at,
-        found.permission,
+        resource.resource_id as short_id,
+        resource.attributes,
+        resource.created_at,
+        resource.permission,
         gaps.reason is not null and used.gap is null as is_unlisted,
         coalesce(
             used.gap,
             gaps.reason,
             case
-                when found.resource_id is null then 'The inventory does not have this resource.'
+                when resource.resource_id is null then 'The inventory does not have this resource.'
             end
         ) as missing,
         case
@@ -78,13 +78,13 @@ listed as (
         and gaps.sub_account_id is not distinct from used.sub_account_id
         and gaps.region_id is not distinct from used.region_id
         and gaps.service_code = used.service_code
-    left join listed_resources as found
-        on found.project = used.project
-        and found.account_id = used.sub_account_id
-        and coalesce(found.region_id = used.region_id, true)
-        and found.resource_type = 'AWS::EC2::Snapshot'
-        and found.billed_resource_id = used.resource_id
-    where missing is not null or found.is_there
+    left join listed_resources as resource
+        on resource.project = used.project
+        and resource.account_id = used.sub_account_id
+        and coalesce(resource.region_id = used.region_id, true)
+        and resource.resource_type = 'AWS::EC2::Snapshot'
+        and resource.billed_resource_id = used.resource_id
+    where missing is not null or resource.is_there
 ),
 
 image as (
@@ -131,7 +131,7 @@ judged as (
         case
             when missing is not null then missing
             when images > 0 and dated_images < images
-            then 'AWS does not tell when its image was launched.'
+            then 'AWS does not state when its image was launched.'
         end as reason,
         case
             when missing is not null then missing_cure
@@ -141,7 +141,7 @@ judged as (
     from imaged
 ),
 
-found as (
+finding as (
     select
         *,
         case when reason is null then cost end::decimal(38, 18) as saving,
@@ -180,5 +180,5 @@ select
     null as price_source,
     'low' as confidence,
     coalesce(any_value(evidence), to_json({'resources': count(*)::varchar})::varchar) as evidence
-from found
+from finding
 group by all

@@ -54,16 +54,16 @@ gaps as (
 listed as (
     select
         used.*,
-        found.resource_id as short_id,
-        found.attributes,
-        found.created_at,
-        found.permission,
+        resource.resource_id as short_id,
+        resource.attributes,
+        resource.created_at,
+        resource.permission,
         gaps.reason is not null and used.gap is null as is_unlisted,
         coalesce(
             used.gap,
             gaps.reason,
             case
-                when found.resource_id is null then 'The inventory does not have this resource.'
+                when resource.resource_id is null then 'The inventory does not have this resource.'
             end
         ) as missing,
         case
@@ -78,13 +78,13 @@ listed as (
         and gaps.sub_account_id is not distinct from used.sub_account_id
         and gaps.region_id is not distinct from used.region_id
         and gaps.service_code = used.service_code
-    left join listed_resources as found
-        on found.project = used.project
-        and found.account_id = used.sub_account_id
-        and coalesce(found.region_id = used.region_id, true)
-        and found.resource_type = 'AWS::EC2::Volume'
-        and found.billed_resource_id = used.resource_id
-    where missing is not null or found.is_there
+    left join listed_resources as resource
+        on resource.project = used.project
+        and resource.account_id = used.sub_account_id
+        and coalesce(resource.region_id = used.region_id, true)
+        and resource.resource_type = 'AWS::EC2::Volume'
+        and resource.billed_resource_id = used.resource_id
+    where missing is not null or resource.is_there
 ),
 
 attached as (
@@ -144,7 +144,7 @@ judged as (
         case
             when missing is not null then missing
             when not json_exists(attributes, '$.attachments')
-            then 'The inventory does not tell its attachments.'
+            then 'The inventory does not state its attachments.'
             when coalesce(attached > known, false)
             then 'The inventory does not have its instance.'
         end as reason,
@@ -158,7 +158,7 @@ judged as (
     from hosted
 ),
 
-found as (
+finding as (
     select
         *,
         case when reason is null then cost end::decimal(38, 18) as saving,
@@ -196,5 +196,5 @@ select
     null as price_source,
     'medium' as confidence,
     coalesce(any_value(evidence), to_json({'resources': count(*)::varchar})::varchar) as evidence
-from found
+from finding
 group by all
