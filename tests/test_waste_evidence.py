@@ -19,7 +19,7 @@ from finops_pipeline.marts.waste_findings import waste_sql
 from finops_pipeline.marts.waste_rules_library import waste_rules
 from finops_pipeline.sources.inventory_table import CALLS
 from finops_pipeline.sources.usage_metrics import METRICS
-from tests.support.waste_evidence import Billed, Planted, World
+from tests.support.waste_evidence import Billed, Metric, Planted, World
 from tests.support.waste_inventory_cases import INVENTORY_CASES
 from tests.support.waste_metric_cases import METRIC_CASES
 
@@ -146,11 +146,26 @@ def test_without_cloudwatch_each_place_is_unknown_once(planted: Planted, rule: s
 
 def test_d18_a_processor_alone_says_nothing_about_the_size(planted: Planted) -> None:
     case = CASES["B02"]
-    first = case.world.listed[0]
-    world = replace(case.world, listed=(replace(first, metrics=first.metrics[:1]),))
-    row = only(planted.findings("B02", world))
+    processor, memory = case.world.listed[0].metrics
+    silent = replace(memory, days=0, state="no data")
+    row = only(planted.findings("B02", _with_metrics(case.world, processor, silent)))
     assert (row["state"], row["monthly_saving"]) == ("unknown", None)
     assert "CloudWatch agent" in row["cure"]
+
+
+def test_a_cure_belongs_to_its_reason(planted: Planted) -> None:
+    """The budget of a run ended before the processor: no agent would help."""
+    case = CASES["B02"]
+    first = case.world.listed[0]
+    processor, memory = first.metrics
+    metrics = (replace(processor, days=0, state="not asked"), replace(memory, days=13))
+    row = only(planted.findings("B02", _with_metrics(case.world, *metrics)))
+    assert "CloudWatch has 0 of 14 days of AWS/EC2 CPUUtilization." in row["reason"]
+    assert row["cure"] == "Ask CloudWatch again: cloudwatch:GetMetricData."
+
+
+def _with_metrics(world: World, *metrics: Metric) -> World:
+    return replace(world, listed=(replace(world.listed[0], metrics=metrics), *world.listed[1:]))
 
 
 def test_a_smaller_size_without_a_price_saves_an_unknown_amount(planted: Planted) -> None:

@@ -56,7 +56,8 @@ asked as (
         coverage.resource_id,
         coverage.metric_name,
         max(coverage.permission) as permission,
-        max(coverage.reason) as reason
+        max(coverage.reason) as reason,
+        bool_or(coverage.state in ('failed', 'not asked')) as is_unanswered
     from metric_coverage as coverage
     cross join bill
     group by all
@@ -86,8 +87,9 @@ final as (
             )
         end as gap,
         case
-            when coalesce(measured.days, 0) < 14 and asked.permission is not null
-            then 'Allow ' || asked.permission || '.'
+            when coalesce(measured.days, 0) = 14 then null
+            when asked.permission is not null then 'Allow ' || asked.permission || '.'
+            when asked.is_unanswered then 'Ask CloudWatch again: cloudwatch:GetMetricData.'
         end as gap_cure
     from asked
     left join measured

@@ -82,6 +82,7 @@ measured as (
         region_id,
         resource_id,
         coalesce(
+            min(gap) filter (gap_cure is not null),
             min(gap),
             case when count(*) < 2 then 'CloudWatch was not asked for all of it.' end
         ) as unmeasured,

@@ -118,7 +118,7 @@ judged as (
             when unmeasured is not null
             then coalesce(
                 unmeasured_cure,
-                'Switch on Lambda Insights, which sends used_memory_max.'
+                'Switch on Lambda Insights, which sends used_memory_max, or wait for more days.'
             )
             when memory_p99 is null or memory_peak is null
             then 'Ask CloudWatch again: cloudwatch:GetMetricData.'

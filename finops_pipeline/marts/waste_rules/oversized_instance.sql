@@ -97,6 +97,7 @@ measured as (
         region_id,
         resource_id,
         coalesce(
+            min(gap) filter (gap_cure is not null),
             min(gap),
             case when count(*) < 2 then 'CloudWatch was not asked for all of it.' end
         ) as unmeasured,
@@ -134,7 +135,7 @@ judged as (
             when unmeasured is not null
             then coalesce(
                 unmeasured_cure,
-                'Install the CloudWatch agent, which sends mem_used_percent.'
+                'Install the CloudWatch agent, which sends mem_used_percent, or wait for more days.'
             )
             when cpu_p99 is null or memory_p99 is null
             then 'Ask CloudWatch again: cloudwatch:GetMetricData.'
