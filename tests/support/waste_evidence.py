@@ -47,7 +47,7 @@ class Listed:
     identifier: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
     billed: str | None = None
-    state: str = ""
+    state: str | None = ""
     created: datetime | None = OLD
     last_seen: date = LISTED
     metrics: tuple[Metric, ...] = ()

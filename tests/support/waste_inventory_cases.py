@@ -39,7 +39,9 @@ def _unattached_volume() -> Case:
     world = known(Billed("vol-1", EC2, "EBS:VolumeUsage.gp3"),
                   listed=(Listed(VOLUME, "vol-1", {"attachments": []}),))  # fmt: skip
     misses = (described(world, attachments=["i-1"]),)
-    unknown = ((described(world, attachments=ABSENT), "ec2:DescribeVolumes"),)
+    unknown = tuple(
+        (described(world, attachments=value), "ec2:DescribeVolumes") for value in (ABSENT, None)
+    )
     return Case("vol-1", world, "30", misses, "ec2:DescribeVolumes", unknown)
 
 
@@ -68,6 +70,7 @@ def _volume_of_stopped_instance() -> Case:
         (unlisted, "ec2:DescribeInstances"),
         (described(world, attachments=ABSENT), "ec2:DescribeVolumes"),
         (replace(unlisted, types=(VOLUME,)), "ec2:DescribeInstances"),
+        (change(world, 1, state=None), "ec2:DescribeInstances"),
     )
     return Case("vol-1", world, "30", misses, "ec2:DescribeVolumes", unknown)
 
@@ -130,6 +133,7 @@ def _load_balancer_without_targets() -> Case:
     misses = (described(world, 2, targets=[{"id": "i-1", "state": "unhealthy"}]),)
     unknown = (
         (described(world, 2, targets=ABSENT), "elasticloadbalancing:DescribeTargetHealth"),
+        (described(world, 2, load_balancers=ABSENT), "elasticloadbalancing:DescribeTarget"),
         (replace(world, types=(BALANCER,)), "elasticloadbalancing:DescribeTargetGroups"),
     )
     permission = "elasticloadbalancing:DescribeLoadBalancers"
@@ -152,6 +156,7 @@ def _database_snapshot_without_instance() -> Case:
     unknown = (
         (replace(world, types=(DATABASE_SNAPSHOT,)), "rds:DescribeDBInstances"),
         (described(world, instance_id=ABSENT), "rds:DescribeDBSnapshots"),
+        (described(world, snapshot_type=ABSENT), "rds:DescribeDBSnapshots"),
         (change(world, created=None), "rds:DescribeDBSnapshots"),
     )
     return Case(snapshot, world, "30", misses, "rds:DescribeDBSnapshots", unknown)
@@ -169,6 +174,7 @@ def _second_interface_endpoint() -> Case:
     )
     unknown = (
         (described(world, vpc_id=ABSENT), "ec2:DescribeVpcEndpoints"),
+        (described(world, endpoint_type=ABSENT), "ec2:DescribeVpcEndpoints"),
         (change(world, created=None), "ec2:DescribeVpcEndpoints"),
     )
     return Case("vpce-1", world, "7.2", misses, "ec2:DescribeVpcEndpoints", unknown)
@@ -190,6 +196,7 @@ def _snapshot_of_unused_image() -> Case:
     )
     unknown = (
         (described(world, 1, last_launched_at=None), "ec2:DescribeImageAttribute"),
+        (described(world, 1, snapshots=ABSENT), "ec2:DescribeImages"),
         (replace(world, types=(SNAPSHOT,)), "ec2:DescribeImages"),
     )
     return Case(snapshot, world, "30", misses, "ec2:DescribeSnapshots", unknown)

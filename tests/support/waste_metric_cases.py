@@ -71,7 +71,10 @@ def _oversized_instance() -> Case:
         described(world, instance_type="m5.large"),
     )
     agent = "CloudWatch agent"
-    return Case("i-1", world, "34.56", misses, "ec2:DescribeInstances", gaps(world, agent))
+    untyped = (described(world, instance_type=ABSENT), "ec2:DescribeInstances")
+    return Case(
+        "i-1", world, "34.56", misses, "ec2:DescribeInstances", (*gaps(world, agent), untyped)
+    )
 
 
 def _single(

@@ -109,14 +109,18 @@ judged as (
         is_unlisted as is_about_all,
         case
             when missing is not null then missing
-            when not json_exists(attributes, '$.instance_id')
+            when (attributes ->> '$.snapshot_type') is null
+            then 'The inventory does not state its kind.'
+            when (attributes ->> '$.instance_id') is null
             then 'The inventory does not state its instance.'
             when created_at is null
             then 'The inventory does not state its age.'
         end as reason,
         case
             when missing is not null then missing_cure
-            when not json_exists(attributes, '$.instance_id')
+            when (attributes ->> '$.snapshot_type') is null
+            then 'Allow ' || coalesce(permission, 'rds:DescribeDBSnapshots') || '.'
+            when (attributes ->> '$.instance_id') is null
             then 'Allow ' || coalesce(permission, 'rds:DescribeDBSnapshots') || '.'
             when created_at is null
             then 'Ask for a newer inventory: rds:DescribeDBSnapshots.'

@@ -95,10 +95,17 @@ target_group as (
     select
         account_id,
         region_id,
-        unnest(from_json(attributes -> '$.load_balancers', '["varchar"]')) as balancer,
-        json_exists(attributes, '$.targets') as is_known,
-        coalesce(json_array_length(attributes, '$.targets'), 0) as targets
-    from listed_resources as resource
+        unnest(
+            case
+                when json_array_length(attributes, '$.load_balancers') > 0
+                then from_json(attributes -> '$.load_balancers', '["varchar"]')
+                else [null]
+            end
+        ) as balancer,
+        json_type(attributes, '$.load_balancers') is distinct from 'ARRAY' as is_of_any,
+        json_type(attributes, '$.targets') is distinct from 'ARRAY' as is_unknown,
+        json_array_length(attributes, '$.targets') as targets
+    from listed_resources
     where resource_type = 'AWS::ElasticLoadBalancingV2::TargetGroup' and is_there
 ),
 
@@ -107,7 +114,8 @@ targeted as (
         listed.*,
         coalesce(groups.target_groups, 0) as target_groups,
         coalesce(groups.targets, 0) as targets,
-        coalesce(groups.has_unknown_targets, false) as has_unknown_targets
+        coalesce(groups.has_unknown_targets, false) or any_group.account_id is not null
+            as has_unknown_targets
     from listed
     left join (
         select
@@ -116,13 +124,17 @@ targeted as (
             balancer,
             count(*) as target_groups,
             sum(targets) as targets,
-            bool_or(not is_known) as has_unknown_targets
+            bool_or(is_unknown) as has_unknown_targets
         from target_group
         group by all
     ) as groups
         on groups.account_id = listed.sub_account_id
         and groups.region_id = listed.region_id
         and ends_with(groups.balancer, '/' || listed.short_id)
+    -- a group that may belong to any balancer
+    left join (select distinct account_id, region_id from target_group where is_of_any) as any_group
+        on any_group.account_id = listed.sub_account_id
+        and any_group.region_id = listed.region_id
 ),
 
 judged as (

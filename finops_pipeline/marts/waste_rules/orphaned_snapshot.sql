@@ -92,7 +92,7 @@ image as (
     select
         account_id,
         region_id,
-        not json_exists(attributes, '$.snapshots') as is_unknown,
+        json_type(attributes, '$.snapshots') is distinct from 'ARRAY' as is_unknown,
         unnest(
             case
                 when json_array_length(attributes, '$.snapshots') > 0
@@ -100,7 +100,7 @@ image as (
                 else ['']
             end
         ) as snapshot_id
-    from listed_resources as resource
+    from listed_resources
     where resource_type = 'AWS::EC2::Image' and is_there
 ),
 
@@ -139,7 +139,7 @@ judged as (
         is_unlisted as is_about_all,
         case
             when missing is not null then missing
-            when not json_exists(attributes, '$.volume_id')
+            when (attributes ->> '$.volume_id') is null
             then 'The inventory does not state its volume.'
             when created_at is null
             then 'The inventory does not state its age.'
@@ -148,7 +148,7 @@ judged as (
         end as reason,
         case
             when missing is not null then missing_cure
-            when not json_exists(attributes, '$.volume_id')
+            when (attributes ->> '$.volume_id') is null
             then 'Allow ' || coalesce(permission, 'ec2:DescribeSnapshots') || '.'
             when created_at is null
             then 'Ask for a newer inventory: ec2:DescribeSnapshots.'

@@ -101,7 +101,7 @@ judged as (
         is_unlisted or (missing is null and not bool_or(is_measured) over place) as is_about_all,
         case
             when missing is not null then missing
-            when not json_exists(attributes, '$.memory_mib')
+            when (attributes ->> '$.memory_mib') is null
             then 'The inventory does not state its memory.'
             when not is_measured
             then 'CloudWatch was not asked for used memory.'
@@ -111,7 +111,7 @@ judged as (
         end as reason,
         case
             when missing is not null then missing_cure
-            when not json_exists(attributes, '$.memory_mib')
+            when (attributes ->> '$.memory_mib') is null
             then 'Allow ' || coalesce(permission, 'lambda:ListFunctions') || '.'
             when not is_measured
             then 'Add CloudWatch of this account and region: cloudwatch:GetMetricData.'

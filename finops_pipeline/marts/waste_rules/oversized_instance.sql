@@ -122,6 +122,8 @@ judged as (
         is_unlisted or (missing is null and not bool_or(is_measured) over place) as is_about_all,
         case
             when missing is not null then missing
+            when (attributes ->> '$.instance_type') is null
+            then 'The inventory does not state its type.'
             when not is_measured
             then 'CloudWatch was not asked for processor and memory.'
             when unmeasured is not null then unmeasured
@@ -130,6 +132,8 @@ judged as (
         end as reason,
         case
             when missing is not null then missing_cure
+            when (attributes ->> '$.instance_type') is null
+            then 'Allow ' || coalesce(permission, 'ec2:DescribeInstances') || '.'
             when not is_measured
             then 'Add CloudWatch of this account and region: cloudwatch:GetMetricData.'
             when unmeasured is not null

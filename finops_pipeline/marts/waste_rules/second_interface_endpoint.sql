@@ -98,18 +98,22 @@ judged as (
         is_unlisted as is_about_all,
         case
             when missing is not null then missing
-            when not json_exists(attributes, '$.service_name')
+            when (attributes ->> '$.service_name') is null
             then 'The inventory does not state its service.'
-            when not json_exists(attributes, '$.vpc_id')
+            when (attributes ->> '$.endpoint_type') is null
+            then 'The inventory does not state its kind.'
+            when (attributes ->> '$.vpc_id') is null
             then 'The inventory does not state its VPC.'
             when created_at is null
             then 'The inventory does not state its age.'
         end as reason,
         case
             when missing is not null then missing_cure
-            when not json_exists(attributes, '$.service_name')
+            when (attributes ->> '$.service_name') is null
             then 'Allow ' || coalesce(permission, 'ec2:DescribeVpcEndpoints') || '.'
-            when not json_exists(attributes, '$.vpc_id')
+            when (attributes ->> '$.endpoint_type') is null
+            then 'Allow ' || coalesce(permission, 'ec2:DescribeVpcEndpoints') || '.'
+            when (attributes ->> '$.vpc_id') is null
             then 'Allow ' || coalesce(permission, 'ec2:DescribeVpcEndpoints') || '.'
             when created_at is null
             then 'Ask for a newer inventory: ec2:DescribeVpcEndpoints.'

@@ -95,7 +95,7 @@ image as (
         created_at,
         try_cast(left(attributes ->> '$.last_launched_at', 10) as date) as launched_on,
         unnest(from_json(attributes -> '$.snapshots', '["varchar"]')) as snapshot_id
-    from listed_resources as resource
+    from listed_resources
     where resource_type = 'AWS::EC2::Image' and is_there
 ),
 
@@ -105,7 +105,16 @@ imaged as (
         coalesce(images.images, 0) as images,
         coalesce(images.dated_images, 0) as dated_images,
         images.launched_on,
-        images.newest_image
+        images.newest_image,
+        exists (
+            select 1
+            from listed_resources as other
+            where other.resource_type = 'AWS::EC2::Image'
+                and other.is_there
+                and other.account_id = listed.sub_account_id
+                and other.region_id = listed.region_id
+                and json_type(other.attributes, '$.snapshots') is distinct from 'ARRAY'
+        ) as is_image_unknown
     from listed
     left join (
         select
@@ -130,11 +139,15 @@ judged as (
         is_unlisted as is_about_all,
         case
             when missing is not null then missing
+            when is_image_unknown
+            then 'The inventory does not state the snapshots of an image.'
             when images > 0 and dated_images < images
             then 'AWS does not state when its image was launched.'
         end as reason,
         case
             when missing is not null then missing_cure
+            when is_image_unknown
+            then 'Ask for a newer inventory: ec2:DescribeImages.'
             when images > 0 and dated_images < images
             then 'Look at the last launch of the image: ec2:DescribeImageAttribute.'
         end as cure

@@ -81,12 +81,12 @@ judged as (
         is_unlisted as is_about_all,
         case
             when missing is not null then missing
-            when not json_exists(attributes, '$.attachments')
+            when json_type(attributes, '$.attachments') is distinct from 'ARRAY'
             then 'The inventory does not state its attachments.'
         end as reason,
         case
             when missing is not null then missing_cure
-            when not json_exists(attributes, '$.attachments')
+            when json_type(attributes, '$.attachments') is distinct from 'ARRAY'
             then 'Allow ' || coalesce(permission, 'ec2:DescribeVolumes') || '.'
         end as cure
     from listed
@@ -110,7 +110,7 @@ finding as (
     where cost > 0
         and (
             reason is not null
-            or coalesce(json_array_length(attributes, '$.attachments'), 0) = 0
+            or json_array_length(attributes, '$.attachments') = 0
         )
 )
 

@@ -107,7 +107,7 @@ judged as (
         is_unlisted or (missing is null and not bool_or(is_measured) over place) as is_about_all,
         case
             when missing is not null then missing
-            when not json_exists(attributes, '$.billing_mode')
+            when (attributes ->> '$.billing_mode') is null
             then 'The inventory does not state its billing mode.'
             when not is_measured
             then 'CloudWatch was not asked for consumed capacity.'
@@ -117,7 +117,7 @@ judged as (
         end as reason,
         case
             when missing is not null then missing_cure
-            when not json_exists(attributes, '$.billing_mode')
+            when (attributes ->> '$.billing_mode') is null
             then 'Allow ' || coalesce(permission, 'dynamodb:DescribeTable') || '.'
             when not is_measured
             then 'Add CloudWatch of this account and region: cloudwatch:GetMetricData.'

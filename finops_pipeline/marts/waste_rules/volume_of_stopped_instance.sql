@@ -110,7 +110,7 @@ hosts as (
         attached.sub_account_id,
         attached.short_id,
         count(distinct attached.instance_id) as attached,
-        count(distinct resource.resource_id) as known,
+        count(distinct resource.resource_id) filter (resource.state is not null) as known,
         count(distinct resource.resource_id) filter (
             resource.state = 'stopped' and running.resource_id is null
         ) as stopped,
@@ -143,14 +143,14 @@ judged as (
         is_unlisted as is_about_all,
         case
             when missing is not null then missing
-            when not json_exists(attributes, '$.attachments')
+            when json_type(attributes, '$.attachments') is distinct from 'ARRAY'
             then 'The inventory does not state its attachments.'
             when coalesce(attached > known, false)
-            then 'The inventory does not have its instance.'
+            then 'The inventory does not state the state of its instance.'
         end as reason,
         case
             when missing is not null then missing_cure
-            when not json_exists(attributes, '$.attachments')
+            when json_type(attributes, '$.attachments') is distinct from 'ARRAY'
             then 'Allow ' || coalesce(permission, 'ec2:DescribeVolumes') || '.'
             when coalesce(attached > known, false)
             then 'Ask for a newer inventory: ec2:DescribeInstances.'
