@@ -146,7 +146,9 @@ def test_the_list_has_filters_and_formats(made: TemporaryInstallation) -> None:
 
     assert {row["project"] for row in listed("--project", "lab")} == {"lab"}
     assert {row["resource_id"] for row in listed("--rule", "A01")} == {"nat-1", "nat-2"}
-    assert listed("--state", "unknown") == []
+    unknown = listed("--state", "unknown")
+    # no inventory and no CloudWatch: the bill alone is known completely
+    assert unknown and {row["finding_id"][0] for row in unknown} == {"B", "C"}
     assert "rule A99 is not known" in made.finops(
         "waste", "list", "acme", "--rule", "A99", ok=False
     ).stderr  # fmt: skip
@@ -174,6 +176,30 @@ def empty_file() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+def test_what_no_inventory_lists_is_one_finding_per_project(
+    empty_file: duckdb.DuckDBPyConnection,
+) -> None:
+    _clear(empty_file)
+    empty_file.execute(
+        "insert into waste_rule_heads values ('C01', 1, 'C', '', 'all', 'low', 'low')"
+    )
+    for project in ("shop", "lab"):
+        empty_file.execute(
+            "insert into rule_findings by name select 'C01' as rule, 'payer' as source, ? as"
+            " project, 'USD' as billing_currency, 'unknown' as state, 5 as cost, 'low' as"
+            " confidence, '{}' as evidence",
+            [project],
+        )
+    sql = f"select project, finding_id from ({waste_sql('waste_findings')})"
+    rows = dict(empty_file.execute(sql).fetchall())
+    assert rows.keys() == {"shop", "lab"} and rows["shop"] != rows["lab"]
+
+
+def _clear(file: duckdb.DuckDBPyConnection) -> None:
+    for table in ("rule_findings", "waste_rule_heads", "recent_usage"):
+        file.execute(f"delete from {table}")
+
+
 PARTS = {"A01": "all", "A02": "all", "A03": "disk", "A04": "disk", "A05": "time", "A06": "time"}
 AMOUNTS = st.decimals(min_value=0, max_value=40, places=2)
 SAVINGS = st.dictionaries(st.tuples(st.sampled_from(["r", "s"]), st.sampled_from(list(PARTS))),
@@ -187,8 +213,7 @@ def test_no_money_counts_twice(
     savings: dict[tuple[str, str], Decimal],
     costs: dict[str, Decimal],
 ) -> None:
-    for table in ("rule_findings", "waste_rule_heads", "recent_usage"):
-        empty_file.execute(f"delete from {table}")
+    _clear(empty_file)
     for resource, cost in costs.items():
         empty_file.execute(
             "insert into recent_usage by name select 'shop' as project, 'payer' as source, ? as"

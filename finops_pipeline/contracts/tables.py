@@ -39,6 +39,7 @@ from finops_pipeline.contracts.shared_cost_marts import SHARED_COST_MARTS, SHARE
 from finops_pipeline.contracts.statement_tables import STATEMENT_TABLES
 from finops_pipeline.contracts.tag_marts import REQUIRED_TAG_COVERAGE, REQUIRED_TAG_KEYS
 from finops_pipeline.contracts.usage_marts import USAGE_MARTS
+from finops_pipeline.contracts.waste_inputs import WASTE_INPUTS
 from finops_pipeline.contracts.waste_tables import USAGE_WINDOW_MARTS, WASTE_TABLES
 
 PROJECTS = Table(
@@ -256,6 +257,7 @@ TABLES = (
     *(INVENTORY, INVENTORY_COVERAGE, RESOURCE_METRICS, METRIC_COVERAGE),
     SHARED_COST_RULES,
     *STATEMENT_TABLES,
+    *WASTE_INPUTS,
     *WASTE_TABLES,
     DATA_STATUS,
     RECONCILIATION,

@@ -60,7 +60,8 @@ _ABSENT = """
 monthly_bill commitment_utilization_hourly commitment_utilization allocation_rules
 allocation_conditions key_spellings value_mappings shared_cost_rules shared_cost_shares
 reconciliation bill_totals check_results api_requests quarantine warehouse_slices prices
-project_identities recent_usage waste_findings savings_realised
+project_identities recent_usage waste_findings savings_realised inventory_gaps listed_resources
+recent_metrics
 """
 _CLOSED_EARLIER = (
     "(billing_period, project) in"

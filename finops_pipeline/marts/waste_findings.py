@@ -4,7 +4,8 @@ Put here: running the rules that a bill concerns, and the tables that only they 
 rules (marts/waste_rules), how findings exclude each other (marts/waste/waste_findings.sql),
 decisions (ledger/waste_decisions.py).
 
-Reads: marts, prices, ledger   Writes: <tenant>.duckdb (prices, waste_findings, savings_realised)
+Reads: marts, inventories, statistics, prices, ledger
+Writes: <tenant>.duckdb (prices, waste_findings, savings_realised, what rules read besides the bill)
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cache
 from importlib import resources
 
 from finops_pipeline.contracts.column import MONEY, TEXT
+from finops_pipeline.contracts.waste_inputs import WASTE_INPUTS
 from finops_pipeline.contracts.waste_tables import (
     PRICES,
     RECENT_USAGE,
@@ -23,6 +25,7 @@ from finops_pipeline.contracts.waste_tables import (
 from finops_pipeline.lake.duck import Connection, text
 from finops_pipeline.lake.warehouse import WAREHOUSE
 from finops_pipeline.ledger.waste_decisions import WasteDecision, last_decisions
+from finops_pipeline.marts.library import head
 from finops_pipeline.marts.price_list import Price, fill_prices
 from finops_pipeline.marts.status_tables import create_table
 from finops_pipeline.marts.waste_rules_library import RULE_COLUMNS, WasteRule, waste_rules
@@ -42,8 +45,9 @@ def waste_sql(name: str) -> str:
 
 def waste_code() -> str:
     """Return everything that findings depend on besides data, for a fingerprint."""
-    tables = repr((PRICES, WASTE_FINDINGS, SAVINGS_REALISED))
-    sql = (waste_sql("waste_findings"), waste_sql("savings_realised"))
+    described = (*WASTE_INPUTS, PRICES, WASTE_FINDINGS, SAVINGS_REALISED)
+    tables = repr(described)
+    sql = [waste_sql(table.name) for table in described if table is not PRICES]
     return "\n".join([tables, *sql, *(rule.sql for rule in waste_rules())])
 
 
@@ -56,13 +60,14 @@ def fill_waste(
         connection: a connection with the file being built, whose marts are up to date.
         decisions: every decision on findings, in the order in which they were made.
     """
-    for table in (WASTE_FINDINGS, SAVINGS_REALISED):
+    for table in (*WASTE_INPUTS, WASTE_FINDINGS, SAVINGS_REALISED):
         create_table(connection, table)
         connection.execute(f"delete from {WAREHOUSE}.{table.name}")
     fill_prices(connection, prices)
     concerned = _concerned_rules(connection)
     latest = last_decisions(decisions)
     if concerned:
+        _fill_inputs(connection, concerned)
         _show_tables(connection, concerned)
         _create_inputs(connection, concerned, latest)
         _insert(connection, WASTE_FINDINGS.name)
@@ -80,6 +85,15 @@ def _concerned_rules(connection: Connection) -> list[WasteRule]:
     ).fetchall()
     meters = [meter for (meter,) in rows]
     return [rule for rule in waste_rules() if rule.concerns(meters)] if meters else []
+
+
+def _fill_inputs(connection: Connection, rules: Iterable[WasteRule]) -> None:
+    """Fill what rules read besides the bill."""
+    read = frozenset[str]().union(*(rule.reads for rule in rules))
+    for table in WASTE_INPUTS:
+        if table.name in read:
+            _show(connection, sorted(head(waste_sql(table.name))["reads"].split(", ")))
+            _insert(connection, table.name)
 
 
 def _show_tables(connection: Connection, rules: Iterable[WasteRule]) -> None:

@@ -5,7 +5,8 @@
 --
 -- rule_findings are the rows of all rules, waste_rule_heads is what their heads state, and
 -- waste_decisions is the last decision on each finding; they exist only while a file is built.
--- Savings of the same part of a resource exclude each other: the largest counts. A finding about
+-- Savings of the same part of a resource exclude each other: the largest counts, and of equal ones
+-- that with the better evidence (inventory, metrics, bill). A finding about
 -- `all` of a resource excludes those about its parts, unless these save more together.
 
 with
@@ -38,7 +39,9 @@ stated as (
                     chr(31),
                     head.rule, found.source, coalesce(found.sub_account_id, ''),
                     coalesce(found.region_id, ''), coalesce(found.service_code, ''),
-                    coalesce(found.resource_id, ''), found.billing_currency
+                    coalesce(found.resource_id, ''), found.billing_currency,
+                    -- what no inventory lists is one finding per project
+                    case when found.resource_id is null then found.project end
                 )
             ), 12
         ) as finding_id,
@@ -107,7 +110,7 @@ counting as (
         row_number() over (
             partition by
                 source, sub_account_id, service_code, resource_id, billing_currency, cost_part
-            order by candidate desc, rule
+            order by candidate desc, tier desc, rule
         ) as place,
         coalesce(
             max(case when cost_part = 'all' then candidate end) over same_resource, 0
