@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from finops_pipeline.contracts.column import Column
+from finops_pipeline.lake.blank_file import attach_for_writing, create_blank_file
 from finops_pipeline.lake.duck import (
     Connection,
     Limits,
@@ -23,7 +24,6 @@ from finops_pipeline.lake.duck import (
     open_in_memory,
     read_settings,
     scratch_connection,
-    text,
     texts,
 )
 from finops_pipeline.lake.file_identity import (
@@ -36,9 +36,6 @@ from finops_pipeline.lake.layout import TenantFolder
 from finops_pipeline.lake.moved_notice import write_notice
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse_access import attach_own
-
-STORAGE_VERSION = "v1.4.0"
-"""DuckDB 1.4 (long-term support) and later can open the file, and refuse a WAL of another file."""
 
 WAREHOUSE = "warehouse"
 """The name under which a build connection attaches the file being built."""
@@ -59,12 +56,10 @@ def building(publication: Publication, limits: Limits, fresh: bool) -> Iterator[
     target = publication.scratch("next.duckdb")
     if not fresh and folder.warehouse.exists():
         shutil.copyfile(folder.warehouse, target)
+    else:
+        create_blank_file(target)
     with scratch_connection(publication.spill, limits) as connection:
-        # A crash leaves nothing to recover: the file is thrown away unless it is complete.
-        connection.execute(
-            f"attach {text(str(target))} as {WAREHOUSE}"
-            f" (storage_version {text(STORAGE_VERSION)}, recovery_mode no_wal_writes)"
-        )
+        attach_for_writing(connection, target, WAREHOUSE)
         # Every mart and check reads the footers of the same files, which never change.
         connection.execute("set parquet_metadata_cache = true")
         yield connection

@@ -18,7 +18,8 @@ from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus_rules import describe_rule
 from finops_pipeline.contracts.proofs import CONFORMANCE, PARTITIONS
 from finops_pipeline.contracts.tables import ACCOUNTS, CLAIMS, DELIVERY_HISTORY, PROJECTS
-from finops_pipeline.lake.duck import Connection, ident, text
+from finops_pipeline.lake.blank_file import define_table
+from finops_pipeline.lake.duck import Connection, text
 from finops_pipeline.lake.layout import COSTS
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE
@@ -36,10 +37,7 @@ def create_table(connection: Connection, table: Table) -> None:
     ).fetchall()
     if present != [(column.name, column.type) for column in table.columns]:
         connection.execute(f"drop table if exists {WAREHOUSE}.{table.name}")
-        columns = ", ".join(
-            f"{ident(c.name)} {c.type}{'' if c.nullable else ' not null'}" for c in table.columns
-        )
-        connection.execute(f"create table {WAREHOUSE}.{table.name} ({columns})")
+        connection.execute(define_table(WAREHOUSE, table))
 
 
 def fill_table(connection: Connection, table: Table, rows: Rows) -> None:
