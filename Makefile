@@ -26,7 +26,7 @@ demo: install  ## Two organisations' bills through the whole pipeline, in Dagste
 	$(BIN)/finops demo
 
 test: install  ## The tests of a change, on two cores (at most eight minutes)
-	$(BIN)/python -m pytest -m "not long and not torture" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not long and not torture" -n 3 --dist loadfile --no-loadscope-reorder
 
 test-long: install $(OUTSIDE)/duckdb14/.installed  ## What the gate runs besides: kills, full disks, damage, mutated bills (they often wait, so three at a time)
 	$(BIN)/python -m pytest -m "long and not torture" -n 3 --dist loadfile --no-loadscope-reorder
