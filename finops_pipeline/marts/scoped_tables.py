@@ -49,19 +49,18 @@ unused_commitment_days daily_costs monthly_costs resource_daily_costs hourly_cos
 price_waterfall required_tag_coverage commitment_coverage_hourly commitment_coverage
 commitment_eligible_spend data_transfer storage_costs split_costs allocation_days allocations
 dimension_costs unit_costs business_metrics costs_to_share projects accounts claims
-inventory resources resource_metrics
+inventory resources resource_metrics savings_realised
 statement_terms statement_preview statement_differences delivery_history partitions conformance
 """
 _QUERIES = """
 account_names commitments compute_hours data_status dimensions inventory_coverage metric_coverage
-required_tag_keys shared_costs statements tag_costs tag_coverage
+required_tag_keys shared_costs statements tag_costs tag_coverage waste_findings
 """
 _ABSENT = """
 monthly_bill commitment_utilization_hourly commitment_utilization allocation_rules
 allocation_conditions key_spellings value_mappings shared_cost_rules shared_cost_shares
 reconciliation bill_totals check_results api_requests quarantine warehouse_slices prices
-project_identities recent_usage waste_findings savings_realised inventory_gaps listed_resources
-recent_metrics
+project_identities recent_usage inventory_gaps listed_resources recent_metrics
 """
 _CLOSED_EARLIER = (
     "(billing_period, project) in"
@@ -73,6 +72,8 @@ _EARLIER = {
     "statement_preview": _CLOSED_EARLIER,
     "statement_differences": _CLOSED_EARLIER,
     "business_metrics": "strftime(day, '%Y-%m-%d') < reused_at",
+    "savings_realised": "strftime(done_on, '%Y-%m-%d') < reused_at",
+    "waste_findings": "status_changed_at < reused_at",
     "unit_costs": "strftime(charge_date, '%Y-%m-%d') < reused_at",
 }
 """Rows that an earlier project of the same name may have left, whose charges are gone."""

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Security
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
+from finops_pipeline.contracts.waste_tables import WASTE_FINDINGS
 from finops_pipeline.serve.api.admin_endpoints import (
     create_token,
     give_grant,
@@ -81,6 +82,7 @@ from finops_pipeline.serve.api.verified_route import (
     PrincipalRoute,
     ReaderRoute,
 )
+from finops_pipeline.serve.api.waste_endpoints import list_waste
 from finops_pipeline.serve.api.write_models import (
     Changes,
     ClaimPreviewAnswer,
@@ -143,6 +145,7 @@ def endpoints() -> tuple[Endpoint, ...]:
             "required-tag-coverage", list_required_tag_coverage, Page[RequiredTagCoverageRow]
         ),
         _of_tenant("data-transfer", list_data_transfer, Page[transfer_row()], "?start=2026-09"),  # type: ignore[arg-type,misc]
+        _of_tenant("waste", list_waste, Page[row_model(WASTE_FINDINGS)], "?state=found"),  # type: ignore[arg-type,misc]
         Endpoint(
             "sql", f"{OF_TENANT}/sql", run_sql, SqlAnswer, "/tenants/acme/sql", "POST",
             AnalystRoute,

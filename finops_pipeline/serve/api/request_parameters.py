@@ -10,6 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from finops_pipeline.application.waste import WasteStatus
 from finops_pipeline.serve.access.token_administration import DEFAULT_DAYS, MOST_DAYS
 from finops_pipeline.serve.access.verified_access import Role
 from finops_pipeline.serve.questions.question import (
@@ -109,6 +110,22 @@ class TransferParameters(SpanParameters):
     """Which months, and which costs are large enough."""
 
     least: _Amount = Field(default="0", description="Smaller effective costs are left out.")
+
+
+class FindingState(StrEnum):
+    """Whether a rule of waste could decide."""
+
+    FOUND = "found"
+    UNKNOWN = "unknown"
+
+
+class WasteParameters(PageParameters):
+    """Which findings of waste."""
+
+    project: _Text | None = Field(default=None, description="Only findings of this project.")
+    rule: _Text | None = Field(default=None, description="Only this rule.", examples=["A08"])
+    state: FindingState | None = Field(default=None, description="found or unknown.")
+    status: WasteStatus | None = Field(default=None, description="What the team decided.")
 
 
 class CostParameters(_Parameters):

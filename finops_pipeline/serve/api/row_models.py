@@ -14,6 +14,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, TIME, Column, Table
+from finops_pipeline.contracts.resource_inventory import INSTANT, TAGS
+from finops_pipeline.contracts.resource_usage import STATISTIC
 
 Amount = Annotated[
     str,
@@ -23,7 +25,15 @@ Amount = Annotated[
         description="An exact decimal number as text.",
     ),
 ]
-_TYPES: dict[str, Any] = {COUNT: int, DAY: date, FLAG: bool, TIME: datetime}
+_TYPES: dict[str, Any] = {
+    COUNT: int,
+    DAY: date,
+    FLAG: bool,
+    TIME: datetime,
+    INSTANT: datetime,
+    STATISTIC: float,
+    TAGS: dict[str, str],
+}
 
 
 class StrictModel(BaseModel):

@@ -14,12 +14,15 @@ from starlette.responses import Response
 
 from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.proofs import RECONCILIATION
+from finops_pipeline.contracts.resource_inventory import INVENTORY_COVERAGE, RESOURCES
+from finops_pipeline.contracts.resource_usage import METRIC_COVERAGE, RESOURCE_METRICS
 from finops_pipeline.contracts.statement_tables import (
     STATEMENT_DIFFERENCES,
     STATEMENT_PREVIEW,
     STATEMENTS,
 )
 from finops_pipeline.contracts.tables import ACCOUNTS, DATA_STATUS, PROJECTS
+from finops_pipeline.contracts.waste_tables import SAVINGS_REALISED
 from finops_pipeline.serve.api.answer_pages import PageReader, has_months
 from finops_pipeline.serve.api.data_request import Content, Data, respond
 from finops_pipeline.serve.api.request_parameters import PageParameters, SpanParameters
@@ -33,6 +36,11 @@ LISTED_TABLES = {
     "/statements/differences": STATEMENT_DIFFERENCES,
     "/status": DATA_STATUS,
     "/reconciliation": RECONCILIATION,
+    "/savings": SAVINGS_REALISED,
+    "/resources": RESOURCES,
+    "/resource-metrics": RESOURCE_METRICS,
+    "/inventory-coverage": INVENTORY_COVERAGE,
+    "/metric-coverage": METRIC_COVERAGE,
 }
 """Address below a tenant -> the table that it lists."""
 
