@@ -98,7 +98,7 @@ class ServerSettings(BaseSettings):
         description="Files of some projects that a server writes at the same time.",
     )
     serve_wait_seconds: float = Field(
-        default=5.0,
+        default=30.0,
         ge=0,
         description="Seconds that a query waits in a server before it is refused as busy.",
     )
