@@ -14,7 +14,6 @@ from pathlib import Path
 
 from finops_pipeline.errors import FileProblem
 from finops_pipeline.lake import files
-from finops_pipeline.lake.blank_file import STORAGE_VERSION
 from finops_pipeline.lake.duck import (
     Connection,
     DuckDBError,
@@ -25,6 +24,7 @@ from finops_pipeline.lake.duck import (
     text,
 )
 from finops_pipeline.lake.layout import TenantFolder
+from finops_pipeline.lake.warehouse import STORAGE_VERSION
 from finops_pipeline.lake.warehouse_access import attach_own
 
 SOURCE, EXPORT = "w", "export"

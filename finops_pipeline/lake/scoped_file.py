@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 
 from finops_pipeline.errors import FULL_DISK_CURE, DamagedFile, DiskFull, TenantBusy
 from finops_pipeline.lake import files
-from finops_pipeline.lake.blank_file import STORAGE_VERSION
 from finops_pipeline.lake.duck import (
     Connection,
     DuckDBError,
@@ -45,6 +44,7 @@ from finops_pipeline.lake.scoped_folder import (
     remove_scoped,
 )
 from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.lake.warehouse import STORAGE_VERSION
 from finops_pipeline.lake.warehouse_access import attach_own, check_identity, read_mark
 from finops_pipeline.ledger.stored_files import StoredFile
 from finops_pipeline.tenants.project_identity import ProjectIdentity, id_of_name

@@ -11,12 +11,12 @@ a writer would lock readers out, and a reader would see a half-finished state.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from finops_pipeline.contracts.column import Column
-from finops_pipeline.lake.blank_file import attach_for_writing, create_blank_file
 from finops_pipeline.lake.duck import (
     Connection,
     Limits,
@@ -24,6 +24,7 @@ from finops_pipeline.lake.duck import (
     open_in_memory,
     read_settings,
     scratch_connection,
+    text,
     texts,
 )
 from finops_pipeline.lake.file_identity import (
@@ -37,12 +38,39 @@ from finops_pipeline.lake.moved_notice import write_notice
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse_access import attach_own
 
+STORAGE_VERSION = "v1.4.0"
+"""DuckDB 1.4 (long-term support) and later can open the file, and refuse a WAL of another file."""
+
 WAREHOUSE = "warehouse"
 """The name under which a build connection attaches the file being built."""
 
 
+def attach_for_writing(connection: Connection, file: Path, catalog: str) -> None:
+    """Attach a file that is being built; it is created if it is missing.
+
+    A crash leaves nothing to recover: the file is thrown away unless it is complete.
+    """
+    connection.execute(
+        f"attach {text(str(file))} as {ident(catalog)}"
+        f" (storage_version {text(STORAGE_VERSION)}, recovery_mode no_wal_writes)"
+    )
+
+
+def write_blank_file(fill: Callable[[Connection], None]) -> bytes:
+    """Return the content of a new file that `fill` has filled, attached as `warehouse`."""
+    with TemporaryDirectory() as folder, open_in_memory({}) as connection:
+        file = Path(folder) / "blank.duckdb"
+        attach_for_writing(connection, file, WAREHOUSE)
+        fill(connection)
+        connection.execute(f"checkpoint {WAREHOUSE}")
+        connection.execute(f"detach {WAREHOUSE}")
+        return file.read_bytes()
+
+
 @contextmanager
-def building(publication: Publication, limits: Limits, fresh: bool) -> Iterator[Connection]:
+def building(
+    publication: Publication, limits: Limits, blank: bytes | None = None
+) -> Iterator[Connection]:
     """Open a connection with the next generation of the tenant's file attached as `warehouse`.
 
     If the block ends without an error, the file is complete and becomes part of the publication.
@@ -50,14 +78,14 @@ def building(publication: Publication, limits: Limits, fresh: bool) -> Iterator[
     Args:
         publication: the publication that will carry the file.
         limits: memory and threads.
-        fresh: start with an empty file instead of a copy of the current one.
+        blank: the content of the file to begin with, instead of a copy of the current one.
     """
     folder = publication.folder
     target = publication.scratch("next.duckdb")
-    if not fresh and folder.warehouse.exists():
+    if blank is None:
         shutil.copyfile(folder.warehouse, target)
     else:
-        create_blank_file(target)
+        target.write_bytes(blank)
     with scratch_connection(publication.spill, limits) as connection:
         attach_for_writing(connection, target, WAREHOUSE)
         # Every mart and check reads the footers of the same files, which never change.

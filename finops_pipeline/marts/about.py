@@ -18,9 +18,10 @@ from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.focus_versions import focus_views
 from finops_pipeline.contracts.landed_columns import TAG_MEANING, column_meaning, landing_meaning
 from finops_pipeline.contracts.tables import COST_EXPLORER_DAILY, DELIVERY_HISTORY, MARTS, TABLES
-from finops_pipeline.lake.comments import Comments, comments_of, write_comments
+from finops_pipeline.lake.comments import Comments, write_comments
 from finops_pipeline.lake.duck import Connection, ident
 from finops_pipeline.lake.warehouse import WAREHOUSE
+from finops_pipeline.marts.blank_file import contract_comments
 from finops_pipeline.marts.status_tables import fill_table
 from finops_pipeline.marts.views import landing_view
 from finops_pipeline.tenants.model import Tenant
@@ -59,7 +60,7 @@ def explain_file(connection: Connection, facts: FileFacts) -> None:
     rows = [about.row(*item) for item in described if item[0] in listed]
     fill_table(connection, ABOUT, [*about.file_rows(), *rows])
     write_comments(
-        connection, WAREHOUSE, {**_contract_comments(), **_landing_comments(facts, names)}
+        connection, WAREHOUSE, {**contract_comments(), **_landing_comments(facts, names)}
     )
 
 
@@ -75,14 +76,6 @@ _Item = tuple[str, str, str, tuple[str, ...]]
 
 def _described(table: Table) -> _Item:
     return table.name, table.kind, table.meaning, table.grain
-
-
-def _contract_comments() -> dict[str, Comments]:
-    comments = {table.name: comments_of(table) for table in TABLES}
-    for view in focus_views():
-        as_table = Table(view.name, "view", view.meaning, COSTS.grain, view.columns)
-        comments[view.name] = comments_of(as_table)
-    return comments
 
 
 def _landing_comments(facts: FileFacts, names: Mapping[str, list[str]]) -> dict[str, Comments]:

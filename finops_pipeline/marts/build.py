@@ -52,6 +52,7 @@ from finops_pipeline.ledger.failed_checks import (
 from finops_pipeline.ledger.ledger import fingerprint_of
 from finops_pipeline.ledger.waste_decisions import read_decisions
 from finops_pipeline.marts.about import FileFacts, explain_file
+from finops_pipeline.marts.blank_file import blank_file
 from finops_pipeline.marts.due_slices import Change, Slice, plan_marts
 from finops_pipeline.marts.evidence import read_failed_checks
 from finops_pipeline.marts.input_tables import fill_inputs, input_fingerprints, plan_change
@@ -67,11 +68,11 @@ from finops_pipeline.marts.slice_conditions import among_slices
 from finops_pipeline.marts.statement_views import VIEWS, fill_statements, statement_sql
 from finops_pipeline.marts.status_tables import (
     append_rows,
-    create_table,
     fill_dimensions,
     fill_partition_tables,
     fill_table,
     name_accounts,
+    prepare_tables,
 )
 from finops_pipeline.marts.views import create_views, find_damage, view_names
 from finops_pipeline.marts.waste_findings import fill_waste, waste_code
@@ -144,7 +145,8 @@ def refresh(
     due = [key for key in due if key != _WHOLE_FILE]
     change = plan_change(due, _keys_of(present), _keys_of(target))
     changed = tuple(sorted(change.changed))
-    with building(publication, limits, fresh=not present) as connection:
+    with building(publication, limits, None if present else blank_file()) as connection:
+        prepare_tables(connection)
         work = _Build(connection, publication, tenant)
         work.fill_status_tables(status)
         work.replace_bill_totals(change)
@@ -247,7 +249,6 @@ class _Build:
 
     def replace_bill_totals(self, change: Change) -> None:
         """Replace the changed slices of the totals of landed rows."""
-        create_table(self._connection, BILL_TOTALS)
         self._connection.execute(
             f"delete from {WAREHOUSE}.{BILL_TOTALS.name} where {among_slices(change.changed)}"
         )

@@ -22,7 +22,6 @@ from finops_pipeline.marts.library import Check, Mart, SliceKind, checks
 from finops_pipeline.marts.results import CheckResult, pass_check, run_check
 from finops_pipeline.marts.shown_slices import ShownSlices
 from finops_pipeline.marts.slice_conditions import among_months, among_slices
-from finops_pipeline.marts.status_tables import create_table
 
 PORTION_CHARGES = 600_000
 """Charges that one statement reads, unless one month (of some marts, one day) has more.
@@ -94,8 +93,6 @@ def replace_slices(connection: Connection, shown: ShownSlices, refresh: Refresh)
         Such a month must not stop the others.
     """
     stale = set[str]()
-    for mart in refresh.ordered:
-        create_table(connection, MARTS[mart.name])
     present = months_of(refresh.change.after)
     for due in refresh.plan:
         mart = due.mart

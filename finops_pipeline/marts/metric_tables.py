@@ -21,7 +21,6 @@ from finops_pipeline.lake.warehouse import WAREHOUSE
 from finops_pipeline.ledger.ledger import fingerprint_of
 from finops_pipeline.ledger.stored_files import Place
 from finops_pipeline.marts.slice_conditions import among_months
-from finops_pipeline.marts.status_tables import create_table
 
 
 def metric_fingerprints(publication: Publication) -> dict[str, str]:
@@ -52,7 +51,6 @@ def _paths(publication: Publication, places: Iterable[Place]) -> list[Path] | No
 
 def fill_metrics(connection: Connection, publication: Publication, months: Collection[str]) -> None:
     """Replace some months of the table; a month of which a file is lost stays as it was."""
-    create_table(connection, BUSINESS_METRICS)
     if not months:
         return
     target = f"{WAREHOUSE}.{BUSINESS_METRICS.name}"

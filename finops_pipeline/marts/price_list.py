@@ -22,7 +22,7 @@ from finops_pipeline.contracts.waste_tables import PRICES, RECENT_USAGE
 from finops_pipeline.errors import SettingError
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.warehouse import WAREHOUSE
-from finops_pipeline.marts.status_tables import append_rows, create_table
+from finops_pipeline.marts.status_tables import append_rows
 
 _EXPECTED = (
     "a CSV file with the columns service_code, price_code, region_id, unit, price, currency,"
@@ -104,7 +104,6 @@ def read_price_list(path: str) -> tuple[Price, ...]:
 
 def fill_prices(connection: Connection, listed: Sequence[Price]) -> None:
     """Fill `prices` of the file being built from the tenant's bill and the list."""
-    create_table(connection, PRICES)
     connection.execute(f"delete from {WAREHOUSE}.{PRICES.name}")
     bill = _bill_prices(connection)
     used = {(price.region_id, price.currency) for price in bill}

@@ -26,7 +26,6 @@ from finops_pipeline.lake.warehouse import WAREHOUSE
 from finops_pipeline.ledger.ledger import fingerprint_of
 from finops_pipeline.ledger.stored_files import StoredFile
 from finops_pipeline.marts.slice_conditions import among_months
-from finops_pipeline.marts.status_tables import create_table
 from finops_pipeline.tenants.months import month_of
 
 
@@ -80,8 +79,6 @@ def _paths(publication: Publication, files: Iterable[StoredFile]) -> list[Path] 
 
 def fill_inventory(connection: Connection, publication: Publication, is_changed: bool) -> None:
     """Replace the resources and the coverage; while a file of them is lost, both stay."""
-    create_table(connection, INVENTORY)
-    create_table(connection, INVENTORY_COVERAGE)
     if not is_changed:
         return
     resources = _paths(publication, _newest_resources(publication))
@@ -113,8 +110,6 @@ def _read(paths: list[Path], key: str, period: str = "billing_period") -> str:
 
 def fill_usage(connection: Connection, publication: Publication, months: Collection[str]) -> None:
     """Replace some months of the statistics; a month of which a file is lost stays as it was."""
-    create_table(connection, RESOURCE_METRICS)
-    create_table(connection, METRIC_COVERAGE)
     if not months:
         return
     target = f"{WAREHOUSE}.{RESOURCE_METRICS.name}"

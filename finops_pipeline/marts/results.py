@@ -23,7 +23,7 @@ from finops_pipeline.lake.warehouse import WAREHOUSE, reading
 from finops_pipeline.marts.due_slices import window_of
 from finops_pipeline.marts.library import Check, Severity, checks, in_reading_order, marts
 from finops_pipeline.marts.slice_conditions import among_months
-from finops_pipeline.marts.status_tables import append_rows, create_table
+from finops_pipeline.marts.status_tables import append_rows
 from finops_pipeline.tenants.months import check_month
 
 EXAMPLES = 3
@@ -123,7 +123,6 @@ def refuse_failed_checks(tenant: str, results: Sequence[CheckResult]) -> None:
 
 def store_results(connection: Connection, results: Sequence[CheckResult]) -> None:
     """Store results in the file being built, replacing those of the same check and month."""
-    create_table(connection, CHECK_RESULTS)
     target = f"{WAREHOUSE}.{CHECK_RESULTS.name}"
     names = ", ".join(text(check.name) for check in checks())
     connection.execute(f"delete from {target} where check_name not in ({names})")

@@ -15,34 +15,49 @@ from typing import Any
 
 from finops_pipeline.contracts.account_marts import ACCOUNT_NAMES
 from finops_pipeline.contracts.column import Table
+from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus_rules import describe_rule
 from finops_pipeline.contracts.proofs import CONFORMANCE, PARTITIONS
-from finops_pipeline.contracts.tables import ACCOUNTS, CLAIMS, DELIVERY_HISTORY, PROJECTS
-from finops_pipeline.lake.blank_file import define_table
-from finops_pipeline.lake.duck import Connection, text
+from finops_pipeline.contracts.statement_tables import STATEMENTS
+from finops_pipeline.contracts.tables import ACCOUNTS, CLAIMS, DELIVERY_HISTORY, PROJECTS, TABLES
+from finops_pipeline.lake.duck import Connection, ident, text
 from finops_pipeline.lake.layout import COSTS
 from finops_pipeline.lake.publish import Publication
 from finops_pipeline.lake.warehouse import WAREHOUSE
 from finops_pipeline.tenants.model import Tenant
 
+_CREATED_LATER = (FILE_IDENTITY, PARTITION_FILES, STATEMENTS)
+"""Tables whose presence says something: that the file is complete, that statements are intact."""
+
 Rows = Sequence[tuple[Any, ...]]
 """Rows in the order of a contract's columns."""
 
 
+def prepare_tables(connection: Connection) -> None:
+    """Create the tables of the contracts in the file; recreate those whose columns have changed."""
+    present: dict[str, list[tuple[str, str]]] = {}
+    for name, *column in connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns()"
+        f" where database_name = {text(WAREHOUSE)} order by table_name, column_index"
+    ).fetchall():
+        present.setdefault(name, []).append(tuple(column))
+    for table in TABLES:
+        columns = [(column.name, column.type) for column in table.columns]
+        is_prepared = table.kind != "view" and table not in _CREATED_LATER
+        if is_prepared and present.get(table.name) != columns:
+            create_table(connection, table)
+
+
 def create_table(connection: Connection, table: Table) -> None:
-    """Create a contract's table in the file; recreate it when its columns have changed."""
-    present = connection.execute(
-        "select column_name, data_type from duckdb_columns() where database_name ="
-        f" {text(WAREHOUSE)} and table_name = {text(table.name)} order by column_index"
-    ).fetchall()
-    if present != [(column.name, column.type) for column in table.columns]:
-        connection.execute(f"drop table if exists {WAREHOUSE}.{table.name}")
-        connection.execute(define_table(WAREHOUSE, table))
+    """Create a contract's table in the file, without rows."""
+    columns = ", ".join(
+        f"{ident(c.name)} {c.type}{'' if c.nullable else ' not null'}" for c in table.columns
+    )
+    connection.execute(f"create or replace table {WAREHOUSE}.{ident(table.name)} ({columns})")
 
 
 def fill_table(connection: Connection, table: Table, rows: Rows) -> None:
     """Replace all rows of a small table."""
-    create_table(connection, table)
     connection.execute(f"delete from {WAREHOUSE}.{table.name}")
     append_rows(connection, table, rows)
 

@@ -126,6 +126,12 @@ def _views_of_costs() -> dict[str, str]:
     return bodies
 
 
+def create_blank_views(connection: Connection) -> None:
+    """Create the views of charges over no file."""
+    _create(connection, COSTS.name, empty_relation(COSTS))
+    _create_changed(connection, _views_of_costs())
+
+
 def _create_changed(connection: Connection, bodies: Mapping[str, str]) -> None:
     """Create views that read other tables and views of the same file.
 

@@ -27,7 +27,6 @@ from finops_pipeline.lake.warehouse import WAREHOUSE
 from finops_pipeline.ledger.waste_decisions import WasteDecision, last_decisions
 from finops_pipeline.marts.library import head
 from finops_pipeline.marts.price_list import Price, fill_prices
-from finops_pipeline.marts.status_tables import create_table
 from finops_pipeline.marts.waste_rules_library import RULE_COLUMNS, WasteRule, waste_rules
 
 FOUND = "rule_findings"
@@ -61,7 +60,6 @@ def fill_waste(
         decisions: every decision on findings, in the order in which they were made.
     """
     for table in (*WASTE_INPUTS, WASTE_FINDINGS, SAVINGS_REALISED):
-        create_table(connection, table)
         connection.execute(f"delete from {WAREHOUSE}.{table.name}")
     fill_prices(connection, prices)
     concerned = _concerned_rules(connection)

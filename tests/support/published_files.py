@@ -115,7 +115,7 @@ def changing_tables(installation: Installation, tenant: str) -> Iterator[Connect
     """Publish the tenant's file as the block changes it, as a refresh with a fault would."""
     folder = installation.folder(tenant)
     with tenant_writer(folder, wait_seconds=0) as writer, writer.publication() as publication:
-        with building(publication, installation.limits, fresh=False) as connection:
+        with building(publication, installation.limits) as connection:
             connection.execute(f"use {WAREHOUSE}")
             yield connection
             connection.execute("use memory")

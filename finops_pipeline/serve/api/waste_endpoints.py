@@ -37,9 +37,9 @@ def list_waste(data: Data, parameters: Annotated[WasteParameters, Query()]) -> R
     return respond(data, read)
 
 
-_FINDINGS = f"""
-select {", ".join(column.name for column in WASTE_FINDINGS.columns)}
-from {WASTE_FINDINGS.name}
+_FINDINGS = """
+select *
+from waste_findings
 where coalesce(project = $project, $project is null)
     and coalesce(rule = $rule, $rule is null)
     and coalesce(state = $state, $state is null)
