@@ -50,7 +50,7 @@ from tests.support.marked_tenants import (
 )
 from tests.support.served_tenants import ServedTenants, serve_tenants
 
-EXAMPLES, STEPS, REQUESTS = 30, 25, 16
+EXAMPLES, STEPS, REQUESTS = 30, 25, 10
 """State machines, steps of each, and requests of a step that asks."""
 TORTURE_EXAMPLES, TORTURE_STEPS = 120, 40
 PEOPLE = ("one", "two", "three")
