@@ -12,19 +12,35 @@ GetMetricData has no percentiles.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from calendar import monthrange
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from finops_pipeline.application.waste import WasteChoice, WasteStatus, decide
 from finops_pipeline.marts.waste_rules_library import waste_rules
-from finops_pipeline.synthetic.waste_estate import WasteEstate
+from finops_pipeline.synthetic.catalogue import REGION_PREFIXES
+from finops_pipeline.synthetic.rows import shift_month
+from finops_pipeline.synthetic.waste_estate import (
+    WasteEstate,
+    done,
+    place_items,
+    realised_truth,
+)
+from finops_pipeline.synthetic.waste_items import WasteItem
 from finops_pipeline.synthetic.waste_of_bills import BILLED_ITEMS
 from finops_pipeline.synthetic.waste_of_resources import DESCRIBED_ITEMS
+from tests.conftest import TemporaryInstallation
+from tests.support.published_files import copy_installation
 from tests.support.servers import Store
 from tests.support.wasteful_tenants import Wasteful, month_of_bills, wasteful_tenants
 
+Findings = dict[tuple[str, str], dict[str, Any]]
 HALF_A_CENT = Decimal("0.005")
 RULES = sorted(item.rule for item in (*BILLED_ITEMS, *DESCRIBED_ITEMS) if not item.is_old)
 NOT_PLANTED = {
@@ -40,19 +56,19 @@ def wasteful(tmp_path_factory: pytest.TempPathFactory, moto: Store) -> Iterator[
         yield tenants
 
 
-def found(wasteful: Wasteful, tenant: str) -> dict[tuple[str, str], dict[str, Any]]:
+def found(wasteful: Wasteful, tenant: str) -> Findings:
     rows = wasteful.rows(tenant, "from waste_findings where state = 'found'")
     return {(row["rule"], row["resource_id"]): row for row in rows}
 
 
 @pytest.fixture(scope="module")
-def findings(wasteful: Wasteful) -> dict[tuple[str, str], dict[str, Any]]:
+def findings(wasteful: Wasteful) -> Findings:
     return found(wasteful, "acme")
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_planted_waste_is_found_by_its_rule(
-    wasteful: Wasteful, findings: dict[tuple[str, str], dict[str, Any]], rule: str
+    wasteful: Wasteful, findings: Findings, rule: str
 ) -> None:
     (item,) = (item for item in wasteful.truth if item["rule"] == rule)
     row = findings[rule, item["resource_id"]]
@@ -64,9 +80,7 @@ def test_planted_waste_is_found_by_its_rule(
     assert row["monthly_saving"] <= row["cost"] <= Decimal(item["cost"]) + HALF_A_CENT
 
 
-def test_no_near_miss_is_found(
-    wasteful: Wasteful, findings: dict[tuple[str, str], dict[str, Any]]
-) -> None:
+def test_no_near_miss_is_found(wasteful: Wasteful, findings: Findings) -> None:
     """acme has the near misses under other ids, globex has them under the ids of acme's waste."""
     assert findings.keys() == {(item["rule"], item["resource_id"]) for item in wasteful.truth}
     assert found(wasteful, "globex") == {}
@@ -82,3 +96,103 @@ def test_inventories_are_of_a_collector_and_of_files(wasteful: Wasteful) -> None
     listed = "select distinct source, region_id from inventory_coverage where state = 'collected'"
     pairs = {tuple(row.values()) for row in wasteful.rows("acme", listed)}
     assert pairs == {("aws", "eu-central-1"), ("aws", "global"), ("listed", "us-east-1")}
+
+
+# ---- realised savings
+
+FINISHED = {"A01": 1, "A08": 2, "A22": 1, "B07": 2, "C01": 1}
+"""Rules whose planted item is changed, and by which factor its usage grows afterwards."""
+
+
+@dataclass(frozen=True)
+class Realised:
+    """What a finished finding has saved, and the planted item that it is about."""
+
+    row: dict[str, Any]
+    item: WasteItem
+    factor: int
+
+
+@pytest.fixture(scope="module")
+def realised(
+    wasteful: Wasteful, findings: Findings, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Realised]:
+    """acme finishes some findings on the last day of the bills, and gets the next month's bill."""
+    folder = tmp_path_factory.mktemp("realised")
+    later = replace(wasteful, made=TemporaryInstallation(folder / "data"))
+    copy_installation(wasteful.made.data, later.made.data)
+    return finish(later, findings, FINISHED)
+
+
+def finish(
+    wasteful: Wasteful, findings: Findings, factors: Mapping[str, int]
+) -> dict[str, Realised]:
+    """Finish a finding of each rule, deliver the next month and return what was saved."""
+    day = str(wasteful.estate.end)
+    placed = {one.item.rule: one for one in place_items(wasteful.estate, "acme") if one.is_waste}
+    for number, rule in enumerate(factors):
+        finding = findings[rule, placed[rule].billed_id]["finding_id"]
+        if number < 2:
+            wasteful.made.finops("waste", "finish", "acme", finding, "--on", day)
+        else:
+            choice = WasteChoice(finding, WasteStatus.DONE, day=wasteful.estate.end)
+            decide(wasteful.made.installation, "acme", choice)
+    changed = [
+        done(one, Decimal(factors[rule])) if rule in factors else one
+        for rule, one in placed.items()
+    ]
+    month = shift_month(wasteful.estate.month, 1)
+    wasteful.deliver("acme", month, changed)
+    rows = wasteful.rows("acme", f"from savings_realised where billing_period = '{month}'")
+    assert len(rows) == len(factors)
+    by_rule = {row["rule"]: row for row in rows}
+    return {
+        rule: Realised(by_rule[rule], placed[rule].item, factor) for rule, factor in factors.items()
+    }
+
+
+@pytest.mark.parametrize("rule", FINISHED)
+def test_later_bills_prove_the_planted_saving(
+    realised: dict[str, Realised], wasteful: Wasteful, rule: str
+) -> None:
+    check_realised(realised[rule], shift_month(wasteful.estate.month, 1))
+
+
+def check_realised(realised: Realised, month: str) -> None:
+    row, item, factor = realised.row, realised.item, Decimal(realised.factor)
+    (rule,) = (each for each in waste_rules() if each.rule == item.rule)
+    assert row["normalised_by"] == (rule.normalised_by if item.after else "days")
+    truth = realised_truth(item, month, factor)
+    assert abs(row["realised_saving"] - truth) < HALF_A_CENT, (row, truth)
+    assert row["is_gone"] is (not item.after)
+    lines = json.loads(row["bill_lines"])
+    assert {line["usage_type"] for line in lines} == {
+        REGION_PREFIXES[item.region] + meter.usage_type for meter in item.after or ()
+    }
+    assert sum(Decimal(line["effective_cost"]) for line in lines) == row["effective_cost"]
+    days = monthrange(int(month[:4]), int(month[5:]))[1]
+    assert row["days"] == days
+    after = sum((meter.cost_on(days) for meter in item.after or ()), Decimal(0))
+    assert abs(row["effective_cost"] - after * days * factor) < HALF_A_CENT
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_every_planted_saving_is_found_and_proved(tmp_path: Path, seed: int) -> None:
+    """Every rule, with bills of thirteen months, inventories in files and other amounts."""
+    estate = WasteEstate(month_of_bills(), seed, is_old=True)
+    with wasteful_tenants(tmp_path, estate) as tenants:
+        rows = found(tenants, "acme")
+        assert rows.keys() == {(item["rule"], item["resource_id"]) for item in tenants.truth}
+        assert found(tenants, "globex") == {}
+        factors = {}
+        for number, item in enumerate(tenants.truth):
+            if item["monthly_saving"] is not None:
+                saving = rows[item["rule"], item["resource_id"]]["monthly_saving"]
+                assert abs(saving - Decimal(item["monthly_saving"])) < HALF_A_CENT, item
+                (rule,) = (each for each in waste_rules() if each.rule == item["rule"])
+                factors[item["rule"]] = 1 + (rule.normalised_by != "days") * (number % 3)
+        proved = finish(tenants, rows, factors)
+        assert len(proved) > 40
+        for each in proved.values():
+            check_realised(each, shift_month(estate.month, 1))

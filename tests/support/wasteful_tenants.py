@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from finops_pipeline import clock
+from finops_pipeline.application.files_by_hand import FilesByHand
+from finops_pipeline.application.ingest import ingest_files
 from finops_pipeline.lake.duck import fetch_dicts
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.synthetic.rows import shift_month
@@ -121,7 +123,8 @@ def _give(made: TemporaryInstallation, tenant: str, exports: Path, without: str)
     collected = {without, "global"} if without else set()
     path = exports / tenant / "given.json"
     path.write_text(json.dumps([r for r in listed if r["region_id"] not in collected]))
-    made.finops("ingest-file", f"{tenant}/listed", str(path))
+    report = ingest_files(made.installation, FilesByHand(tenant, "listed", [path]))
+    assert not report.failed, report.failed
 
 
 def _answers(exports: Path) -> Any:

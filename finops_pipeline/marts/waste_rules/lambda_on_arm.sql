@@ -1,12 +1,12 @@
 -- lambda_on_arm: A function on x86, whose memory and time cost less on ARM.
 -- rule: A14
--- version: 1
+-- version: 2
 -- tier: A
 -- reads: prices, recent_usage
 -- window: 30 complete days
 -- meters: AWSLambda/Lambda-GB-Second
 -- part: duration
--- normalised by: Lambda-GB-Second
+-- normalised by: GB-Seconds
 -- disproved by: A dependency without a build for ARM, or a longer run time on ARM.
 -- price source: the same bill's list price of the other meter, else `prices`
 -- effort: low

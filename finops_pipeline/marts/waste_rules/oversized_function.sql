@@ -1,12 +1,12 @@
 -- oversized_function: A function with more than twice the memory that it uses.
 -- rule: B07
--- version: 1
+-- version: 2
 -- tier: B
 -- reads: inventory_gaps, listed_resources, recent_metrics, recent_usage
 -- window: 14 complete days of CloudWatch, 30 of the bill
 -- meters: AWSLambda/Lambda-GB-Second(-ARM)?
 -- part: duration
--- normalised by: Lambda-GB-Second
+-- normalised by: Requests
 -- disproved by: A function that takes longer with less memory, because it also gets less of the
 --   processor.
 -- price source: the resource's own cost
