@@ -155,13 +155,15 @@ def _resource(listed: Listed, bill: Iterable[Billed]) -> dict[str, Any]:
 def _coverage(world: World) -> Iterable[dict[str, Any]]:
     for kind in (*world.types, *world.denied):
         permission = world.denied.get(kind)
-        yield {
-            "source": "inventory", "account_id": ACCOUNT,
-            "region_id": "global" if kind == "AWS::S3::Bucket" else REGION, "resource_type": kind,
-            "as_of": LISTED, "state": "denied" if permission else "collected",
-            "permission": permission,
-            "reason": f"AWS denied {permission}." if permission else None,
-        }  # fmt: skip
+        home = "global" if kind == "AWS::S3::Bucket" else REGION
+        regions = {home, *(listed.region or home for listed in world.listed if listed.kind == kind)}
+        for region in sorted(regions):
+            yield {
+                "source": "inventory", "account_id": ACCOUNT, "region_id": region,
+                "resource_type": kind, "as_of": LISTED,
+                "state": "denied" if permission else "collected", "permission": permission,
+                "reason": f"AWS denied {permission}." if permission else None,
+            }  # fmt: skip
 
 
 def _series(listed: Listed, metric: Metric) -> dict[str, Any]:

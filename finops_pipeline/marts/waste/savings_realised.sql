@@ -144,7 +144,7 @@ expected as (
             case
                 when normalised_by = 'days'
                 then ((cost_before - monthly_before) * month_days + by_days_before) * days
-                    // (30 * month_days)
+                    // nullif(30 * month_days, 0)
                 else cost_before * (quantity * 1000000)::hugeint
                     // nullif((quantity_before * 1000000)::hugeint, 0)
             end::decimal(26, 0)
