@@ -144,6 +144,15 @@ def test_d14_without_cloudwatch_each_place_is_unknown_once(planted: Planted, rul
     assert "cloudwatch:GetMetricData" in row["cure"]
 
 
+@MEASURED
+def test_denied_statistics_are_unknown_and_name_the_permission(planted: Planted, rule: str) -> None:
+    case = CASES[rule]
+    refused = (replace(metric, days=0, state="denied") for metric in case.world.listed[0].metrics)
+    row = only(planted.findings(rule, _with_metrics(case.world, *refused)))
+    assert (row["state"], row["monthly_saving"]) == ("unknown", None)
+    assert row["cure"] == "Allow cloudwatch:GetMetricData."
+
+
 def test_d15_a_volume_is_either_unattached_or_of_a_stopped_instance(planted: Planted) -> None:
     """A volume without an instance is found as such (C01); an unknown instance is never fine."""
     stopped = CASES["C03"].world
@@ -221,10 +230,23 @@ def _with_metrics(world: World, *metrics: Metric) -> World:
     return replace(world, listed=(replace(world.listed[0], metrics=metrics), *world.listed[1:]))
 
 
-def test_a_smaller_size_without_a_price_saves_an_unknown_amount(planted: Planted) -> None:
+def test_whether_a_smaller_size_without_a_price_saves_anything_is_unknown(
+    planted: Planted,
+) -> None:
     row = only(planted.findings("B02", replace(CASES["B02"].world, prices={})))
-    assert (row["state"], row["monthly_saving"]) == ("found", None)
+    assert (row["state"], row["monthly_saving"]) == ("unknown", None)
     assert row["reason"] == "No price of BoxUsage:m5.large is known for this region."
+    assert "FINOPS_PRICES" in row["cure"]
+
+
+@pytest.mark.parametrize("rule", ["B02", "B07"])
+def test_amounts_that_are_too_large_leave_a_finding(planted: Planted, rule: str) -> None:
+    """What no decimal holds exactly is unknown; it neither fails nor vanishes."""
+    huge, *others = CASES[rule].world.bill
+    many = replace(huge, cost="60000000000000", list_cost="70000000000000", quantity="9e13")
+    row = only(planted.findings(rule, replace(CASES[rule].world, bill=(many, *others))))
+    assert (row["state"], row["monthly_saving"]) == ("unknown", None)
+    assert row["reason"] == "The amounts are too large for an exact saving." and row["cure"]
 
 
 def test_statistics_that_two_sources_state_count_once(planted: Planted) -> None:
@@ -251,6 +273,7 @@ def test_other_resources_of_the_service_are_left_alone(planted: Planted) -> None
 
 
 def test_every_rule_has_cases() -> None:
+    """So each is tried without an inventory, with a denied one, and without CloudWatch."""
     rules = {rule.rule for rule in waste_rules() if rule.tier in "BC"}
     assert rules == CASES.keys()
     assert sum(rule.startswith("B") for rule in rules) >= 8

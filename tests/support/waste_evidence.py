@@ -18,7 +18,7 @@ import duckdb
 from finops_pipeline.contracts.tables import TABLES
 from finops_pipeline.contracts.waste_inputs import WASTE_INPUTS
 from finops_pipeline.lake.duck import fetch_dicts
-from finops_pipeline.marts.waste_findings import waste_sql
+from finops_pipeline.marts.waste_findings import create_macros, waste_sql
 from finops_pipeline.marts.waste_rules_library import waste_rules
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -84,6 +84,7 @@ class Planted:
 
     def __init__(self) -> None:
         self.connection = duckdb.connect(":memory:")
+        create_macros(self.connection)
         for table in TABLES:
             columns = ", ".join(f'"{c.name}" {c.type}' for c in table.columns)
             self.connection.execute(f"create table {table.name} ({columns})")
