@@ -118,6 +118,7 @@ PURE = {
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
     *("InventoryCall", "FollowUp", "UsageMetric", "_of"),
     *("Meter", "Described", "WasteItem", "_hours", "_stored", "_gigabytes", "_requests", "_arn"),
+    "_between_zones",
     *("_processor", "_total", "_gauge", "_reads", "_function", "_volume", "_balancer", "_database"),
     *("_image", "_endpoint"),  # entries of the planted waste
     *("CostField", "ProblemKind", "_Wording", "Depends"),

@@ -13,7 +13,9 @@ GetMetricData has no percentiles.
 from __future__ import annotations
 
 import json
+import re
 from calendar import monthrange
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -31,6 +33,7 @@ from finops_pipeline.synthetic.waste_estate import (
     done,
     place_items,
     realised_truth,
+    write_waste_estate,
 )
 from finops_pipeline.synthetic.waste_items import WasteItem
 from finops_pipeline.synthetic.waste_of_bills import BILLED_ITEMS
@@ -38,7 +41,12 @@ from finops_pipeline.synthetic.waste_of_resources import DESCRIBED_ITEMS
 from tests.conftest import TemporaryInstallation
 from tests.support.published_files import copy_installation
 from tests.support.servers import Store
-from tests.support.wasteful_tenants import Wasteful, month_of_bills, wasteful_tenants
+from tests.support.wasteful_tenants import (
+    Wasteful,
+    give_inventory,
+    month_of_bills,
+    wasteful_tenants,
+)
 
 Findings = dict[tuple[str, str], dict[str, Any]]
 HALF_A_CENT = Decimal("0.005")
@@ -92,10 +100,52 @@ def test_every_rule_is_planted_or_named() -> None:
     assert {rule.rule for rule in waste_rules()} == {*RULES, *NOT_PLANTED}
 
 
+def test_rules_compare_by_units_that_bills_have(wasteful: Wasteful) -> None:
+    """A unit that no bill has would silently compare days."""
+    units = {rule.rule: rule.normalised_by for rule in waste_rules()}
+    for item in wasteful.truth:
+        if units[item["rule"]] != "days":
+            of_item = f"resource_id = '{item['resource_id']}'"
+            used = wasteful.rows("acme", f"select consumed_unit from recent_usage where {of_item}")
+            assert units[item["rule"]] in {row["consumed_unit"] for row in used}, item
+
+
 def test_inventories_are_of_a_collector_and_of_files(wasteful: Wasteful) -> None:
     listed = "select distinct source, region_id from inventory_coverage where state = 'collected'"
     pairs = {tuple(row.values()) for row in wasteful.rows("acme", listed)}
     assert pairs == {("aws", "eu-central-1"), ("aws", "global"), ("listed", "us-east-1")}
+
+
+def test_what_is_withheld_is_unknown_and_names_the_permission(tmp_path: Path) -> None:
+    """The same bills without an inventory, and then without CloudWatch."""
+    path = write_waste_estate(tmp_path / "exports", WasteEstate(month_of_bills()))
+    made = TemporaryInstallation(tmp_path / "data")
+    made.apply(path)
+    assert not made.ingest("globex").failed
+    withheld = Wasteful(made, tmp_path / "exports", WasteEstate(month_of_bills()))
+    cures = unknown_cures(withheld)
+    assert cures.keys() == {rule.rule for rule in waste_rules() if rule.tier in "BC"}
+    for each in cures.values():
+        assert all(re.search(r"inventory.*: [a-z0-9]+:[A-Z]\w+", cure) for cure in each)
+
+    give_inventory(made, "globex", tmp_path / "exports")
+    assert not made.ingest("globex").failed
+    cures = unknown_cures(withheld)
+    assert cures.keys() >= {rule.rule for rule in waste_rules() if rule.tier == "B"}
+    for rule, each in cures.items():
+        if rule.startswith("B"):
+            assert "Add CloudWatch of this account and region: cloudwatch:GetMetricData." in each
+
+
+def unknown_cures(wasteful: Wasteful) -> dict[str, set[str]]:
+    """The cures of rules of tiers B and C, none of which finds anything."""
+    rows = wasteful.rows("globex", "from waste_findings where tier in ('B', 'C')")
+    assert {row["state"] for row in rows} == {"unknown"}
+    assert not [row for row in rows if row["monthly_saving"] or row["counted_saving"]]
+    cures: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        cures[row["rule"]].add(row["cure"])
+    return cures
 
 
 # ---- realised savings

@@ -23,7 +23,6 @@ from tests.support.sql_tables import tables_read
 from tests.support.waste_bills import DEV, OTHER, ask, ingest_bills
 from tests.support.waste_cases import EC2, HITS, MISSES, every_use, hours, stored
 
-
 PRICES = """\
 service_code,price_code,region_id,unit,price,currency,valid_from,source_url
 AmazonElastiCache,NodeUsage:cache.m5.large/Valkey,us-east-1,Hrs,0.1248,USD,2026-01-01,contract

@@ -130,10 +130,11 @@ def write_waste_estate(folder: Path, estate: WasteEstate) -> Path:
         if estate.is_old:
             for back in range(2, 14):
                 month = shift_month(estate.month, -back)
-                write_waste_month(folder, tenant, month, [p for p in placed if p.item.is_old], 1)
+                old = [one for one in placed if one.item.is_old]
+                write_waste_bill(folder, WasteBill(tenant, month, old))
         last = (month_start(estate.month) - DAY).day
-        write_waste_month(folder, tenant, before, placed, first_day=last - DAYS_BEFORE + 1)
-        write_waste_month(folder, tenant, estate.month, placed)
+        write_waste_bill(folder, WasteBill(tenant, before, placed, last - DAYS_BEFORE + 1))
+        write_waste_bill(folder, WasteBill(tenant, estate.month, placed))
         for name, content in (
             ("inventory", list(_inventory(estate, placed))),
             ("statistics", list(_statistics(placed))),
@@ -146,17 +147,25 @@ def write_waste_estate(folder: Path, estate: WasteEstate) -> Path:
     return folder / "tenants.yaml"
 
 
-def write_waste_month(
-    folder: Path, tenant: str, month: str, placed: Sequence[Placed], first_day: int = 1
-) -> Path:
-    """Write a month's bill, from a day to its end; return its manifest."""
-    source = _source(tenant)
-    period = Period.of(month, last_month=month, days=(month_start(shift_month(month, 1)) - DAY).day)
-    scene = Scene(_tenant(tenant, source), source, period)
-    lines = list(_lines(scene, placed, first_day))
+@dataclass(frozen=True, slots=True)
+class WasteBill:
+    """A tenant's bill of a month, from a day to its end."""
+
+    tenant: str
+    month: str
+    placed: Sequence[Placed]
+    first_day: int = 1
+
+
+def write_waste_bill(folder: Path, bill: WasteBill) -> Path:
+    """Write a month's bill below the folder of the estate; return its manifest."""
+    source = _source(bill.tenant)
+    days = (month_start(shift_month(bill.month, 1)) - DAY).day
+    period = Period.of(bill.month, last_month=bill.month, days=days)
+    scene = Scene(_tenant(bill.tenant, source), source, period)
     location = folder / scene.tenant.location(source)
     write = write_legacy_cur if source.format == LEGACY else write_cur_2
-    return write(location, scene, lines)
+    return write(location, scene, list(_lines(scene, bill.placed, bill.first_day)))
 
 
 def done(placed: Placed, factor: Decimal = Decimal(1)) -> Placed:

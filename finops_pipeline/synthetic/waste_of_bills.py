@@ -32,8 +32,12 @@ def _stored(usage_type: str, amount: str, price: str, service: str = _S3) -> Met
     return Meter(service, usage_type, amount, price, "GB-Mo")
 
 
-def _gigabytes(service: str, usage_type: str, amount: str, price: str, way: str = "") -> Meter:
-    return Meter(service, usage_type, amount, price, "GB", way)
+def _gigabytes(service: str, usage_type: str, amount: str, price: str) -> Meter:
+    return Meter(service, usage_type, amount, price, "GB")
+
+
+def _between_zones(amount: str, way: str) -> Meter:
+    return Meter(_EC2, "DataTransfer-Regional-Bytes", amount, "0.01", "GB", f"InterZone-{way}")
 
 
 def _requests(tier: str, amount: str, operation: str = "") -> Meter:
@@ -71,11 +75,8 @@ _NETWORK = (
               near=(_WALL, _gigabytes("AWSNetworkFirewall", "Traffic-GB-Processed", "9", "0.065"))),
     WasteItem("A05", "address-idle", (_hours(_VPC, "PublicIPv4:IdleAddress", "0.005"),),
               near=(_hours(_VPC, "PublicIPv4:InUseAddress", "0.005"),)),
-    WasteItem("A06", "zones", (_gigabytes(_EC2, "DataTransfer-Regional-Bytes", "1000", "0.01",
-                                          "InterZone-In"),), None,
-              near=(_gigabytes(_EC2, "DataTransfer-Regional-Bytes", "1000", "0.01", "InterZone-In"),
-                    _gigabytes(_EC2, "DataTransfer-Regional-Bytes", "900", "0.01",
-                               "InterZone-Out"))),
+    WasteItem("A06", "zones", (_between_zones("1000", "In"),), None,
+              near=(_between_zones("1000", "In"), _between_zones("900", "Out"))),
     WasteItem("A07", "nat-busy", (_gigabytes(_EC2, "NatGateway-Bytes", "100", "0.045"),), None,
               near=(_gigabytes(_EC2, "NatGateway-Bytes", "10", "0.045"),)),
     WasteItem("A29", "tgw-idle", (_TRANSIT,),

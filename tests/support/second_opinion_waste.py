@@ -211,7 +211,7 @@ def findings(uses: list[Use]) -> pl.DataFrame:
     ]  # fmt: skip
     money = dict.fromkeys(("cost", "limit", "saving"), pl.Decimal(38, 18))
     frame = pl.DataFrame([_rounded(row) for row in rows], schema_overrides=money)
-    return _counted(frame)
+    return count_once(frame)
 
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:
@@ -268,7 +268,7 @@ def _resources(lines: pl.DataFrame) -> dict[tuple[str, ...], Resource]:
     return resources
 
 
-def _counted(frame: pl.DataFrame) -> pl.DataFrame:
+def count_once(frame: pl.DataFrame) -> pl.DataFrame:
     """Count each amount of money once: the best of each part, or the best of the whole."""
     zero = pl.lit(ZERO).cast(pl.Decimal(38, 18))
     ordered = frame.with_columns(candidate=pl.col("saving").fill_null(zero)).sort(

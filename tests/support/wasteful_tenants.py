@@ -24,9 +24,10 @@ from finops_pipeline.synthetic.rows import shift_month
 from finops_pipeline.synthetic.waste_estate import (
     ACCOUNTS,
     Placed,
+    WasteBill,
     WasteEstate,
+    write_waste_bill,
     write_waste_estate,
-    write_waste_month,
 )
 from finops_pipeline.synthetic.waste_items import CENTRAL, EAST
 from tests.conftest import TemporaryInstallation
@@ -66,7 +67,7 @@ class Wasteful:
 
     def deliver(self, tenant: str, month: str, placed: Sequence[Placed]) -> None:
         """Deliver and ingest a later month."""
-        write_waste_month(self.exports, tenant, month, placed)
+        write_waste_bill(self.exports, WasteBill(tenant, month, placed))
         assert not self.made.ingest(tenant).failed
 
 
@@ -106,7 +107,9 @@ def wasteful_tenants(
         made = TemporaryInstallation(folder / "data")
         made.apply(path)
         for tenant in TENANTS:
-            _give(made, tenant, exports, without=CENTRAL if moto and tenant == "acme" else "")
+            give_inventory(
+                made, tenant, exports, without=CENTRAL if moto and tenant == "acme" else ""
+            )
             assert not made.ingest(tenant).failed
         yield Wasteful(made, exports, estate)
 
@@ -117,7 +120,9 @@ def _usage(tenant: str, url: str) -> dict[str, str]:
     return usage | {"endpoint_url": url, "role_arn": role}
 
 
-def _give(made: TemporaryInstallation, tenant: str, exports: Path, without: str) -> None:
+def give_inventory(
+    made: TemporaryInstallation, tenant: str, exports: Path, without: str = ""
+) -> None:
     """Hand over the inventory of a tenant, without a region that is collected."""
     listed = json.loads((exports / tenant / "inventory.json").read_text())
     collected = {without, "global"} if without else set()
