@@ -12,9 +12,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pytest
 
 from finops_pipeline.errors import SettingError
+from finops_pipeline.lake.duck import fetch_dicts
 from finops_pipeline.marts.library import head
 from finops_pipeline.marts.price_list import read_price_list, shipped_prices
 from finops_pipeline.marts.waste_rules_library import RULE_COLUMNS, read_rule, waste_rules
@@ -209,6 +211,21 @@ def test_a_rule_runs_unchanged_in_the_file(made: TemporaryInstallation, rule: An
     assert {tuple(r[n] for n in names) for r in listed} == {
         tuple(r[n] for n in names) for r in rows
     }
+
+
+def test_a_rule_with_prices_runs_as_a_query(made: TemporaryInstallation) -> None:
+    (rule,) = (rule for rule in waste_rules() if rule.rule == "A12")
+    rows = made.rows("acme", rule.sql)
+    assert {row["resource_id"] for row in rows} >= {"i-x86", "i-deal"}
+
+
+def test_rules_run_unchanged_in_an_export(made: TemporaryInstallation, tmp_path: Any) -> None:
+    """Elsewhere, too, they find the same."""
+    made.finops("export", "acme", "-o", str(tmp_path / "acme.duckdb"))
+    with duckdb.connect(str(tmp_path / "acme.duckdb"), read_only=True) as connection:
+        for rule in waste_rules():
+            rows = fetch_dicts(connection.execute(rule.sql))
+            assert sorted(map(str, rows)) == sorted(map(str, ask(made, "acme", rule.sql)))
 
 
 def test_heads_refuse_keys_that_nothing_reads() -> None:

@@ -131,16 +131,16 @@ whole as (
     select
         *,
         day(last_day((billing_period || '-01')::date)) as month_days,
-        (baseline_cost::decimal(38, 12) * 1000000000000)::hugeint as cost_before,
-        (monthly_cost::decimal(38, 12) * 1000000000000)::hugeint as monthly_before,
-        (month_cost_by_days::decimal(38, 12) * 1000000000000)::hugeint as by_days_before
+        try((baseline_cost::decimal(38, 12) * 1000000000000)::hugeint) as cost_before,
+        try((monthly_cost::decimal(38, 12) * 1000000000000)::hugeint) as monthly_before,
+        try((month_cost_by_days::decimal(38, 12) * 1000000000000)::hugeint) as by_days_before
     from compared
 ),
 
 expected as (
     select
         *,
-        (
+        try(
             case
                 when normalised_by = 'days'
                 then ((cost_before - monthly_before) * month_days + by_days_before) * days
