@@ -117,6 +117,10 @@ PURE = {
     *("frozenset", "Fraction", "Days"),
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
     *("InventoryCall", "FollowUp", "UsageMetric", "_of"),
+    *("Meter", "Described", "WasteItem", "_hours", "_stored", "_gigabytes", "_requests", "_arn"),
+    "_between_zones",
+    *("_processor", "_total", "_gauge", "_reads", "_function", "_volume", "_balancer", "_database"),
+    *("_image", "_endpoint"),  # entries of the planted waste
     *("CostField", "ProblemKind", "_Wording", "Depends"),
     "sa.event.listen",
     *("_patterns", "_patterns_by_key", "_spellings"),  # validators for their arguments

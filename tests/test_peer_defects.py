@@ -39,26 +39,21 @@ TESTED = {
     11: "recommends Aurora I/O-Optimized by account instead of by cluster",
     12: "ratios divide by a zero, and each engine answers something else",
     13: "movers of at least $5 are looked for line by line, and many small ones are lost",
+    14: "calls a NAT gateway without metrics ok",
+    15: "calls a volume without an instance ok, because it looks for stopped instances only",
     16: "a pattern such as 'CUSTOM%' is compared for equality, and never matches",
     17: "a union without 'all' drops equal amounts",
+    18: "recommends sizes without looking at memory",
+    19: "looks for obsolete images in the last page of snapshots only",
     20: "a part of a month is compared with a whole one",
     21: "savings are computed with flat rates, such as 20 %",
     22: "the effective savings rate divides by a unit price",
 }
 """Each has a test with this number in its name."""
 
-NOT_OURS = {
-    14: "calls a NAT gateway without metrics ok: no metrics of resources are read; a mart without"
-        " the amounts for a percentage has none, and says so",
-    15: "calls volumes of unknown instances ok: no inventory of resources is read",
-    18: "recommends sizes without looking at memory: no sizes are recommended",
-    19: "looks for obsolete images in the last page of snapshots only: as 15",
-}  # fmt: skip
-"""Nothing of ours does what the tool gets wrong; whoever builds it takes the number to `TESTED`."""
 
-
-def test_every_defect_has_a_test_or_a_reason() -> None:
-    assert sorted([*TESTED, *NOT_OURS]) == list(range(1, 23))
+def test_every_defect_has_a_test() -> None:
+    assert sorted(TESTED) == list(range(1, 23))
     text = "\n".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     names = re.findall(r"^def test_(\w+)", text, re.MULTILINE)
     named = {int(number) for name in names for number in re.findall(r"(?:^|_)d(\d+)_", name)}
@@ -209,8 +204,9 @@ def test_d17_a_union_keeps_equal_rows_where_they_have_amounts() -> None:
 
 def test_d21_no_sql_has_a_rate_of_savings() -> None:
     """Savings are differences of prices that the bill states."""
-    # AWS's normalization factors of small sizes, quantiles; a tolerance of half a rounded digit
-    known = {"0.25", "0.5", "0.1", "0.000000005"}
+    # AWS's normalization factors of small sizes, quantiles; a tolerance of half a rounded digit;
+    # the memory that a smaller function has to spare
+    known = {"0.25", "0.5", "0.1", "0.000000005", "1.25"}
     power_of_ten = re.compile(r"0\.0+1")  # to round, to scale, and for percentages that are given
     rates = {
         (name, literal.this)

@@ -135,13 +135,75 @@ def test_a_bill_without_resource_ids_is_unknown(planted: Planted, rule: str) -> 
 
 
 @MEASURED
-def test_without_cloudwatch_each_place_is_unknown_once(planted: Planted, rule: str) -> None:
-    """D14: no statistics are neither fine nor zero."""
+def test_d14_without_cloudwatch_each_place_is_unknown_once(planted: Planted, rule: str) -> None:
+    """No statistics are neither fine nor zero, of NAT gateways (B04) and of all others."""
     case = CASES[rule]
     listed = tuple(replace(resource, metrics=()) for resource in case.world.listed)
     row = only(planted.findings(rule, replace(case.world, listed=listed)))
     assert (row["state"], row["resource_id"], row["monthly_saving"]) == ("unknown", None, None)
     assert "cloudwatch:GetMetricData" in row["cure"]
+
+
+@MEASURED
+def test_denied_statistics_are_unknown_and_name_the_permission(planted: Planted, rule: str) -> None:
+    case = CASES[rule]
+    refused = (replace(metric, days=0, state="denied") for metric in case.world.listed[0].metrics)
+    row = only(planted.findings(rule, _with_metrics(case.world, *refused)))
+    assert (row["state"], row["monthly_saving"]) == ("unknown", None)
+    assert row["cure"] == "Allow cloudwatch:GetMetricData."
+
+
+def test_d15_a_volume_is_either_unattached_or_of_a_stopped_instance(planted: Planted) -> None:
+    """A volume without an instance is found as such (C01); an unknown instance is never fine."""
+    stopped = CASES["C03"].world
+    unattached = replace(
+        stopped, listed=(replace(stopped.listed[0], attributes={"attachments": []}),
+                         stopped.listed[1]),
+    )  # fmt: skip
+    assert of_resource(planted, "C03", unattached) == []
+    assert only(planted.findings("C01", unattached))["state"] == "found"
+    assert planted.findings("C01", stopped) == []
+    unknown = replace(stopped, listed=(stopped.listed[0], replace(stopped.listed[1], state=None)))
+    assert only(planted.findings("C03", unknown))["state"] == "unknown"
+
+
+def test_d15_an_instance_of_the_same_id_in_another_region_is_another(planted: Planted) -> None:
+    """Its state says nothing about the volume, whose own instance is running."""
+    world = CASES["C03"].world
+    volume, instance = world.listed
+    elsewhere = replace(instance, region="eu-west-1")
+    running = replace(instance, state="running")
+    assert of_resource(planted, "C03", replace(world, listed=(volume, running, elsewhere))) == []
+
+
+def test_d17_equal_numbers_of_reads_and_writes_are_added_up(planted: Planted) -> None:
+    """Half a read and half a write a day are one; a union of equal rows would make it half."""
+    case = CASES["B06"]
+
+    def at(amount: float) -> list[dict[str, Any]]:
+        metrics = (replace(m, statistics={"total": amount}) for m in case.world.listed[0].metrics)
+        return planted.findings("B06", _with_metrics(case.world, *metrics))
+
+    assert at(0.5) == []
+    evidence = json.loads(only(at(0.4))["evidence"])
+    assert float(evidence["reads"]) == float(evidence["writes"]) == pytest.approx(14 * 0.4)
+
+
+@pytest.mark.parametrize("position", [0, 19, 39])
+def test_d19_every_image_is_looked_at(planted: Planted, position: int) -> None:
+    """A snapshot that one of forty images needs is no waste, whichever of them it is."""
+    case = CASES["C04"]
+    snapshot, image, _ = case.world.listed
+    images = [
+        replace(
+            image, identifier=f"ami-{n:02d}", attributes={"snapshots": [f"snap-x{n}", "snap-y"]}
+        )
+        for n in range(40)
+    ]
+    world = replace(case.world, listed=(snapshot, *images))
+    assert only(of_resource(planted, "C04", world))["state"] == "found"
+    images[position] = replace(images[position], attributes={"snapshots": ["snap-1", "snap-z"]})
+    assert of_resource(planted, "C04", replace(world, listed=(snapshot, *images))) == []
 
 
 def test_d18_a_processor_alone_says_nothing_about_the_size(planted: Planted) -> None:
@@ -168,10 +230,23 @@ def _with_metrics(world: World, *metrics: Metric) -> World:
     return replace(world, listed=(replace(world.listed[0], metrics=metrics), *world.listed[1:]))
 
 
-def test_a_smaller_size_without_a_price_saves_an_unknown_amount(planted: Planted) -> None:
+def test_whether_a_smaller_size_without_a_price_saves_anything_is_unknown(
+    planted: Planted,
+) -> None:
     row = only(planted.findings("B02", replace(CASES["B02"].world, prices={})))
-    assert (row["state"], row["monthly_saving"]) == ("found", None)
+    assert (row["state"], row["monthly_saving"]) == ("unknown", None)
     assert row["reason"] == "No price of BoxUsage:m5.large is known for this region."
+    assert "FINOPS_PRICES" in row["cure"]
+
+
+@pytest.mark.parametrize("rule", ["B02", "B07"])
+def test_amounts_that_are_too_large_leave_a_finding(planted: Planted, rule: str) -> None:
+    """What no decimal holds exactly is unknown; it neither fails nor vanishes."""
+    huge, *others = CASES[rule].world.bill
+    many = replace(huge, cost="60000000000000", list_cost="70000000000000", quantity="9e13")
+    row = only(planted.findings(rule, replace(CASES[rule].world, bill=(many, *others))))
+    assert (row["state"], row["monthly_saving"]) == ("unknown", None)
+    assert row["reason"] == "The amounts are too large for an exact saving." and row["cure"]
 
 
 def test_statistics_that_two_sources_state_count_once(planted: Planted) -> None:
@@ -198,6 +273,7 @@ def test_other_resources_of_the_service_are_left_alone(planted: Planted) -> None
 
 
 def test_every_rule_has_cases() -> None:
+    """So each is tried without an inventory, with a denied one, and without CloudWatch."""
     rules = {rule.rule for rule in waste_rules() if rule.tier in "BC"}
     assert rules == CASES.keys()
     assert sum(rule.startswith("B") for rule in rules) >= 8

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,9 +24,13 @@ from finops_pipeline.contracts.waste_tables import RECENT_USAGE
 from finops_pipeline.marts.waste_findings import waste_sql
 from finops_pipeline.marts.waste_rules_library import RULE_COLUMNS
 from tests.conftest import TemporaryInstallation
+from tests.support.second_opinion_waste import count_once
 from tests.support.waste_bills import DEV, Use, ask, ingest_bills, write_bill
 
 CENTS = Decimal("0.01")
+File = duckdb.DuckDBPyConnection
+Savings = dict[tuple[str, str], Decimal]
+Costs = dict[str, Decimal]
 OCTOBER = {"first": date(2026, 10, 1), "last": date(2026, 10, 31)}
 
 
@@ -206,16 +211,28 @@ SAVINGS = st.dictionaries(st.tuples(st.sampled_from(["r", "s"]), st.sampled_from
                         AMOUNTS, max_size=10)  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
-@given(savings=SAVINGS, costs=st.fixed_dictionaries({"r": AMOUNTS, "s": AMOUNTS}))
-def test_no_money_counts_twice(
-    empty_file: duckdb.DuckDBPyConnection,
-    savings: dict[tuple[str, str], Decimal],
-    costs: dict[str, Decimal],
+OVERLAPS = given(savings=SAVINGS, costs=st.fixed_dictionaries({"r": AMOUNTS, "s": AMOUNTS}))
+
+
+@settings(max_examples=40, deadline=None)
+@OVERLAPS
+def test_no_money_counts_twice(empty_file: File, savings: Savings, costs: Costs) -> None:
+    _check_overlaps(empty_file, savings, costs)
+
+
+@pytest.mark.torture
+@settings(max_examples=3000, deadline=None)
+@OVERLAPS
+def test_no_money_counts_twice_in_many_bills(
+    empty_file: File, savings: Savings, costs: Costs
 ) -> None:
-    _clear(empty_file)
+    _check_overlaps(empty_file, savings, costs)
+
+
+def _check_overlaps(file: File, savings: Savings, costs: Costs) -> None:
+    _clear(file)
     for resource, cost in costs.items():
-        empty_file.execute(
+        file.execute(
             "insert into recent_usage by name select 'shop' as project, 'payer' as source, ? as"
             " resource_id, 'USD' as billing_currency, date '2026-09-01' as window_start, date"
             " '2026-09-30' as window_end, ? as own_cost, 0 as covered_quantity, false as"
@@ -223,27 +240,46 @@ def test_no_money_counts_twice(
             [resource, cost],
         )
     for rule, part in PARTS.items():
-        empty_file.execute(
+        file.execute(
             "insert into waste_rule_heads values (?, 1, 'A', '', ?, 'low', 'low')", [rule, part]
         )
     for (resource, rule), saving in savings.items():
-        empty_file.execute(
+        file.execute(
             "insert into rule_findings by name select ? as rule, 'payer' as source, ? as"
             " resource_id, 'shop' as project, 'USD' as billing_currency, 'found' as state, ? as"
             " cost, ? as monthly_saving, 'high' as confidence, '{}' as evidence",
             [rule, resource, costs[resource], saving],
         )
-    rows = empty_file.execute(
-        f"select resource_id, sum(counted_saving) from ({waste_sql('waste_findings')}) group by 1"
+    rows = file.execute(
+        f"select resource_id, rule, counted_saving from ({waste_sql('waste_findings')})"
     ).fetchall()
-    counted = {resource: Decimal(total) for resource, total in rows}
+    counted: dict[str, Decimal] = defaultdict(Decimal)
+    for resource, _, saving in rows:
+        counted[resource] += saving
     assert counted == _counted(savings, costs)
     assert all(total <= costs[resource] for resource, total in counted.items())
+    assert {(r, rule): saving for r, rule, saving in rows} == _counted_by_finding(savings, costs)
 
 
-def _counted(
-    savings: dict[tuple[str, str], Decimal], costs: dict[str, Decimal]
-) -> dict[str, Decimal]:
+def _counted_by_finding(savings: Savings, costs: Costs) -> dict[tuple[str, str], Decimal]:
+    """Compute it by Polars: which finding of each part counts, and how much of it."""
+    if not savings:
+        return {}
+    frame = pl.DataFrame(
+        [
+            {"account": "", "service": "", "resource": resource, "rule": rule, "part": PARTS[rule],
+             "limit": costs[resource], "saving": min(saving, costs[resource])}
+            for (resource, rule), saving in savings.items()
+        ],
+        schema_overrides=dict.fromkeys(("limit", "saving"), pl.Decimal(38, 18)),
+    )  # fmt: skip
+    return {
+        (row["resource"], row["rule"]): row["counted"]
+        for row in count_once(frame).iter_rows(named=True)
+    }
+
+
+def _counted(savings: Savings, costs: Costs) -> dict[str, Decimal]:
     """Compute it once more: the larger of the best for the whole, and the best of each part."""
     best: dict[str, dict[str, Decimal]] = defaultdict(dict)
     for (resource, rule), saving in savings.items():

@@ -7,13 +7,16 @@ exclude each other and what becomes of them (test_waste_findings.py).
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pytest
 
 from finops_pipeline.errors import SettingError
+from finops_pipeline.lake.duck import fetch_dicts
 from finops_pipeline.marts.library import head
 from finops_pipeline.marts.price_list import read_price_list, shipped_prices
 from finops_pipeline.marts.waste_rules_library import RULE_COLUMNS, read_rule, waste_rules
@@ -22,13 +25,27 @@ from tests.support.sql_tables import tables_read
 from tests.support.waste_bills import DEV, OTHER, ask, ingest_bills
 from tests.support.waste_cases import EC2, HITS, MISSES, every_use, hours, stored
 
+PRICES = """\
+service_code,price_code,region_id,unit,price,currency,valid_from,source_url
+AmazonElastiCache,NodeUsage:cache.m5.large/Valkey,us-east-1,Hrs,0.1248,USD,2026-01-01,contract
+"""
+HUGE = [
+    replace(use, resource="huge", amount="500000000000000", listed="1")
+    for rule in ("A16", "A20", "A08", "A14")
+    for use in HITS[rule][0]
+]
+"""Usage whose cost no exact saving can be computed of; it is listed at more than its price."""
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> TemporaryInstallation:
     folder = tmp_path_factory.mktemp("waste")
     busy = hours("nat-busy", EC2, "NatGateway-Hours", "0.045")
     unlisted = stored("unlisted", "TimedStorage-GlacierByteHrs", "100", "0.0036", listed="0")
-    return ingest_bills(folder, every_use(), [busy, unlisted])
+    (folder / "prices.csv").write_text(PRICES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FINOPS_PRICES", str(folder / "prices.csv"))
+        return ingest_bills(folder, every_use(), [busy, unlisted, *HUGE])
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +96,18 @@ def test_without_a_list_price_the_saving_is_not_known(made: TemporaryInstallatio
     (row,) = ask(
         made, "globex", "from waste_findings where resource_id = 'unlisted' and rule = 'A20'"
     )
-    assert (row["monthly_saving"], row["counted_saving"]) == (None, 0)
+    assert (row["state"], row["monthly_saving"], row["counted_saving"]) == ("unknown", None, 0)
     assert row["reason"].startswith("The bill has no list price") and row["cure"]
+
+
+@pytest.mark.parametrize("rule", ["A08", "A14", "A16", "A20"])
+def test_amounts_that_are_too_large_leave_a_finding(made: TemporaryInstallation, rule: str) -> None:
+    """What no decimal holds exactly is unknown; it neither fails nor vanishes."""
+    (row,) = ask(
+        made, "globex", f"from waste_findings where rule = '{rule}' and resource_id = 'huge'"
+    )
+    assert (row["state"], row["monthly_saving"], row["counted_saving"]) == ("unknown", None, 0)
+    assert row["reason"] == "The amounts are too large for an exact saving." and row["cure"]
 
 
 def test_every_rule_of_the_bill_is_tried() -> None:
@@ -141,7 +168,7 @@ def test_d21_the_saving_has_the_rate_of_the_resource(findings: list[dict[str, An
 
 def test_a_missing_price_is_not_guessed(findings: list[dict[str, Any]]) -> None:
     row = finding_of(findings, "A12", "i-far")
-    assert row is not None and row["state"] == "found"
+    assert row is not None and row["state"] == "unknown"
     assert (row["monthly_saving"], row["counted_saving"]) == (None, 0)
     assert row["reason"] == "No price of BoxUsage:m6g.large is known for this region."
 
@@ -184,6 +211,21 @@ def test_a_rule_runs_unchanged_in_the_file(made: TemporaryInstallation, rule: An
     assert {tuple(r[n] for n in names) for r in listed} == {
         tuple(r[n] for n in names) for r in rows
     }
+
+
+def test_a_rule_with_prices_runs_as_a_query(made: TemporaryInstallation) -> None:
+    (rule,) = (rule for rule in waste_rules() if rule.rule == "A12")
+    rows = made.rows("acme", rule.sql)
+    assert {row["resource_id"] for row in rows} >= {"i-x86", "i-deal"}
+
+
+def test_rules_run_unchanged_in_an_export(made: TemporaryInstallation, tmp_path: Any) -> None:
+    """Elsewhere, too, they find the same."""
+    made.finops("export", "acme", "-o", str(tmp_path / "acme.duckdb"))
+    with duckdb.connect(str(tmp_path / "acme.duckdb"), read_only=True) as connection:
+        for rule in waste_rules():
+            rows = fetch_dicts(connection.execute(rule.sql))
+            assert sorted(map(str, rows)) == sorted(map(str, ask(made, "acme", rule.sql)))
 
 
 def test_heads_refuse_keys_that_nothing_reads() -> None:

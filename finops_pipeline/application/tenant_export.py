@@ -30,6 +30,7 @@ from finops_pipeline.lake.file_marks import FileChecker
 from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, LANDING, STATEMENTS, TenantFolder
 from finops_pipeline.lake.layout import TABLES as TABLES_OF_FILES
 from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.marts.waste_findings import create_macros
 
 INTERNAL_TABLES = frozenset(
     {FILE_IDENTITY.name, PROJECT_IDENTITIES.name, PARTITION_FILES.name, SLICES.name}
@@ -76,6 +77,7 @@ def export_tenant(installation: Installation, request: ExportRequest) -> Exporte
     with exporting(folder, target, installation.limits) as connection:
         _check_charges(connection, folder, request.has_charges)
         tables = _copy_tables(connection, request.has_charges)
+        create_macros(connection, f"{EXPORT}.")
         _fill_about(connection, name)
         comments = read_comments(connection, SOURCE)
         write_comments(connection, EXPORT, comments)

@@ -221,7 +221,7 @@ def _finished(
             "a day shortly after the resource was used",
             f"Type: finops waste finish {folder.tenant} {decision.finding_id} --on YYYY-MM-DD",
         )
-    baseline = {"unit": unit or None, "quantity": str(row["quantity"]), "cost": str(row["cost"])}
+    baseline = {"unit": unit or None} | {name: str(amount) for name, amount in row.items()}
     return replace(decision, done_on=day.isoformat(), baseline=json.dumps(baseline))
 
 
@@ -233,7 +233,13 @@ with newest as (
 )
 select
     sum(effective_cost) as cost,
-    coalesce(sum(consumed_quantity) filter (consumed_unit = $unit), 0)::decimal(38, 18) as quantity
+    coalesce(sum(consumed_quantity) filter (consumed_unit = $unit), 0)::decimal(38, 18) as quantity,
+    -- what is priced by the month: its cost, and each day's cost times the days of its month
+    coalesce(sum(effective_cost) filter (consumed_unit ilike '%-month%'), 0)::decimal(38, 18)
+        as monthly_cost,
+    coalesce(
+        sum(effective_cost * day(last_day(charge_date))) filter (consumed_unit ilike '%-month%'), 0
+    )::decimal(38, 18) as month_cost_by_days
 from resource_daily_costs, newest
 where source = $source
     and project = $project

@@ -32,6 +32,7 @@ from finops_pipeline.marts.waste_rules_library import RULE_COLUMNS, WasteRule, w
 FOUND = "rule_findings"
 HEADS = "waste_rule_heads"
 DECISIONS = "waste_decisions"
+MACROS = "saving_macros"
 _MONEY = {"cost", "monthly_saving", "price"}
 
 
@@ -47,6 +48,7 @@ def waste_code() -> str:
     described = (*WASTE_INPUTS, PRICES, WASTE_FINDINGS, SAVINGS_REALISED)
     tables = repr(described)
     sql = [waste_sql(table.name) for table in described if table is not PRICES]
+    sql.append(waste_sql(MACROS))
     return "\n".join([tables, *sql, *(rule.sql for rule in waste_rules())])
 
 
@@ -62,6 +64,8 @@ def fill_waste(
     for table in (*WASTE_INPUTS, WASTE_FINDINGS, SAVINGS_REALISED):
         connection.execute(f"delete from {WAREHOUSE}.{table.name}")
     fill_prices(connection, prices)
+    create_macros(connection, f"{WAREHOUSE}.")
+    create_macros(connection)
     concerned = _concerned_rules(connection)
     latest = last_decisions(decisions)
     if concerned:
@@ -74,6 +78,12 @@ def fill_waste(
         _create_decisions(connection, latest)
         _show(connection, ["resource_daily_costs", RECENT_USAGE.name])
         _insert(connection, SAVINGS_REALISED.name)
+
+
+def create_macros(connection: Connection, catalog: str = "") -> None:
+    """Create the macros of rules: in the file, where analysts run rules, and while it is built."""
+    create = "create or replace macro "
+    connection.execute(waste_sql(MACROS).replace(create, create + catalog))
 
 
 def _concerned_rules(connection: Connection) -> list[WasteRule]:

@@ -5,7 +5,9 @@ reading exports, FOCUS conformance, anything that processes a real tenant's data
 
 Layers of this package; a module imports only from the layers below it:
 
-    estate                                    the public interface
+    estate | waste_estate                     the public interface: the estate, planted waste
+    waste_of_bills | waste_of_resources       the plan of the waste
+    waste_items                               what an item of the plan is
     truth | declaration                       totals of a month | tenants.yaml
     legacy_cur | cur_2 | focus_export         one writer per format
     parquet_export                            common parts of the two Data Exports

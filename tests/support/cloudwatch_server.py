@@ -42,6 +42,8 @@ class CloudWatchScript:
     silent_resources: set[str] = field(default_factory=set)
     change: Callable[[Result, dict[str, Any]], None] | None = None
     """A function that may spoil a result, given its query."""
+    answer: Callable[[Result, dict[str, Any], str], None] | None = None
+    """A function that gives a result its values, given its query and account."""
     restated: float = 0.0
     """What is added to every value from now on."""
 
@@ -67,6 +69,8 @@ def _result(
             value(account, resource, name, stat["Stat"], day) + script.restated for day in days
         ],
     }
+    if script.answer:
+        script.answer(made, query, account)
     if script.change:
         script.change(made, query)
     return made

@@ -103,7 +103,7 @@ HITS: dict[str, tuple[list[Use], str | None]] = {
     "A23": (
         [hours("cache", "AmazonElastiCache", "NodeUsage:cache.m5.large", "0.156",
                operation="CreateCacheCluster:0002")],
-        None,
+        "22.464",
     ),
     "A25": ([hours("db-ancient", RDS, "ExtendedSupport:Yr1-Yr2:MySQL5.7", "0.1")], "72"),
     "A26": ([hours("cr-1", EC2, "UnusedBox:m5.large", "0.096")], "69.12"),

@@ -18,7 +18,7 @@ import duckdb
 from finops_pipeline.contracts.tables import TABLES
 from finops_pipeline.contracts.waste_inputs import WASTE_INPUTS
 from finops_pipeline.lake.duck import fetch_dicts
-from finops_pipeline.marts.waste_findings import waste_sql
+from finops_pipeline.marts.waste_findings import create_macros, waste_sql
 from finops_pipeline.marts.waste_rules_library import waste_rules
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -84,6 +84,7 @@ class Planted:
 
     def __init__(self) -> None:
         self.connection = duckdb.connect(":memory:")
+        create_macros(self.connection)
         for table in TABLES:
             columns = ", ".join(f'"{c.name}" {c.type}' for c in table.columns)
             self.connection.execute(f"create table {table.name} ({columns})")
@@ -155,13 +156,15 @@ def _resource(listed: Listed, bill: Iterable[Billed]) -> dict[str, Any]:
 def _coverage(world: World) -> Iterable[dict[str, Any]]:
     for kind in (*world.types, *world.denied):
         permission = world.denied.get(kind)
-        yield {
-            "source": "inventory", "account_id": ACCOUNT,
-            "region_id": "global" if kind == "AWS::S3::Bucket" else REGION, "resource_type": kind,
-            "as_of": LISTED, "state": "denied" if permission else "collected",
-            "permission": permission,
-            "reason": f"AWS denied {permission}." if permission else None,
-        }  # fmt: skip
+        home = "global" if kind == "AWS::S3::Bucket" else REGION
+        regions = {home, *(listed.region or home for listed in world.listed if listed.kind == kind)}
+        for region in sorted(regions):
+            yield {
+                "source": "inventory", "account_id": ACCOUNT, "region_id": region,
+                "resource_type": kind, "as_of": LISTED,
+                "state": "denied" if permission else "collected", "permission": permission,
+                "reason": f"AWS denied {permission}." if permission else None,
+            }  # fmt: skip
 
 
 def _series(listed: Listed, metric: Metric) -> dict[str, Any]:

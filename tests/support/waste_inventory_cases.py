@@ -63,7 +63,6 @@ def _volume_of_stopped_instance() -> Case:
                 Listed(INSTANCE, "i-1", state="stopped")),
     )  # fmt: skip
     ran = replace(world, bill=(*world.bill, Billed("i-1", EC2, "BoxUsage:m5.large")))
-    # D15: a volume without instance is no volume of a stopped one, and not fine either (C01)
     misses = (change(world, 1, state="running"), ran, described(world, attachments=[]))
     unlisted = replace(world, listed=world.listed[:1])
     unknown = (
@@ -77,7 +76,6 @@ def _volume_of_stopped_instance() -> Case:
 
 def _orphaned_snapshot() -> Case:
     snapshot = arn("ec2", "snapshot/snap-1")
-    # D19: of several images, each counts
     images = tuple(Listed(IMAGE, f"ami-{n}", {"snapshots": [f"snap-{n}"]}) for n in (2, 3))
     world = known(
         Billed(snapshot, EC2, "EBS:SnapshotUsage"),

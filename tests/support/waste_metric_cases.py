@@ -144,7 +144,6 @@ def _unused_load_balancer() -> Case:
 def _idle_volume() -> Case:
     metrics = (Metric("AWS/EBS VolumeReadOps", {"total": 0.5}),
                Metric("AWS/EBS VolumeWriteOps", {"total": 0.4}))  # fmt: skip
-    # D17: equal numbers of reads and writes are two numbers
     return _single(
         Billed("vol-1", EC2, "EBS:VolumeUsage.gp3"),
         Listed(VOLUME, "vol-1", metrics=metrics),

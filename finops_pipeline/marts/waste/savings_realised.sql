@@ -5,8 +5,9 @@
 --
 -- The baseline is what the resource used and cost in 30 days before the change. If it still exists,
 -- and its rule compares usage, the usage of the month at the rate before is compared with what it
--- cost. If it is gone, or its rule compares days, the same number of days is. Only complete days
--- after the day of the change count.
+-- cost. If it is gone, or its rule compares days, the same number of days is. What is priced by the
+-- month costs more on a day of a short month, so its days count as parts of a month. Only complete
+-- days after the day of the change count.
 
 with
 
@@ -24,7 +25,9 @@ finished as (
         finding ->> 'billing_currency' as billing_currency,
         baseline ->> 'unit' as unit,
         (baseline ->> 'quantity')::decimal(38, 18) as baseline_quantity,
-        (baseline ->> 'cost')::decimal(38, 18) as baseline_cost
+        (baseline ->> 'cost')::decimal(38, 18) as baseline_cost,
+        coalesce((baseline ->> 'monthly_cost')::decimal(38, 18), 0) as monthly_cost,
+        coalesce((baseline ->> 'month_cost_by_days')::decimal(38, 18), 0) as month_cost_by_days
     from waste_decisions
     where status = 'done' and done_on is not null
 ),
@@ -123,16 +126,31 @@ compared as (
     left join later using (finding_id, billing_period)
 ),
 
--- amounts with 12 decimals, quantities with 6: division of whole numbers is exact
+-- whole numbers of 1e-12, and of 1e-6 for quantities: their division is exact
+whole as (
+    select
+        *,
+        day(last_day((billing_period || '-01')::date)) as month_days,
+        try((baseline_cost::decimal(38, 12) * 1000000000000)::hugeint) as cost_before,
+        try((monthly_cost::decimal(38, 12) * 1000000000000)::hugeint) as monthly_before,
+        try((month_cost_by_days::decimal(38, 12) * 1000000000000)::hugeint) as by_days_before
+    from compared
+),
+
 expected as (
     select
         *,
-        (
-            ((baseline_cost * 1000000000000)::hugeint * (quantity * 1000000)::hugeint
-            // nullif((quantity_before * 1000000)::hugeint, 0))::decimal(26, 0)
+        try(
+            case
+                when normalised_by = 'days'
+                then ((cost_before - monthly_before) * month_days + by_days_before) * days
+                    // nullif(30 * month_days, 0)
+                else cost_before * (quantity * 1000000)::hugeint
+                    // nullif((quantity_before * 1000000)::hugeint, 0)
+            end::decimal(26, 0)
             * 0.000000000001::decimal(12, 12)
         )::decimal(38, 18) as expected_cost
-    from compared
+    from whole
 ),
 
 final as (

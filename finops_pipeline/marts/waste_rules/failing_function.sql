@@ -1,12 +1,12 @@
 -- failing_function: A function that fails in more than 10 % of its invocations.
 -- rule: B08
--- version: 1
+-- version: 2
 -- tier: B
 -- reads: inventory_gaps, listed_resources, recent_metrics, recent_usage
 -- window: 14 complete days of CloudWatch, 30 of the bill
 -- meters: AWSLambda/Lambda-GB-Second(-ARM)?
 -- part: duration
--- normalised by: Lambda-GB-Second
+-- normalised by: Requests
 -- disproved by: Errors that are expected and cost nothing to repeat.
 -- price source: the resource's own cost
 -- effort: medium

@@ -1,6 +1,6 @@
 -- gp2_to_gp3: A gp2 volume, which costs less as gp3 with the same speed.
 -- rule: A08
--- version: 1
+-- version: 2
 -- tier: A
 -- reads: prices, recent_usage
 -- window: 30 complete days
@@ -57,18 +57,22 @@ priced as (
         sized.*,
         prices.price,
         prices.source_url as price_source,
-        iops.price as iops_price,
-        throughput.price as throughput_price,
+        prices.price is null
+            or throughput.price is null
+            or (more_iops > 0 and iops.price is null) as is_unpriced,
         -- what is bought counts for the part of the month in which the volume existed
         try(
-            (quantity::decimal(24, 6) * prices.price::decimal(14, 12))::decimal(38, 18)
+            cost_at_price(quantity, prices.price)
             + (
-                (more_iops * coalesce(iops.price, 0) + more_megabytes_per_second * throughput.price)
-                ::decimal(20, 12)
+                (
+                    case when more_iops > 0 then more_iops * iops.price else 0 end
+                    + more_megabytes_per_second * throughput.price
+                )::decimal(20, 12)
                 * ((1000000 * days) // nullif(month_days, 0))::decimal(10, 0)
                 * 0.000001::decimal(6, 6)
             )::decimal(38, 18)
-        ) as new_cost
+        )::decimal(38, 18) as new_cost,
+        saving_at_own_rate(cost, list_cost, new_cost) as saving
     from sized
     left join prices
         on prices.service_code = sized.service_code
@@ -85,27 +89,6 @@ priced as (
         and throughput.price_code = 'EBS:VolumeP-Throughput.gp3'
         and throughput.region_id = sized.region_id
         and throughput.currency = sized.billing_currency
-),
-
-saved as (
-    select
-        *,
-        try(case
-            when new_cost is not null and list_cost > 0 and new_cost < list_cost and cost > 0
-            then case
-                when cost = list_cost then list_cost - new_cost
-                else (
-                    cost::decimal(24, 12)
-                    * (
-                        (((list_cost - new_cost) * 1000000000)::hugeint * 1000000000000
-                        // nullif((list_cost * 1000000000)::hugeint, 0))::decimal(14, 0)
-                        * 0.000000000001::decimal(12, 12)
-                    )::decimal(14, 12)
-                )::decimal(38, 18)
-            end
-        end
-        ) as saving
-    from priced
 )
 
 select
@@ -116,14 +99,21 @@ select
     resource_id,
     project,
     billing_currency,
-    case when gap is null then 'found' else 'unknown' end as state,
+    case when gap is null and saving is not null then 'found' else 'unknown' end as state,
     case
         when gap is not null then gap
-        when new_cost is null then 'No price of gp3 storage or throughput is known for this region.'
+        when is_unpriced
+        then 'No price of gp3 storage, IOPS or throughput is known for this region.'
+        when list_cost <= 0
+        then 'The bill has no list price of this usage, with which the saving is computed.'
+        when saving is null then 'The amounts are too large for an exact saving.'
     end as reason,
     case
         when gap is not null then gap_cure
-        when new_cost is null then 'Add the price to the list of the installation (FINOPS_PRICES).'
+        when is_unpriced
+        then 'Add the price to the list of the installation (FINOPS_PRICES).'
+        when list_cost <= 0 then 'Add the columns of public on-demand costs to the export.'
+        when saving is null then 'Compare list_cost and new_cost of the evidence.'
     end as cure,
     cost,
     case when gap is null then saving end as monthly_saving,
@@ -132,5 +122,5 @@ select
     'medium' as confidence,
     to_json({'quantity': quantity::varchar, 'list_cost': list_cost::varchar, 'new_cost': new_cost::varchar, 'price_code': price_code::varchar, 'days': days::varchar, 'gigabytes': gigabytes::varchar, 'more_iops': more_iops::varchar,
         'more_megabytes_per_second': more_megabytes_per_second::varchar})::varchar as evidence
-from saved
-where gap is not null or (cost > 0 and (new_cost is null or saving > 0))
+from priced
+where gap is not null or (cost > 0 and coalesce(saving > 0, true))

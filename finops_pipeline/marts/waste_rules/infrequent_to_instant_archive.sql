@@ -1,7 +1,7 @@
 -- infrequent_to_instant_archive: Storage in Standard-IA that costs less in Glacier Instant
 --   Retrieval.
 -- rule: A21
--- version: 1
+-- version: 2
 -- tier: A
 -- reads: prices, recent_usage
 -- window: 30 complete days
@@ -44,34 +44,14 @@ priced as (
         usage.*,
         prices.price,
         prices.source_url as price_source,
-        try(usage.quantity::decimal(26, 6) * prices.price::decimal(18, 12))::decimal(38, 18) as new_cost
+        cost_at_price(usage.quantity, prices.price) as new_cost,
+        saving_at_own_rate(cost, list_cost, new_cost) as saving
     from usage
     left join prices
         on prices.service_code = usage.service_code
         and prices.price_code = usage.price_code
         and prices.region_id = usage.region_id
         and prices.currency = usage.billing_currency
-),
-
-saved as (
-    select
-        *,
-        try(case
-            when price is not null and list_cost > 0 and new_cost < list_cost and cost > 0
-            then case
-                when cost = list_cost then list_cost - new_cost
-                else (
-                    cost::decimal(24, 12)
-                    * (
-                        (((list_cost - new_cost) * 1000000000)::hugeint * 1000000000000
-                        // nullif((list_cost * 1000000000)::hugeint, 0))::decimal(14, 0)
-                        * 0.000000000001::decimal(12, 12)
-                    )::decimal(14, 12)
-                )::decimal(38, 18)
-            end
-        end
-        ) as saving
-    from priced
 )
 
 select
@@ -82,16 +62,19 @@ select
     resource_id,
     project,
     billing_currency,
-    case when gap is null then 'found' else 'unknown' end as state,
+    case when gap is null and saving is not null then 'found' else 'unknown' end as state,
     case
         when gap is not null then gap
         when price is null then 'No price of ' || price_code || ' is known for this region.'
-        when list_cost <= 0 then 'The bill has no list price of this usage, with which the saving is computed.'
+        when list_cost <= 0
+        then 'The bill has no list price of this usage, with which the saving is computed.'
+        when saving is null then 'The amounts are too large for an exact saving.'
     end as reason,
     case
         when gap is not null then gap_cure
         when price is null then 'Add the price to the list of the installation (FINOPS_PRICES).'
         when list_cost <= 0 then 'Add the columns of public on-demand costs to the export.'
+        when saving is null then 'Compare list_cost and new_cost of the evidence.'
     end as cure,
     cost,
     case when gap is null then saving end as monthly_saving,
@@ -99,5 +82,5 @@ select
     price_source as price_source,
     'medium' as confidence,
     to_json({'quantity': quantity::varchar, 'list_cost': list_cost::varchar, 'new_cost': new_cost::varchar, 'price_code': price_code::varchar})::varchar as evidence
-from saved
-where gap is not null or (cost > 0 and (price is null or list_cost <= 0 or saving > 0))
+from priced
+where gap is not null or (cost > 0 and coalesce(saving > 0, true))

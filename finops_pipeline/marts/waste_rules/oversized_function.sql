@@ -1,12 +1,12 @@
 -- oversized_function: A function with more than twice the memory that it uses.
 -- rule: B07
--- version: 1
+-- version: 2
 -- tier: B
 -- reads: inventory_gaps, listed_resources, recent_metrics, recent_usage
 -- window: 14 complete days of CloudWatch, 30 of the bill
 -- meters: AWSLambda/Lambda-GB-Second(-ARM)?
 -- part: duration
--- normalised by: Lambda-GB-Second
+-- normalised by: Requests
 -- disproved by: A function that takes longer with less memory, because it also gets less of the
 --   processor.
 -- price source: the resource's own cost
@@ -136,14 +136,8 @@ sized as (
     select
         *,
         try_cast(attributes ->> '$.memory_mib' as bigint) as memory,
-        greatest(128, try_cast(ceil(memory_peak * 1.25 / 64) as bigint) * 64) as needed_memory
-    from judged
-),
-
-finding as (
-    select
-        *,
-        case when reason is null then try(
+        greatest(128, try_cast(ceil(memory_peak * 1.25 / 64) as bigint) * 64) as needed_memory,
+        try(
             (
                 cost::decimal(24, 12)
                 * (
@@ -152,7 +146,14 @@ finding as (
                     * 0.000000000001::decimal(12, 12)
                 )::decimal(14, 12)
             )::decimal(38, 18)
-        ) end::decimal(38, 18) as saving,
+        )::decimal(38, 18) as possible
+    from judged
+),
+
+finding as (
+    select
+        *,
+        case when reason is null then possible end as saving,
         case
             when not is_about_all
             then to_json(
@@ -181,9 +182,20 @@ select
     case when not is_about_all then resource_id end as resource_id,
     project,
     billing_currency,
-    case when reason is null then 'found' else 'unknown' end as state,
-    reason,
-    cure,
+    case
+        when reason is null and possible is not null then 'found' else 'unknown'
+    end as state,
+    coalesce(
+        reason,
+        case when possible is null then 'The amounts are too large for an exact saving.' end
+    ) as reason,
+    coalesce(
+        cure,
+        case
+            when reason is null and possible is null
+            then 'Take the part of the cost that new_memory_mib leaves over.'
+        end
+    ) as cure,
     sum(cost) as cost,
     sum(saving) as monthly_saving,
     null::decimal(38, 18) as price,

@@ -1,6 +1,6 @@
 -- oversized_instance: A Linux instance that needs less than 40 % of its processor and memory.
 -- rule: B02
--- version: 1
+-- version: 2
 -- tier: B
 -- reads: inventory_gaps, listed_resources, prices, recent_metrics, recent_usage
 -- window: 14 complete days of CloudWatch, 30 of the bill
@@ -158,33 +158,27 @@ priced as (
         judged.*,
         prices.price,
         prices.source_url,
-        try(judged.quantity::decimal(26, 6) * prices.price::decimal(18, 12))::decimal(38, 18)
-            as new_cost
+        cost_at_price(judged.quantity, prices.price) as new_cost,
+        saving_at_own_rate(cost, list_cost, new_cost) as possible,
+        case
+            when prices.price is null
+            then 'No price of ' || judged.price_code || ' is known for this region.'
+            when list_cost <= 0
+            then 'The bill has no list price of this usage, with which the saving is computed.'
+            when possible is null then 'The amounts are too large for an exact saving.'
+        end as unpriced,
+        case
+            when prices.price is null
+            then 'Add the price to the list of the installation (FINOPS_PRICES).'
+            when list_cost <= 0 then 'Add the columns of public on-demand costs to the export.'
+            when possible is null then 'Compare list_cost and new_cost of the evidence.'
+        end as unpriced_cure
     from judged
     left join prices
         on prices.service_code = judged.service_code
         and prices.price_code = judged.price_code
         and prices.region_id = judged.region_id
         and prices.currency = judged.billing_currency
-),
-
-saved as (
-    select
-        *,
-        try(
-            case
-                when cost = list_cost then list_cost - new_cost
-                else (
-                    cost::decimal(24, 12)
-                    * (
-                        (((list_cost - new_cost) * 1000000000)::hugeint * 1000000000000
-                        // nullif((list_cost * 1000000000)::hugeint, 0))::decimal(14, 0)
-                        * 0.000000000001::decimal(12, 12)
-                    )::decimal(14, 12)
-                )::decimal(38, 18)
-            end
-        ) as possible
-    from priced
 ),
 
 finding as (
@@ -205,7 +199,7 @@ finding as (
                 }
             )::varchar
         end as evidence
-    from saved
+    from priced
     where cost > 0
         and (
             reason is not null
@@ -213,7 +207,7 @@ finding as (
                 cpu_p99 < 40
                 and memory_p99 < 40
                 and (attributes ->> '$.instance_type') = instance_type
-                and (price is null or new_cost < list_cost)
+                and coalesce(possible > 0, true)
             )
         )
 )
@@ -226,20 +220,11 @@ select
     case when not is_about_all then resource_id end as resource_id,
     project,
     billing_currency,
-    case when reason is null then 'found' else 'unknown' end as state,
-    coalesce(
-        reason,
-        case
-            when price is null
-            then 'No price of ' || price_code || ' is known for this region.'
-        end
-    ) as reason,
-    coalesce(
-        cure,
-        case
-            when price is null then 'Add the price to the list of the installation (FINOPS_PRICES).'
-        end
-    ) as cure,
+    case
+        when reason is null and possible is not null then 'found' else 'unknown'
+    end as state,
+    coalesce(reason, unpriced) as reason,
+    coalesce(cure, case when reason is null then unpriced_cure end) as cure,
     sum(cost) as cost,
     sum(saving) as monthly_saving,
     case when reason is null then price end as price,

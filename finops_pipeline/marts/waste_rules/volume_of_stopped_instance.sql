@@ -1,6 +1,6 @@
 -- volume_of_stopped_instance: A volume whose instances have been stopped for 30 days.
 -- rule: C03
--- version: 1
+-- version: 2
 -- tier: C
 -- reads: inventory_gaps, listed_resources, recent_usage
 -- window: the newest inventory, 30 complete days of the bill
@@ -91,6 +91,7 @@ attached as (
     select
         listed.source,
         listed.sub_account_id,
+        listed.region_id,
         listed.short_id,
         unnest(from_json(listed.attributes -> '$.attachments', '["varchar"]')) as instance_id
     from listed
@@ -98,7 +99,7 @@ attached as (
 ),
 
 running as (
-    select distinct source, sub_account_id, resource_id
+    select distinct source, sub_account_id, region_id, resource_id
     from recent_usage
     where service_code = 'AmazonEC2'
         and regexp_matches(meter, '^(BoxUsage|SpotUsage|DedicatedUsage|HostBoxUsage)')
@@ -108,6 +109,7 @@ hosts as (
     select
         attached.source,
         attached.sub_account_id,
+        attached.region_id,
         attached.short_id,
         count(distinct attached.instance_id) as attached,
         count(distinct resource.resource_id) filter (resource.state is not null) as known,
@@ -119,11 +121,13 @@ hosts as (
     left join listed_resources as resource
         on resource.resource_type = 'AWS::EC2::Instance'
         and resource.account_id = attached.sub_account_id
+        and resource.region_id = attached.region_id
         and resource.resource_id = attached.instance_id
         and resource.is_there
     left join running
         on running.source = attached.source
         and running.sub_account_id = attached.sub_account_id
+        and running.region_id = attached.region_id
         and running.resource_id = attached.instance_id
     group by all
 ),
@@ -134,6 +138,7 @@ hosted as (
     left join hosts
         on hosts.source = listed.source
         and hosts.sub_account_id = listed.sub_account_id
+        and hosts.region_id = listed.region_id
         and hosts.short_id = listed.short_id
 ),
 
