@@ -106,7 +106,7 @@ def test_savings_are_those_of_finished_findings_of_the_project(
     made = TemporaryInstallation(served.installation.settings.data)
     for name in (SHOP, LAB):
         finding = gateways(served, tenant, tenant)[f"{name}-{tenant}"]["finding_id"]
-        made.finops("waste", "finish", tenant, finding, "--on", "2026-09-25")
+        made.finops("waste", "finish", tenant, finding, "--on", "2026-09-20")
     whole = rows(served, f"/tenants/{tenant}/savings", tenant)
     assert {row["resource_id"] for row in whole} == {f"{SHOP}-{tenant}", f"{LAB}-{tenant}"}
     (own,) = rows(served, f"/tenants/{tenant}/savings", f"{tenant}-lab")

@@ -230,6 +230,19 @@ with newest as (
     select least($day::date - 1, max(window_end)) as last_day
     from recent_usage
     where source = $source
+),
+used as (
+    select *, min(charge_date) over () as first_day
+    from resource_daily_costs, newest
+    where source = $source
+        and project = $project
+        and sub_account_id is not distinct from $sub_account_id
+        and service_code is not distinct from $service_code
+        and resource_id = $resource_id
+        and billing_currency = $billing_currency
+        and charge_date <= last_day
+        and charge_category = 'Usage' and charge_class is null and row_kind = 'line'
+        and charge_group in ('usage', 'commitments')
 )
 select
     sum(effective_cost) as cost,
@@ -239,17 +252,11 @@ select
         as monthly_cost,
     coalesce(
         sum(effective_cost * day(last_day(charge_date))) filter (consumed_unit ilike '%-month%'), 0
-    )::decimal(38, 18) as month_cost_by_days
-from resource_daily_costs, newest
-where source = $source
-    and project = $project
-    and sub_account_id is not distinct from $sub_account_id
-    and service_code is not distinct from $service_code
-    and resource_id = $resource_id
-    and billing_currency = $billing_currency
-    and charge_date between last_day - 29 and last_day
-    and charge_category = 'Usage' and charge_class is null and row_kind = 'line'
-    and charge_group in ('usage', 'commitments')
+    )::decimal(38, 18) as month_cost_by_days,
+    -- a resource that is younger has not been used for 30 days
+    least(any_value(last_day - first_day) + 1, 30) as days
+from used
+where charge_date > last_day - 30
 """
 
 

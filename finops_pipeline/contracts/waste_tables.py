@@ -172,7 +172,7 @@ SAVINGS_REALISED = Table(
         Column("days", COUNT, "Complete days of the month after it.", False),
         Column("normalised_by", TEXT, "days, or the unit by which usage is compared.", False),
         Column("baseline_quantity", MONEY, "Days, or usage in that unit, before.", False),
-        Column("baseline_cost", MONEY, "Effective cost of it, in 30 days before.", False),
+        Column("baseline_cost", MONEY, "Effective cost of it, in at most 30 days before.", False),
         Column("quantity", MONEY, "Days, or usage in that unit, in the month.", False),
         Column(
             "expected_cost", MONEY,

@@ -6,8 +6,9 @@
 -- The baseline is what the resource used and cost in 30 days before the change. If it still exists,
 -- and its rule compares usage, the usage of the month at the rate before is compared with what it
 -- cost. If it is gone, or its rule compares days, the same number of days is. What is priced by the
--- month costs more on a day of a short month, so its days count as parts of a month. Only complete
--- days after the day of the change count.
+-- month costs more on a day of a short month, so its days count as parts of a month. A resource that
+-- began within the 30 days is compared with the days since then. Only complete days after the day of
+-- the change count.
 
 with
 
@@ -27,7 +28,8 @@ finished as (
         (baseline ->> 'quantity')::decimal(38, 18) as baseline_quantity,
         (baseline ->> 'cost')::decimal(38, 18) as baseline_cost,
         coalesce((baseline ->> 'monthly_cost')::decimal(38, 18), 0) as monthly_cost,
-        coalesce((baseline ->> 'month_cost_by_days')::decimal(38, 18), 0) as month_cost_by_days
+        coalesce((baseline ->> 'month_cost_by_days')::decimal(38, 18), 0) as month_cost_by_days,
+        coalesce((baseline ->> 'days')::bigint, 30) as baseline_days
     from waste_decisions
     where status = 'done' and done_on is not null
 ),
@@ -118,7 +120,7 @@ compared as (
             then 'days'
             else counted.unit
         end as normalised_by,
-        case when normalised_by = 'days' then 30 else counted.baseline_quantity end::decimal(38, 18)
+        case when normalised_by = 'days' then baseline_days else counted.baseline_quantity end::decimal(38, 18)
             as quantity_before,
         case when normalised_by = 'days' then days else later.quantity end::decimal(38, 18)
             as quantity
@@ -144,7 +146,7 @@ expected as (
             case
                 when normalised_by = 'days'
                 then ((cost_before - monthly_before) * month_days + by_days_before) * days
-                    // nullif(30 * month_days, 0)
+                    // nullif(baseline_days * month_days, 0)
                 else cost_before * (quantity * 1000000)::hugeint
                     // nullif((quantity_before * 1000000)::hugeint, 0)
             end::decimal(26, 0)
