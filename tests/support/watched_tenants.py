@@ -47,7 +47,7 @@ def declare(made: TemporaryInstallation, sections: Mapping[str, Mapping[str, Any
     made.data.mkdir(parents=True, exist_ok=True)
     path = made.data.parent / "tenants.yaml"
     path.write_text(json.dumps({"tenants": tenants}))
-    made.finops("apply", str(path))
+    made.apply(path)
 
 
 def bill(made: TemporaryInstallation, tenant: str, uses: Iterable[Use]) -> None:
