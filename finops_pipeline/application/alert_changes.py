@@ -16,7 +16,7 @@ from finops_pipeline.ledger.alert_records import OPEN, RECOVERED, AlertRecord
 from finops_pipeline.marts.alert_findings import FoundAlert, RuleResults
 from finops_pipeline.tenants.alert_channels import Severity
 
-_URGENCY = {severity.value: rank for rank, severity in enumerate(Severity)}
+_URGENCY = [severity.value for severity in Severity]
 
 
 class AlertEvent(StrEnum):
@@ -94,5 +94,5 @@ def _update(before: AlertRecord | None, key: str, found: FoundAlert, at: str) ->
         return AlertChange(alert, AlertEvent.OPENED)
     if before.snoozed_until:
         return AlertChange(alert, AlertEvent.STILL_OPEN)
-    is_worse = _URGENCY[alert.severity] < _URGENCY.get(before.severity, 0)
+    is_worse = _URGENCY.index(alert.severity) < _URGENCY.index(before.severity)
     return AlertChange(alert, AlertEvent.WORSE if is_worse else None)

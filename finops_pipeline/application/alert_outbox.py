@@ -119,18 +119,16 @@ def take_out(ledger: Ledger, tenant: Tenant, now: datetime) -> list[Batch]:
 def send_batch(installation: Installation, tenant: Tenant, batch: Batch) -> AlertDelivery:
     """Send what was taken out; return what became of it."""
     is_digest = batch.channel.digest is not None
-    message = compose_alerts(tenant, batch.messages, is_digest)
-    kind = "digest" if is_digest else "alerts"
-    return send_over(installation, batch.channel, message, kind, len(batch.messages))
+    return send_over(installation, batch.channel, compose_alerts(tenant, batch.messages, is_digest))
 
 
-def send_over(
-    installation: Installation, channel: Channel, message: Message, kind: str, count: int = 1
-) -> AlertDelivery:
+def send_over(installation: Installation, channel: Channel, message: Message) -> AlertDelivery:
     """Send a message over a channel; return what became of it."""
     result = send(installation.settings, message.tenant, channel, message)
     at = clock.now().isoformat(timespec="seconds")
     outcome = SENT if result.is_sent else FAILED
+    count = max(1, len(message.facts.get("alerts", ())))
+    kind = str(message.facts["kind"])
     return AlertDelivery(channel.name, kind, at, count, result.attempts, outcome, result.reason)
 
 

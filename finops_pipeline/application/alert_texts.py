@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from finops_pipeline.application.alert_changes import AlertEvent
+from finops_pipeline.application.alert_times import TEST
 from finops_pipeline.channels.message import Message, Section
 from finops_pipeline.errors import counted
 from finops_pipeline.ledger.alert_records import AlertMessage
@@ -41,7 +42,10 @@ def compose_alerts(tenant: Tenant, messages: Sequence[AlertMessage], is_digest: 
         tenant.name,
         f"{name_tenant(tenant)}: {digest}{', '.join(words)}",
         tuple(parts),
-        {"kind": "alerts", "alerts": [_facts(message) for message in messages]},
+        {
+            "kind": "digest" if is_digest else "alerts",
+            "alerts": [_facts(message) for message in messages],
+        },
     )
 
 
@@ -49,7 +53,7 @@ def compose_test(tenant: Tenant, channel: str) -> Message:
     """Compose a message that shows that a channel works."""
     lines = (f"Channel {channel} of tenant {tenant.name} works. Nothing has happened.",)
     title = f"{name_tenant(tenant)}: test of channel {channel}"
-    return Message(tenant.name, title, (Section("Test", lines),), {"kind": "test"})
+    return Message(tenant.name, title, (Section("Test", lines),), {"kind": TEST})
 
 
 def name_tenant(tenant: Tenant) -> str:

@@ -26,7 +26,6 @@ from finops_pipeline.application.alert_outbox import (
     take_out,
 )
 from finops_pipeline.application.alert_texts import compose_test
-from finops_pipeline.application.alert_times import TEST
 from finops_pipeline.application.installation import Installation, TenantSession
 from finops_pipeline.errors import RegistryError, Unknown, did_you_mean
 from finops_pipeline.lake.ledger_copy import keep_copy
@@ -223,7 +222,7 @@ def try_channels(installation: Installation, tenant: str, name: str = "") -> lis
     if not channels:
         raise _no_channel(declared, name)
     results = [
-        send_over(installation, channel, compose_test(declared, channel.name), TEST)
+        send_over(installation, channel, compose_test(declared, channel.name))
         for channel in channels
     ]
     record_deliveries(installation, declared.name, [(result, ()) for result in results])

@@ -141,7 +141,7 @@ def _send(installation: Installation, tenant: Tenant, names: list[str]) -> list[
         return []
     report = make_report(installation, tenant.name, tenant.alerts.report.every)
     message = compose_report(tenant, report)
-    results = [send_over(installation, channel, message, REPORT) for channel in channels]
+    results = [send_over(installation, channel, message) for channel in channels]
     record_deliveries(installation, tenant.name, [(result, ()) for result in results])
     return results
 
@@ -190,7 +190,7 @@ def compose_report(tenant: Tenant, report: Report) -> Message:
             [f"{alert.severity}: {alert.summary}" for alert in report.alerts] or ["None."],
         ),
     )
-    facts = {"kind": "report", "period": report.period, "last_day": str(report.last_day or "")}
+    facts = {"kind": REPORT, "period": report.period, "last_day": str(report.last_day or "")}
     return Message(tenant.name, title, sections, facts)
 
 

@@ -10,7 +10,7 @@ from finops_pipeline.contracts.column import DAY, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.mart_columns import PERIOD
 
 BUDGET_STATES = ("within", "forecast over", "over", "unknown")
-_SCOPES = ("tenant", "project", "environment", "dimension")
+_SCOPES = ("all", "project", "environment", "dimension")
 
 _SCOPE = (
     Column("budget", TEXT, "Name of the budget.", False),

@@ -62,14 +62,14 @@ class Budget(BaseModel):
 
     @property
     def scope(self) -> str:
-        """What the budget is for: tenant, project, environment or dimension."""
+        """What the budget is for: all of the tenant, project, environment or dimension."""
         names = ("project", "environment", "dimension")
-        return next((name for name in names if getattr(self, name)), "tenant")
+        return next((name for name in names if getattr(self, name)), "all")
 
     def __str__(self) -> str:
         subject = f"{self.dimension} {self.dimension_value}" if self.dimension else ""
         words = {
-            "tenant": "everything",
+            "all": "everything",
             "project": f"project {self.project}",
             "environment": f"environment {self.environment}",
             "dimension": subject,
@@ -210,6 +210,6 @@ def _export(budget: Budget) -> dict[str, Any]:
     fields["currency"] = budget.currency
     if budget.dimension:
         fields["dimension"] = {budget.dimension: budget.dimension_value}
-    elif budget.scope != "tenant":
+    elif budget.scope != "all":
         fields[budget.scope] = getattr(budget, budget.scope)
     return fields | {"basis": budget.basis.value}

@@ -2,7 +2,7 @@
 -- grain: alert_key
 -- money: value, threshold (billing currency of the budget)
 -- reads: budget_status
--- what to do: finops budgets TENANT shows all of them; finops costs TENANT --by service shows what the
+-- what to do: finops budgets TENANT shows all of them; finops costs TENANT, by service, shows what the
 --   money is spent on. Save, or change the amount in tenants.yaml. It recovers with a forecast within
 --   the amount, and when the month is over.
 

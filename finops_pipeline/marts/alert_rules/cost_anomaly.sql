@@ -4,7 +4,7 @@
 -- money: value, threshold (billing currency, effective cost)
 -- reads: resource_daily_costs
 -- values: days = 3, least = 20, deviations = 5
--- what to do: finops costs TENANT --by service and finops rules explain TENANT show what rose; talk to
+-- what to do: finops costs TENANT, by service and account, shows what rose; talk to
 --   the team of the project. It recovers when the last complete days cost what is usual.
 --
 -- The cost of a day is compared with the median of the same day of the week in the eight weeks
@@ -53,6 +53,10 @@ judged as (
     where charge_date between last_complete_day - $days::integer + 1 and last_complete_day
 ),
 
+week as (
+    select unnest([1, 2, 3, 4, 5, 6, 7, 8]) as number
+),
+
 -- a day without a row cost nothing, as long as the bill reaches back to it
 same_weekday as (
     select
@@ -62,16 +66,16 @@ same_weekday as (
         judged.billing_currency,
         judged.charge_date,
         judged.cost,
-        coalesce(earlier.cost, 0) as usual_cost
+        coalesce(earlier.cost, 0) as cost_before
     from judged
-    cross join generate_series(1, 8) as week (number)
+    cross join week
     left join cost as earlier
         on earlier.source = judged.source
         and earlier.project = judged.project
         and earlier.service_name = judged.service_name
         and earlier.billing_currency = judged.billing_currency
-        and earlier.charge_date = judged.charge_date - (7 * number)::integer
-    where judged.charge_date - (7 * number)::integer >= judged.first_day
+        and earlier.charge_date = judged.charge_date - 7 * week.number
+    where judged.charge_date - 7 * week.number >= judged.first_day
 ),
 
 usual as (
@@ -81,9 +85,7 @@ usual as (
         service_name,
         billing_currency,
         charge_date,
-        cost,
-        list(usual_cost) as costs,
-        quantile_disc(usual_cost, 0.5) as median_cost
+        quantile_disc(cost_before, 0.5) as median_cost
     from same_weekday
     group by all
     having count(*) >= 4
@@ -91,30 +93,43 @@ usual as (
 
 distance as (
     select
-        usual.* exclude (costs),
-        (
-            select quantile_disc(abs(day.cost - usual.median_cost), 0.5)
-            from unnest(usual.costs) as day (cost)
-        ) as median_distance,
-        coalesce(first_before.cost, 0) as cost_of_first
-    from usual
+        same_weekday.source,
+        same_weekday.project,
+        same_weekday.service_name,
+        same_weekday.billing_currency,
+        same_weekday.charge_date,
+        same_weekday.cost,
+        usual.median_cost,
+        quantile_disc(abs(same_weekday.cost_before - usual.median_cost), 0.5) as median_distance
+    from same_weekday
+    inner join usual
+        on usual.source = same_weekday.source
+        and usual.project = same_weekday.project
+        and usual.service_name = same_weekday.service_name
+        and usual.billing_currency = same_weekday.billing_currency
+        and usual.charge_date = same_weekday.charge_date
+    group by all
+),
+
+compared as (
+    select
+        distance.*,
+        greatest(distance.median_cost, coalesce(first_before.cost, 0)) as expected_cost
+    from distance
     left join cost as first_before
-        on day(usual.charge_date) = 1
-        and first_before.source = usual.source
-        and first_before.project = usual.project
-        and first_before.service_name = usual.service_name
-        and first_before.billing_currency = usual.billing_currency
-        and first_before.charge_date = usual.charge_date - interval 1 month
+        on day(distance.charge_date) = 1
+        and first_before.source = distance.source
+        and first_before.project = distance.project
+        and first_before.service_name = distance.service_name
+        and first_before.billing_currency = distance.billing_currency
+        and first_before.charge_date = distance.charge_date - interval 1 month
 ),
 
 anomaly as (
-    select
-        *,
-        greatest(median_cost, cost_of_first) as expected_cost
-    from distance
-    where cost - greatest(median_cost, cost_of_first) >= $least::decimal(38, 18)
-        and cost - greatest(median_cost, cost_of_first)
-        >= $deviations::decimal(9, 2) * median_distance
+    select *
+    from compared
+    where cost - expected_cost >= $least::decimal(38, 18)
+        and cost - expected_cost >= $deviations::decimal(9, 2) * median_distance
 ),
 
 final as (

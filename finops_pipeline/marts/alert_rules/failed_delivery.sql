@@ -26,7 +26,7 @@ final as (
         null::decimal(38, 18) as value,
         null::decimal(38, 18) as threshold,
         null::varchar as unit,
-        'Read the reason, correct the delivery, and ingest the tenant again.' as cure
+        'Read the reason, correct the delivery, and ingest it.' as cure
     from status
     where state in ('refused', 'outdated')
     group by source, billing_period, state

@@ -96,7 +96,7 @@ counted as (
         end as cost
     from budget
     inner join project_day as cost
-        on budget.scope = 'tenant'
+        on budget.scope = 'all'
         or (budget.scope = 'project' and cost.project = budget.project)
         or (budget.scope = 'environment' and cost.environment = budget.environment)
     union all
