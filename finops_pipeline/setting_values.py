@@ -53,12 +53,12 @@ EXPECTED_VALUES = {
     "log_format": "text or json",
     "smtp_host": "the name or address of a mail server",
     "smtp_port": "a port from 1 to 65535",
-    "smtp_security": "starttls, tls or none",
+    "smtp_security": "a kind of encryption: starttls, tls or none",
     "smtp_user": "a user of the mail server",
     "smtp_password": "a password",
-    "smtp_from": "an e-mail address, such as finops@acme.example",
+    "smtp_from": "a mail address, such as finops@acme.example",
     "channel_seconds": "a number of seconds, more than 0 and up to 120",
-    "webhook_hosts": "host:port, or several separated by spaces",
+    "webhook_hosts": "a host and port as host:port, or several separated by spaces",
     "alert_rules": "a folder with .sql files",
 }
 """Setting -> its allowed values, for messages."""

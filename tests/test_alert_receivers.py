@@ -7,6 +7,10 @@ receivers are sent when all is well (test_alert_delivery.py).
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +86,31 @@ def test_a_webhook_is_tried_again_at_once(alerted: TemporaryInstallation, hook: 
     hook.answers = [500, 503]
     (sent,) = run_rules(alerted).deliveries
     assert (sent.outcome, sent.attempts) == ("sent", 3)
+
+
+def test_a_message_outlives_the_process_that_sends_it(
+    alerted: TemporaryInstallation, hook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(alerted, to(OPS))
+    hook.is_hanging = True
+    monkeypatch.setenv("FINOPS_CHANNEL_SECONDS", "60")
+    command = [sys.executable, "-m", "finops_pipeline.cli", "alerts", "send", "acme"]
+    process = subprocess.Popen(command)
+    for _ in range(600):
+        if hook.received:
+            break
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert len(hook.received) == 1
+    hook.is_hanging = False
+    (waiting,) = read_history(alerted.installation, "acme").waiting
+    claimed = datetime.fromisoformat(waiting.changed_at)
+    set_time(monkeypatch, f"{claimed + timedelta(minutes=14):%Y-%m-%dT%H:%M}")
+    assert not run_rules(alerted).deliveries  # perhaps the other process is still sending
+    set_time(monkeypatch, f"{claimed + timedelta(minutes=17):%Y-%m-%dT%H:%M}")
+    assert [sent.outcome for sent in run_rules(alerted).deliveries] == ["sent"]
+    assert not read_history(alerted.installation, "acme").waiting
 
 
 @pytest.mark.parametrize(

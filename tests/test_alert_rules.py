@@ -103,14 +103,16 @@ def test_a_late_delivery_is_found_before_anything_was_built(
     late = open_alerts(made)["late_delivery"]
     assert (late.severity, late.value, late.threshold, late.unit) == ("warning", 4, 3, "days")
     path = made.data.parent / "tenants.yaml"
-    rules = {"late_delivery": {"days": 5}}
+    rules = {"late_delivery": {"days": 5}, "late_delivry": {"days": 5}}
     path.write_text(
         path.read_text().replace(
             '"budgets"', f'"alerts": {{"rules": {json.dumps(rules)}}}, "budgets"'
         )
     )
     made.apply(path)
-    assert "late_delivery" not in open_alerts(made)
+    alerts = open_alerts(made)
+    assert "late_delivery" not in alerts
+    assert "Did you mean late_delivery?" in alerts["broken_rule"].summary
 
 
 BROKEN = {

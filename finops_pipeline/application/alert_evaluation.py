@@ -13,13 +13,20 @@ from finops_pipeline import clock
 from finops_pipeline.application.alert_times import count_failures
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.contracts.tables import TABLES
-from finops_pipeline.errors import DamagedFile, ForeignFile, SchemaTooNew, counted
+from finops_pipeline.errors import (
+    DamagedFile,
+    ForeignFile,
+    SchemaTooNew,
+    counted,
+    did_you_mean,
+)
 from finops_pipeline.lake.rule_reading import reading_for_rules
 from finops_pipeline.ledger.alert_records import AlertDelivery
 from finops_pipeline.marts.alert_findings import (
     FoundAlert,
     RuleInputs,
     RuleResults,
+    broken_rule,
     run_alert_rules,
     unread_rules,
 )
@@ -60,7 +67,9 @@ def evaluate_rules(installation: Installation, tenant: Tenant) -> Evaluation:
         choices=tenant.alerts.rules,
     )
     limits = replace(installation.limits, seconds=settings.query_seconds)
-    system, judged = unread_rules(unread), {"broken_rule"}
+    known = [*(rule.name for rule in rules), *(rule.name for rule in unread)]
+    system = [*unread_rules(unread), *_unknown_rules(tenant, known)]
+    judged = {"broken_rule"}
     try:
         with reading_for_rules(installation.folder(tenant.name), TABLES) as connection:
             results = run_alert_rules(connection, enabled, inputs, limits)
@@ -77,6 +86,19 @@ def evaluate_rules(installation: Installation, tenant: Tenant) -> Evaluation:
 def _is_enabled(tenant: Tenant, rule: AlertRule) -> bool:
     choice = tenant.alerts.rules.get(rule.name)
     return choice is None or choice.enabled
+
+
+def _unknown_rules(tenant: Tenant, known: Sequence[str]) -> list[FoundAlert]:
+    """Return alerts about rules that the tenant changes, but that do not exist."""
+    return [
+        broken_rule(
+            name,
+            f"alerts.rules changes it, but there is no such rule. {did_you_mean(name, known)}"
+            f"The rules are: {', '.join(known)}.",
+        )
+        for name in tenant.alerts.rules
+        if name not in known
+    ]
 
 
 def _unreadable(tenant: str, reason: str) -> FoundAlert:

@@ -22,8 +22,10 @@ from finops_pipeline.application.alerts import (
     snooze_alert,
     try_channels,
 )
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.refusals import reason_of
 from finops_pipeline.application.report import send_due_report
-from finops_pipeline.cli.failures import FAILED, report_failures
+from finops_pipeline.cli.failures import FAILED
 from finops_pipeline.cli.show import (
     ExactOption,
     Format,
@@ -35,7 +37,7 @@ from finops_pipeline.cli.show import (
     write_records,
 )
 from finops_pipeline.cli.text_table import Layout
-from finops_pipeline.errors import FinopsError, Unknown, counted
+from finops_pipeline.errors import Unknown, counted
 from finops_pipeline.ledger.alert_records import AlertDelivery, AlertRecord
 
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="Name of a tenant.")]
@@ -73,26 +75,26 @@ def send_command(
     installation = open_installation()
     registry = installation.registry
     names = [tenant] if tenant else [t.name for t in registry.tenants() if t.is_active]
-    failures: list[tuple[str, FinopsError]] = []
     has_failed = False
     for name in names:
         try:
             run = deliver_alerts(installation, name)
             _show_run(name, run)
-            has_failed |= _show_deliveries(name, [*run.deliveries, *_due_reports(name)])
-        except FinopsError as error:
+            reports = _due_reports(installation, name)
+            has_failed |= _show_deliveries(name, [*run.deliveries, *reports])
+        except Exception as error:  # one tenant that fails stops no other
             if tenant:
                 raise
-            failures.append((name, error))
-    report_failures(failures, Format.TABLE)
+            has_failed = True
+            complain(f"{name}: {reason_of(error, f'alerts of {name}')}")
     if has_failed:
         raise typer.Exit(FAILED)
 
 
-def _due_reports(tenant: str) -> list[AlertDelivery]:
+def _due_reports(installation: Installation, tenant: str) -> list[AlertDelivery]:
     """Send the reports that are due; a tenant without a file has none yet."""
     try:
-        return send_due_report(open_installation(), tenant)
+        return send_due_report(installation, tenant)
     except Unknown:
         return []
 
@@ -157,12 +159,12 @@ def test_command(
     ] = "",
 ) -> None:
     """Send a test message over a tenant's channels, or one of them."""
-    failed = False
+    has_failed = False
     for delivery in try_channels(open_installation(), tenant, channel):
         if delivery.outcome == "sent":
             say(f"channel {delivery.channel}: sent")
         else:
-            failed = True
+            has_failed = True
             complain(f"channel {delivery.channel}: {delivery.reason}")
-    if failed:
+    if has_failed:
         raise typer.Exit(FAILED)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.report import compose_report, make_report, send_report
 from finops_pipeline.channels.message import as_text
 from finops_pipeline.cli.failures import FAILED
@@ -36,7 +37,7 @@ def report_command(
         raise typer.BadParameter("give table or json", param_hint="--format")
     installation = open_installation()
     if send:
-        _send(tenant)
+        _send(installation, tenant)
         return
     report = make_report(installation, tenant, period)
     if format is Format.JSON:
@@ -46,13 +47,13 @@ def report_command(
     say(as_text(compose_report(installation.registry.tenant(tenant), report)).rstrip("\n"))
 
 
-def _send(tenant: str) -> None:
-    failed = False
-    for delivery in send_report(open_installation(), tenant):
+def _send(installation: Installation, tenant: str) -> None:
+    has_failed = False
+    for delivery in send_report(installation, tenant):
         if delivery.outcome == "sent":
             say(f"report over channel {delivery.channel}: sent")
         else:
-            failed = True
+            has_failed = True
             complain(f"report over channel {delivery.channel} failed: {delivery.reason}")
-    if failed:
+    if has_failed:
         raise typer.Exit(FAILED)

@@ -7,7 +7,7 @@ out: running them (alert_findings.py), what becomes of an alert (application/ale
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -122,8 +122,3 @@ def list_alert_rules(own_folder: str) -> tuple[list[AlertRule], list[UnreadRule]
             unread.append(UnreadRule(file.stem, str(error)))
             rules.pop(file.stem, None)
     return [rules[name] for name in sorted(rules)], unread
-
-
-def rule_names(rules: Iterable[AlertRule]) -> list[str]:
-    """Return the names of rules, with those of the alerts of finops itself."""
-    return [*(rule.name for rule in rules), *SYSTEM_RULES]
