@@ -15,6 +15,7 @@ import pytest
 
 from finops_pipeline.application.alerts import (
     Snooze,
+    list_alerts,
     snooze_alert,
 )
 from finops_pipeline.errors import RegistryError
@@ -157,7 +158,11 @@ def test_a_snoozed_alert_is_silent_until_its_time(
     declare(alerted, to(OPS))
     (alert,) = run_rules(alerted).open_alerts
     alerted.finops("alerts", "snooze", "acme", alert.alert_id, "--days", "1", "--reason", "known")
+    assert alert.alert_id in alerted.finops("alerts", "list", "acme").stdout
+    assert list_alerts(alerted.installation, "acme")[0].snooze_reason == "known"
     until = datetime.fromisoformat("2026-11-28T18:00:00+00:00")
+    alerted.finops("alerts", "wake", "acme", alert.alert_id)
+    assert list_alerts(alerted.installation, "acme")[0].snoozed_until is None
     changed = snooze_alert(alerted.installation, "acme", alert.alert_id, Snooze(until, "known"))
     assert changed.snooze_reason == "known"
     plant(alerted, severity="critical")

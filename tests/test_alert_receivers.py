@@ -36,7 +36,13 @@ from tests.support.alerted_tenants import (
     to,
     use_mailbox,
 )
-from tests.support.message_receivers import Mailbox, Webhook, mailbox
+from tests.support.message_receivers import (
+    Mailbox,
+    Webhook,
+    mailbox,
+    make_certificate,
+    webhook,
+)
 from tests.support.watched_tenants import declare
 
 __all__ = ["alerted", "box", "hook", "preserved_alerts"]
@@ -134,6 +140,30 @@ def test_a_webhook_cannot_reach_into_the_network(
     (result,) = try_channels(alerted.installation, "acme")
     assert (result.outcome, reason in result.reason) == ("failed", True), result.reason
     assert "meta-data" not in result.reason and "word" not in result.reason
+
+
+def test_a_webhook_needs_a_certificate_for_its_name(
+    alerted: TemporaryInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request goes to the address that was checked, and yet proves the name."""
+    declare(alerted, to(OPS))
+    certificate = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with webhook(certificate) as hook:
+        places = (hook.place, f"localhost:{hook.port}")
+        monkeypatch.setenv("FINOPS_WEBHOOK_HOSTS", " ".join(places))
+        outcomes = []
+        for place in places:
+            monkeypatch.setenv("FINOPS_SECRET__ACME__SLACK", f"https://{place}/acme?key=s3cret")
+            outcomes += try_channels(alerted.installation, "acme")
+        sent, refused = outcomes
+        assert (sent.outcome, len(hook.received)) == ("sent", 1)
+        assert hook.received[0][0] == "/acme?key=s3cret"
+        assert "not valid for it" in refused.reason and "s3cret" not in refused.reason
+        monkeypatch.delenv("SSL_CERT_FILE")
+        monkeypatch.setenv("FINOPS_SECRET__ACME__SLACK", f"https://{hook.place}/acme")
+        (refused,) = try_channels(alerted.installation, "acme")
+        assert "not valid for it" in refused.reason and len(hook.received) == 1
 
 
 def test_one_channel_that_fails_stops_no_other(

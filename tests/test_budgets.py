@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from finops_pipeline.tenants.project_references import rename_project_references
 from tests.conftest import TemporaryInstallation
 from tests.support.made_once import made_once
 from tests.support.watched_tenants import DEV, TENANTS, bill, declare, use
@@ -118,6 +119,11 @@ def test_budgets_survive_export_and_rename(budgeted: TemporaryInstallation, tmp_
     assert "- name: web\n    amount: '300'\n    currency: USD\n    dimension:\n" in exported
     path = budgeted.data.parent / "tenants.yaml"
     assert "nothing changed" in budgeted.finops("apply", str(path)).stdout
+    tenant = budgeted.installation.registry.tenant("acme")
+    renamed = rename_project_references(tenant, "prod", "live")
+    assert [budget.project for budget in renamed.budgets if budget.project] == [
+        *("live", "dev", "live")
+    ]
 
 
 WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {

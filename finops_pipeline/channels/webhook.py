@@ -97,6 +97,12 @@ def _post(parts: SplitResult, body: dict[str, Any], is_inner: bool) -> None:
         )
         status = answer.status
         answer.close()
+    except urllib3.exceptions.SSLError as error:
+        raise MessageRefused(
+            f"the webhook at {host} has a certificate that is not valid for it",
+            "a certificate of this host that this machine trusts",
+            "Correct the URL in its secret, or the certificate",
+        ) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise Unreachable(
             f"the webhook at {host} could not be reached ({type(error).__name__})",

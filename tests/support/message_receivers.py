@@ -62,8 +62,8 @@ class Webhook:
 
 
 @contextmanager
-def webhook() -> Iterator[Webhook]:
-    """Run a webhook until the block ends."""
+def webhook(certificate: Path | None = None) -> Iterator[Webhook]:
+    """Run a webhook until the block ends; with a certificate it needs https."""
     script = Webhook()
 
     class Handler(BaseHTTPRequestHandler):
@@ -99,6 +99,10 @@ def webhook() -> Iterator[Webhook]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     script.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
