@@ -19,6 +19,7 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     │   └── Unreachable           AWS or a store did not answer well, after retries
     └── Terminal                  someone has to change something first
         ├── SettingError          an environment variable that cannot be used
+        ├── MessageRefused        a webhook, mail server or command did not take a message
         ├── AccessRefused         AWS or a store refused: denied, no such bucket, bad credentials
         ├── NotAuthenticated      a token that is not valid (any more)
         │   └── SessionEnded      a session of a browser that is not valid (any more)
@@ -170,7 +171,7 @@ class ReadingEnded(Transient):
 
 
 class Unreachable(Transient):
-    """AWS or a store was throttling, failing or not answering, even after retries."""
+    """AWS, a store or a receiver of messages failed or did not answer, even after retries."""
 
 
 class Terminal(FinopsError):
@@ -183,6 +184,10 @@ class SettingError(Terminal):
 
 class AccessRefused(Terminal):
     """AWS or a store refused: denied, no such bucket, invalid credentials or profile."""
+
+
+class MessageRefused(Terminal):
+    """A webhook, mail server or command refused a message, or may not be used."""
 
 
 class NotAuthenticated(Terminal):

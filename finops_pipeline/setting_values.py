@@ -51,5 +51,14 @@ EXPECTED_VALUES = {
     "group_readable": "true or false",
     "prices": "the path of a CSV file",
     "log_format": "text or json",
+    "smtp_host": "the name or address of a mail server",
+    "smtp_port": "a port from 1 to 65535",
+    "smtp_security": "a kind of encryption: starttls, tls or none",
+    "smtp_user": "a user of the mail server",
+    "smtp_password": "a password",
+    "smtp_from": "a mail address, such as finops@acme.example",
+    "channel_seconds": "a number of seconds, more than 0 and up to 120",
+    "webhook_hosts": "a host and port as host:port, or several separated by spaces",
+    "alert_rules": "a folder with .sql files",
 }
 """Setting -> its allowed values, for messages."""

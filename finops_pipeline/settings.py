@@ -2,8 +2,8 @@
 
 Put here: the settings of an installation, each with a default and one sentence (docs/settings.md
 is generated from them). Keep out: anything that belongs to one tenant (that is registry data),
-settings of the HTTP API (server_settings.py), and what a value may be, in words
-(setting_values.py).
+settings of the HTTP API (server_settings.py) and of messages (message_settings.py), what a value
+may be, in words (setting_values.py).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from urllib.parse import quote
 from pydantic import Field, ValidationError
 
 from finops_pipeline.errors import SettingError
+from finops_pipeline.message_settings import MessageSettings
 from finops_pipeline.server_settings import ServerSettings
 from finops_pipeline.setting_values import EXPECTED_VALUES
 
@@ -22,7 +23,7 @@ _KEYS = {"tenant", "source", "project", "billing_period"}
 """Partition keys of the lake, which DuckDB reads from any segment of a path."""
 
 
-class Settings(ServerSettings):
+class Settings(MessageSettings, ServerSettings):
     """One installation's settings; every field is read from `FINOPS_<NAME>`."""
 
     data: Path = Field(
@@ -187,6 +188,38 @@ def load_settings() -> Settings:
         raise SettingError(
             f"{name} is {first['input']!r}", EXPECTED_VALUES[field], f"Change or unset {name}"
         ) from error
+
+
+def secret_variable(tenant: str, name: str) -> str:
+    """Return the environment variable that has a tenant's secret.
+
+    Two underscores stand between the names: neither can begin or end with a hyphen, and the second
+    has no two hyphens side by side, so that no two tenants share a variable.
+    """
+    words = [word.upper().replace("-", "_") for word in (tenant, name)]
+    return f"FINOPS_SECRET__{words[0]}__{words[1]}"
+
+
+def read_secret(tenant: str, name: str) -> str:
+    """Read a tenant's secret from the environment.
+
+    Raises:
+        SettingError: it is not set; the message names the variable.
+    """
+    variable = secret_variable(tenant, name)
+    secret = os.environ.get(variable, "").strip()
+    if not secret:
+        raise SettingError(
+            f"{variable} is not set",
+            f"the secret {name!r} of tenant {tenant}",
+            f"Set {variable} for the processes that send its messages",
+        )
+    return secret
+
+
+def command_path() -> dict[str, str]:
+    """Return the environment for a command that receives messages: where programs are, no more."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "TZ": "UTC", "LANG": "C.UTF-8"}
 
 
 def worker_environment() -> dict[str, str]:

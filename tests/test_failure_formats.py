@@ -49,6 +49,10 @@ ARGUMENTS = {
     "session list": ["initech/ci"],
     "audit": ["initech"],
     "waste list": ["initech"],
+    "budgets": ["initech"],
+    "report": ["initech"],
+    "alerts list": ["initech"],
+    "alerts history": ["initech"],
     "waste explain": ["initech", "A01-1"],
 }
 """Every command with `--format json`, and arguments that make it fail with a refusal."""

@@ -19,7 +19,9 @@ from finops_pipeline import errors
 from finops_pipeline.contracts.tables import MARTS
 from tests.support.house_measures import FOLDERS, bound_names, functions
 from tests.support.source_files import (
+    ALERT_SQL,
     ALLOCATION_SQL,
+    BUDGET_SQL,
     CHECK_SQL,
     EVERY_SQL,
     EVERYWHERE,
@@ -46,6 +48,7 @@ def test_the_rules_see_the_house() -> None:
     assert len(MODULES) > 50
     assert {path.stem for path in STAGE_SQL} > set(MARTS)
     kinds = (STAGE_SQL, CHECK_SQL, QUERY_SQL, ALLOCATION_SQL, STATEMENT_SQL, SCOPED_SQL, WASTE_SQL)
+    kinds += (BUDGET_SQL, ALERT_SQL)
     assert sorted(path for kind in kinds for path in kind) == EVERY_SQL
     assert CHECK_SQL
 

@@ -171,6 +171,8 @@ MAY = {
     "dagster": {"demo", "definitions", "orchestration"},
     "duckdb": {"lake"},
     "boto3": {"sources"},
+    "smtplib": {"channels"},
+    "urllib3": {"channels", "sources"},
 }
 """Outside library -> the only modules and packages of the house that may import it."""
 

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from finops_pipeline.contracts.tables import MARTS, TABLES
-from finops_pipeline.marts import waste_rules_library
+from finops_pipeline.marts import alert_rules_library, waste_rules_library
 from finops_pipeline.marts.library import SliceKind, head, marts
 from finops_pipeline.marts.lookback import read_lookback
 from finops_pipeline.synthetic.spec import estate_tenants
@@ -38,6 +38,9 @@ KEYS = {
     "marts/scoped": {*_EVERYWHERE, "parameters"},
     "marts/waste": {*_EVERYWHERE},
     "marts/waste_rules": waste_rules_library.KEYS,
+    "marts/budgets": {*_EVERYWHERE},
+    "marts/reports": {*_EVERYWHERE, "parameters"},
+    "marts/alert_rules": alert_rules_library.KEYS,
 }
 """What a head may state, by folder; nothing reads any other key."""
 

@@ -85,7 +85,16 @@ def test_no_table_shows_another_project(limited: OpenWarehouse, whole: OpenWareh
     assert with_rows >= {"costs", "monthly_costs", "resource_daily_costs", "tag_costs", "claims",
                          "statements", "statement_preview", "shared_costs", "dimension_costs",
                          "required_tag_coverage", "data_status", "compute_hours", "projects",
-                         "accounts", "account_names", "allocated_costs", "about"}  # fmt: skip
+                         "accounts", "account_names", "allocated_costs", "about", "budgets",
+                         "budget_status"}  # fmt: skip
+
+
+def test_budgets_of_more_than_its_projects_are_left_out(
+    limited: OpenWarehouse, whole: OpenWarehouse
+) -> None:
+    for table in ("budgets", "budget_status"):
+        assert rows(limited, f"select distinct budget from {table}") == [(f"{OWN}-budget",)]
+        assert len(rows(whole, f"select distinct budget from {table}")) == 4
 
 
 def is_large(value: object) -> bool:

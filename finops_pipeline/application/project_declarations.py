@@ -20,11 +20,12 @@ from finops_pipeline.application.lifecycle_changes import (
     with_part,
 )
 from finops_pipeline.errors import RegistryError
-from finops_pipeline.tenants.declare import list_differences, parse_entry
+from finops_pipeline.tenants.declare import parse_entry
 from finops_pipeline.tenants.exported import export_project
 from finops_pipeline.tenants.field_errors import validate
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Claim, Project, Tenant
+from finops_pipeline.tenants.part_differences import list_differences
 from finops_pipeline.tenants.project_references import check_can_be_disabled
 
 MOST_PROJECTS, MOST_CLAIMS, MOST_TEXTS = 500, 1000, 5000

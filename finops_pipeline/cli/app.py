@@ -102,6 +102,14 @@ app.add_typer(
 )
 app.add_typer(
     typer.Typer(
+        cls=CommandGroup,
+        help="What needs attention, and who is told of it.",
+        no_args_is_help=True,
+    ),
+    name="alerts",
+)
+app.add_typer(
+    typer.Typer(
         cls=CommandGroup, help="People and services that may have access.", no_args_is_help=True
     ),
     name="principal",

@@ -18,6 +18,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from finops_pipeline.cli.access_command_list import ACCESS_COMMANDS, AUDIT_COMMAND
+from finops_pipeline.cli.alert_command_list import (
+    ALERT_COMMANDS,
+    BUDGETS_COMMAND,
+    REPORT_COMMAND,
+)
 from finops_pipeline.cli.metric_command_list import METRIC_COMMANDS
 from finops_pipeline.cli.start import begin_command
 from finops_pipeline.cli.waste_command_list import WASTE_COMMANDS
@@ -122,6 +127,8 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
             "Restore a lost or damaged registry from its last good copy, or from a file.",
         ),
         "audit": CommandEntry(*AUDIT_COMMAND),
+        "budgets": CommandEntry(*BUDGETS_COMMAND),
+        "report": CommandEntry(*REPORT_COMMAND),
         "demo": CommandEntry(
             "demo_process:demo_command",
             "Create bills for two organisations, run the pipeline in Dagster, and show the result.",
@@ -275,6 +282,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         ),
     },
     "waste": {name: CommandEntry(*entry) for name, entry in WASTE_COMMANDS.items()},
+    "alerts": {name: CommandEntry(*entry) for name, entry in ALERT_COMMANDS.items()},
     **{
         group: {name: CommandEntry(*entry) for name, entry in commands.items()}
         for group, commands in {**METRIC_COMMANDS, **ACCESS_COMMANDS}.items()

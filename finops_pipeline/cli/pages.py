@@ -13,8 +13,10 @@ from pathlib import Path
 import typer
 
 from finops_pipeline.contracts.dictionary import MartFacts, data_dictionary, markdown_table
+from finops_pipeline.marts.alert_rules_library import shipped_alert_rules
 from finops_pipeline.marts.library import head, marts
 from finops_pipeline.marts.waste_rules_library import waste_rules
+from finops_pipeline.money import plain
 from finops_pipeline.serve.api.api_page import api_page
 from finops_pipeline.server_settings import ServerSettings
 from finops_pipeline.settings import Settings
@@ -65,6 +67,21 @@ def waste_page() -> str:
     return f"{text}\n{markdown_table(names, rows)}\n"
 
 
+def alerts_page() -> str:
+    """Return docs/alerts.md as text: how alerts work, and what the head of each rule states."""
+    text = (resources.files("finops_pipeline.cli") / "alerts_page.md").read_text(encoding="utf-8")
+    rows = [
+        (
+            f"`{rule.name}`",
+            rule.meaning,
+            ", ".join(f"{name} = {plain(value)}" for name, value in rule.values.items()),
+            rule.cure,
+        )
+        for rule in shipped_alert_rules()
+    ]
+    return f"{text}\n{markdown_table(('rule', 'finds', 'values', 'what to do'), rows)}\n"
+
+
 def _mart_facts() -> dict[str, MartFacts]:
     """Read how each mart is built from the head of its SQL."""
     heads = {mart.name: head(mart.sql) for mart in marts()}
@@ -81,6 +98,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "api.md": api_page(),
         "waste.md": waste_page(),
+        "alerts.md": alerts_page(),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from finops_pipeline.contracts.account_marts import ACCOUNT_MARTS
 from finops_pipeline.contracts.allocation_marts import ALLOCATION_MARTS
 from finops_pipeline.contracts.allocation_tables import ALLOCATED_COSTS, RULE_TABLES
+from finops_pipeline.contracts.budget_tables import BUDGET_TABLES
 from finops_pipeline.contracts.column import COUNT, DAY, FLAG, MONEY, TEXT, Column, Table
 from finops_pipeline.contracts.commitment_marts import COMMITMENT_MARTS
 from finops_pipeline.contracts.cost_marts import COST_MARTS
@@ -259,6 +260,7 @@ TABLES = (
     *STATEMENT_TABLES,
     *WASTE_INPUTS,
     *WASTE_TABLES,
+    *BUDGET_TABLES,
     DATA_STATUS,
     RECONCILIATION,
     DELIVERY_HISTORY,

@@ -148,6 +148,54 @@ WASTE_DECISIONS = sa.Table(
     sa.Column("finding", sa.Text, nullable=False),
     sa.Column("baseline", sa.Text, nullable=False),
 )
+ALERTS = sa.Table(
+    "alerts",
+    META,
+    sa.Column("alert_id", sa.String(16), primary_key=True),
+    sa.Column("rule", sa.String(40), nullable=False),
+    sa.Column("alert_key", sa.Text, nullable=False),
+    sa.Column("severity", sa.String(10), nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("period", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("value", sa.Text),
+    sa.Column("threshold", sa.Text),
+    sa.Column("unit", sa.Text, nullable=False),
+    sa.Column("cure", sa.Text, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("opened_at", sa.String(25), nullable=False),
+    sa.Column("seen_at", sa.String(25), nullable=False),
+    sa.Column("recovered_at", sa.String(25)),
+    sa.Column("snoozed_until", sa.String(25)),
+    sa.Column("snooze_reason", sa.Text, nullable=False),
+)
+ALERT_MESSAGES = sa.Table(
+    "alert_messages",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("alert_id", sa.String(16), nullable=False),
+    sa.Column("event", sa.String(12), nullable=False),
+    sa.Column("channel", sa.String(40), nullable=False),
+    sa.Column("severity", sa.String(10), nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("cure", sa.Text, nullable=False),
+    sa.Column("created_at", sa.String(25), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("changed_at", sa.String(25), nullable=False),
+)
+ALERT_DELIVERIES = sa.Table(
+    "alert_deliveries",
+    META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("channel", sa.String(40), nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("sent_at", sa.String(25), nullable=False),
+    sa.Column("messages", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("outcome", sa.String(10), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
 OWNER = sa.Table(
     "owner",
     META,
@@ -202,7 +250,7 @@ SCHEMA = Schema(
     name="ledger",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003", "0004", "0005"),
+    versions=("0001", "0002", "0003", "0004", "0005", "0006"),
     refusal=SchemaTooNew,
 )
 

@@ -53,6 +53,7 @@ from finops_pipeline.ledger.ledger import fingerprint_of
 from finops_pipeline.ledger.waste_decisions import read_decisions
 from finops_pipeline.marts.about import FileFacts, explain_file
 from finops_pipeline.marts.blank_file import blank_file
+from finops_pipeline.marts.budget_rows import budget_code, fill_budgets
 from finops_pipeline.marts.due_slices import Change, Slice, plan_marts
 from finops_pipeline.marts.evidence import read_failed_checks
 from finops_pipeline.marts.input_tables import fill_inputs, input_fingerprints, plan_change
@@ -152,6 +153,7 @@ def refresh(
         work.replace_bill_totals(change)
         fill_inputs(connection, publication, tenant, change)
         built, warnings = work.rebuild_marts(change)
+        fill_budgets(connection, tenant)
         fill_waste(connection, read_decisions(publication.ledger), status.prices)
         left_out += tuple(f"{name} {_STALE}" for name in sorted(work.stale))
         work.note_failed_checks(status)
@@ -189,7 +191,8 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
     deliveries = publication.ledger.deliveries()
     slices[_WHOLE_FILE] = fingerprint_of(
         [
-            tenant.model_dump_json(),
+            # channels and rules of alerts change nothing in the file
+            tenant.model_dump_json(exclude={"alerts"}),
             json.dumps(
                 [asdict(row) for row in (*status.data_status, *status.reconciliation)], default=str
             ),
@@ -200,6 +203,7 @@ def _target_slices(publication: Publication, tenant: Tenant, status: StatusRows)
             repr((STATEMENT_TERMS, STATEMENTS)),
             repr((COST_EXPLORER_DAILY, API_REQUESTS, focus_views(), ABOUT, PROJECTS, ACCOUNTS)),
             repr(read_requests(publication.ledger)),
+            budget_code(),
             *(waste_code(), repr(read_decisions(publication.ledger)), repr(status.prices)),
             str(publication.folder.root),
             *(f"{f.place} {f.sha256}" for f in publication.current_files()),

@@ -49,7 +49,7 @@ unused_commitment_days daily_costs monthly_costs resource_daily_costs hourly_cos
 price_waterfall required_tag_coverage commitment_coverage_hourly commitment_coverage
 commitment_eligible_spend data_transfer storage_costs split_costs allocation_days allocations
 dimension_costs unit_costs business_metrics costs_to_share projects accounts claims
-inventory resources resource_metrics savings_realised
+inventory resources resource_metrics savings_realised budgets budget_status
 statement_terms statement_preview statement_differences delivery_history partitions conformance
 """
 _QUERIES = """

@@ -18,6 +18,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.tenants.alert_settings import AlertSettings, DeclaredAlerts
+from finops_pipeline.tenants.budgets import DeclaredBudgets
 from finops_pipeline.tenants.claim_conflicts import check_stored_claims
 from finops_pipeline.tenants.dimension_changes import (
     check_rule_projects,
@@ -28,6 +30,7 @@ from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.field_errors import validate
 from finops_pipeline.tenants.lifecycle import Lifecycle
 from finops_pipeline.tenants.model import UNASSIGNED, Project, Source, Tenant
+from finops_pipeline.tenants.part_differences import list_differences
 from finops_pipeline.tenants.registry import Registry
 from finops_pipeline.tenants.required_tags import (
     DeclaredSets,
@@ -46,6 +49,11 @@ from finops_pipeline.tenants.undeclarable import (
     check_no_external_id,
     check_no_project_id,
     check_not_removed,
+)
+from finops_pipeline.tenants.watched_sections import (
+    SECTIONS,
+    keep_undeclared,
+    list_watched_changes,
 )
 from finops_pipeline.tenants.yaml_file import read_yaml
 
@@ -71,6 +79,8 @@ class _DeclaredTenant(BaseModel):
     without_value: str = ""
     statements: DeclaredTerms = Field(default_factory=TenantTerms)
     required_tags: DeclaredSets = {}
+    budgets: DeclaredBudgets = ()
+    alerts: DeclaredAlerts = Field(default_factory=AlertSettings)
 
 
 class _Declaration(BaseModel):
@@ -118,7 +128,7 @@ def parse_entry(entry: dict[str, Any], path: Path) -> Tenant:
         parts["shared_costs"] = declared.shared_costs
     if "dimensions" in entry:
         parts["dimensions"] = declared.dimensions or Dimensions()
-    for section in ("statements", "required_tags"):
+    for section in ("statements", "required_tags", *SECTIONS):
         if section in entry:
             parts[section] = getattr(declared, section)
     return validate(Tenant, labels, place).model_copy(update=parts)
@@ -260,10 +270,13 @@ def _merge(old: Tenant, new: Tenant) -> tuple[Tenant, list[str]]:
         without_value=without_value,
         statements=statements,
         required_tags=required_tags,
+        **keep_undeclared(old, new),
     )
     dimension_lines = list_dimension_changes(new.name, old.dimensions, dimensions)
     shared_lines = list_shared_changes(new.name, old.shared_costs, shared_costs)
-    return merged, [*lines, *source_lines, *project_lines, *dimension_lines, *shared_lines]
+    watched_lines = list_watched_changes(old, merged)
+    lines += [*source_lines, *project_lines, *dimension_lines, *shared_lines, *watched_lines]
+    return merged, lines
 
 
 def _disabled(projects: Iterable[Project]) -> set[str]:
@@ -319,26 +332,3 @@ def _merge_part(before: _Part, declared: _Part) -> _Part:
 
 def _name_kind(part: Source | Project) -> str:
     return "source" if isinstance(part, Source) else "project"
-
-
-def list_differences(before: BaseModel, after: BaseModel) -> list[str]:
-    """Describe each field that differs: `format focus -> cur-2.0`."""
-    values = [
-        (field, _comparable(before, field), _comparable(after, field))
-        for field in type(after).model_fields
-    ]
-    return [f"{field} {_format(old)} -> {_format(new)}" for field, old, new in values if old != new]
-
-
-def _comparable(part: BaseModel, field: str) -> object:
-    """Return a field's value, independent of the order in which its parts were declared."""
-    value = getattr(part, field)
-    if field == "accounts":
-        return tuple(sorted(f"{claim.id} ({claim.in_words})" for claim in value))
-    if field == "claims":
-        return tuple(f"{claim.in_words} (priority {claim.priority})" for claim in value)
-    return tuple(sorted(value)) if isinstance(value, tuple) else value
-
-
-def _format(value: object) -> str:
-    return (", ".join(value) if isinstance(value, tuple) else str(value)) or "(none)"

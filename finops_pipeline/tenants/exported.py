@@ -25,6 +25,7 @@ from finops_pipeline.tenants.model import Project, Source, Tenant
 from finops_pipeline.tenants.project_identity import take_registry_fields
 from finops_pipeline.tenants.required_tags import export_required_sets
 from finops_pipeline.tenants.statement_terms import export_terms
+from finops_pipeline.tenants.watched_sections import export_watched
 from finops_pipeline.tenants.yaml_file import read_yaml
 
 _FORM = "a file that finops tenant export wrote, or a tenants.yaml"
@@ -50,6 +51,7 @@ def export_tenant(tenant: Tenant) -> dict[str, Any]:
     entry["without_value"] = tenant.without_value
     entry["statements"] = export_terms(tenant.statements)
     entry["required_tags"] = export_required_sets(tenant.required_tags)
+    entry |= export_watched(tenant)
     return {name: value for name, value in entry.items() if value}
 
 

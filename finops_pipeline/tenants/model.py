@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from finops_pipeline.errors import RegistryError, Unknown, did_you_mean
 from finops_pipeline.tenants.account_claim import AccountClaim
+from finops_pipeline.tenants.alert_settings import AlertSettings, DeclaredAlerts
+from finops_pipeline.tenants.budgets import DeclaredBudgets
 from finops_pipeline.tenants.claim import ACCOUNT_PRIORITY, Claim, conflicting_claims
 from finops_pipeline.tenants.dimensions import Dimensions
 from finops_pipeline.tenants.lifecycle import Lifecycle
@@ -168,6 +170,8 @@ class Tenant(_Model):
     without_value: str = ""
     statements: DeclaredTerms = Field(default_factory=TenantTerms)
     required_tags: DeclaredSets = {}
+    budgets: DeclaredBudgets = ()
+    alerts: DeclaredAlerts = Field(default_factory=AlertSettings)
 
     @model_validator(mode="after")
     def _check_parts(self) -> Tenant:

@@ -1,4 +1,4 @@
-"""Where a tenant's declaration names its projects and sources: rules, required tags, shared costs.
+"""Where a tenant's declaration names its projects and sources: rules, tags, shared costs, budgets.
 
 Put here: naming a renamed one there, refusing to remove or disable a project that is named. Keep
 out: the sections themselves, renaming a project's data (application/lifecycle_changes.py).
@@ -7,6 +7,7 @@ out: the sections themselves, renaming a project's data (application/lifecycle_c
 from __future__ import annotations
 
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.tenants.budgets import rename_budget_project
 from finops_pipeline.tenants.dimension_changes import rename_rule_project
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.required_tags import rename_set_project
@@ -27,6 +28,7 @@ def rename_project_references(tenant: Tenant, old: str, new: str) -> Tenant:
     sections = {
         "dimensions": rename_rule_project(tenant.dimensions, old, new),
         "required_tags": rename_set_project(tenant.required_tags, old, new),
+        "budgets": rename_budget_project(tenant.budgets, old, new),
         "shared_costs": rename_shared_project(tenant.shared_costs, old, new),
         "without_value": new if tenant.without_value == old else tenant.without_value,
     }
@@ -34,7 +36,7 @@ def rename_project_references(tenant: Tenant, old: str, new: str) -> Tenant:
 
 
 def check_not_named(tenant: Tenant, name: str) -> None:
-    """Check that neither shared costs nor required tags name a project that is to be removed.
+    """Check that no shared costs, required tags or budgets name a project that is to be removed.
 
     Otherwise a part of a shared cost would go to a project that does not exist.
 
@@ -49,10 +51,11 @@ def check_not_named(tenant: Tenant, name: str) -> None:
     named += [
         f"required_tags.{key}" for key, s in tenant.required_tags.items() if name in s.projects
     ]
+    named += [f"budgets.{budget.name}" for budget in tenant.budgets if budget.project == name]
     if named:
         raise RegistryError(
             f"project {tenant.name}/{name} is named by {' and '.join(named)}",
-            "a project that neither shared costs nor required tags name",
+            "a project that no shared costs, required tags or budgets name",
             "Leave it out there in tenants.yaml, and declare them again: finops apply tenants.yaml",
         )
 

@@ -32,6 +32,7 @@ from finops_pipeline.tenants.required_tags import export_required_sets
 from finops_pipeline.tenants.shared_cost import SharedCost
 from finops_pipeline.tenants.source import EXTENT
 from finops_pipeline.tenants.statement_terms import ProjectTerms, TenantTerms, export_terms
+from finops_pipeline.tenants.watched_sections import export_watched
 
 META = sa.MetaData()
 TENANTS = sa.Table(
@@ -44,6 +45,8 @@ TENANTS = sa.Table(
     sa.Column("without_value", sa.String(40), nullable=False, server_default=""),
     sa.Column("statements", sa.Text, nullable=False, server_default=""),
     sa.Column("required_tags", sa.Text, nullable=False, server_default=""),
+    sa.Column("budgets", sa.Text, nullable=False, server_default=""),
+    sa.Column("alerts", sa.Text, nullable=False, server_default=""),
 )
 SOURCES = sa.Table(
     "sources",
@@ -141,7 +144,7 @@ SCHEMA = Schema(
     name="registry",
     tables=META,
     migrations=Path(__file__).parent / "migrations",
-    versions=("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"),
+    versions=("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"),
     refusal=RegistryError,
 )
 _OF_TENANT = (
@@ -201,6 +204,8 @@ def load_tenants(
             without_value=getattr(heads[tenant][0], "without_value", "") if has_projects else "",
             statements=TenantTerms(**_section(heads[tenant][0], "statements")),
             required_tags=_section(heads[tenant][0], "required_tags"),
+            budgets=_section(heads[tenant][0], "budgets") or (),
+            alerts=_section(heads[tenant][0], "alerts"),
         )
         for tenant in sorted(heads)
     ]
@@ -259,10 +264,9 @@ def _state(row: Any) -> Lifecycle:
     return Lifecycle(getattr(row, "state", Lifecycle.ACTIVE))
 
 
-def _section(row: Any, name: str) -> dict[str, Any]:
+def _section(row: Any, name: str) -> Any:
     """Return a section that is stored as JSON; rows of an older registry have none."""
-    section: dict[str, Any] = json.loads(getattr(row, name, "") or "{}")
-    return section
+    return json.loads(getattr(row, name, "") or "{}")
 
 
 def _present_columns(db: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
@@ -294,7 +298,7 @@ def delete_tenant(db: sa.Connection, name: str) -> None:
         db.execute(sa.delete(table).where(table.c.tenant == name))
 
 
-def _as_text(section: dict[str, Any]) -> str:
+def _as_text(section: dict[str, Any] | list[Any]) -> str:
     return json.dumps(section) if section else ""
 
 
@@ -304,6 +308,7 @@ def _rows_of(tenant: Tenant) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
     head["without_value"] = tenant.without_value
     head["statements"] = _as_text(export_terms(tenant.statements))
     head["required_tags"] = _as_text(export_required_sets(tenant.required_tags))
+    head |= {name: _as_text(section) for name, section in export_watched(tenant).items()}
     yield TENANTS, head | {"state": tenant.state.value}
     if tenant.dimensions:
         yield DIMENSIONS, {"declaration": json.dumps(export_dimensions(tenant.dimensions))}

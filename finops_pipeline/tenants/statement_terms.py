@@ -9,19 +9,23 @@ statements on different bases would not add up to a bill.
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from finops_pipeline.errors import RegistryError, did_you_mean
-from finops_pipeline.money import plain, read_amount
+from finops_pipeline.errors import RegistryError
+from finops_pipeline.money import plain
+from finops_pipeline.tenants.section_fields import (
+    read_currency,
+    read_fields,
+    read_number,
+    refuse_value,
+)
 
 MOST_PERCENT = 1000
 _PERCENT_DIGITS = 4
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 class CostBasis(StrEnum):
@@ -102,7 +106,7 @@ def export_terms(terms: ProjectTerms) -> dict[str, Any]:
 
 
 def _read(raw: object, place: str, more: tuple[str, ...]) -> dict[str, Any]:
-    fields = _mapping(raw, place, (*more, "markup_percent", "fixed_fee"))
+    fields = read_fields(raw, place, (*more, "markup_percent", "fixed_fee"))
     terms: dict[str, Any] = {}
     if "basis" in fields:
         terms["basis"] = _read_basis(fields["basis"], f"{place}.basis")
@@ -113,59 +117,26 @@ def _read(raw: object, place: str, more: tuple[str, ...]) -> dict[str, Any]:
     return terms
 
 
-def _mapping(raw: object, place: str, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the fields of a section that have a value."""
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        _refuse(place, raw, f"fields, of which there are: {', '.join(names)}")
-    for name in raw:
-        if name not in names:
-            raise RegistryError(
-                f"{place}.{name}: there is no such field",
-                f"one of: {', '.join(names)}",
-                did_you_mean(str(name), names) + "Correct its name or leave it out",
-            )
-    return {name: value for name, value in raw.items() if value is not None}
-
-
 def _read_basis(raw: object, place: str) -> CostBasis:
     if raw not in set(CostBasis):
-        _refuse(place, raw, f"one of: {', '.join(CostBasis)}")
+        refuse_value(place, raw, f"one of: {', '.join(CostBasis)}")
     return CostBasis(str(raw))
 
 
 def _read_percent(raw: object, place: str) -> Decimal:
     expected = f"a number from 0 to {MOST_PERCENT} with up to {_PERCENT_DIGITS} decimal places"
-    percent = _read_number(raw, place, expected)
+    percent = read_number(raw, place, expected)
     if percent > MOST_PERCENT or percent != round(percent, _PERCENT_DIGITS):
-        _refuse(place, raw, expected)
+        refuse_value(place, raw, expected)
     return percent
 
 
 def _read_fee(raw: object, place: str) -> FixedFee:
-    fields = _mapping(raw, place, ("amount", "currency"))
+    fields = read_fields(raw, place, ("amount", "currency"))
     for name in ("amount", "currency"):
         if name not in fields:
             raise RegistryError(f"{place}.{name} is missing", "an amount and its currency")
-    currency = fields["currency"]
-    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
-        _refuse(f"{place}.currency", currency, "the code of a currency, such as USD")
+    currency = read_currency(fields["currency"], f"{place}.currency")
     expected = "an amount that is not negative, such as 100.00"
-    amount = _read_number(fields["amount"], f"{place}.amount", expected)
+    amount = read_number(fields["amount"], f"{place}.amount", expected)
     return FixedFee(amount=amount, currency=currency)
-
-
-def _read_number(raw: object, place: str, expected: str) -> Decimal:
-    """Read a number that is not negative; YAML gives decimals as floats of few digits."""
-    if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal | str):
-        _refuse(place, raw, expected)
-    text = format(raw, "f") if isinstance(raw, Decimal) else str(raw)
-    amount = read_amount(text)
-    if amount is None or amount[1] or amount[0] < 0:
-        _refuse(place, raw, expected)
-    return Decimal(plain(amount[0]))
-
-
-def _refuse(place: str, raw: object, expected: str) -> NoReturn:
-    raise RegistryError(f"{place} is {raw!r:.200}", expected)

@@ -115,6 +115,14 @@ def declaration(tenant: str) -> dict[str, Any]:
             **{f"{name}-set": {"keys": [f"{name}Key"], "projects": [name]} for name in names},
         },
         "statements": {"markup_percent": 10},
+        "budgets": [
+            {"name": "everything", "amount": 1000, "currency": "USD"},
+            {"name": "team", "amount": 10, "currency": "USD", "dimension": {"team": names[0]}},
+            *(
+                {"name": f"{name}-budget", "amount": 10, "currency": "USD", "project": name}
+                for name in names
+            ),
+        ],
     }
 
 

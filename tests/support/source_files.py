@@ -49,6 +49,8 @@ ALLOCATION_SQL = sorted(PACKAGE.glob("marts/allocation/*.sql"))
 STATEMENT_SQL = sorted(PACKAGE.glob("marts/statements/*.sql"))
 SCOPED_SQL = sorted(PACKAGE.glob("marts/scoped/*.sql"))
 WASTE_SQL = sorted([*PACKAGE.glob("marts/waste/*.sql"), *PACKAGE.glob("marts/waste_rules/*.sql")])
+BUDGET_SQL = sorted(PACKAGE.glob("marts/budgets/*.sql"))
+ALERT_SQL = sorted([*PACKAGE.glob("marts/alert_rules/*.sql"), *PACKAGE.glob("marts/reports/*.sql")])
 EVERY_SQL = sorted(PACKAGE.rglob("*.sql"))
 by_name = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 

@@ -105,6 +105,8 @@ _LONG_FILES = [
     "test_api_traces",
     "test_waste_doorway",
     "test_waste_estate",
+    "test_alert_receivers",
+    "test_reports",
 ]
 """The slowest first: the processes that share them then end at about the same time."""
 LONG = frozenset(_LONG_FILES)

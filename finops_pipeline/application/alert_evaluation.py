@@ -1,0 +1,150 @@
+"""What the rules of alerts find for a tenant now.
+
+Put here: what rules are given, and alerts about what keeps them from knowing. Keep out: the rules
+(marts/alert_rules), what becomes of an alert (alert_changes.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from finops_pipeline import clock
+from finops_pipeline.application.alert_times import count_failures
+from finops_pipeline.application.installation import Installation
+from finops_pipeline.contracts.tables import TABLES
+from finops_pipeline.errors import (
+    DamagedFile,
+    ForeignFile,
+    SchemaTooNew,
+    counted,
+    did_you_mean,
+)
+from finops_pipeline.lake.rule_reading import reading_for_rules
+from finops_pipeline.ledger.alert_records import AlertDelivery
+from finops_pipeline.marts.alert_findings import (
+    FoundAlert,
+    RuleInputs,
+    RuleResults,
+    broken_rule,
+    run_alert_rules,
+    unread_rules,
+)
+from finops_pipeline.marts.alert_rules_library import SYSTEM_RULES, AlertRule, list_alert_rules
+from finops_pipeline.tenants.alert_channels import Severity
+from finops_pipeline.tenants.model import Tenant
+
+_UNREADABLE, _UNDELIVERED = "unreadable_file", "undelivered_messages"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What rules found, and the rules that exist and are enabled, whether they ran or not."""
+
+    results: RuleResults
+    present_rules: frozenset[str]
+
+
+def evaluate_rules(installation: Installation, tenant: Tenant) -> Evaluation:
+    """Run the rules of the installation on a tenant's own file and ledger.
+
+    Raises:
+        SettingError: the folder of the installation's own rules cannot be read.
+        FinopsError: the tenant's ledger cannot be read.
+    """
+    settings = installation.settings
+    rules, unread = list_alert_rules(settings.alert_rules)
+    enabled = [rule for rule in rules if _is_enabled(tenant, rule)]
+    month = clock.this_month()
+    inputs = RuleInputs(
+        day=clock.now().date(),
+        statuses=installation.status(tenant.name),
+        sources=sorted(
+            source.name
+            for source in tenant.sources
+            if source.is_bill and source.is_active and source.location and source.covers(month)
+        ),
+        choices=tenant.alerts.rules,
+    )
+    limits = replace(installation.limits, seconds=settings.query_seconds)
+    known = [*(rule.name for rule in rules), *(rule.name for rule in unread)]
+    system = [*unread_rules(unread), *_unknown_rules(tenant, known)]
+    judged = {"broken_rule"}
+    try:
+        with reading_for_rules(installation.folder(tenant.name), TABLES) as connection:
+            results = run_alert_rules(connection, enabled, inputs, limits)
+        judged.add(_UNREADABLE)
+    except (DamagedFile, ForeignFile, SchemaTooNew) as error:
+        results = RuleResults((), frozenset())
+        system.append(_unreadable(tenant.name, str(error)))
+        judged.discard("broken_rule")
+    names = {*(rule.name for rule in enabled), *(rule.name for rule in unread), *SYSTEM_RULES}
+    alerts = (*results.alerts, *system)
+    return Evaluation(RuleResults(alerts, results.judged | judged), frozenset(names))
+
+
+def _is_enabled(tenant: Tenant, rule: AlertRule) -> bool:
+    choice = tenant.alerts.rules.get(rule.name)
+    return choice is None or choice.enabled
+
+
+def _unknown_rules(tenant: Tenant, known: Sequence[str]) -> list[FoundAlert]:
+    """Return alerts about rules that the tenant changes, but that do not exist."""
+    return [
+        broken_rule(
+            name,
+            f"alerts.rules changes it, but there is no such rule. {did_you_mean(name, known)}"
+            f"The rules are: {', '.join(known)}.",
+        )
+        for name in tenant.alerts.rules
+        if name not in known
+    ]
+
+
+def _unreadable(tenant: str, reason: str) -> FoundAlert:
+    return FoundAlert(
+        _UNREADABLE,
+        "file",
+        Severity.CRITICAL,
+        "the tenant's file",
+        "",
+        f"The file of tenant {tenant} could not be read, so no rule could be run: {reason}",
+        None,
+        None,
+        "",
+        f"Build it again: finops rebuild {tenant}",
+    )
+
+
+def with_failed_channels(
+    evaluation: Evaluation, tenant: Tenant, deliveries: Sequence[AlertDelivery]
+) -> Evaluation:
+    """Add an alert for each channel whose last deliveries failed; other channels can tell of it."""
+    failed = []
+    for channel in tenant.alerts.channels:
+        failures = count_failures(channel.name, deliveries)
+        if failures:
+            newest = next(d for d in reversed(deliveries) if d.channel == channel.name)
+            failed.append(_undelivered(f"{tenant.name} {channel.name}", failures, newest.reason))
+    results = evaluation.results
+    return replace(
+        evaluation,
+        results=RuleResults((*results.alerts, *failed), results.judged | {_UNDELIVERED}),
+    )
+
+
+def _undelivered(place: str, failures: int, reason: str) -> FoundAlert:
+    channel = place.partition(" ")[2]
+    times = counted(failures, "delivery has", "deliveries have")
+    return FoundAlert(
+        _UNDELIVERED,
+        channel,
+        Severity.WARNING,
+        f"channel {channel}",
+        "",
+        f"{times} failed over channel {channel}, so its messages wait: {reason}",
+        None,
+        None,
+        "",
+        f"Correct the cause, and test it: finops alerts test {place}",
+    )

@@ -1,0 +1,114 @@
+"""Mail: a message as text and HTML, over the installation's mail server.
+
+Put here: composing and sending one mail. Keep out: the words of a message (message.py), how often
+to try (sending.py).
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+
+from finops_pipeline import clock
+from finops_pipeline.channels.message import Message, as_html, as_text, plain_words
+from finops_pipeline.channels.time_limit import run_within
+from finops_pipeline.errors import MessageRefused, Unreachable
+
+_LATER = "finops tries again later"
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """The mail server of an installation; `security` is starttls, tls or none."""
+
+    host: str
+    port: int
+    security: str
+    user: str
+    password: str
+    sender: str
+    seconds: float
+
+
+def send_mail(server: MailServer, recipients: tuple[str, ...], message: Message) -> None:
+    """Send one mail to all recipients.
+
+    Raises:
+        MessageRefused: there is no mail server, or it does not want the mail.
+        Unreachable: it failed, was busy or did not answer.
+    """
+    if not server.host or not server.sender:
+        raise MessageRefused(
+            "no mail server is set",
+            "FINOPS_SMTP_HOST and FINOPS_SMTP_FROM",
+            "Set both for the processes that send messages",
+        )
+    mail = compose_mail(server.sender, recipients, message)
+    name = f"the mail server {server.host}"
+    try:
+        run_within(server.seconds, name, lambda: _send(server, recipients, mail))
+    except smtplib.SMTPResponseException as error:
+        raise _refusal(name, error.smtp_code) from error
+    except smtplib.SMTPRecipientsRefused as error:
+        code = max((code for code, _ in error.recipients.values()), default=550)
+        raise _refusal(name, code) from error
+    except ssl.SSLCertVerificationError as error:
+        raise MessageRefused(
+            f"{name} has a certificate that is not valid for it ({error.verify_message})",
+            "a certificate that this machine trusts",
+            "Correct FINOPS_SMTP_HOST, or the certificate",
+        ) from error
+    except smtplib.SMTPNotSupportedError as error:
+        raise MessageRefused(
+            f"{name} does not offer what the settings require ({error})",
+            "STARTTLS, and sign-in if FINOPS_SMTP_USER is set",
+            "Correct FINOPS_SMTP_PORT, FINOPS_SMTP_SECURITY or FINOPS_SMTP_USER",
+        ) from error
+    except (smtplib.SMTPException, OSError) as error:
+        found = f"{name} could not be reached ({type(error).__name__})"
+        raise Unreachable(found, "a mail server that answers", _LATER) from error
+
+
+def _refusal(name: str, code: int) -> Unreachable | MessageRefused:
+    """Return the error for an SMTP status; its text is left out, as it may quote the mail."""
+    if 400 <= code < 500:
+        return Unreachable(f"{name} answered {code}", "250, the mail was taken", _LATER)
+    return MessageRefused(
+        f"{name} answered {code}",
+        "250, the mail was taken",
+        "Correct the addresses, FINOPS_SMTP_FROM, or the user and password",
+    )
+
+
+def compose_mail(sender: str, recipients: tuple[str, ...], message: Message) -> EmailMessage:
+    """Compose a mail with a text and an HTML part."""
+    mail = EmailMessage()
+    mail["Subject"] = plain_words(message.title)[:200]
+    mail["From"] = Address("finops", addr_spec=sender)
+    mail["To"] = ", ".join(recipients)
+    mail["Date"] = format_datetime(clock.now())
+    mail["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(as_text(message))
+    mail.add_alternative(as_html(message), subtype="html")
+    return mail
+
+
+def _send(server: MailServer, recipients: tuple[str, ...], mail: EmailMessage) -> None:
+    context = ssl.create_default_context()
+    place, seconds = (server.host, server.port), server.seconds
+    connection: smtplib.SMTP
+    if server.security == "tls":
+        connection = smtplib.SMTP_SSL(*place, timeout=seconds, context=context)
+    else:
+        connection = smtplib.SMTP(*place, timeout=seconds)
+    with connection as smtp:
+        if server.security == "starttls":
+            smtp.starttls(context=context)
+        if server.user:
+            smtp.login(server.user, server.password)
+        smtp.send_message(mail, server.sender, list(recipients))
