@@ -39,22 +39,24 @@ _UNREADABLE, _UNDELIVERED = "unreadable_file", "undelivered_messages"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What rules found, and the rules that exist and are enabled, whether they ran or not."""
+    """What rules found, and the rules that exist and are enabled, whether they ran or not.
+
+    `present_rules`: None: not known, because the folder of own rules cannot be read.
+    """
 
     results: RuleResults
-    present_rules: frozenset[str]
+    present_rules: frozenset[str] | None
 
 
 def evaluate_rules(installation: Installation, tenant: Tenant) -> Evaluation:
     """Run the rules of the installation on a tenant's own file and ledger.
 
     Raises:
-        SettingError: the folder of the installation's own rules cannot be read.
         FinopsError: the tenant's ledger cannot be read.
     """
     settings = installation.settings
-    rules, unread = list_alert_rules(settings.alert_rules)
-    enabled = [rule for rule in rules if _is_enabled(tenant, rule)]
+    listed = list_alert_rules(settings.alert_rules)
+    enabled = [rule for rule in listed.rules if _is_enabled(tenant, rule)]
     month = clock.this_month()
     inputs = RuleInputs(
         day=clock.now().date(),
@@ -67,8 +69,7 @@ def evaluate_rules(installation: Installation, tenant: Tenant) -> Evaluation:
         choices=tenant.alerts.rules,
     )
     limits = replace(installation.limits, seconds=settings.query_seconds)
-    known = [*(rule.name for rule in rules), *(rule.name for rule in unread)]
-    system = [*unread_rules(unread), *_unknown_rules(tenant, known)]
+    system = [*unread_rules(listed.unread), *_unknown_rules(tenant, listed.names)]
     judged = {"broken_rule"}
     try:
         with reading_for_rules(installation.folder(tenant.name), TABLES) as connection:
@@ -78,9 +79,10 @@ def evaluate_rules(installation: Installation, tenant: Tenant) -> Evaluation:
         results = RuleResults((), frozenset())
         system.append(_unreadable(tenant.name, str(error)))
         judged.discard("broken_rule")
-    names = {*(rule.name for rule in enabled), *(rule.name for rule in unread), *SYSTEM_RULES}
+    names = {*(r.name for r in enabled), *(r.name for r in listed.unread), *SYSTEM_RULES}
+    present = frozenset(names) if listed.is_complete else None
     alerts = (*results.alerts, *system)
-    return Evaluation(RuleResults(alerts, results.judged | judged), frozenset(names))
+    return Evaluation(RuleResults(alerts, results.judged | judged), present)
 
 
 def _is_enabled(tenant: Tenant, rule: AlertRule) -> bool:

@@ -75,7 +75,6 @@ def deliver_alerts(installation: Installation, tenant: str) -> AlertRun:
         Unknown: there is no such tenant.
         RegistryError: it is disabled or removed.
         TenantBusy: another process is writing this tenant.
-        SettingError: the folder of the installation's own rules cannot be read.
     """
     declared = installation.registry.tenant(tenant)
     require_active("tenant", declared.name, declared)
