@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from finops_pipeline import clock
 from finops_pipeline.application.alert_times import count_failures
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.progress import Stage, Step
 from finops_pipeline.contracts.tables import TABLES
 from finops_pipeline.errors import (
     DamagedFile,
@@ -35,6 +36,7 @@ from finops_pipeline.tenants.alert_channels import Severity
 from finops_pipeline.tenants.model import Tenant
 
 _UNREADABLE, _UNDELIVERED = "unreadable_file", "undelivered_messages"
+_FAILED_RUN = "failed_run"
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,42 @@ def _unreadable(tenant: str, reason: str) -> FoundAlert:
         None,
         "",
         f"Build it again: finops rebuild {tenant}",
+    )
+
+
+def with_failed_steps(
+    evaluation: Evaluation, tenant: str, steps: Sequence[Step] | None
+) -> Evaluation:
+    """Add an alert for each step of the newest run that failed, such as a check that refuses.
+
+    Args:
+        steps: None: no run has ended, so that what failed before is still open. Deliveries that
+            were refused are left out: the ledger knows them (rule failed_delivery).
+    """
+    if steps is None:
+        return evaluation
+    failed = [step for step in steps if step.has_failed and step.stage is not Stage.LANDING]
+    alerts = [_failed_run(tenant, step) for step in failed]
+    results = evaluation.results
+    return replace(
+        evaluation,
+        results=RuleResults((*results.alerts, *alerts), results.judged | {_FAILED_RUN}),
+    )
+
+
+def _failed_run(tenant: str, step: Step) -> FoundAlert:
+    place = f"{step.subject} {step.month}".rstrip()
+    return FoundAlert(
+        _FAILED_RUN,
+        f"{step.stage}/{step.subject}/{step.month}",
+        Severity.CRITICAL,
+        f"{step.stage} of {place}",
+        step.month,
+        f"The step {step.stage} of {place} failed, so earlier tables stay published: {step.reason}",
+        None,
+        None,
+        "",
+        f"Correct the cause, and run it again: finops ingest {tenant}",
     )
 
 

@@ -29,7 +29,7 @@ ALERT_COLUMNS = (
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,38}[a-z0-9]")
 _VALUE = re.compile(r"([a-z_]+) = (\d+(?:\.\d+)?)")
-SYSTEM_RULES = ("broken_rule", "unreadable_file", "undelivered_messages")
+SYSTEM_RULES = ("broken_rule", "failed_run", "unreadable_file", "undelivered_messages")
 """Alerts of finops itself, which no rule may be named after."""
 
 
