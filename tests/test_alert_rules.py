@@ -185,8 +185,12 @@ def test_a_broken_rule_is_an_alert_and_stops_no_other(
 def test_a_step_that_fails_is_open_until_a_run_without_it(made: TemporaryInstallation) -> None:
     failed = Step(Stage.WAREHOUSE, "acme", "", StepOutcome.REFUSED, reason="numbers differ")
     landed = Step(Stage.LANDING, "acme/payer", "2026-11", StepOutcome.REFUSED, reason="damaged")
-    run = deliver_alerts(made.installation, "acme", [failed, landed])
-    (alert,) = (alert for alert in run.open_alerts if alert.rule == "failed_run")
+    missing = Step(Stage.LANDING, "acme/payer", "", StepOutcome.REFUSED, reason="no folder")
+    run = deliver_alerts(made.installation, "acme", [failed, landed, missing])
+    alert, other = (alert for alert in run.open_alerts if alert.rule == "failed_run")
+    assert {alert.alert_key, other.alert_key} == {"warehouse/acme/", "landing/acme/payer/"}
+    deliver_alerts(made.installation, "acme", [failed])
+    (alert,) = (alert for alert in run.open_alerts if alert.alert_key == "warehouse/acme/")
     assert alert.severity == "critical" and "numbers differ" in alert.summary
     assert "failed_run" in open_alerts(made)
     deliver_alerts(made.installation, "globex", made.ingest("globex").steps)

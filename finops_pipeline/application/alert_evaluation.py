@@ -126,12 +126,16 @@ def with_failed_steps(
     """Add an alert for each step of the newest run that failed, such as a check that refuses.
 
     Args:
-        steps: None: no run has ended, so that what failed before is still open. Deliveries that
-            were refused are left out: the ledger knows them (rule failed_delivery).
+        steps: None: no run has ended, so that what failed before is still open. Months whose
+            delivery was refused are left out: the ledger knows them (rule failed_delivery).
     """
     if steps is None:
         return evaluation
-    failed = [step for step in steps if step.has_failed and step.stage is not Stage.LANDING]
+    failed = [
+        step
+        for step in steps
+        if step.has_failed and not (step.stage is Stage.LANDING and step.month)
+    ]
     alerts = [_failed_run(tenant, step) for step in failed]
     results = evaluation.results
     return replace(
