@@ -7,6 +7,7 @@ receivers are sent when all is well (test_alert_delivery.py).
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -198,6 +199,22 @@ def test_mail_is_sent_with_starttls_and_a_password(
         monkeypatch.setenv("FINOPS_SMTP_PASSWORD", "right-horse")
         (sent,) = try_channels(alerted.installation, "acme")
         assert (sent.outcome, box.users, len(box.mails)) == ("sent", ["finops"], 1)
+
+
+def test_a_mail_server_that_never_speaks_is_left(
+    alerted: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(alerted, to(MAIL))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        use_mailbox(monkeypatch, Mailbox(port=silent.getsockname()[1]), "none")
+        begin = clock.stopwatch()
+        (failure,) = try_channels(alerted.installation, "acme")
+        assert failure.attempts == 3 and clock.stopwatch() - begin < 15
+    (refused,) = try_channels(alerted.installation, "acme")
+    assert "could not be reached (ConnectionRefusedError)" in refused.reason
+    monkeypatch.delenv("FINOPS_SMTP_HOST")
+    (refused,) = try_channels(alerted.installation, "acme")
+    assert "FINOPS_SMTP_HOST" in refused.reason
 
 
 def test_a_command_is_killed_when_it_hangs(alerted: TemporaryInstallation, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from finops_pipeline import clock
 from finops_pipeline.application.alerts import deliver_alerts, list_alerts
+from finops_pipeline.application.progress import Stage, Step, StepOutcome
 from finops_pipeline.contracts.tables import TABLES
 from finops_pipeline.lake.rule_reading import reading_for_rules
 from finops_pipeline.ledger.alert_records import AlertRecord
@@ -177,8 +178,25 @@ def test_a_broken_rule_is_an_alert_and_stops_no_other(
         path.unlink()
     assert open_alerts(made).keys() == {"budget"}
     monkeypatch.setenv("FINOPS_ALERT_RULES", str(tmp_path / "nowhere"))
-    done = made.finops("alerts", "send", "acme", ok=False)
-    assert "FINOPS_ALERT_RULES" in done.stderr
+    assert "cannot be read" in open_alerts(made)["broken_rule"].summary
+    assert "budget" in open_alerts(made)
+
+
+def test_a_step_that_fails_is_open_until_a_run_without_it(made: TemporaryInstallation) -> None:
+    failed = Step(Stage.WAREHOUSE, "acme", "", StepOutcome.REFUSED, reason="numbers differ")
+    landed = Step(Stage.LANDING, "acme/payer", "2026-11", StepOutcome.REFUSED, reason="damaged")
+    missing = Step(Stage.LANDING, "acme/payer", "", StepOutcome.REFUSED, reason="no folder")
+    run = deliver_alerts(made.installation, "acme", [failed, landed, missing])
+    alert, other = (alert for alert in run.open_alerts if alert.rule == "failed_run")
+    assert {alert.alert_key, other.alert_key} == {"warehouse/acme/", "landing/acme/payer/"}
+    deliver_alerts(made.installation, "acme", [failed])
+    (alert,) = (alert for alert in run.open_alerts if alert.alert_key == "warehouse/acme/")
+    assert alert.severity == "critical" and "numbers differ" in alert.summary
+    assert "failed_run" in open_alerts(made)
+    deliver_alerts(made.installation, "globex", made.ingest("globex").steps)
+    steps = made.ingest("acme").steps
+    assert not deliver_alerts(made.installation, "acme", steps).open_alerts[1:]
+    assert "failed_run" not in open_alerts(made)
 
 
 def test_a_file_that_cannot_be_read_is_an_alert(made: TemporaryInstallation) -> None:

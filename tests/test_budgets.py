@@ -17,7 +17,7 @@ import pytest
 from finops_pipeline.tenants.project_references import rename_project_references
 from tests.conftest import TemporaryInstallation
 from tests.support.made_once import made_once
-from tests.support.watched_tenants import DEV, TENANTS, bill, declare, use
+from tests.support.watched_tenants import DEV, bill, declare, use
 
 USD = {"amount": "1000.00", "currency": "USD"}
 BUDGETS = [
@@ -156,4 +156,3 @@ def test_a_budget_that_means_nothing_is_refused(empty: TemporaryInstallation, ca
 def test_a_project_with_a_budget_cannot_be_removed(budgeted: TemporaryInstallation) -> None:
     done = budgeted.finops("project", "remove", "acme/prod", "--yes", "acme/prod", ok=False)
     assert "budgets.prod and budgets.cash" in done.stderr
-    assert len(TENANTS) == 2

@@ -61,7 +61,7 @@ def test_a_report_compares_complete_days_with_the_week_before(
     assert "Acme <Inc> & Co. (acme): costs of 2026-11-26\n" in text
     assert "  all projects  21.00          15.00    6.00  USD\n" in text
     assert "  2026-11  payer   open\n" in text
-    assert "No budgets are declared." in text
+    assert "No budget is declared, or none has a month yet." in text
     assert "2026-11-26" in alerted.finops("report", "globex").stdout
     other = alerted.finops("report", "globex", "--format", "json").stdout
     assert MARKERS["acme"] not in other and "acme" not in other

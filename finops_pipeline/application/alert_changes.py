@@ -45,13 +45,14 @@ def alert_id_of(rule: str, key: str) -> str:
 def compare_alerts(
     stored: Iterable[AlertRecord],
     results: RuleResults,
-    present_rules: Collection[str],
+    present_rules: Collection[str] | None,
     now: datetime,
 ) -> list[AlertChange]:
     """Compare recorded alerts with what rules find now.
 
     Args:
-        present_rules: the rules that exist and are enabled, whether they could be run or not.
+        present_rules: the rules that exist and are enabled, whether they could be run or not;
+            None: not known.
     """
     by_id = {alert.alert_id: alert for alert in stored}
     at = now.isoformat(timespec="seconds")
@@ -63,7 +64,7 @@ def compare_alerts(
         recovered = replace(alert, state=RECOVERED, recovered_at=at)
         if alert.rule in results.judged:
             changes.append(AlertChange(recovered, AlertEvent.RECOVERED))
-        elif alert.rule not in present_rules:
+        elif present_rules is not None and alert.rule not in present_rules:
             changes.append(AlertChange(recovered))  # its rule is gone or disabled: not cured
     return changes
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from finops_pipeline import clock
 from finops_pipeline.application.alert_times import count_failures
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.progress import Stage, Step
 from finops_pipeline.contracts.tables import TABLES
 from finops_pipeline.errors import (
     DamagedFile,
@@ -35,26 +36,29 @@ from finops_pipeline.tenants.alert_channels import Severity
 from finops_pipeline.tenants.model import Tenant
 
 _UNREADABLE, _UNDELIVERED = "unreadable_file", "undelivered_messages"
+_FAILED_RUN = "failed_run"
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What rules found, and the rules that exist and are enabled, whether they ran or not."""
+    """What rules found, and the rules that exist and are enabled, whether they ran or not.
+
+    `present_rules`: None: not known, because the folder of own rules cannot be read.
+    """
 
     results: RuleResults
-    present_rules: frozenset[str]
+    present_rules: frozenset[str] | None
 
 
 def evaluate_rules(installation: Installation, tenant: Tenant) -> Evaluation:
     """Run the rules of the installation on a tenant's own file and ledger.
 
     Raises:
-        SettingError: the folder of the installation's own rules cannot be read.
         FinopsError: the tenant's ledger cannot be read.
     """
     settings = installation.settings
-    rules, unread = list_alert_rules(settings.alert_rules)
-    enabled = [rule for rule in rules if _is_enabled(tenant, rule)]
+    listed = list_alert_rules(settings.alert_rules)
+    enabled = [rule for rule in listed.rules if _is_enabled(tenant, rule)]
     month = clock.this_month()
     inputs = RuleInputs(
         day=clock.now().date(),
@@ -67,8 +71,7 @@ def evaluate_rules(installation: Installation, tenant: Tenant) -> Evaluation:
         choices=tenant.alerts.rules,
     )
     limits = replace(installation.limits, seconds=settings.query_seconds)
-    known = [*(rule.name for rule in rules), *(rule.name for rule in unread)]
-    system = [*unread_rules(unread), *_unknown_rules(tenant, known)]
+    system = [*unread_rules(listed.unread), *_unknown_rules(tenant, listed.names)]
     judged = {"broken_rule"}
     try:
         with reading_for_rules(installation.folder(tenant.name), TABLES) as connection:
@@ -78,9 +81,10 @@ def evaluate_rules(installation: Installation, tenant: Tenant) -> Evaluation:
         results = RuleResults((), frozenset())
         system.append(_unreadable(tenant.name, str(error)))
         judged.discard("broken_rule")
-    names = {*(rule.name for rule in enabled), *(rule.name for rule in unread), *SYSTEM_RULES}
+    names = {*(r.name for r in enabled), *(r.name for r in listed.unread), *SYSTEM_RULES}
+    present = frozenset(names) if listed.is_complete else None
     alerts = (*results.alerts, *system)
-    return Evaluation(RuleResults(alerts, results.judged | judged), frozenset(names))
+    return Evaluation(RuleResults(alerts, results.judged | judged), present)
 
 
 def _is_enabled(tenant: Tenant, rule: AlertRule) -> bool:
@@ -113,6 +117,46 @@ def _unreadable(tenant: str, reason: str) -> FoundAlert:
         None,
         "",
         f"Build it again: finops rebuild {tenant}",
+    )
+
+
+def with_failed_steps(
+    evaluation: Evaluation, tenant: str, steps: Sequence[Step] | None
+) -> Evaluation:
+    """Add an alert for each step of the newest run that failed, such as a check that refuses.
+
+    Args:
+        steps: None: no run has ended, so that what failed before is still open. Months whose
+            delivery was refused are left out: the ledger knows them (rule failed_delivery).
+    """
+    if steps is None:
+        return evaluation
+    failed = [
+        step
+        for step in steps
+        if step.has_failed and not (step.stage is Stage.LANDING and step.month)
+    ]
+    alerts = [_failed_run(tenant, step) for step in failed]
+    results = evaluation.results
+    return replace(
+        evaluation,
+        results=RuleResults((*results.alerts, *alerts), results.judged | {_FAILED_RUN}),
+    )
+
+
+def _failed_run(tenant: str, step: Step) -> FoundAlert:
+    place = f"{step.subject} {step.month}".rstrip()
+    return FoundAlert(
+        _FAILED_RUN,
+        f"{step.stage}/{step.subject}/{step.month}",
+        Severity.CRITICAL,
+        f"{step.stage} of {place}",
+        step.month,
+        f"The step {step.stage} of {place} failed, so earlier tables stay published: {step.reason}",
+        None,
+        None,
+        "",
+        f"Correct the cause, and run it again: finops ingest {tenant}",
     )
 
 

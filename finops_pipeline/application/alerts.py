@@ -16,7 +16,11 @@ from datetime import datetime, timedelta
 
 from finops_pipeline import clock
 from finops_pipeline.application.alert_changes import AlertChange, compare_alerts
-from finops_pipeline.application.alert_evaluation import evaluate_rules, with_failed_channels
+from finops_pipeline.application.alert_evaluation import (
+    evaluate_rules,
+    with_failed_channels,
+    with_failed_steps,
+)
 from finops_pipeline.application.alert_outbox import (
     Batch,
     messages_about,
@@ -27,6 +31,7 @@ from finops_pipeline.application.alert_outbox import (
 )
 from finops_pipeline.application.alert_texts import compose_test
 from finops_pipeline.application.installation import Installation, TenantSession
+from finops_pipeline.application.progress import Step
 from finops_pipeline.errors import RegistryError, Unknown, did_you_mean
 from finops_pipeline.lake.ledger_copy import keep_copy
 from finops_pipeline.lake.tenant_ledger import open_ledger
@@ -66,21 +71,26 @@ class AlertRun:
         return tuple(delivery for delivery in self.deliveries if delivery.outcome != "sent")
 
 
-def deliver_alerts(installation: Installation, tenant: str) -> AlertRun:
+def deliver_alerts(
+    installation: Installation, tenant: str, steps: Sequence[Step] | None = None
+) -> AlertRun:
     """Run a tenant's rules, update the state of its alerts, and send what is due.
 
     A channel that fails is in the result and in the history; its messages wait for a later run.
+
+    Args:
+        steps: the steps of a run that has just ended, of which those that failed become alerts;
+            None: there was no run.
 
     Raises:
         Unknown: there is no such tenant.
         RegistryError: it is disabled or removed.
         TenantBusy: another process is writing this tenant.
-        SettingError: the folder of the installation's own rules cannot be read.
     """
     declared = installation.registry.tenant(tenant)
     require_active("tenant", declared.name, declared)
     with installation.writing(declared.name) as session:
-        changes, batches = _update(session)
+        changes, batches = _update(session, steps)
         declared = session.tenant
         alerts = read_alerts(session.writer.ledger)
     outcomes = [(send_batch(installation, declared, batch), batch.messages) for batch in batches]
@@ -93,13 +103,15 @@ def deliver_alerts(installation: Installation, tenant: str) -> AlertRun:
     )
 
 
-def _update(session: TenantSession) -> tuple[list[AlertChange], list[Batch]]:
+def _update(
+    session: TenantSession, steps: Sequence[Step] | None
+) -> tuple[list[AlertChange], list[Batch]]:
     """Run the rules, record what has changed, and take out what is to be sent."""
     tenant, ledger, now = session.tenant, session.writer.ledger, clock.now()
     deliveries = read_alert_deliveries(ledger)
-    evaluation = with_failed_channels(
-        evaluate_rules(session.installation, tenant), tenant, deliveries
-    )
+    evaluation = evaluate_rules(session.installation, tenant)
+    evaluation = with_failed_steps(evaluation, tenant.name, steps)
+    evaluation = with_failed_channels(evaluation, tenant, deliveries)
     changes = compare_alerts(read_alerts(ledger), evaluation.results, evaluation.present_rules, now)
     at = now.isoformat(timespec="seconds")
     messages = messages_about(changes, tenant.alerts.channels, at)

@@ -168,7 +168,7 @@ def compose_report(tenant: Tenant, report: Report) -> Message:
                 )
                 for b in report.budgets
             ],
-            "No budgets are declared.",
+            "No budget is declared, or none has a month yet.",
         ),
         _section(
             "Can the months be trusted?",

@@ -14,7 +14,6 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from finops_pipeline.errors import SettingError
 from finops_pipeline.marts.library import head
 
 KEYS = frozenset({"grain", "money", "reads", "values", "what to do"})
@@ -30,7 +29,7 @@ ALERT_COLUMNS = (
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,38}[a-z0-9]")
 _VALUE = re.compile(r"([a-z_]+) = (\d+(?:\.\d+)?)")
-SYSTEM_RULES = ("broken_rule", "unreadable_file", "undelivered_messages")
+SYSTEM_RULES = ("broken_rule", "failed_run", "unreadable_file", "undelivered_messages")
 """Alerts of finops itself, which no rule may be named after."""
 
 
@@ -93,26 +92,36 @@ def shipped_alert_rules() -> tuple[AlertRule, ...]:
     return tuple(sorted(rules, key=lambda rule: rule.name))
 
 
-def list_alert_rules(own_folder: str) -> tuple[list[AlertRule], list[UnreadRule]]:
-    """List the rules of an installation, and the files of its own that cannot be used.
+@dataclass(frozen=True)
+class AlertRules:
+    """The rules of an installation, and the files of its own that cannot be used.
+
+    `is_complete`: whether the folder of its own rules could be read.
+    """
+
+    rules: tuple[AlertRule, ...]
+    unread: tuple[UnreadRule, ...] = ()
+    is_complete: bool = True
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all of them, whether they can be used or not."""
+        return [*(rule.name for rule in self.rules), *(rule.name for rule in self.unread)]
+
+
+def list_alert_rules(own_folder: str) -> AlertRules:
+    """List the rules of an installation; a folder that cannot be read stops no shipped rule.
 
     Args:
         own_folder: the setting FINOPS_ALERT_RULES; empty: shipped rules only. A rule there that
             has the name of a shipped one replaces it.
-
-    Raises:
-        SettingError: the folder cannot be read.
     """
     rules, unread = {rule.name: rule for rule in shipped_alert_rules()}, list[UnreadRule]()
-    files = list[Path]()
     try:
         files = sorted(Path(own_folder).iterdir()) if own_folder else []
     except OSError as error:
-        raise SettingError(
-            f"FINOPS_ALERT_RULES is {own_folder!r}, which cannot be read ({error.strerror})",
-            "a folder with .sql files",
-            "Correct the path or its permissions, or unset the variable",
-        ) from error
+        reason = f"the folder {own_folder} cannot be read ({error.strerror})"
+        return AlertRules(tuple(rules.values()), (UnreadRule("FINOPS_ALERT_RULES", reason),), False)
     for file in files:
         if file.suffix != ".sql":
             continue
@@ -121,4 +130,4 @@ def list_alert_rules(own_folder: str) -> tuple[list[AlertRule], list[UnreadRule]
         except (ValueError, OSError) as error:
             unread.append(UnreadRule(file.stem, str(error)))
             rules.pop(file.stem, None)
-    return [rules[name] for name in sorted(rules)], unread
+    return AlertRules(tuple(rules[name] for name in sorted(rules)), tuple(unread))
