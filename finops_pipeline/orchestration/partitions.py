@@ -135,6 +135,11 @@ def range_tags(first: str, last: str, tenant: str, project: str = "") -> dict[st
     return tags | ({"finops/project": project} if project else {})
 
 
+def partition_key(dimension: str, month: str, name: str) -> dg.MultiPartitionKey:
+    """Return the same key with its dimensions, by which Dagster can search."""
+    return dg.MultiPartitionKey({MONTH: check_month(month), dimension: name})
+
+
 def key(month: str, name: str) -> str:
     """Return the partition key of a month and a source, project or tenant."""
     return f"{check_month(month)}|{name}"
