@@ -50,6 +50,10 @@ EXPECTED_VALUES = {
     "superseded_limit_bytes": "a whole number of bytes, 0 or more",
     "group_readable": "true or false",
     "prices": "the path of a CSV file",
+    "watch_open_hours": "a number of hours, more than 0",
+    "watch_closed_hours": "a number of hours, more than 0",
+    "watch_seconds": "a whole number of seconds, 1 or more",
+    "dagster_url": "a URL that begins with http:// or https://, or nothing",
     "log_format": "text or json",
 }
 """Setting -> its allowed values, for messages."""

@@ -18,7 +18,7 @@ from finops_pipeline.errors import IntegrityCheckFailed, Unreachable
 from finops_pipeline.landing import landers
 from finops_pipeline.orchestration import run_work, tenant_parts
 from finops_pipeline.orchestration.assets import build_assets
-from finops_pipeline.orchestration.month_checks import evaluate_months
+from finops_pipeline.orchestration.month_checks import MonthChecks
 from finops_pipeline.orchestration.partitions import partitions, range_tags
 from finops_pipeline.orchestration.resources import InstallationResource as Resource
 from finops_pipeline.orchestration.tenant_parts import FOLLOW_TAG
@@ -137,11 +137,11 @@ def test_what_passes_for_one_tenant_hides_no_failure_of_another(
     }
     (checks,) = (
         result
-        for result in evaluate_months(two.installation, "initech", [month])
+        for result in MonthChecks("initech").evaluate(two.installation, [month])
         if result.check_name == "checks"
     )
     assert "2026-03-30" in str(checks.metadata["failures"].value)
-    unchecked = list(evaluate_months(two.installation, "umbrella", ["2020-01"]))
+    unchecked = list(MonthChecks("umbrella").evaluate(two.installation, ["2020-01"]))
     assert len(unchecked) == 3 and not any(result.passed for result in unchecked)
 
 

@@ -17,9 +17,9 @@ from finops_pipeline.application.ingest import ingest_files
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.lake import tenant_purge
+from finops_pipeline.orchestration.partitions import PartitionRequest, TenantRequest
 from finops_pipeline.orchestration.run_work import land_part
 from finops_pipeline.orchestration.tenant_parts import TenantPart
-from finops_pipeline.orchestration.partitions import PartitionRequest, TenantRequest
 from tests.conftest import TemporaryInstallation
 from tests.support.beside_globex import MONTH, built_globex, two
 from tests.support.bills import deliver, row

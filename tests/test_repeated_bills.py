@@ -18,7 +18,7 @@ import yaml
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.marts.library import find_check
-from finops_pipeline.orchestration.month_checks import evaluate_months
+from finops_pipeline.orchestration.month_checks import MonthChecks
 from finops_pipeline.reconciliation.statuses import Reconciled
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
@@ -153,7 +153,7 @@ def places_that_warn(two: Two) -> set[str]:
 def dagster_check(installation: Installation, tenant: str) -> dg.AssetCheckEvaluation:
     (result,) = (
         result
-        for result in evaluate_months(installation, tenant, [MONTH])
+        for result in MonthChecks(tenant).evaluate(installation, [MONTH])
         if result.check_name == "checks"
     )
     assert result.passed or "bills_apart" in str(result.metadata["failures"].value)

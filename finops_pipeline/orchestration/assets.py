@@ -46,6 +46,7 @@ def _landing(parts: Partitions) -> dg.AssetsDefinition:
         group_name=GROUP,
         owners=OWNERS,
         output_required=False,
+        key_prefix=parts.prefix,
         partitions_def=parts.landing,
         pool=EXPORTS_POOL,
         kinds={"parquet", "aws"},
@@ -67,8 +68,11 @@ def _costs(parts: Partitions) -> dg.AssetsDefinition:
         group_name=GROUP,
         owners=OWNERS,
         output_required=False,
+        key_prefix=parts.prefix,
         partitions_def=parts.costs,
-        deps=[dg.AssetDep("landing", partition_mapping=parts.landing_to_costs)],
+        deps=[
+            dg.AssetDep([*parts.shard.prefix, "landing"], partition_mapping=parts.landing_to_costs)
+        ],
         kinds={"parquet", "duckdb"},
         metadata={"dagster/column_schema": _schema(COSTS)},
         description=(
@@ -91,10 +95,13 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
         group_name=GROUP,
         owners=OWNERS,
         output_required=False,
+        key_prefix=parts.prefix,
         partitions_def=parts.warehouse,
-        deps=[dg.AssetDep("costs", partition_mapping=parts.costs_to_warehouse)],
+        deps=[
+            dg.AssetDep([*parts.shard.prefix, "costs"], partition_mapping=parts.costs_to_warehouse)
+        ],
         kinds={"duckdb", "sql"},
-        check_specs=check_specs(parts.warehouse),
+        check_specs=check_specs(parts.shard, parts.warehouse),
         metadata={"dagster/column_schema": _schema(monthly)},
         description=(
             "The tenant's DuckDB file: views over its folders, and the aggregated tables.\n\n"
@@ -103,7 +110,7 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
     )
     def warehouse(context: dg.AssetExecutionContext, finops: InstallationResource) -> Events:
         yield from do_tenant_by_tenant(context, finops, refresh_part)
-        yield from check_outputs()
+        yield from check_outputs(parts.shard.prefix)
 
     return warehouse
 

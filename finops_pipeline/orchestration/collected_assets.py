@@ -21,7 +21,6 @@ from finops_pipeline.application.progress import Step
 from finops_pipeline.orchestration.partitions import (
     PROJECT,
     Partitions,
-    TenantRequest,
     partition_key,
 )
 from finops_pipeline.orchestration.resources import InstallationResource
@@ -53,6 +52,7 @@ def _resources(parts: Partitions) -> dg.AssetsDefinition:
         retry_policy=retry_policy(),
         group_name=GROUP,
         owners=OWNERS,
+        key_prefix=parts.prefix,
         partitions_def=parts.costs,
         pool=INVENTORY_POOL,
         kinds={"parquet", "aws"},
@@ -72,8 +72,9 @@ def _resource_metrics(parts: Partitions) -> dg.AssetsDefinition:
         group_name=GROUP,
         owners=OWNERS,
         output_required=False,
+        key_prefix=parts.prefix,
         partitions_def=parts.costs,
-        deps=[RESOURCES_ASSET],
+        deps=[[*parts.shard.prefix, RESOURCES_ASSET]],
         pool=CLOUDWATCH_POOL,
         kinds={"parquet", "aws"},
         description="Daily statistics of CloudWatch for a project's resources.",
@@ -94,7 +95,7 @@ def resources_part(part: TenantPart) -> Iterator[Event]:
     steps: list[Step] = []
     rows = collect_resources(part.installation, part.request.tenant, steps.append)
     missing = "no inventory was taken in this month"
-    yield from _finish(part.request, RESOURCES_ASSET, (rows, steps), missing)
+    yield from _finish(part, RESOURCES_ASSET, (rows, steps), missing)
 
 
 def metrics_part(part: TenantPart) -> Iterator[Event]:
@@ -107,13 +108,13 @@ def metrics_part(part: TenantPart) -> Iterator[Event]:
     steps: list[Step] = []
     rows = collect_metrics(part.installation, part.request.tenant, steps.append)
     missing = "CloudWatch was not asked for this month"
-    yield from _finish(part.request, METRICS_ASSET, (rows, steps), missing)
+    yield from _finish(part, METRICS_ASSET, (rows, steps), missing)
 
 
 def _finish(
-    request: TenantRequest, asset: str, run: tuple[CollectedRows, list[Step]], missing: str
+    part: TenantPart, asset: str, run: tuple[CollectedRows, list[Step]], missing: str
 ) -> Iterator[Event]:
-    rows, steps = run
+    request, (rows, steps) = part.request, run
     done = set(rows)
     if not any(step.has_failed for step in steps):  # on its first day, a month has no metrics yet
         done |= {(name, clock.this_month()) for name in request.names}
@@ -121,7 +122,7 @@ def _finish(
         if (partition.name, partition.month) in done:
             name = f"{request.tenant}/{partition.name}"
             yield dg.AssetMaterialization(
-                dg.AssetKey(asset),
+                dg.AssetKey([*part.prefix, asset]),
                 partition=partition_key(PROJECT, partition.month, name),
                 metadata={"dagster/row_count": rows.get((partition.name, partition.month), 0)},
             )

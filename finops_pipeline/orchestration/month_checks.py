@@ -10,7 +10,8 @@ what passes for one tenant never hides what fails for another.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -24,6 +25,7 @@ from finops_pipeline.marts.results import (
     read_results,
 )
 from finops_pipeline.orchestration.partitions import TENANT, partition_key
+from finops_pipeline.orchestration.shards import Shard
 from finops_pipeline.reconciliation.states import ReconciliationState, Status
 
 WAREHOUSE_ASSET = "warehouse"
@@ -46,7 +48,9 @@ _MEANINGS = {
 }
 
 
-def check_specs(tenant_months: dg.PartitionsDefinition | None) -> list[dg.AssetCheckSpec]:
+def check_specs(
+    shard: Shard, tenant_months: dg.PartitionsDefinition[str]
+) -> list[dg.AssetCheckSpec]:
     """Return the three checks. `checks` blocks what follows: its file was not published."""
     with warnings.catch_warnings():
         # A preview in Dagster 1.13, and the only way to record a result per tenant and month.
@@ -54,7 +58,7 @@ def check_specs(tenant_months: dg.PartitionsDefinition | None) -> list[dg.AssetC
         return [
             dg.AssetCheckSpec(
                 name,
-                asset=dg.AssetKey(WAREHOUSE_ASSET),
+                asset=dg.AssetKey([*shard.prefix, WAREHOUSE_ASSET]),
                 description=meaning,
                 blocking=name == CHECKS,
                 partitions_def=tenant_months,
@@ -63,76 +67,88 @@ def check_specs(tenant_months: dg.PartitionsDefinition | None) -> list[dg.AssetC
         ]
 
 
-def check_outputs() -> Iterator[dg.Output[None]]:
+def check_outputs(prefix: Sequence[str]) -> Iterator[dg.Output[None]]:
     """Yield the outputs that Dagster expects of the checks of an asset that materializes itself."""
     for name in _MEANINGS:
-        yield dg.Output(None, output_name=f"{WAREHOUSE_ASSET}_{name}")
+        yield dg.Output(None, output_name="_".join([*prefix, WAREHOUSE_ASSET, name]))
 
 
-def evaluate_months(
-    installation: Installation, tenant: str, months: Collection[str]
-) -> Iterator[dg.AssetCheckEvaluation]:
-    """Yield the results of a tenant's months. A month without charges passes no check."""
-    try:
-        results = read_results(installation.folder(tenant), sorted(months))
-    except Unknown:
-        results = []
-    statuses = installation.status(tenant)
-    for month in sorted(months):
-        own = [result for result in results if result.billing_period == month]
-        yield _evaluate_checks(tenant, month, [r for r in own if r.check_name != CONFORMANCE_CHECK])
-        conformance = [r for r in own if r.check_name == CONFORMANCE_CHECK]
-        yield _evaluate(
-            CONFORMANCE_CHECK, (tenant, month), bool(conformance), _failures(conformance)
+@dataclass(frozen=True)
+class _Outcome:
+    """What a check found in a month; nothing could be checked if it was not checked."""
+
+    was_checked: bool
+    failures: Sequence[str]
+    is_error: bool = False
+
+
+@dataclass(frozen=True)
+class MonthChecks:
+    """The results of a tenant's checks as Dagster records them.
+
+    `prefix`: that of the asset's key.
+    """
+
+    tenant: str
+    prefix: Sequence[str] = ()
+
+    def evaluate(
+        self, installation: Installation, months: Collection[str]
+    ) -> Iterator[dg.AssetCheckEvaluation]:
+        """Yield the results of some months. A month without charges passes no check."""
+        try:
+            results = read_results(installation.folder(self.tenant), sorted(months))
+        except Unknown:
+            results = []
+        statuses = installation.status(self.tenant)
+        for month in sorted(months):
+            own = [result for result in results if result.billing_period == month]
+            rules = [result for result in own if result.check_name == CONFORMANCE_CHECK]
+            checks = [result for result in own if result.check_name != CONFORMANCE_CHECK]
+            states = [status for status in statuses if status.billing_period == month]
+            yield self._evaluation(CHECKS, month, _of_checks(checks))
+            yield self._evaluation(CONFORMANCE_CHECK, month, _of_rules(rules))
+            yield self._evaluation(RECONCILIATION, month, _of_states(states))
+
+    def refused(self, month: str, reason: str) -> dg.AssetCheckEvaluation:
+        """Return the result for a month whose file was not published: a check refused it."""
+        return self._evaluation(CHECKS, month, _Outcome(True, [reason], is_error=True))
+
+    def _evaluation(self, name: str, month: str, outcome: _Outcome) -> dg.AssetCheckEvaluation:
+        reasons = list(outcome.failures)
+        if not reasons and not outcome.was_checked:
+            reasons = ["there are no charges that could be checked"]
+        severity = dg.AssetCheckSeverity.ERROR if outcome.is_error else dg.AssetCheckSeverity.WARN
+        return dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey([*self.prefix, WAREHOUSE_ASSET]),
+            check_name=name,
+            passed=not reasons,
+            partition=partition_key(TENANT, month, self.tenant),
+            severity=severity,
+            description="; ".join(reasons[:1]) or "passed",
+            metadata={
+                "tenant": self.tenant,
+                "month": month,
+                "failures": "\n".join(reasons[:_LISTED_FAILURES]) or "none",
+            },
+            # A month that differs is published with its state, and alerts that follow must see it.
+            blocking=name == CHECKS,
         )
-        yield _evaluate_states(tenant, month, [s for s in statuses if s.billing_period == month])
 
 
-def refused_month(tenant: str, month: str, reason: str) -> dg.AssetCheckEvaluation:
-    """Return the result for a month whose file was not published because a check refused it."""
-    return _evaluate(CHECKS, (tenant, month), True, [reason], is_error=True)
+def _of_checks(results: list[CheckResult]) -> _Outcome:
+    failed = [result for result in results if result.state is CheckState.FAILED]
+    is_error = any(result.severity is Severity.REFUSE for result in failed)
+    return _Outcome(bool(results), [result.describe() for result in failed], is_error)
 
 
-def _evaluate_checks(
-    tenant: str, month: str, results: list[CheckResult]
-) -> dg.AssetCheckEvaluation:
-    is_error = any(r.severity is Severity.REFUSE for r in results if r.state is CheckState.FAILED)
-    return _evaluate(CHECKS, (tenant, month), bool(results), _failures(results), is_error)
+def _of_rules(results: list[CheckResult]) -> _Outcome:
+    failed = [result.describe() for result in results if result.state is CheckState.FAILED]
+    return _Outcome(bool(results), failed)
 
 
-def _evaluate_states(tenant: str, month: str, statuses: list[Status]) -> dg.AssetCheckEvaluation:
+def _of_states(statuses: list[Status]) -> _Outcome:
     wrong = [status for status in statuses if status.state not in _RIGHT]
     lines = [f"{s.source} is {s.state}: {s.reason or 'no reason is known'}" for s in wrong]
     is_error = any(status.state is ReconciliationState.DIFFERS for status in wrong)
-    return _evaluate(RECONCILIATION, (tenant, month), bool(statuses), lines, is_error)
-
-
-def _failures(results: list[CheckResult]) -> list[str]:
-    return [result.describe() for result in results if result.state is CheckState.FAILED]
-
-
-def _evaluate(
-    name: str,
-    tenant_month: tuple[str, str],
-    was_checked: bool,
-    failures: list[str],
-    is_error: bool = False,
-) -> dg.AssetCheckEvaluation:
-    tenant, month = tenant_month
-    nothing = "there are no charges that could be checked"
-    reasons = failures or ([] if was_checked else [nothing])
-    return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey(WAREHOUSE_ASSET),
-        check_name=name,
-        passed=not reasons,
-        partition=partition_key(TENANT, month, tenant),
-        severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
-        description="; ".join(reasons[:1]) or "passed",
-        metadata={
-            "tenant": tenant,
-            "month": month,
-            "failures": "\n".join(reasons[:_LISTED_FAILURES]) or "none",
-        },
-        # A month that differs is published with its state, and alerts that follow have to see it.
-        blocking=name == CHECKS,
-    )
+    return _Outcome(bool(statuses), lines, is_error)

@@ -27,9 +27,9 @@ from finops_pipeline.application.published_partitions import WAREHOUSE, Publicat
 from finops_pipeline.lake.duck import parquet_columns
 from finops_pipeline.lake.layout import COSTS, LANDING
 from finops_pipeline.ledger.stored_files import Place, read_stored_files
-from finops_pipeline.orchestration.month_checks import refused_month
+from finops_pipeline.orchestration.month_checks import MonthChecks
 from finops_pipeline.orchestration.partitions import TenantRequest
-from finops_pipeline.orchestration.shown_metadata import Extra, show
+from finops_pipeline.orchestration.shown_metadata import Extra, ShownTenant
 from finops_pipeline.orchestration.tenant_parts import (
     Event,
     FailedSteps,
@@ -64,8 +64,10 @@ def land_part(part: TenantPart) -> Iterator[Event]:
             done |= landed
             confirmed = {Place(LANDING, name, month) for name, month in landed}
             extra = _landing_extra(session, landed, steps)
-            yield from show(part.installation, request.tenant, diary.changes(confirmed), extra)
-    raise_failures(request, steps, done, "the source has no delivery for this month")
+            yield from _shown(part).show(diary.changes(confirmed), extra)
+    raise_failures(
+        request, steps, _expected(part, done), "the source has no delivery for this month"
+    )
 
 
 def _build_after_landing(
@@ -123,9 +125,9 @@ def build_part(part: TenantPart) -> Iterator[Event]:
             confirmed = {Place(COSTS, *key) for key in built & _wanted(request)}
             seconds = {(step.subject.partition("/")[2], step.month): step.seconds for step in steps}
             extra = {key: {"duration_seconds": seconds.get(key, 0.0)} for key in built}
-            yield from show(part.installation, request.tenant, diary.changes(confirmed), extra)
+            yield from _shown(part).show(diary.changes(confirmed), extra)
     missing = "nothing has landed for this month; materialize landing first"
-    raise_failures(request, steps, done, missing)
+    raise_failures(request, steps, _expected(part, done), missing)
 
 
 def refresh_part(part: TenantPart) -> Iterator[Event]:
@@ -141,7 +143,7 @@ def refresh_part(part: TenantPart) -> Iterator[Event]:
             refreshed = refresh_warehouse(session, publication, steps.append)
         failed = [step for step in steps if step.has_failed]
         if refreshed is None:
-            yield from _refused_checks(request, failed)
+            yield from _refused_checks(part, failed)
             raise FailedSteps(failed)
         common = {
             "outcome": str(refreshed.outcome),
@@ -153,17 +155,31 @@ def refresh_part(part: TenantPart) -> Iterator[Event]:
         confirmed = {Place(WAREHOUSE, request.tenant, month) for month in request.months}
         extra = {(request.tenant, month): common for month in request.months}
         parts = diary.changes(confirmed)
-        yield from show(part.installation, request.tenant, parts, extra)
+        yield from _shown(part).show(parts, extra)
     done = {(p.place.key, p.place.billing_period) for p in parts}
-    raise_failures(request, failed, done, "nothing has landed for this month")
+    raise_failures(request, failed, _expected(part, done), "nothing has landed for this month")
 
 
-def _refused_checks(request: TenantRequest, failed: Sequence[Step]) -> Iterator[Event]:
+def _refused_checks(part: TenantPart, failed: Sequence[Step]) -> Iterator[Event]:
     """Yield that the months of a file that was refused failed its checks."""
+    checks = MonthChecks(part.request.tenant, part.prefix)
     for step in failed:
         if step.is_failed_check:
-            for month in request.months:
-                yield refused_month(request.tenant, month, step.reason)
+            for month in part.request.months:
+                yield checks.refused(month, step.reason)
+
+
+def _shown(part: TenantPart) -> ShownTenant:
+    return ShownTenant(part.installation, part.request.tenant, part.prefix)
+
+
+def _expected(part: TenantPart, done: Done) -> Done:
+    """Return what counts as finished.
+
+    An automatic run covers all from the first to the last partition that is due. What has no
+    delivery among them is not missing.
+    """
+    return done | _wanted(part.request) if part.follows else done
 
 
 def _wanted(request: TenantRequest) -> Done:

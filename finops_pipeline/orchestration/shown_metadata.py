@@ -22,9 +22,8 @@ from finops_pipeline.lake.layout import COSTS, LANDING, RESOURCE_METRICS, RESOUR
 from finops_pipeline.marts.day_totals import DayTotals, read_day_totals
 from finops_pipeline.money import plain
 from finops_pipeline.orchestration.day_plot import plot_days
-from finops_pipeline.orchestration.month_checks import evaluate_months
+from finops_pipeline.orchestration.month_checks import MonthChecks
 from finops_pipeline.orchestration.partitions import (
-    MONTH,
     PROJECT,
     SOURCE,
     TENANT,
@@ -44,7 +43,7 @@ DIMENSIONS = {
 _DIMENSION_TAG = "dagster/partition/"
 """Dagster finds the events of one month or name by such a tag."""
 
-Extra = Mapping[tuple[str, str], Mapping[str, Any]]
+Extra = Mapping[tuple[str, str], dict[str, Any]]
 """More metadata of partitions, by (name, month)."""
 
 
@@ -56,69 +55,76 @@ class ShownMonths:
     days: Mapping[tuple[str, str], DayTotals] = field(default_factory=dict)
 
 
-def show(
-    installation: Installation, tenant: str, parts: Collection[PublishedPartition], extra: Extra
-) -> Iterator[Event]:
-    """Yield a materialization for each of these partitions, and the checks of the tenant's months.
+class ShownTenant:
+    """Shows what is published of a tenant.
 
     Args:
-        extra: more metadata, of partitions of the asset that is being materialized.
+        prefix: that of the assets' keys.
     """
-    months = {part.place.billing_period for part in parts if part.place.table_name == WAREHOUSE}
-    shown = _read_months(installation, tenant, months) if months else ShownMonths()
-    for part in parts:
-        yield _materialization(tenant, part, shown, extra)
-    if months:
-        yield from evaluate_months(installation, tenant, months)
+
+    def __init__(self, installation: Installation, tenant: str, prefix: Sequence[str]) -> None:
+        self._installation = installation
+        self._tenant = tenant
+        self._prefix = prefix
+
+    def show(
+        self, parts: Collection[PublishedPartition], extra: Extra | None = None
+    ) -> Iterator[Event]:
+        """Yield a materialization for each of these partitions, and the checks of their months.
+
+        Args:
+            extra: more metadata, of partitions of the asset that is being materialized.
+        """
+        months = {part.place.billing_period for part in parts if part.place.table_name == WAREHOUSE}
+        shown = self._read_months(months) if months else ShownMonths()
+        for part in parts:
+            yield self._materialization(part, shown, extra or {})
+        if months:
+            yield from MonthChecks(self._tenant, self._prefix).evaluate(self._installation, months)
+
+    def _read_months(self, months: Collection[str]) -> ShownMonths:
+        states: dict[str, list[str]] = {}
+        for status in self._installation.status(self._tenant):
+            states.setdefault(status.billing_period, []).append(f"{status.source} {status.state}")
+        try:
+            days = read_day_totals(self._installation.folder(self._tenant), months)
+        except Unknown:
+            days = {}
+        return ShownMonths(states, days)
+
+    def key_of(self, part: PublishedPartition) -> tuple[dg.AssetKey, dg.MultiPartitionKey]:
+        """Return the asset and the partition key of a partition."""
+        place = part.place
+        name = place.key if place.table_name == WAREHOUSE else f"{self._tenant}/{place.key}"
+        dimension = DIMENSIONS[place.table_name]
+        partition = partition_key(dimension, place.billing_period, name)
+        return dg.AssetKey([*self._prefix, place.table_name]), partition
+
+    def _materialization(
+        self, part: PublishedPartition, shown: ShownMonths, extra: Extra
+    ) -> dg.AssetMaterialization:
+        place = part.place
+        asset, partition = self.key_of(part)
+        metadata = _metadata(part, shown) | extra.get((place.key, place.billing_period), {})
+        tags = {f"{_DIMENSION_TAG}{name}": key for name, key in partition.keys_by_dimension.items()}
+        return dg.AssetMaterialization(
+            asset, partition=partition, metadata=metadata, tags=tags | {DATA_VERSION: part.version}
+        )
 
 
-def _read_months(installation: Installation, tenant: str, months: Collection[str]) -> ShownMonths:
-    states: dict[str, list[str]] = {}
-    for status in installation.status(tenant):
-        states.setdefault(status.billing_period, []).append(f"{status.source} {status.state}")
-    try:
-        days = read_day_totals(installation.folder(tenant), months)
-    except Unknown:
-        days = {}
-    return ShownMonths(states, days)
-
-
-def _materialization(
-    tenant: str, part: PublishedPartition, shown: ShownMonths, extra: Extra
-) -> dg.AssetMaterialization:
+def _metadata(part: PublishedPartition, shown: ShownMonths) -> dict[str, Any]:
     place = part.place
-    name = place.key if place.table_name == WAREHOUSE else f"{tenant}/{place.key}"
     metadata: dict[str, Any] = {"dagster/row_count": part.rows, "published_at": part.published_at}
     if part.size_bytes:
         metadata["size_bytes"] = part.size_bytes
     for (basis, currency), amount in part.totals.items():
         metadata[f"{basis}_{currency}"] = plain(amount)
     if place.table_name == LANDING:
-        metadata |= {
-            "delivery_id": part.delivery_id,
-            "rows_quarantined": part.rows_quarantined,
-        }
+        metadata |= {"delivery_id": part.delivery_id, "rows_quarantined": part.rows_quarantined}
     if place.table_name == WAREHOUSE:
         states = sorted(set(shown.states.get(place.billing_period, ())))
         metadata["data_status"] = ", ".join(states) or "nothing landed"
         for (month, currency), days in shown.days.items():
             if month == place.billing_period:
                 metadata[f"cost_by_day_{currency}"] = plot_days(days, currency)
-    metadata |= extra.get((place.key, place.billing_period), {})
-    dimension = DIMENSIONS[place.table_name]
-    return dg.AssetMaterialization(
-        dg.AssetKey(place.table_name),
-        partition=partition_key(dimension, place.billing_period, name),
-        metadata=metadata,
-        tags={
-            DATA_VERSION: part.version,
-            f"{_DIMENSION_TAG}{MONTH}": place.billing_period,
-            f"{_DIMENSION_TAG}{dimension}": name,
-        },
-    )
-
-
-def recorded_version(record: dg.EventLogRecord) -> str:
-    """Return the version of the partition that a recorded materialization shows."""
-    event = record.asset_materialization
-    return (event.tags or {}).get(DATA_VERSION, "") if event else ""
+    return metadata

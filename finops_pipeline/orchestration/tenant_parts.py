@@ -6,7 +6,7 @@ the work of an asset (assets.py, collected_assets.py), what Dagster shows of it 
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +40,12 @@ Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
 @dataclass(frozen=True)
 class TenantPart:
-    """A tenant's part of a run; `follows`: see FOLLOW_TAG."""
+    """A tenant's part of a run; `follows`: see FOLLOW_TAG; `prefix`: that of the assets' keys."""
 
     installation: Installation
     request: TenantRequest
     follows: bool = False
+    prefix: Sequence[str] = ()
 
 
 Work = Callable[[TenantPart], Iterator[Event]]
@@ -105,10 +106,11 @@ def do_tenant_by_tenant(
     """
     installation = finops.open()
     follows = context.run.tags.get(FOLLOW_TAG) == "true"
+    prefix = context.asset_key.path[:-1]
     failed: list[Step] = []
     for request in requests_by_tenant(context.partition_keys):
         try:
-            yield from work(TenantPart(installation, request, follows))
+            yield from work(TenantPart(installation, request, follows, prefix))
         except FailedSteps as error:
             failed += error.steps
         except Exception as error:
