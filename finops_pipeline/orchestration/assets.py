@@ -17,6 +17,7 @@ from finops_pipeline.contracts.column import Table
 from finops_pipeline.contracts.focus import COSTS
 from finops_pipeline.contracts.tables import MARTS
 from finops_pipeline.orchestration.collected_assets import collected_assets
+from finops_pipeline.orchestration.column_lineage import read_lineage
 from finops_pipeline.orchestration.month_checks import check_outputs, check_specs
 from finops_pipeline.orchestration.partitions import Partitions
 from finops_pipeline.orchestration.resources import InstallationResource
@@ -27,6 +28,7 @@ from finops_pipeline.orchestration.tenant_parts import (
     OWNERS,
     Events,
     do_tenant_by_tenant,
+    freshness_policy,
     retry_policy,
 )
 
@@ -43,6 +45,7 @@ def _landing(parts: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=retry_policy(),
+        freshness_policy=freshness_policy(),
         group_name=GROUP,
         owners=OWNERS,
         output_required=False,
@@ -65,6 +68,7 @@ def _costs(parts: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=retry_policy(),
+        freshness_policy=freshness_policy(),
         group_name=GROUP,
         owners=OWNERS,
         output_required=False,
@@ -92,6 +96,7 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=retry_policy(),
+        freshness_policy=freshness_policy(),
         group_name=GROUP,
         owners=OWNERS,
         output_required=False,
@@ -102,7 +107,10 @@ def _warehouse(parts: Partitions) -> dg.AssetsDefinition:
         ],
         kinds={"duckdb", "sql"},
         check_specs=check_specs(parts.shard, parts.warehouse),
-        metadata={"dagster/column_schema": _schema(monthly)},
+        metadata={
+            "dagster/column_schema": _schema(monthly),
+            "dagster/column_lineage": read_lineage(dg.AssetKey([*parts.shard.prefix, "costs"])),
+        },
         description=(
             "The tenant's DuckDB file: views over its folders, and the aggregated tables.\n\n"
             "The columns shown are those of `monthly_costs`; docs/data_dictionary.md has all."

@@ -8,6 +8,7 @@ the work of an asset (assets.py, collected_assets.py), what Dagster shows of it 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -141,6 +142,13 @@ def _failure(failed: list[Step]) -> dg.Failure:
     stacks = "\n\n".join(f"```\n{step.stack}\n```" for step in crashed if step.stack)
     metadata = {"traceback": dg.MetadataValue.md(stacks)} if stacks else {}
     return dg.Failure("\n".join(reasons), metadata=metadata, allow_retries=False)
+
+
+def freshness_policy() -> dg.FreshnessPolicy:
+    """Return after how long without any new partition Dagster warns: AWS delivers every day."""
+    return dg.FreshnessPolicy.time_window(
+        warn_window=timedelta(hours=30), fail_window=timedelta(hours=72)
+    )
 
 
 def retry_policy() -> dg.RetryPolicy:
