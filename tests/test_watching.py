@@ -15,7 +15,7 @@ import pytest
 
 from finops_pipeline import clock
 from finops_pipeline.application import source_look, watch_round
-from finops_pipeline.application.watch_round import RoundLimits
+from finops_pipeline.application.watch_round import RoundLimits, RoundStart
 from finops_pipeline.errors import Unreachable
 from finops_pipeline.tenants.model import Source, Tenant
 from tests.conftest import TemporaryInstallation
@@ -106,7 +106,7 @@ def test_a_closed_month_that_is_delivered_again_is_landed(
     # An older delivery in its place is never landed, so nothing is asked for.
     deliver(tmp_path / "initech", lines[:1], MONTHS[0], "one")
     time.later(hours=24)
-    assert found(look(current, ("", 1))) == []
+    assert found(look(current, RoundStart("", 1))) == []
 
 
 def test_a_refused_delivery_is_requested_once_and_again_when_it_changes(
@@ -118,19 +118,23 @@ def test_a_refused_delivery_is_requested_once_and_again_when_it_changes(
     bill.write_bytes(whole[:40])
     time.later(hours=6)
     due = [("landing", "initech", "2026-06", "2026-06")]
-    assert found(look(current, ("", 1))) == due
-    assert found(look(current, ("", 1))) == due, "the round was not confirmed: its run was lost"
+    assert found(look(current, RoundStart("", 1))) == due
+    assert found(look(current, RoundStart("", 1))) == due, (
+        "the round was not confirmed: its run was lost"
+    )
     assert current.ingest("initech").failed
     time.later(hours=6)
-    assert found(look(current, ("", 2))) == [], "it was refused, and has not changed"
+    assert found(look(current, RoundStart("", 2))) == [], "it was refused, and has not changed"
     time.later(hours=24)
-    assert found(look(current, ("", 3))) == due, "once a day, because the cause may have gone"
+    assert found(look(current, RoundStart("", 3))) == due, (
+        "once a day, because the cause may have gone"
+    )
     bill.write_bytes(whole)
     time.later(hours=6)
-    assert found(look(current, ("", 4))) == due
+    assert found(look(current, RoundStart("", 4))) == due
     assert not current.ingest("initech").failed
     time.later(hours=6)
-    assert found(look(current, ("", 5))) == []
+    assert found(look(current, RoundStart("", 5))) == []
 
 
 def test_a_source_that_fails_or_hangs_stops_no_other(
@@ -151,7 +155,7 @@ def test_a_source_that_fails_or_hangs_stops_no_other(
     assert found(first) == [("landing", "umbrella", MONTHS[0], MONTHS[-1])]
     assert len(first.failures) == 1
     assert "initech/payer" in first.failures[0] and "did not answer" in first.failures[0]
-    assert look(two, ("", 1)).looks == 0, "it is left alone for a while"
+    assert look(two, RoundStart("", 1)).looks == 0, "it is left alone for a while"
 
     def refused(tenant: Tenant, source: Source) -> list[str]:
         if tenant.name == "initech":
@@ -160,7 +164,7 @@ def test_a_source_that_fails_or_hangs_stops_no_other(
 
     monkeypatch.setattr(source_look, "list_months", refused)
     time.later(hours=6)
-    second = look(two, ("", 1))
+    second = look(two, RoundStart("", 1))
     assert [work.tenant for work in second.works] == ["umbrella"], "its run was lost"
     assert "S3 answered 503" in second.failures[0]
 
@@ -171,14 +175,14 @@ def test_a_round_that_runs_out_of_time_goes_on_where_it_stopped(
     monkeypatch.setattr(watch_round, "MOST_WORKS", 1)
     first = look(two)
     assert ([work.tenant for work in first.works], first.next_tenant) == (["initech"], "umbrella")
-    second = look(two, (first.next_tenant, 1))
+    second = look(two, RoundStart(first.next_tenant, 1))
     assert [work.tenant for work in second.works] == ["umbrella"]
 
 
 def test_a_tenant_that_has_a_run_waits_and_a_disabled_one_is_left_out(
     two: TemporaryInstallation,
 ) -> None:
-    assert [work.tenant for work in look(two, busy={"initech"}).works] == ["umbrella"]
+    assert [work.tenant for work in look(two, RoundStart(busy={"initech"})).works] == ["umbrella"]
     assert finops("tenant", "disable", "umbrella", data=two.data)[0] == 0
     assert [work.tenant for work in look(two).works] == ["initech"]
 
@@ -188,19 +192,21 @@ def test_a_new_project_and_a_changed_rule_are_built_and_nothing_else(
 ) -> None:
     add = ("project", "add", "initech/web", "--source", "payer", "--account", "111122223333")
     assert finops(*add, data=current.data)[0] == 0
-    due = found(look(current, ("", 1)))
+    due = found(look(current, RoundStart("", 1)))
     assert due == [("costs", "initech", MONTHS[0], MONTHS[-1])]
-    assert found(look(current, ("", 2))) == [], "it was requested"
+    assert found(look(current, RoundStart("", 2))) == [], "it was requested"
     assert not current.ingest("initech").failed
-    assert found(look(current, ("", 3))) == []
+    assert found(look(current, RoundStart("", 3))) == []
     title = ("tenant", "add", "umbrella", "--display-name", "Umbrella & Co.")
     assert finops(*title, data=current.data)[0] == 0
-    assert found(look(current, ("", 4))) == [("warehouse", "umbrella", MONTHS[-1], MONTHS[-1])]
-    assert found(look(current, ("", 5))) == []
+    assert found(look(current, RoundStart("", 4))) == [
+        ("warehouse", "umbrella", MONTHS[-1], MONTHS[-1])
+    ]
+    assert found(look(current, RoundStart("", 5))) == []
 
 
 def test_a_state_that_cannot_be_read_costs_one_more_look(current: TemporaryInstallation) -> None:
     for file in (current.data / "lake/.watch").glob("*.seen"):
         file.write_text("{")
-    again = look(current, ("", 1))
+    again = look(current, RoundStart("", 1))
     assert (again.looks, found(again)) == (2, [])

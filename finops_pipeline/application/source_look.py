@@ -21,6 +21,7 @@ from finops_pipeline.landing.delivery_order import why_older
 from finops_pipeline.ledger.ledger import DeliveryRecord, Ledger, fingerprint_of
 from finops_pipeline.sources.available_months import list_months
 from finops_pipeline.sources.data_exports import read_delivery
+from finops_pipeline.sources.location import Location
 from finops_pipeline.sources.location_kinds import open_location
 from finops_pipeline.tenants.model import Source, SourceKind, Tenant
 from finops_pipeline.tenants.months import closed_from
@@ -91,7 +92,8 @@ def look(
         marks = _paid_marks(months, landed, time.now)
     else:
         examined = [month for month in months if turns.include(month, landed.get(month), time.now)]
-        marks = dict(_Examination(tenant, source, ledger, watch, seen).marks(examined, landed))
+        examination = _Examination(source, open_location(tenant, source), ledger, (watch, seen))
+        marks = dict(examination.marks(examined, landed))
     refused = {month for name, month in ledger.refusals() if name == source.name}
     return seen, {
         month: mark
@@ -145,17 +147,15 @@ class _Examination:
 
     def __init__(
         self,
-        tenant: Tenant,
         source: Source,
+        location: Location,
         ledger: Ledger,
-        watch: SourceWatch,
-        seen: SourceWatch,
+        watches: tuple[SourceWatch, SourceWatch],
     ) -> None:
         self._source = source
-        self._location = open_location(tenant, source)
+        self._location = location
         self._ledger = ledger
-        self._watch = watch
-        self._seen = seen
+        self._before, self._seen = watches
 
     def marks(
         self, months: list[str], landed: Mapping[str, DeliveryRecord]
@@ -181,5 +181,5 @@ class _Examination:
     def _incomplete(self, month: str, mark: str) -> Iterator[tuple[str, str]]:
         """Yield a delivery that was just as incomplete at the last look: it may be arriving."""
         self._seen.unready[month] = mark
-        if self._watch.unready.get(month) == mark:
+        if self._before.unready.get(month) == mark:
             yield month, mark

@@ -37,6 +37,19 @@ class RoundLimits:
     look_seconds: float = 8.0
 
 
+@dataclass(frozen=True)
+class RoundStart:
+    """Where a round begins.
+
+    `tenant`: the first one. `confirmed`: the number of the last confirmed round. `busy`: tenants
+    that have a run; they are examined when it has ended.
+    """
+
+    tenant: str = ""
+    confirmed: int = 0
+    busy: Collection[str] = ()
+
+
 @dataclass
 class Round:
     """What a round found: runs to start, sources that could not be read, where to begin next."""
@@ -52,33 +65,26 @@ class Round:
 def take_round(
     installation: Installation,
     tenants: Sequence[Tenant],
-    start: tuple[str, int],
-    busy: Collection[str],
+    start: RoundStart | None = None,
     limits: RoundLimits | None = None,
 ) -> Round:
-    """Examine the active tenants in turn until the time is used up.
-
-    Args:
-        start: the name of the tenant to begin with, and the number of the last confirmed round.
-        busy: tenants that have a run already; they are examined when it has ended.
-    """
-    first, confirmed = start
-    limits = limits or RoundLimits()
+    """Examine the active tenants in turn until the time is used up."""
+    start, limits = start or RoundStart(), limits or RoundLimits()
     settings = installation.settings
     time = LookTime(
         clock.now(),
         timedelta(hours=settings.watch_open_hours),
         timedelta(hours=settings.watch_closed_hours),
-        confirmed,
+        start.confirmed,
     )
-    began, found = clock.stopwatch(), Round(next_tenant=first)
+    began, found = clock.stopwatch(), Round(next_tenant=start.tenant)
     bounded = BoundedLook(limits.look_seconds)
-    for tenant in _rotated(tenants, first):
+    for tenant in _rotated(tenants, start.tenant):
         if clock.stopwatch() - began > limits.seconds or len(found.works) >= MOST_WORKS:
             found.next_tenant, found.is_whole = tenant.name, False
             break
         found.examined += 1
-        if tenant.name in busy:
+        if tenant.name in start.busy:
             continue
         try:
             _examine(

@@ -20,7 +20,7 @@ import dagster as dg
 from finops_pipeline import clock
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.tenant_due import Work, WorkKind
-from finops_pipeline.application.watch_round import take_round
+from finops_pipeline.application.watch_round import RoundStart, take_round
 from finops_pipeline.errors import counted
 from finops_pipeline.orchestration.code_location import CodeLocation
 from finops_pipeline.orchestration.partitions import Partitions, key, range_tags
@@ -125,9 +125,8 @@ def watch(
     """
     cursor = Cursor.parse(context.cursor)
     tenants = parts.shard.of(installation.registry.tenants())
-    found = take_round(
-        installation, tenants, (cursor.tenant, cursor.confirmed), busy_tenants(context.instance)
-    )
+    start = RoundStart(cursor.tenant, cursor.confirmed, busy_tenants(context.instance))
+    found = take_round(installation, tenants, start)
     requests = [request for work in found.works if (request := _request(work, parts))]
     is_confirmed = len(requests) == len(found.works)
     location = CodeLocation(installation, parts)

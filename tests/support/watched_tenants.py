@@ -5,10 +5,10 @@ Put here: declaring them, delivering a month, what a round finds. Keep out: what
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from finops_pipeline.application.watch_round import Round, RoundLimits, take_round
+from finops_pipeline.application.watch_round import Round, RoundLimits, RoundStart, take_round
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 
@@ -30,13 +30,12 @@ def declare_watched(made: TemporaryInstallation, folder: Path, months: Sequence[
 
 def look(
     made: TemporaryInstallation,
-    start: tuple[str, int] = ("", 0),
-    busy: Collection[str] = (),
+    start: RoundStart | None = None,
     limits: RoundLimits | None = None,
 ) -> Round:
     """Take a round over all tenants."""
     installation = made.installation
-    return take_round(installation, installation.registry.tenants(), start, busy, limits)
+    return take_round(installation, installation.registry.tenants(), start, limits)
 
 
 def found(round_: Round) -> list[tuple[str, ...]]:
