@@ -143,6 +143,7 @@ def world(
         processes.end()
 
 
+@pytest.mark.timeout(900)
 def test_deliveries_become_current_without_a_command(world: World) -> None:
     world.processes.start()
     world.processes.until(90, lambda: world.processes.ask("{ version }"))
@@ -205,6 +206,7 @@ def test_deliveries_become_current_without_a_command(world: World) -> None:
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 def test_killing_dagster_at_random_points_ends_in_the_same_state(
     world: World, request: pytest.FixtureRequest
 ) -> None:

@@ -178,7 +178,7 @@ def raise_failures(
     failed += [
         Step(
             Stage.INGEST,
-            f"{request.tenant}/{partition.name}",
+            f"{request.tenant}/{partition.name}".rstrip("/"),
             partition.month,
             StepOutcome.REFUSED,
             reason=missing,
