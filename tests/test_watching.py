@@ -135,6 +135,16 @@ def test_a_refused_delivery_is_requested_once_and_again_when_it_changes(
     assert not current.ingest("initech").failed
     time.later(hours=6)
     assert found(look(current, RoundStart("", 5))) == []
+    reset = look(current)
+    assert (reset.looks, found(reset)) == (0, []), "a reset cursor requests nothing again"
+
+
+def test_months_that_dagster_has_no_partitions_for_are_left_alone(
+    two: TemporaryInstallation, tmp_path: Path
+) -> None:
+    for month in ("2019-12", "2031-01"):
+        deliver(tmp_path / "initech", [row("5", day=f"{month}-02")], month)
+    assert found(look(two))[0] == ("landing", "initech", MONTHS[0], MONTHS[-1])
 
 
 def test_a_source_that_fails_or_hangs_stops_no_other(

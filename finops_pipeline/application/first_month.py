@@ -25,11 +25,11 @@ from finops_pipeline.tenants.places import is_s3
 def find_first_month(installation: Installation, tenants: Sequence[Tenant] | None = None) -> str:
     """Return the month of the first bill of any active tenant, or the setting if it is later.
 
-    A source in S3 is not listed, because this is called whenever Dagster loads its definitions: its
-    first month is what the last look at it found (source_look.py). A source that has not been
-    looked at has no months yet, and one that cannot be read those that are declared (`from`).
-    Without any bill, the result is the current month. A setting in the environment takes precedence
-    over all of this.
+    The first month of a source is what the last look at it found (source_look.py). Before the first
+    look, a folder of this machine is listed; a source in S3 is not, because this is called whenever
+    Dagster loads its definitions: it has the months that are declared (`from`) and landed. Without
+    any bill, the result is the current month. A setting in the environment takes precedence over
+    all of this.
 
     Args:
         tenants: those that count; None: all.
@@ -54,11 +54,11 @@ def _find_first(
     installation: Installation, tenant: Tenant, source: Source, watch: TenantWatch
 ) -> list[str]:
     """Return the first month of a source; nothing if no bill of it is known."""
+    seen = watch.sources.get(source.name)
+    if seen and seen.first_month:
+        return [seen.first_month]
     months = list[str]()
     if is_s3(source.location):
-        seen = watch.sources.get(source.name)
-        if seen and seen.first_month:
-            return [seen.first_month]
         months += [source.from_month] if source.from_month else []
     else:
         try:

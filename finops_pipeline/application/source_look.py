@@ -36,12 +36,20 @@ DAILY = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class LookTime:
-    """When a look is taken, how often open and closed months are due, and the confirmed round."""
+    """When a look is taken, how often open and closed months are due, and the confirmed round.
+
+    `first_month`: earlier ones are left alone.
+    """
 
     now: datetime
     open_every: timedelta
     closed_every: timedelta
     confirmed: int = 0
+    first_month: str = ""
+
+    def covers(self, month: str) -> bool:
+        """Return whether a month is one that an orchestrator has partitions for."""
+        return self.first_month <= month <= f"{self.now:%Y-%m}"
 
 
 def is_due(source: Source, watch: SourceWatch, time: LookTime) -> bool:
@@ -75,7 +83,8 @@ def look(
         FinopsError: the source cannot be listed.
     """
     watch, time = known
-    months = [month for month in list_months(tenant, source) if source.covers(month)]
+    listed = [month for month in list_months(tenant, source) if source.covers(month)]
+    months = [month for month in listed if time.covers(month)]
     landed = {delivery.billing_period: delivery for delivery in ledger.deliveries(source.name)}
     turns = _Turns.at(watch, time)
     seen = watch.model_copy(
@@ -83,9 +92,10 @@ def look(
             "looked_at": time.now,
             "closed_at": time.now if turns.closed else watch.closed_at,
             "settled_at": time.now if turns.settled else watch.settled_at,
-            "first_month": min([*months, *landed], default=""),
+            "first_month": min([*listed, *landed], default=""),
             "failure": "",
             "unready": {},
+            "requested": {},
         }
     )
     if source.kind is SourceKind.COST_EXPLORER_API:
@@ -95,21 +105,23 @@ def look(
         examination = _Examination(source, open_location(tenant, source), ledger, (watch, seen))
         marks = dict(examination.marks(examined, landed))
     refused = {month for name, month in ledger.refusals() if name == source.name}
-    return seen, {
-        month: mark
-        for month, mark in marks.items()
-        if not _is_requested(watch.requested.get(month), mark, time, month in refused)
-    }
+    due = dict[str, str]()
+    for month, mark in marks.items():
+        before = watch.requested.get(month)
+        if before and _is_requested(before, mark, time, month in refused):
+            seen.requested[month] = before
+        else:
+            due[month] = mark
+    return seen, due
 
 
-def _is_requested(before: Requested | None, mark: str, time: LookTime, is_refused: bool) -> bool:
+def _is_requested(before: Requested, mark: str, time: LookTime, is_refused: bool) -> bool:
     """Return whether a delivery need not be requested: it was, and was refused, within a day.
 
     If it was neither refused nor landed, its run was lost.
     """
-    if before is None or not is_refused or time.now - before.at >= DAILY:
-        return False
-    return before.counts(mark, time.confirmed)
+    is_recent = time.now - before.at < DAILY
+    return is_refused and is_recent and before.counts(mark, time.confirmed)
 
 
 def _paid_marks(

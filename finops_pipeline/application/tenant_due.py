@@ -12,18 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 
 from finops_pipeline import __version__
-from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.outdated_costs import find_outdated_costs
 from finops_pipeline.application.refusals import as_expected
 from finops_pipeline.application.source_look import LookTime, is_due, look
 from finops_pipeline.application.watch_state import Requested, SourceWatch, TenantWatch
 from finops_pipeline.errors import FinopsError
-from finops_pipeline.lake.layout import COSTS
+from finops_pipeline.lake.layout import COSTS, TenantFolder
 from finops_pipeline.lake.tenant_ledger import ledger_mark, open_ledger
 from finops_pipeline.ledger.ledger import Ledger, fingerprint_of
 from finops_pipeline.tenants.model import Source, Tenant
@@ -78,12 +77,17 @@ class TenantExamination:
     """Examines one tenant. `bounded`: gives up a look that takes too long."""
 
     def __init__(
-        self, installation: Installation, tenant: Tenant, time: LookTime, bounded: Bounded
+        self, folder: TenantFolder, tenant: Tenant, time: LookTime, bounded: Bounded
     ) -> None:
         self._tenant = tenant
         self._time = time
         self._bounded = bounded
-        self._folder = installation.folder(tenant.name)
+        self._folder = folder
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        """The tenant's ledger, opened only if something is due."""
+        return open_ledger(self._folder)
 
     def examine(self, watch: TenantWatch) -> Examination:
         """Look at the sources that are due, and find what has to be built.
@@ -91,7 +95,6 @@ class TenantExamination:
         Raises:
             FinopsError: the ledger of the tenant cannot be used.
         """
-        ledger = open_ledger(self._folder)
         sources, failures, looks = dict(watch.sources), list[str](), 0
         lands: dict[str, dict[str, str]] = {}
         for source in self._tenant.sources:
@@ -101,20 +104,20 @@ class TenantExamination:
             looks += 1
             known = (before, self._time)
             try:
-                seen, due = self._bounded(partial(look, self._tenant, source, ledger, known))
+                seen, due = self._bounded(partial(look, self._tenant, source, self._ledger, known))
             except Exception as error:
                 expected = as_expected(error)
                 if expected is None:
                     raise
                 failures.append(f"{self._tenant.name}/{source.name}: {expected.found}")
-                seen, due = _failed(before, expected, self._time.now), {}
+                seen, due = _failed(before, expected, self._time), {}
             sources[source.name] = self._with_requests(seen, due)
             if due:
                 lands[source.name] = due
         watch = watch.model_copy(update={"sources": sources})
-        works = self._plan_landing(lands, ledger)
+        works = self._plan_landing(lands)
         if not works:
-            works, watch = self._plan_build(watch, ledger)
+            works, watch = self._plan_build(watch)
         return Examination(tuple(works), watch, tuple(failures), looks)
 
     def _with_requests(self, seen: SourceWatch, due: dict[str, str]) -> SourceWatch:
@@ -125,7 +128,7 @@ class TenantExamination:
         }
         return seen.model_copy(update={"requested": seen.requested | made})
 
-    def _plan_landing(self, lands: dict[str, dict[str, str]], ledger: Ledger) -> list[Work]:
+    def _plan_landing(self, lands: dict[str, dict[str, str]]) -> list[Work]:
         """Plan one run over the due sources and months, from the first to the last of each."""
         if not lands:
             return []
@@ -146,7 +149,7 @@ class TenantExamination:
             )
         ]
 
-    def _plan_build(self, watch: TenantWatch, ledger: Ledger) -> tuple[list[Work], TenantWatch]:
+    def _plan_build(self, watch: TenantWatch) -> tuple[list[Work], TenantWatch]:
         """Plan what a changed ledger, declaration or version of finops_pipeline requires."""
         time = self._time
         declared = fingerprint_of([self._tenant.model_dump(mode="json"), __version__])
@@ -154,8 +157,12 @@ class TenantExamination:
         is_recent = watch.examined_at and time.now - watch.examined_at < EXAMINED_AGAIN
         if watch.examined == examined and is_recent:
             return [], watch
-        outdated = find_outdated_costs(self._tenant, ledger)
-        built = sorted({month for _, month in ledger.partitions(COSTS)})
+        outdated = {
+            key: mark
+            for key, mark in find_outdated_costs(self._tenant, self._ledger).items()
+            if time.covers(key[1])
+        }
+        built = sorted({month for _, month in self._ledger.partitions(COSTS)})
         mark = fingerprint_of(sorted([*key, value] for key, value in outdated.items()))
         works: list[Work] = []
         if outdated:
@@ -213,8 +220,15 @@ def count_months(work: Work) -> int:
     return len(months_between(*work.months))
 
 
-def _failed(before: SourceWatch, error: FinopsError, now: datetime) -> SourceWatch:
-    return before.model_copy(update={"looked_at": now, "failure": error.found})
+def _failed(before: SourceWatch, error: FinopsError, time: LookTime) -> SourceWatch:
+    confirmed = {
+        month: request
+        for month, request in before.requested.items()
+        if request.round <= time.confirmed
+    }
+    return before.model_copy(
+        update={"looked_at": time.now, "failure": error.found, "requested": confirmed}
+    )
 
 
 def _bucket(source: Source) -> str:

@@ -76,9 +76,11 @@ def take_round(
         timedelta(hours=settings.watch_open_hours),
         timedelta(hours=settings.watch_closed_hours),
         start.confirmed,
+        settings.first_month,
     )
     began, found = clock.stopwatch(), Round(next_tenant=start.tenant)
     bounded = BoundedLook(limits.look_seconds)
+    folders = installation.folders(tenant.name for tenant in tenants)
     for tenant in _rotated(tenants, start.tenant):
         if clock.stopwatch() - began > limits.seconds or len(found.works) >= MOST_WORKS:
             found.next_tenant, found.is_whole = tenant.name, False
@@ -88,7 +90,10 @@ def take_round(
             continue
         try:
             _examine(
-                installation, TenantExamination(installation, tenant, time, bounded), tenant, found
+                installation,
+                TenantExamination(folders[tenant.name], tenant, time, bounded),
+                tenant,
+                found,
             )
         except Exception as error:
             found.failures.append(f"{tenant.name}: {reason_of(error, f'watch {tenant.name}')}")

@@ -39,6 +39,8 @@ class CodeLocation:
     def show(self, tenants: Sequence[Tenant], shown: str) -> tuple[str, str]:
         """Have the webserver load the present partitions, unless it was told before.
 
+        It is told at the first look, too: it may have been started long before this process.
+
         Args:
             shown: the mark of the partitions that it was last told of.
 
@@ -50,8 +52,6 @@ class CodeLocation:
         address = self._installation.settings.dagster_url
         if present == shown or not address:
             return present, ""
-        if not shown and present == self._loaded.mark:
-            return present, ""  # everything has just been started
         try:
             answer = ask_webserver(address, _RELOAD, {"name": self.name})
         except (OSError, ValueError) as error:

@@ -19,7 +19,7 @@ from finops_pipeline.application.published_partitions import PublishedPartition,
 from finops_pipeline.application.refusals import reason_of
 from finops_pipeline.application.watch_state import read_shown, write_shown
 from finops_pipeline.errors import counted
-from finops_pipeline.lake.layout import RESOURCE_METRICS, RESOURCES
+from finops_pipeline.lake.layout import RESOURCE_METRICS, RESOURCES, TenantFolder
 from finops_pipeline.lake.tenant_ledger import ledger_mark, open_ledger
 from finops_pipeline.orchestration.automatic_runs import busy_tenants
 from finops_pipeline.orchestration.partitions import Partitions
@@ -67,6 +67,8 @@ def record(
     tenants = [t for t in parts.shard.of(installation.registry.tenants()) if t.is_active]
     busy, start, reported, notes = busy_tenants(context.instance), clock.stopwatch(), 0, []
     following = first
+    recorder = _Recorder(context.instance, installation, parts)
+    folders = installation.folders(tenant.name for tenant in tenants)
     for tenant in _from(tenants, first):
         following = tenant.name
         if clock.stopwatch() - start > SECONDS:
@@ -74,7 +76,7 @@ def record(
         if tenant.name in busy:
             continue
         try:
-            reported += _Recorder(context.instance, installation, parts).record(tenant, epoch)
+            reported += recorder.record(tenant, folders[tenant.name], epoch)
         except Exception as error:
             notes.append(f"{tenant.name}: {reason_of(error, f'record {tenant.name}')}")
     else:
@@ -112,15 +114,16 @@ class _Recorder:
         self._installation = installation
         self._parts = parts
 
-    def record(self, tenant: Tenant, epoch: str) -> int:
+    def record(self, tenant: Tenant, folder: TenantFolder, epoch: str) -> int:
         """Report what has changed of a tenant; return the number of partitions."""
-        folder = self._installation.folder(tenant.name)
         mark = f"{epoch} {ledger_mark(folder)}"
         if read_shown(self._installation, tenant) == mark or mark == f"{epoch} ":
             return 0
         published = read_published(open_ledger(folder), tenant.name)
         shown = ShownTenant(self._installation, tenant.name, self._parts.shard.prefix)
-        missing = self._missing(shown, published.values())
+        first = self._parts.first_month
+        known = [part for place, part in published.items() if place.billing_period >= first]
+        missing = self._missing(shown, known)
         for event in shown.show(missing[:MOST_AT_ONCE]):
             self._instance.report_runless_asset_event(event)
         if len(missing) <= MOST_AT_ONCE:
