@@ -52,19 +52,19 @@ class LookTime:
         return self.first_month <= month <= f"{self.now:%Y-%m}"
 
 
-def is_due(source: Source, watch: SourceWatch, time: LookTime) -> bool:
+def is_due(source: Source, watch: SourceWatch, moment: LookTime) -> bool:
     """Return whether a source has not been looked at for so long that it is due."""
     if not (source.location and source.is_active) or source.kind in _NOT_LANDED:
         return False
-    is_lost = any(request.round > time.confirmed for request in watch.requested.values())
+    is_lost = any(request.round > moment.confirmed for request in watch.requested.values())
     if watch.looked_at is None or is_lost:
         return True
-    every = time.open_every
+    every = moment.open_every
     if watch.failure or watch.unready.keys() - watch.requested.keys():
         every = min(FAILED_AGAIN, every)
     elif source.kind is SourceKind.COST_EXPLORER_API:
         every = max(DAILY, every)  # every request is paid for
-    return time.now - watch.looked_at >= every
+    return moment.now - watch.looked_at >= every
 
 
 _NOT_LANDED = (SourceKind.INVENTORY_API, SourceKind.INVENTORY_FILES, SourceKind.CLOUDWATCH)
@@ -82,16 +82,16 @@ def look(
     Raises:
         FinopsError: the source cannot be listed.
     """
-    watch, time = known
+    watch, moment = known
     listed = [month for month in list_months(tenant, source) if source.covers(month)]
-    months = [month for month in listed if time.covers(month)]
+    months = [month for month in listed if moment.covers(month)]
     landed = {delivery.billing_period: delivery for delivery in ledger.deliveries(source.name)}
-    turns = _Turns.at(watch, time)
+    turns = _Turns.at(watch, moment)
     seen = watch.model_copy(
         update={
-            "looked_at": time.now,
-            "closed_at": time.now if turns.closed else watch.closed_at,
-            "settled_at": time.now if turns.settled else watch.settled_at,
+            "looked_at": moment.now,
+            "closed_at": moment.now if turns.closed else watch.closed_at,
+            "settled_at": moment.now if turns.settled else watch.settled_at,
             "first_month": min([*listed, *landed], default=""),
             "failure": "",
             "unready": {},
@@ -99,29 +99,31 @@ def look(
         }
     )
     if source.kind is SourceKind.COST_EXPLORER_API:
-        marks = _paid_marks(months, landed, time.now)
+        marks = _paid_marks(months, landed, moment.now)
     else:
-        examined = [month for month in months if turns.include(month, landed.get(month), time.now)]
+        examined = [
+            month for month in months if turns.include(month, landed.get(month), moment.now)
+        ]
         examination = _Examination(source, open_location(tenant, source), ledger, (watch, seen))
         marks = dict(examination.marks(examined, landed))
     refused = {month for name, month in ledger.refusals() if name == source.name}
     due = dict[str, str]()
     for month, mark in marks.items():
         before = watch.requested.get(month)
-        if before and _is_requested(before, mark, time, month in refused):
+        if before and _is_requested(before, mark, moment, month in refused):
             seen.requested[month] = before
         else:
             due[month] = mark
     return seen, due
 
 
-def _is_requested(before: Requested, mark: str, time: LookTime, is_refused: bool) -> bool:
+def _is_requested(before: Requested, mark: str, moment: LookTime, is_refused: bool) -> bool:
     """Return whether a delivery need not be requested: it was, and was refused, within a day.
 
     If it was neither refused nor landed, its run was lost.
     """
-    is_recent = time.now - before.at < DAILY
-    return is_refused and is_recent and before.counts(mark, time.confirmed)
+    is_recent = moment.now - before.at < DAILY
+    return is_refused and is_recent and before.counts(mark, moment.confirmed)
 
 
 def _paid_marks(
@@ -140,11 +142,11 @@ class _Turns:
     settled: bool
 
     @staticmethod
-    def at(watch: SourceWatch, time: LookTime) -> _Turns:
+    def at(watch: SourceWatch, moment: LookTime) -> _Turns:
         closed, settled = watch.closed_at, watch.settled_at
         return _Turns(
-            closed is None or time.now - closed >= time.closed_every,
-            settled is None or time.now - settled >= max(SETTLED_EVERY, time.closed_every),
+            closed is None or moment.now - closed >= moment.closed_every,
+            settled is None or moment.now - settled >= max(SETTLED_EVERY, moment.closed_every),
         )
 
     def include(self, month: str, before: DeliveryRecord | None, now: datetime) -> bool:

@@ -77,10 +77,10 @@ class TenantExamination:
     """Examines one tenant. `bounded`: gives up a look that takes too long."""
 
     def __init__(
-        self, folder: TenantFolder, tenant: Tenant, time: LookTime, bounded: Bounded
+        self, folder: TenantFolder, tenant: Tenant, moment: LookTime, bounded: Bounded
     ) -> None:
         self._tenant = tenant
-        self._time = time
+        self._moment = moment
         self._bounded = bounded
         self._folder = folder
 
@@ -99,10 +99,10 @@ class TenantExamination:
         lands: dict[str, dict[str, str]] = {}
         for source in self._tenant.sources:
             before = sources.get(source.name, SourceWatch())
-            if not is_due(source, before, self._time):
+            if not is_due(source, before, self._moment):
                 continue
             looks += 1
-            known = (before, self._time)
+            known = (before, self._moment)
             try:
                 seen, due = self._bounded(partial(look, self._tenant, source, self._ledger, known))
             except Exception as error:
@@ -110,7 +110,7 @@ class TenantExamination:
                 if expected is None:
                     raise
                 failures.append(f"{self._tenant.name}/{source.name}: {expected.found}")
-                seen, due = _failed(before, expected, self._time), {}
+                seen, due = _failed(before, expected, self._moment), {}
             sources[source.name] = self._with_requests(seen, due)
             if due:
                 lands[source.name] = due
@@ -121,9 +121,9 @@ class TenantExamination:
         return Examination(tuple(works), watch, tuple(failures), looks)
 
     def _with_requests(self, seen: SourceWatch, due: dict[str, str]) -> SourceWatch:
-        time = self._time
+        moment = self._moment
         made = {
-            month: Requested(mark=mark, at=time.now, round=time.confirmed + 1)
+            month: Requested(mark=mark, at=moment.now, round=moment.confirmed + 1)
             for month, mark in due.items()
         }
         return seen.model_copy(update={"requested": seen.requested | made})
@@ -151,16 +151,16 @@ class TenantExamination:
 
     def _plan_build(self, watch: TenantWatch) -> tuple[list[Work], TenantWatch]:
         """Plan what a changed ledger, declaration or version of finops_pipeline requires."""
-        time = self._time
+        moment = self._moment
         declared = fingerprint_of([self._tenant.model_dump(mode="json"), __version__])
         examined = fingerprint_of([declared, ledger_mark(self._folder)])
-        is_recent = watch.examined_at and time.now - watch.examined_at < EXAMINED_AGAIN
+        is_recent = watch.examined_at and moment.now - watch.examined_at < EXAMINED_AGAIN
         if watch.examined == examined and is_recent:
             return [], watch
         outdated = {
             key: mark
             for key, mark in find_outdated_costs(self._tenant, self._ledger).items()
-            if time.covers(key[1])
+            if moment.covers(key[1])
         }
         built = sorted({month for _, month in self._ledger.partitions(COSTS)})
         mark = fingerprint_of(sorted([*key, value] for key, value in outdated.items()))
@@ -169,9 +169,9 @@ class TenantExamination:
             works = self._build(outdated, mark, watch)
         elif built and watch.refreshed and watch.refreshed != declared:
             works = [self._refresh(built, declared)]
-        update = {"examined_at": time.now, "examined": "" if works else examined}
+        update = {"examined_at": moment.now, "examined": "" if works else examined}
         if outdated and works:
-            made = Requested(mark=mark, at=time.now, round=time.confirmed + 1)
+            made = Requested(mark=mark, at=moment.now, round=moment.confirmed + 1)
             update["build"] = made
         if works or not outdated:  # a run for costs refreshes the file as well
             update["refreshed"] = declared
@@ -180,9 +180,9 @@ class TenantExamination:
     def _build(
         self, outdated: Iterable[tuple[str, str]], mark: str, watch: TenantWatch
     ) -> list[Work]:
-        time, before = self._time, watch.build
-        is_requested = before is not None and before.counts(mark, time.confirmed)
-        if before and is_requested and time.now - before.at < time.open_every:
+        moment, before = self._moment, watch.build
+        is_requested = before is not None and before.counts(mark, moment.confirmed)
+        if before and is_requested and moment.now - before.at < moment.open_every:
             return []  # it is still outdated, so it was refused
         own = {project.name for project in self._tenant.all_projects}
         names = sorted({name for name, _ in outdated} & own) or sorted(own)
@@ -212,7 +212,7 @@ class TenantExamination:
         )
 
     def _mark_of(self, due: object) -> str:
-        return fingerprint_of([self._tenant.name, due, self._time.confirmed])
+        return fingerprint_of([self._tenant.name, due, self._moment.confirmed])
 
 
 def count_months(work: Work) -> int:
@@ -220,14 +220,14 @@ def count_months(work: Work) -> int:
     return len(months_between(*work.months))
 
 
-def _failed(before: SourceWatch, error: FinopsError, time: LookTime) -> SourceWatch:
+def _failed(before: SourceWatch, error: FinopsError, moment: LookTime) -> SourceWatch:
     confirmed = {
         month: request
         for month, request in before.requested.items()
-        if request.round <= time.confirmed
+        if request.round <= moment.confirmed
     }
     return before.model_copy(
-        update={"looked_at": time.now, "failure": error.found, "requested": confirmed}
+        update={"looked_at": moment.now, "failure": error.found, "requested": confirmed}
     )
 
 

@@ -71,7 +71,7 @@ def take_round(
     """Examine the active tenants in turn until the time is used up."""
     start, limits = start or RoundStart(), limits or RoundLimits()
     settings = installation.settings
-    time = LookTime(
+    moment = LookTime(
         clock.now(),
         timedelta(hours=settings.watch_open_hours),
         timedelta(hours=settings.watch_closed_hours),
@@ -91,7 +91,7 @@ def take_round(
         try:
             _examine(
                 installation,
-                TenantExamination(folders[tenant.name], tenant, time, bounded),
+                TenantExamination(folders[tenant.name], tenant, moment, bounded),
                 tenant,
                 found,
             )
