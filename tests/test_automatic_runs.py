@@ -15,6 +15,7 @@ import pytest
 
 from finops_pipeline.definitions import build_definitions
 from finops_pipeline.orchestration.automatic_runs import Cursor
+from finops_pipeline.orchestration.orphaned_runs import run_lock
 from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.orchestration.shards import Shard
 from finops_pipeline.settings import Settings
@@ -92,13 +93,24 @@ def test_what_is_delivered_is_current_after_one_run_for_each_tenant(watching: Wa
     assert "everything is shown" in str(recorded.skip_message)
 
 
-def test_a_tenant_with_an_unfinished_run_is_not_given_another(watching: Watching) -> None:
+def test_a_tenant_with_an_unfinished_run_is_not_given_another(
+    watching: Watching,
+) -> None:
     job = watching.definitions.resolve_job_def("land")
-    watching.instance.create_run_for_job(
-        job, tags={"finops/tenant": "initech"}, status=dg.DagsterRunStatus.STARTED
+    run = watching.instance.create_run_for_job(job, tags={"finops/tenant": "initech"})
+    watching.instance.report_dagster_event(
+        dg.DagsterEvent("PIPELINE_START", job_name="land"), run.run_id
     )
+    lock = run_lock(watching.made.installation, run.run_id)
+    lock.hold()
     requests = watching.evaluate("watch_tenants").run_requests or []
     assert [request.tags["finops/tenant"] for request in requests] == ["umbrella"]
+    # Its process is killed: the run counts as failed, and the tenant gets another.
+    lock._lock.release()
+    requests = watching.evaluate("watch_tenants").run_requests or []
+    assert "initech" in {request.tags["finops/tenant"] for request in requests}
+    record = watching.instance.get_run_by_id(run.run_id)
+    assert record is not None and record.status is dg.DagsterRunStatus.FAILURE
 
 
 def test_a_project_that_is_declared_is_built_by_one_run_once_it_is_loaded(

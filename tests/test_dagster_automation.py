@@ -24,11 +24,11 @@ from tests.support.dagster_processes import DagsterProcesses
 from tests.support.globex import finops
 from tests.support.inventoried_tenants import reset
 from tests.support.servers import Store, free_port
+from tests.support.shifted_clock import SHIFT
 from tests.support.watched_tenants import TENANTS
 
 MONTHS = ["2026-08", "2026-09"]
 LATER = "2026-10"
-BUCKET = "deliveries"
 KEYS = """
 { assetNodeOrError(assetKey: {path: ["costs"]}) {
     ... on AssetNode { partitionKeysByDimension { name partitionKeys } } } }
@@ -49,10 +49,11 @@ class World:
 
     def declare(self) -> None:
         """Declare both tenants, whose buckets are empty."""
-        self.store.client().create_bucket(Bucket=BUCKET)
+        for name in TENANTS:
+            self.store.client().create_bucket(Bucket=f"bills-of-{name}")
         source = {"name": "payer", "format": "legacy-cur", "endpoint_url": self.store.url}
         tenants = [
-            {"name": name, "sources": [source | {"location": f"s3://{BUCKET}/{name}"}]}
+            {"name": name, "sources": [source | {"location": f"s3://bills-of-{name}/cur"}]}
             for name in TENANTS
         ]
         path = self.folder / "tenants.yaml"
@@ -67,8 +68,8 @@ class World:
             if broken:
                 bill.write_bytes(bill.read_bytes()[:40])
         for manifest in report.rglob("*-Manifest.json"):
-            manifest.write_text(manifest.read_text().replace(report.name, tenant))
-        self.store.upload(report, f"{BUCKET}/{tenant}")
+            manifest.write_text(manifest.read_text().replace(report.name, "cur"))
+        self.store.upload(report, f"bills-of-{tenant}/cur")
 
     def states(self, tenant: str) -> dict[str, str]:
         """Month -> state, of a tenant's only source."""
@@ -126,6 +127,7 @@ def world(
     home = make_home(tmp_path, monkeypatch, empty)
     processes = DagsterProcesses(home, free_port())
     for name, value in {
+        SHIFT: "0",  # Dagster's own times are not shifted
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "us-east-1",

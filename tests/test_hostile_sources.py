@@ -239,7 +239,11 @@ def test_a_failing_tenant_stops_no_other_tenant_of_a_run() -> None:
 
     names = ("able/payer", "acme/payer", "globex/payer")
     keys = [f"2026-09|{name}" for name in names]
-    context: Any = types.SimpleNamespace(partition_keys=keys, run=types.SimpleNamespace(tags={}))
+    context: Any = types.SimpleNamespace(
+        partition_keys=keys,
+        run=types.SimpleNamespace(tags={}),
+        asset_key=dg.AssetKey("landing"),
+    )
     resource: Any = types.SimpleNamespace(open=lambda: None)
     events: list[Any] = []
     with pytest.raises(dg.Failure) as error:

@@ -23,6 +23,7 @@ from finops_pipeline.application.tenant_due import Work, WorkKind
 from finops_pipeline.application.watch_round import RoundStart, take_round
 from finops_pipeline.errors import counted
 from finops_pipeline.orchestration.code_location import CodeLocation
+from finops_pipeline.orchestration.orphaned_runs import busy_tenants
 from finops_pipeline.orchestration.partitions import Partitions, key, range_tags
 from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.orchestration.shards import Shard
@@ -38,15 +39,8 @@ COLLECT_JOB = "collect"
 
 ASKED_DAILY = frozenset({SourceKind.INVENTORY_API, SourceKind.CLOUDWATCH})
 
-TENANT_TAG, BUCKET_TAG, REASON_TAG = "finops/tenant", "finops/bucket", "finops/reason"
+BUCKET_TAG, REASON_TAG = "finops/bucket", "finops/reason"
 
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 _LISTED = 20
 
 
@@ -125,7 +119,9 @@ def watch(
     """
     cursor = Cursor.parse(context.cursor)
     tenants = parts.shard.of(installation.registry.tenants())
-    start = RoundStart(cursor.tenant, cursor.confirmed, busy_tenants(context.instance))
+    start = RoundStart(
+        cursor.tenant, cursor.confirmed, busy_tenants(context.instance, installation)
+    )
     found = take_round(installation, tenants, start)
     requests = [request for work in found.works if (request := _request(work, parts))]
     is_confirmed = len(requests) == len(found.works)
@@ -149,12 +145,6 @@ def watch(
         skip_reason=None if requests else "; ".join(filter(None, [quiet, said])),
         cursor=after.text(),
     )
-
-
-def busy_tenants(instance: dg.DagsterInstance) -> set[str]:
-    """Return the tenants that have an unfinished run."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED), limit=5000)
-    return {run.tags[TENANT_TAG] for run in runs if TENANT_TAG in run.tags}
 
 
 def _request(work: Work, parts: Partitions) -> dg.RunRequest | None:

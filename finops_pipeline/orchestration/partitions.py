@@ -26,6 +26,9 @@ from finops_pipeline.tenants.source import COLLECTED_KINDS
 
 MONTH, SOURCE, PROJECT, TENANT = "month", "source", "project", "tenant"
 
+TENANT_TAG = "finops/tenant"
+"""The tag by which a tenant has one run at a time."""
+
 
 @dataclass(frozen=True)
 class Partitions:
@@ -170,7 +173,7 @@ def range_tags(first: str, last: str, tenant: str, project: str = "") -> dict[st
     tags = {
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,
-        "finops/tenant": tenant,
+        TENANT_TAG: tenant,
     }
     return tags | ({"finops/project": project} if project else {})
 

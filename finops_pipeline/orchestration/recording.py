@@ -21,7 +21,7 @@ from finops_pipeline.application.watch_state import read_shown, write_shown
 from finops_pipeline.errors import counted
 from finops_pipeline.lake.layout import RESOURCE_METRICS, RESOURCES, TenantFolder
 from finops_pipeline.lake.tenant_ledger import ledger_mark, open_ledger
-from finops_pipeline.orchestration.automatic_runs import busy_tenants
+from finops_pipeline.orchestration.orphaned_runs import busy_tenants
 from finops_pipeline.orchestration.partitions import Partitions
 from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.orchestration.shown_metadata import ShownTenant
@@ -65,7 +65,12 @@ def record(
     """
     epoch, _, first = (context.cursor or uuid.uuid4().hex).partition(" ")
     tenants = [t for t in parts.shard.of(installation.registry.tenants()) if t.is_active]
-    busy, start, reported, notes = busy_tenants(context.instance), clock.stopwatch(), 0, []
+    busy, start, reported, notes = (
+        busy_tenants(context.instance, installation),
+        clock.stopwatch(),
+        0,
+        [],
+    )
     following = first
     recorder = _Recorder(context.instance, installation, parts)
     folders = installation.folders(tenant.name for tenant in tenants)
