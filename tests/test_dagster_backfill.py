@@ -87,4 +87,8 @@ def test_a_backfill_covers_a_project_over_its_months(
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"]
     for month in MONTHS:
         assert is_published(fresh.folder("globex"), "costs", "prod", month)
-    assert not fresh.folder("acme").exists()
+    with dg.DagsterInstance.get() as instance:
+        wanted = {"dagster/backfill": launched["backfillId"]}
+        (run,) = instance.get_runs(dg.RunsFilter(tags=wanted))
+    ends = [run.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")]
+    assert ends == [f"{month}|globex/prod" for month in (MONTHS[0], MONTHS[-1])]
