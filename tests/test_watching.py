@@ -129,6 +129,10 @@ def test_a_refused_delivery_is_requested_once_and_again_when_it_changes(
     assert found(look(current, RoundStart("", 3))) == due, (
         "once a day, because the cause may have gone"
     )
+    bill.write_bytes(whole[:50])
+    time.later(hours=6)
+    for _ in range(2):
+        assert found(look(current, RoundStart("", 4))) == due, "it is another one, and was lost"
     bill.write_bytes(whole)
     time.later(hours=6)
     assert found(look(current, RoundStart("", 4))) == due
