@@ -21,7 +21,7 @@ from finops_pipeline.tenants.model import Source, Tenant
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 from tests.support.globex import finops
-from tests.support.watched_tenants import declare_watched, found, look
+from tests.support.watched_tenants import TENANTS, declare_watched, found, look
 
 MONTHS = ["2026-08", "2026-09"]
 
@@ -224,3 +224,13 @@ def test_a_state_that_cannot_be_read_costs_one_more_look(current: TemporaryInsta
         file.write_text("{")
     again = look(current, RoundStart("", 1))
     assert (again.looks, found(again)) == (2, [])
+
+
+def test_a_purged_tenant_leaves_nothing_that_was_seen_of_it(current: TemporaryInstallation) -> None:
+    seen = current.data / "lake/.watch"
+    own = {f"{current.installation.registry.tenant(name).external_id}.seen" for name in TENANTS}
+    assert {path.name for path in seen.iterdir()} == own
+    for command in ("remove", "purge"):
+        assert finops("tenant", command, "umbrella", "--yes", "umbrella", data=current.data)[0] == 0
+    (left,) = seen.iterdir()
+    assert left.name == f"{current.installation.registry.tenant('initech').external_id}.seen"
