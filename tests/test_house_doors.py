@@ -117,7 +117,7 @@ PURE = {
     *("frozenset", "Fraction", "Days"),
     *("Rule", "SharedValue", "Schema", "Statements", "BillConversion", "Entries"),
     *("InventoryCall", "FollowUp", "UsageMetric", "_of"),
-    *("CostField", "ProblemKind", "_Wording", "Depends"),
+    *("CostField", "ProblemKind", "_Wording", "Depends", "PrivateAttr"),
     "sa.event.listen",
     *("_patterns", "_patterns_by_key", "_spellings"),  # validators for their arguments
 }
