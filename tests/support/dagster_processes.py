@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,11 @@ class DagsterProcesses:
             except ProcessLookupError:
                 continue
         for process in self.started:
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
-            except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):  # a run that works keeps its code server
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait(20)
+            process.wait(20)
         self.started = []
 
     def ask(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
