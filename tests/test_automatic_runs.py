@@ -22,7 +22,7 @@ from finops_pipeline.settings import Settings
 from tests.conftest import TemporaryInstallation
 from tests.support.dagster_home import make_home, materialized
 from tests.support.globex import finops
-from tests.support.watched_tenants import declare_watched
+from tests.support.polled_tenants import declare_watched
 
 MONTHS = ["2026-08", "2026-09"]
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

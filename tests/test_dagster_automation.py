@@ -25,7 +25,7 @@ from tests.support.globex import finops
 from tests.support.inventoried_tenants import reset
 from tests.support.servers import Store, free_port
 from tests.support.shifted_clock import SHIFT
-from tests.support.watched_tenants import TENANTS
+from tests.support.polled_tenants import TENANTS
 
 MONTHS = ["2026-08", "2026-09"]
 LATER = "2026-10"

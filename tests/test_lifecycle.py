@@ -16,7 +16,7 @@ from tests.support.beside_globex import Census, rows
 from tests.support.bills import deliver, row
 from tests.support.globex import ask, finops
 from tests.support.rewound_folder import rewound_by
-from tests.support.watched_tenants import look
+from tests.support.polled_tenants import look
 
 PROD, DEV, NEW = "111122223333", "444455556666", "777788889999"
 MONTHS = ("2026-08", "2026-09")

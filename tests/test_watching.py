@@ -21,7 +21,7 @@ from finops_pipeline.tenants.model import Source, Tenant
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 from tests.support.globex import finops
-from tests.support.watched_tenants import TENANTS, declare_watched, found, look
+from tests.support.polled_tenants import TENANTS, declare_watched, found, look
 
 MONTHS = ["2026-08", "2026-09"]
 
