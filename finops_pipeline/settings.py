@@ -124,6 +124,27 @@ class Settings(MessageSettings, ServerSettings):
         le=455,
         description="Days before today whose CloudWatch metrics are asked for at first.",
     )
+    watch_open_hours: float = Field(
+        default=6.0,
+        gt=0,
+        description="Hours after which Dagster looks again for new deliveries of open months.",
+    )
+    watch_closed_hours: float = Field(
+        default=24.0,
+        gt=0,
+        description="The same for closed months, until they have not changed for two weeks.",
+    )
+    watch_seconds: int = Field(
+        default=60, ge=1, description="Seconds between two looks of Dagster at what has changed."
+    )
+    dagster_url: str = Field(
+        default="http://127.0.0.1:3000",
+        pattern=r"^(https?://\S+)?$",
+        description=(
+            "Address of Dagster's webserver, which is asked to load a changed registry; empty:"
+            " nobody is asked."
+        ),
+    )
     log_format: str = Field(
         default="text",
         pattern=r"^(text|json)$",

@@ -14,7 +14,7 @@ import pytest
 
 from finops_pipeline import clock
 from finops_pipeline.orchestration.assets import build_assets
-from finops_pipeline.orchestration.automation import collecting_requests
+from finops_pipeline.orchestration.automatic_runs import collecting_requests
 from finops_pipeline.orchestration.collected_assets import METRICS_ASSET, RESOURCES_ASSET
 from finops_pipeline.orchestration.partitions import partitions
 from finops_pipeline.orchestration.resources import InstallationResource as Resource
@@ -90,7 +90,9 @@ def test_every_tenant_has_a_run_of_its_own_that_asks_once_a_day(
     script: CloudWatchScript, empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     month = clock.this_month()
-    requests = [dict(request.tags) for request in collecting_requests(Resource())]
+    requests = [
+        dict(request.tags) for request in collecting_requests(empty.installation.registry.tenants())
+    ]
     assert [tags["finops/tenant"] for tags in requests] == ["acme", "globex"]
     assert run(empty, requests[0]).success
     assert not empty.folder("globex").exists()

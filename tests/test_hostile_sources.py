@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -227,17 +228,22 @@ def test_a_failing_tenant_stops_no_other_tenant_of_a_run() -> None:
     finished: list[str] = []
     refused = Step(Stage.LANDING, "able/payer", "2026-09", StepOutcome.REFUSED)
 
-    def work(finish: Any, installation: Any, part: Any) -> None:
-        if part.tenant == "acme":
+    def work(part: tenant_parts.TenantPart) -> Iterator[tenant_parts.Event]:
+        tenant = part.request.tenant
+        if tenant == "acme":
             raise TenantBusy("tenant acme is being written by another process")
-        if part.tenant == "able":
+        if tenant == "able":
             raise tenant_parts.FailedSteps([refused])
-        finish(f"2026-09|{part.tenant}/payer", {"rows": 1})
-        finished.append(part.tenant)
+        yield dg.AssetMaterialization("landing", partition=f"2026-09|{tenant}/payer")
+        finished.append(tenant)
 
     names = ("able/payer", "acme/payer", "globex/payer")
     keys = [f"2026-09|{name}" for name in names]
-    context: Any = types.SimpleNamespace(partition_keys=keys, asset_key=dg.AssetKey("landing"))
+    context: Any = types.SimpleNamespace(
+        partition_keys=keys,
+        run=types.SimpleNamespace(tags={}),
+        asset_key=dg.AssetKey("landing"),
+    )
     resource: Any = types.SimpleNamespace(open=lambda: None)
     events: list[Any] = []
     with pytest.raises(dg.Failure) as error:

@@ -122,6 +122,7 @@ PURE = {
     *("_processor", "_total", "_gauge", "_reads", "_function", "_volume", "_balancer", "_database"),
     *("_image", "_endpoint"),  # entries of the planted waste
     *("CostField", "ProblemKind", "_Wording", "Depends"),
+    *("CostField", "ProblemKind", "_Wording", "Depends", "PrivateAttr"),
     "sa.event.listen",
     *("_patterns", "_patterns_by_key", "_spellings"),  # validators for their arguments
 }

@@ -8,16 +8,14 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
-from finops_pipeline.orchestration.automation import landing_requests
 from finops_pipeline.orchestration.partitions import partitions
-from finops_pipeline.orchestration.resources import InstallationResource
 from tests.conftest import TemporaryInstallation
 from tests.support.beside_globex import Census, rows
 from tests.support.bills import deliver, row
 from tests.support.globex import ask, finops
+from tests.support.polled_tenants import look
 from tests.support.rewound_folder import rewound_by
 
 PROD, DEV, NEW = "111122223333", "444455556666", "777788889999"
@@ -182,7 +180,7 @@ def test_a_removed_source_keeps_its_place(made: TemporaryInstallation, tmp_path:
 
 
 def test_a_disabled_tenant_is_left_out(
-    made: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
+    made: TemporaryInstallation,
 ) -> None:
     done("tenant", "disable", "acme")
     assert "tenant acme is disabled and is left out" in done("ingest")
@@ -191,9 +189,8 @@ def test_a_disabled_tenant_is_left_out(
     assert "acme" not in finops("gaps")[1]
     assert "tenant acme is disabled" in done("status")
     assert ask("select sum(BilledCost) as c from costs where billing_period = '2026-09'", "acme")
-    monkeypatch.setattr("finops_pipeline.clock.this_month", lambda: "2026-09")
-    requests = landing_requests(dg.build_schedule_context(), InstallationResource())
-    assert {request.tags["finops/tenant"] for request in requests} == {"globex"}
+    due = look(made)
+    assert due.examined == 1
     parts = partitions(made.installation.registry.tenants(), "2026-08")
     for definition in (parts.landing, parts.costs, parts.warehouse):
         assert not [key for key in definition.get_partition_keys() if "acme" in key]

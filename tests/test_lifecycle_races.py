@@ -17,8 +17,9 @@ from finops_pipeline.application.ingest import ingest_files
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.lake import tenant_purge
-from finops_pipeline.orchestration.assets import land_part
 from finops_pipeline.orchestration.partitions import PartitionRequest, TenantRequest
+from finops_pipeline.orchestration.run_work import land_part
+from finops_pipeline.orchestration.tenant_parts import TenantPart
 from tests.conftest import TemporaryInstallation
 from tests.support.beside_globex import MONTH, built_globex, two
 from tests.support.bills import deliver, row
@@ -120,7 +121,7 @@ def test_dagster_lands_nothing_for_a_tenant_that_was_disabled_since_the_run_was_
         confirmed = ("--yes", "acme") if command == "remove" else ()
         assert finops("tenant", command, "acme", *confirmed)[0] == 0
         with pytest.raises(RegistryError, match="tenant acme is"):
-            land_part(lambda *_: None, made.installation, request)
+            list(land_part(TenantPart(made.installation, request)))
         assert finops("tenant", undo, "acme")[0] == 0
 
 

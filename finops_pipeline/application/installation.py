@@ -90,10 +90,13 @@ class Installation:
 
     def folder(self, tenant: str) -> TenantFolder:
         """Return the folder for a tenant name, which need not be registered."""
-        settings = self.settings
-        return TenantFolder(
-            settings.data_folder, tenant, self.registry.installation_id(), settings.group_readable
-        )
+        return self.folders([tenant])[tenant]
+
+    def folders(self, tenants: Iterable[str]) -> dict[str, TenantFolder]:
+        """Return the folders for many tenant names; the registry is asked once."""
+        data, is_shared = self.settings.data_folder, self.settings.group_readable
+        own = self.registry.installation_id()
+        return {tenant: TenantFolder(data, tenant, own, is_shared) for tenant in tenants}
 
     @property
     def _retention(self) -> Retention:

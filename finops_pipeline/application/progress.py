@@ -73,7 +73,8 @@ class Step:
     """One piece of finished work, for progress and reports.
 
     `subject` is the source, project or tenant; `reason` explains a failure, or is a note on a
-    success. `is_retryable`: the same work may succeed if it is repeated shortly.
+    success. `is_retryable`: the same work may succeed if it is repeated shortly. `stack`: that of a
+    crash. `is_failed_check`: numbers that must be equal are not.
     """
 
     stage: Stage
@@ -84,6 +85,8 @@ class Step:
     seconds: float = 0.0
     reason: str = ""
     is_retryable: bool = False
+    stack: str = ""
+    is_failed_check: bool = False
 
     @property
     def has_failed(self) -> bool:

@@ -17,6 +17,7 @@ from finops_pipeline.application.ingest_requests import forget_requests
 from finops_pipeline.application.installation import Installation, TenantSession
 from finops_pipeline.application.lifecycle_changes import Kind, Subject, without_source
 from finops_pipeline.application.progress import Report, Reporter, silent
+from finops_pipeline.application.watch_state import forget_watch
 from finops_pipeline.errors import RegistryError, StorageFailure, counted
 from finops_pipeline.lake.layout import COST_EXPLORER_DAYS, COSTS, LANDING, QUARANTINE
 from finops_pipeline.lake.tenant_purge import (
@@ -67,7 +68,9 @@ def purge(installation: Installation, subject: Subject, confirmation: str) -> li
 def _purge_tenant(installation: Installation, subject: Subject) -> list[str]:
     folder = installation.folder(subject.tenant)
     wait = installation.settings.lock_wait_seconds
-    forget_requests(installation, installation.registry.tenant(subject.tenant).external_id)
+    declared = installation.registry.tenant(subject.tenant)
+    forget_requests(installation, declared.external_id)
+    forget_watch(installation, declared)
     deleted = delete_folder(folder, wait)
     with closing_folder(folder, wait, is_purging=True):
         installation.registry.purge(subject.tenant, clock.now().isoformat())

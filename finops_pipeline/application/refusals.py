@@ -18,6 +18,7 @@ from finops_pipeline.errors import (
     DeliveryMoving,
     DiskFull,
     FinopsError,
+    IntegrityCheckFailed,
     OutOfMemory,
     StorageFailure,
     TenantBusy,
@@ -28,7 +29,7 @@ from finops_pipeline.lake.duck import DuckDBError, DuckDBInputOutputError
 from finops_pipeline.lake.duck import OutOfMemory as DuckDBOutOfMemory
 from finops_pipeline.lake.files import no_room
 from finops_pipeline.ledger.ledger import LEDGER_FAILURES, LedgerError
-from finops_pipeline.log import log_crash
+from finops_pipeline.log import log_crash, stack_of
 
 _RETRYABLE = (TenantBusy, DeliveryMoving, Unreachable)
 """Errors after which the same work may succeed within minutes. The other transient errors are not
@@ -51,8 +52,16 @@ def failed_step(error: Exception, stage: Stage, subject: str, month: str = "") -
     expected = as_expected(error)
     outcome = StepOutcome.CRASHED if expected is None else StepOutcome.REFUSED
     reason = reason_of(error, f"{stage} {subject} {month}".rstrip())
-    is_retryable = isinstance(expected, _RETRYABLE)
-    return Step(stage, subject, month, outcome, reason=reason, is_retryable=is_retryable)
+    return Step(
+        stage,
+        subject,
+        month,
+        outcome,
+        reason=reason,
+        is_retryable=isinstance(expected, _RETRYABLE),
+        stack=stack_of(error) if expected is None else "",
+        is_failed_check=isinstance(expected, IntegrityCheckFailed),
+    )
 
 
 def as_expected(error: BaseException) -> FinopsError | None:

@@ -31,7 +31,7 @@ from finops_pipeline.ledger.month_plan import MonthPlan, ProjectPlan
 PROJECTS_PER_SCAN = 16
 """Projects written in one scan of a bill; the writer holds rows in memory for each."""
 
-_GONE = "no longer in use"
+GONE = "no longer in use"
 """The fingerprint of the partition of a project that is disabled, removed or renamed."""
 
 
@@ -76,7 +76,7 @@ class _CostsOfMonth:
         """Return fingerprints of the requested partitions, and of others that are to be built."""
         stored = {key: r for (key, _), r in self._publication.partitions(COSTS, self.month).items()}
         projects = self._plan.projects
-        gone = {name: _GONE for name in stored if name not in projects}
+        gone = {name: GONE for name in stored if name not in projects}
         current = {
             name: costs_fingerprint(project, self._plan.tag_spellings)
             for name, project in projects.items()
@@ -154,7 +154,7 @@ class _CostsOfMonth:
 
     def _empty_record(self, name: str) -> PartitionRecord:
         """Return the record of a project whose charges other projects have now."""
-        return PartitionRecord(COSTS, name, self.month, _GONE, 0, 0, clock.now().isoformat())
+        return PartitionRecord(COSTS, name, self.month, GONE, 0, 0, clock.now().isoformat())
 
     def record_totals(self, partition: StagedPartition) -> None:
         """Put the totals of a project's landed rows and charges on the publication."""

@@ -51,3 +51,15 @@ def read_installation_ids(data: Path) -> set[str]:
             owner = Ledger(path).owner()
             ids.add(owner.installation_id if owner else "")
     return ids - {""}
+
+
+def ledger_mark(folder: TenantFolder) -> str:
+    """Return a mark that changes whenever the ledger is written; empty if there is none."""
+    marks = []
+    for path in (folder.ledger, folder.ledger.with_name(f"{folder.ledger.name}-wal")):
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            continue
+        marks.append(f"{state.st_ino}/{state.st_size}/{state.st_mtime_ns}")
+    return " ".join(marks)

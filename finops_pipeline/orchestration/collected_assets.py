@@ -7,6 +7,8 @@ shows its newest snapshot.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
+from collections.abc import Iterator
+
 import dagster as dg
 
 from finops_pipeline import clock
@@ -15,16 +17,24 @@ from finops_pipeline.application.daily_collection import (
     collect_metrics,
     collect_resources,
 )
-from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.progress import Step
-from finops_pipeline.orchestration.partitions import Partitions, TenantRequest
+from finops_pipeline.orchestration.partitions import (
+    PROJECT,
+    Partitions,
+    partition_key,
+)
 from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.orchestration.tenant_parts import (
+    CLOUDWATCH_POOL,
     GROUP,
+    INVENTORY_POOL,
+    OWNERS,
+    Event,
     Events,
-    Finish,
+    TenantPart,
     do_tenant_by_tenant,
     raise_failures,
+    record_at_end,
     retry_policy,
 )
 
@@ -38,38 +48,44 @@ def collected_assets(parts: Partitions) -> list[dg.AssetsDefinition]:
 
 def _resources(parts: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
-        partitions_def=parts.costs,
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=retry_policy(),
         group_name=GROUP,
+        owners=OWNERS,
+        key_prefix=parts.prefix,
+        partitions_def=parts.costs,
+        pool=INVENTORY_POOL,
         kinds={"parquet", "aws"},
         description="A project's resources, as the newest inventory of a month lists them.",
     )
     def resources(context: dg.AssetExecutionContext, finops: InstallationResource) -> Events:
-        yield from do_tenant_by_tenant(context, finops, resources_part)
-        yield dg.MaterializeResult()
+        # Dagster records the partitions, because metrics would be skipped without its output.
+        yield from record_at_end(context, do_tenant_by_tenant(context, finops, resources_part))
 
     return resources
 
 
 def _resource_metrics(parts: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
-        partitions_def=parts.costs,
-        deps=[RESOURCES_ASSET],
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=retry_policy(),
         group_name=GROUP,
+        owners=OWNERS,
+        output_required=False,
+        key_prefix=parts.prefix,
+        partitions_def=parts.costs,
+        deps=[[*parts.shard.prefix, RESOURCES_ASSET]],
+        pool=CLOUDWATCH_POOL,
         kinds={"parquet", "aws"},
         description="Daily statistics of CloudWatch for a project's resources.",
     )
     def resource_metrics(context: dg.AssetExecutionContext, finops: InstallationResource) -> Events:
         yield from do_tenant_by_tenant(context, finops, metrics_part)
-        yield dg.MaterializeResult()
 
     return resource_metrics
 
 
-def resources_part(finish: Finish, installation: Installation, request: TenantRequest) -> None:
+def resources_part(part: TenantPart) -> Iterator[Event]:
     """Ask for a tenant's inventories that are due, and record its projects' partitions.
 
     Raises:
@@ -77,11 +93,12 @@ def resources_part(finish: Finish, installation: Installation, request: TenantRe
         RegistryError: the tenant has been disabled or removed since the run was requested.
     """
     steps: list[Step] = []
-    rows = collect_resources(installation, request.tenant, steps.append)
-    _finish(finish, request, (rows, steps), "no inventory was taken in this month")
+    rows = collect_resources(part.installation, part.request.tenant, steps.append)
+    missing = "no inventory was taken in this month"
+    yield from _finish(part, RESOURCES_ASSET, (rows, steps), missing)
 
 
-def metrics_part(finish: Finish, installation: Installation, request: TenantRequest) -> None:
+def metrics_part(part: TenantPart) -> Iterator[Event]:
     """Ask CloudWatch for a tenant's metrics that are due, and record its projects' partitions.
 
     Raises:
@@ -89,19 +106,24 @@ def metrics_part(finish: Finish, installation: Installation, request: TenantRequ
         RegistryError: the tenant has been disabled or removed since the run was requested.
     """
     steps: list[Step] = []
-    rows = collect_metrics(installation, request.tenant, steps.append)
-    _finish(finish, request, (rows, steps), "CloudWatch was not asked for this month")
+    rows = collect_metrics(part.installation, part.request.tenant, steps.append)
+    missing = "CloudWatch was not asked for this month"
+    yield from _finish(part, METRICS_ASSET, (rows, steps), missing)
 
 
 def _finish(
-    finish: Finish, request: TenantRequest, run: tuple[CollectedRows, list[Step]], missing: str
-) -> None:
-    rows, steps = run
+    part: TenantPart, asset: str, run: tuple[CollectedRows, list[Step]], missing: str
+) -> Iterator[Event]:
+    request, (rows, steps) = part.request, run
     done = set(rows)
     if not any(step.has_failed for step in steps):  # on its first day, a month has no metrics yet
         done |= {(name, clock.this_month()) for name in request.names}
     for partition in request.partitions:
         if (partition.name, partition.month) in done:
-            count = rows.get((partition.name, partition.month), 0)
-            finish(partition.key, {"dagster/row_count": count})
+            name = f"{request.tenant}/{partition.name}"
+            yield dg.AssetMaterialization(
+                dg.AssetKey([*part.prefix, asset]),
+                partition=partition_key(PROJECT, partition.month, name),
+                metadata={"dagster/row_count": rows.get((partition.name, partition.month), 0)},
+            )
     raise_failures(request, steps, done, missing)

@@ -13,35 +13,73 @@ would change.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 
+from finops_pipeline.ledger.ledger import fingerprint_of
+from finops_pipeline.orchestration.shards import Shard
 from finops_pipeline.tenants.model import Tenant
 from finops_pipeline.tenants.months import check_month
 from finops_pipeline.tenants.source import COLLECTED_KINDS
 
 MONTH, SOURCE, PROJECT, TENANT = "month", "source", "project", "tenant"
 
+TENANT_TAG = "finops/tenant"
+"""The tag by which a tenant has one run at a time."""
+
 
 @dataclass(frozen=True)
 class Partitions:
     """The partitions of landing, costs and warehouse, and how they feed each other."""
 
+    months: dg.MonthlyPartitionsDefinition
+    sources: dg.StaticPartitionsDefinition
+    projects: dg.StaticPartitionsDefinition
+    tenants: dg.StaticPartitionsDefinition
     landing: dg.MultiPartitionsDefinition
     costs: dg.MultiPartitionsDefinition
     warehouse: dg.MultiPartitionsDefinition
     landing_to_costs: dg.PartitionMapping
     costs_to_warehouse: dg.PartitionMapping
+    shard: Shard
+
+    @property
+    def prefix(self) -> list[str] | None:
+        """The beginning of the keys of the assets; None for none."""
+        return self.shard.prefix or None
+
+    @property
+    def mark(self) -> str:
+        """A mark of all partitions, which changes when a change of the registry concerns them."""
+        names = [definition.get_partition_keys() for definition in self._names()]
+        return fingerprint_of([names, self.first_month])
+
+    @property
+    def first_month(self) -> str:
+        """The first month of all partitions."""
+        return str(self.months.get_first_partition_key())
+
+    def has(self, asset: str, month: str, name: str) -> bool:
+        """Return whether an asset has a partition."""
+        landing, costs, tenants = self._names()
+        names = {"landing": landing, "costs": costs, "warehouse": tenants}[asset]
+        return self.first_month <= month and name in names.get_partition_keys()
+
+    def _names(self) -> tuple[dg.PartitionsDefinition[str], ...]:
+        return (self.sources, self.projects, self.tenants)
 
 
-def partitions(tenants: list[Tenant], first_month: str) -> Partitions:
+def partitions(
+    tenants: Sequence[Tenant], first_month: str, shard: Shard | None = None
+) -> Partitions:
     """Define partitions for these tenants, from a first month to the running one (UTC).
 
     Args:
-        tenants: all tenants of the registry; those in use, and their sources, have partitions.
+        tenants: those in use, and their sources, have partitions.
         first_month: `YYYY-MM`.
+        shard: the share of all tenants that they are; None: they are all.
     """
     months = dg.MonthlyPartitionsDefinition(
         start_date=first_month, fmt="%Y-%m", timezone="UTC", end_offset=1
@@ -66,6 +104,11 @@ def partitions(tenants: list[Tenant], first_month: str) -> Partitions:
     projects = dg.StaticPartitionsDefinition(sorted(belongs))
     names = dg.StaticPartitionsDefinition(sorted(tenant.name for tenant in active))
     return Partitions(
+        months=months,
+        sources=sources,
+        projects=projects,
+        tenants=names,
+        shard=shard or Shard(),
         landing=dg.MultiPartitionsDefinition({MONTH: months, SOURCE: sources}),
         costs=dg.MultiPartitionsDefinition({MONTH: months, PROJECT: projects}),
         warehouse=dg.MultiPartitionsDefinition({MONTH: months, TENANT: names}),
@@ -130,9 +173,14 @@ def range_tags(first: str, last: str, tenant: str, project: str = "") -> dict[st
     tags = {
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,
-        "finops/tenant": tenant,
+        TENANT_TAG: tenant,
     }
     return tags | ({"finops/project": project} if project else {})
+
+
+def partition_key(dimension: str, month: str, name: str) -> dg.MultiPartitionKey:
+    """Return the same key with its dimensions, by which Dagster can search."""
+    return dg.MultiPartitionKey({MONTH: check_month(month), dimension: name})
 
 
 def key(month: str, name: str) -> str:

@@ -1,11 +1,14 @@
 """What the assets share: a run is done tenant by tenant, and a failure stops no other tenant.
 
 Put here: dividing a run among tenants, recording what is finished, failing at the end. Keep out:
-the work of an asset (assets.py, collected_assets.py).
+the work of an asset (assets.py, collected_assets.py), what Dagster shows of it (shown_metadata.py).
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -17,15 +20,37 @@ from finops_pipeline.orchestration.partitions import TenantRequest, requests_by_
 from finops_pipeline.orchestration.resources import InstallationResource
 
 GROUP = "finops"
+OWNERS = ["team:finops"]
+
+EXPORTS_POOL, INVENTORY_POOL, CLOUDWATCH_POOL = "exports", "inventory", "cloudwatch"
+"""What Dagster limits across all runs, so that no service of AWS is asked by too many at once."""
+
+FOLLOW_TAG = "finops/follow"
+"""A run with this tag also builds what follows from what it lands or builds."""
 
 RETRY_DELAY_SECONDS = 60
 """Delay before a run is retried, if every failed step is retryable (`Step.is_retryable`)."""
 
-Finish = Callable[[str, dict[str, Any]], None]
-"""Records a finished partition: its key and its metadata."""
+RETRIES = 3
 
-Work = Callable[[Finish, Installation, TenantRequest], None]
-"""The work of an asset for one tenant's part of a run."""
+DATA_VERSION = "dagster/data_version"
+"""The tag in which Dagster keeps the version of a partition."""
+
+Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
+
+
+@dataclass(frozen=True)
+class TenantPart:
+    """A tenant's part of a run; `follows`: see FOLLOW_TAG; `prefix`: that of the assets' keys."""
+
+    installation: Installation
+    request: TenantRequest
+    follows: bool = False
+    prefix: Sequence[str] = ()
+
+
+Work = Callable[[TenantPart], Iterator[Event]]
+"""The work of an asset for a tenant's part of a run; yields what is finished as soon as it is."""
 
 Events = Iterator[Any]
 """What the body of an asset yields to Dagster."""
@@ -39,41 +64,101 @@ class FailedSteps(Exception):
         super().__init__("; ".join(step.reason for step in steps))
 
 
+class Refused(dg.Failure):
+    """The failure of a run for expected reasons, which Dagster shows without a stack.
+
+    Dagster adds the stack of every error as `traceback` reads it, so the limit of stacks is 0 from
+    here until its text has been read, which `traceback` does next, or until it is gone.
+    """
+
+    def __init__(self, reasons: str, is_retryable: bool) -> None:
+        super().__init__(reasons, allow_retries=is_retryable)
+        self._has_limit = not hasattr(sys, "tracebacklimit")
+        if self._has_limit:
+            sys.tracebacklimit = 0
+
+    def __str__(self) -> str:
+        """Return the reasons, and show stacks again."""
+        self._end_limit()
+        return super().__str__()
+
+    def __del__(self) -> None:
+        """Show stacks again."""
+        self._end_limit()
+
+    def _end_limit(self) -> None:
+        if self._has_limit:
+            self._has_limit = False
+            vars(sys).pop("tracebacklimit", None)
+
+
+Refused.__module__ = "builtins"  # else the first line that Dagster shows would be a module path
+
+
 def do_tenant_by_tenant(
     context: dg.AssetExecutionContext, finops: InstallationResource, work: Work
 ) -> Events:
     """Do each tenant's part; a failure stops no other tenant, and fails the run at the end.
 
-    What is finished by then is materialized, so that what depends on it is built. In a run without
-    a failure, Dagster itself materializes every partition.
+    What is finished is recorded at once, so that a killed run keeps it, too.
 
     Raises:
         dagster.Failure: a step failed; Dagster may retry if every failed step is retryable.
     """
     installation = finops.open()
+    follows = context.run.tags.get(FOLLOW_TAG) == "true"
+    prefix = context.asset_key.path[:-1]
     failed: list[Step] = []
-    finished: dict[str, dict[str, Any]] = {}
     for request in requests_by_tenant(context.partition_keys):
         try:
-            work(finished.__setitem__, installation, request)
+            yield from work(TenantPart(installation, request, follows, prefix))
         except FailedSteps as error:
             failed += error.steps
         except Exception as error:
             failed.append(failed_step(error, Stage.INGEST, request.tenant))
     if failed:
-        for key, metadata in finished.items():
-            yield dg.AssetMaterialization(context.asset_key, metadata=metadata, partition=key)
-        reasons = [f"{step.subject} {step.month}".rstrip() + f": {step.reason}" for step in failed]
-        raise dg.Failure(
-            "\n".join(reasons), allow_retries=all(step.is_retryable for step in failed)
-        )
-    for key, metadata in finished.items():
-        context.add_asset_metadata(metadata, partition_key=key)
+        raise _failure(failed)
+
+
+def record_at_end(context: dg.AssetExecutionContext, events: Events) -> Events:
+    """Let Dagster record what is finished; in a failed run, record it before the failure."""
+    finished: list[dg.AssetMaterialization] = []
+    try:
+        finished.extend(events)
+    except dg.Failure:
+        yield from finished
+        raise
+    for event in finished:
+        context.add_asset_metadata(event.metadata, partition_key=event.partition)
+    yield dg.MaterializeResult()
+
+
+def _failure(failed: list[Step]) -> dg.Failure:
+    """Return the failure of a run: first the cause of the first step, and its cure."""
+    reasons = [f"{step.subject} {step.month}".rstrip() + f": {step.reason}" for step in failed]
+    crashed = [step for step in failed if step.outcome is StepOutcome.CRASHED]
+    if not crashed:
+        return Refused("\n".join(reasons), all(step.is_retryable for step in failed))
+    stacks = "\n\n".join(f"```\n{step.stack}\n```" for step in crashed if step.stack)
+    metadata = {"traceback": dg.MetadataValue.md(stacks)} if stacks else {}
+    return dg.Failure("\n".join(reasons), metadata=metadata, allow_retries=False)
+
+
+def freshness_policy() -> dg.FreshnessPolicy:
+    """Return after how long without any new partition Dagster warns: AWS delivers every day."""
+    return dg.FreshnessPolicy.time_window(
+        warn_window=timedelta(hours=30), fail_window=timedelta(hours=72)
+    )
 
 
 def retry_policy() -> dg.RetryPolicy:
     """Return how Dagster retries what failed for a reason that passes."""
-    return dg.RetryPolicy(max_retries=2, delay=RETRY_DELAY_SECONDS, backoff=dg.Backoff.EXPONENTIAL)
+    return dg.RetryPolicy(
+        max_retries=RETRIES,
+        delay=RETRY_DELAY_SECONDS,
+        backoff=dg.Backoff.EXPONENTIAL,
+        jitter=dg.Jitter.PLUS_MINUS,
+    )
 
 
 def raise_failures(
@@ -93,7 +178,7 @@ def raise_failures(
     failed += [
         Step(
             Stage.INGEST,
-            f"{request.tenant}/{partition.name}",
+            f"{request.tenant}/{partition.name}".rstrip("/"),
             partition.month,
             StepOutcome.REFUSED,
             reason=missing,

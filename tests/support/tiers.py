@@ -29,6 +29,8 @@ test_reference_bill test_registry test_source_kinds test_startup test_states_uni
 QUICK = frozenset(_FILES.split())
 
 _LONG_FILES = [
+    "test_dagster_automation",
+    "test_dagster_truth",
     "test_kill",
     "test_mutations",
     "test_tags",
