@@ -15,6 +15,7 @@ import dagster as dg
 
 from finops_pipeline.application.first_month import find_first_month
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.orchestration.alert_runs import alerts_job, alerts_schedule
 from finops_pipeline.orchestration.assets import build_assets
 from finops_pipeline.orchestration.automatic_runs import (
     COLLECT_JOB,
@@ -38,8 +39,8 @@ def build_definitions(settings: Settings, shard: Shard | None = None) -> dg.Defi
     watched = [job for job in jobs if not job.name.startswith(COLLECT_JOB)]
     return dg.Definitions(
         assets=build_assets(parts),
-        jobs=jobs,
-        schedules=[collecting_schedule(shard)],
+        jobs=[*jobs, alerts_job(shard)],
+        schedules=[collecting_schedule(shard), alerts_schedule(shard)],
         sensors=[watching_sensor(settings, parts, watched), recording_sensor(settings, parts)],
         resources={"finops": InstallationResource()},
         executor=dg.in_process_executor,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -16,16 +15,15 @@ import pytest
 from finops_pipeline.definitions import build_definitions
 from finops_pipeline.orchestration.automatic_runs import Cursor
 from finops_pipeline.orchestration.orphaned_runs import run_lock
-from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.orchestration.shards import Shard
 from finops_pipeline.settings import Settings
 from tests.conftest import TemporaryInstallation
 from tests.support.dagster_home import make_home, materialized
 from tests.support.globex import finops
 from tests.support.polled_tenants import declare_watched
+from tests.support.watching import Watching
 
 MONTHS = ["2026-08", "2026-09"]
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @pytest.fixture
@@ -36,41 +34,6 @@ def two(
     monkeypatch.setenv("FINOPS_DAGSTER_URL", "")
     declare_watched(empty, tmp_path, MONTHS)
     return empty
-
-
-class Watching:
-    """Definitions as a process has loaded them, and the cursors of its sensors."""
-
-    def __init__(self, made: TemporaryInstallation, instance: dg.DagsterInstance) -> None:
-        self.instance = instance
-        self.made = made
-        self.cursors = dict[str, str]()
-        self.load()
-
-    def load(self) -> None:
-        """Load the definitions anew, as the daemon does every minute."""
-        self.definitions = build_definitions(Settings(data=self.made.data, dagster_url=""))
-        self.repository = self.definitions.get_repository_def()
-
-    def evaluate(self, name: str) -> Any:
-        """Evaluate a sensor, and keep its cursor."""
-        sensor = self.repository.get_sensor_def(name)
-        with dg.build_sensor_context(
-            self.instance,
-            self.cursors.get(name),
-            repository_def=self.repository,
-            resources={"finops": InstallationResource()},
-        ) as context:
-            data = sensor.evaluate_tick(context)
-        self.cursors[name] = data.cursor or ""
-        return data
-
-    def run(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
-        """Do a run that was requested."""
-        job = self.definitions.resolve_job_def(str(request.job_name))
-        return job.execute_in_process(
-            instance=self.instance, tags=dict(request.tags), run_config=QUIET, raise_on_error=False
-        )
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ ASSETS = {
 
 AUTOMATION = {
     "collect_from_aws": ("45 4 * * *", "RUNNING", ["collect"]),
+    "send_due_alerts": ("25 * * * *", "RUNNING", ["alerts"]),
     "record_published": (60, "RUNNING", []),
     "watch_tenants": (60, "RUNNING", ["build", "land", "refresh"]),
 }
@@ -49,7 +50,7 @@ def test_assets_jobs_schedules_and_sensors(built: TemporaryInstallation) -> None
     checks = {key.name for key in repository.asset_graph.asset_check_keys}
     assert checks == {"checks", "conformance", "reconciliation"}
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
-    assert jobs == {"build", "collect", "land", "refresh"}
+    assert jobs == {"alerts", "build", "collect", "land", "refresh"}
     found: dict[str, Any] = {
         schedule.name: (schedule.cron_schedule, schedule.default_status.name, [schedule.job_name])
         for schedule in repository.schedule_defs

@@ -39,6 +39,7 @@ class Stage(StrEnum):
     CLOUDWATCH = "cloudwatch"
     RESOURCE_METRICS = "resource_metrics"
     WAREHOUSE = "warehouse"
+    ALERTS = "alerts"
 
 
 class StepOutcome(StrEnum):

@@ -5,7 +5,6 @@ the work of an asset (assets.py, collected_assets.py), what Dagster shows of it 
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,8 +15,10 @@ import dagster as dg
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.progress import Stage, Step, StepOutcome
 from finops_pipeline.application.refusals import failed_step
+from finops_pipeline.orchestration.alert_runs import tell_after_run
 from finops_pipeline.orchestration.partitions import TenantRequest, requests_by_tenant
 from finops_pipeline.orchestration.resources import InstallationResource
+from finops_pipeline.orchestration.step_failures import failure_of
 
 GROUP = "finops"
 OWNERS = ["team:finops"]
@@ -64,37 +65,6 @@ class FailedSteps(Exception):
         super().__init__("; ".join(step.reason for step in steps))
 
 
-class Refused(dg.Failure):
-    """The failure of a run for expected reasons, which Dagster shows without a stack.
-
-    Dagster adds the stack of every error as `traceback` reads it, so the limit of stacks is 0 from
-    here until its text has been read, which `traceback` does next, or until it is gone.
-    """
-
-    def __init__(self, reasons: str, is_retryable: bool) -> None:
-        super().__init__(reasons, allow_retries=is_retryable)
-        self._has_limit = not hasattr(sys, "tracebacklimit")
-        if self._has_limit:
-            sys.tracebacklimit = 0
-
-    def __str__(self) -> str:
-        """Return the reasons, and show stacks again."""
-        self._end_limit()
-        return super().__str__()
-
-    def __del__(self) -> None:
-        """Show stacks again."""
-        self._end_limit()
-
-    def _end_limit(self) -> None:
-        if self._has_limit:
-            self._has_limit = False
-            vars(sys).pop("tracebacklimit", None)
-
-
-Refused.__module__ = "builtins"  # else the first line that Dagster shows would be a module path
-
-
 def do_tenant_by_tenant(
     context: dg.AssetExecutionContext, finops: InstallationResource, work: Work
 ) -> Events:
@@ -110,14 +80,18 @@ def do_tenant_by_tenant(
     prefix = context.asset_key.path[:-1]
     failed: list[Step] = []
     for request in requests_by_tenant(context.partition_keys):
+        of_tenant: list[Step] = []
         try:
             yield from work(TenantPart(installation, request, follows, prefix))
         except FailedSteps as error:
-            failed += error.steps
+            of_tenant += error.steps
         except Exception as error:
-            failed.append(failed_step(error, Stage.INGEST, request.tenant))
+            of_tenant.append(failed_step(error, Stage.INGEST, request.tenant))
+        if follows:
+            tell_after_run(context, installation, request.tenant, of_tenant)
+        failed += of_tenant
     if failed:
-        raise _failure(failed)
+        raise failure_of(failed)
 
 
 def record_at_end(context: dg.AssetExecutionContext, events: Events) -> Events:
@@ -131,17 +105,6 @@ def record_at_end(context: dg.AssetExecutionContext, events: Events) -> Events:
     for event in finished:
         context.add_asset_metadata(event.metadata, partition_key=event.partition)
     yield dg.MaterializeResult()
-
-
-def _failure(failed: list[Step]) -> dg.Failure:
-    """Return the failure of a run: first the cause of the first step, and its cure."""
-    reasons = [f"{step.subject} {step.month}".rstrip() + f": {step.reason}" for step in failed]
-    crashed = [step for step in failed if step.outcome is StepOutcome.CRASHED]
-    if not crashed:
-        return Refused("\n".join(reasons), all(step.is_retryable for step in failed))
-    stacks = "\n\n".join(f"```\n{step.stack}\n```" for step in crashed if step.stack)
-    metadata = {"traceback": dg.MetadataValue.md(stacks)} if stacks else {}
-    return dg.Failure("\n".join(reasons), metadata=metadata, allow_retries=False)
 
 
 def freshness_policy() -> dg.FreshnessPolicy:

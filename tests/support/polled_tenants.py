@@ -16,14 +16,16 @@ TENANTS = ("initech", "umbrella")
 WATCHED = [f"2026-{month:02}" for month in range(4, 10)]
 
 
-def declare_watched(made: TemporaryInstallation, folder: Path, months: Sequence[str]) -> None:
-    """Declare both tenants, with these months delivered."""
+def declare_watched(
+    made: TemporaryInstallation, folder: Path, months: Sequence[str], more: Sequence[str] = ()
+) -> None:
+    """Declare both tenants, with these months delivered, and more lines for each."""
     lines = ["tenants:"]
     for name in TENANTS:
         for month in months:
             deliver(folder / name, [row("1", day=f"{month}-02")], month)
         lines += [f"  - name: {name}", "    sources:", "      - name: payer"]
-        lines += ["        format: legacy-cur", f"        location: {folder / name}"]
+        lines += ["        format: legacy-cur", f"        location: {folder / name}", *more]
     (folder / "watched.yaml").write_text("\n".join(lines))
     made.apply(folder / "watched.yaml")
 
