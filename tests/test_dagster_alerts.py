@@ -7,11 +7,13 @@ delivered (test_alert_delivery.py).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from finops_pipeline import clock
 from tests.conftest import TemporaryInstallation
 from tests.support.bills import deliver, row
 from tests.support.dagster_home import make_home
@@ -49,20 +51,23 @@ def watching(
 
 
 def deliver_again(tmp_path: Path, tenant: str, broken: bool = False) -> None:
-    folder = deliver(tmp_path / tenant, [row("2", day="2026-09-02")], "2026-09")
+    assembly = "broken" if broken else "whole"
+    manifest = deliver(tmp_path / tenant, [row("2", day="2026-09-02")], "2026-09", assembly)
     if broken:
-        for path in folder.rglob("*.csv*"):
-            path.write_bytes(b"this is no bill")
+        for path in manifest.parent.glob("*.csv.gz"):
+            path.write_bytes(path.read_bytes()[:40])
 
 
 def test_a_failed_run_and_its_recovery_reach_the_tenant_and_nobody_else(
-    watching: Watching, hook: Webhook, tmp_path: Path
+    watching: Watching, hook: Webhook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    start = clock.now()
     assert all(result.success for result in watching.run_due())
     for tenant in TENANTS:
         assert not [text for text in hook.texts(f"/{tenant}") if "payer" in text]
     hook.received.clear()
     deliver_again(tmp_path, "initech", broken=True)
+    monkeypatch.setattr(clock, "now", lambda: start + timedelta(days=1, minutes=1))
     (result,) = watching.run_due()
     assert not result.success
     (text,) = [text for text in hook.texts("/initech") if "2026-09" in text]
@@ -70,6 +75,7 @@ def test_a_failed_run_and_its_recovery_reach_the_tenant_and_nobody_else(
     assert not hook.texts("/umbrella")
     hook.received.clear()
     deliver_again(tmp_path, "initech")
+    monkeypatch.setattr(clock, "now", lambda: start + timedelta(days=2, minutes=2))
     (result,) = watching.run_due()
     assert result.success
     assert "2026-09" in "".join(hook.texts("/initech"))

@@ -7,8 +7,10 @@ cannot be read (test_unreadable_values.py), damaged deliveries (test_bad_input.p
 from __future__ import annotations
 
 import gzip
+import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.conftest import TemporaryInstallation
@@ -111,3 +113,28 @@ def test_a_delivery_of_such_records_is_refused_with_the_reason(
         assert empty.rows(tenant, "select BilledCost::int as b from costs") == [{"b": "3"}]
     (status,) = empty.rows("acme", "select reason from data_status")
     assert "cur-1.csv.gz has 6 fields in its header, but 5 in each record" in status["reason"]
+
+
+def test_the_log_of_another_tenants_file_is_not_replayed(
+    empty: TemporaryInstallation, tmp_path: Path
+) -> None:
+    """DuckDB itself refuses it: the files of two tenants never have the same id."""
+    lines = ["tenants:"]
+    for name in ("acme", "globex"):
+        deliver(tmp_path / name, [row("1")])
+        source = f"{{name: payer, format: legacy-cur, location: {tmp_path / name}}}"
+        lines += [f"  - name: {name}", f"    sources: [{source}]"]
+    (tmp_path / "tenants.yaml").write_text("\n".join(lines))
+    empty.apply(tmp_path / "tenants.yaml")
+    copies = {}
+    for name in ("acme", "globex"):
+        assert not empty.ingest(name).failed
+        copies[name] = tmp_path / f"{name}.duckdb"
+        shutil.copy(empty.installation.folder(name).warehouse, copies[name])
+    log = tmp_path / "acme.duckdb.wal"
+    with duckdb.connect(copies["acme"]) as writer:
+        writer.execute("pragma disable_checkpoint_on_shutdown")
+        writer.execute("insert into projects (project) values ('secret of acme')")
+        shutil.copy(log, tmp_path / "globex.duckdb.wal")
+    with pytest.raises(duckdb.Error):
+        duckdb.connect(copies["globex"])

@@ -116,6 +116,26 @@ def test_a_dismissed_finding_makes_room_for_another(made: TemporaryInstallation)
     assert rows["A12"]["counted_saving"] == rows["A12"]["monthly_saving"] == Decimal("13.68")
 
 
+def test_a_resource_that_moves_to_another_project_saves_nothing(
+    made: TemporaryInstallation,
+) -> None:
+    """Neither a new name of its project nor the end of its claim looks like a removal."""
+    finding = by_resource(made)["vol-1"]["finding_id"]
+    decide(made, "finish", finding, "--on", "2026-09-20")
+    (before,) = ask(made, "acme", "from savings_realised")
+    assert not before["is_gone"]
+    made.finops("project", "rename", "acme/shop", "store")
+    assert not made.ingest("acme").failed
+    (renamed,) = ask(made, "acme", "from savings_realised")
+    assert renamed == before | {"project": "store"}
+    made.finops("project", "remove", "acme/store", "--yes", "acme/store")
+    assert not made.ingest("acme").failed
+    assert ask(made, "acme", "select project from recent_usage where meter like 'EBS%'") == [
+        {"project": "unassigned"}
+    ]
+    assert ask(made, "acme", "from savings_realised") == []
+
+
 def test_later_bills_prove_the_savings(made: TemporaryInstallation, tmp_path: Path) -> None:
     """A gateway that is gone saves its days; a volume saves by size, which has doubled."""
     findings = by_resource(made)

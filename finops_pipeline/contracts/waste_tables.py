@@ -160,7 +160,8 @@ SAVINGS_REALISED = Table(
     meaning=(
         "What finished findings have saved, month by month, according to later bills. The expected"
         " cost is that of the usage of the month at the rate before the change; of a resource that"
-        " was removed, the cost of the same days before."
+        " was removed, the cost of the same days before. A month in which it has moved to another"
+        " project has no row."
     ),
     grain=("billing_period", "finding_id"),
     columns=(

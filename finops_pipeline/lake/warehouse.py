@@ -67,6 +67,19 @@ def write_blank_file(fill: Callable[[Connection], None]) -> bytes:
         return file.read_bytes()
 
 
+def _copy_blank(connection: Connection, scratch: Path, blank: bytes) -> None:
+    """Copy the tables, views and comments of a blank file into the file that is being built.
+
+    A copy of its bytes would also have its id, by which DuckDB knows whether a WAL is of a file:
+    the files of two tenants must not share it.
+    """
+    scratch.write_bytes(blank)
+    connection.execute(f"attach {text(str(scratch))} as blank (read_only)")
+    connection.execute(f"copy from database blank to {WAREHOUSE}")
+    connection.execute("detach blank")
+    scratch.unlink()
+
+
 @contextmanager
 def building(
     publication: Publication, limits: Limits, blank: bytes | None = None
@@ -84,10 +97,10 @@ def building(
     target = publication.scratch("next.duckdb")
     if blank is None:
         shutil.copyfile(folder.warehouse, target)
-    else:
-        target.write_bytes(blank)
     with scratch_connection(publication.spill, limits) as connection:
         attach_for_writing(connection, target, WAREHOUSE)
+        if blank is not None:
+            _copy_blank(connection, publication.scratch("blank.duckdb"), blank)
         # Every mart and check reads the footers of the same files, which never change.
         connection.execute("set parquet_metadata_cache = true")
         yield connection

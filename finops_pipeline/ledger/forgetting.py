@@ -6,6 +6,7 @@ Put here: writes that change history because an operator decided so. Keep out: t
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,7 @@ from finops_pipeline.ledger.schema import (
     INVOICES,
     PARTITIONS,
     REFUSALS,
+    WASTE_DECISIONS,
 )
 from finops_pipeline.money import exact_sum
 
@@ -51,7 +53,7 @@ def forget_source(source: str, comparisons_table: str) -> Write:
 
 
 def rename_project(before: str, after: str) -> Write:
-    """Rename a project in the totals of deliveries.
+    """Rename a project in the totals of deliveries, and in findings that were decided on.
 
     If an earlier project had the new name, its totals for the same deliveries are added to them.
     Running this a second time changes nothing.
@@ -68,6 +70,12 @@ def rename_project(before: str, after: str) -> Write:
         if totals:
             merged = [_add(rows) | {"project": after} for rows in totals.values()]
             db.execute(sa.insert(table), merged)
+        for row in db.execute(sa.select(WASTE_DECISIONS)).mappings():
+            finding = json.loads(row["finding"])
+            if finding["project"] == before:
+                renamed = json.dumps(finding | {"project": after})
+                change = sa.update(WASTE_DECISIONS).where(WASTE_DECISIONS.c.id == row["id"])
+                db.execute(change.values(finding=renamed))
 
     return write
 

@@ -165,7 +165,8 @@ def _without_earlier(name: str, sql: str, projects: Sequence[ProjectIdentity]) -
     cases = [f"when {text(p.name)} then {text(p.reused_at)}" for p in reused]
     reused_at = f"(case project {' '.join(cases)} else '' end)"
     return (
-        f"select * from ({sql}) as own where not ({_EARLIER[name].replace('reused_at', reused_at)})"
+        f"select * from ({sql}) as own"
+        f" where ({_EARLIER[name].replace('reused_at', reused_at)}) is not true"
     )
 
 

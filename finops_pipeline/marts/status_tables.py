@@ -35,14 +35,14 @@ Rows = Sequence[tuple[Any, ...]]
 
 def prepare_tables(connection: Connection) -> None:
     """Create the tables of the contracts in the file; recreate those whose columns have changed."""
-    present: dict[str, list[tuple[str, str]]] = {}
+    present: dict[str, list[tuple[str, str, bool]]] = {}
     for name, *column in connection.execute(
-        "select table_name, column_name, data_type from duckdb_columns()"
+        "select table_name, column_name, data_type, is_nullable from duckdb_columns()"
         f" where database_name = {text(WAREHOUSE)} order by table_name, column_index"
     ).fetchall():
         present.setdefault(name, []).append(tuple(column))
     for table in TABLES:
-        columns = [(column.name, column.type) for column in table.columns]
+        columns = [(column.name, column.type, column.nullable) for column in table.columns]
         is_prepared = table.kind != "view" and table not in _CREATED_LATER
         if is_prepared and present.get(table.name) != columns:
             create_table(connection, table)

@@ -8,7 +8,8 @@
 -- cost. If it is gone, or its rule compares days, the same number of days is. What is priced by the
 -- month costs more on a day of a short month, so its days count as parts of a month. A resource that
 -- began within the 30 days is compared with the days since then. Only complete days after the day of
--- the change count.
+-- the change count. A month in which another project pays for the resource is left out, unless
+-- several did when the change was finished: it has moved, and that saves nothing.
 
 with
 
@@ -25,6 +26,7 @@ finished as (
         finding ->> 'resource_id' as resource_id,
         finding ->> 'billing_currency' as billing_currency,
         baseline ->> 'unit' as unit,
+        lower(finding ->> 'is_in_several_projects') = 'true' as was_shared,
         (baseline ->> 'quantity')::decimal(38, 18) as baseline_quantity,
         (baseline ->> 'cost')::decimal(38, 18) as baseline_cost,
         coalesce((baseline ->> 'monthly_cost')::decimal(38, 18), 0) as monthly_cost,
@@ -81,6 +83,23 @@ line as (
         and costs.row_kind = 'line'
         and costs.charge_group in ('usage', 'commitments')
     group by all
+),
+
+-- months in which other projects pay for the resource
+elsewhere as (
+    select distinct counted.finding_id, counted.billing_period
+    from counted
+    inner join resource_daily_costs as costs
+        on costs.source = counted.source
+        and costs.sub_account_id is not distinct from counted.sub_account_id
+        and costs.service_code is not distinct from counted.service_code
+        and costs.resource_id = counted.resource_id
+        and costs.billing_currency = counted.billing_currency
+        and costs.charge_date between counted.first_day and counted.newest_day
+    where costs.project <> counted.project
+        and not counted.was_shared
+        and costs.charge_category = 'Usage'
+        and costs.row_kind = 'line'
 ),
 
 later as (
@@ -178,6 +197,7 @@ final as (
         is_gone,
         coalesce(bill_lines, '[]') as bill_lines
     from expected
+    anti join elsewhere using (finding_id, billing_period)
 )
 
 select * from final
