@@ -188,6 +188,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "hours": ({"quiet_hours": "22:00"}, "two times of day"),
     "severity": ({"severities": ["crit"]}, "Did you mean critical?"),
     "command": ({"kind": "command", "secret": None, "command": ["page"]}, "the absolute path"),
+    "two dots": ({"kind": "email", "secret": None, "to": ["a..b@c.example"]}, "an e-mail address"),
     "header": ({"kind": "email", "secret": None, "to": ["a@b.example\nBcc: c@d.example"]}, "is '"),
 }
 

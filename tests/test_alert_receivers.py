@@ -23,6 +23,7 @@ from finops_pipeline.application.alerts import (
     read_history,
     try_channels,
 )
+from finops_pipeline.channels import sending
 from tests.conftest import TemporaryInstallation
 from tests.support.alerted_tenants import (
     MAIL,
@@ -181,6 +182,62 @@ def test_one_channel_that_fails_stops_no_other(
     assert "answered 451" in done.stderr
     waiting = read_history(alerted.installation, "acme").waiting
     assert [message.channel for message in waiting] == ["mail"]
+
+
+def test_a_defect_in_one_channel_stops_no_other(
+    alerted: TemporaryInstallation,
+    hook: Webhook,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    secret = "s3cret"
+
+    def defect(*_: object) -> None:
+        raise KeyError(secret)
+
+    declare(alerted, to(OPS, MAIL, {"name": "late", "kind": "slack", "secret": "slack"}))
+    monkeypatch.setattr(sending, "send_mail", defect)
+    run = run_rules(alerted)
+    assert [(d.channel, d.outcome) for d in run.deliveries] == [
+        *(("ops", "sent"), ("mail", "failed"), ("late", "sent"))
+    ]
+    (failure,) = run.failures
+    assert "KeyError" in failure.reason and failure.attempts == 1
+    assert "Traceback" in caplog.text and "channel mail of tenant acme" in caplog.text
+    assert secret not in caplog.text + failure.reason
+    run_rules(alerted)
+    texts = hook.texts("/acme")
+    assert ["failed over channel mail" in text for text in texts] == [False, False, True, True]
+
+
+def test_each_outcome_is_recorded_before_the_next_channel_is_sent_anything(
+    alerted: TemporaryInstallation,
+    hook: Webhook,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that is interrupted in one channel does not send again over those before it."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    declare(alerted, to(OPS, MAIL))
+    monkeypatch.setattr(sending, "send_mail", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_rules(alerted)
+    history = read_history(alerted.installation, "acme")
+    assert [(d.channel, d.outcome) for d in history.deliveries] == [("ops", "sent")]
+    assert [message.channel for message in history.waiting] == ["mail"]
+
+
+def test_a_password_that_no_mail_server_can_read_is_refused(
+    alerted: TemporaryInstallation, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(alerted, to(MAIL))
+    monkeypatch.setenv("FINOPS_SMTP_USER", "finops")
+    monkeypatch.setenv("FINOPS_SMTP_PASSWORD", "geheimnü")
+    (refused,) = try_channels(alerted.installation, "acme")
+    assert "FINOPS_SMTP_PASSWORD has a character that is not ASCII" in refused.reason
+    assert "geheim" not in refused.reason and not box.mails
 
 
 def test_mail_is_sent_with_starttls_and_a_password(

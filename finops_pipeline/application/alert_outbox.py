@@ -133,14 +133,22 @@ def send_over(installation: Installation, channel: Channel, message: Message) ->
 
 
 def record_outcomes(
-    ledger: Ledger, outcomes: Sequence[tuple[AlertDelivery, Sequence[AlertMessage]]]
+    ledger: Ledger,
+    outcomes: Sequence[tuple[AlertDelivery, Sequence[AlertMessage]]],
+    rest: Sequence[AlertMessage] = (),
 ) -> None:
-    """Record what became of deliveries; messages that were not taken wait again."""
+    """Record what became of deliveries; messages that were not taken wait again.
+
+    Args:
+        rest: messages that are sent next, and stay marked from now on.
+    """
     writes = []
     for delivery, messages in outcomes:
         writes.append(record_alert_delivery(delivery))
         state = SENT if delivery.outcome == SENT else WAITING
         if messages:
             writes.append(change_messages(messages, state, delivery.sent_at))
+    if rest:
+        writes.append(change_messages(rest, SENDING, clock.now().isoformat(timespec="seconds")))
     if writes:
         ledger.write(*writes)

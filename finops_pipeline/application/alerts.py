@@ -93,13 +93,16 @@ def deliver_alerts(
         changes, batches = _update(session, steps)
         declared = session.tenant
         alerts = read_alerts(session.writer.ledger)
-    outcomes = [(send_batch(installation, declared, batch), batch.messages) for batch in batches]
-    if outcomes:
-        record_deliveries(installation, declared.name, outcomes)
+    deliveries = []
+    for number, batch in enumerate(batches, 1):
+        delivery = send_batch(installation, declared, batch)
+        rest = [message for later in batches[number:] for message in later.messages]
+        record_deliveries(installation, declared.name, [(delivery, batch.messages)], rest)
+        deliveries.append(delivery)
     return AlertRun(
         tuple(change for change in changes if change.event is not None),
         tuple(_by_urgency(alert for alert in alerts if alert.is_open)),
-        tuple(delivery for delivery, _ in outcomes),
+        tuple(deliveries),
     )
 
 
@@ -130,14 +133,18 @@ def record_deliveries(
     installation: Installation,
     tenant: str,
     outcomes: Sequence[tuple[AlertDelivery, Sequence[AlertMessage]]],
+    rest: Sequence[AlertMessage] = (),
 ) -> None:
     """Record what became of deliveries in the tenant's ledger.
+
+    Args:
+        rest: messages that this process will send next, so that no other one does meanwhile.
 
     Raises:
         TenantBusy: another process is writing this tenant.
     """
     with installation.writing(tenant) as session:
-        record_outcomes(session.writer.ledger, outcomes)
+        record_outcomes(session.writer.ledger, outcomes, rest)
         keep_copy(session.writer.folder, session.writer.ledger)
 
 

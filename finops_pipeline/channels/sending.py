@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from finops_pipeline import clock
+from finops_pipeline import __version__, clock
 from finops_pipeline.channels.command import run_command
 from finops_pipeline.channels.mail import MailServer, send_mail
 from finops_pipeline.channels.message import Message, as_data, as_slack
 from finops_pipeline.channels.webhook import WebhookLimits, post
-from finops_pipeline.errors import FinopsError, Unreachable
+from finops_pipeline.errors import FinopsError, SettingError, Unreachable, crash_text
+from finops_pipeline.log import log_crash
 from finops_pipeline.settings import Settings, read_secret
 from finops_pipeline.tenants.alert_channels import Channel, ChannelKind
 
@@ -38,7 +39,8 @@ class SendResult:
 def send(settings: Settings, tenant: str, channel: Channel, message: Message) -> SendResult:
     """Send a message; try again shortly if the receiver was busy or failed.
 
-    A failure is a result, not an error: one channel that fails must not stop the others.
+    A failure is a result, not an error: one channel that fails must not stop the others. That is
+    also true of a defect of finops, which is logged with its stack.
 
     Args:
         tenant: whose channel it is; only its own secrets are read.
@@ -52,6 +54,10 @@ def send(settings: Settings, tenant: str, channel: Channel, message: Message) ->
             clock.pause(_FIRST_PAUSE * 2 ** (attempt - 1))
         except FinopsError as error:
             return SendResult(attempt, str(error))
+        except Exception as error:  # whatever it is, the other channels are sent their messages
+            where = f"channel {channel.name} of tenant {tenant}"
+            log_crash(error, f"finops_pipeline {__version__} crashed: {where}")
+            return SendResult(attempt, f"{crash_text(error)}; its traceback is in the log")
         else:
             break
     return SendResult(attempt)
@@ -70,6 +76,14 @@ def _send(settings: Settings, tenant: str, channel: Channel, message: Message) -
 
 
 def _mail_server(settings: Settings) -> MailServer:
+    for name in ("smtp_user", "smtp_password"):
+        if not getattr(settings, name).isascii():
+            variable = f"FINOPS_{name.upper()}"
+            raise SettingError(
+                f"{variable} has a character that is not ASCII",
+                "only ASCII characters, because mail servers agree on no others",
+                f"Change {variable}",
+            )
     return MailServer(
         settings.smtp_host,
         settings.smtp_port,

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.message_settings import is_mail_address
 from finops_pipeline.tenants.section_fields import (
     read_choice,
     read_entries,
@@ -171,7 +172,7 @@ def _read_secret(raw: object, place: str) -> str:
 def _read_addresses(raw: object, place: str) -> tuple[str, ...]:
     addresses = read_texts(raw, place)
     for address in addresses:
-        if not _ADDRESS.fullmatch(address):
+        if not _ADDRESS.fullmatch(address) or not is_mail_address(address):
             refuse_value(place, address, "an e-mail address, such as finance@acme.example")
     if not addresses:
         refuse_value(place, raw, "at least one e-mail address")
