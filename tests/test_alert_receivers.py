@@ -184,6 +184,26 @@ def test_one_channel_that_fails_stops_no_other(
     assert [message.channel for message in waiting] == ["mail"]
 
 
+def test_a_recipient_who_is_refused_is_reported_and_nobody_is_sent_a_mail_twice(
+    alerted: TemporaryInstallation, hook: Webhook, box: Mailbox
+) -> None:
+    declare(alerted, to(MAIL, OPS))
+    box.refused = {"cfo@acme.example": "550 nobody"}
+    (partial,) = run_rules(alerted).failures
+    assert (partial.outcome, partial.attempts) == ("partial", 1)
+    assert partial.reason == "the mail server refused 1 recipient: cfo@acme.example (550)"
+    assert [mail["X-Recipients"] for mail in box.mails] == ["finance@acme.example"]
+    assert not read_history(alerted.installation, "acme").waiting
+    run_rules(alerted)
+    assert len(box.mails) == 1
+    assert "Not every recipient of channel mail" in hook.texts("/acme")[1]
+    done = alerted.finops("alerts", "test", "acme", "mail", ok=False)
+    assert "cfo@acme.example (550)" in done.stderr
+    box.refused = {}
+    assert "channel mail: sent" in alerted.finops("alerts", "test", "acme", "mail").stdout
+    assert [change.event for change in run_rules(alerted).changes] == ["recovered"]
+
+
 def test_a_defect_in_one_channel_stops_no_other(
     alerted: TemporaryInstallation,
     hook: Webhook,

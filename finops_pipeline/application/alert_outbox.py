@@ -18,7 +18,9 @@ from finops_pipeline.application.alert_changes import AlertChange
 from finops_pipeline.application.alert_texts import compose_alerts
 from finops_pipeline.application.alert_times import (
     FAILED,
+    PARTIAL,
     SENT,
+    TAKEN,
     due_messages,
     is_paused,
     parse_time,
@@ -126,7 +128,7 @@ def send_over(installation: Installation, channel: Channel, message: Message) ->
     """Send a message over a channel; return what became of it."""
     result = send(installation.settings, message.tenant, channel, message)
     at = clock.now().isoformat(timespec="seconds")
-    outcome = SENT if result.is_sent else FAILED
+    outcome = SENT if result.is_sent else PARTIAL if result.is_partial else FAILED
     count = max(1, len(message.facts.get("alerts", ())))
     kind = str(message.facts["kind"])
     return AlertDelivery(channel.name, kind, at, count, result.attempts, outcome, result.reason)
@@ -145,7 +147,7 @@ def record_outcomes(
     writes = []
     for delivery, messages in outcomes:
         writes.append(record_alert_delivery(delivery))
-        state = SENT if delivery.outcome == SENT else WAITING
+        state = SENT if delivery.outcome in TAKEN else WAITING
         if messages:
             writes.append(change_messages(messages, state, delivery.sent_at))
     if rest:

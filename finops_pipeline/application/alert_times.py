@@ -15,7 +15,9 @@ from finops_pipeline.tenants.alert_channels import Channel, Severity
 from finops_pipeline.tenants.alert_settings import WEEKDAYS, ReportPeriod, ReportSchedule
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
-SENT, FAILED = "sent", "failed"
+SENT, PARTIAL, FAILED = "sent", "partial", "failed"
+TAKEN = (SENT, PARTIAL)
+"""Outcomes after which nothing is sent again: each recipient, or all but some, has the message."""
 REPORT, TEST = "report", "test"
 
 
@@ -61,7 +63,7 @@ def count_failures(channel: str, deliveries: Sequence[AlertDelivery]) -> int:
     for delivery in reversed(deliveries):
         if delivery.channel != channel:
             continue
-        if delivery.outcome == SENT:
+        if delivery.outcome in TAKEN:
             break
         failures += delivery.kind != TEST
     return failures
@@ -79,7 +81,7 @@ def due_report_channels(
         delivery.channel
         for delivery in deliveries
         if delivery.kind == REPORT
-        and delivery.outcome == SENT
+        and delivery.outcome in TAKEN
         and parse_time(delivery.sent_at) >= moment
     }
     return [name for name in schedule.channels if name not in done]

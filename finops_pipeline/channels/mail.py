@@ -34,8 +34,8 @@ class MailServer:
     seconds: float
 
 
-def send_mail(server: MailServer, recipients: tuple[str, ...], message: Message) -> None:
-    """Send one mail to all recipients.
+def send_mail(server: MailServer, recipients: tuple[str, ...], message: Message) -> dict[str, int]:
+    """Send one mail to all recipients; return those that the server refused, each with its status.
 
     Raises:
         MessageRefused: there is no mail server, or it does not want the mail.
@@ -50,7 +50,8 @@ def send_mail(server: MailServer, recipients: tuple[str, ...], message: Message)
     mail = compose_mail(server.sender, recipients, message)
     name = f"the mail server {server.host}"
     try:
-        run_within(server.seconds, name, lambda: _send(server, recipients, mail))
+        refused: dict[str, int] = {}
+        run_within(server.seconds, name, lambda: refused.update(_send(server, recipients, mail)))
     except smtplib.SMTPResponseException as error:
         raise _refusal(name, error.smtp_code) from error
     except smtplib.SMTPRecipientsRefused as error:
@@ -71,6 +72,7 @@ def send_mail(server: MailServer, recipients: tuple[str, ...], message: Message)
     except (smtplib.SMTPException, OSError) as error:
         found = f"{name} could not be reached ({type(error).__name__})"
         raise Unreachable(found, "a mail server that answers", _LATER) from error
+    return refused
 
 
 def _refusal(name: str, code: int) -> Unreachable | MessageRefused:
@@ -98,7 +100,7 @@ def compose_mail(sender: str, recipients: tuple[str, ...], message: Message) -> 
     return mail
 
 
-def _send(server: MailServer, recipients: tuple[str, ...], mail: EmailMessage) -> None:
+def _send(server: MailServer, recipients: tuple[str, ...], mail: EmailMessage) -> dict[str, int]:
     context = ssl.create_default_context()
     place, seconds = (server.host, server.port), server.seconds
     connection: smtplib.SMTP
@@ -111,4 +113,5 @@ def _send(server: MailServer, recipients: tuple[str, ...], mail: EmailMessage) -
             smtp.starttls(context=context)
         if server.user:
             smtp.login(server.user, server.password)
-        smtp.send_message(mail, server.sender, list(recipients))
+        refused = smtp.send_message(mail, server.sender, list(recipients))
+    return {recipient: status for recipient, (status, _) in refused.items()}

@@ -14,7 +14,7 @@ from finops_pipeline.channels.command import run_command
 from finops_pipeline.channels.mail import MailServer, send_mail
 from finops_pipeline.channels.message import Message, as_data, as_slack
 from finops_pipeline.channels.webhook import WebhookLimits, post
-from finops_pipeline.errors import FinopsError, SettingError, Unreachable, crash_text
+from finops_pipeline.errors import FinopsError, SettingError, Unreachable, counted, crash_text
 from finops_pipeline.log import log_crash
 from finops_pipeline.settings import Settings, read_secret
 from finops_pipeline.tenants.alert_channels import Channel, ChannelKind
@@ -25,10 +25,14 @@ _FIRST_PAUSE = 0.5
 
 @dataclass(frozen=True)
 class SendResult:
-    """What became of a message: after how many attempts, and why not; empty: it was taken."""
+    """What became of a message: after how many attempts, and why not; empty: it was taken.
+
+    `is_partial`: some recipients have it, and the reason is about the others.
+    """
 
     attempts: int
     reason: str = ""
+    is_partial: bool = False
 
     @property
     def is_sent(self) -> bool:
@@ -47,7 +51,7 @@ def send(settings: Settings, tenant: str, channel: Channel, message: Message) ->
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            _send(settings, tenant, channel, message)
+            refused = _send(settings, tenant, channel, message)
         except Unreachable as error:
             if attempt == ATTEMPTS:
                 return SendResult(attempt, str(error))
@@ -59,20 +63,30 @@ def send(settings: Settings, tenant: str, channel: Channel, message: Message) ->
             log_crash(error, f"finops_pipeline {__version__} crashed: {where}")
             return SendResult(attempt, f"{crash_text(error)}; its traceback is in the log")
         else:
-            break
-    return SendResult(attempt)
+            return SendResult(attempt, _name_refused(refused), bool(refused))
+    raise AssertionError("the last attempt returns its result")
 
 
-def _send(settings: Settings, tenant: str, channel: Channel, message: Message) -> None:
+def _name_refused(refused: dict[str, int]) -> str:
+    """Return why some recipients lack a mail; it is not sent again to those who have it."""
+    if not refused:
+        return ""
+    named = ", ".join(f"{recipient} ({status})" for recipient, status in refused.items())
+    return f"the mail server refused {counted(len(refused), 'recipient')}: {named}"
+
+
+def _send(settings: Settings, tenant: str, channel: Channel, message: Message) -> dict[str, int]:
+    """Send a message once; return the recipients that were refused, while others have it."""
     match channel.kind:
         case ChannelKind.SLACK:
             hosts = frozenset(settings.webhook_hosts.split())
             limits = WebhookLimits(settings.channel_seconds, hosts)
             post(read_secret(tenant, channel.secret), as_slack(message), limits)
         case ChannelKind.EMAIL:
-            send_mail(_mail_server(settings), channel.to, message)
+            return send_mail(_mail_server(settings), channel.to, message)
         case ChannelKind.COMMAND:
             run_command(channel.command, json.dumps(as_data(message)), settings.channel_seconds)
+    return {}
 
 
 def _mail_server(settings: Settings) -> MailServer:

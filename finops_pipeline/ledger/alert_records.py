@@ -72,7 +72,7 @@ class AlertMessage:
 
 @dataclass(frozen=True)
 class AlertDelivery:
-    """An attempt to send a message over a channel; `outcome`: sent or failed."""
+    """An attempt to send a message over a channel; `outcome`: sent, partial or failed."""
 
     channel: str
     kind: str
