@@ -129,6 +129,11 @@ BROKEN = {
         " summary, 1 as value, null as threshold, null as unit, 'c' as cure",
         "'red'; expected one of",
     ),
+    "listed": (
+        "select 'k' as alert_key, ['info'] as severity, 's' as subject, null as period, 't' as"
+        " summary, 1 as value, null as threshold, null as unit, 'c' as cure",
+        "['info']; expected one of",
+    ),
     "file": ("select * from read_text('/etc/passwd')", "disabled by configuration"),
     "too_many": (
         "select i::varchar as alert_key, 'info' as severity, 's' as subject, null as period, 't'"
