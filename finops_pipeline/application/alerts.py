@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from finops_pipeline import clock
-from finops_pipeline.application.alert_changes import AlertChange, compare_alerts
+from finops_pipeline.application.alert_changes import AlertChange, compare_alerts, is_snoozed
 from finops_pipeline.application.alert_evaluation import (
     evaluate_rules,
     with_failed_channels,
@@ -67,7 +67,7 @@ class AlertRun:
 
     @property
     def failures(self) -> tuple[AlertDelivery, ...]:
-        """The deliveries that failed; their messages wait for the next run."""
+        """The deliveries that failed (their messages wait for a later run) or reached only some."""
         return tuple(delivery for delivery in self.deliveries if delivery.outcome != "sent")
 
 
@@ -150,7 +150,7 @@ def record_deliveries(
 
 @dataclass(frozen=True)
 class Snooze:
-    """Until when nothing is sent about an alert, and why; None: not at all."""
+    """Until when nothing is sent about an alert, and why; None: until now."""
 
     until: datetime | None
     reason: str = ""
@@ -197,6 +197,9 @@ def snooze_alert(
 ) -> AlertRecord:
     """Send nothing about an alert before a time, or send messages about it again.
 
+    An alert whose snooze is ended is sent by the next run if it is open then, because it may have
+    opened or got worse meanwhile.
+
     Raises:
         Unknown: there is no such tenant or alert.
         RegistryError: the time has passed already.
@@ -209,7 +212,9 @@ def snooze_alert(
     with installation.writing(name) as session:
         ledger = session.writer.ledger
         alert = _find(name, alert_id, read_alerts(ledger))
-        text = until.isoformat(timespec="seconds") if until else None
+        if until is None and not is_snoozed(alert, now.isoformat(timespec="seconds")):
+            return alert
+        text = (until or now).isoformat(timespec="seconds")
         changed = snoozed(alert, text, snooze.reason.strip())
         ledger.write(record_alerts([changed]))
         keep_copy(session.writer.folder, ledger)
