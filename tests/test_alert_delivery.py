@@ -162,7 +162,7 @@ def test_a_snoozed_alert_is_silent_until_its_time(
     assert list_alerts(alerted.installation, "acme")[0].snooze_reason == "known"
     until = datetime.fromisoformat("2026-11-28T18:00:00+00:00")
     alerted.finops("alerts", "wake", "acme", alert.alert_id)
-    assert list_alerts(alerted.installation, "acme")[0].snoozed_until is None
+    assert list_alerts(alerted.installation, "acme")[0].snooze_reason == ""
     changed = snooze_alert(alerted.installation, "acme", alert.alert_id, Snooze(until, "known"))
     assert changed.snooze_reason == "known"
     plant(alerted, severity="critical")
@@ -178,12 +178,36 @@ def test_a_snoozed_alert_is_silent_until_its_time(
     assert "tenant globex has no alert" in done.stderr
 
 
+def test_what_happens_in_a_snooze_is_told_when_it_is_ended(
+    alerted: TemporaryInstallation, hook: Webhook
+) -> None:
+    declare(alerted, to(OPS))
+    for tenant in TENANTS:
+        run_rules(alerted, tenant)
+    (alert,) = list_alerts(alerted.installation, "acme")
+    until = datetime.fromisoformat("2026-11-29T00:00:00+00:00")
+    snooze_alert(alerted.installation, "acme", alert.alert_id, Snooze(until))
+    plant(alerted, "false")
+    assert not run_rules(alerted).changes  # it recovers, and opens again, worse
+    assert not run_rules(alerted).open_alerts
+    plant(alerted, severity="critical")
+    assert not run_rules(alerted).changes
+    snooze_alert(alerted.installation, "acme", alert.alert_id, Snooze(None))
+    assert [change.event for change in run_rules(alerted).changes] == ["still open"]
+    assert not run_rules(alerted).changes
+    snooze_alert(alerted.installation, "acme", alert.alert_id, Snooze(None))
+    assert not run_rules(alerted).changes  # it was not snoozed
+    assert len(hook.texts("/acme")) == 2
+    assert [change.event for change in run_rules(alerted, "globex").changes] == ["worse"]
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a URL": ({"secret": "https://hooks.example/x"}, "is a URL"),
     "two hyphens": ({"secret": "a--b"}, "alerts.channels.ops.secret is 'a--b'"),
     "no secret": ({"secret": None}, "alerts.channels.ops.secret is missing"),
     "kind": ({"kind": "slak"}, "Did you mean slack?"),
     "other kind's": ({"to": ["a@b.example"]}, "a channel of kind slack has no such field"),
+    "hour": ({"digest": 8}, 'in quotes from "00:00" to "23:59", such as "08:00"'),
     "time": ({"digest": "8:00"}, "a time of day"),
     "hours": ({"quiet_hours": "22:00"}, "two times of day"),
     "severity": ({"severities": ["crit"]}, "Did you mean critical?"),
