@@ -14,7 +14,14 @@ from finops_pipeline.channels.command import run_command
 from finops_pipeline.channels.mail import MailServer, send_mail
 from finops_pipeline.channels.message import Message, as_data, as_slack
 from finops_pipeline.channels.webhook import WebhookLimits, post
-from finops_pipeline.errors import FinopsError, SettingError, Unreachable, counted, crash_text
+from finops_pipeline.errors import (
+    FinopsError,
+    NoAnswer,
+    SettingError,
+    Unreachable,
+    counted,
+    crash_text,
+)
 from finops_pipeline.log import log_crash
 from finops_pipeline.settings import Settings, read_secret
 from finops_pipeline.tenants.alert_channels import Channel, ChannelKind
@@ -43,6 +50,8 @@ class SendResult:
 def send(settings: Settings, tenant: str, channel: Channel, message: Message) -> SendResult:
     """Send a message; try again shortly if the receiver was busy or failed.
 
+    One that did not answer in time may have the message, and is left alone until a later run.
+
     A failure is a result, not an error: one channel that fails must not stop the others. That is
     also true of a defect of finops, which is logged with its stack.
 
@@ -53,7 +62,7 @@ def send(settings: Settings, tenant: str, channel: Channel, message: Message) ->
         try:
             refused = _send(settings, tenant, channel, message)
         except Unreachable as error:
-            if attempt == ATTEMPTS:
+            if attempt == ATTEMPTS or isinstance(error, NoAnswer):
                 return SendResult(attempt, str(error))
             clock.pause(_FIRST_PAUSE * 2 ** (attempt - 1))
         except FinopsError as error:
