@@ -22,7 +22,7 @@ from finops_pipeline.errors import (
     did_you_mean,
 )
 from finops_pipeline.lake.rule_reading import reading_for_rules
-from finops_pipeline.ledger.alert_records import AlertDelivery
+from finops_pipeline.ledger.alert_records import SENDING, AlertDelivery
 from finops_pipeline.marts.alert_findings import (
     FoundAlert,
     RuleInputs,
@@ -166,7 +166,7 @@ def with_failed_channels(
     """Add an alert for each channel whose last deliveries failed; other channels can tell of it."""
     failed = []
     for channel in tenant.alerts.channels:
-        own = [delivery for delivery in deliveries if delivery.channel == channel.name]
+        own = [d for d in deliveries if d.channel == channel.name and d.outcome != SENDING]
         failures = count_failures(channel.name, own)
         place = f"{tenant.name} {channel.name}"
         if failures:

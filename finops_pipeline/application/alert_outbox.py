@@ -17,6 +17,7 @@ from finops_pipeline import clock
 from finops_pipeline.application.alert_changes import AlertChange
 from finops_pipeline.application.alert_texts import compose_alerts
 from finops_pipeline.application.alert_times import (
+    CLAIM,
     FAILED,
     PARTIAL,
     SENT,
@@ -43,8 +44,6 @@ from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.tenants.alert_channels import Channel, Severity
 from finops_pipeline.tenants.model import Tenant
 
-_CLAIM = timedelta(minutes=15)
-"""How long a process may take to send; after that another one tries."""
 _LONGEST_WAIT = timedelta(days=30)
 
 
@@ -103,7 +102,7 @@ def take_out(ledger: Ledger, tenant: Tenant, now: datetime) -> list[Batch]:
         message
         for message in waiting
         if message not in over
-        and (message.state == WAITING or parse_time(message.changed_at) < now - _CLAIM)
+        and (message.state == WAITING or parse_time(message.changed_at) < now - CLAIM)
     ]
     deliveries = read_alert_deliveries(ledger)
     batches = [

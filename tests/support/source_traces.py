@@ -1,6 +1,6 @@
 """What people are told and decide about a source, as a ledger has it.
 
-Put here: planting these records. Keep out: alerts and findings that rules make (alerted_tenants.py).
+Put here: planting these records. Keep out: alerts that rules make (alerted_tenants.py).
 """
 
 from __future__ import annotations
