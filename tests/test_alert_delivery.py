@@ -40,7 +40,7 @@ from tests.support.watched_tenants import TENANTS, declare
 __all__ = ["alerted", "box", "hook", "preserved_alerts"]
 
 
-def test_an_alert_is_told_once_and_so_is_its_end(
+def test_an_alert_is_sent_once_and_so_is_its_end(
     alerted: TemporaryInstallation, hook: Webhook
 ) -> None:
     declare(alerted, to(OPS))
@@ -88,13 +88,13 @@ def test_no_message_has_a_word_of_another_tenant(
     for tenant, other in (TENANTS, TENANTS[::-1]):
         mails = [mail for mail in box.mails if mail["X-Recipients"] == f"a@{tenant}.example"]
         content = (tmp_path / f"{tenant}.json").read_text()
-        words = str([*hook.texts(f"/{tenant}"), *map(str, mails), content]).lower()
-        assert words.count(MARKERS[tenant]) >= 4
-        assert MARKERS[other] not in words and other not in words.replace(str(tmp_path), "")
+        contents = str([*hook.texts(f"/{tenant}"), *map(str, mails), content]).lower()
+        assert contents.count(MARKERS[tenant]) >= 4
+        assert MARKERS[other] not in contents and other not in contents.replace(str(tmp_path), "")
         assert "FINOPS_" not in content
 
 
-def test_words_of_a_bill_are_no_markup(
+def test_names_of_a_bill_are_no_markup(
     alerted: TemporaryInstallation, hook: Webhook, box: Mailbox
 ) -> None:
     declare(alerted, to(OPS, MAIL))
@@ -178,7 +178,7 @@ def test_a_snoozed_alert_is_silent_until_its_time(
     assert "tenant globex has no alert" in done.stderr
 
 
-def test_what_happens_in_a_snooze_is_told_when_it_is_ended(
+def test_changes_in_a_snooze_are_sent_when_it_is_ended(
     alerted: TemporaryInstallation, hook: Webhook
 ) -> None:
     declare(alerted, to(OPS))

@@ -168,7 +168,7 @@ def test_a_webhook_needs_a_certificate_for_its_name(
         assert "not valid for it" in refused.reason and len(hook.received) == 1
 
 
-def test_one_channel_that_fails_stops_no_other(
+def test_a_channel_that_fails_does_not_stop_the_rest(
     alerted: TemporaryInstallation, hook: Webhook, box: Mailbox
 ) -> None:
     declare(alerted, to(MAIL, OPS))
@@ -204,7 +204,7 @@ def test_a_recipient_who_is_refused_is_reported_and_nobody_is_sent_a_mail_twice(
     assert [change.event for change in run_rules(alerted).changes] == ["recovered"]
 
 
-def test_a_defect_in_one_channel_stops_no_other(
+def test_a_defect_in_a_channel_does_not_stop_the_rest(
     alerted: TemporaryInstallation,
     hook: Webhook,
     monkeypatch: pytest.MonkeyPatch,

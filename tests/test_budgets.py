@@ -148,7 +148,7 @@ def test_a_row_dated_ahead_and_a_monthly_fee_change_no_forecast(
     assert status(empty, "acme")["prod"]["breach_day"] == "2026-11-20"
 
 
-def test_a_forecast_is_never_less_than_what_was_spent(
+def test_a_forecast_is_never_less_than_the_actual_cost(
     empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_time(monkeypatch, "2026-11-29T12:00")

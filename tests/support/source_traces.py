@@ -19,10 +19,10 @@ from tests.conftest import TemporaryInstallation
 
 def plant_traces(made: TemporaryInstallation, source: str) -> None:
     """Record an alert about a source, its message, and a decision on its waste."""
-    at, words = "2026-11-28T12:00:00+00:00", f"Nothing has landed from source {source} yet."
+    at, summary = "2026-11-28T12:00:00+00:00", f"Nothing has landed from source {source} yet."
     alert = AlertRecord(f"a-{source}", "late_delivery", source, "warning", f"source {source}", "",
-                        words, None, None, "", "", "open", at, at)  # fmt: skip
-    message = AlertMessage(f"a-{source}", "opened", "ops", "warning", f"source {source}", words,
+                        summary, None, None, "", "", "open", at, at)  # fmt: skip
+    message = AlertMessage(f"a-{source}", "opened", "ops", "warning", f"source {source}", summary,
                            "", at, "sent", at)  # fmt: skip
     finding = json.dumps({"source": source})
     decision = WasteDecision(f"w-{source}", "accepted", "", None, at, None, finding, "{}")
