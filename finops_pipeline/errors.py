@@ -174,6 +174,10 @@ class Unreachable(Transient):
     """AWS, a store or a receiver of messages failed or did not answer, even after retries."""
 
 
+class NoAnswer(Unreachable):
+    """A receiver of messages did not answer in time, and may or may not have the message."""
+
+
 class Terminal(FinopsError):
     """Someone has to change something before trying again can help."""
 

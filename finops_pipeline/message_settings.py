@@ -1,13 +1,32 @@
 """The settings of messages: the mail server, webhooks inside the network, own rules of alerts.
 
-Put here: fields that only alerts and reports need. Keep out: all other settings, reading the
-environment and secrets (settings.py), what belongs to one tenant (tenants/alert_settings.py).
+Put here: fields that only alerts and reports need, and what a mail address is. Keep out: all other
+settings, reading the environment and secrets (settings.py), what belongs to one tenant
+(tenants/alert_settings.py).
 """
 
 from __future__ import annotations
 
-from pydantic import Field
+from email.errors import MessageError
+from email.headerregistry import Address
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def is_mail_address(text: str) -> bool:
+    """Return whether a text is one address, in ASCII, to or from which a mail can be sent."""
+    try:
+        return text.isascii() and Address(addr_spec=text).addr_spec == text
+    except (ValueError, IndexError, MessageError):
+        return False
+
+
+def _check_sender(text: str) -> str:
+    if text and not is_mail_address(text):
+        raise ValueError("no mail address")
+    return text
 
 
 class MessageSettings(BaseSettings):
@@ -35,7 +54,7 @@ class MessageSettings(BaseSettings):
     smtp_password: str = Field(
         default="", repr=False, description="Password of that user. Keep it out of files."
     )
-    smtp_from: str = Field(
+    smtp_from: Annotated[str, AfterValidator(_check_sender)] = Field(
         default="",
         pattern=r"^([^\s@<>,;]+@[A-Za-z0-9.-]+)?$",
         description="Address from which mail is sent, such as finops@acme.example.",

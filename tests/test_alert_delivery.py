@@ -40,7 +40,7 @@ from tests.support.watched_tenants import TENANTS, declare
 __all__ = ["alerted", "box", "hook", "preserved_alerts"]
 
 
-def test_an_alert_is_told_once_and_so_is_its_end(
+def test_an_alert_is_sent_once_and_so_is_its_end(
     alerted: TemporaryInstallation, hook: Webhook
 ) -> None:
     declare(alerted, to(OPS))
@@ -88,13 +88,13 @@ def test_no_message_has_a_word_of_another_tenant(
     for tenant, other in (TENANTS, TENANTS[::-1]):
         mails = [mail for mail in box.mails if mail["X-Recipients"] == f"a@{tenant}.example"]
         content = (tmp_path / f"{tenant}.json").read_text()
-        words = str([*hook.texts(f"/{tenant}"), *map(str, mails), content]).lower()
-        assert words.count(MARKERS[tenant]) >= 4
-        assert MARKERS[other] not in words and other not in words.replace(str(tmp_path), "")
+        contents = str([*hook.texts(f"/{tenant}"), *map(str, mails), content]).lower()
+        assert contents.count(MARKERS[tenant]) >= 4
+        assert MARKERS[other] not in contents and other not in contents.replace(str(tmp_path), "")
         assert "FINOPS_" not in content
 
 
-def test_words_of_a_bill_are_no_markup(
+def test_names_of_a_bill_are_no_markup(
     alerted: TemporaryInstallation, hook: Webhook, box: Mailbox
 ) -> None:
     declare(alerted, to(OPS, MAIL))
@@ -162,7 +162,7 @@ def test_a_snoozed_alert_is_silent_until_its_time(
     assert list_alerts(alerted.installation, "acme")[0].snooze_reason == "known"
     until = datetime.fromisoformat("2026-11-28T18:00:00+00:00")
     alerted.finops("alerts", "wake", "acme", alert.alert_id)
-    assert list_alerts(alerted.installation, "acme")[0].snoozed_until is None
+    assert list_alerts(alerted.installation, "acme")[0].snooze_reason == ""
     changed = snooze_alert(alerted.installation, "acme", alert.alert_id, Snooze(until, "known"))
     assert changed.snooze_reason == "known"
     plant(alerted, severity="critical")
@@ -178,16 +178,41 @@ def test_a_snoozed_alert_is_silent_until_its_time(
     assert "tenant globex has no alert" in done.stderr
 
 
+def test_changes_in_a_snooze_are_sent_when_it_is_ended(
+    alerted: TemporaryInstallation, hook: Webhook
+) -> None:
+    declare(alerted, to(OPS))
+    for tenant in TENANTS:
+        run_rules(alerted, tenant)
+    (alert,) = list_alerts(alerted.installation, "acme")
+    until = datetime.fromisoformat("2026-11-29T00:00:00+00:00")
+    snooze_alert(alerted.installation, "acme", alert.alert_id, Snooze(until))
+    plant(alerted, "false")
+    assert not run_rules(alerted).changes  # it recovers, and opens again, worse
+    assert not run_rules(alerted).open_alerts
+    plant(alerted, severity="critical")
+    assert not run_rules(alerted).changes
+    snooze_alert(alerted.installation, "acme", alert.alert_id, Snooze(None))
+    assert [change.event for change in run_rules(alerted).changes] == ["still open"]
+    assert not run_rules(alerted).changes
+    snooze_alert(alerted.installation, "acme", alert.alert_id, Snooze(None))
+    assert not run_rules(alerted).changes  # it was not snoozed
+    assert len(hook.texts("/acme")) == 2
+    assert [change.event for change in run_rules(alerted, "globex").changes] == ["worse"]
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a URL": ({"secret": "https://hooks.example/x"}, "is a URL"),
     "two hyphens": ({"secret": "a--b"}, "alerts.channels.ops.secret is 'a--b'"),
     "no secret": ({"secret": None}, "alerts.channels.ops.secret is missing"),
     "kind": ({"kind": "slak"}, "Did you mean slack?"),
     "other kind's": ({"to": ["a@b.example"]}, "a channel of kind slack has no such field"),
+    "hour": ({"digest": 8}, 'in quotes from "00:00" to "23:59", such as "08:00"'),
     "time": ({"digest": "8:00"}, "a time of day"),
     "hours": ({"quiet_hours": "22:00"}, "two times of day"),
     "severity": ({"severities": ["crit"]}, "Did you mean critical?"),
     "command": ({"kind": "command", "secret": None, "command": ["page"]}, "the absolute path"),
+    "two dots": ({"kind": "email", "secret": None, "to": ["a..b@c.example"]}, "an e-mail address"),
     "header": ({"kind": "email", "secret": None, "to": ["a@b.example\nBcc: c@d.example"]}, "is '"),
 }
 

@@ -82,10 +82,10 @@ def test_a_refused_delivery_and_quarantined_rows_are_found_and_recover(
     made.ingest("acme")
     alerts = open_alerts(made)
     assert {"failed_delivery", "quarantined_rows"} <= alerts.keys()
-    refused, kept_out = alerts["failed_delivery"], alerts["quarantined_rows"]
+    refused, left_out = alerts["failed_delivery"], alerts["quarantined_rows"]
     assert (refused.severity, refused.period) == ("critical", "2026-09")
     assert "the month has no charges yet" in refused.summary
-    assert (kept_out.period, kept_out.value) == ("2026-10", 1)
+    assert (left_out.period, left_out.value) == ("2026-10", 1)
     assert not open_alerts(made, "globex")
     manifest.with_name("cur-1.csv.gz").write_bytes(good)
     deliver(export, [row("1", day="2026-10-05")], "2026-10", assembly="two")
@@ -128,6 +128,11 @@ BROKEN = {
         "select 'k' as alert_key, 'red' as severity, 's' as subject, null as period, 't' as"
         " summary, 1 as value, null as threshold, null as unit, 'c' as cure",
         "'red'; expected one of",
+    ),
+    "listed": (
+        "select 'k' as alert_key, ['info'] as severity, 's' as subject, null as period, 't' as"
+        " summary, 1 as value, null as threshold, null as unit, 'c' as cure",
+        "['info']; expected one of",
     ),
     "file": ("select * from read_text('/etc/passwd')", "disabled by configuration"),
     "too_many": (

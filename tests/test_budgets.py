@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from finops_pipeline.tenants.project_references import rename_project_references
 from tests.conftest import TemporaryInstallation
+from tests.support.alerted_tenants import set_time
 from tests.support.made_once import made_once
 from tests.support.watched_tenants import DEV, bill, declare, use
 
@@ -124,6 +126,41 @@ def test_budgets_survive_export_and_rename(budgeted: TemporaryInstallation, tmp_
     assert [budget.project for budget in renamed.budgets if budget.project] == [
         *("live", "dev", "live")
     ]
+
+
+def test_a_row_dated_ahead_and_a_monthly_fee_change_no_forecast(
+    empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Days after that of the landing are not complete, and a fee of the 1st comes once."""
+    set_time(monkeypatch, "2026-11-06T12:00")
+    web = [budget for budget in BUDGETS if budget["name"] in ("prod", "web")]
+    sections = {"budgets": web, "dimensions": DIMENSIONS}
+    declare(empty, dict.fromkeys(("acme", "globex"), sections))
+    daily = use("10.00", "2026-10-20", "2026-11-05")
+    fee = replace(use("60.00", "2026-11-01", "2026-11-01"), usage_type="Monthly-Fee")
+    bill(empty, "globex", [daily])
+    bill(empty, "acme", [daily, fee, use("1.00", "2026-11-30", "2026-11-30")])
+    plain = status(empty, "globex")
+    for budget, row in status(empty, "acme").items():
+        assert (row["as_of_day"], row["daily_cost"]) == ("2026-11-04", 10)
+        assert plain[budget]["forecast_cost"] == 300
+        assert (row["actual_cost"], row["forecast_cost"]) == (111, 360), budget
+    assert status(empty, "acme")["prod"]["breach_day"] == "2026-11-20"
+
+
+def test_a_forecast_is_never_less_than_the_actual_cost(
+    empty: TemporaryInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_time(monkeypatch, "2026-11-29T12:00")
+    declare(empty, {"acme": {"budgets": BUDGETS[:1]}})
+    bill(empty, "globex", [use("1.00", "2026-11-01", "2026-11-29")])
+    bill(
+        empty,
+        "acme",
+        [use("1.00", "2026-11-01", "2026-11-28"), use("90.00", "2026-11-29", "2026-11-29")],
+    )
+    row = status(empty, "acme")["everything"]
+    assert (row["actual_cost"], row["forecast_cost"], row["state"]) == (118, 118, "within")
 
 
 WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {

@@ -91,6 +91,15 @@ def test_a_wrong_setting_is_reported_in_plain_english(
     assert refused.value.cure == f"Change or unset {variable}"
 
 
+@pytest.mark.parametrize("sender", ["fin..ops@acme.example", "finops@acme..example", "ü@a.example"])
+def test_a_sender_that_is_no_mail_address_is_refused(
+    sender: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINOPS_SMTP_FROM", sender)
+    with pytest.raises(SettingError, match="FINOPS_SMTP_FROM"):
+        load_settings()
+
+
 @pytest.mark.parametrize("home", ["relative", "/nonexistent/dagster"])
 def test_a_wrong_dagster_home_is_reported_before_dagster_starts(
     home: str, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from finops_pipeline.lake.tenant_ledger import open_ledger
+from finops_pipeline.ledger.alert_records import read_alerts, read_messages
+from finops_pipeline.ledger.waste_decisions import read_decisions
 from finops_pipeline.orchestration.partitions import partitions
 from tests.conftest import TemporaryInstallation
 from tests.support.beside_globex import Census, rows
@@ -17,6 +20,7 @@ from tests.support.bills import deliver, row
 from tests.support.globex import ask, finops
 from tests.support.polled_tenants import look
 from tests.support.rewound_folder import rewound_by
+from tests.support.source_traces import plant_traces
 
 PROD, DEV, NEW = "111122223333", "444455556666", "777788889999"
 MONTHS = ("2026-08", "2026-09")
@@ -131,9 +135,15 @@ def test_a_removed_source_keeps_its_charges_until_it_is_purged(made: TemporaryIn
     assert states(made) == {"reconciled"}
     assert "old-payer is removed" in done("status", "acme")
     assert "cannot be undone" in refused("source", "purge", "acme/old-payer")
+    for source in ("old-payer", "payer"):
+        plant_traces(made, source)
     assert list(made.folder("acme").rglob("source=old-payer"))
     output = done("source", "purge", "acme/old-payer", "--yes", "acme/old-payer")
     assert "1 month" in output and "deleted" in output
+    ledger = open_ledger(made.installation.folder("acme"))
+    assert [decision.finding_id for decision in read_decisions(ledger)] == ["w-payer"]
+    assert [alert.alert_id for alert in read_alerts(ledger)] == ["a-payer"]
+    assert [message.alert_id for message in read_messages(ledger, ["sent"])] == ["a-payer"]
     assert costs(made, "2026-08")["unassigned"] == 40
     assert states(made) == {"reconciled"}
     assert not [path for path in made.folder("acme").rglob("source=old-payer") if path.is_dir()

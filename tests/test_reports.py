@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from finops_pipeline.application.alerts import list_alerts, read_history
 from finops_pipeline.application.report import send_due_report
+from finops_pipeline.channels import sending
+from finops_pipeline.ledger.alert_records import AlertDelivery
 from tests.conftest import TemporaryInstallation
 from tests.support.alerted_tenants import (
     MAIL,
@@ -88,6 +91,34 @@ def test_a_report_is_mailed_once_when_it_is_due(
     assert str(mail["Subject"]).endswith("costs of 2026-11-20 to 2026-11-26")
     assert "<table" in html and "Can the months be trusted?" in text
     assert "mkglobex" not in str(mail)
+
+
+def test_a_report_is_claimed_before_it_is_sent(
+    alerted: TemporaryInstallation, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a run that overlaps nor one after a lost outcome sends it again at once."""
+    declare(alerted, to(MAIL, report=WEEKLY))
+    send_mail, overlapping = sending.send_mail, list[AlertDelivery]()
+
+    def interrupted(*parts: Any) -> None:
+        overlapping.extend(send_due_report(alerted.installation, "acme"))
+        send_mail(*parts)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sending, "send_mail", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        send_due_report(alerted.installation, "acme")
+    monkeypatch.setattr(sending, "send_mail", send_mail)
+    assert not overlapping and not send_due_report(alerted.installation, "acme")
+    assert len(box.mails) == 1
+    assert [d.outcome for d in read_history(alerted.installation, "acme").deliveries] == ["sending"]
+    set_time(monkeypatch, "2026-11-28T12:46")
+    (sent,) = send_due_report(alerted.installation, "acme")
+    deliveries = read_history(alerted.installation, "acme").deliveries
+    assert [(d.channel, d.kind, d.outcome) for d in deliveries] == [
+        *(("mail", "report", "failed"), ("mail", "report", "sent"))
+    ]
+    assert not list_alerts(alerted.installation, "globex") and sent.outcome == "sent"
 
 
 def test_a_report_is_sent_on_request(alerted: TemporaryInstallation, box: Mailbox) -> None:

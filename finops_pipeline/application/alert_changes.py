@@ -63,10 +63,16 @@ def compare_alerts(
             continue
         recovered = replace(alert, state=RECOVERED, recovered_at=at)
         if alert.rule in results.judged:
-            changes.append(AlertChange(recovered, AlertEvent.RECOVERED))
+            event = None if is_snoozed(alert, at) else AlertEvent.RECOVERED
+            changes.append(AlertChange(recovered, event))
         elif present_rules is not None and alert.rule not in present_rules:
             changes.append(AlertChange(recovered))  # its rule is gone or disabled: not cured
     return changes
+
+
+def is_snoozed(alert: AlertRecord, at: str) -> bool:
+    """Return whether nothing is sent about an alert at a time (UTC, ISO)."""
+    return bool(alert.snoozed_until and alert.snoozed_until > at)
 
 
 def _update(before: AlertRecord | None, key: str, found: FoundAlert, at: str) -> AlertChange:
@@ -88,7 +94,7 @@ def _update(before: AlertRecord | None, key: str, found: FoundAlert, at: str) ->
     )
     if before is None:
         return AlertChange(alert, AlertEvent.OPENED)
-    if before.snoozed_until and before.snoozed_until > at:
+    if is_snoozed(before, at):
         until, reason = before.snoozed_until, before.snooze_reason
         return AlertChange(replace(alert, snoozed_until=until, snooze_reason=reason))
     if not before.is_open:

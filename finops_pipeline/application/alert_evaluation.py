@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from finops_pipeline import clock
-from finops_pipeline.application.alert_times import count_failures
+from finops_pipeline.application.alert_times import PARTIAL, count_failures
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.progress import Stage, Step
 from finops_pipeline.contracts.tables import TABLES
@@ -22,7 +22,7 @@ from finops_pipeline.errors import (
     did_you_mean,
 )
 from finops_pipeline.lake.rule_reading import reading_for_rules
-from finops_pipeline.ledger.alert_records import AlertDelivery
+from finops_pipeline.ledger.alert_records import SENDING, AlertDelivery
 from finops_pipeline.marts.alert_findings import (
     FoundAlert,
     RuleInputs,
@@ -166,10 +166,16 @@ def with_failed_channels(
     """Add an alert for each channel whose last deliveries failed; other channels can tell of it."""
     failed = []
     for channel in tenant.alerts.channels:
-        failures = count_failures(channel.name, deliveries)
+        own = [d for d in deliveries if d.channel == channel.name and d.outcome != SENDING]
+        failures = count_failures(channel.name, own)
+        place = f"{tenant.name} {channel.name}"
         if failures:
-            newest = next(d for d in reversed(deliveries) if d.channel == channel.name)
-            failed.append(_undelivered(f"{tenant.name} {channel.name}", failures, newest.reason))
+            times = counted(failures, "delivery has", "deliveries have")
+            text = f"{times} failed over channel {channel.name}, so its messages wait"
+            failed.append(_undelivered(place, f"{text}: {own[-1].reason}"))
+        elif own and own[-1].outcome == PARTIAL:
+            text = f"Not every recipient of channel {channel.name} has its newest message"
+            failed.append(_undelivered(place, f"{text}: {own[-1].reason}"))
     results = evaluation.results
     return replace(
         evaluation,
@@ -177,16 +183,15 @@ def with_failed_channels(
     )
 
 
-def _undelivered(place: str, failures: int, reason: str) -> FoundAlert:
+def _undelivered(place: str, summary: str) -> FoundAlert:
     channel = place.partition(" ")[2]
-    times = counted(failures, "delivery has", "deliveries have")
     return FoundAlert(
         _UNDELIVERED,
         channel,
         Severity.WARNING,
         f"channel {channel}",
         "",
-        f"{times} failed over channel {channel}, so its messages wait: {reason}",
+        summary,
         None,
         None,
         "",

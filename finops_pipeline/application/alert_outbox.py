@@ -17,8 +17,11 @@ from finops_pipeline import clock
 from finops_pipeline.application.alert_changes import AlertChange
 from finops_pipeline.application.alert_texts import compose_alerts
 from finops_pipeline.application.alert_times import (
+    CLAIM,
     FAILED,
+    PARTIAL,
     SENT,
+    TAKEN,
     due_messages,
     is_paused,
     parse_time,
@@ -41,8 +44,6 @@ from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.tenants.alert_channels import Channel, Severity
 from finops_pipeline.tenants.model import Tenant
 
-_CLAIM = timedelta(minutes=15)
-"""How long a process may take to send; after that another one tries."""
 _LONGEST_WAIT = timedelta(days=30)
 
 
@@ -101,7 +102,7 @@ def take_out(ledger: Ledger, tenant: Tenant, now: datetime) -> list[Batch]:
         message
         for message in waiting
         if message not in over
-        and (message.state == WAITING or parse_time(message.changed_at) < now - _CLAIM)
+        and (message.state == WAITING or parse_time(message.changed_at) < now - CLAIM)
     ]
     deliveries = read_alert_deliveries(ledger)
     batches = [
@@ -126,21 +127,29 @@ def send_over(installation: Installation, channel: Channel, message: Message) ->
     """Send a message over a channel; return what became of it."""
     result = send(installation.settings, message.tenant, channel, message)
     at = clock.now().isoformat(timespec="seconds")
-    outcome = SENT if result.is_sent else FAILED
+    outcome = SENT if result.is_sent else PARTIAL if result.is_partial else FAILED
     count = max(1, len(message.facts.get("alerts", ())))
     kind = str(message.facts["kind"])
     return AlertDelivery(channel.name, kind, at, count, result.attempts, outcome, result.reason)
 
 
 def record_outcomes(
-    ledger: Ledger, outcomes: Sequence[tuple[AlertDelivery, Sequence[AlertMessage]]]
+    ledger: Ledger,
+    outcomes: Sequence[tuple[AlertDelivery, Sequence[AlertMessage]]],
+    rest: Sequence[AlertMessage] = (),
 ) -> None:
-    """Record what became of deliveries; messages that were not taken wait again."""
+    """Record what became of deliveries; messages that were not taken wait again.
+
+    Args:
+        rest: messages that are sent next, and stay marked from now on.
+    """
     writes = []
     for delivery, messages in outcomes:
         writes.append(record_alert_delivery(delivery))
-        state = SENT if delivery.outcome == SENT else WAITING
+        state = SENT if delivery.outcome in TAKEN else WAITING
         if messages:
             writes.append(change_messages(messages, state, delivery.sent_at))
+    if rest:
+        writes.append(change_messages(rest, SENDING, clock.now().isoformat(timespec="seconds")))
     if writes:
         ledger.write(*writes)

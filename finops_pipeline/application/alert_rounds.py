@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from finops_pipeline.application.alert_times import TAKEN
 from finops_pipeline.application.alerts import deliver_alerts
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.progress import Stage, Step
@@ -47,5 +48,5 @@ def tell_people(
         except Exception as error:  # of one tenant, whatever it is; it is reported as its step
             failed.append(failed_step(error, Stage.ALERTS, tenant.name))
             continue
-        sent += sum(delivery.outcome == "sent" for delivery in deliveries)
+        sent += sum(delivery.outcome in TAKEN for delivery in deliveries)
     return AlertRound(looked, sent, tuple(failed))

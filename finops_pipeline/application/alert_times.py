@@ -10,13 +10,17 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from finops_pipeline.ledger.alert_records import AlertDelivery, AlertMessage
+from finops_pipeline.ledger.alert_records import SENDING, AlertDelivery, AlertMessage
 from finops_pipeline.tenants.alert_channels import Channel, Severity
 from finops_pipeline.tenants.alert_settings import WEEKDAYS, ReportPeriod, ReportSchedule
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
-SENT, FAILED = "sent", "failed"
+SENT, PARTIAL, FAILED = "sent", "partial", "failed"
+TAKEN = (SENT, PARTIAL)
+"""Outcomes after which nothing is sent again: each recipient, or all but some, has the message."""
 REPORT, TEST = "report", "test"
+CLAIM = timedelta(minutes=15)
+"""How long a process may take to send; after that another one tries."""
 
 
 def due_messages(
@@ -50,7 +54,7 @@ def is_paused(channel: str, deliveries: Sequence[AlertDelivery], now: datetime) 
     failures = count_failures(channel, deliveries)
     if not failures:
         return False
-    newest = next(d for d in reversed(deliveries) if d.channel == channel and d.kind != TEST)
+    newest = next(d for d in reversed(deliveries) if d.channel == channel and _has_failed(d))
     pause = min(_FIRST_PAUSE * 2 ** min(failures - 1, 20), _LONGEST_PAUSE)
     return bool(now < parse_time(newest.sent_at) + pause)
 
@@ -61,16 +65,25 @@ def count_failures(channel: str, deliveries: Sequence[AlertDelivery]) -> int:
     for delivery in reversed(deliveries):
         if delivery.channel != channel:
             continue
-        if delivery.outcome == SENT:
+        if delivery.outcome in TAKEN:
             break
-        failures += delivery.kind != TEST
+        failures += _has_failed(delivery)
     return failures
+
+
+def _has_failed(delivery: AlertDelivery) -> bool:
+    return delivery.outcome == FAILED and delivery.kind != TEST
+
+
+def is_being_sent(delivery: AlertDelivery, now: datetime) -> bool:
+    """Return whether a process has begun a delivery and may still be at it."""
+    return delivery.outcome == SENDING and parse_time(delivery.sent_at) >= now - CLAIM
 
 
 def due_report_channels(
     schedule: ReportSchedule, deliveries: Sequence[AlertDelivery], zone: ZoneInfo, now: datetime
 ) -> list[str]:
-    """Return the channels that have not been sent the newest scheduled report yet."""
+    """Return the channels that have not been sent the newest scheduled report yet, nor are now."""
     moment = last_time(schedule.at, zone, now)
     if schedule.every is ReportPeriod.WEEK:
         while WEEKDAYS[moment.astimezone(zone).weekday()] != schedule.weekday:
@@ -79,8 +92,10 @@ def due_report_channels(
         delivery.channel
         for delivery in deliveries
         if delivery.kind == REPORT
-        and delivery.outcome == SENT
-        and parse_time(delivery.sent_at) >= moment
+        and (
+            is_being_sent(delivery, now)
+            or (delivery.outcome in TAKEN and parse_time(delivery.sent_at) >= moment)
+        )
     }
     return [name for name in schedule.channels if name not in done]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from finops_pipeline import clock
-from finops_pipeline.application.alert_changes import AlertChange, compare_alerts
+from finops_pipeline.application.alert_changes import AlertChange, compare_alerts, is_snoozed
 from finops_pipeline.application.alert_evaluation import (
     evaluate_rules,
     with_failed_channels,
@@ -67,7 +67,7 @@ class AlertRun:
 
     @property
     def failures(self) -> tuple[AlertDelivery, ...]:
-        """The deliveries that failed; their messages wait for the next run."""
+        """The deliveries that failed (their messages wait for a later run) or reached only some."""
         return tuple(delivery for delivery in self.deliveries if delivery.outcome != "sent")
 
 
@@ -93,13 +93,16 @@ def deliver_alerts(
         changes, batches = _update(session, steps)
         declared = session.tenant
         alerts = read_alerts(session.writer.ledger)
-    outcomes = [(send_batch(installation, declared, batch), batch.messages) for batch in batches]
-    if outcomes:
-        record_deliveries(installation, declared.name, outcomes)
+    deliveries = []
+    for number, batch in enumerate(batches, 1):
+        delivery = send_batch(installation, declared, batch)
+        rest = [message for later in batches[number:] for message in later.messages]
+        record_deliveries(installation, declared.name, [(delivery, batch.messages)], rest)
+        deliveries.append(delivery)
     return AlertRun(
         tuple(change for change in changes if change.event is not None),
         tuple(_by_urgency(alert for alert in alerts if alert.is_open)),
-        tuple(delivery for delivery, _ in outcomes),
+        tuple(deliveries),
     )
 
 
@@ -130,20 +133,24 @@ def record_deliveries(
     installation: Installation,
     tenant: str,
     outcomes: Sequence[tuple[AlertDelivery, Sequence[AlertMessage]]],
+    rest: Sequence[AlertMessage] = (),
 ) -> None:
     """Record what became of deliveries in the tenant's ledger.
+
+    Args:
+        rest: messages that this process will send next, so that no other one does meanwhile.
 
     Raises:
         TenantBusy: another process is writing this tenant.
     """
     with installation.writing(tenant) as session:
-        record_outcomes(session.writer.ledger, outcomes)
+        record_outcomes(session.writer.ledger, outcomes, rest)
         keep_copy(session.writer.folder, session.writer.ledger)
 
 
 @dataclass(frozen=True)
 class Snooze:
-    """Until when nothing is sent about an alert, and why; None: not at all."""
+    """Until when nothing is sent about an alert, and why; None: until now."""
 
     until: datetime | None
     reason: str = ""
@@ -190,6 +197,9 @@ def snooze_alert(
 ) -> AlertRecord:
     """Send nothing about an alert before a time, or send messages about it again.
 
+    An alert whose snooze is ended is sent by the next run if it is open then, because it may have
+    opened or got worse meanwhile.
+
     Raises:
         Unknown: there is no such tenant or alert.
         RegistryError: the time has passed already.
@@ -202,7 +212,9 @@ def snooze_alert(
     with installation.writing(name) as session:
         ledger = session.writer.ledger
         alert = _find(name, alert_id, read_alerts(ledger))
-        text = until.isoformat(timespec="seconds") if until else None
+        if until is None and not is_snoozed(alert, now.isoformat(timespec="seconds")):
+            return alert
+        text = (until or now).isoformat(timespec="seconds")
         changed = snoozed(alert, text, snooze.reason.strip())
         ledger.write(record_alerts([changed]))
         keep_copy(session.writer.folder, ledger)

@@ -9,7 +9,7 @@ a month that has hardly begun.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,20 +17,31 @@ from typing import Any
 from finops_pipeline import clock
 from finops_pipeline.application.alert_outbox import send_over
 from finops_pipeline.application.alert_texts import name_tenant
-from finops_pipeline.application.alert_times import REPORT, due_report_channels, is_paused
-from finops_pipeline.application.alerts import list_alerts, record_deliveries
+from finops_pipeline.application.alert_times import (
+    FAILED,
+    REPORT,
+    due_report_channels,
+    is_being_sent,
+    is_paused,
+)
+from finops_pipeline.application.alerts import list_alerts
 from finops_pipeline.application.budget_list import BudgetStatus, list_budgets
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.channels.message import Message, Section
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.lake.duck import Connection, fetch_dicts
+from finops_pipeline.lake.ledger_copy import keep_copy
 from finops_pipeline.lake.tenant_ledger import open_ledger
 from finops_pipeline.lake.warehouse import reading
 from finops_pipeline.ledger.alert_records import (
+    SENDING,
     AlertDelivery,
     AlertRecord,
     read_alert_deliveries,
+    record_alert_delivery,
+    replace_alert_delivery,
 )
+from finops_pipeline.ledger.ledger import Ledger
 from finops_pipeline.marts.report_sql import report_sql
 from finops_pipeline.money import difference, exact_sum, in_cents
 from finops_pipeline.reconciliation.states import Status
@@ -40,6 +51,7 @@ from finops_pipeline.tenants.model import Tenant
 
 _DAYS = {ReportPeriod.DAY: 1, ReportPeriod.WEEK: 7}
 _MONTHS = 3
+_LOST = "the process that was sending it ended before it recorded the outcome"
 
 
 @dataclass(frozen=True)
@@ -127,23 +139,67 @@ def send_due_report(installation: Installation, tenant: str) -> list[AlertDelive
     schedule = declared.alerts.report
     if schedule is None:
         return []
-    now, zone = clock.now(), declared.alerts.zone
-    deliveries = read_alert_deliveries(open_ledger(installation.folder(declared.name)))
-    due = due_report_channels(schedule, deliveries, zone, now)
-    return _send(
-        installation, declared, [name for name in due if not is_paused(name, deliveries, now)]
-    )
+    due = _due_channels(declared, open_ledger(installation.folder(declared.name)))
+    return _send(installation, declared, due, is_scheduled=True)
 
 
-def _send(installation: Installation, tenant: Tenant, names: list[str]) -> list[AlertDelivery]:
+def _due_channels(tenant: Tenant, ledger: Ledger) -> list[str]:
+    schedule, now = tenant.alerts.report, clock.now()
+    if schedule is None:
+        return []
+    deliveries = read_alert_deliveries(ledger)
+    due = due_report_channels(schedule, deliveries, tenant.alerts.zone, now)
+    return [name for name in due if not is_paused(name, deliveries, now)]
+
+
+def _send(
+    installation: Installation, tenant: Tenant, names: list[str], is_scheduled: bool = False
+) -> list[AlertDelivery]:
+    """Send the report over channels, each of which is marked before and recorded after."""
     channels = [channel for channel in tenant.alerts.channels if channel.name in names]
     if not channels or tenant.alerts.report is None:
         return []
     report = make_report(installation, tenant.name, tenant.alerts.report.every)
     message = compose_report(tenant, report)
-    results = [send_over(installation, channel, message) for channel in channels]
-    record_deliveries(installation, tenant.name, [(result, ()) for result in results])
+    begun = _begin(installation, tenant, names, is_scheduled)
+    results = []
+    for channel in channels:
+        if channel.name in begun:
+            results.append(send_over(installation, channel, message))
+            _record(installation, tenant.name, begun[channel.name], results[-1])
     return results
+
+
+def _begin(
+    installation: Installation, tenant: Tenant, names: list[str], is_scheduled: bool
+) -> dict[str, AlertDelivery]:
+    """Record that this process sends the report; return these records by channel.
+
+    Of a scheduled report, channels are left out over which another process has begun to send it.
+    """
+    with installation.writing(tenant.name) as session:
+        ledger, now = session.writer.ledger, clock.now()
+        due = _due_channels(tenant, ledger) if is_scheduled else names
+        free = [name for name in names if name in due]
+        at = now.isoformat(timespec="seconds")
+        lost = [
+            replace_alert_delivery(old, replace(old, outcome=FAILED, reason=_LOST))
+            for old in read_alert_deliveries(ledger)
+            if old.outcome == SENDING and not is_being_sent(old, now)
+        ]
+        new = [AlertDelivery(name, REPORT, at, 1, 0, SENDING, "") for name in free]
+        ledger.write(*lost, *map(record_alert_delivery, new))
+        keep_copy(session.writer.folder, ledger)
+        deliveries = read_alert_deliveries(ledger)
+        return {d.channel: d for d in deliveries if d.outcome == SENDING and d.channel in free}
+
+
+def _record(
+    installation: Installation, tenant: str, begun: AlertDelivery, delivery: AlertDelivery
+) -> None:
+    with installation.writing(tenant) as session:
+        session.writer.ledger.write(replace_alert_delivery(begun, delivery))
+        keep_copy(session.writer.folder, session.writer.ledger)
 
 
 def compose_report(tenant: Tenant, report: Report) -> Message:

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 
-from finops_pipeline.errors import MessageRefused, Unreachable
+from finops_pipeline.errors import MessageRefused, NoAnswer, Unreachable
 from finops_pipeline.settings import command_path
 
 _LATER = "finops tries again later"
@@ -25,7 +25,8 @@ def run_command(words: Sequence[str], body: str, seconds: float) -> None:
 
     Raises:
         MessageRefused: it cannot be started.
-        Unreachable: it ended with an error, or took too long.
+        Unreachable: it ended with an error.
+        NoAnswer: it took too long.
     """
     try:
         process = subprocess.Popen(
@@ -48,7 +49,7 @@ def run_command(words: Sequence[str], body: str, seconds: float) -> None:
             process.communicate(body.encode(), timeout=seconds)
         except subprocess.TimeoutExpired as error:
             _kill(process)
-            raise Unreachable(
+            raise NoAnswer(
                 f"the command {words[0]} did not end within {seconds:g} s",
                 "an end within FINOPS_CHANNEL_SECONDS",
                 _LATER,

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
+from typing import Any
 
 from finops_pipeline import clock
 from finops_pipeline.channels.message import Message, as_html, as_text, plain_words
-from finops_pipeline.channels.time_limit import run_within
+from finops_pipeline.channels.time_limit import Attempt, run_within
 from finops_pipeline.errors import MessageRefused, Unreachable
 
 _LATER = "finops tries again later"
+_SPARE = 5.0
+"""Seconds by which a read may take longer than the whole, so that it is the whole that ends it."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class MailServer:
     seconds: float
 
 
-def send_mail(server: MailServer, recipients: tuple[str, ...], message: Message) -> None:
-    """Send one mail to all recipients.
+def send_mail(server: MailServer, recipients: tuple[str, ...], message: Message) -> dict[str, int]:
+    """Send one mail to all recipients; return those that the server refused, each with its status.
 
     Raises:
         MessageRefused: there is no mail server, or it does not want the mail.
@@ -50,7 +53,12 @@ def send_mail(server: MailServer, recipients: tuple[str, ...], message: Message)
     mail = compose_mail(server.sender, recipients, message)
     name = f"the mail server {server.host}"
     try:
-        run_within(server.seconds, name, lambda: _send(server, recipients, mail))
+        refused: dict[str, int] = {}
+        run_within(
+            server.seconds,
+            name,
+            lambda attempt: refused.update(_send(server, recipients, mail, attempt)),
+        )
     except smtplib.SMTPResponseException as error:
         raise _refusal(name, error.smtp_code) from error
     except smtplib.SMTPRecipientsRefused as error:
@@ -71,6 +79,7 @@ def send_mail(server: MailServer, recipients: tuple[str, ...], message: Message)
     except (smtplib.SMTPException, OSError) as error:
         found = f"{name} could not be reached ({type(error).__name__})"
         raise Unreachable(found, "a mail server that answers", _LATER) from error
+    return refused
 
 
 def _refusal(name: str, code: int) -> Unreachable | MessageRefused:
@@ -98,17 +107,34 @@ def compose_mail(sender: str, recipients: tuple[str, ...], message: Message) -> 
     return mail
 
 
-def _send(server: MailServer, recipients: tuple[str, ...], mail: EmailMessage) -> None:
+class _Connection(smtplib.SMTP):
+    """A connection that ends with the attempt, even while it is being made."""
+
+    def __init__(self, attempt: Attempt, host: str, port: int, **options: Any) -> None:
+        attempt.use(lambda: getattr(self, "sock", None))
+        super().__init__(host, port, **options)
+
+
+class _SafeConnection(_Connection, smtplib.SMTP_SSL):
+    """The same with encryption from the first byte."""
+
+
+def _send(
+    server: MailServer, recipients: tuple[str, ...], mail: EmailMessage, attempt: Attempt
+) -> dict[str, int]:
+    """Send a mail; between its steps the attempt may end, and its connection with it."""
     context = ssl.create_default_context()
-    place, seconds = (server.host, server.port), server.seconds
-    connection: smtplib.SMTP
-    if server.security == "tls":
-        connection = smtplib.SMTP_SSL(*place, timeout=seconds, context=context)
-    else:
-        connection = smtplib.SMTP(*place, timeout=seconds)
-    with connection as smtp:
+    place, patience = (server.host, server.port), server.seconds + _SPARE
+    with (
+        _SafeConnection(attempt, *place, timeout=patience, context=context)
+        if server.security == "tls"
+        else _Connection(attempt, *place, timeout=patience)
+    ) as smtp:
         if server.security == "starttls":
             smtp.starttls(context=context)
+        attempt.proceed()
         if server.user:
             smtp.login(server.user, server.password)
-        smtp.send_message(mail, server.sender, list(recipients))
+        attempt.proceed()
+        refused = smtp.send_message(mail, server.sender, list(recipients))
+    return {recipient: status for recipient, (status, _) in refused.items()}

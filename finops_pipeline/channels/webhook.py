@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 
-from finops_pipeline.channels.time_limit import run_within
+from finops_pipeline.channels.time_limit import Attempt, run_within
 from finops_pipeline.errors import MessageRefused, Unreachable
 
 _LATER = "finops tries again later"
@@ -49,7 +49,11 @@ def post(url: str, body: dict[str, Any], limits: WebhookLimits) -> None:
         raise MessageRefused(
             f"the webhook at {host} has no https", "a URL that begins with https://"
         )
-    run_within(limits.seconds, f"the webhook at {host}", lambda: _post(parts, body, is_inner))
+    run_within(
+        limits.seconds,
+        f"the webhook at {host}",
+        lambda attempt: _post(parts, body, is_inner, attempt),
+    )
 
 
 def _split(url: str) -> SplitResult:
@@ -65,7 +69,7 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _post(parts: SplitResult, body: dict[str, Any], is_inner: bool) -> None:
+def _post(parts: SplitResult, body: dict[str, Any], is_inner: bool, attempt: Attempt) -> None:
     host = parts.hostname or ""
     timeout = urllib3.Timeout(connect=30, read=60)
     pool: urllib3.HTTPConnectionPool
@@ -84,6 +88,7 @@ def _post(parts: SplitResult, body: dict[str, Any], is_inner: bool) -> None:
         pool = urllib3.HTTPConnectionPool(address, parts.port or 80, timeout=timeout)
     headers = {"Host": parts.netloc, "Content-Type": "application/json", "User-Agent": "finops"}
     target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    attempt.proceed()
     try:
         answer = pool.urlopen(
             "POST",

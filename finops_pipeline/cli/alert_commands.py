@@ -44,6 +44,7 @@ TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="Name of a ten
 AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="Id of an alert.")]
 FormatOption = Annotated[Format, typer.Option(help="table, csv or json.")]
 _SHOWN = ("alert_id", "severity", "state", "summary", "opened_at", "snoozed_until", "cure")
+_RETRIED = "failed and is tried again later"
 _DISPENSABLE = ("cure", "snoozed_until", "opened_at")
 
 
@@ -112,7 +113,8 @@ def _show_deliveries(tenant: str, deliveries: Sequence[AlertDelivery]) -> bool:
         if delivery.outcome == "sent":
             say(f"{words}: sent")
         else:
-            complain(f"{words} failed and is tried again later: {delivery.reason}")
+            state = "reached only some" if delivery.outcome == "partial" else _RETRIED
+            complain(f"{words} {state}: {delivery.reason}")
     return any(delivery.outcome != "sent" for delivery in deliveries)
 
 

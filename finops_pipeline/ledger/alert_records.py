@@ -72,7 +72,7 @@ class AlertMessage:
 
 @dataclass(frozen=True)
 class AlertDelivery:
-    """An attempt to send a message over a channel; `outcome`: sent or failed."""
+    """An attempt to send a message over a channel; `outcome`: sent, partial, failed or sending."""
 
     channel: str
     kind: str
@@ -147,6 +147,16 @@ def record_alert_delivery(delivery: AlertDelivery) -> Write:
 
     def write(db: sa.Connection) -> None:
         db.execute(sa.insert(ALERT_DELIVERIES), _without_id(asdict(delivery)))
+
+    return write
+
+
+def replace_alert_delivery(begun: AlertDelivery, delivery: AlertDelivery) -> Write:
+    """Record what became of a delivery in place of the record that it had begun."""
+
+    def write(db: sa.Connection) -> None:
+        is_begun = ALERT_DELIVERIES.c.id == begun.id
+        db.execute(sa.update(ALERT_DELIVERIES).where(is_begun), _without_id(asdict(delivery)))
 
     return write
 

@@ -7,6 +7,7 @@ Put here: writes that change history because an operator decided so. Keep out: t
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,8 @@ import sqlalchemy as sa
 
 from finops_pipeline.ledger.ledger import Write
 from finops_pipeline.ledger.schema import (
+    ALERT_MESSAGES,
+    ALERTS,
     API_REQUESTS,
     BILL_TOTALS,
     COST_EXPLORER_DAYS,
@@ -29,6 +32,9 @@ from finops_pipeline.money import exact_sum
 
 def forget_source(source: str, comparisons_table: str) -> Write:
     """Remove every record of a source: deliveries, totals, refusals, invoices, paid requests.
+
+    Decisions on its findings of waste go, too, and alerts that name it with their messages; what is
+    still open of an alert that only has its name in common is found again.
 
     Args:
         comparisons_table: the table of partitions that are keyed by source.
@@ -48,8 +54,27 @@ def forget_source(source: str, comparisons_table: str) -> Write:
             db.execute(sa.delete(table).where(table.c.source == source))
         is_compared = (PARTITIONS.c.table_name == comparisons_table) & (PARTITIONS.c.key == source)
         db.execute(sa.delete(PARTITIONS).where(is_compared))
+        _forget_decisions(db, source)
+        _forget_alerts(db, source)
 
     return write
+
+
+def _forget_decisions(db: sa.Connection, source: str) -> None:
+    table = WASTE_DECISIONS
+    for row in db.execute(sa.select(table.c.id, table.c.finding)).all():
+        if json.loads(row.finding).get("source") == source:
+            db.execute(sa.delete(table).where(table.c.id == row.id))
+
+
+def _forget_alerts(db: sa.Connection, source: str) -> None:
+    """Remove alerts whose key, subject or sentence has the name of a source as a word."""
+    name = re.compile(rf"(?<![\w-]){re.escape(source)}(?![\w-])")
+    columns = (ALERTS.c.alert_id, ALERTS.c.alert_key, ALERTS.c.subject, ALERTS.c.summary)
+    for alert_id, *texts in db.execute(sa.select(*columns)).all():
+        if any(name.search(text) for text in texts):
+            for table in (ALERTS, ALERT_MESSAGES):
+                db.execute(sa.delete(table).where(table.c.alert_id == alert_id))
 
 
 def rename_project(before: str, after: str) -> Write:

@@ -29,6 +29,8 @@ from finops_pipeline.tenants.alert_settings import RuleChoice
 _MOST_ALERTS, _LONGEST_TEXT = 200, 600
 _COMMENT = re.compile(r"--[^\n]*")
 _PARAMETER = re.compile(r"\$([a-z_]+)")
+_FAULTS = (DuckDBError, QueryStopped, ValueError, TypeError, ArithmeticError)
+"""What a rule fails with, among it values that Python cannot represent or compare."""
 EXPECTED_SOURCES = "expected_sources"
 
 
@@ -88,7 +90,7 @@ def run_alert_rules(
             with limits.holding_for(connection):
                 alerts += _run(connection, rule, inputs.day, choice)
             judged.add(rule.name)
-        except (DuckDBError, QueryStopped, ValueError) as error:
+        except _FAULTS as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             alerts.append(broken_rule(rule.name, reason))
     return RuleResults(tuple(alerts), frozenset(judged))
@@ -125,14 +127,15 @@ def _read_row(rule: str, row: Mapping[str, Any]) -> FoundAlert:
     empty = [name for name, text in texts.items() if not text]
     if empty:
         raise ValueError(f"it gives no {empty[0]} for one of its alerts")
-    if row["severity"] not in set(Severity):
+    severity = row["severity"]
+    if not isinstance(severity, str) or severity not in set(Severity):
         raise ValueError(
-            f"it gives the severity {row['severity']!r}; expected one of: {', '.join(Severity)}"
+            f"it gives the severity {severity!r:.200}; expected one of: {', '.join(Severity)}"
         )
     return FoundAlert(
         rule=rule,
         key=texts["alert_key"],
-        severity=Severity(row["severity"]),
+        severity=Severity(severity),
         subject=texts["subject"],
         period=_text(row["period"]),
         summary=texts["summary"],

@@ -3,7 +3,8 @@
 Put here: filling `budgets` and `budget_status`. Keep out: their SQL (marts/budgets), declaring
 budgets (tenants/budgets.py), alerts about them (marts/alert_rules).
 
-Reads: resource_daily_costs, allocations   Writes: <tenant>.duckdb (budgets, budget_status)
+Reads: resource_daily_costs, allocations, data_status
+Writes: <tenant>.duckdb (budgets, budget_status)
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from functools import cache
 from importlib import resources
 
 from finops_pipeline.contracts.budget_tables import BUDGET_STATUS, BUDGET_TABLES, BUDGETS
+from finops_pipeline.contracts.tables import DATA_STATUS
 from finops_pipeline.lake.duck import Connection
 from finops_pipeline.lake.warehouse import WAREHOUSE
 from finops_pipeline.marts.status_tables import Rows, fill_table
 from finops_pipeline.tenants.budgets import Budget
 from finops_pipeline.tenants.model import Tenant
 
-DIMENSION_DAYS = "dimension_days"
+DIMENSION_DAYS, MONTHLY_METERS = "dimension_days", "monthly_meters"
 
 
 @cache
@@ -30,7 +32,7 @@ def budget_sql(name: str) -> str:
 
 def budget_code() -> str:
     """Return everything that these tables depend on besides data, for a fingerprint."""
-    queries = [budget_sql(name) for name in (DIMENSION_DAYS, BUDGET_STATUS.name)]
+    queries = [budget_sql(name) for name in (MONTHLY_METERS, DIMENSION_DAYS, BUDGET_STATUS.name)]
     return "\n".join([repr(BUDGET_TABLES), *queries])
 
 
@@ -38,14 +40,19 @@ def fill_budgets(connection: Connection, tenant: Tenant) -> None:
     """Fill the tables of budgets.
 
     Args:
-        connection: a connection with the file being built, whose marts are up to date.
+        connection: a connection with the file being built, whose marts and `data_status` are up to
+            date.
     """
     fill_table(connection, BUDGETS, _budget_rows(tenant.budgets))
     connection.execute(f"delete from {WAREHOUSE}.{BUDGET_STATUS.name}")
     if not tenant.budgets:
         return
-    for name in ("resource_daily_costs", "allocation_days", "allocations", BUDGETS.name):
+    marts = ("resource_daily_costs", "allocation_days", "allocations")
+    for name in (*marts, BUDGETS.name, DATA_STATUS.name):
         connection.execute(f"create or replace view {name} as from {WAREHOUSE}.{name}")
+    connection.execute(
+        f"create or replace table {MONTHLY_METERS} as from ({budget_sql(MONTHLY_METERS)})"
+    )
     # Without a budget for a dimension the table stays empty, and its joins cost nothing.
     has_dimensions = any(budget.dimension for budget in tenant.budgets)
     limit = "" if has_dimensions else " limit 0"

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from finops_pipeline.errors import RegistryError
+from finops_pipeline.message_settings import is_mail_address
 from finops_pipeline.tenants.section_fields import (
     read_choice,
     read_entries,
@@ -171,7 +172,7 @@ def _read_secret(raw: object, place: str) -> str:
 def _read_addresses(raw: object, place: str) -> tuple[str, ...]:
     addresses = read_texts(raw, place)
     for address in addresses:
-        if not _ADDRESS.fullmatch(address):
+        if not _ADDRESS.fullmatch(address) or not is_mail_address(address):
             refuse_value(place, address, "an e-mail address, such as finance@acme.example")
     if not addresses:
         refuse_value(place, raw, "at least one e-mail address")
@@ -195,14 +196,16 @@ def _read_severities(raw: object, place: str) -> tuple[Severity, ...]:
 def read_clock(raw: object, place: str) -> time:
     """Read a time of day; YAML reads 22:00 without quotes as the number 1320.
 
+    Times before 1:00 are no numbers to YAML, so that 8 can only be meant as an hour.
+
     Raises:
         RegistryError: it is not one.
     """
-    if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < 24 * 60:
+    if isinstance(raw, int) and not isinstance(raw, bool) and 60 <= raw < 24 * 60:
         return time(raw // 60, raw % 60)
     match = _CLOCK.fullmatch(raw) if isinstance(raw, str) else None
     if match is None:
-        refuse_value(place, raw, 'a time of day from "00:00" to "23:59"')
+        refuse_value(place, raw, 'a time of day in quotes from "00:00" to "23:59", such as "08:00"')
     return time(int(match[1]), int(match[2]))
 
 

@@ -6,6 +6,7 @@ receive (watched_tenants.py).
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 import threading
@@ -117,13 +118,29 @@ def webhook(certificate: Path | None = None) -> Iterator[Webhook]:
 
 @dataclass
 class Mailbox:
-    """A mail server: what it received, and how it answers; `refusal`: the answer to every mail."""
+    """A mail server: what it received, and how it answers.
+
+    `refusal`: the answer to every mail; `refused`: the answers to some recipients; `delay`: seconds
+    before the answer to each recipient.
+    """
 
     port: int = 0
     certificate: Path | None = None
     mails: list[EmailMessage] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
     refusal: str = ""
+    refused: dict[str, str] = field(default_factory=dict)
+    delay: float = 0
+
+    async def handle_RCPT(
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        """Take a recipient, or refuse it; see aiosmtpd."""
+        await asyncio.sleep(self.delay)
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """Take a mail, or refuse it; see aiosmtpd."""

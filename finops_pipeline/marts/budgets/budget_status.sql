@@ -2,11 +2,12 @@
 -- grain: billing_period, budget
 -- money: amount, actual_cost, credits; daily_cost and forecast_cost, rounded to 6 places
 --        (billing currency of the budget)
--- reads: budgets, resource_daily_costs, dimension_days
+-- reads: budgets, resource_daily_costs, dimension_days, monthly_meters, data_status
 --
 -- Days that are still to come cost as much as the last 14 complete days did on average, which at the
 -- beginning of a month lie in the month before. All budgets use the same days, so that forecasts of
--- projects add up to that of the tenant. Charges that come once count when they are there.
+-- projects add up to that of the tenant. Charges that come once count when they are there, and so do
+-- fees for a month. A row that is dated after the day on which its bill landed completes no day.
 
 with
 
@@ -18,23 +19,41 @@ dimension_day as (
     select * from dimension_days
 ),
 
+monthly_meter as (
+    select * from monthly_meters
+),
+
 project_day as (
     select
-        billing_period,
-        charge_date,
-        project,
-        environment,
-        source,
-        billing_currency,
+        cost.billing_period,
+        cost.charge_date,
+        cost.project,
+        cost.environment,
+        cost.source,
+        cost.billing_currency,
         coalesce(
-            charge_class is null
-            and (charge_category = 'Usage' or line_item_type = 'SavingsPlanRecurringFee'), false
+            cost.charge_class is null
+            and (
+                (cost.charge_category = 'Usage' and meter.source is null)
+                or cost.line_item_type = 'SavingsPlanRecurringFee'
+            ), false
         ) as is_daily,
-        charge_category = 'Credit' as is_credit,
-        sum(effective_cost) as effective_cost,
-        sum(billed_cost) as billed_cost
-    from resource_daily_costs
+        cost.charge_category = 'Credit' as is_credit,
+        sum(cost.effective_cost) as effective_cost,
+        sum(cost.billed_cost) as billed_cost
+    from resource_daily_costs as cost
+    left join monthly_meter as meter
+        on meter.source = cost.source
+        and meter.sub_account_id is not distinct from cost.sub_account_id
+        and meter.service_code is not distinct from cost.service_code
+        and meter.usage_type is not distinct from cost.usage_type
     group by all
+),
+
+landed as (
+    select source, max(left(landed_at, 10)::date) as landed_day
+    from data_status
+    group by source
 ),
 
 newest as (
@@ -44,15 +63,21 @@ newest as (
 -- as in recent_usage: the newest day of an unfinished month may not be complete
 observed as (
     select
-        source,
+        project_day.source,
         min(charge_date) as first_day,
-        max(charge_date) as newest_day,
-        case when last_day(newest_day) = newest_day then newest_day else newest_day - 1 end
-            as as_of_day,
+        max(charge_date) filter (charge_date <= landed_day) as landed_before,
+        coalesce(landed_before, max(charge_date)) as newest_day,
+        case
+            when last_day(newest_day) = newest_day
+                and newest_day is distinct from any_value(landed_day)
+            then newest_day
+            else newest_day - 1
+        end as as_of_day,
         least(14, as_of_day - first_day + 1) as days
     from project_day
+    left join landed on landed.source = project_day.source
     where is_daily
-    group by source
+    group by project_day.source
 ),
 
 month as (
@@ -217,9 +242,13 @@ joined as (
         case when to_come.as_of_day >= (to_come.billing_period || '-01')::date
             then to_come.as_of_day end as as_of_day,
         case when not to_come.is_new then to_come.daily_cost end as daily_cost,
+        -- a month never costs less than what is there
         case
             when not to_come.is_new
-            then coalesce(spent.actual_cost - spent.incomplete_cost, 0) + to_come.cost
+            then greatest(
+                coalesce(spent.actual_cost - spent.incomplete_cost, 0) + to_come.cost,
+                coalesce(spent.actual_cost, 0)
+            )
         end::decimal(38, 18) as forecast_cost,
         to_come.is_unfinished,
         to_come.as_of_day as newest_day,

@@ -2,7 +2,7 @@
 -- grain: dimension, dimension_value, billing_period, charge_date, source, billing_currency,
 --        is_daily, is_credit
 -- money: effective_cost, billed_cost (billing currency)
--- reads: resource_daily_costs, allocation_days, allocations, budgets
+-- reads: resource_daily_costs, allocation_days, allocations, budgets, monthly_meters
 --
 -- A charge has the values that dimension_costs gives it; is_daily as in budget_status.
 
@@ -14,6 +14,10 @@ budget as (
 
 newest as (
     select max(billing_period || '-01')::date as newest_month from resource_daily_costs
+),
+
+monthly_meter as (
+    select * from monthly_meters
 ),
 
 cost as (
@@ -40,7 +44,7 @@ summed as materialized (
         coalesce(
             cost.charge_class is null
             and (
-                cost.charge_category = 'Usage'
+                (cost.charge_category = 'Usage' and meter.source is null)
                 or cost.line_item_type = 'SavingsPlanRecurringFee'
             ), false
         ) as is_daily,
@@ -48,6 +52,11 @@ summed as materialized (
         sum(cost.effective_cost) as effective_cost,
         sum(cost.billed_cost) as billed_cost
     from cost
+    left join monthly_meter as meter
+        on meter.source = cost.source
+        and meter.sub_account_id is not distinct from cost.sub_account_id
+        and meter.service_code is not distinct from cost.service_code
+        and meter.usage_type is not distinct from cost.usage_type
     inner join day
         on day.billing_period = cost.billing_period
         and day.project = cost.project
