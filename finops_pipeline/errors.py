@@ -17,6 +17,7 @@ An error outside this tree is a crash: a defect of finops_pipeline (application/
     │   ├── AskedTooOften         more of something than may be asked for in some time
     │   ├── ReadingEnded          an open warehouse was replaced, or its process has ended
     │   └── Unreachable           AWS or a store did not answer well, after retries
+    │       └── NoAnswer          a receiver of messages was too slow
     └── Terminal                  someone has to change something first
         ├── SettingError          an environment variable that cannot be used
         ├── MessageRefused        a webhook, mail server or command did not take a message
