@@ -155,7 +155,7 @@ rate as (
         own.source,
         (
             (
-                (sum(own.cost)::decimal(30, 6) * 1000000)::hugeint // max(observed.days)
+                (sum(own.cost)::decimal(30, 6) * 1000000)::hugeint // nullif(max(observed.days), 0)
             )::decimal(32, 0) * 0.000001::decimal(6, 6)
         )::decimal(38, 18) as daily_cost
     from own
@@ -289,7 +289,7 @@ final as (
                 last_date,
                 newest_day + 1 + (
                     ((amount - complete_cost)::decimal(30, 6) * 1000000)::hugeint
-                    // ((daily_cost::decimal(30, 6) * 1000000)::hugeint)
+                    // nullif((daily_cost::decimal(30, 6) * 1000000)::hugeint, 0)
                 )::integer
             )
         end as breach_day,
