@@ -145,6 +145,13 @@ def prepare(printed: PrintedCommand, place: Place) -> Place:
                 == 0
             )
         return elsewhere
+    if printed.words[:2] == ("alerts", "test"):
+        channel = "{name: pager, kind: command, command: [/usr/bin/true]}"
+        declared = folder / "channels.yaml"
+        declared.write_text(f"tenants: [{{name: acme, alerts: {{channels: [{channel}]}}}}]")
+        copy_installation(place.made.data, elsewhere.made.data)
+        elsewhere.made.apply(declared)
+        return elsewhere
     if printed.words[:2] == ("source", "add"):
         data = elsewhere.made.data
         finops("tenant", "add", "acme", data=data)

@@ -19,7 +19,14 @@ from finops_pipeline.contracts.file_tables import FILE_IDENTITY, PARTITION_FILES
 from finops_pipeline.contracts.focus_rules import describe_rule
 from finops_pipeline.contracts.proofs import CONFORMANCE, PARTITIONS
 from finops_pipeline.contracts.statement_tables import STATEMENTS
-from finops_pipeline.contracts.tables import ACCOUNTS, CLAIMS, DELIVERY_HISTORY, PROJECTS, TABLES
+from finops_pipeline.contracts.tables import (
+    ACCOUNTS,
+    CLAIMS,
+    DELIVERY_HISTORY,
+    MARTS,
+    PROJECTS,
+    TABLES,
+)
 from finops_pipeline.lake.duck import Connection, ident, text
 from finops_pipeline.lake.layout import COSTS
 from finops_pipeline.lake.publish import Publication
@@ -41,7 +48,7 @@ def prepare_tables(connection: Connection) -> None:
         f" where database_name = {text(WAREHOUSE)} order by table_name, column_index"
     ).fetchall():
         present.setdefault(name, []).append(tuple(column))
-    for table in TABLES:
+    for table in {table.name: table for table in (*TABLES, *MARTS.values())}.values():
         columns = [(column.name, column.type, column.nullable) for column in table.columns]
         is_prepared = table.kind != "view" and table not in _CREATED_LATER
         if is_prepared and present.get(table.name) != columns:
