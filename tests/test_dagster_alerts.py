@@ -100,4 +100,18 @@ def test_every_hour_what_is_due_is_sent_and_a_failure_stops_no_other(
     )
     assert "2026-09" in "".join(hook.texts(f"/{TENANTS[1]}"))
     assert not [t for t in hook.texts(f"/{TENANTS[0]}") if TENANTS[1] in t]
-    assert result.success or TENANTS[0] in str(result.failure_data_for_node("send_alerts").error)
+    assert result.success
+    (text,) = hook.texts(f"/{TENANTS[0]}")
+    assert "initech.duckdb cannot be opened" in text and "finops rebuild initech" in text
+    assert str(tmp_path) not in text, "folders of this machine are nobody's business"
+
+
+def test_a_tenant_whose_first_delivery_is_broken_is_told(
+    watching: Watching, hook: Webhook, tmp_path: Path
+) -> None:
+    for bill in (tmp_path / "initech").rglob("*.csv.gz"):
+        bill.write_bytes(b"no bill")
+    outcomes = {result.success for result in watching.run_due()}
+    assert outcomes == {True, False}
+    assert MONTHS[0] in "".join(hook.texts("/initech"))
+    assert not hook.texts("/umbrella")

@@ -27,6 +27,7 @@ from finops_pipeline.application.alert_times import (
     parse_time,
 )
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.path_free_text import without_folders
 from finops_pipeline.channels.message import Message
 from finops_pipeline.channels.sending import send
 from finops_pipeline.ledger.alert_records import (
@@ -67,8 +68,8 @@ def messages_about(
             channel=channel.name,
             severity=change.alert.severity,
             subject=change.alert.subject,
-            summary=change.alert.summary,
-            cure=change.alert.cure,
+            summary=without_folders(change.alert.summary),  # it leaves this machine
+            cure=without_folders(change.alert.cure),
             created_at=at,
             state=WAITING,
             changed_at=at,

@@ -32,19 +32,21 @@ def tell_people(
 ) -> AlertRound:
     """Send the alerts and reports of these tenants that are due.
 
-    A tenant for which nothing has been built has no alerts; a disabled one is left out.
+    A tenant for which nothing has been built has no report yet; a disabled one is left out.
 
     Args:
         steps: the steps of a run of this tenant that has just ended; None: there was none.
     """
     looked, sent, failed = 0, 0, list[Step]()
     for tenant in tenants:
-        if not tenant.is_active or not installation.folder(tenant.name).warehouse.exists():
+        if not tenant.is_active:
             continue
         looked += 1
         try:
             run = deliver_alerts(installation, tenant.name, steps)
-            deliveries = [*run.deliveries, *send_due_report(installation, tenant.name)]
+            deliveries = list(run.deliveries)
+            if installation.folder(tenant.name).warehouse.exists():
+                deliveries += send_due_report(installation, tenant.name)
         except Exception as error:  # of one tenant, whatever it is; it is reported as its step
             failed.append(failed_step(error, Stage.ALERTS, tenant.name))
             continue

@@ -27,6 +27,7 @@ from finops_pipeline.application.alert_times import (
 from finops_pipeline.application.alerts import list_alerts
 from finops_pipeline.application.budget_list import BudgetStatus, list_budgets
 from finops_pipeline.application.installation import Installation
+from finops_pipeline.application.path_free_text import without_folders
 from finops_pipeline.channels.message import Message, Section
 from finops_pipeline.errors import RegistryError
 from finops_pipeline.lake.duck import Connection, fetch_dicts
@@ -243,7 +244,8 @@ def compose_report(tenant: Tenant, report: Report) -> Message:
         ),
         Section(
             "Open alerts",
-            [f"{alert.severity}: {alert.summary}" for alert in report.alerts] or ["None."],
+            [f"{alert.severity}: {without_folders(alert.summary)}" for alert in report.alerts]
+            or ["None."],
         ),
     )
     facts = {"kind": REPORT, "period": report.period, "last_day": str(report.last_day or "")}

@@ -15,6 +15,7 @@ import dagster as dg
 from finops_pipeline.application.alert_rounds import tell_people
 from finops_pipeline.application.installation import Installation
 from finops_pipeline.application.progress import Step
+from finops_pipeline.errors import FinopsError
 from finops_pipeline.orchestration.resources import InstallationResource
 from finops_pipeline.orchestration.shards import Shard
 from finops_pipeline.orchestration.step_failures import failure_of
@@ -64,9 +65,8 @@ def tell_after_run(
 ) -> None:
     """Send a tenant's alerts at the end of its run; what cannot be sent is a warning of the run."""
     try:
-        tenants = [t for t in installation.registry.tenants() if t.name == tenant]
-        done = tell_people(installation, tenants, failed)
-    except Exception as error:  # the registry cannot be read; the data of the run is published
+        done = tell_people(installation, [installation.registry.tenant(tenant)], failed)
+    except FinopsError as error:  # such as a registry that cannot be read; the data is published
         context.log.warning(f"no alerts of {tenant} were sent: {error}")
         return
     for step in done.failed:
